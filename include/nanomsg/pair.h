@@ -1,0 +1,14 @@
+/* <nanomsg/pair.h>: two sockets that talk to each other alone.
+ * Generated from the Rust sources; do not edit.
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+#ifndef NANOMSG_PAIR_H
+#define NANOMSG_PAIR_H
+
+/* Number of the pair pattern. */
+#define NN_PROTO_PAIR 1
+
+/* One of two. */
+#define NN_PAIR (NN_PROTO_PAIR * 16)
+
+#endif  /* NANOMSG_PAIR_H */

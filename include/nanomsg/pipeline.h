@@ -1,0 +1,17 @@
+/* <nanomsg/pipeline.h>: work handed out to whoever is free.
+ * Generated from the Rust sources; do not edit.
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+#ifndef NANOMSG_PIPELINE_H
+#define NANOMSG_PIPELINE_H
+
+/* Number of the pipeline pattern. */
+#define NN_PROTO_PIPELINE 5
+
+/* Hands messages out. Cannot receive. */
+#define NN_PUSH (NN_PROTO_PIPELINE * 16)
+
+/* Takes messages in. Cannot send. */
+#define NN_PULL ((NN_PROTO_PIPELINE * 16) + 1)
+
+#endif  /* NANOMSG_PIPELINE_H */

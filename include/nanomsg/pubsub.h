@@ -1,0 +1,23 @@
+/* <nanomsg/pubsub.h>: messages to all who subscribed.
+ * Generated from the Rust sources; do not edit.
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+#ifndef NANOMSG_PUBSUB_H
+#define NANOMSG_PUBSUB_H
+
+/* Number of the publish/subscribe pattern. */
+#define NN_PROTO_PUBSUB 2
+
+/* Publishes. Cannot receive. */
+#define NN_PUB (NN_PROTO_PUBSUB * 16)
+
+/* Subscribes. Cannot send. */
+#define NN_SUB ((NN_PROTO_PUBSUB * 16) + 1)
+
+/* Option of NN_SUB: receive messages that begin with these bytes. Only to be set. */
+#define NN_SUB_SUBSCRIBE 1
+
+/* Option of NN_SUB: take one such subscription back. Only to be set. */
+#define NN_SUB_UNSUBSCRIBE 2
+
+#endif  /* NANOMSG_PUBSUB_H */

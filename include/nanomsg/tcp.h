@@ -1,0 +1,14 @@
+/* <nanomsg/tcp.h>: the TCP transport.
+ * Generated from the Rust sources; do not edit.
+ * SPDX-License-Identifier: MIT OR Apache-2.0 */
+
+#ifndef NANOMSG_TCP_H
+#define NANOMSG_TCP_H
+
+/* Option level of the tcp transport. */
+#define NN_TCP -3
+
+/* 1: send at once (TCP_NODELAY); 0: let the system gather small segments. */
+#define NN_TCP_NODELAY 1
+
+#endif  /* NANOMSG_TCP_H */

@@ -1,0 +1,214 @@
+//! `transport://address`, parsed once into a typed value.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
+
+use crate::error::Error;
+
+/// The longest address in bytes: `NN_SOCKADDR_MAX` counts the terminating zero as well.
+pub const MAX_LENGTH: usize = 127;
+/// The longest path of a local socket in bytes.
+const MAX_PATH: usize = 107;
+
+/// What an endpoint is bound or connected to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Address {
+    /// `inproc://name`: another socket of the same process.
+    Inproc(String),
+    /// `ipc://path`: a local socket.
+    Ipc(PathBuf),
+    /// `tcp://…`.
+    Tcp(TcpAddress),
+}
+
+/// `host:port`, or `local;host:port` to connect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TcpAddress {
+    /// Where a connection is to start from.
+    pub(crate) local: Option<Host>,
+    /// Where to bind, or whom to connect to.
+    pub(crate) host: Host,
+    /// The port, never zero.
+    pub(crate) port: u16,
+}
+
+/// The host part of a tcp address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Host {
+    /// `*`: every interface.
+    Any,
+    /// An address in numbers; one of IPv6 may stand in brackets.
+    Literal(IpAddr),
+    /// The name of a host or an interface.
+    Name(String),
+}
+
+impl Address {
+    /// Parses an address for binding.
+    ///
+    /// # Errors
+    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port. What the host part of a tcp
+    /// address may be is the transport's to say.
+    pub(crate) fn to_bind(text: &str) -> Result<Address, Error> {
+        match Self::split(text)? {
+            ("tcp", rest) => {
+                let (host, port) = split_port(rest)?;
+                Ok(Address::Tcp(TcpAddress { local: None, host: Host::parse(host), port }))
+            }
+            (scheme, rest) => Self::local(scheme, rest),
+        }
+    }
+
+    /// Parses an address for connecting.
+    ///
+    /// # Errors
+    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port or host.
+    pub(crate) fn to_connect(text: &str) -> Result<Address, Error> {
+        match Self::split(text)? {
+            ("tcp", rest) => {
+                let (local, rest) = match rest.split_once(';') {
+                    Some((local, rest)) => (Some(Host::parse(local)), rest),
+                    None => (None, rest),
+                };
+                let (host, port) = split_port(rest)?;
+                let host = Host::parse(host);
+                match &host {
+                    Host::Any => return Err(Error::InvalidArgument),
+                    Host::Name(name) if !is_host_name(name) => return Err(Error::InvalidArgument),
+                    _ => {}
+                }
+                Ok(Address::Tcp(TcpAddress { local, host, port }))
+            }
+            (scheme, rest) => Self::local(scheme, rest),
+        }
+    }
+
+    /// The scheme, and what follows `://`.
+    ///
+    /// # Errors
+    /// [`Error::AddressTooLong`], or [`Error::InvalidArgument`] when there is no `://`.
+    fn split(text: &str) -> Result<(&str, &str), Error> {
+        if text.len() > MAX_LENGTH {
+            return Err(Error::AddressTooLong);
+        }
+        let (scheme, rest) = text.split_once(':').ok_or(Error::InvalidArgument)?;
+        let rest = rest.strip_prefix("//").ok_or(Error::InvalidArgument)?;
+        Ok((scheme, rest))
+    }
+
+    fn local(scheme: &str, rest: &str) -> Result<Address, Error> {
+        match scheme {
+            "inproc" => Ok(Address::Inproc(rest.to_owned())),
+            "ipc" if rest.is_empty() => Err(Error::InvalidArgument),
+            "ipc" if rest.len() > MAX_PATH => Err(Error::AddressTooLong),
+            "ipc" => Ok(Address::Ipc(rest.into())),
+            _ => Err(Error::UnknownTransport),
+        }
+    }
+}
+
+impl Host {
+    fn parse(text: &str) -> Host {
+        let inner = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        if text == "*" {
+            Host::Any
+        } else if let Ok(address) = inner.unwrap_or(text).parse::<Ipv6Addr>() {
+            Host::Literal(address.into())
+        } else if let Ok(address) = inner.unwrap_or(text).parse::<Ipv4Addr>() {
+            Host::Literal(address.into())
+        } else {
+            Host::Name(text.to_owned())
+        }
+    }
+
+    /// Whether it is an IPv6 address in numbers, which `NN_IPV4ONLY` forbids.
+    pub(crate) fn is_ipv6(&self) -> bool {
+        matches!(self, Host::Literal(IpAddr::V6(_)))
+    }
+}
+
+/// Cuts the port off; zero, or more than 65535, or anything but digits is invalid.
+fn split_port(text: &str) -> Result<(&str, u16), Error> {
+    let (host, port) = text.rsplit_once(':').ok_or(Error::InvalidArgument)?;
+    let digits = port.bytes().all(|byte| byte.is_ascii_digit());
+    let port = if digits { port.parse::<u32>().unwrap_or(0) } else { 0 };
+    match u16::try_from(port) {
+        Ok(port) if port > 0 => Ok((host, port)),
+        _ => Err(Error::InvalidArgument),
+    }
+}
+
+/// Labels of letters, digits and hyphens, joined by dots (RFC 1123, 2.1); the name does not begin
+/// with a hyphen.
+fn is_host_name(name: &str) -> bool {
+    let name = name.strip_suffix('.').unwrap_or(name);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    !name.starts_with('-') && name.len() <= 255 && name.split('.').all(is_label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connect(text: &str) -> Result<Address, Error> {
+        Address::to_connect(text)
+    }
+
+    #[test]
+    fn every_transport_has_its_form() {
+        assert_eq!(connect("inproc://a b"), Ok(Address::Inproc("a b".into())));
+        assert_eq!(connect("inproc://"), Ok(Address::Inproc(String::new())));
+        assert_eq!(connect("ipc:///tmp/x.ipc"), Ok(Address::Ipc("/tmp/x.ipc".into())));
+        let tcp = TcpAddress { local: None, host: Host::Name("localhost".into()), port: 5555 };
+        assert_eq!(connect("tcp://localhost:5555"), Ok(Address::Tcp(tcp)));
+        let local = Some(Host::Literal(Ipv4Addr::LOCALHOST.into()));
+        let tcp = TcpAddress { local, host: Host::Literal(Ipv6Addr::LOCALHOST.into()), port: 1 };
+        assert_eq!(connect("tcp://127.0.0.1;[::1]:1"), Ok(Address::Tcp(tcp)));
+        let tcp = TcpAddress { local: None, host: Host::Any, port: 65535 };
+        assert_eq!(Address::to_bind("tcp://*:65535"), Ok(Address::Tcp(tcp)));
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_address_has_a_name() {
+        for text in ["", "tcp", "tcp:", "tcp:/", "tcp:/x", "ipc://"] {
+            assert_eq!(connect(text), Err(Error::InvalidArgument), "{text}");
+        }
+        for text in ["foo://x", "://x", "tcpx://a:1"] {
+            assert_eq!(connect(text), Err(Error::UnknownTransport), "{text}");
+        }
+        let long = format!("inproc://{}", "x".repeat(MAX_LENGTH - 9));
+        assert!(connect(&long).is_ok());
+        assert_eq!(connect(&(long + "x")), Err(Error::AddressTooLong));
+        assert_eq!(connect(&format!("ipc://{}", "x".repeat(108))), Err(Error::AddressTooLong));
+    }
+
+    #[test]
+    fn ports_and_hosts_to_connect_to_are_checked() {
+        for rest in [
+            "*:",
+            "*:1000000",
+            "*:port",
+            "127.0.0.1",
+            "h:",
+            "h:0",
+            "h:65536",
+            "h:+1",
+            "h:4294967297",
+            ":5555",
+            "*:5555",
+            "-h:5",
+            "a.---.#:5",
+            "a...1:5",
+            ".1:5",
+            "a b:5",
+        ] {
+            assert_eq!(connect(&format!("tcp://{rest}")), Err(Error::InvalidArgument), "{rest}");
+        }
+        for rest in ["a:1", "a.b-c.d:1", "example.org.:80", "127.0.0.1:1", "[::1]:1", "::1:5"] {
+            assert!(connect(&format!("tcp://{rest}")).is_ok(), "{rest}");
+        }
+    }
+}

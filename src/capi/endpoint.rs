@@ -1,0 +1,104 @@
+//! `nn_bind`, `nn_connect`, `nn_shutdown`.
+
+use std::ffi::{c_char, c_int};
+
+use super::boundary;
+use super::constants::NN_SOCKADDR_MAX;
+use crate::error::Error;
+use crate::socket;
+
+/// Adds an endpoint that others can connect to; returns its id (1 or more), or -1.
+///
+/// An address is `inproc://name`, `ipc://path` or `tcp://interface:port`. Fails with EBADF (no
+/// such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
+/// EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or what the
+/// system says.
+///
+/// # Safety
+/// `addr` must be a text that ends with a zero, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_bind(s: c_int, addr: *const c_char) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        // SAFETY: as the caller promises; the call below does not keep the text.
+        socket.bind(unsafe { address_at(addr) }?)
+    })
+}
+
+/// Adds an endpoint that connects to others, now or when they are there; returns its id (1 or
+/// more), or -1.
+///
+/// An address is `inproc://name`, `ipc://path` or `tcp://[local;]host:port`. A connection that
+/// is lost is made again. Fails with EBADF (no such socket), EINVAL (not an address),
+/// ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or ENODEV
+/// (no such interface).
+///
+/// # Safety
+/// `addr` must be a text that ends with a zero, or NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_connect(s: c_int, addr: *const c_char) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        // SAFETY: as the caller promises; the call below does not keep the text.
+        socket.connect(unsafe { address_at(addr) }?)
+    })
+}
+
+/// Removes an endpoint, with its connections; returns 0, or -1.
+///
+/// `how` is the id that nn_bind or nn_connect returned. Fails with EBADF (no such socket) or
+/// EINVAL (no such endpoint).
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_shutdown(s: c_int, how: c_int) -> c_int {
+    boundary::call(-1, || socket::enter(s)?.shutdown(how).map(|()| 0))
+}
+
+/// The text at `address`, of which no more bytes are read than an address may have.
+///
+/// A text that is not UTF-8 is no address, though a path of the file system might look so.
+///
+/// # Safety
+/// `address` must be a text that ends with a zero, or null; it must live as long as the result.
+unsafe fn address_at<'a>(address: *const c_char) -> Result<&'a str, Error> {
+    const LIMIT: usize = NN_SOCKADDR_MAX as usize;
+    if address.is_null() {
+        return Err(Error::InvalidArgument);
+    }
+    // SAFETY: the caller's text has a zero; nothing behind it is read.
+    let bytes = unsafe {
+        let length = libc::strnlen(address, LIMIT);
+        std::slice::from_raw_parts(address.cast::<u8>(), length)
+    };
+    if bytes.len() == LIMIT {
+        return Err(Error::AddressTooLong);
+    }
+    std::str::from_utf8(bytes).map_err(|_| Error::InvalidArgument)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CString;
+
+    use super::*;
+
+    fn parse(bytes: &[u8]) -> Result<String, Error> {
+        let text = CString::new(bytes).unwrap();
+        // SAFETY: `text` is terminated, and lives until the copy is made.
+        unsafe { address_at(text.as_ptr()) }.map(str::to_owned)
+    }
+
+    #[test]
+    fn an_address_has_at_most_127_bytes() {
+        assert_eq!(parse(&[b'a'; 127]).unwrap().len(), 127);
+        assert_eq!(parse(&[b'a'; 128]), Err(Error::AddressTooLong));
+        assert_eq!(parse(&[b'a'; 4096]), Err(Error::AddressTooLong));
+        assert_eq!(parse(b"").unwrap(), "");
+    }
+
+    #[test]
+    fn what_is_no_text_is_no_address() {
+        assert_eq!(parse(b"ipc://\xff"), Err(Error::InvalidArgument));
+        // SAFETY: null is allowed.
+        assert_eq!(unsafe { address_at(std::ptr::null()) }, Err(Error::InvalidArgument));
+    }
+}

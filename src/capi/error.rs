@@ -1,0 +1,51 @@
+//! `nn_errno` and `nn_strerror`.
+
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
+
+use super::boundary;
+use crate::error::own_text;
+
+/// The error number of the calling thread's last failed call, the same as errno.
+///
+/// For programs whose C runtime library is not the one that this library uses.
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_errno() -> c_int {
+    boundary::call(0, || Ok(boundary::errno()))
+}
+
+/// A text for an error number. Never NULL.
+///
+/// The text must not be changed or freed. One for a number that the system does not know is
+/// valid until the thread asks for the next.
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_strerror(errnum: c_int) -> *const c_char {
+    boundary::call(ptr::null(), || {
+        if let Some(text) = own_text(errnum) {
+            return Ok(text.as_ptr());
+        }
+        // SAFETY: `strerror` takes any number.
+        let text: *const c_char = unsafe { libc::strerror(errnum) };
+        const UNKNOWN: &CStr = c"Unknown error";
+        Ok(if text.is_null() { UNKNOWN.as_ptr() } else { text })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+
+    fn text(errnum: c_int) -> String {
+        // SAFETY: the text is terminated, and copied before the thread asks for another.
+        unsafe { CStr::from_ptr(nn_strerror(errnum)) }.to_string_lossy().into_owned()
+    }
+
+    #[test]
+    fn every_number_has_a_text() {
+        assert_eq!(text(Error::Terminated.errno()), "Nanomsg library was terminated");
+        assert_eq!(text(libc::EBADF), "Bad file descriptor");
+        assert!(!text(-12_345).is_empty());
+        assert!(!text(c_int::MAX).is_empty());
+    }
+}

@@ -1,0 +1,36 @@
+//! The C face: the functions that C programs link to, one file for each noun of theirs.
+//!
+//! Owns everything that only C has: raw pointers, `errno`, `NN_MSG`, control messages, and the
+//! numbers of the headers. An entry point checks its pointers, makes slices of them, calls the
+//! socket layer, and casts the answer; it holds no state and decides nothing that a Rust program
+//! would want decided as well. Every one of them goes through the one `boundary` function, which
+//! catches panics and writes `errno`.
+//!
+//! The headers in `include/nanomsg/` are generated from these files, doc comments included, so
+//! the comments on public items are written for readers of C.
+
+mod boundary;
+pub mod constants;
+mod control;
+mod endpoint;
+mod error;
+mod message;
+mod poll;
+mod socket;
+mod statistic;
+mod symbol;
+mod term;
+mod transfer;
+mod vector;
+
+pub use control::{nn_cmsg_nxthdr_, nn_cmsghdr};
+pub use endpoint::{nn_bind, nn_connect, nn_shutdown};
+pub use error::{nn_errno, nn_strerror};
+pub use message::{nn_allocmsg, nn_freemsg, nn_reallocmsg};
+pub use poll::{nn_poll, nn_pollfd};
+pub use socket::{nn_close, nn_getsockopt, nn_setsockopt, nn_socket};
+pub use statistic::nn_get_statistic;
+pub use symbol::{nn_symbol, nn_symbol_info, nn_symbol_properties};
+pub use term::nn_term;
+pub use transfer::{nn_msghdr, nn_recv, nn_recvmsg, nn_send, nn_sendmsg};
+pub use vector::nn_iovec;

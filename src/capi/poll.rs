@@ -1,0 +1,104 @@
+//! `nn_poll`.
+
+use std::ffi::{c_int, c_short};
+
+use smallvec::SmallVec;
+
+use super::boundary;
+use super::constants::{NN_POLLIN, NN_POLLOUT};
+use crate::error::Error;
+use crate::socket::poll::{PollEntry, poll};
+
+/// What is asked about one socket, and the answer.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_pollfd {
+    /// The socket's id.
+    pub fd: c_int,
+    /// The events asked for: NN_POLLIN, NN_POLLOUT or both.
+    pub events: c_short,
+    /// Those of them that have come.
+    pub revents: c_short,
+}
+
+/// Waits until one of the events asked for has come; returns the number of sockets for which one
+/// has, 0 when the time is over, or -1.
+///
+/// `timeout` is in milliseconds; 0 does not wait, a negative one waits for ever. An entry that
+/// asks for nothing is passed over. Fails with EBADF (an id is no socket), EFAULT (no list),
+/// EINVAL (a negative count), EINTR (a signal came) or ENOPROTOOPT (a socket cannot do what it
+/// is asked about at all); no answer is written then.
+///
+/// # Safety
+/// `fds` must point to `nfds` entries, or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeout: c_int) -> c_int {
+    boundary::call(-1, || {
+        let count = usize::try_from(nfds).map_err(|_| Error::InvalidArgument)?;
+        let fds = match count {
+            0 => &mut [][..],
+            _ if fds.is_null() => return Err(Error::BadPointer),
+            // SAFETY: as the caller promises.
+            _ => unsafe { std::slice::from_raw_parts_mut(fds, count) },
+        };
+        let mut entries = SmallVec::<[PollEntry; 16]>::new();
+        entries.try_reserve(count).map_err(|_| Error::OutOfMemory)?;
+        entries.extend(fds.iter().filter_map(question));
+        let answered = poll(&mut entries, timeout)?;
+        let mut entries = entries.iter();
+        for fd in fds {
+            fd.revents = match question(fd) {
+                Some(_) => entries.next().map_or(0, answer),
+                None => 0,
+            };
+        }
+        Ok(c_int::try_from(answered).unwrap_or(c_int::MAX))
+    })
+}
+
+/// The entry as the socket layer wants it; `None` if it asks for nothing.
+fn question(fd: &nn_pollfd) -> Option<PollEntry> {
+    let asked = |event: c_int| c_int::from(fd.events) & event != 0;
+    let (readable, writable) = (asked(NN_POLLIN), asked(NN_POLLOUT));
+    (readable || writable).then_some(PollEntry {
+        socket: fd.fd,
+        readable,
+        writable,
+        is_readable: false,
+        is_writable: false,
+    })
+}
+
+/// The bits of `revents`.
+fn answer(entry: &PollEntry) -> c_short {
+    let bit = |is: bool, event: c_int| if is { event as c_short } else { 0 };
+    bit(entry.is_readable, NN_POLLIN) | bit(entry.is_writable, NN_POLLOUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_translated_both_ways() {
+        let fd = |events| nn_pollfd { fd: 3, events, revents: 0 };
+        assert!(question(&fd(0)).is_none());
+        assert!(question(&fd(8)).is_none());
+        let mut entry = question(&fd(3)).unwrap();
+        assert_eq!((entry.socket, entry.readable, entry.writable), (3, true, true));
+        assert_eq!(answer(&entry), 0);
+        entry.is_writable = true;
+        assert_eq!(answer(&entry), 2);
+        entry.is_readable = true;
+        assert_eq!(answer(&entry), 3);
+    }
+
+    #[test]
+    fn a_bad_list_is_refused() {
+        // SAFETY: null is allowed.
+        unsafe {
+            assert_eq!((nn_poll(std::ptr::null_mut(), 1, 0), boundary::errno()), (-1, libc::EFAULT));
+            assert_eq!((nn_poll(std::ptr::null_mut(), -1, 0), boundary::errno()), (-1, libc::EINVAL));
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! `nn_socket`, `nn_close`, `nn_setsockopt`, `nn_getsockopt`.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use libc::size_t;
+
+use super::boundary;
+use super::vector::bytes_at;
+use crate::error::Error;
+use crate::socket::{self, OptionValue};
+
+/// Opens a socket and returns its id, or -1.
+///
+/// `domain` is AF_SP or AF_SP_RAW, `protocol` one of the protocol numbers such as NN_REQ. Fails
+/// with EAFNOSUPPORT (no such domain), EMFILE (too many sockets), EINVAL (no such protocol) or
+/// ETERM (after nn_term).
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_socket(domain: c_int, protocol: c_int) -> c_int {
+    boundary::call(-1, || socket::open(domain, protocol))
+}
+
+/// Closes a socket; returns 0, or -1 with EBADF.
+///
+/// What was sent is delivered first, within the time that NN_LINGER allows. Calls of other
+/// threads on the socket end with EBADF.
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_close(s: c_int) -> c_int {
+    boundary::call(-1, || socket::close(s).map(|()| 0))
+}
+
+/// Sets an option; returns 0, or -1.
+///
+/// `level` is NN_SOL_SOCKET, a protocol or a transport. Fails with EBADF (no such socket),
+/// EFAULT (no value, but a length), ENOPROTOOPT (no such option) or EINVAL (a value out of
+/// range, or of the wrong length).
+///
+/// # Safety
+/// `optval` must point to `optvallen` bytes, or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_setsockopt(
+    s: c_int,
+    level: c_int,
+    option: c_int,
+    optval: *const c_void,
+    optvallen: size_t,
+) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        // SAFETY: as the caller promises; the call below does not keep the bytes.
+        let value = unsafe { bytes_at(optval, optvallen) }?;
+        socket.set_option(level, option, value).map(|()| 0)
+    })
+}
+
+/// Reads an option; returns 0, or -1.
+///
+/// At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the length
+/// that the value really has. A text is followed by a zero where there is room for it, which
+/// does not count. Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no
+/// such option).
+///
+/// # Safety
+/// `optvallen` must point to a number, and `optval` to that many bytes; either may be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_getsockopt(
+    s: c_int,
+    level: c_int,
+    option: c_int,
+    optval: *mut c_void,
+    optvallen: *mut size_t,
+) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        if optval.is_null() || optvallen.is_null() {
+            return Err(Error::BadPointer);
+        }
+        let write = |bytes: &[u8], length: usize| {
+            // SAFETY: both pointers were checked; the caller promises `*optvallen` bytes of room.
+            unsafe {
+                let room = optvallen.read();
+                ptr::copy_nonoverlapping(bytes.as_ptr(), optval.cast(), bytes.len().min(room));
+                optvallen.write(length);
+            }
+        };
+        match socket.option(level, option)? {
+            OptionValue::Int(number) => write(&number.to_ne_bytes(), size_of::<c_int>()),
+            OptionValue::Text(text) => write(&[text.as_bytes(), &[0]].concat(), text.len()),
+        }
+        Ok(0)
+    })
+}

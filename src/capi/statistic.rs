@@ -1,0 +1,15 @@
+//! `nn_get_statistic`.
+
+use std::ffi::c_int;
+
+use super::boundary;
+use crate::error::Error;
+use crate::socket;
+
+/// The value of one of the NN_STAT_ counters of a socket, or (uint64_t) -1 on error.
+///
+/// Fails with EBADF (no such socket) or EINVAL (no such statistic).
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_get_statistic(s: c_int, stat: c_int) -> u64 {
+    boundary::call(u64::MAX, || socket::enter(s)?.statistic(stat).ok_or(Error::InvalidArgument))
+}

@@ -1,0 +1,16 @@
+//! `nn_term`.
+
+use super::boundary;
+use crate::socket;
+
+/// Closes every socket, and lets no new one be opened: nn_socket fails with ETERM from now on.
+///
+/// Calls that are blocked in other threads end with EBADF. Meant for a program that is about to
+/// end.
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_term() {
+    boundary::call((), || {
+        socket::terminate();
+        Ok(())
+    });
+}

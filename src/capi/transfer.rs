@@ -1,0 +1,325 @@
+//! `nn_ => check(vectors).map(|()| Body::Runs(vectors))send`, `nn_recv`, `nn_sendmsg`, `nn_recvmsg`.
+//!
+//! Owns the way of a message through the C face: who owns its memory before and after, and what
+//! the answer says of its length. A plain send or receive allocates nothing here and copies the
+//! message at most once.
+
+use std::ffi::{c_int, c_void};
+
+use libc::size_t;
+
+use super::boundary;
+use super::constants::{NN_DONTWAIT, NN_MSG};
+use super::control::{Inbound, Outbound};
+use super::message::{chunk_behind, give};
+use super::vector::{bytes_at, check, gather, list_at, nn_iovec, scatter, total};
+use crate::error::Error;
+use crate::message::{Chunk, Header, Outgoing, Payload};
+use crate::socket::{self, Received, Socket};
+
+/// A message in several runs of bytes, with control messages.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_msghdr {
+    /// The runs of the body.
+    pub msg_iov: *mut nn_iovec,
+    /// Their number.
+    pub msg_iovlen: c_int,
+    /// The buffer of the control messages, or NULL; with a length of NN_MSG, a pointer to a
+    /// pointer to it.
+    pub msg_control: *mut c_void,
+    /// The buffer's length in bytes, or NN_MSG.
+    pub msg_controllen: size_t,
+}
+
+/// Sends a message; returns its length, or -1.
+///
+/// With `len` NN_MSG, `buf` is a pointer to a pointer to a message of nn_allocmsg: if it is sent
+/// it belongs to the library, if not, to the caller as before. `flags` is 0 or NN_DONTWAIT.
+/// Fails with EBADF (no such socket, or closed meanwhile), EFAULT (no message), EMSGSIZE (longer
+/// than INT_MAX), ENOTSUP (the socket cannot send), EFSM (not now), EAGAIN (NN_DONTWAIT),
+/// ETIMEDOUT (NN_SNDTIMEO is over), EINTR (a signal came) or ENOMEM.
+///
+/// # Safety
+/// `buf` must point to `len` bytes, or, if that is NN_MSG, to a pointer to a message of the
+/// caller's; or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flags: c_int) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        if len == NN_MSG {
+            // SAFETY: as the caller promises.
+            let lent = unsafe { Lent::behind(buf) }?;
+            return lent.send(&socket, Header::new(), flags);
+        }
+        if len > LONGEST {
+            return Err(Error::MessageSize);
+        }
+        // SAFETY: as the caller promises; the message does not outlive this call.
+        let body = Payload::Borrowed(unsafe { bytes_at(buf, len) }?);
+        send(&socket, &mut Outgoing::new(body), flags)
+    })
+}
+
+/// Receives a message; returns its length, or -1.
+///
+/// At most `len` bytes are written to `buf`; the length returned is the message's even so. With
+/// `len` NN_MSG, the message's address is written to the pointer that `buf` points to, and the
+/// caller frees it with nn_freemsg. `flags` is 0 or NN_DONTWAIT. Fails with EBADF (no such
+/// socket, or closed meanwhile), EFAULT (no buffer), ENOTSUP (the socket cannot receive), EFSM
+/// (not now), EAGAIN (NN_DONTWAIT), ETIMEDOUT (NN_RCVTIMEO is over), EINTR (a signal came) or
+/// ENOMEM (NN_MSG only: the message is lost).
+///
+/// # Safety
+/// `buf` must point to `len` writable bytes, or, if that is NN_MSG, to a pointer; or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        let vectors = [nn_iovec { iov_base: buf, iov_len: len }];
+        let body = Body::of(&vectors)?;
+        // SAFETY: as the caller promises.
+        socket.recv(dont_wait(flags), |received| unsafe { body.fill(received) })?
+    })
+}
+
+/// Sends a message whose body lies in several places, with control messages; returns the length
+/// of the body, or -1.
+///
+/// A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket. If the
+/// body, which then must be the only run, or the control buffer is given with NN_MSG as its
+/// length, it belongs to the library once the message is sent, and to the caller as before if
+/// not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, or lengths
+/// whose sum is too large) or EMSGSIZE (a negative number of runs).
+///
+/// # Safety
+/// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many bytes or entries
+/// as it says, or, for NN_MSG, pointing to a pointer to a message of the caller's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        // SAFETY: as the caller promises, here and below; nothing outlives this call.
+        let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+        // SAFETY: as above.
+        let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
+        if let [nn_iovec { iov_base, iov_len: NN_MSG }] = *vectors {
+            // SAFETY: as above.
+            let lent = unsafe { Lent::behind(iov_base) }?;
+            // SAFETY: as above.
+            let control = unsafe { Outbound::of(message) }?;
+            let length = lent.send(&socket, header(&control)?, flags)?;
+            control.spend();
+            return Ok(length);
+        }
+        let length = total(vectors)?;
+        if length > LONGEST {
+            return Err(Error::MessageSize);
+        }
+        let body = match *vectors {
+            // SAFETY: as above.
+            [nn_iovec { iov_base, iov_len }] => Payload::Borrowed(unsafe { bytes_at(iov_base, iov_len) }?),
+            // SAFETY: as above, and `length` is their total.
+            _ => Payload::Owned(unsafe { gather(vectors, length) }?),
+        };
+        // SAFETY: as above.
+        let control = unsafe { Outbound::of(message) }?;
+        let length = send(&socket, &mut Outgoing { header: header(&control)?, body }, flags)?;
+        control.spend();
+        Ok(length)
+    })
+}
+
+/// Receives a message into several places, with control messages; returns the length of the
+/// body, or -1.
+///
+/// The protocol header is written to the control buffer as a control message SP_HDR of level
+/// PROTO_SP, if it has room for it. If the body, which then must be the only run, or the control
+/// buffer has NN_MSG as its length, its address is written to the pointer that the header points
+/// to, and the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL (no header, or
+/// NN_MSG among several runs) or EMSGSIZE (a negative number of runs).
+///
+/// # Safety
+/// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many writable bytes
+/// or entries as it says, or, for NN_MSG, pointing to a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
+    boundary::call(-1, || {
+        let socket = socket::enter(s)?;
+        // SAFETY: as the caller promises; nothing outlives this call.
+        let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+        // SAFETY: as above.
+        let body = Body::of(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
+        let control = Inbound::of(message);
+        // SAFETY: as above.
+        socket.recv(dont_wait(flags), |received| unsafe {
+            let filled = control.fill(received.header())?;
+            let length = body.fill(received)?;
+            filled.deliver();
+            Ok(length)
+        })?
+    })
+}
+
+/// The longest body that can be sent: a longer one's length could not be returned.
+const LONGEST: usize = c_int::MAX as usize;
+
+fn dont_wait(flags: c_int) -> bool {
+    flags & NN_DONTWAIT != 0
+}
+
+/// A length as a C function returns it. Only a peer can make it larger than can be said.
+fn as_length(length: usize) -> c_int {
+    c_int::try_from(length).unwrap_or(c_int::MAX)
+}
+
+/// Sends a message whose body belongs to this call, and says how long that was.
+#[inline]
+fn send(socket: &Socket, message: &mut Outgoing<'_>, flags: c_int) -> Result<c_int, Error> {
+    let length = message.body.bytes().len();
+    socket.send(message, dont_wait(flags))?;
+    Ok(as_length(length))
+}
+
+/// The protocol header that a control buffer holds.
+fn header(control: &Outbound<'_>) -> Result<Header, Error> {
+    let bytes = control.protocol_header();
+    let mut header = Header::new();
+    header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
+    header.extend_from_slice(bytes);
+    Ok(header)
+}
+
+/// A message whose body is a chunk of the caller's.
+///
+/// It goes back to the caller, who knows its address, unless it was sent: also if the send
+/// panics.
+struct Lent(Outgoing<'static>);
+
+impl Lent {
+    /// The message for the pointer that `place` points to.
+    ///
+    /// # Safety
+    /// As [`chunk_behind`]; and the chunk's owner must know that it is gone once it was sent.
+    unsafe fn behind(place: *const c_void) -> Result<Lent, Error> {
+        // SAFETY: as the caller promises.
+        let chunk = unsafe { chunk_behind(place) }?;
+        Ok(Lent(Outgoing::new(Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk)))))
+    }
+
+    fn send(mut self, socket: &Socket, header: Header, flags: c_int) -> Result<c_int, Error> {
+        if self.0.body.bytes().len() > LONGEST {
+            return Err(Error::MessageSize);
+        }
+        self.0.header = header;
+        let length = send(socket, &mut self.0, flags)?;
+        // A protocol that has nobody to send to leaves the body where it is. It is sent even so.
+        drop(self.0.body.take());
+        Ok(length)
+    }
+}
+
+impl Drop for Lent {
+    fn drop(&mut self) {
+        if let Payload::Owned(chunk) = self.0.body.take() {
+            give(chunk);
+        }
+    }
+}
+
+/// Where the body of a received message goes.
+enum Body<'a> {
+    /// Into these runs.
+    Runs(&'a [nn_iovec]),
+    /// Into memory of the library's, whose address is then written to this place.
+    Chunk(*mut c_void),
+}
+
+impl<'a> Body<'a> {
+    /// What the list asks for, checked before a message is taken for it.
+    #[inline]
+    fn of(vectors: &'a [nn_iovec]) -> Result<Body<'a>, Error> {
+        match *vectors {
+            [nn_iovec { iov_base, iov_len: NN_MSG }] if iov_base.is_null() => Err(Error::BadPointer),
+            [nn_iovec { iov_base, iov_len: NN_MSG }] => Ok(Body::Chunk(iov_base)),
+            _ => check(vectors).map(|()| Body::Runs(vectors)),
+        }
+    }
+
+    /// Writes the body there, and says how long it is.
+    ///
+    /// # Safety
+    /// Each place must be writable, and as long as it was said to be.
+    #[inline]
+    unsafe fn fill(self, received: Received<'_>) -> Result<c_int, Error> {
+        match self {
+            Body::Runs(vectors) => {
+                // SAFETY: as the caller promises; the list was checked by `of`.
+                unsafe { scatter(received.body(), vectors) };
+                Ok(as_length(received.len()))
+            }
+            Body::Chunk(place) => {
+                let chunk: Chunk = received.into_chunk().ok_or(Error::OutOfMemory)?;
+                let length = as_length(chunk.len());
+                // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in
+                // packed places.
+                unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
+                Ok(length)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+    use crate::capi::message::{nn_allocmsg, nn_freemsg};
+
+    #[test]
+    fn a_lent_message_goes_back_to_its_owner() {
+        let mut message = nn_allocmsg(3, 0);
+        // SAFETY: `message` is live, and still is after the loan: the second call frees it.
+        unsafe {
+            let lent = Lent::behind((&raw mut message).cast()).unwrap();
+            assert_eq!(lent.0.body.bytes(), [0; 3]);
+            drop(lent);
+            assert_eq!(nn_freemsg(message), 0);
+        }
+    }
+
+    #[test]
+    fn buffers_are_checked_before_a_message_is_taken_for_them() {
+        let mut byte = 0_u8;
+        let start = (&raw mut byte).cast();
+        let run = |iov_len| nn_iovec { iov_base: start, iov_len };
+        let null = |iov_len| nn_iovec { iov_base: ptr::null_mut(), iov_len };
+        let error = |vectors: &[nn_iovec]| Body::of(vectors).err();
+        assert_eq!(error(&[null(1)]), Some(Error::BadPointer));
+        assert_eq!(error(&[null(NN_MSG)]), Some(Error::BadPointer));
+        assert_eq!(error(&[run(1), run(NN_MSG)]), Some(Error::InvalidArgument));
+        assert_eq!(error(&[null(0), run(1)]), None);
+        assert!(matches!(Body::of(&[run(NN_MSG)]), Ok(Body::Chunk(place)) if place == start));
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_said_is_the_largest_that_can() {
+        assert_eq!(as_length(LONGEST), c_int::MAX);
+        assert_eq!(as_length(LONGEST + 1), c_int::MAX);
+    }
+
+    #[test]
+    fn the_socket_is_looked_at_first() {
+        // SAFETY: null is allowed everywhere.
+        unsafe {
+            let answers = [
+                nn_send(-1, ptr::null(), 1, 0),
+                nn_recv(-1, ptr::null_mut(), 1, 0),
+                nn_sendmsg(-1, ptr::null(), 0),
+                nn_recvmsg(-1, ptr::null_mut(), 0),
+            ];
+            assert_eq!((answers, boundary::errno()), ([-1; 4], libc::EBADF));
+        }
+    }
+}

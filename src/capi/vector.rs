@@ -1,0 +1,196 @@
+//! Bytes of the caller: one run of them, or the several runs of `nn_iovec`.
+//!
+//! Owns the checks of such lists, and the copying in and out. Must not know sockets.
+
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+use libc::size_t;
+
+use super::constants::NN_MSG;
+use crate::error::Error;
+use crate::message::Chunk;
+
+/// One run of bytes of a message.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_iovec {
+    /// Its first byte; with a length of NN_MSG, a pointer to a pointer to the message.
+    pub iov_base: *mut c_void,
+    /// Its length in bytes, or NN_MSG.
+    pub iov_len: size_t,
+}
+
+/// The bytes at `start`.
+///
+/// # Errors
+/// [`Error::BadPointer`] for null with a length, [`Error::InvalidArgument`] for a length that no
+/// memory has.
+///
+/// # Safety
+/// `start` must point to `length` bytes, or be null; they must live as long as the result.
+#[inline]
+pub(super) unsafe fn bytes_at<'a>(start: *const c_void, length: usize) -> Result<&'a [u8], Error> {
+    if length == 0 {
+        return Ok(&[]);
+    }
+    if start.is_null() {
+        return Err(Error::BadPointer);
+    }
+    if isize::try_from(length).is_err() {
+        return Err(Error::InvalidArgument);
+    }
+    // SAFETY: as the caller promises; null and too long were sorted out.
+    Ok(unsafe { std::slice::from_raw_parts(start.cast(), length) })
+}
+
+/// The list at `vectors`.
+///
+/// # Errors
+/// [`Error::MessageSize`] for a negative count, [`Error::BadPointer`] for null with a count.
+///
+/// # Safety
+/// `vectors` must point to `count` entries, or be null; they must live as long as the result.
+pub(super) unsafe fn list_at<'a>(vectors: *const nn_iovec, count: c_int) -> Result<&'a [nn_iovec], Error> {
+    let count = usize::try_from(count).map_err(|_| Error::MessageSize)?;
+    if count == 0 {
+        return Ok(&[]);
+    }
+    if vectors.is_null() {
+        return Err(Error::BadPointer);
+    }
+    // SAFETY: as the caller promises.
+    Ok(unsafe { std::slice::from_raw_parts(vectors, count) })
+}
+
+/// Whether a list consists of plain runs that are there.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] for `NN_MSG` among them, [`Error::BadPointer`] for null with a
+/// length.
+#[inline]
+pub(super) fn check(vectors: &[nn_iovec]) -> Result<(), Error> {
+    for vector in vectors {
+        if vector.iov_len == NN_MSG {
+            return Err(Error::InvalidArgument);
+        }
+        if vector.iov_base.is_null() && vector.iov_len > 0 {
+            return Err(Error::BadPointer);
+        }
+    }
+    Ok(())
+}
+
+/// The length of a message that consists of the runs of a list.
+///
+/// # Errors
+/// As [`check`], and [`Error::InvalidArgument`] for a sum out of range.
+pub(super) fn total(vectors: &[nn_iovec]) -> Result<usize, Error> {
+    check(vectors)?;
+    let mut lengths = vectors.iter().map(|vector| vector.iov_len);
+    lengths.try_fold(0, usize::checked_add).ok_or(Error::InvalidArgument)
+}
+
+/// The runs of a list, one behind the other in new memory.
+///
+/// # Errors
+/// [`Error::OutOfMemory`].
+///
+/// # Safety
+/// [`total`] must have answered `size` for the list, and each entry must point to its bytes.
+pub(super) unsafe fn gather(vectors: &[nn_iovec], size: usize) -> Result<Chunk, Error> {
+    let mut chunk = Chunk::new(size).ok_or(Error::OutOfMemory)?;
+    let mut rest = chunk.unique().ok_or(Error::OutOfMemory)?;
+    for vector in vectors {
+        // SAFETY: as the caller promises.
+        let bytes = unsafe { bytes_at(vector.iov_base, vector.iov_len) }?;
+        let (run, behind) = rest.split_at_mut(bytes.len());
+        run.copy_from_slice(bytes);
+        rest = behind;
+    }
+    Ok(chunk)
+}
+
+/// Copies a message, which lies in two runs, into the runs of a list; what has no room is left
+/// out.
+///
+/// # Safety
+/// Each entry must point to as many writable bytes as it says, or have the length 0.
+#[inline]
+pub(super) unsafe fn scatter(message: (&[u8], &[u8]), vectors: &[nn_iovec]) {
+    let (mut run, mut next) = message;
+    for vector in vectors {
+        let mut place = vector.iov_base.cast::<u8>();
+        let mut room = vector.iov_len;
+        while room > 0 {
+            if run.is_empty() {
+                if next.is_empty() {
+                    return;
+                }
+                (run, next) = (next, &[]);
+            }
+            let count = run.len().min(room);
+            // SAFETY: `place` has `room` bytes left, of which `count` are written. They are the
+            // caller's and the message is ours, so the two do not overlap.
+            unsafe {
+                ptr::copy_nonoverlapping(run.as_ptr(), place, count);
+                place = place.add(count);
+            }
+            room -= count;
+            run = &run[count..];
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn entry(bytes: &mut [u8]) -> nn_iovec {
+        nn_iovec { iov_base: bytes.as_mut_ptr().cast(), iov_len: bytes.len() }
+    }
+
+    #[test]
+    fn lists_are_checked_before_anything_is_touched() {
+        let mut byte = [0];
+        let good = entry(&mut byte);
+        let null = |iov_len| nn_iovec { iov_base: ptr::null_mut(), iov_len };
+        assert_eq!(total(&[good, null(0), good]), Ok(2));
+        assert_eq!(total(&[good, null(1)]), Err(Error::BadPointer));
+        assert_eq!(total(&[good, null(NN_MSG)]), Err(Error::InvalidArgument));
+        let huge = nn_iovec { iov_len: usize::MAX - 1, ..good };
+        assert_eq!(total(&[huge, good, good]), Err(Error::InvalidArgument));
+        // SAFETY: null lists and negative counts are allowed.
+        unsafe {
+            assert_eq!(list_at(ptr::null(), -1).unwrap_err(), Error::MessageSize);
+            assert_eq!(list_at(ptr::null(), 1).unwrap_err(), Error::BadPointer);
+            assert!(list_at(ptr::null(), 0).unwrap().is_empty());
+            assert_eq!(bytes_at(ptr::null(), 1).unwrap_err(), Error::BadPointer);
+            assert_eq!(bytes_at(good.iov_base, usize::MAX - 1).unwrap_err(), Error::InvalidArgument);
+        }
+    }
+
+    proptest! {
+        /// Whatever the cuts, the bytes that fit arrive in order, and no others are touched.
+        #[test]
+        fn bytes_pass_through_any_cuts(
+            message in proptest::collection::vec(1_u8.., 0..64),
+            cut in 0_usize..64,
+            rooms in proptest::collection::vec(0_usize..20, 0..6),
+        ) {
+            let mut buffers: Vec<Vec<u8>> = rooms.iter().map(|&room| vec![0; room]).collect();
+            let vectors: Vec<nn_iovec> = buffers.iter_mut().map(|buffer| entry(buffer)).collect();
+            // SAFETY: each entry points to a buffer of its length.
+            unsafe { scatter(message.split_at(cut.min(message.len())), &vectors) };
+            let mut expected = message.clone();
+            expected.resize(rooms.iter().sum(), 0);
+            prop_assert_eq!(buffers.concat(), &expected[..]);
+
+            let size = total(&vectors).unwrap();
+            // SAFETY: as above, and `size` is their sum.
+            let gathered = unsafe { gather(&vectors, size) }.unwrap();
+            prop_assert_eq!(&*gathered, &expected[..]);
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! The memory of one message body.
+//!
+//! A chunk is what `nn_allocmsg` hands out: a pointer to data, with a small header in front of
+//! it. It is shared by counting (a publisher's message goes to many pipes) and trimmed from the
+//! front without moving a byte (a protocol header that arrived in the same memory is cut off).
+//!
+//! ```text
+//! | Head: references, size, capacity |  gap  | gap length u32 | tag u32 | data …
+//!                                                                       ^ the pointer
+//! ```
+
+use std::alloc::Layout;
+use std::fmt;
+use std::mem::size_of;
+use std::ops::Deref;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicUsize, Ordering, fence};
+
+/// Marks the eight bytes in front of live data.
+const TAG: u32 = 0x5ca9_4057;
+/// Marks data that was given back.
+const FREED: u32 = 0xdead_4057;
+/// Distance from the head to data that was never trimmed.
+const DATA_OFFSET: usize = size_of::<Head>() + 8;
+
+/// Bookkeeping in front of the data.
+#[repr(C)]
+struct Head {
+    references: AtomicUsize,
+    /// Length of the data in bytes.
+    size: usize,
+    /// Bytes that were allocated behind the head's fixed part.
+    capacity: usize,
+}
+
+/// A counted reference to message memory. Dereferences to its bytes.
+pub struct Chunk {
+    /// Points at the data, behind a head and a tag.
+    data: NonNull<u8>,
+}
+
+// SAFETY: the count is atomic, and the bytes are only written through a unique reference.
+unsafe impl Send for Chunk {}
+// SAFETY: as above: shared chunks are only read.
+unsafe impl Sync for Chunk {}
+
+impl Chunk {
+    /// Memory for `size` bytes, which are zero; `None` when there is not that much memory.
+    #[must_use]
+    pub fn new(size: usize) -> Option<Chunk> {
+        let layout = Self::layout(size)?;
+        // SAFETY: the layout's size is at least that of the head. `calloc` aligns to 16.
+        let head = unsafe { libc::calloc(1, layout.size()) }.cast::<Head>();
+        let head = NonNull::new(head)?;
+        // SAFETY: `head` points at fresh memory, large enough for head, tag and data.
+        unsafe {
+            head.write(Head { references: AtomicUsize::new(1), size, capacity: size });
+            let data = head.cast::<u8>().add(DATA_OFFSET);
+            Self::write_tag(data, 0, TAG);
+            Some(Chunk { data })
+        }
+    }
+
+    /// Memory that holds a copy of `bytes`.
+    #[must_use]
+    pub fn copy_of(bytes: &[u8]) -> Option<Chunk> {
+        let mut chunk = Chunk::new(bytes.len())?;
+        chunk.unique()?.copy_from_slice(bytes);
+        Some(chunk)
+    }
+
+    /// The bytes for writing, if nobody else holds a reference.
+    pub fn unique(&mut self) -> Option<&mut [u8]> {
+        if !self.is_unique() {
+            return None;
+        }
+        let size = self.head().size;
+        // SAFETY: `data` is valid for `size` bytes, and this is the only reference.
+        Some(unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), size) })
+    }
+
+    /// Whether nobody else holds a reference.
+    #[must_use]
+    pub fn is_unique(&self) -> bool {
+        // Acquire: what the others did before they let go has happened.
+        self.head().references.load(Ordering::Acquire) == 1
+    }
+
+    /// Makes the data `size` bytes long; bytes that are new are undefined to the caller but
+    /// initialised. Keeps the address when the data shrinks and nobody else refers to it.
+    ///
+    /// # Errors
+    /// Hands the chunk back, unchanged, when there is not that much memory.
+    pub fn resize(self, size: usize) -> Result<Chunk, Chunk> {
+        let old = self.len();
+        if self.is_unique() && size <= old {
+            // SAFETY: this is the only reference, so nobody reads the head meanwhile.
+            unsafe { self.head_pointer().as_mut() }.size = size;
+            return Ok(self);
+        }
+        let Some(mut grown) = Chunk::new(size) else { return Err(self) };
+        let kept = old.min(size);
+        match grown.unique() {
+            Some(bytes) => bytes[..kept].copy_from_slice(&self[..kept]),
+            None => return Err(self),
+        }
+        Ok(grown)
+    }
+
+    /// The same data without its first `count` bytes; moves nothing when the chunk is unique.
+    /// `None` when a copy was needed and there is no memory for it.
+    #[must_use]
+    pub fn trimmed(mut self, count: usize) -> Option<Chunk> {
+        let count = count.min(self.len());
+        if count == 0 {
+            return Some(self);
+        }
+        if !self.is_unique() {
+            return Chunk::copy_of(&self[count..]);
+        }
+        let gap = self.gap() + count;
+        let Ok(short) = u32::try_from(gap) else { return Chunk::copy_of(&self[count..]) };
+        // SAFETY: unique; the new data begins inside the old, and its tag lies in bytes that are
+        // either the old tag or trimmed data.
+        unsafe {
+            self.head_pointer().as_mut().size -= count;
+            self.data = self.data.add(count);
+            Self::write_tag(self.data, short, TAG);
+        }
+        Some(self)
+    }
+
+    /// Gives the memory to whoever holds the pointer; [`Chunk::from_raw`] takes it back.
+    #[must_use]
+    pub fn into_raw(self) -> NonNull<u8> {
+        let data = self.data;
+        std::mem::forget(self);
+        data
+    }
+
+    /// Takes back what [`Chunk::into_raw`] gave away; `None` if the bytes in front of `data` do
+    /// not say that it is a live chunk.
+    ///
+    /// # Safety
+    /// `data` must come from [`Chunk::into_raw`], be live, and not be taken back twice; or the
+    /// eight bytes in front of it must at least be readable, for the check to refuse it.
+    pub unsafe fn from_raw(data: NonNull<u8>) -> Option<Chunk> {
+        // SAFETY: the caller promises that the tag can be read.
+        let tag = unsafe { data.sub(4).cast::<u32>().read_unaligned() };
+        (tag == TAG).then(|| Chunk { data })
+    }
+
+    fn layout(size: usize) -> Option<Layout> {
+        let total = size.checked_add(DATA_OFFSET)?;
+        Layout::from_size_align(total, 16).ok()
+    }
+
+    /// # Safety
+    /// The eight bytes in front of `data` must belong to the chunk's memory, and be its own.
+    unsafe fn write_tag(data: NonNull<u8>, gap: u32, tag: u32) {
+        // SAFETY: as the caller promises; unaligned, since data may be trimmed by any count.
+        unsafe {
+            data.sub(8).cast::<u32>().write_unaligned(gap);
+            data.sub(4).cast::<u32>().write_unaligned(tag);
+        }
+    }
+
+    /// Bytes between the head's end and the tag of the data.
+    fn gap(&self) -> usize {
+        // SAFETY: a live chunk has its tag, and the gap in front of it.
+        unsafe { self.data.sub(8).cast::<u32>().read_unaligned() as usize }
+    }
+
+    fn head_pointer(&self) -> NonNull<Head> {
+        // SAFETY: the head lies in the same allocation, `gap` and a fixed distance in front.
+        unsafe { self.data.sub(self.gap() + DATA_OFFSET).cast::<Head>() }
+    }
+
+    fn head(&self) -> &Head {
+        // SAFETY: the head lives as long as any reference; only a unique one writes to it.
+        unsafe { self.head_pointer().as_ref() }
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        // SAFETY: `data` is valid for `size` bytes as long as the chunk lives.
+        unsafe { std::slice::from_raw_parts(self.data.as_ptr(), self.head().size) }
+    }
+}
+
+impl Clone for Chunk {
+    fn clone(&self) -> Chunk {
+        // Relaxed: the new reference is made from one that is alive.
+        self.head().references.fetch_add(1, Ordering::Relaxed);
+        Chunk { data: self.data }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let head = self.head_pointer();
+        // Release: our reads happen before the memory is given back.
+        if self.head().references.fetch_sub(1, Ordering::Release) != 1 {
+            return;
+        }
+        // Acquire: so do those of the others.
+        fence(Ordering::Acquire);
+        // SAFETY: that was the last reference; the head is where `calloc` put it.
+        unsafe {
+            Self::write_tag(self.data, 0, FREED);
+            ptr::drop_in_place(head.as_ptr());
+            libc::free(head.as_ptr().cast());
+        }
+    }
+}
+
+impl fmt::Debug for Chunk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk").field("size", &self.len()).field("gap", &self.gap()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trimming_keeps_the_rest_in_place() {
+        let chunk = Chunk::copy_of(b"headbody").unwrap();
+        let address = chunk.as_ptr() as usize;
+        let chunk = chunk.trimmed(4).unwrap();
+        assert_eq!(&*chunk, b"body");
+        assert_eq!(chunk.as_ptr() as usize, address + 4);
+        let chunk = chunk.trimmed(99).unwrap();
+        assert!(chunk.is_empty());
+    }
+
+    #[test]
+    fn shared_memory_is_copied_before_it_changes() {
+        let one = Chunk::copy_of(b"abcd").unwrap();
+        let two = one.clone();
+        assert!(!one.is_unique());
+        let short = one.trimmed(1).unwrap();
+        assert_eq!((&*short, &*two), (&b"bcd"[..], &b"abcd"[..]));
+        assert!(two.is_unique());
+    }
+
+    #[test]
+    fn resizing_down_keeps_the_address_and_up_keeps_the_data() {
+        let chunk = Chunk::copy_of(b"abcdefgh").unwrap();
+        let address = chunk.as_ptr();
+        let chunk = chunk.resize(1).unwrap();
+        assert_eq!(chunk.as_ptr(), address);
+        let chunk = chunk.resize(100).unwrap();
+        assert_eq!((chunk[0], chunk.len()), (b'a', 100));
+        assert!(chunk.resize(usize::MAX - 3).is_err());
+        assert!(Chunk::new(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn a_raw_pointer_comes_back_only_while_it_is_live() {
+        let chunk = Chunk::copy_of(b"abc").unwrap();
+        let raw = chunk.into_raw();
+        // SAFETY: `raw` was just given away.
+        let back = unsafe { Chunk::from_raw(raw) }.unwrap();
+        assert_eq!(&*back, b"abc");
+        let mut not_a_chunk = [0_u8; 16];
+        // SAFETY: the bytes in front are readable, and say no.
+        assert!(unsafe { Chunk::from_raw(NonNull::new(&raw mut not_a_chunk[8]).unwrap()) }.is_none());
+    }
+}

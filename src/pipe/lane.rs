@@ -1,0 +1,420 @@
+//! A lane: a bounded queue of messages from one producer to one consumer.
+//!
+//! Small messages are stored inline in recycled blocks, large ones as a pointer to their chunk,
+//! so a small message costs one copy in, one copy out, and no allocation.
+//!
+//! # Edges
+//!
+//! The consumer reads without a lock for as long as it finds messages. When it finds none, it
+//! takes the producer's lock and looks again; if there is still nothing, it *parks* the lane. The
+//! first push to a parked lane is an edge: [`Pushed::edge`] says that the consumer must be told.
+//! As parking is decided under the lock that every push holds, no edge is lost and none comes
+//! twice, and a push costs no fence besides that lock. A lane is parked from the start.
+//!
+//! The other way round, a producer that finds the lane full says so in `starved` and looks again;
+//! the consumer that then takes a message sees the mark, and its pop is an edge.
+//!
+//! # Memory
+//!
+//! A lane that has carried nothing owns no block. One at rest keeps at most its small first
+//! block; larger ones are given back when it parks. The bound counts the bytes of messages, an
+//! empty one as one byte, and a lane below its bound takes a message of any size.
+
+use std::sync::Arc;
+
+use super::block::{Block, LARGE, Record, SMALL};
+use crate::message::{Chunk, Front, Payload};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
+use crate::sync::{Mutex, MutexGuard, lock};
+
+/// Longer messages than this travel in a chunk.
+pub(crate) const INLINE_MAX: usize = 2048;
+
+/// Both ends of a new lane that holds about `limit` bytes, at least one message.
+pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
+    let shared = Arc::new(Shared {
+        limit: limit.max(1),
+        tail: Mutex::new(Tail { block: None, first: None, offset: 0, parked: true, gone: false, written: 0 }),
+        taken: Padded(AtomicUsize::new(0)),
+        starved: AtomicBool::new(false),
+        spare: AtomicPtr::new(std::ptr::null_mut()),
+    });
+    let consumer = Consumer { shared: shared.clone(), block: None, offset: 0, committed: 0, taken: 0 };
+    (Producer { shared, seen_taken: 0 }, consumer)
+}
+
+/// Keeps the consumer's counter on a cache line of its own.
+#[repr(align(64))]
+struct Padded<T>(T);
+
+struct Shared {
+    limit: usize,
+    tail: Mutex<Tail>,
+    /// Bytes that the consumer has taken, ever; wraps.
+    taken: Padded<AtomicUsize>,
+    /// The producer found the lane full and wants to be told of room.
+    starved: AtomicBool,
+    /// A large block that the consumer is through with, for the producer to use again.
+    spare: AtomicPtr<()>,
+}
+
+/// The producer's side, which the consumer enters only to park.
+struct Tail {
+    /// The block that is written to.
+    block: Option<Block>,
+    /// The first block of a chain that the consumer has not seen yet.
+    first: Option<Block>,
+    /// Where the next record goes.
+    offset: usize,
+    /// The consumer has found the lane empty, and holds no pointer behind it.
+    parked: bool,
+    /// The consumer is gone: nothing can be pushed any more.
+    gone: bool,
+    /// Bytes that were pushed, ever; wraps.
+    written: usize,
+}
+
+// SAFETY: the blocks that a tail points to belong to its lane, whose ends are `Send`.
+unsafe impl Send for Tail {}
+
+impl Shared {
+    /// A block for a record of `size` bytes.
+    fn block(&self, size: usize, is_first: bool) -> Option<Block> {
+        if is_first && size <= SMALL {
+            return Block::new(SMALL);
+        }
+        if size > LARGE {
+            return Block::new(size);
+        }
+        // Acquire: what the consumer read happens before we write over it.
+        let spare = self.spare.swap(std::ptr::null_mut(), Ordering::Acquire);
+        Block::from_raw(spare).or_else(|| Block::new(LARGE))
+    }
+
+    /// Keeps a block for later, or frees it.
+    ///
+    /// # Safety
+    /// Nobody may use the block any more.
+    unsafe fn recycle(&self, block: Block) {
+        let mut unused = Some(block);
+        if block.capacity() == LARGE {
+            // SAFETY: the caller says that the block is ours.
+            unsafe { block.reset() };
+            unused = Block::from_raw(self.spare.swap(block.into_raw(), Ordering::AcqRel));
+        }
+        if let Some(unused) = unused {
+            // SAFETY: ours, or what stood in `spare`, which nobody uses.
+            unsafe { unused.free() };
+        }
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // The consumer freed the chain when it went; this is all that can be left.
+        if let Some(spare) = Block::from_raw(self.spare.load(Ordering::Acquire)) {
+            // SAFETY: nobody else has the lane any more.
+            unsafe { spare.free() };
+        }
+    }
+}
+
+/// A message was pushed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// The lane was empty: the consumer must be told.
+    pub(crate) edge: bool,
+}
+
+/// The lane has no room, or its consumer is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// The end that messages are pushed into.
+pub(crate) struct Producer {
+    shared: Arc<Shared>,
+    /// What we last saw of `taken`; looked at again only when the lane seems full.
+    seen_taken: usize,
+}
+
+impl Producer {
+    /// Appends `head` and `body` as one message.
+    ///
+    /// # Errors
+    /// [`Full`], and the body stays with the caller; the consumer's next pop will be an edge.
+    pub(crate) fn push(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+        self.batch().push(head, body)
+    }
+
+    /// Whether the next push will be taken. If not, the consumer's next pop will be an edge.
+    pub(crate) fn has_room(&mut self) -> bool {
+        let tail = lock(&self.shared.tail);
+        has_room(&self.shared, &mut self.seen_taken, &tail)
+    }
+
+    /// For several pushes under one lock.
+    pub(crate) fn batch(&mut self) -> Batch<'_> {
+        Batch { tail: lock(&self.shared.tail), shared: &self.shared, seen_taken: &mut self.seen_taken }
+    }
+}
+
+fn has_room(shared: &Shared, seen_taken: &mut usize, tail: &Tail) -> bool {
+    if tail.gone {
+        return false;
+    }
+    let fits = |taken: usize| tail.written.wrapping_sub(taken) < shared.limit;
+    if fits(*seen_taken) {
+        return true;
+    }
+    *seen_taken = shared.taken.0.load(Ordering::Acquire);
+    if fits(*seen_taken) {
+        return true;
+    }
+    shared.starved.store(true, Ordering::Relaxed);
+    // With the fence in `Consumer::took`: either it sees the mark, or we see what it took.
+    fence(Ordering::SeqCst);
+    *seen_taken = shared.taken.0.load(Ordering::Acquire);
+    let fits = fits(*seen_taken);
+    if fits {
+        shared.starved.store(false, Ordering::Relaxed);
+    }
+    fits
+}
+
+/// A producer that holds the lane's lock.
+pub(crate) struct Batch<'a> {
+    tail: MutexGuard<'a, Tail>,
+    shared: &'a Shared,
+    seen_taken: &'a mut usize,
+}
+
+impl Batch<'_> {
+    /// As [`Producer::push`].
+    pub(crate) fn push(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+        if !has_room(self.shared, self.seen_taken, &self.tail) {
+            return Err(Full);
+        }
+        self.append(head, body)
+    }
+
+    /// Pushes beyond the lane's bound: for bytes that have left the kernel already.
+    ///
+    /// # Errors
+    /// [`Full`] when the consumer is gone, or memory is out.
+    pub(crate) fn push_over(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+        if self.tail.gone {
+            return Err(Full);
+        }
+        self.append(head, body)
+    }
+
+    fn append(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+        let tail = &mut *self.tail;
+        let charge = (head.len() + body.bytes().len()).max(1);
+        let size = match &*body {
+            Payload::Borrowed(bytes) => Record::Inline(head, bytes).size(),
+            Payload::Owned(_) => super::block::record_size(head.len(), true),
+        };
+        let block = match tail.block {
+            Some(block) if tail.offset + size <= block.capacity() => block,
+            previous => {
+                let block = self.shared.block(size, previous.is_none()).ok_or(Full)?;
+                match previous {
+                    Some(previous) => previous.link(block),
+                    None => tail.first = Some(block),
+                }
+                tail.block = Some(block);
+                tail.offset = 0;
+                block
+            }
+        };
+        let record = match body.take() {
+            Payload::Borrowed(bytes) => Record::Inline(head, bytes),
+            Payload::Owned(chunk) => Record::Chunk(head, chunk),
+        };
+        // SAFETY: we hold the producer's lock, the record fits, and `offset` is the end.
+        tail.offset = unsafe { block.write(tail.offset, record) };
+        tail.written = tail.written.wrapping_add(charge);
+        Ok(Pushed { edge: std::mem::replace(&mut tail.parked, false) })
+    }
+}
+
+/// The end that messages are taken from.
+pub(crate) struct Consumer {
+    shared: Arc<Shared>,
+    /// The block that is read from.
+    block: Option<Block>,
+    /// Where the front message begins in it.
+    offset: usize,
+    /// How far the block was committed when we last looked.
+    committed: usize,
+    /// As `Shared::taken`, which only we write.
+    taken: usize,
+}
+
+// SAFETY: a consumer owns the blocks it points to, up to what is committed.
+unsafe impl Send for Consumer {}
+
+impl Consumer {
+    /// The first message, in place. `None` parks the lane: its next push will be an edge.
+    pub(crate) fn front(&mut self) -> Option<Front<'_>> {
+        if !self.advance() {
+            return None;
+        }
+        // SAFETY: `advance` found a committed record at `offset`; only we take it out.
+        self.block.as_ref().map(|block| unsafe { block.read(self.offset).0 })
+    }
+
+    /// Whether there is no message. As [`Consumer::front`] without one, an empty lane is parked.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        !self.advance()
+    }
+
+    /// The first message, if the last call has found one and it was not taken.
+    pub(crate) fn peek(&self) -> Option<Front<'_>> {
+        let block = self.block.as_ref().filter(|_| self.offset < self.committed)?;
+        // SAFETY: a committed record is at `offset`; only we take it out.
+        Some(unsafe { block.read(self.offset).0 })
+    }
+
+    /// Drops the first message. Answers whether the producer waits for room and must be told.
+    pub(crate) fn pop(&mut self) -> bool {
+        if !self.advance() {
+            return false;
+        }
+        let Some(block) = self.block else { return false };
+        // SAFETY: a committed record is at `offset`, and nobody reads it any more.
+        let charge = unsafe {
+            let (front, size) = block.read(self.offset);
+            let charge = front.len().max(1);
+            drop(block.take_chunk(self.offset));
+            self.offset += size;
+            charge
+        };
+        self.took(charge)
+    }
+
+    /// Takes the chunk that holds the body of the first message, if a chunk does, and drops the
+    /// message. The answer's second part is that of [`Consumer::pop`].
+    pub(crate) fn take_chunk(&mut self) -> Option<(Chunk, bool)> {
+        if !self.advance() {
+            return None;
+        }
+        let block = self.block?;
+        // SAFETY: a committed record is at `offset`, and it is ours.
+        let (chunk, charge) = unsafe {
+            let (front, size) = block.read(self.offset);
+            let charge = front.len().max(1);
+            let chunk = block.take_chunk(self.offset)?;
+            self.offset += size;
+            (chunk, charge)
+        };
+        Some((chunk, self.took(charge)))
+    }
+
+    fn took(&mut self, charge: usize) -> bool {
+        self.taken = self.taken.wrapping_add(charge);
+        self.shared.taken.0.store(self.taken, Ordering::Release);
+        // With the fence in `has_room`: either the producer sees what we took, or we see its mark.
+        fence(Ordering::SeqCst);
+        self.shared.starved.load(Ordering::Relaxed) && self.shared.starved.swap(false, Ordering::Relaxed)
+    }
+
+    /// Moves on to the first message; answers whether there is one, and parks the lane if not.
+    fn advance(&mut self) -> bool {
+        loop {
+            if self.offset < self.committed {
+                return true;
+            }
+            if let Some(block) = self.block {
+                // The order matters: what was committed before `next` was linked is seen.
+                let next = block.next();
+                self.committed = block.committed();
+                if self.offset < self.committed {
+                    return true;
+                }
+                if let Some(next) = next {
+                    self.block = Some(next);
+                    self.offset = 0;
+                    self.committed = 0;
+                    // SAFETY: the producer has gone on to `next`, and so have we.
+                    unsafe { self.shared.recycle(block) };
+                    continue;
+                }
+            }
+            if self.park() {
+                return false;
+            }
+        }
+    }
+
+    /// Decides under the producer's lock that the lane is empty; `false` if it is not.
+    fn park(&mut self) -> bool {
+        let mut tail = lock(&self.shared.tail);
+        if tail.parked {
+            return true;
+        }
+        match self.block {
+            None => {
+                // The first push after a time without blocks left them here.
+                self.block = tail.first.take();
+                return false;
+            }
+            Some(block) if block.next().is_some() || block.committed() > self.offset => return false,
+            Some(block) => {
+                if block.capacity() == SMALL {
+                    // SAFETY: the producer is kept out by the lock, and we have read all.
+                    unsafe { block.reset() };
+                } else {
+                    // SAFETY: as above; both pointers to it are cleared.
+                    unsafe { self.shared.recycle(block) };
+                    self.block = None;
+                    tail.block = None;
+                }
+                tail.offset = 0;
+                self.offset = 0;
+                self.committed = 0;
+                tail.parked = true;
+            }
+        }
+        drop(tail);
+        if self.block.is_none() {
+            self.free_spare();
+        }
+        true
+    }
+
+    fn free_spare(&self) {
+        if let Some(spare) = Block::from_raw(self.shared.spare.swap(std::ptr::null_mut(), Ordering::Acquire))
+        {
+            // SAFETY: what stands in `spare` is used by nobody.
+            unsafe { spare.free() };
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        loop {
+            while self.front().is_some() {
+                self.pop();
+            }
+            let mut tail = lock(&self.shared.tail);
+            if !tail.parked {
+                continue;
+            }
+            tail.gone = true;
+            if let Some(block) = tail.block.take() {
+                // SAFETY: the lane is empty and parked, and nothing is pushed any more.
+                unsafe { block.free() };
+            }
+            return;
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
+
+#[cfg(all(test, loom))]
+mod loom_tests;

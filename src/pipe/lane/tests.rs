@@ -1,0 +1,130 @@
+//! The lane on its own: order, bounds, edges, and memory.
+
+use super::*;
+use std::thread;
+
+fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
+    producer.push(&[], &mut Payload::Borrowed(bytes))
+}
+
+fn front(consumer: &mut Consumer) -> Option<Vec<u8>> {
+    consumer.front().map(|front| front.bytes(0..).collect())
+}
+
+#[test]
+fn a_push_is_an_edge_only_after_the_lane_was_found_empty() {
+    let (mut producer, mut consumer) = lane(1000);
+    assert_eq!(push(&mut producer, b"one"), Ok(Pushed { edge: true }));
+    assert_eq!(push(&mut producer, b"two"), Ok(Pushed { edge: false }));
+    assert_eq!(front(&mut consumer).unwrap(), b"one");
+    assert!(!consumer.pop());
+    assert_eq!(front(&mut consumer).unwrap(), b"two");
+    consumer.pop();
+    // Nobody has looked yet: the lane is not parked.
+    assert_eq!(push(&mut producer, b"three"), Ok(Pushed { edge: false }));
+    assert_eq!(front(&mut consumer).unwrap(), b"three");
+    consumer.pop();
+    assert!(front(&mut consumer).is_none());
+    assert_eq!(push(&mut producer, b"four"), Ok(Pushed { edge: true }));
+}
+
+#[test]
+fn the_bound_counts_bytes_and_lets_one_message_of_any_size_pass() {
+    let (mut producer, mut consumer) = lane(200);
+    for _ in 0..20 {
+        assert!(push(&mut producer, b"0123456789").is_ok());
+    }
+    assert_eq!(push(&mut producer, b"0123456789"), Err(Full));
+    assert_eq!(front(&mut consumer).unwrap().len(), 10);
+    assert!(consumer.pop(), "the producer waits for room");
+    assert!(!{
+        consumer.front();
+        consumer.pop()
+    });
+    assert!(push(&mut producer, &[7; 5000]).is_ok());
+    assert_eq!(push(&mut producer, b""), Err(Full));
+    for _ in 0..18 {
+        consumer.pop();
+    }
+    assert_eq!(front(&mut consumer).unwrap(), [7; 5000]);
+}
+
+#[test]
+fn empty_messages_count_as_one_byte() {
+    let (mut producer, mut consumer) = lane(3);
+    for _ in 0..3 {
+        assert!(push(&mut producer, b"").is_ok());
+    }
+    assert_eq!(push(&mut producer, b""), Err(Full));
+    assert_eq!(front(&mut consumer).unwrap(), b"");
+}
+
+#[test]
+fn a_chunk_passes_as_the_same_memory_behind_its_head() {
+    let (mut producer, mut consumer) = lane(10);
+    let chunk = Chunk::copy_of(b"body").unwrap();
+    let address = chunk.as_ptr();
+    producer.push(b"head", &mut Payload::Owned(chunk)).unwrap();
+    assert_eq!(front(&mut consumer).unwrap(), b"headbody");
+    let (chunk, edge) = consumer.take_chunk().unwrap();
+    assert_eq!((chunk.as_ptr(), edge), (address, false));
+    assert!(consumer.front().is_none());
+}
+
+#[test]
+fn a_lane_at_rest_keeps_no_large_block_and_one_never_used_none() {
+    let (mut producer, mut consumer) = lane(1 << 20);
+    assert!(lock(&producer.shared.tail).block.is_none());
+    for _ in 0..1000 {
+        push(&mut producer, &[1; 100]).unwrap();
+    }
+    while consumer.front().is_some() {
+        consumer.pop();
+    }
+    assert!(lock(&producer.shared.tail).block.is_none());
+    push(&mut producer, b"small").unwrap();
+    consumer.pop();
+    assert!(consumer.front().is_none());
+    assert_eq!(lock(&producer.shared.tail).block.map(|block| block.capacity()), Some(SMALL));
+}
+
+#[test]
+fn what_is_left_in_a_lane_goes_with_its_consumer() {
+    let (mut producer, consumer) = lane(100);
+    let chunk = Chunk::copy_of(b"kept").unwrap();
+    push(&mut producer, b"lost").unwrap();
+    producer.push(&[], &mut Payload::Owned(chunk.clone())).unwrap();
+    drop(consumer);
+    assert!(chunk.is_unique());
+    let mut body = Payload::Owned(chunk);
+    assert_eq!(producer.push(&[], &mut body), Err(Full));
+    assert_eq!(body.bytes(), b"kept");
+}
+
+#[test]
+fn a_flood_between_two_threads_keeps_its_order() {
+    const COUNT: u32 = 20_000;
+    let (mut producer, mut consumer) = lane(4096);
+    let sender = thread::spawn(move || {
+        for number in 0..COUNT {
+            let bytes = vec![number as u8; (number % 300) as usize];
+            let head = number.to_be_bytes();
+            while producer.push(&head, &mut Payload::Borrowed(&bytes)).is_err() {
+                thread::yield_now();
+            }
+        }
+    });
+    for number in 0..COUNT {
+        let length = 4 + (number % 300) as usize;
+        loop {
+            if let Some(front) = consumer.front() {
+                assert_eq!((front.word(0), front.len()), (Some(number), length));
+                assert!(front.bytes(4..).all(|byte| byte == number as u8));
+                break;
+            }
+            thread::yield_now();
+        }
+        consumer.pop();
+    }
+    sender.join().unwrap();
+}

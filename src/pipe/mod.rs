@@ -1,0 +1,68 @@
+//! A pipe: two lanes and what must be told when one of them changes.
+//!
+//! Owns the [`lane`](mod@lane), the lock-free [`ReadyList`] and the [`Peer`] interface through
+//! which the two sides of a pipe speak of edges. Must not know sockets, protocols or descriptors:
+//! to a socket, another socket of the process and a connection look the same.
+
+mod block;
+mod lane;
+mod ready_list;
+
+use std::sync::Arc;
+
+pub(crate) use lane::{Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
+pub(crate) use ready_list::{Bits, Entry, ReadyList};
+
+/// The other side of a pipe, as one side sees it.
+///
+/// Each call reports an edge: it comes once for a lane that was found empty or full, and is made
+/// without any lock of the caller's being held.
+pub(crate) trait Peer: Send + Sync {
+    /// The lane you take from was empty and has a message.
+    fn readable(self: Arc<Self>);
+    /// The lane you fill was full and has room.
+    fn writable(self: Arc<Self>);
+}
+
+/// The end of a pipe that a socket has, as its transport sees it.
+pub(crate) trait End: Peer {
+    /// The other side is gone: nothing can be sent any more, and nothing will come.
+    fn close(self: Arc<Self>);
+}
+
+/// An edge on its way to the peer it concerns.
+enum Edge {
+    /// See [`Peer::readable`].
+    Readable(Arc<dyn Peer>),
+    /// See [`Peer::writable`].
+    Writable(Arc<dyn Peer>),
+}
+
+/// Edges gathered under a lock, to be delivered after it.
+///
+/// Most operations make none, and nearly all others one.
+#[derive(Default)]
+#[must_use]
+pub(crate) struct Edges(smallvec::SmallVec<[Edge; 1]>);
+
+impl Edges {
+    /// Remembers to tell `peer` of a message.
+    pub(crate) fn add_readable(&mut self, peer: &Arc<dyn Peer>) {
+        self.0.push(Edge::Readable(peer.clone()));
+    }
+
+    /// Remembers to tell `peer` of room.
+    pub(crate) fn add_writable(&mut self, peer: &Arc<dyn Peer>) {
+        self.0.push(Edge::Writable(peer.clone()));
+    }
+
+    /// Delivers all edges. No lock may be held.
+    pub(crate) fn deliver(self) {
+        for edge in self.0 {
+            match edge {
+                Edge::Readable(peer) => peer.readable(),
+                Edge::Writable(peer) => peer.writable(),
+            }
+        }
+    }
+}

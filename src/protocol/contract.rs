@@ -1,0 +1,100 @@
+//! Every machine under random events: none panics, forgets a pipe, or asks for one that is gone.
+//!
+//! What the machines are for is tested beside each of them. The simulation holds them to the
+//! contract: it fails when a call must wait and no edge will end the wait.
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+use super::Kind;
+use super::simulation::{SEED, Simulation, wire};
+use crate::option::ProtocolOption;
+
+#[derive(Clone, Debug)]
+enum Event {
+    Attach { pipe: u32, priority: u8, room: usize },
+    Arrive(u32, Vec<u8>),
+    ArriveAndClose(u32, Vec<u8>),
+    Close(u32),
+    Detach(u32),
+    PeerReads(u32),
+    Send(Vec<u8>),
+    Receive,
+    Elapse(u64),
+}
+
+/// Numbers of requests, pipes, and words that are neither.
+fn words() -> impl Strategy<Value = Vec<u32>> {
+    let number = (0..5_u32).prop_map(|ahead| 0x8000_0000 | (SEED + ahead));
+    vec(prop_oneof![number, 0..6_u32], 0..4)
+}
+
+fn message() -> impl Strategy<Value = Vec<u8>> {
+    (words(), "[ab]{0,3}").prop_map(|(words, text)| wire(&words, &text))
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let pipe = || 1..5_u32;
+    let header = prop_oneof![
+        4 => Just(Vec::new()),
+        1 => words().prop_map(|words| wire(&words, "")),
+        1 => pipe().prop_map(|pipe| u64::from(pipe).to_ne_bytes().to_vec()),
+    ];
+    prop_oneof![
+        3 => (pipe(), 1..4_u8, 0..3_usize)
+            .prop_map(|(pipe, priority, room)| Event::Attach { pipe, priority, room }),
+        6 => (pipe(), message()).prop_map(|(pipe, message)| Event::Arrive(pipe, message)),
+        1 => (pipe(), message()).prop_map(|(pipe, message)| Event::ArriveAndClose(pipe, message)),
+        1 => pipe().prop_map(Event::Close),
+        1 => pipe().prop_map(Event::Detach),
+        3 => pipe().prop_map(Event::PeerReads),
+        6 => header.prop_map(Event::Send),
+        6 => Just(Event::Receive),
+        1 => (0..70_000_u64).prop_map(Event::Elapse),
+    ]
+}
+
+fn happen(socket: &mut Simulation, event: Event) {
+    match event {
+        Event::Attach { pipe, priority, room } if !socket.is_attached(pipe) => {
+            // An exclusive protocol may refuse it.
+            _ = socket.attach_with(pipe, priority, room);
+        }
+        Event::Arrive(pipe, message) if socket.is_open(pipe) => socket.arrive(pipe, message),
+        Event::ArriveAndClose(pipe, message) if socket.is_open(pipe) => {
+            socket.arrive_and_close(pipe, message);
+        }
+        Event::Close(pipe) if socket.is_open(pipe) => socket.close(pipe),
+        Event::Detach(pipe) if socket.is_attached(pipe) => socket.detach(pipe),
+        Event::PeerReads(pipe) if socket.is_open(pipe) => _ = socket.sent(pipe),
+        Event::Send(header) => _ = socket.send_raw(&header, "a"),
+        Event::Receive => _ = socket.recv(),
+        Event::Elapse(milliseconds) => socket.elapse(milliseconds),
+        _ => {}
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_machine_forgets_a_pipe(
+        kind in proptest::sample::select(&Kind::ALL[..]),
+        raw in any::<bool>(),
+        lavish in any::<bool>(),
+        events in vec(event(), 0..100),
+    ) {
+        let mut socket = Simulation::new(kind, raw, lavish);
+        if kind == Kind::Sub {
+            socket.set_option(ProtocolOption::Subscribe(b"a")).unwrap();
+        }
+        for event in events {
+            happen(&mut socket, event);
+            if socket.machine.is_busy() {
+                // A request waits for its reply; without a deadline, it was not even sent.
+                socket.assert_readable_edges_are_owed();
+                if socket.machine.deadline().is_none() {
+                    socket.assert_writable_edges_are_owed();
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,225 @@
+//! The scalability protocols as pure state machines.
+//!
+//! A machine decides which pipe gets which message, and which message is taken next. It never
+//! blocks, waits or queues, and knows no clock, no lock, no thread and no socket: it is handed
+//! all of that by [`Context`]. Raw machines are the base; cooked ones wrap them.
+//!
+//! # The contract
+//!
+//! * [`Protocol::attach`] is called once for each pipe before anything else names it. It may
+//!   refuse. After it, [`Protocol::writable`] follows at once if the pipe has room.
+//! * An empty inbound lane is an *edge*: when [`Context::front`] answers `None`, the machine may
+//!   forget the pipe until [`Protocol::readable`] names it. The same holds for a full outbound
+//!   lane: after [`Context::push`] answered [`Push::Full`], or [`Context::has_room`] `false`,
+//!   [`Protocol::writable`] names the pipe when it has room. Calls may come without need, and
+//!   twice: a machine must bear it.
+//! * [`Protocol::closing`] says that the peer is gone: nothing can be sent any more, but what it
+//!   had sent can still be received. [`Protocol::detach`] is the end, with or without it.
+//! * `send` and `recv` answer [`Refusal::WouldBlock`] and leave the message with the caller.
+//!   After a successful `recv` the front message of [`Delivery::pipe`] is the one delivered, and
+//!   the caller pops it before it calls the machine again.
+
+mod bus;
+#[cfg(test)]
+mod contract;
+mod kind;
+mod pair;
+mod pipeline;
+mod policy;
+mod pubsub;
+mod reqrep;
+#[cfg(test)]
+mod simulation;
+mod slab;
+mod trie;
+
+pub use kind::Kind;
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::message::{Front, Header, Outgoing, Payload};
+use crate::option::ProtocolOption;
+
+/// A moment, as the time that has passed since an origin which is the same for a whole process.
+pub type Time = Duration;
+
+/// Names a pipe of a socket: 31 bits, so that it can be a hop in a REQ/REP backtrace.
+///
+/// An id is not used again for a long time after its pipe is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PipeId(pub u32);
+
+/// What an endpoint's options say of a new pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PipeOptions {
+    /// `NN_SNDPRIO` of the endpoint: 1 (first) to 16 (last).
+    pub send_priority: u8,
+    /// `NN_RCVPRIO` of the endpoint: 1 (first) to 16 (last).
+    pub receive_priority: u8,
+}
+
+/// What became of a message offered to a pipe.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Push {
+    /// The pipe has it; the payload was taken out.
+    Taken,
+    /// There is no room, or no such pipe; the payload is as it was.
+    Full,
+}
+
+/// The world of a machine: its pipes and the time.
+pub trait Context {
+    /// The first message of the pipe's inbound lane, in place.
+    fn front(&mut self, pipe: PipeId) -> Option<Front<'_>>;
+    /// Drops the first message of the pipe's inbound lane.
+    fn pop(&mut self, pipe: PipeId);
+    /// Appends `header` and `body` to the pipe's outbound lane.
+    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push;
+    /// Whether the next [`Context::push`] to the pipe will be taken, whatever its size.
+    fn has_room(&mut self, pipe: PipeId) -> bool;
+    /// The present moment.
+    fn now(&self) -> Time;
+    /// `NN_MAXTTL`: a message with more hops is dropped.
+    fn max_hops(&self) -> usize;
+}
+
+/// Why a machine did not do what it was asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Not now: no pipe has room, or none has a message.
+    WouldBlock,
+    /// Not in this state: there is no request to answer, or none was sent.
+    WrongState,
+    /// Not by this protocol: the socket type has no such direction.
+    NotSupported,
+    /// The header does not fit the protocol.
+    InvalidArgument,
+    /// The time for an answer is over.
+    TimedOut,
+    /// There is no memory to keep the message in.
+    OutOfMemory,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::WouldBlock => Error::WouldBlock,
+            Refusal::WrongState => Error::WrongState,
+            Refusal::NotSupported => Error::NotSupported,
+            Refusal::InvalidArgument => Error::InvalidArgument,
+            Refusal::TimedOut => Error::TimedOut,
+            Refusal::OutOfMemory => Error::OutOfMemory,
+        }
+    }
+}
+
+/// The pipe was refused: an exclusive protocol has its one peer already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PipeRefused;
+
+/// A message that was received: it is still the front of its pipe's lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// Whose front message it is.
+    pub pipe: PipeId,
+    /// The protocol header that a raw socket shows; empty for a cooked one.
+    pub header: Header,
+    /// How many leading bytes of the front message are not part of the body.
+    pub skip: usize,
+}
+
+/// A scalability protocol, seen from one socket. The module's documentation has the contract.
+pub trait Protocol: Send {
+    /// A pipe to a compatible peer is there.
+    ///
+    /// # Errors
+    /// [`PipeRefused`] when the protocol takes no further peer.
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
+
+    /// The peer is gone; what it sent can still be received.
+    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context);
+
+    /// The pipe is gone, and its lanes with it.
+    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context);
+
+    /// The pipe's inbound lane has a message.
+    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context);
+
+    /// The pipe's outbound lane has room.
+    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context);
+
+    /// Sends a message. On success its payload was taken, or dropped as the protocol says.
+    ///
+    /// # Errors
+    /// As [`Refusal`] says; the message is left as it was.
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal>;
+
+    /// Chooses the next message.
+    ///
+    /// # Errors
+    /// As [`Refusal`] says.
+    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal>;
+
+    /// Whether `send` would do something else than [`Refusal::WouldBlock`] or
+    /// [`Refusal::WrongState`].
+    fn can_send(&mut self, context: &mut dyn Context) -> bool;
+
+    /// Whether `recv` would deliver a message.
+    fn can_recv(&mut self, context: &mut dyn Context) -> bool;
+
+    /// Whether the machine has work of its own, for which it must be told of edges at once, also
+    /// while nobody calls the socket.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// When [`Protocol::timeout`] wants to be called.
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// The moment that [`Protocol::deadline`] named has come.
+    fn timeout(&mut self, context: &mut dyn Context) {
+        let _ = context;
+    }
+
+    /// Sets an option of the protocol's own level.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] when it is not one of this protocol's.
+    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
+        let _ = option;
+        Err(Error::UnknownOption)
+    }
+
+    /// The value of an integer option of the protocol's own level.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] when it is not one of this protocol's that can be read.
+    fn option(&self, name: i32) -> Result<i32, Error> {
+        let _ = name;
+        Err(Error::UnknownOption)
+    }
+}
+
+/// The machine of a new socket.
+///
+/// `seed` is any number: a REQ socket begins to count its requests there, so that one that was
+/// started again does not take the replies to its forerunner for its own.
+#[must_use]
+pub fn create(kind: Kind, raw: bool, seed: u32) -> Box<dyn Protocol> {
+    match (kind, raw) {
+        (Kind::Pair, _) => Box::new(pair::Pair::new()),
+        (Kind::Pub, _) => Box::new(pubsub::Publisher::new()),
+        (Kind::Sub, _) => Box::new(pubsub::Subscriber::new()),
+        (Kind::Req, false) => Box::new(reqrep::Requester::new(seed)),
+        (Kind::Req, true) => Box::new(reqrep::RawRequester::new()),
+        (Kind::Rep, false) => Box::new(reqrep::Replier::new()),
+        (Kind::Rep, true) => Box::new(reqrep::RawReplier::new()),
+        (Kind::Push, _) => Box::new(pipeline::Pusher::new()),
+        (Kind::Pull, _) => Box::new(pipeline::Puller::new()),
+        (Kind::Bus, false) => Box::new(bus::Bus::new()),
+        (Kind::Bus, true) => Box::new(bus::RawBus::new()),
+    }
+}

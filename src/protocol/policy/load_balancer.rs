@@ -1,0 +1,61 @@
+//! One message to one pipe: the next of the best priority that has room.
+//!
+//! A pipe is active until it answers that it is full, and again when it is writable.
+
+use super::PriorityList;
+use crate::message::Payload;
+use crate::protocol::{Context, PipeId, Push};
+
+/// The outbound side of PUSH and REQ.
+#[derive(Debug)]
+pub struct LoadBalancer {
+    pipes: PriorityList,
+}
+
+impl LoadBalancer {
+    pub fn new() -> LoadBalancer {
+        LoadBalancer { pipes: PriorityList::new() }
+    }
+
+    pub fn insert(&mut self, pipe: PipeId, priority: u8) {
+        self.pipes.insert(pipe, priority);
+    }
+
+    pub fn remove(&mut self, pipe: PipeId) {
+        self.pipes.remove(pipe);
+    }
+
+    pub fn writable(&mut self, pipe: PipeId) {
+        self.pipes.activate(pipe);
+    }
+
+    /// Sends a message; answers which pipe took it. `None`: no pipe has room, and the body is as
+    /// it was.
+    pub fn send(
+        &mut self,
+        header: &[u8],
+        body: &mut Payload<'_>,
+        context: &mut dyn Context,
+    ) -> Option<PipeId> {
+        while let Some(pipe) = self.pipes.current() {
+            match context.push(pipe, header, body) {
+                Push::Taken => {
+                    self.pipes.advance();
+                    return Some(pipe);
+                }
+                Push::Full => self.pipes.deactivate_current(),
+            }
+        }
+        None
+    }
+
+    pub fn can_send(&mut self, context: &mut dyn Context) -> bool {
+        while let Some(pipe) = self.pipes.current() {
+            if context.has_room(pipe) {
+                return true;
+            }
+            self.pipes.deactivate_current();
+        }
+        false
+    }
+}

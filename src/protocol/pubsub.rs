@@ -1,0 +1,278 @@
+//! PUB and SUB: each message goes to every subscriber, and is received where it matches a
+//! subscription.
+//!
+//! Subscriptions are not sent to the publisher: a subscriber drops what it has not asked for. The
+//! raw machines are the same.
+
+use super::policy::{Distributor, FairQueue};
+use super::trie::Trie;
+use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
+use crate::error::Error;
+use crate::message::{Front, Header, Outgoing};
+use crate::option::ProtocolOption;
+
+/// The machine of a PUB socket.
+///
+/// It never blocks: a subscriber that has no room misses the message. It never reads either, as
+/// PUSH does not.
+#[derive(Debug)]
+pub struct Publisher {
+    subscribers: Distributor,
+}
+
+impl Publisher {
+    pub fn new() -> Publisher {
+        Publisher { subscribers: Distributor::new() }
+    }
+}
+
+impl Protocol for Publisher {
+    fn attach(&mut self, pipe: PipeId, _options: PipeOptions) -> Result<(), PipeRefused> {
+        self.subscribers.insert(pipe);
+        Ok(())
+    }
+
+    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.subscribers.remove(pipe);
+    }
+
+    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.subscribers.remove(pipe);
+    }
+
+    fn readable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+
+    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.subscribers.writable(pipe);
+    }
+
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+        self.subscribers.send(&message.header, &mut message.body, None, context);
+        Ok(())
+    }
+
+    fn recv(&mut self, _context: &mut dyn Context) -> Result<Delivery, Refusal> {
+        Err(Refusal::NotSupported)
+    }
+
+    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, _context: &mut dyn Context) -> bool {
+        false
+    }
+}
+
+/// The machine of a SUB socket.
+#[derive(Debug)]
+pub struct Subscriber {
+    publishers: FairQueue,
+    subscriptions: Trie,
+}
+
+impl Subscriber {
+    pub fn new() -> Subscriber {
+        Subscriber { publishers: FairQueue::new(), subscriptions: Trie::new() }
+    }
+}
+
+/// Accepts a message that matches a subscription.
+fn subscribed(subscriptions: &Trie) -> impl Fn(Front<'_>) -> Option<()> {
+    |front| subscriptions.matches([front.head, front.body]).then_some(())
+}
+
+impl Protocol for Subscriber {
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
+        self.publishers.insert(pipe, options.receive_priority);
+        Ok(())
+    }
+
+    fn closing(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+
+    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.publishers.remove(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.publishers.readable(pipe);
+    }
+
+    fn writable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+
+    fn send(&mut self, _message: &mut Outgoing<'_>, _context: &mut dyn Context) -> Result<(), Refusal> {
+        Err(Refusal::NotSupported)
+    }
+
+    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+        let found = self.publishers.take(context, subscribed(&self.subscriptions));
+        let (pipe, ()) = found.ok_or(Refusal::WouldBlock)?;
+        Ok(Delivery { pipe, header: Header::new(), skip: 0 })
+    }
+
+    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+        false
+    }
+
+    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+        self.publishers.find(context, subscribed(&self.subscriptions)).is_some()
+    }
+
+    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
+        match option {
+            ProtocolOption::Subscribe(prefix) => self.subscriptions.subscribe(prefix),
+            ProtocolOption::Unsubscribe(prefix) => {
+                if !self.subscriptions.unsubscribe(prefix) {
+                    return Err(Error::InvalidArgument);
+                }
+            }
+            _ => return Err(Error::UnknownOption),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::error::Error;
+    use crate::option::ProtocolOption;
+    use crate::protocol::simulation::{Memory, Simulation, simulate};
+    use crate::protocol::{Kind, Refusal};
+
+    #[test]
+    fn a_message_goes_to_every_subscriber_that_has_room() {
+        for raw in [false, true] {
+            simulate(Kind::Pub, raw, |mut publisher| {
+                assert_eq!(publisher.send("nobody is there"), Ok(()));
+                publisher.attach_with(1, 8, 1).unwrap();
+                publisher.attach(2);
+                publisher.attach(3);
+                for text in ["a", "b"] {
+                    assert_eq!(publisher.send(text), Ok(()));
+                }
+                assert_eq!(publisher.sent(1), [b"a"]);
+                assert_eq!(publisher.send("c"), Ok(()));
+                assert_eq!(publisher.sent(1), [b"c"]);
+                assert_eq!(publisher.sent(2), [b"a", b"b", b"c"]);
+                assert_eq!(publisher.sent(3), [b"a", b"b", b"c"]);
+            });
+        }
+    }
+
+    #[test]
+    fn nothing_is_sent_to_a_subscriber_that_has_gone() {
+        simulate(Kind::Pub, false, |mut publisher| {
+            (1..=4).for_each(|pipe| publisher.attach(pipe));
+            publisher.close(1);
+            publisher.detach(3);
+            assert_eq!(publisher.send("a"), Ok(()));
+            publisher.detach(1);
+            publisher.detach(4);
+            assert_eq!(publisher.send("b"), Ok(()));
+            assert_eq!(publisher.sent(2), [b"a", b"b"]);
+        });
+    }
+
+    #[test]
+    fn a_sole_subscriber_gets_the_very_memory_and_many_share_it() {
+        simulate(Kind::Pub, false, |mut publisher| {
+            publisher.attach(1);
+            let address = publisher.send_chunk(&[], "large");
+            assert_eq!(publisher.memory(1), Some(Memory { address, unique: true }));
+            publisher.attach(2);
+            let address = publisher.send_chunk(&[], "large");
+            let (first, second) = (publisher.memory(1).unwrap(), publisher.memory(2).unwrap());
+            assert_eq!((first.address, second.address), (address, address));
+            assert!(second.unique || first.unique);
+        });
+    }
+
+    #[test]
+    fn subscribers_that_are_full_cost_nothing() {
+        let mut publisher = Simulation::new(Kind::Pub, false, false);
+        (1..=500).for_each(|pipe| publisher.attach_with(pipe, 8, 1).unwrap());
+        publisher.attach(501);
+        assert_eq!((publisher.send("fills"), publisher.send("is missed")), (Ok(()), Ok(())));
+        publisher.world.questions = 0;
+        assert_eq!(publisher.send("a"), Ok(()));
+        assert_eq!(publisher.world.questions, 1);
+        assert_eq!((publisher.sent(1).len(), publisher.sent(501).len()), (1, 3));
+    }
+
+    #[test]
+    fn only_what_was_subscribed_to_is_received() {
+        for raw in [false, true] {
+            simulate(Kind::Sub, raw, |mut subscriber| {
+                subscriber.attach(1);
+                subscriber.attach(2);
+                subscriber.arrive(1, "early");
+                assert_eq!(subscriber.recv(), Err(Refusal::WouldBlock));
+                subscriber.set_option(ProtocolOption::Subscribe(b"weather/")).unwrap();
+                for text in ["sport/1", "weather/1", "weather", "", "weather/2"] {
+                    subscriber.arrive(1, text);
+                }
+                subscriber.arrive(2, "sport/2");
+                subscriber.arrive(2, "weather/3");
+                let mut bodies = subscriber.bodies();
+                bodies.sort();
+                assert_eq!(bodies, ["weather/1", "weather/2", "weather/3"]);
+            });
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_dropped_ends_a_turn_too() {
+        let mut subscriber = Simulation::new(Kind::Sub, false, false);
+        subscriber.set_option(ProtocolOption::Subscribe(b"a")).unwrap();
+        subscriber.attach(1);
+        subscriber.attach(2);
+        subscriber.arrive(1, "b");
+        subscriber.arrive(1, "a1");
+        subscriber.arrive(2, "a2");
+        assert_eq!(subscriber.bodies(), ["a2", "a1"]);
+    }
+
+    #[test]
+    fn a_subscription_is_taken_back_as_often_as_it_was_made() {
+        simulate(Kind::Sub, false, |mut subscriber| {
+            subscriber.attach(1);
+            for _ in 0..2 {
+                subscriber.set_option(ProtocolOption::Subscribe(b"")).unwrap();
+            }
+            subscriber.set_option(ProtocolOption::Unsubscribe(b"")).unwrap();
+            subscriber.arrive(1, "a");
+            assert_eq!(subscriber.bodies(), ["a"]);
+            subscriber.set_option(ProtocolOption::Unsubscribe(b"")).unwrap();
+            subscriber.arrive(1, "b");
+            assert_eq!(subscriber.recv(), Err(Refusal::WouldBlock));
+            let unknown = subscriber.set_option(ProtocolOption::Unsubscribe(b""));
+            assert_eq!(unknown, Err(Error::InvalidArgument));
+        });
+    }
+
+    #[test]
+    fn options_are_those_of_the_protocol_and_subscriptions_cannot_be_read() {
+        simulate(Kind::Sub, false, |mut subscriber| {
+            let other = subscriber.set_option(ProtocolOption::ResendInterval(1));
+            assert_eq!(other, Err(Error::UnknownOption));
+            assert_eq!(subscriber.machine.option(1), Err(Error::UnknownOption));
+        });
+        simulate(Kind::Pub, false, |mut publisher| {
+            let other = publisher.set_option(ProtocolOption::Subscribe(b"a"));
+            assert_eq!(other, Err(Error::UnknownOption));
+        });
+    }
+
+    #[test]
+    fn the_other_direction_is_not_supported() {
+        simulate(Kind::Pub, false, |mut publisher| {
+            publisher.attach(1);
+            publisher.arrive(1, "against the protocol");
+            assert_eq!(publisher.recv(), Err(Refusal::NotSupported));
+        });
+        simulate(Kind::Sub, false, |mut subscriber| {
+            subscriber.attach(1);
+            assert_eq!(subscriber.send("against the protocol"), Err(Refusal::NotSupported));
+        });
+    }
+}

@@ -1,0 +1,147 @@
+//! The raw side of REP: shows each request with the way it came, and sends each reply that way.
+//!
+//! Keeps no request: that is the cooked machine's part.
+
+use super::{LAST_WORD, WORD};
+use crate::message::{Front, Header, Outgoing};
+use crate::protocol::policy::FairQueue;
+use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
+
+/// The machine of a raw REP socket.
+#[derive(Debug)]
+pub struct RawReplier {
+    requests: FairQueue,
+}
+
+impl RawReplier {
+    pub fn new() -> RawReplier {
+        RawReplier { requests: FairQueue::new() }
+    }
+}
+
+/// The backtrace in front of a request; `None` when it has no end, or too many words.
+fn backtrace(front: Front<'_>, max_hops: usize) -> Option<Header> {
+    let mut words = Header::new();
+    for index in 0..max_hops {
+        let word = front.word(index)?;
+        words.extend_from_slice(&word.to_be_bytes());
+        if word & LAST_WORD != 0 {
+            return Some(words);
+        }
+    }
+    None
+}
+
+impl Protocol for RawReplier {
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
+        self.requests.insert(pipe, options.receive_priority);
+        Ok(())
+    }
+
+    fn closing(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+
+    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.requests.remove(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.requests.readable(pipe);
+    }
+
+    fn writable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+
+    /// The header's first word is the pipe, the rest is sent. A reply whose pipe is missing, gone
+    /// or full is dropped.
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+        if let Some((pipe, backtrace)) = message.header.split_first_chunk() {
+            let pipe = PipeId(u32::from_be_bytes(*pipe));
+            context.push(pipe, backtrace, &mut message.body);
+        }
+        Ok(())
+    }
+
+    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+        let max_hops = context.max_hops();
+        let found = self.requests.take(context, |front| backtrace(front, max_hops));
+        let (pipe, backtrace) = found.ok_or(Refusal::WouldBlock)?;
+        let skip = backtrace.len();
+        let mut header = Header::with_capacity(WORD + skip);
+        header.extend_from_slice(&pipe.0.to_be_bytes());
+        header.extend_from_slice(&backtrace);
+        Ok(Delivery { pipe, header, skip })
+    }
+
+    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+        let max_hops = context.max_hops();
+        self.requests.find(context, |front| backtrace(front, max_hops)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::simulation::{simulate, wire};
+    use crate::protocol::{Kind, Refusal};
+
+    const NUMBER: u32 = 0x8000_0009;
+
+    #[test]
+    fn a_request_is_shown_with_its_pipe_and_its_backtrace() {
+        simulate(Kind::Rep, true, |mut socket| {
+            socket.attach(3);
+            socket.arrive(3, wire(&[7, 8, NUMBER], "question"));
+            let request = socket.recv().unwrap();
+            assert_eq!((request.header, &*request.body), (wire(&[3, 7, 8, NUMBER], ""), "question"));
+        });
+    }
+
+    #[test]
+    fn a_reply_goes_to_the_pipe_that_its_header_names() {
+        simulate(Kind::Rep, true, |mut socket| {
+            socket.attach(3);
+            socket.attach(4);
+            assert_eq!(socket.send_raw(&wire(&[4, 7, NUMBER], ""), "answer"), Ok(()));
+            assert_eq!((socket.sent(3), socket.sent(4)), (vec![], vec![wire(&[7, NUMBER], "answer")]));
+        });
+    }
+
+    #[test]
+    fn a_reply_that_cannot_be_sent_is_dropped() {
+        simulate(Kind::Rep, true, |mut socket| {
+            socket.attach_with(3, 8, 1).unwrap();
+            let header = wire(&[3, NUMBER], "");
+            for dropped in [&wire(&[], "")[..], &wire(&[], "abc"), &wire(&[99, NUMBER], "")] {
+                assert_eq!(socket.send_raw(dropped, "x"), Ok(()));
+            }
+            assert_eq!((socket.send_raw(&header, "a"), socket.send_raw(&header, "b")), (Ok(()), Ok(())));
+            assert_eq!(socket.sent(3), [wire(&[NUMBER], "a")]);
+            socket.close(3);
+            assert_eq!(socket.send_raw(&header, "c"), Ok(()));
+            assert!(socket.sent(3).is_empty());
+        });
+    }
+
+    #[test]
+    fn malformed_requests_are_dropped_and_the_next_is_found() {
+        simulate(Kind::Rep, true, |mut socket| {
+            socket.attach(1);
+            socket.attach(2);
+            let seven_hops = [1, 2, 3, 4, 5, 6, 7, NUMBER];
+            let eight_hops = [1, 2, 3, 4, 5, 6, 7, 8, NUMBER];
+            for malformed in [wire(&[], ""), wire(&[], "abc"), wire(&[7, 8], "ab"), wire(&eight_hops, "x")] {
+                socket.arrive(1, malformed);
+            }
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+            socket.arrive(1, "no number");
+            socket.arrive(1, wire(&seven_hops, "far"));
+            socket.arrive(2, "nor here");
+            socket.arrive(2, wire(&[NUMBER], ""));
+            let mut bodies = socket.bodies();
+            bodies.sort();
+            assert_eq!(bodies, ["", "far"]);
+        });
+    }
+}

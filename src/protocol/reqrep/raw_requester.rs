@@ -1,0 +1,120 @@
+//! The raw side of REQ: sends what it is given, and shows every reply.
+//!
+//! Keeps no request: that is the cooked machine's part.
+
+use super::WORD;
+use crate::message::{Header, Outgoing, Payload};
+use crate::protocol::policy::{FairQueue, LoadBalancer};
+use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
+
+/// The machine of a raw REQ socket.
+#[derive(Debug)]
+pub struct RawRequester {
+    repliers: LoadBalancer,
+    replies: FairQueue,
+}
+
+impl RawRequester {
+    pub fn new() -> RawRequester {
+        RawRequester { repliers: LoadBalancer::new(), replies: FairQueue::new() }
+    }
+
+    /// Sends a request; answers which pipe took it.
+    pub fn send_to(
+        &mut self,
+        header: &[u8],
+        body: &mut Payload<'_>,
+        context: &mut dyn Context,
+    ) -> Option<PipeId> {
+        self.repliers.send(header, body, context)
+    }
+
+    /// The pipe whose front message is a reply that begins with `word`; drops all others that it
+    /// meets, and with `None` all there are.
+    pub fn find_reply(&mut self, word: Option<u32>, context: &mut dyn Context) -> Option<PipeId> {
+        let expected = |first| (word == Some(first)).then_some(());
+        let (pipe, ()) = self.replies.find(context, |front| front.word(0).and_then(expected))?;
+        Some(pipe)
+    }
+}
+
+impl Protocol for RawRequester {
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
+        self.repliers.insert(pipe, options.send_priority);
+        self.replies.insert(pipe, options.receive_priority);
+        Ok(())
+    }
+
+    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.repliers.remove(pipe);
+    }
+
+    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.repliers.remove(pipe);
+        self.replies.remove(pipe);
+    }
+
+    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.replies.readable(pipe);
+    }
+
+    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+        self.repliers.writable(pipe);
+    }
+
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+        let taker = self.send_to(&message.header, &mut message.body, context);
+        taker.map(|_| ()).ok_or(Refusal::WouldBlock)
+    }
+
+    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+        // One word is the header: if more follow, the next hop will see to them.
+        let (pipe, word) = self.replies.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;
+        Ok(Delivery { pipe, header: Header::from_slice(&word.to_be_bytes()), skip: WORD })
+    }
+
+    fn can_send(&mut self, context: &mut dyn Context) -> bool {
+        self.repliers.can_send(context)
+    }
+
+    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+        self.replies.find(context, |front| front.word(0)).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::simulation::{Received, simulate, wire};
+    use crate::protocol::{Kind, Refusal};
+
+    #[test]
+    fn requests_are_sent_as_they_are_to_one_replier_after_the_other() {
+        simulate(Kind::Req, true, |mut socket| {
+            assert_eq!(socket.send("nobody is there"), Err(Refusal::WouldBlock));
+            socket.attach(1);
+            socket.attach_with(2, 8, 1).unwrap();
+            for text in ["a", "b", "c", "d"] {
+                assert_eq!(socket.send_raw(&wire(&[5, 0x8000_0001], ""), text), Ok(()));
+            }
+            assert_eq!(socket.sent(2), [wire(&[5, 0x8000_0001], "b")]);
+            assert_eq!(socket.sent(1).len(), 3);
+            socket.close(1);
+            socket.detach(2);
+            assert_eq!(socket.send("e"), Err(Refusal::WouldBlock));
+        });
+    }
+
+    #[test]
+    fn a_reply_is_shown_with_its_first_word() {
+        simulate(Kind::Req, true, |mut socket| {
+            socket.attach(1);
+            socket.arrive(1, wire(&[5], "a"));
+            socket.arrive(1, "odd");
+            socket.arrive_and_close(1, wire(&[0x8000_0001], ""));
+            let header = wire(&[5], "");
+            assert_eq!(socket.recv(), Ok(Received { pipe: 1, header, body: "a".into() }));
+            assert_eq!(socket.recv().unwrap().header, wire(&[0x8000_0001], ""));
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+        });
+    }
+}

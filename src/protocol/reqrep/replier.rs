@@ -1,0 +1,142 @@
+//! REP: receives a request, sends its reply, and so on in turn.
+//!
+//! Knows one request at a time; what is needed to answer it is the header that the raw machine
+//! gave with it.
+
+use super::RawReplier;
+use crate::message::{Header, Outgoing};
+use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
+
+/// The machine of a REP socket.
+#[derive(Debug)]
+pub struct Replier {
+    raw: RawReplier,
+    /// The way back to who asked, while a request waits for its reply.
+    way_back: Option<Header>,
+}
+
+impl Replier {
+    pub fn new() -> Replier {
+        Replier { raw: RawReplier::new(), way_back: None }
+    }
+}
+
+impl Protocol for Replier {
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
+        self.raw.attach(pipe, options)
+    }
+
+    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.closing(pipe, context);
+    }
+
+    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.detach(pipe, context);
+    }
+
+    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.readable(pipe, context);
+    }
+
+    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.writable(pipe, context);
+    }
+
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+        if self.way_back.is_none() {
+            return Err(Refusal::WrongState);
+        }
+        if !message.header.is_empty() {
+            return Err(Refusal::InvalidArgument);
+        }
+        message.header = self.way_back.take().unwrap_or_default();
+        self.raw.send(message, context)
+    }
+
+    /// Receives a request. One that was not answered is given up, also when there is no other.
+    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+        self.way_back = None;
+        let delivery = self.raw.recv(context)?;
+        self.way_back = Some(delivery.header);
+        Ok(Delivery { header: Header::new(), ..delivery })
+    }
+
+    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+        self.way_back.is_some()
+    }
+
+    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+        self.raw.can_recv(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::protocol::simulation::{Received, simulate, wire};
+    use crate::protocol::{Kind, Refusal};
+
+    const NUMBER: u32 = 0x8000_0009;
+
+    #[test]
+    fn a_reply_goes_back_the_way_of_its_request() {
+        simulate(Kind::Rep, false, |mut socket| {
+            socket.attach(1);
+            socket.attach(2);
+            socket.arrive(2, wire(&[7, 8, NUMBER], "question"));
+            assert_eq!(socket.recv(), Ok(Received { pipe: 2, header: vec![], body: "question".into() }));
+            assert_eq!(socket.send("answer"), Ok(()));
+            assert_eq!((socket.sent(1), socket.sent(2)), (vec![], vec![wire(&[7, 8, NUMBER], "answer")]));
+        });
+    }
+
+    #[test]
+    fn there_is_one_reply_to_a_request() {
+        simulate(Kind::Rep, false, |mut socket| {
+            socket.attach(1);
+            assert_eq!(socket.send("nobody asked"), Err(Refusal::WrongState));
+            socket.arrive(1, wire(&[NUMBER], "question"));
+            assert_eq!(socket.send("not received yet"), Err(Refusal::WrongState));
+            assert!(socket.recv().is_ok());
+            assert_eq!(socket.send_raw(b"head", "x"), Err(Refusal::InvalidArgument));
+            assert_eq!(socket.send("answer"), Ok(()));
+            assert_eq!(socket.send("again"), Err(Refusal::WrongState));
+        });
+    }
+
+    #[test]
+    fn receiving_gives_up_the_request_before() {
+        simulate(Kind::Rep, false, |mut socket| {
+            socket.attach(1);
+            socket.arrive(1, wire(&[NUMBER], "first"));
+            socket.arrive(1, wire(&[NUMBER + 1], "second"));
+            assert_eq!((socket.body().unwrap(), socket.body().unwrap()), ("first".into(), "second".into()));
+            assert_eq!(socket.send("answer"), Ok(()));
+            assert_eq!(socket.sent(1), [wire(&[NUMBER + 1], "answer")]);
+
+            socket.arrive(1, wire(&[NUMBER + 2], "third"));
+            assert!(socket.recv().is_ok());
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+            assert_eq!(socket.send("answer"), Err(Refusal::WrongState));
+        });
+    }
+
+    #[test]
+    fn a_reply_to_one_who_has_gone_or_is_full_is_dropped() {
+        simulate(Kind::Rep, false, |mut socket| {
+            socket.attach(1);
+            socket.attach_with(2, 8, 0).unwrap();
+            socket.attach(3);
+            socket.arrive(1, wire(&[NUMBER], "a"));
+            assert_eq!(socket.body().unwrap(), "a");
+            socket.detach(1);
+            assert_eq!(socket.send("answer"), Ok(()));
+            socket.arrive(2, wire(&[NUMBER], "b"));
+            assert_eq!(socket.body().unwrap(), "b");
+            assert_eq!(socket.send("answer"), Ok(()));
+            socket.arrive_and_close(3, wire(&[NUMBER], "c"));
+            assert_eq!(socket.body().unwrap(), "c");
+            assert_eq!(socket.send("answer"), Ok(()));
+            assert!(socket.sent(2).is_empty() && socket.sent(3).is_empty());
+        });
+    }
+}

@@ -1,0 +1,400 @@
+//! REQ: sends a request and sees to it that it is answered.
+//!
+//! Keeps the request until its reply was received: it is sent again when the pipe that had it is
+//! gone, and when no reply came for a time. A reply is left in its lane until it is received.
+
+use std::time::Duration;
+
+use super::{LAST_WORD, RawRequester, WORD};
+use crate::error::Error;
+use crate::message::{Chunk, Header, Outgoing, Payload};
+use crate::option::ProtocolOption;
+use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
+
+/// The number of `NN_REQ_RESEND_IVL`.
+const RESEND_INTERVAL: i32 = 1;
+
+/// Milliseconds after which a request is sent again, unless the option says otherwise.
+const DEFAULT_RESEND_INTERVAL: i32 = 60_000;
+
+/// The machine of a REQ socket.
+#[derive(Debug)]
+pub struct Requester {
+    raw: RawRequester,
+    /// The request that is to be answered.
+    request: Option<Request>,
+    /// The number of the last request: 31 bits.
+    number: u32,
+    /// Milliseconds; with zero and less, no request is sent again for the time that has passed.
+    resend_interval: i32,
+}
+
+#[derive(Debug)]
+struct Request {
+    body: Chunk,
+    progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Progress {
+    /// It is to be sent as soon as a pipe has room.
+    Delayed,
+    /// A pipe took it, and no reply has come.
+    Sent { pipe: PipeId, resend_at: Option<Time> },
+    /// Its reply is the front message of a pipe.
+    Answered { pipe: PipeId },
+}
+
+impl Requester {
+    /// A machine whose first request has the number that follows the seed.
+    pub fn new(seed: u32) -> Requester {
+        let resend_interval = DEFAULT_RESEND_INTERVAL;
+        Requester { raw: RawRequester::new(), request: None, number: seed & !LAST_WORD, resend_interval }
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.request.as_ref().map(|request| request.progress)
+    }
+
+    fn set_progress(&mut self, progress: Progress) {
+        if let Some(request) = &mut self.request {
+            request.progress = progress;
+        }
+    }
+
+    /// Does what can be done now: finds the reply, or else sends the request if it is delayed.
+    /// Every event ends here.
+    fn proceed(&mut self, context: &mut dyn Context) {
+        if let Some(Progress::Answered { .. }) = self.progress() {
+            return;
+        }
+        let word = self.number | LAST_WORD;
+        let expected = self.request.is_some().then_some(word);
+        if let Some(pipe) = self.raw.find_reply(expected, context) {
+            self.set_progress(Progress::Answered { pipe });
+            return;
+        }
+        let Some(Request { body, progress }) = &mut self.request else { return };
+        if *progress == Progress::Delayed {
+            let mut copy = Payload::Owned(body.clone());
+            if let Some(pipe) = self.raw.send_to(&word.to_be_bytes(), &mut copy, context) {
+                let resend_at = resend_time(context.now(), self.resend_interval);
+                *progress = Progress::Sent { pipe, resend_at };
+            }
+        }
+    }
+}
+
+fn resend_time(now: Time, interval: i32) -> Option<Time> {
+    let milliseconds = u64::try_from(interval).ok().filter(|milliseconds| *milliseconds > 0)?;
+    now.checked_add(Duration::from_millis(milliseconds))
+}
+
+impl Protocol for Requester {
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
+        self.raw.attach(pipe, options)
+    }
+
+    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.closing(pipe, context);
+        // The reply may have come just before, and nobody has said so yet.
+        self.raw.readable(pipe, context);
+        if matches!(self.progress(), Some(Progress::Sent { pipe: lost, .. }) if lost == pipe) {
+            self.set_progress(Progress::Delayed);
+        }
+        self.proceed(context);
+    }
+
+    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.detach(pipe, context);
+        match self.progress() {
+            Some(Progress::Sent { pipe: lost, .. } | Progress::Answered { pipe: lost }) if lost == pipe => {
+                self.set_progress(Progress::Delayed);
+            }
+            _ => {}
+        }
+        self.proceed(context);
+    }
+
+    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.readable(pipe, context);
+        self.proceed(context);
+    }
+
+    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+        self.raw.writable(pipe, context);
+        self.proceed(context);
+    }
+
+    /// Takes every request: one that was not answered is given up for it.
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+        if !message.header.is_empty() {
+            return Err(Refusal::InvalidArgument);
+        }
+        let body = match &message.body {
+            Payload::Borrowed(bytes) => Chunk::copy_of(bytes).ok_or(Refusal::OutOfMemory)?,
+            Payload::Owned(chunk) => chunk.clone(),
+        };
+        drop(message.body.take());
+        self.number = (self.number + 1) & !LAST_WORD;
+        self.request = Some(Request { body, progress: Progress::Delayed });
+        self.proceed(context);
+        Ok(())
+    }
+
+    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+        self.proceed(context);
+        match self.progress() {
+            None => Err(Refusal::WrongState),
+            Some(Progress::Answered { pipe }) => {
+                self.request = None;
+                Ok(Delivery { pipe, header: Header::new(), skip: WORD })
+            }
+            Some(_) => Err(Refusal::WouldBlock),
+        }
+    }
+
+    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+        true
+    }
+
+    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+        self.proceed(context);
+        matches!(self.progress(), Some(Progress::Answered { .. }))
+    }
+
+    fn is_busy(&self) -> bool {
+        matches!(self.progress(), Some(Progress::Delayed | Progress::Sent { .. }))
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        match self.progress()? {
+            Progress::Sent { resend_at, .. } => resend_at,
+            _ => None,
+        }
+    }
+
+    fn timeout(&mut self, context: &mut dyn Context) {
+        if self.deadline().is_some_and(|deadline| deadline <= context.now()) {
+            self.set_progress(Progress::Delayed);
+        }
+        self.proceed(context);
+    }
+
+    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
+        let ProtocolOption::ResendInterval(milliseconds) = option else { return Err(Error::UnknownOption) };
+        self.resend_interval = milliseconds;
+        Ok(())
+    }
+
+    fn option(&self, name: i32) -> Result<i32, Error> {
+        if name == RESEND_INTERVAL { Ok(self.resend_interval) } else { Err(Error::UnknownOption) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::Kind;
+    use crate::protocol::simulation::{Memory, Received, SEED, Simulation, simulate, wire};
+
+    /// The first and the second request's number on the wire.
+    const FIRST: u32 = LAST_WORD | (SEED + 1);
+    const SECOND: u32 = FIRST + 1;
+
+    fn requester(test: impl Fn(Simulation)) {
+        simulate(Kind::Req, false, |mut socket| {
+            socket.attach(1);
+            socket.attach(2);
+            test(socket);
+        });
+    }
+
+    #[test]
+    fn a_request_is_answered() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            assert!(socket.machine.is_busy());
+            assert_eq!(socket.sent(1), [wire(&[FIRST], "question")]);
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+            socket.arrive(1, wire(&[FIRST], "answer"));
+            assert!(!socket.machine.is_busy());
+            assert_eq!(socket.recv(), Ok(Received { pipe: 1, header: vec![], body: "answer".into() }));
+            assert_eq!(socket.machine.deadline(), None);
+            assert!(socket.sent(2).is_empty());
+        });
+    }
+
+    #[test]
+    fn without_a_request_nothing_is_received() {
+        requester(|mut socket| {
+            socket.arrive(1, wire(&[LAST_WORD | SEED], "nobody asked"));
+            assert_eq!(socket.recv(), Err(Refusal::WrongState));
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.arrive(1, wire(&[FIRST], "answer"));
+            socket.arrive(1, wire(&[FIRST], "again"));
+            assert_eq!(socket.body().unwrap(), "answer");
+            assert_eq!(socket.recv(), Err(Refusal::WrongState));
+            assert_eq!(socket.unread(1), 0);
+        });
+    }
+
+    #[test]
+    fn a_request_without_a_pipe_waits_for_room() {
+        simulate(Kind::Req, false, |mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            assert!(socket.machine.is_busy());
+            socket.attach_with(1, 8, 0).unwrap();
+            assert_eq!((socket.recv(), socket.machine.deadline()), (Err(Refusal::WouldBlock), None));
+            socket.attach(2);
+            assert_eq!(socket.sent(2), [wire(&[FIRST], "question")]);
+        });
+    }
+
+    #[test]
+    fn a_new_request_cancels_the_one_before() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("a"), Ok(()));
+            socket.arrive(1, wire(&[FIRST], "answer to a"));
+            assert_eq!(socket.send("b"), Ok(()));
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+            socket.arrive(1, wire(&[FIRST], "answer to a, again"));
+            socket.arrive(2, wire(&[SECOND], "answer to b"));
+            assert_eq!(socket.body().unwrap(), "answer to b");
+            assert_eq!(socket.sent(2), [wire(&[SECOND], "b")]);
+        });
+    }
+
+    #[test]
+    fn what_is_no_reply_to_the_request_is_dropped() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            for wrong in
+                [wire(&[], ""), wire(&[], "abc"), wire(&[SECOND], "x"), wire(&[FIRST & !LAST_WORD], "x")]
+            {
+                socket.arrive(1, wrong);
+            }
+            socket.arrive(1, wire(&[5, FIRST], "one hop too many"));
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+            socket.arrive(2, wire(&[FIRST], ""));
+            assert_eq!(socket.body().unwrap(), "");
+        });
+    }
+
+    #[test]
+    fn a_request_is_sent_again_when_no_reply_comes() {
+        requester(|mut socket| {
+            assert_eq!(socket.machine.option(RESEND_INTERVAL), Ok(60_000));
+            assert_eq!(socket.machine.option(2), Err(Error::UnknownOption));
+            socket.set_option(ProtocolOption::ResendInterval(100)).unwrap();
+            assert_eq!(socket.machine.option(RESEND_INTERVAL), Ok(100));
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.set_option(ProtocolOption::ResendInterval(40)).unwrap();
+            socket.elapse(99);
+            assert!(socket.sent(2).is_empty());
+            socket.elapse(1);
+            assert_eq!(socket.sent(2), [wire(&[FIRST], "question")]);
+            socket.elapse(40);
+            assert_eq!(socket.sent(1).len(), 2);
+            socket.arrive(2, wire(&[FIRST], "late, and good"));
+            socket.elapse(1000);
+            assert_eq!(socket.body().unwrap(), "late, and good");
+            assert!(socket.sent(1).is_empty() && socket.sent(2).is_empty());
+        });
+    }
+
+    #[test]
+    fn a_request_that_finds_no_room_again_is_still_answered_by_the_first() {
+        simulate(Kind::Req, false, |mut socket| {
+            socket.attach_with(1, 8, 1).unwrap();
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.elapse(60_000);
+            assert_eq!((socket.machine.is_busy(), socket.machine.deadline()), (true, None));
+            socket.arrive(1, wire(&[FIRST], "answer"));
+            assert_eq!(socket.sent(1).len(), 1);
+            assert_eq!(socket.body().unwrap(), "answer");
+            assert!(socket.sent(1).is_empty());
+        });
+    }
+
+    #[test]
+    fn no_interval_means_that_time_sends_nothing_again() {
+        for interval in [0, -1, i32::MIN] {
+            requester(|mut socket| {
+                socket.set_option(ProtocolOption::ResendInterval(interval)).unwrap();
+                assert_eq!(socket.send("question"), Ok(()));
+                assert_eq!(socket.machine.deadline(), None);
+                socket.elapse(u64::from(u32::MAX));
+                assert!(socket.sent(2).is_empty());
+                socket.close(1);
+                assert_eq!(socket.sent(2).len(), 1);
+            });
+        }
+    }
+
+    #[test]
+    fn a_request_is_sent_again_when_its_pipe_is_gone() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.close(1);
+            assert_eq!(socket.sent(2), [wire(&[FIRST], "question")]);
+            socket.detach(1);
+            assert!(socket.sent(2).is_empty());
+            socket.detach(2);
+            assert!(socket.machine.is_busy());
+            socket.attach(3);
+            assert_eq!(socket.sent(3), [wire(&[FIRST], "question")]);
+        });
+    }
+
+    #[test]
+    fn the_last_words_of_a_pipe_can_be_the_reply() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.arrive_and_close(1, wire(&[FIRST], "answer"));
+            assert!(!socket.machine.is_busy() && socket.sent(2).is_empty());
+            assert_eq!(socket.body().unwrap(), "answer");
+        });
+    }
+
+    #[test]
+    fn a_reply_that_went_with_its_pipe_is_asked_for_again() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.arrive(1, wire(&[FIRST], "answer"));
+            socket.detach(1);
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+            assert_eq!(socket.sent(2), [wire(&[FIRST], "question")]);
+        });
+    }
+
+    #[test]
+    fn the_memory_is_shared_with_the_pipe_and_kept() {
+        requester(|mut socket| {
+            let address = socket.send_chunk(&[], "question");
+            assert_eq!(socket.memory(1), Some(Memory { address, unique: false }));
+            socket.elapse(60_000);
+            assert_eq!(socket.memory(2), Some(Memory { address, unique: false }));
+        });
+    }
+
+    #[test]
+    fn numbers_have_31_bits_and_begin_again() {
+        let mut simulation = Simulation::new(Kind::Req, false, false);
+        simulation.machine = Box::new(Requester::new(u32::MAX - 1));
+        simulation.attach(1);
+        for _ in 0..3 {
+            assert_eq!(simulation.send(""), Ok(()));
+        }
+        assert_eq!(simulation.sent(1), [[0xff; 4], [0x80, 0, 0, 0], [0x80, 0, 0, 1]]);
+    }
+
+    #[test]
+    fn a_header_and_the_options_of_others_are_refused() {
+        requester(|mut socket| {
+            assert_eq!(socket.send_raw(b"head", "x"), Err(Refusal::InvalidArgument));
+            let other = socket.set_option(ProtocolOption::Subscribe(b""));
+            assert_eq!(other, Err(Error::UnknownOption));
+        });
+    }
+}

@@ -1,0 +1,351 @@
+//! A simulated world for the tests of the machines: pipes that are plain queues, and a clock that
+//! moves when it is told to.
+//!
+//! It holds a machine to the contract, and promises no more than the contract does. Each test runs
+//! in two worlds: in one, edges are as rare and as late as they may be, and in the other they come
+//! after every event, and twice.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use super::{
+    Context, Delivery, Kind, PipeId, PipeOptions, PipeRefused, Protocol, Push, Refusal, Time, create,
+};
+use crate::error::Error;
+use crate::message::{Chunk, Front, Header, Outgoing, Payload};
+use crate::option::ProtocolOption;
+
+/// The seed of the machines under test: the first request has the number that follows.
+pub const SEED: u32 = 6;
+
+/// How many messages a peer leaves unread before its pipe is full, unless a test says otherwise.
+const ROOM: usize = 8;
+
+/// Runs a test in both worlds.
+pub fn simulate(kind: Kind, raw: bool, test: impl Fn(Simulation)) {
+    for lavish in [false, true] {
+        test(Simulation::new(kind, raw, lavish));
+    }
+}
+
+/// A message as it is on the wire: words and text.
+pub fn wire(words: &[u32], text: &str) -> Vec<u8> {
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+    bytes.extend_from_slice(text.as_bytes());
+    bytes
+}
+
+/// One machine and its world.
+pub struct Simulation {
+    pub machine: Box<dyn Protocol>,
+    pub world: World,
+    /// Whether more is told than the contract promises.
+    lavish: bool,
+}
+
+/// What the caller of a socket gets.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Received {
+    pub pipe: u32,
+    pub header: Vec<u8>,
+    pub body: String,
+}
+
+/// The pipes and the time.
+#[derive(Default)]
+pub struct World {
+    pipes: BTreeMap<PipeId, Pipe>,
+    now: Time,
+    /// Where a front message is cut into head and body.
+    cut: usize,
+    /// How often the machine asked for something.
+    pub questions: usize,
+}
+
+/// The memory of a body, as it was when a pipe took it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    pub address: *const u8,
+    /// Whether nobody else had a reference to it.
+    pub unique: bool,
+}
+
+struct Pipe {
+    inbound: VecDeque<Vec<u8>>,
+    /// What the peer has not taken yet, and the memory of the body if it was a chunk.
+    outbound: VecDeque<(Vec<u8>, Option<Memory>)>,
+    room: usize,
+    closed: bool,
+    /// Whether the two lanes are one.
+    looped: bool,
+    /// Whether the machine knows that the inbound lane is empty, and so is owed an edge.
+    told_empty: bool,
+    /// Whether the machine knows that the outbound lane is full, and so is owed an edge.
+    told_full: bool,
+}
+
+impl Pipe {
+    fn has_room(&self) -> bool {
+        !self.closed && self.outbound.len() < self.room
+    }
+}
+
+impl Simulation {
+    /// A machine without pipes.
+    pub fn new(kind: Kind, raw: bool, lavish: bool) -> Simulation {
+        let world = World { cut: if lavish { 3 } else { 0 }, ..World::default() };
+        Simulation { machine: create(kind, raw, SEED), world, lavish }
+    }
+
+    pub fn attach(&mut self, pipe: u32) {
+        assert_eq!(self.attach_with(pipe, 8, ROOM), Ok(()));
+    }
+
+    pub fn attach_with(&mut self, pipe: u32, priority: u8, room: usize) -> Result<(), PipeRefused> {
+        let id = PipeId(pipe);
+        let options = PipeOptions { send_priority: priority, receive_priority: priority };
+        self.machine.attach(id, options)?;
+        let (inbound, outbound) = (VecDeque::new(), VecDeque::new());
+        let (closed, looped) = (false, false);
+        let pipe = Pipe { inbound, outbound, room, closed, looped, told_empty: true, told_full: true };
+        self.world.pipes.insert(id, pipe);
+        self.after_event();
+        Ok(())
+    }
+
+    /// Makes the lanes of a pipe one: what is sent is received.
+    pub fn join_lanes(&mut self, pipe: u32) {
+        self.world.pipe(pipe).looped = true;
+    }
+
+    /// The peer is gone.
+    pub fn close(&mut self, pipe: u32) {
+        self.world.pipe(pipe).closed = true;
+        self.machine.closing(PipeId(pipe), &mut self.world);
+        self.after_event();
+    }
+
+    /// The pipe is gone.
+    pub fn detach(&mut self, pipe: u32) {
+        self.world.pipes.remove(&PipeId(pipe));
+        self.machine.detach(PipeId(pipe), &mut self.world);
+        self.after_event();
+    }
+
+    /// The peer sends a message.
+    pub fn arrive(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
+        self.world.pipe(pipe).inbound.push_back(message.as_ref().to_vec());
+        self.after_event();
+    }
+
+    /// The peer sends a message and is gone, before anyone has looked.
+    pub fn arrive_and_close(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
+        self.world.pipe(pipe).inbound.push_back(message.as_ref().to_vec());
+        self.close(pipe);
+    }
+
+    /// The peer takes all that was sent to it.
+    pub fn sent(&mut self, pipe: u32) -> Vec<Vec<u8>> {
+        let sent = self.world.pipe(pipe).outbound.drain(..).map(|(bytes, _)| bytes).collect();
+        self.after_event();
+        sent
+    }
+
+    /// The memory of the last message that the peer has not taken.
+    pub fn memory(&mut self, pipe: u32) -> Option<Memory> {
+        self.world.pipe(pipe).outbound.back()?.1
+    }
+
+    /// How many messages lie in the inbound lane.
+    pub fn unread(&mut self, pipe: u32) -> usize {
+        self.world.pipe(pipe).inbound.len()
+    }
+
+    pub fn is_attached(&self, pipe: u32) -> bool {
+        self.world.pipes.contains_key(&PipeId(pipe))
+    }
+
+    pub fn is_open(&self, pipe: u32) -> bool {
+        self.world.pipes.get(&PipeId(pipe)).is_some_and(|pipe| !pipe.closed)
+    }
+
+    /// Time passes.
+    pub fn elapse(&mut self, milliseconds: u64) {
+        self.world.now += Duration::from_millis(milliseconds);
+        let due = self.machine.deadline().is_some_and(|deadline| deadline <= self.world.now);
+        if due || self.lavish {
+            self.machine.timeout(&mut self.world);
+        }
+        self.after_event();
+    }
+
+    /// The caller sends a message.
+    pub fn send(&mut self, body: &str) -> Result<(), Refusal> {
+        self.send_message(&[], Payload::Borrowed(body.as_bytes()))
+    }
+
+    /// The caller sends a message with a header.
+    pub fn send_raw(&mut self, header: &[u8], body: &str) -> Result<(), Refusal> {
+        self.send_message(header, Payload::Borrowed(body.as_bytes()))
+    }
+
+    /// The caller sends memory; answers where it is.
+    pub fn send_chunk(&mut self, header: &[u8], body: &str) -> *const u8 {
+        let chunk = Chunk::copy_of(body.as_bytes()).unwrap();
+        let address = chunk.as_ptr();
+        assert_eq!(self.send_message(header, Payload::Owned(chunk)), Ok(()));
+        address
+    }
+
+    fn send_message(&mut self, header: &[u8], body: Payload<'_>) -> Result<(), Refusal> {
+        self.before_call();
+        let mut message = Outgoing { header: Header::from_slice(header), body };
+        let before = (message.header.clone(), message.body.bytes().to_vec());
+        let can_send = self.lavish.then(|| self.machine.can_send(&mut self.world));
+        let result = self.machine.send(&mut message, &mut self.world);
+        if let Err(refusal) = result {
+            assert_eq!((message.header, message.body.bytes()), (before.0, &*before.1));
+            let not_now = refusal != Refusal::InvalidArgument;
+            assert!(can_send.is_none_or(|can_send| can_send != not_now), "can_send is wrong: {refusal:?}");
+        } else {
+            assert_ne!(can_send, Some(false), "can_send is wrong");
+        }
+        if result == Err(Refusal::WouldBlock) {
+            self.assert_writable_edges_are_owed();
+        }
+        self.after_event();
+        result
+    }
+
+    /// The caller receives a message.
+    pub fn recv(&mut self) -> Result<Received, Refusal> {
+        self.before_call();
+        let can_recv = self.lavish.then(|| self.machine.can_recv(&mut self.world));
+        let result = self.machine.recv(&mut self.world);
+        assert!(can_recv.is_none_or(|can_recv| can_recv == result.is_ok()), "can_recv is wrong: {result:?}");
+        if result == Err(Refusal::WouldBlock) {
+            self.assert_readable_edges_are_owed();
+        }
+        let Delivery { pipe: PipeId(pipe), header, skip } = result?;
+        let message = self.world.pipe(pipe).inbound.pop_front().expect("a delivery is a message");
+        self.after_event();
+        let body = String::from_utf8_lossy(&message[skip..]).into_owned();
+        Ok(Received { pipe, header: header.to_vec(), body })
+    }
+
+    /// The caller receives a message, and looks at its body alone.
+    pub fn body(&mut self) -> Result<String, Refusal> {
+        self.recv().map(|received| received.body)
+    }
+
+    /// The caller receives all there is.
+    pub fn bodies(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.body().ok()).collect()
+    }
+
+    pub fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
+        self.machine.set_option(option)
+    }
+
+    /// Whoever waits for room is told when there is some.
+    pub fn assert_writable_edges_are_owed(&self) {
+        for (id, pipe) in &self.world.pipes {
+            assert!(pipe.closed || pipe.told_full, "{id:?} is forgotten: no edge will come");
+        }
+    }
+
+    /// Whoever waits for a message is told when there is one.
+    pub fn assert_readable_edges_are_owed(&self) {
+        for (id, pipe) in &self.world.pipes {
+            assert!(pipe.told_empty, "{id:?} is forgotten: no edge will come");
+        }
+    }
+
+    /// A call tells the machine of the edges that it is owed.
+    fn before_call(&mut self) {
+        let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
+        for id in ids {
+            let pipe = self.world.pipe(id.0);
+            if pipe.told_empty && !pipe.inbound.is_empty() {
+                pipe.told_empty = false;
+                self.machine.readable(id, &mut self.world);
+            }
+            let pipe = self.world.pipe(id.0);
+            if pipe.told_full && pipe.has_room() {
+                pipe.told_full = false;
+                self.machine.writable(id, &mut self.world);
+            }
+        }
+    }
+
+    fn after_event(&mut self) {
+        if self.machine.is_busy() || self.lavish {
+            self.before_call();
+        }
+        if self.lavish {
+            let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
+            for id in ids {
+                self.machine.readable(id, &mut self.world);
+                self.machine.writable(id, &mut self.world);
+            }
+            self.before_call();
+        }
+    }
+}
+
+impl World {
+    fn pipe(&mut self, pipe: u32) -> &mut Pipe {
+        self.pipes.get_mut(&PipeId(pipe)).expect("the pipe is attached")
+    }
+}
+
+impl Context for World {
+    fn front(&mut self, pipe: PipeId) -> Option<Front<'_>> {
+        self.questions += 1;
+        let cut = self.cut;
+        let pipe = self.pipe(pipe.0);
+        pipe.told_empty = pipe.inbound.is_empty();
+        let message = pipe.inbound.front()?;
+        let (head, body) = message.split_at(cut.min(message.len()));
+        Some(Front { head, body })
+    }
+
+    fn pop(&mut self, pipe: PipeId) {
+        self.questions += 1;
+        self.pipe(pipe.0).inbound.pop_front().expect("only a message that was seen is dropped");
+    }
+
+    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
+        if !self.has_room(pipe) {
+            return Push::Full;
+        }
+        let pipe = self.pipe(pipe.0);
+        let mut bytes = header.to_vec();
+        bytes.extend_from_slice(body.bytes());
+        let memory = match body.take() {
+            Payload::Borrowed(_) => None,
+            Payload::Owned(chunk) => Some(Memory { address: chunk.as_ptr(), unique: chunk.is_unique() }),
+        };
+        if pipe.looped {
+            pipe.inbound.push_back(bytes);
+        } else {
+            pipe.outbound.push_back((bytes, memory));
+        }
+        Push::Taken
+    }
+
+    fn has_room(&mut self, pipe: PipeId) -> bool {
+        self.questions += 1;
+        let Some(pipe) = self.pipes.get_mut(&pipe) else { return false };
+        pipe.told_full = !pipe.has_room();
+        pipe.has_room()
+    }
+
+    fn now(&self) -> Time {
+        self.now
+    }
+
+    fn max_hops(&self) -> usize {
+        8
+    }
+}

@@ -1,0 +1,74 @@
+//! Moments at which something wants to be called.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Names a timer; unique as long as the process lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct TimerId {
+    moment: Duration,
+    number: u64,
+}
+
+/// Timers in the order of their moments, those of one moment in the order they were set.
+#[derive(Debug)]
+pub(crate) struct Timers<T> {
+    waiting: BTreeMap<TimerId, T>,
+    count: u64,
+}
+
+impl<T> Default for Timers<T> {
+    /// No timers.
+    fn default() -> Timers<T> {
+        Timers { waiting: BTreeMap::new(), count: 0 }
+    }
+}
+
+impl<T> Timers<T> {
+    /// Sets a timer; the answer's second part says whether it is the next one.
+    pub(crate) fn insert(&mut self, moment: Duration, what: T) -> (TimerId, bool) {
+        self.count += 1;
+        let id = TimerId { moment, number: self.count };
+        let is_first = self.waiting.first_key_value().is_none_or(|(first, _)| id < *first);
+        self.waiting.insert(id, what);
+        (id, is_first)
+    }
+
+    /// Forgets a timer.
+    pub(crate) fn remove(&mut self, id: TimerId) -> Option<T> {
+        self.waiting.remove(&id)
+    }
+
+    /// The next moment.
+    pub(crate) fn next(&self) -> Option<Duration> {
+        self.waiting.first_key_value().map(|(id, _)| id.moment)
+    }
+
+    /// Takes the next timer if its moment has come.
+    pub(crate) fn pop_due(&mut self, now: Duration) -> Option<T> {
+        let entry = self.waiting.first_entry()?;
+        (entry.key().moment <= now).then(|| entry.remove())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timers_come_in_their_order_and_only_when_due() {
+        let mut timers = Timers::default();
+        let at = Duration::from_secs;
+        let (_, first) = timers.insert(at(5), "five");
+        let (three, earlier) = timers.insert(at(3), "three");
+        let (_, later) = timers.insert(at(5), "five again");
+        assert_eq!((first, earlier, later), (true, true, false));
+        assert_eq!(timers.next(), Some(at(3)));
+        assert_eq!(timers.remove(three), Some("three"));
+        assert_eq!(timers.pop_due(at(4)), None);
+        assert_eq!(timers.pop_due(at(5)), Some("five"));
+        assert_eq!(timers.pop_due(at(6)), Some("five again"));
+        assert_eq!(timers.pop_due(at(6)), None);
+        assert_eq!(timers.next(), None);
+    }
+}

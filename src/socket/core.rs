@@ -1,0 +1,126 @@
+//! What a socket's lock protects: its protocol, its pipes, its options and its endpoints.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::pipes::{Finished, Pipes, View};
+use super::pollable::Pollable;
+use super::statistics::Statistics;
+use crate::option::{Options, name};
+use crate::pipe::{Bits, Edges, ReadyList};
+use crate::protocol::{Context, PipeId, Protocol, Time};
+use crate::reactor::TimerId;
+use crate::transport::{Endpoint, Linger};
+
+/// The state of a socket.
+pub(super) struct Core {
+    pub(super) protocol: Box<dyn Protocol>,
+    pub(super) pipes: Pipes,
+    /// Pipes that are to be detached before the lock is given back.
+    finished: Finished,
+    pub(super) options: Options,
+    pub(super) endpoints: Endpoints,
+    pub(super) statistics: Statistics,
+    /// `NN_SNDFD`, once it was asked for.
+    pub(super) sendable: Option<Pollable>,
+    /// `NN_RCVFD`, once it was asked for.
+    pub(super) receivable: Option<Pollable>,
+    /// The timer that is set, and its moment.
+    pub(super) timer: Option<(Time, TimerId)>,
+    /// The socket is being closed: nothing is sent or received any more.
+    pub(super) is_closing: bool,
+}
+
+/// The endpoints of a socket.
+#[derive(Default)]
+pub(super) struct Endpoints {
+    pub(super) open: BTreeMap<i32, Arc<dyn Endpoint>>,
+    /// Shut down, and perhaps still delivering.
+    pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
+    /// The last id given out.
+    last_id: i32,
+}
+
+impl Endpoints {
+    /// Gives an endpoint its id, which is never used again.
+    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>) -> i32 {
+        self.last_id += 1;
+        self.open.insert(self.last_id, endpoint);
+        self.last_id
+    }
+}
+
+impl Core {
+    /// The state of a new socket with this number.
+    pub(super) fn new(id: i32, protocol: Box<dyn Protocol>) -> Core {
+        Core {
+            protocol,
+            pipes: Pipes::new(),
+            finished: Finished::new(),
+            options: Options::new(id),
+            endpoints: Endpoints::default(),
+            statistics: Statistics::default(),
+            sendable: None,
+            receivable: None,
+            timer: None,
+            is_closing: false,
+        }
+    }
+
+    /// Calls the protocol with the world it needs.
+    pub(super) fn call<R>(
+        &mut self,
+        edges: &mut Edges,
+        call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
+    ) -> R {
+        let max_hops = self.options.positive(name::MAXTTL);
+        let mut view = View { pipes: &mut self.pipes, edges, finished: &mut self.finished, max_hops };
+        call(&mut *self.protocol, &mut view)
+    }
+
+    /// Tells the protocol of every edge on the list, and of pipes that have come to their end.
+    pub(super) fn work_off(&mut self, ready: &ReadyList, edges: &mut Edges) {
+        while !ready.is_empty() {
+            ready.take(|key, bits| self.edge(PipeId(key), bits, edges));
+        }
+        while let Some(id) = self.finished.pop() {
+            self.call(edges, |protocol, context| protocol.detach(id, context));
+            self.pipes.remove(id);
+        }
+    }
+
+    fn edge(&mut self, id: PipeId, bits: Bits, edges: &mut Edges) {
+        let Some(pipe) = self.pipes.get(id) else { return };
+        pipe.is_closing |= bits.has(Bits::CLOSED);
+        if bits.has(Bits::READABLE) {
+            self.call(edges, |protocol, context| protocol.readable(id, context));
+        }
+        if bits.has(Bits::WRITABLE) {
+            self.call(edges, |protocol, context| protocol.writable(id, context));
+        }
+        if bits.has(Bits::CLOSED) {
+            self.call(edges, |protocol, context| {
+                protocol.closing(id, context);
+                // An empty lane is looked at once more, and the pipe finished by that.
+                context.front(id);
+            });
+        }
+    }
+
+    /// Has the descriptors say what is true now.
+    pub(super) fn update_pollables(&mut self, edges: &mut Edges) {
+        if let Some(mut pollable) = self.receivable.take() {
+            pollable.set(self.call(edges, |protocol, context| protocol.can_recv(context)));
+            self.receivable = Some(pollable);
+        }
+        if let Some(mut pollable) = self.sendable.take() {
+            pollable.set(self.call(edges, |protocol, context| protocol.can_send(context)));
+            self.sendable = Some(pollable);
+        }
+    }
+
+    /// Whether edges must be worked on at once, and not when the socket is called next.
+    pub(super) fn is_watchful(&self) -> bool {
+        self.receivable.is_some() || self.sendable.is_some() || self.protocol.is_busy()
+    }
+}

@@ -1,0 +1,130 @@
+//! A socket as its transports see it: one of its endpoints, and its end of a pipe.
+
+use std::sync::Arc;
+
+use super::Socket;
+use super::pipes::Pipe;
+use crate::option::{Options, name};
+use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
+use crate::protocol::{Kind, PipeOptions};
+use crate::sync::atomic::{Ordering, fence};
+use crate::sync::lock;
+use crate::transport::{Ends, Host, Note, Refused, Settings};
+
+/// What a transport knows of an endpoint's socket, with the options of the moment it was made.
+pub(super) struct EndpointHost {
+    socket: Arc<Socket>,
+    settings: Settings,
+    pipe_options: PipeOptions,
+}
+
+impl EndpointHost {
+    /// The host of an endpoint that is made now.
+    pub(super) fn new(socket: Arc<Socket>, options: &Options) -> EndpointHost {
+        let priority = |name| u8::try_from(options.positive(name)).unwrap_or(u8::MAX);
+        let settings = Settings {
+            reconnect_interval: options.timeout(name::RECONNECT_IVL).unwrap_or_default(),
+            reconnect_interval_max: options.timeout(name::RECONNECT_IVL_MAX).unwrap_or_default(),
+            ipv4_only: options.positive(name::IPV4ONLY) == 1,
+        };
+        let pipe_options =
+            PipeOptions { send_priority: priority(name::SNDPRIO), receive_priority: priority(name::RCVPRIO) };
+        EndpointHost { socket, settings, pipe_options }
+    }
+}
+
+impl Host for EndpointHost {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn protocol(&self) -> u16 {
+        self.socket.kind.number()
+    }
+
+    fn is_peer(&self, protocol: u16) -> bool {
+        self.socket.kind.is_peer(protocol)
+    }
+
+    fn has_place(&self) -> bool {
+        self.socket.kind != Kind::Pair || lock(&self.socket.core).pipes.open() == 0
+    }
+
+    fn lane_limits(&self) -> (usize, usize) {
+        let core = lock(&self.socket.core);
+        (core.options.positive(name::RCVBUF), core.options.positive(name::SNDBUF))
+    }
+
+    fn nodelay(&self) -> bool {
+        lock(&self.socket.core).options.nodelay()
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        usize::try_from(self.socket.max_message.load(Ordering::Relaxed)).ok()
+    }
+
+    fn socket_number(&self) -> i32 {
+        self.socket.id
+    }
+
+    fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused> {
+        let Ends { inbound, outbound, peer } = ends;
+        let mut core = lock(&self.socket.core);
+        if core.is_closing {
+            return Err(Refused);
+        }
+        let id = core.pipes.next_id(self.socket.seed).ok_or(Refused)?;
+        core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
+        core.pipes.insert(id, Pipe { inbound, outbound, peer, is_closing: false });
+        Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
+    }
+
+    fn note(&self, note: Note) {
+        lock(&self.socket.core).statistics.note(note);
+    }
+}
+
+/// The end of a pipe that belongs to a socket.
+struct SocketEnd {
+    socket: Arc<Socket>,
+    /// The pipe's place on the socket's ready list.
+    entry: Arc<Entry>,
+}
+
+impl SocketEnd {
+    fn list(&self) -> &ReadyList {
+        &self.socket.ready
+    }
+
+    /// Has the socket work on its list now, if it does not leave that to the next caller.
+    fn drive_if_watchful(&self) {
+        // With the fence in `Socket::settle`: either we see that the socket is watchful, or it
+        // sees what we put on its list.
+        fence(Ordering::SeqCst);
+        if self.socket.is_watchful.load(Ordering::Relaxed) {
+            self.socket.drive();
+        }
+    }
+}
+
+impl Peer for SocketEnd {
+    fn readable(self: Arc<Self>) {
+        self.list().push(&self.entry, Bits::READABLE);
+        self.drive_if_watchful();
+        self.socket.receivers.notify_one();
+    }
+
+    fn writable(self: Arc<Self>) {
+        self.list().push(&self.entry, Bits::WRITABLE);
+        self.drive_if_watchful();
+        self.socket.senders.notify_one();
+    }
+}
+
+impl End for SocketEnd {
+    fn close(self: Arc<Self>) {
+        self.list().push(&self.entry, Bits::CLOSED);
+        // Others may wait for the place of a peer that is gone, and a request for another one.
+        self.socket.drive();
+    }
+}

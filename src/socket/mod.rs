@@ -1,0 +1,398 @@
+//! Where protocol meets transport: state, sending, receiving, options and closing.
+//!
+//! Owns the table of sockets, and everything that is the same for every protocol: waiting,
+//! deadlines, edges, descriptors to poll, timers, linger. Must not know what a protocol does with
+//! a message, nor how a transport moves its bytes.
+//!
+//! A call runs the protocol under the socket's own lock. Edges that it makes are gathered, and
+//! delivered when the lock is free, so no call ever holds the locks of two sockets.
+
+mod core;
+mod host;
+mod pipes;
+pub mod poll;
+mod pollable;
+mod statistics;
+mod table;
+mod transfer;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::sync::atomic::AtomicI32;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use self::core::Core;
+use self::host::EndpointHost;
+pub use self::pipes::Received;
+use self::pollable::Pollable;
+use self::table::Table;
+use crate::error::Error;
+use crate::option::{LEVEL_TCP, ProtocolOption, name};
+use crate::pipe::{Edges, ReadyList};
+use crate::protocol::{self, Kind};
+use crate::reactor::{self, Source};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::{Event, Mutex, PerProcess, lock};
+use crate::transport::{self, Endpoint, Linger};
+
+/// Sockets that can be open at once.
+const MAX_SOCKETS: usize = 65_536;
+/// The domain of cooked sockets.
+const AF_SP: i32 = 1;
+/// The domain of raw sockets.
+const AF_SP_RAW: i32 = 2;
+
+static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::new);
+static IS_TERMINATED: PerProcess<AtomicBool> = PerProcess::new(|| AtomicBool::new(false));
+
+/// A call that is inside a socket. The socket is not freed before the call has left.
+pub type Call = table::Call<'static, Socket>;
+
+/// A socket.
+pub struct Socket {
+    this: Weak<Socket>,
+    id: i32,
+    kind: Kind,
+    is_raw: bool,
+    /// Where numbers that peers may remember begin.
+    seed: u32,
+    core: Mutex<Core>,
+    /// Pipes to which something has happened since the lock was last held.
+    ready: ReadyList,
+    /// Blocked senders.
+    senders: Event,
+    /// Blocked receivers.
+    receivers: Event,
+    /// Whoever puts something on the list must have it worked on at once.
+    is_watchful: AtomicBool,
+    /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
+    max_message: AtomicI32,
+}
+
+/// The value of an option.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum OptionValue {
+    /// Of most options.
+    Int(i32),
+    /// Of `NN_SOCKET_NAME`.
+    Text(String),
+}
+
+/// Opens a socket of a domain and a protocol, by their numbers.
+///
+/// # Errors
+/// [`Error::Terminated`], [`Error::UnknownDomain`], [`Error::TooManySockets`], or
+/// [`Error::InvalidArgument`] when there is no such protocol; looked at in this order.
+pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
+    if IS_TERMINATED.get().load(Ordering::SeqCst) {
+        return Err(Error::Terminated);
+    }
+    if domain != AF_SP && domain != AF_SP_RAW {
+        return Err(Error::UnknownDomain);
+    }
+    SOCKETS.get().open(|id| {
+        let kind = Kind::from_number(protocol).ok_or(Error::InvalidArgument)?;
+        Ok(Socket::new(id, kind, domain == AF_SP_RAW))
+    })
+}
+
+/// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent for
+/// as long as `NN_LINGER` allows, and frees it.
+///
+/// # Errors
+/// [`Error::Closed`] when it is not open, or another thread is closing it.
+pub fn close(id: i32) -> Result<(), Error> {
+    let was_last = SOCKETS.get().close(id, Socket::end, |socket| socket.dismantle())?;
+    if was_last {
+        SOCKETS.get().if_empty(reactor::stop);
+    }
+    Ok(())
+}
+
+/// Closes every socket, and lets none be opened any more.
+pub fn terminate() {
+    IS_TERMINATED.get().store(true, Ordering::SeqCst);
+    for id in 0..SOCKETS.get().end() {
+        // Most are closed already, or are being closed.
+        let _ = close(id);
+    }
+}
+
+/// Enters a call into a socket.
+///
+/// # Errors
+/// [`Error::Closed`] when it is not open.
+pub fn enter(id: i32) -> Result<Call, Error> {
+    SOCKETS.get().enter(id)
+}
+
+impl Socket {
+    fn new(id: i32, kind: Kind, is_raw: bool) -> Arc<Socket> {
+        let seed = RandomState::new().build_hasher().finish() as u32;
+        let core = Core::new(id, protocol::create(kind, is_raw, seed));
+        let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
+        Arc::new_cyclic(|this| Socket {
+            this: this.clone(),
+            id,
+            kind,
+            is_raw,
+            seed,
+            core: Mutex::new(core),
+            ready: ReadyList::new(),
+            senders: Event::new(),
+            receivers: Event::new(),
+            is_watchful: AtomicBool::new(false),
+            max_message: AtomicI32::new(max_message),
+        })
+    }
+
+    /// Binds the socket to an address; answers the endpoint's id.
+    ///
+    /// # Errors
+    /// As `nn_bind` documents them: those of the address, and of the operating system.
+    pub fn bind(&self, address: &str) -> Result<i32, Error> {
+        let bound = self.add_endpoint(|host| transport::bind(address, Arc::new(host)));
+        if bound.is_err() {
+            lock(&self.core).statistics.bind_errors += 1;
+        }
+        bound
+    }
+
+    /// Connects the socket to an address; answers the endpoint's id.
+    ///
+    /// # Errors
+    /// As `nn_connect` documents them: those of the address.
+    pub fn connect(&self, address: &str) -> Result<i32, Error> {
+        self.add_endpoint(|host| transport::connect(address, Arc::new(host)))
+    }
+
+    fn add_endpoint(
+        &self,
+        make: impl FnOnce(EndpointHost) -> Result<Arc<dyn Endpoint>, Error>,
+    ) -> Result<i32, Error> {
+        let this = self.this.upgrade().ok_or(Error::Closed)?;
+        let host = EndpointHost::new(this, &lock(&self.core).options);
+        let endpoint = make(host)?;
+        let mut core = lock(&self.core);
+        if core.is_closing {
+            drop(core);
+            endpoint.close(&Linger::begin(Some(Duration::ZERO)));
+            return Err(Error::Closed);
+        }
+        Ok(core.endpoints.insert(endpoint))
+    }
+
+    /// Ends an endpoint. What was sent on it is still delivered, in the time of `NN_LINGER`, but
+    /// the call does not wait for that.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there is no such endpoint.
+    pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
+        let (endpoint, linger) = {
+            let mut core = lock(&self.core);
+            let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
+            let linger = Linger::begin(core.options.timeout(name::LINGER));
+            core.endpoints.closing.retain(|(linger, _)| !linger.is_finished());
+            (endpoint, linger)
+        };
+        endpoint.close(&linger);
+        if !linger.is_finished() {
+            lock(&self.core).endpoints.closing.push((linger, endpoint));
+        }
+        Ok(())
+    }
+
+    /// Sets an option. `level` is 0 for the socket, positive for a protocol, negative for a
+    /// transport.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
+    pub fn set_option(&self, level: i32, name: i32, value: &[u8]) -> Result<(), Error> {
+        let mut edges = Edges::default();
+        let mut core = lock(&self.core);
+        match level {
+            0 => {
+                core.options.set(name, value)?;
+                if name == name::RCVMAXSIZE {
+                    self.max_message.store(core.options.get(name)?, Ordering::Relaxed);
+                }
+            }
+            LEVEL_TCP => core.options.set_tcp(name, value)?,
+            _ if level == i32::from(self.kind.number()) => {
+                core.protocol.set_option(ProtocolOption::parse(level, name, value)?)?;
+                // What can be received may have changed.
+                self.settle(&mut core, &mut edges);
+            }
+            _ => return Err(Error::UnknownOption),
+        }
+        drop(core);
+        edges.deliver();
+        Ok(())
+    }
+
+    /// The value of an option.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`]; for the descriptors, the operating system's.
+    pub fn option(&self, level: i32, name: i32) -> Result<OptionValue, Error> {
+        let mut edges = Edges::default();
+        let mut core = lock(&self.core);
+        let value = match (level, name) {
+            (0, name::SOCKET_NAME) => return Ok(OptionValue::Text(core.options.name().to_owned())),
+            (0, name::DOMAIN) => Ok(if self.is_raw { AF_SP_RAW } else { AF_SP }),
+            (0, name::PROTOCOL) => Ok(i32::from(self.kind.number())),
+            // Bindings' own tests assert that it is zero, as the C library always says.
+            (0, name::LINGER) => Ok(0),
+            (0, name::SNDFD) if self.kind.can_send() => {
+                self.pollable(&mut core, &mut edges, |core| &mut core.sendable)
+            }
+            (0, name::RCVFD) if self.kind.can_recv() => {
+                self.pollable(&mut core, &mut edges, |core| &mut core.receivable)
+            }
+            (0, _) => core.options.get(name),
+            (LEVEL_TCP, _) => core.options.get_tcp(name),
+            _ if level == i32::from(self.kind.number()) => core.protocol.option(name),
+            _ => Err(Error::UnknownOption),
+        };
+        drop(core);
+        edges.deliver();
+        value.map(OptionValue::Int)
+    }
+
+    fn pollable(
+        &self,
+        core: &mut Core,
+        edges: &mut Edges,
+        which: impl Fn(&mut Core) -> &mut Option<Pollable>,
+    ) -> Result<i32, Error> {
+        if let Some(pollable) = which(core) {
+            return Ok(pollable.descriptor());
+        }
+        if core.is_closing {
+            return Err(Error::Closed);
+        }
+        let descriptor = which(core).insert(Pollable::new()?).descriptor();
+        self.settle(core, edges);
+        Ok(descriptor)
+    }
+
+    /// The value of a counter, by its `NN_STAT_` number.
+    #[must_use]
+    pub fn statistic(&self, number: i32) -> Option<u64> {
+        let core = lock(&self.core);
+        core.statistics.get(number, core.pipes.open())
+    }
+
+    /// Works on the list and puts everything right that a change can have made wrong; the last
+    /// thing that is done under the lock.
+    fn settle(&self, core: &mut Core, edges: &mut Edges) {
+        core.work_off(&self.ready, edges);
+        let is_watchful = core.is_watchful();
+        if is_watchful != self.is_watchful.load(Ordering::Relaxed) {
+            self.is_watchful.store(is_watchful, Ordering::Relaxed);
+            // With the fence of whoever puts something on the list: either he sees that we are
+            // watchful, or we see what he put there.
+            fence(Ordering::SeqCst);
+            core.work_off(&self.ready, edges);
+        }
+        if is_watchful {
+            core.update_pollables(edges);
+            // The protocol has looked at its pipes again: some may have come to their end.
+            core.work_off(&self.ready, edges);
+            self.set_timer(core);
+        }
+    }
+
+    /// Sees to it that the protocol is called at its deadline. A timer that comes too early is
+    /// harmless, so one is set anew only when it would come too late.
+    fn set_timer(&self, core: &mut Core) {
+        let Some(deadline) = core.protocol.deadline() else { return };
+        if core.timer.is_some_and(|(moment, _)| moment <= deadline) {
+            return;
+        }
+        // Without a thread to be had, the next call will try again.
+        let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) else { return };
+        if let Some((_, timer)) = core.timer.take() {
+            reactor.cancel(timer);
+        }
+        core.timer = Some((deadline, reactor.at(deadline, this)));
+    }
+
+    /// Whether the socket is being closed.
+    fn is_closing(&self) -> bool {
+        lock(&self.core).is_closing
+    }
+
+    /// Works on the list for a caller that is not there.
+    fn drive(&self) {
+        let mut edges = Edges::default();
+        {
+            let mut core = lock(&self.core);
+            if core.is_closing {
+                return;
+            }
+            self.settle(&mut core, &mut edges);
+        }
+        edges.deliver();
+    }
+
+    /// The first part of closing: ends the calls inside, and the endpoints.
+    fn end(&self) {
+        let (endpoints, linger) = {
+            let mut core = lock(&self.core);
+            core.is_closing = true;
+            let core = &mut *core;
+            // Whoever polls the descriptors looks again, and finds the socket closed.
+            for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
+                pollable.set(true);
+            }
+            let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
+            let endpoints: Vec<_> =
+                std::mem::take(&mut core.endpoints.open).into_values().chain(closing).collect();
+            (endpoints, Linger::begin(core.options.timeout(name::LINGER)))
+        };
+        self.senders.notify_all();
+        self.receivers.notify_all();
+        for endpoint in &endpoints {
+            endpoint.close(&linger);
+        }
+        linger.wait();
+        let now = Linger::begin(Some(Duration::ZERO));
+        for endpoint in &endpoints {
+            endpoint.close(&now);
+        }
+    }
+
+    /// The last part of closing: nobody is inside any more.
+    fn dismantle(&self) {
+        let (pipes, timer, pollables) = {
+            let mut core = lock(&self.core);
+            let pollables = (core.sendable.take(), core.receivable.take());
+            (core.pipes.take_all(), core.timer.take(), pollables)
+        };
+        if let (Some((_, timer)), Ok(reactor)) = (timer, reactor::current()) {
+            reactor.cancel(timer);
+        }
+        // Outside the lock: what goes with them may call back.
+        drop((pipes, pollables));
+    }
+}
+
+impl Source for Socket {
+    fn timeout(self: Arc<Self>, now: Duration) {
+        let mut edges = Edges::default();
+        {
+            let mut core = lock(&self.core);
+            if core.is_closing {
+                return;
+            }
+            core.timer = None;
+            core.work_off(&self.ready, &mut edges);
+            if core.protocol.deadline().is_some_and(|deadline| deadline <= now) {
+                core.call(&mut edges, |protocol, context| protocol.timeout(context));
+            }
+            self.settle(&mut core, &mut edges);
+        }
+        edges.deliver();
+    }
+}

@@ -1,0 +1,289 @@
+//! The pipes of a socket, and the world as its protocol sees it.
+
+use std::sync::Arc;
+
+use crate::message::{Chunk, Front, Payload};
+use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
+use crate::protocol::{Context, PipeId, Push, Time};
+use crate::sync::now;
+
+/// Bits of a pipe's number that are its place; the rest say how often the place was used.
+const PLACE_BITS: u32 = 20;
+const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
+/// Pipe ids have 31 bits.
+const ID_MASK: u32 = u32::MAX >> 1;
+
+/// One side of a pipe, in its socket.
+pub(super) struct Pipe {
+    pub(super) inbound: Consumer,
+    pub(super) outbound: Producer,
+    /// Who is at the other end of the lanes.
+    pub(super) peer: Arc<dyn Peer>,
+    /// The peer is gone: the pipe ends when its inbound lane is empty.
+    pub(super) is_closing: bool,
+}
+
+/// All pipes of a socket, by id.
+pub(super) struct Pipes {
+    places: Vec<Place>,
+    free: Vec<u32>,
+}
+
+struct Place {
+    id: PipeId,
+    pipe: Option<Pipe>,
+}
+
+impl Pipes {
+    /// No pipes.
+    pub(super) fn new() -> Pipes {
+        Pipes { places: Vec::new(), free: Vec::new() }
+    }
+
+    /// The id that the next pipe will have; `None` when there are too many. `seed` makes the ids
+    /// of a restarted process differ from those that its peers may remember.
+    pub(super) fn next_id(&mut self, seed: u32) -> Option<PipeId> {
+        if let Some(place) = self.free.last() {
+            return Some(self.places[*place as usize].id);
+        }
+        let place = u32::try_from(self.places.len()).ok().filter(|place| *place <= PLACE_MASK)?;
+        self.places.push(Place { id: PipeId((seed << PLACE_BITS | place) & ID_MASK), pipe: None });
+        self.free.push(place);
+        self.next_id(seed)
+    }
+
+    /// Puts a pipe in, under the id that was announced.
+    pub(super) fn insert(&mut self, id: PipeId, pipe: Pipe) {
+        debug_assert_eq!(self.free.last(), Some(&(id.0 & PLACE_MASK)));
+        self.free.pop();
+        self.places[(id.0 & PLACE_MASK) as usize].pipe = Some(pipe);
+    }
+
+    /// Takes a pipe out; its id is not used again for long.
+    pub(super) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
+        let pipe = self.place(id)?.pipe.take()?;
+        let place = id.0 & PLACE_MASK;
+        self.places[place as usize].id = PipeId(id.0.wrapping_add(1 << PLACE_BITS) & ID_MASK);
+        self.free.push(place);
+        Some(pipe)
+    }
+
+    /// The pipe with this id, if it is still there.
+    pub(super) fn get(&mut self, id: PipeId) -> Option<&mut Pipe> {
+        self.place(id)?.pipe.as_mut()
+    }
+
+    /// Takes all pipes out.
+    pub(super) fn take_all(&mut self) -> Vec<Pipe> {
+        self.places.iter_mut().filter_map(|place| place.pipe.take()).collect()
+    }
+
+    /// Number of pipes whose peer is not gone.
+    pub(super) fn open(&self) -> usize {
+        self.places.iter().filter_map(|place| place.pipe.as_ref()).filter(|pipe| !pipe.is_closing).count()
+    }
+
+    fn place(&mut self, id: PipeId) -> Option<&mut Place> {
+        self.places.get_mut((id.0 & PLACE_MASK) as usize).filter(|place| place.id == id)
+    }
+}
+
+/// Pipes that have come to their end.
+pub(super) type Finished = smallvec::SmallVec<[PipeId; 1]>;
+
+/// What a protocol is handed.
+pub(super) struct View<'a> {
+    pub(super) pipes: &'a mut Pipes,
+    /// Whom to tell when the socket's lock is free.
+    pub(super) edges: &'a mut Edges,
+    /// Pipes whose peer is gone, and whose last message was taken.
+    pub(super) finished: &'a mut Finished,
+    pub(super) max_hops: usize,
+}
+
+impl Context for View<'_> {
+    fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
+        let pipe = self.pipes.get(id)?;
+        if pipe.inbound.is_empty() {
+            if pipe.is_closing && !self.finished.contains(&id) {
+                self.finished.push(id);
+            }
+            return None;
+        }
+        pipe.inbound.front()
+    }
+
+    fn pop(&mut self, id: PipeId) {
+        if let Some(pipe) = self.pipes.get(id)
+            && pipe.inbound.pop()
+        {
+            self.edges.add_writable(&pipe.peer);
+        }
+    }
+
+    fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
+        match self.pipes.get(id) {
+            Some(pipe) if !pipe.is_closing => match pipe.outbound.push(header, body) {
+                Ok(Pushed { edge }) => {
+                    if edge {
+                        self.edges.add_readable(&pipe.peer);
+                    }
+                    Push::Taken
+                }
+                Err(Full) => Push::Full,
+            },
+            _ => Push::Full,
+        }
+    }
+
+    fn has_room(&mut self, id: PipeId) -> bool {
+        self.pipes.get(id).is_some_and(|pipe| !pipe.is_closing && pipe.outbound.has_room())
+    }
+
+    fn now(&self) -> Time {
+        now()
+    }
+
+    fn max_hops(&self) -> usize {
+        self.max_hops
+    }
+}
+
+/// A message as it is received: still in its lane.
+pub struct Received<'a> {
+    /// The protocol header.
+    pub(super) header: &'a [u8],
+    pub(super) pipe: &'a mut Pipe,
+    /// Leading bytes of the lane's front that are not body.
+    pub(super) skip: usize,
+    /// Set when the message was taken out of the lane already, to whether the peer waits for room.
+    pub(super) taken: &'a mut Option<bool>,
+}
+
+impl Received<'_> {
+    /// The protocol header, which only raw sockets see.
+    #[must_use]
+    pub fn header(&self) -> &[u8] {
+        self.header
+    }
+
+    /// The body, in two runs.
+    #[must_use]
+    pub fn body(&self) -> (&[u8], &[u8]) {
+        self.pipe.inbound.peek().map_or((&[], &[]), |front| front.split(self.skip))
+    }
+
+    /// Length of the body in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        let (first, second) = self.body();
+        first.len() + second.len()
+    }
+
+    /// Whether the body has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The body as message memory: without a copy if it came in such memory.
+    #[must_use]
+    pub fn into_chunk(self) -> Option<Chunk> {
+        let front = self.pipe.inbound.peek()?;
+        let (first, second) = front.split(self.skip);
+        let in_head = front.head.len();
+        if !first.is_empty() || in_head > self.skip {
+            return joined(first, second);
+        }
+        let length = second.len();
+        match self.pipe.inbound.take_chunk() {
+            Some((chunk, producer_waits)) => {
+                *self.taken = Some(producer_waits);
+                let surplus = chunk.len() - length;
+                let chunk = chunk.trimmed(surplus)?;
+                // A message that others have too must not be written to by one of them.
+                if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) }
+            }
+            None => {
+                let (first, second) = self.pipe.inbound.peek()?.split(self.skip);
+                joined(first, second)
+            }
+        }
+    }
+}
+
+fn joined(first: &[u8], second: &[u8]) -> Option<Chunk> {
+    let mut chunk = Chunk::new(first.len() + second.len())?;
+    let bytes = chunk.unique()?;
+    bytes[..first.len()].copy_from_slice(first);
+    bytes[first.len()..].copy_from_slice(second);
+    Some(chunk)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::pipe::lane;
+
+    struct Nobody;
+
+    impl Peer for Nobody {
+        fn readable(self: Arc<Self>) {}
+        fn writable(self: Arc<Self>) {}
+    }
+
+    fn pipe() -> (Pipe, Producer, Consumer) {
+        let (far_out, inbound) = lane(100);
+        let (outbound, far_in) = lane(100);
+        (Pipe { inbound, outbound, peer: Arc::new(Nobody), is_closing: false }, far_out, far_in)
+    }
+
+    #[test]
+    fn ids_are_not_used_again_at_once() {
+        let mut pipes = Pipes::new();
+        let first = pipes.next_id(5).unwrap();
+        pipes.insert(first, pipe().0);
+        assert_eq!(pipes.open(), 1);
+        assert!(pipes.remove(first).is_some());
+        let second = pipes.next_id(5).unwrap();
+        assert_ne!(first, second);
+        pipes.insert(second, pipe().0);
+        assert!(pipes.get(first).is_none() && pipes.get(second).is_some());
+        assert!(pipes.remove(first).is_none());
+        assert!(second.0 <= ID_MASK);
+    }
+
+    #[test]
+    fn a_chunk_that_nobody_else_has_is_handed_out_as_it_is() {
+        let (mut pipe, mut producer, _far_in) = pipe();
+        let chunk = Chunk::copy_of(b"idXXbody").unwrap();
+        let address = chunk.as_ptr() as usize;
+        producer.push(&[], &mut Payload::Owned(chunk)).unwrap();
+        assert!(!pipe.inbound.is_empty());
+        let mut taken = None;
+        let received = Received { header: &[], pipe: &mut pipe, skip: 4, taken: &mut taken };
+        assert_eq!((received.len(), received.body()), (4, (&[][..], &b"body"[..])));
+        let chunk = received.into_chunk().unwrap();
+        assert_eq!((&*chunk, chunk.as_ptr() as usize), (&b"body"[..], address + 4));
+        assert_eq!(taken, Some(false));
+    }
+
+    #[test]
+    fn small_and_shared_messages_are_copied_out() {
+        let (mut pipe, mut producer, _far_in) = pipe();
+        producer.push(b"id", &mut Payload::Borrowed(b"small")).unwrap();
+        assert!(!pipe.inbound.is_empty());
+        let mut taken = None;
+        let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
+        assert_eq!(&*received.into_chunk().unwrap(), b"small");
+        assert_eq!(taken, None);
+        pipe.inbound.pop();
+        let shared = Chunk::copy_of(b"shared").unwrap();
+        producer.push(b"id", &mut Payload::Owned(shared.clone())).unwrap();
+        assert!(!pipe.inbound.is_empty());
+        let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
+        let copy = received.into_chunk().unwrap();
+        assert_eq!((&*copy, taken), (&b"shared"[..], Some(false)));
+        assert_ne!(copy.as_ptr(), shared.as_ptr());
+    }
+}

@@ -1,0 +1,264 @@
+//! The table of open things: small numbers, looked up without a lock.
+//!
+//! A slot has one atomic word: whether it is open, whether it is being closed, and how many calls
+//! are inside. A call enters by counting itself and looking at the flags it counted on; closing
+//! sets a flag, which keeps further calls out, and waits until the last one has left.
+
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
+use crate::error::Error;
+use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::{Futex, Mutex, lock};
+
+/// Something is in the slot.
+const OPEN: u32 = 1 << 31;
+/// It is being closed.
+const CLOSING: u32 = 1 << 30;
+/// The calls inside.
+const CALLS: u32 = CLOSING - 1;
+/// Slots are made so many at a time.
+const SEGMENT: usize = 256;
+
+struct Slot<T> {
+    word: Futex,
+    /// From `Arc::into_raw` while the slot is open.
+    value: AtomicPtr<T>,
+}
+
+impl<T> Slot<T> {
+    fn new() -> Slot<T> {
+        Slot { word: Futex::new(), value: AtomicPtr::new(std::ptr::null_mut()) }
+    }
+
+    fn leave(&self) {
+        // Release: what the call did happens before the value is freed.
+        let before = self.word.word.fetch_sub(1, Ordering::Release);
+        if before & CLOSING != 0 && before & CALLS == 1 {
+            self.word.wake(i32::MAX);
+        }
+    }
+}
+
+/// Numbers for at most `LIMIT` values.
+pub(crate) struct Table<T: 'static, const LIMIT: usize> {
+    segments: Vec<OnceLock<Box<[Slot<T>]>>>,
+    numbers: Mutex<Numbers>,
+}
+
+/// Which numbers are in use.
+#[derive(Default)]
+struct Numbers {
+    /// Used before and free again; the last one freed is given out first.
+    free: Vec<usize>,
+    /// All from here on were never used.
+    fresh: usize,
+    /// How many are in use.
+    open: usize,
+}
+
+impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
+    /// An empty table.
+    pub(crate) fn new() -> Table<T, LIMIT> {
+        let segments = (0..LIMIT.div_ceil(SEGMENT)).map(|_| OnceLock::new()).collect();
+        Table { segments, numbers: Mutex::new(Numbers::default()) }
+    }
+
+    /// Puts in what `make` makes for the number it is given.
+    ///
+    /// # Errors
+    /// [`Error::TooManySockets`], or that of `make`.
+    pub(crate) fn open(&self, make: impl FnOnce(i32) -> Result<Arc<T>, Error>) -> Result<i32, Error> {
+        let mut numbers = lock(&self.numbers);
+        if numbers.open >= LIMIT {
+            return Err(Error::TooManySockets);
+        }
+        let number = numbers.free.last().copied().unwrap_or(numbers.fresh);
+        let id = i32::try_from(number).map_err(|_| Error::TooManySockets)?;
+        let value = make(id)?;
+        if numbers.free.pop().is_none() {
+            numbers.fresh += 1;
+        }
+        numbers.open += 1;
+        let segment =
+            self.segments[number / SEGMENT].get_or_init(|| (0..SEGMENT).map(|_| Slot::new()).collect());
+        let slot = &segment[number % SEGMENT];
+        slot.value.store(Arc::into_raw(value).cast_mut(), Ordering::Relaxed);
+        // Release: who enters sees the value. Calls that knock at free slots may be counted.
+        slot.word.word.fetch_or(OPEN, Ordering::Release);
+        Ok(id)
+    }
+
+    fn slot(&self, id: i32) -> Option<&Slot<T>> {
+        let number = usize::try_from(id).ok()?;
+        Some(&self.segments.get(number / SEGMENT)?.get()?[number % SEGMENT])
+    }
+
+    /// Enters a call.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if nothing is open under this number.
+    pub(crate) fn enter(&self, id: i32) -> Result<Call<'_, T>, Error> {
+        let slot = self.slot(id).ok_or(Error::Closed)?;
+        // Acquire: the value is seen as it was put in.
+        let before = slot.word.word.fetch_add(1, Ordering::Acquire);
+        let call = Call { slot };
+        if before & (OPEN | CLOSING) == OPEN { Ok(call) } else { Err(Error::Closed) }
+    }
+
+    /// Closes a number: keeps calls out, has `end` end those inside, waits until they have left,
+    /// and has `last` take the value apart. Answers whether it was the last one in the table.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if nothing is open under this number, or another thread is closing it.
+    pub(crate) fn close(
+        &self,
+        id: i32,
+        end: impl FnOnce(&T),
+        last: impl FnOnce(Arc<T>),
+    ) -> Result<bool, Error> {
+        let slot = self.slot(id).ok_or(Error::Closed)?;
+        // Only a slot that is open, and not being closed yet, is marked.
+        let mark = |word| (word & (OPEN | CLOSING) == OPEN).then_some(word | CLOSING);
+        slot.word.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).map_err(|_| Error::Closed)?;
+        let value = slot.value.load(Ordering::Relaxed);
+        // SAFETY: the slot was open, and only we, who set the flag, take the value out of it.
+        end(unsafe { &*value });
+        loop {
+            let word = slot.word.word.load(Ordering::Acquire);
+            if word & CALLS == 0 {
+                break;
+            }
+            slot.word.wait(word, None);
+        }
+        // SAFETY: as above; every call has left, and none enters any more.
+        last(unsafe { Arc::from_raw(value.cast_const()) });
+        let mut numbers = lock(&self.numbers);
+        slot.word.word.fetch_and(!(OPEN | CLOSING), Ordering::Release);
+        numbers.open -= 1;
+        if let Ok(number) = usize::try_from(id) {
+            numbers.free.push(number);
+        }
+        Ok(numbers.open == 0)
+    }
+
+    /// Runs `then` if the table is empty, and keeps it so meanwhile.
+    pub(crate) fn if_empty(&self, then: impl FnOnce()) {
+        let numbers = lock(&self.numbers);
+        if numbers.open == 0 {
+            then();
+        }
+    }
+
+    /// Every number below this may be in use.
+    pub(crate) fn end(&self) -> i32 {
+        i32::try_from(lock(&self.numbers).fresh).unwrap_or(i32::MAX)
+    }
+}
+
+/// A call inside a slot; the value stays there until it leaves.
+pub(crate) struct Call<'a, T> {
+    slot: &'a Slot<T>,
+}
+
+impl<T> Deref for Call<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the slot was open when the call entered, and is not emptied before it leaves.
+        unsafe { &*self.slot.value.load(Ordering::Relaxed) }
+    }
+}
+
+impl<T> Drop for Call<'_, T> {
+    fn drop(&mut self) {
+        self.slot.leave();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn open(table: &Table<i32, 3>) -> Result<i32, Error> {
+        table.open(|id| Ok(Arc::new(id * 10)))
+    }
+
+    fn close(table: &Table<i32, 3>, id: i32) -> Result<bool, Error> {
+        table.close(id, |_| {}, drop)
+    }
+
+    #[test]
+    fn numbers_are_small_and_used_again() {
+        let table = Table::new();
+        assert_eq!([open(&table), open(&table), open(&table)], [Ok(0), Ok(1), Ok(2)]);
+        assert_eq!(open(&table), Err(Error::TooManySockets));
+        assert_eq!(table.enter(2).map(|call| *call), Ok(20));
+        assert_eq!(close(&table, 1), Ok(false));
+        assert_eq!(close(&table, 1), Err(Error::Closed));
+        for id in [1, -1, 3, 256, i32::MAX, i32::MIN] {
+            assert_eq!(table.enter(id).map(|call| *call), Err(Error::Closed), "{id}");
+        }
+        assert_eq!(open(&table), Ok(1));
+        assert_eq!([close(&table, 0), close(&table, 1), close(&table, 2)], [Ok(false), Ok(false), Ok(true)]);
+    }
+
+    #[test]
+    fn a_number_is_not_lost_when_making_fails() {
+        let table = Table::<i32, 3>::new();
+        assert_eq!(table.open(|_| Err(Error::InvalidArgument)), Err(Error::InvalidArgument));
+        assert_eq!(open(&table), Ok(0));
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::Arc as LoomArc;
+    use loom::sync::atomic::AtomicBool;
+
+    /// A value that knows whether it was freed.
+    struct Value(LoomArc<AtomicBool>);
+
+    impl Drop for Value {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn loom_a_call_never_sees_a_freed_value() {
+        loom::model(|| {
+            let freed = LoomArc::new(AtomicBool::new(false));
+            let table = LoomArc::new(Table::<Value, 1>::new());
+            table.open(|_| Ok(Arc::new(Value(freed.clone())))).unwrap();
+            let caller = {
+                let table = table.clone();
+                loom::thread::spawn(move || {
+                    if let Ok(call) = table.enter(0) {
+                        assert!(!call.0.load(Ordering::Relaxed));
+                    }
+                })
+            };
+            assert_eq!(table.close(0, |_| {}, drop), Ok(true));
+            assert!(freed.load(Ordering::Relaxed));
+            caller.join().unwrap();
+            assert!(table.enter(0).is_err());
+        });
+    }
+
+    #[test]
+    fn loom_only_one_of_two_closes() {
+        loom::model(|| {
+            let freed = LoomArc::new(AtomicBool::new(false));
+            let table = LoomArc::new(Table::<Value, 1>::new());
+            table.open(|_| Ok(Arc::new(Value(freed.clone())))).unwrap();
+            let other = {
+                let table = table.clone();
+                loom::thread::spawn(move || table.close(0, |_| {}, drop).is_ok())
+            };
+            let mine = table.close(0, |_| {}, drop).is_ok();
+            assert!(mine ^ other.join().unwrap());
+        });
+    }
+}

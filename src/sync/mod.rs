@@ -1,0 +1,50 @@
+//! Waiting, locking and time: the platform as the rest of the library sees it.
+//!
+//! Owns the futex shim, the [`Event`] that blocked calls sleep on, the monotonic clock and state
+//! that starts anew after a fork. Must not know messages, pipes or sockets. With `--cfg loom` the
+//! atomics and locks are loom's, so that the lock-free parts can be explored exhaustively.
+
+mod event;
+mod futex;
+mod per_process;
+
+pub(crate) use event::{Event, Ticket, Wake};
+pub(crate) use futex::Futex;
+pub(crate) use per_process::PerProcess;
+
+use std::time::Duration;
+
+#[cfg(loom)]
+pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+#[cfg(not(loom))]
+pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+
+/// Takes a lock. A panic under it does not spread: what the locks protect is put right again by
+/// the next operation, and the host must be able to close its sockets.
+pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+/// The present moment on the monotonic clock.
+pub(crate) fn now() -> Duration {
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `time` is valid for writing; the monotonic clock exists on every Unix.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
+    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// Runs `start` with every signal blocked, so that the threads it starts take none: the host's
+/// handlers run on the host's threads.
+pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    let mut all = std::mem::MaybeUninit::uninit();
+    let mut before = std::mem::MaybeUninit::uninit();
+    // SAFETY: both sets are valid for writing, and `all` is filled before it is read.
+    unsafe {
+        libc::sigfillset(all.as_mut_ptr());
+        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
+    }
+    let result = start();
+    // SAFETY: `before` was filled by the call above.
+    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    result
+}

@@ -1,0 +1,93 @@
+//! State of the process that starts anew in a forked child.
+//!
+//! A child has none of its parent's threads, and locks that those held stay locked for ever. So
+//! the child never looks at what it inherited: the first use after a fork makes a new value, and
+//! the old one is left alone.
+
+use std::ptr;
+use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+
+/// Grows by one in the child at each fork.
+static GENERATION: AtomicU32 = AtomicU32::new(0);
+static WATCH_FORKS: Once = Once::new();
+
+extern "C" fn in_child() {
+    GENERATION.fetch_add(1, Ordering::Relaxed);
+}
+
+/// A value made at its first use in a process.
+pub(crate) struct PerProcess<T: 'static> {
+    current: AtomicPtr<Stamped<T>>,
+    make: fn() -> T,
+}
+
+struct Stamped<T> {
+    generation: u32,
+    value: T,
+}
+
+impl<T: Sync> PerProcess<T> {
+    /// `make` makes the value.
+    pub(crate) const fn new(make: fn() -> T) -> PerProcess<T> {
+        PerProcess { current: AtomicPtr::new(ptr::null_mut()), make }
+    }
+
+    /// The value of this process.
+    pub(crate) fn get(&'static self) -> &'static T {
+        let current = self.current.load(Ordering::Acquire);
+        // SAFETY: a pointer that was published is never freed.
+        if let Some(stamped) = unsafe { current.as_ref() }
+            && stamped.generation == GENERATION.load(Ordering::Relaxed)
+        {
+            return &stamped.value;
+        }
+        self.make(current)
+    }
+
+    #[cold]
+    fn make(&'static self, old: *mut Stamped<T>) -> &'static T {
+        // SAFETY: the handler only touches an atomic, which is allowed in a forked child.
+        WATCH_FORKS.call_once(|| unsafe {
+            libc::pthread_atfork(None, None, Some(in_child));
+        });
+        let generation = GENERATION.load(Ordering::Relaxed);
+        let made = Box::into_raw(Box::new(Stamped { generation, value: (self.make)() }));
+        match self.current.compare_exchange(old, made, Ordering::AcqRel, Ordering::Acquire) {
+            // SAFETY: published now, and never freed.
+            Ok(_) => unsafe { &(*made).value },
+            Err(winner) => {
+                // SAFETY: ours was not published; the winner's was, and is never freed.
+                unsafe {
+                    drop(Box::from_raw(made));
+                    &(*winner).value
+                }
+            }
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    static NUMBER: PerProcess<AtomicU32> = PerProcess::new(|| AtomicU32::new(7));
+
+    #[test]
+    fn a_forked_child_starts_anew() {
+        NUMBER.get().store(8, Ordering::SeqCst);
+        // SAFETY: the child only reads atomics and leaves with `_exit`.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0);
+        if child == 0 {
+            let status = i32::from(NUMBER.get().load(Ordering::SeqCst) != 7);
+            // SAFETY: ends the child without running the parent's exit handlers.
+            unsafe { libc::_exit(status) };
+        }
+        let mut status = -1;
+        // SAFETY: `status` is valid for writing.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0);
+        assert_eq!(NUMBER.get().load(Ordering::SeqCst), 8);
+    }
+}

@@ -1,0 +1,120 @@
+//! `bind` and `connect`: an address becomes pipes.
+//!
+//! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp and ipc
+//! put a connection behind each pipe. Must not know sockets or protocols: whom a pipe is for is
+//! said by a [`Host`], and what happens to it is told to its [`End`].
+
+mod inproc;
+mod linger;
+mod stream;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::address::Address;
+use crate::error::Error;
+use crate::pipe::{Consumer, End, Peer, Producer};
+pub(crate) use linger::Linger;
+
+/// One side of a new pipe.
+pub(crate) struct Ends {
+    /// Whence messages come.
+    pub(crate) inbound: Consumer,
+    /// Where messages go.
+    pub(crate) outbound: Producer,
+    /// Who is at the other end of both.
+    pub(crate) peer: Arc<dyn Peer>,
+}
+
+/// The host takes no further pipe: its protocol has one peer only, or the socket is closing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused;
+
+/// Something to be counted, or told to a person.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Note {
+    /// An attempt to connect began.
+    Connecting,
+    /// An attempt to connect succeeded.
+    Connected,
+    /// An attempt to connect failed.
+    ConnectFailed(Error),
+    /// A listener accepted a connection.
+    Accepted,
+    /// A listener could not accept a connection.
+    AcceptFailed(Error),
+    /// A connection was ended by this side.
+    Dropped,
+    /// A connection was ended by the other side, by the network, or for what the peer sent.
+    Broken,
+}
+
+/// What an endpoint must know of its options; they are those of the moment it was made.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    /// `NN_RECONNECT_IVL`.
+    pub(crate) reconnect_interval: Duration,
+    /// `NN_RECONNECT_IVL_MAX`.
+    pub(crate) reconnect_interval_max: Duration,
+    /// `NN_IPV4ONLY`.
+    pub(crate) ipv4_only: bool,
+}
+
+/// A socket, as one of its endpoints sees it.
+pub(crate) trait Host: Send + Sync {
+    /// Settings of the endpoint.
+    fn settings(&self) -> &Settings;
+    /// The number of the socket's protocol.
+    fn protocol(&self) -> u16;
+    /// Whether a peer of this protocol is one to speak with.
+    fn is_peer(&self, protocol: u16) -> bool;
+    /// Whether a further pipe has a chance: a hint, to turn a peer away before it sends anything.
+    fn has_place(&self) -> bool;
+    /// The bounds of the lanes of a new pipe in bytes: to receive, to send.
+    fn lane_limits(&self) -> (usize, usize);
+    /// Whether `TCP_NODELAY` is to be set.
+    fn nodelay(&self) -> bool;
+    /// The longest message to take, at present.
+    fn max_message(&self) -> Option<usize>;
+    /// Tells socket from socket.
+    fn socket_number(&self) -> i32;
+    /// Gives the socket a pipe. Nothing is sent on it before [`Peer::writable`] was called on the
+    /// answer, so that a pipe which the other side refuses can be taken back without loss.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused>;
+    /// Something happened.
+    fn note(&self, note: Note);
+}
+
+/// Something bound or connected.
+pub(crate) trait Endpoint: Send + Sync {
+    /// Ends the endpoint and its pipes. What was sent on them is still delivered, for as long as
+    /// `linger` allows; it knows when that is done. A second call can shorten the time.
+    fn close(&self, linger: &Arc<Linger>);
+}
+
+/// Binds an endpoint of `host` to `address`.
+///
+/// # Errors
+/// Those of the address, and of the operating system.
+pub(crate) fn bind(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+    match Address::to_bind(address)? {
+        Address::Inproc(name) => inproc::bind(name, host),
+        Address::Ipc(path) => stream::bind_ipc(&path, host),
+        Address::Tcp(address) => stream::bind_tcp(&address, host),
+    }
+}
+
+/// Connects an endpoint of `host` to `address`, now or as soon as there is somebody.
+///
+/// # Errors
+/// Those of the address, and of the operating system.
+pub(crate) fn connect(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+    match Address::to_connect(address)? {
+        Address::Inproc(name) => Ok(inproc::connect(name, host)),
+        Address::Ipc(path) => stream::connect_ipc(path, host),
+        Address::Tcp(address) => stream::connect_tcp(address, host),
+    }
+}

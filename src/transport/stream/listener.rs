@@ -1,0 +1,136 @@
+//! A listener: it accepts connections and keeps them until they end.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mio::Token;
+use socket2::Socket;
+
+use super::Owner;
+use super::connection::Connection;
+use super::local::SocketFile;
+use crate::reactor::{Reactor, Ready, Source};
+use crate::sync::{Mutex, lock, now};
+use crate::transport::{Endpoint, Host, Linger, Note};
+use crate::wire::Framing;
+
+/// How long to leave a connection waiting that could not be accepted, for want of descriptors.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A bound endpoint of tcp or ipc.
+pub(super) struct Listener {
+    framing: Framing,
+    host: Arc<dyn Host>,
+    reactor: Arc<Reactor>,
+    token: OnceLock<Token>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `None` once the endpoint is closed; the file goes with the socket.
+    listening: Option<(Socket, Option<SocketFile>)>,
+    connections: Vec<Arc<Connection>>,
+}
+
+impl Listener {
+    /// Accepts connections from now on.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn start(
+        socket: Socket,
+        framing: Framing,
+        file: Option<SocketFile>,
+        host: Arc<dyn Host>,
+    ) -> io::Result<Arc<Listener>> {
+        let reactor = crate::reactor::current()?;
+        let descriptor = socket.as_raw_fd();
+        let state = State { listening: Some((socket, file)), connections: Vec::new() };
+        let listener =
+            Arc::new(Listener { framing, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
+        let token = listener.reactor.register(descriptor, listener.clone())?;
+        // Set once, here; the endpoint cannot be closed before it is returned.
+        let _ = listener.token.set(token);
+        Ok(listener)
+    }
+
+    fn accept_all(self: &Arc<Self>) {
+        loop {
+            let accepted = match &lock(&self.state).listening {
+                Some((socket, _)) => socket.accept(),
+                None => return,
+            };
+            match accepted {
+                Ok((stream, _)) => self.take(stream),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::WouldBlock => return,
+                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                    _ => {
+                        self.host.note(Note::AcceptFailed(error.into()));
+                        // Readiness is not reported again for what is waiting already.
+                        self.reactor.at(now() + PAUSE, self.clone());
+                        return;
+                    }
+                },
+            }
+        }
+    }
+
+    fn take(self: &Arc<Self>, stream: Socket) {
+        // A peer that will be refused is turned away before it believes that it is connected.
+        if !self.host.has_place() || stream.set_nonblocking(true).is_err() {
+            return;
+        }
+        let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
+        match Connection::start(stream, self.framing, host, owner, reactor) {
+            Ok(connection) => {
+                self.host.note(Note::Accepted);
+                {
+                    let mut state = lock(&self.state);
+                    state.connections.push(connection.clone());
+                }
+                connection.greet();
+                if lock(&self.state).listening.is_none() {
+                    connection.close(&Linger::begin(Some(Duration::ZERO)));
+                }
+            }
+            Err(error) => self.host.note(Note::AcceptFailed(error.into())),
+        }
+    }
+}
+
+impl Source for Listener {
+    fn ready(self: Arc<Self>, _ready: Ready) {
+        self.accept_all();
+    }
+
+    fn timeout(self: Arc<Self>, _now: Duration) {
+        self.accept_all();
+    }
+}
+
+impl Owner for Listener {
+    fn established(&self, _connection: &Arc<Connection>) {}
+
+    fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
+        lock(&self.state).connections.retain(|other| !Arc::ptr_eq(other, connection));
+    }
+}
+
+impl Endpoint for Listener {
+    fn close(&self, linger: &Arc<Linger>) {
+        let (listening, connections) = {
+            let mut state = lock(&self.state);
+            (state.listening.take(), state.connections.clone())
+        };
+        if let (Some((socket, _)), Some(token)) = (&listening, self.token.get()) {
+            self.reactor.deregister(socket.as_raw_fd(), *token);
+        }
+        drop(listening);
+        for connection in connections {
+            connection.close(linger);
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! tcp: interfaces, names and sockets.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::address::Host;
+use crate::error::Error;
+
+/// Connections that the kernel may hold until they are accepted.
+const BACKLOG: i32 = 4096;
+
+/// The address that a host part names on this machine: `*`, a literal, or an interface.
+///
+/// # Errors
+/// [`Error::NoSuchInterface`] for anything else, and for IPv6 where it is left out.
+pub(super) fn interface(host: &Host, port: u16, ipv4_only: bool) -> Result<SocketAddr, Error> {
+    let ip = match host {
+        Host::Any if ipv4_only => Ipv4Addr::UNSPECIFIED.into(),
+        Host::Any => Ipv6Addr::UNSPECIFIED.into(),
+        Host::Literal(ip) if ip.is_ipv4() || !ipv4_only => *ip,
+        Host::Literal(_) => return Err(Error::NoSuchInterface),
+        Host::Name(name) => interface_address(name, ipv4_only).ok_or(Error::NoSuchInterface)?,
+    };
+    Ok(SocketAddr::new(ip, port))
+}
+
+/// The first address of an interface, one of IPv4 before one of IPv6.
+fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
+    let interfaces = if_addrs::get_if_addrs().ok()?;
+    let addresses =
+        || interfaces.iter().filter(|interface| interface.name == name).map(if_addrs::Interface::ip);
+    addresses().find(IpAddr::is_ipv4).or_else(|| addresses().find(|_| !ipv4_only))
+}
+
+/// A socket that listens at `address`.
+///
+/// # Errors
+/// The operating system's.
+pub(super) fn listen(address: SocketAddr, ipv4_only: bool) -> io::Result<Socket> {
+    let socket = stream(address)?;
+    // A listener that ended leaves connections in TIME-WAIT, which must not keep the port.
+    socket.set_reuse_address(true)?;
+    if address.is_ipv6() {
+        socket.set_only_v6(!(address.ip().is_unspecified() && !ipv4_only))?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket)
+}
+
+/// A socket that may be connecting to `address`, from `local` if there is one.
+///
+/// # Errors
+/// The operating system's.
+pub(super) fn start_connecting(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<Socket> {
+    let socket = stream(address)?;
+    if let Some(local) = local {
+        socket.bind(&local.into())?;
+    }
+    super::dialer::connect_without_waiting(&socket, &address.into())?;
+    Ok(socket)
+}
+
+fn stream(address: SocketAddr) -> io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+/// The addresses of a host. Looking up a name may take seconds: never on the I/O thread.
+///
+/// # Errors
+/// When the name has none that may be used.
+pub(super) fn resolve(host: &Host, port: u16, ipv4_only: bool) -> io::Result<Vec<SocketAddr>> {
+    let addresses: Vec<SocketAddr> = match host {
+        Host::Any => Vec::new(),
+        Host::Literal(ip) => vec![SocketAddr::new(*ip, port)],
+        Host::Name(name) => (name.as_str(), port).to_socket_addrs()?.collect(),
+    };
+    let usable: Vec<SocketAddr> = addresses.into_iter().filter(|at| at.is_ipv4() || !ipv4_only).collect();
+    if usable.is_empty() { Err(io::Error::from_raw_os_error(libc::EHOSTUNREACH)) } else { Ok(usable) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_to_bind_is_an_address_an_interface_or_everything() {
+        let at = |host: Host, ipv4_only| interface(&host, 5, ipv4_only);
+        assert_eq!(at(Host::Any, true), Ok("0.0.0.0:5".parse().unwrap()));
+        assert_eq!(at(Host::Any, false), Ok("[::]:5".parse().unwrap()));
+        assert_eq!(at(Host::Name("lo".into()), true), Ok("127.0.0.1:5".parse().unwrap()));
+        assert_eq!(at(Host::Name("localhost".into()), true), Err(Error::NoSuchInterface));
+        let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
+        assert_eq!(at(loopback.clone(), true), Err(Error::NoSuchInterface));
+        assert_eq!(at(loopback, false), Ok("[::1]:5".parse().unwrap()));
+    }
+}

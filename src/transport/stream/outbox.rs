@@ -1,0 +1,185 @@
+//! What a connection has taken from its lane and not yet given to the kernel.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+
+use socket2::Socket;
+
+use crate::message::Chunk;
+use crate::pipe::Consumer;
+use crate::wire::Framing;
+
+/// So much is gathered for one system call.
+const GATHER: usize = 128 * 1024;
+/// A body at least this long is written from its chunk; a shorter one is copied next to others.
+const COPY_MAX: usize = 16 * 1024;
+/// Pieces handed to the kernel at once.
+const PIECES: usize = 32;
+/// Memory that an idle connection may keep.
+const KEEP: usize = 2048;
+
+/// Bytes on their way into the kernel, in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    pieces: VecDeque<Piece>,
+    /// How much of the first piece the kernel has.
+    sent: usize,
+    /// Bytes in all pieces, with what was sent of the first.
+    length: usize,
+    /// Memory of a piece that was sent.
+    spare: Vec<u8>,
+}
+
+#[derive(Debug)]
+enum Piece {
+    Bytes(Vec<u8>),
+    Chunk(Chunk),
+}
+
+impl Piece {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Piece::Bytes(bytes) => bytes,
+            Piece::Chunk(chunk) => chunk,
+        }
+    }
+}
+
+impl Outbox {
+    /// Appends bytes as they are.
+    pub(super) fn append(&mut self, bytes: &[u8]) {
+        self.bytes_at_end().extend_from_slice(bytes);
+        self.length += bytes.len();
+    }
+
+    /// Takes messages from the lane, framed, until enough is gathered or there are no more; the
+    /// lane is parked then. Answers whether the lane's producer waits for room.
+    pub(super) fn fill(&mut self, lane: &mut Consumer, framing: Framing) -> bool {
+        let mut producer_waits = false;
+        while self.length - self.sent < GATHER {
+            let Some(front) = lane.front() else { break };
+            let (head, body) = (front.head, front.body);
+            let bytes = self.bytes_at_end();
+            let before = bytes.len();
+            framing.encode_prefix(head.len() + body.len(), bytes);
+            bytes.extend_from_slice(head);
+            let is_long = body.len() >= COPY_MAX;
+            if !is_long {
+                bytes.extend_from_slice(body);
+            }
+            self.length += bytes.len() - before;
+            producer_waits |= match if is_long { lane.take_chunk() } else { None } {
+                Some((chunk, waits)) => {
+                    self.length += chunk.len();
+                    self.pieces.push_back(Piece::Chunk(chunk));
+                    waits
+                }
+                None => lane.pop(),
+            };
+        }
+        producer_waits
+    }
+
+    /// Whether the kernel has everything.
+    pub(super) fn is_empty(&self) -> bool {
+        self.length == 0
+    }
+
+    /// Gives the kernel as much as it takes at once.
+    ///
+    /// # Errors
+    /// The system call's, `WouldBlock` among them.
+    pub(super) fn write_to(&mut self, stream: &Socket) -> io::Result<()> {
+        // The host must not see SIGPIPE, whatever it does with that signal.
+        let flags = libc::MSG_NOSIGNAL;
+        let count = match self.pieces.iter().collect::<smallvec::SmallVec<[_; 2]>>().as_slice() {
+            [] => return Ok(()),
+            [only] => stream.send_with_flags(&only.bytes()[self.sent..], flags)?,
+            many => {
+                let mut slices = smallvec::SmallVec::<[IoSlice<'_>; PIECES]>::new();
+                let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
+                slices.extend(
+                    many.iter()
+                        .zip(skips)
+                        .take(PIECES)
+                        .map(|(piece, skip)| IoSlice::new(&piece.bytes()[skip..])),
+                );
+                stream.send_vectored_with_flags(&slices, flags)?
+            }
+        };
+        self.advance(count);
+        Ok(())
+    }
+
+    /// Gives back memory that a connection at rest should not keep.
+    pub(super) fn rest(&mut self) {
+        if self.spare.capacity() > KEEP {
+            self.spare = Vec::new();
+        }
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.sent += count;
+        while let Some(first) = self.pieces.front()
+            && self.sent >= first.bytes().len()
+        {
+            let length = first.bytes().len();
+            self.sent -= length;
+            self.length -= length;
+            if let Some(Piece::Bytes(mut bytes)) = self.pieces.pop_front()
+                && bytes.capacity() > self.spare.capacity()
+            {
+                bytes.clear();
+                self.spare = bytes;
+            }
+        }
+    }
+
+    fn bytes_at_end(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.pieces.back(), Some(Piece::Bytes(_))) {
+            self.pieces.push_back(Piece::Bytes(std::mem::take(&mut self.spare)));
+        }
+        match self.pieces.back_mut() {
+            Some(Piece::Bytes(bytes)) => bytes,
+            // Just pushed.
+            _ => unreachable!("the last piece holds bytes"),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::message::Payload;
+    use crate::pipe::lane;
+    use socket2::{Domain, Type};
+    use std::io::Read;
+
+    #[test]
+    fn small_and_large_messages_leave_in_order() {
+        let (mut producer, mut consumer) = lane(1 << 20);
+        let large = Chunk::copy_of(&[7; 20_000]).unwrap();
+        producer.push(b"h", &mut Payload::Borrowed(b"one")).unwrap();
+        producer.push(b"hh", &mut Payload::Owned(large)).unwrap();
+        producer.push(&[], &mut Payload::Borrowed(b"")).unwrap();
+        let mut outbox = Outbox::default();
+        assert!(!outbox.fill(&mut consumer, Framing::Ipc));
+        assert!(consumer.front().is_none());
+
+        let (near, mut far) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        let reader = std::thread::spawn(move || {
+            let mut all = Vec::new();
+            far.read_to_end(&mut all).unwrap();
+            all
+        });
+        while !outbox.is_empty() {
+            outbox.write_to(&near).unwrap();
+        }
+        drop(near);
+        let mut expected = [&[1, 0, 0, 0, 0, 0, 0, 0, 4][..], b"hone"].concat();
+        expected.extend([1, 0, 0, 0, 0, 0, 0, 0x4e, 0x22, b'h', b'h']);
+        expected.extend([7; 20_000]);
+        expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(reader.join().unwrap(), expected);
+    }
+}
