@@ -1,0 +1,144 @@
+# Everything one does with this project. `make help` lists it.
+
+# --- Versions -------------------------------------------------------------------------------------------------------
+# The C library's release whose interface this is: what pkg-config answers.
+RELEASE := 1.2.1
+# The interface version comes from the public header, as in build.rs: libnanomsg.so.6, in the file libnanomsg.so.6.0.1.
+header_version = $(shell awk '$$2 == "NN_VERSION_$(1)" { print $$3 }' include/nanomsg/nn.h)
+AGE := $(call header_version,AGE)
+INTERFACE := $(shell expr $(call header_version,CURRENT) - $(AGE))
+FILE_VERSION := $(INTERFACE).$(AGE).$(call header_version,REVISION)
+# The C library's release before: programs that were linked with it load this library through a link.
+INTERFACE_BEFORE := 5
+
+# --- Where things go: all of these can be set on the command line ---------------------------------------------------
+# PREFIX: absolute, or relative to this folder. LIBDIR: absolute, or relative to PREFIX. DESTDIR goes before both.
+PREFIX ?= /usr/local
+LIBDIR ?= lib
+DESTDIR ?=
+CARGO ?= cargo
+CC ?= cc
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+STAGE := $(TARGET)/stage
+
+# $(call under,FOLDER,PATH): the path itself when it is absolute. (firstword: a path may have spaces.)
+under = $(if $(filter /%,$(firstword $(2))),$(2),$(1)/$(2))
+prefix := $(call under,$(CURDIR),$(PREFIX))
+libdir := $(call under,$(prefix),$(LIBDIR))
+includedir := $(prefix)/include/nanomsg
+destdir := $(if $(DESTDIR),$(call under,$(CURDIR),$(DESTDIR)))
+
+# --- What differs between platforms ---------------------------------------------------------------------------------
+# LIBS_PRIVATE: what a program needs besides libnanomsg.a. It is what `rustc --print native-static-libs` says, without
+# -lgcc_s (the compiler adds it, or its static twin) and -lc.
+ifeq ($(shell uname -s),Darwin)
+  BUILT := libnanomsg.dylib
+  FILE := libnanomsg.$(FILE_VERSION).dylib
+  LINKS := libnanomsg.$(INTERFACE).dylib libnanomsg.$(INTERFACE_BEFORE).dylib libnanomsg.dylib
+  LIBS_PRIVATE := -liconv -lSystem -lm
+else
+  BUILT := libnanomsg.so
+  FILE := libnanomsg.so.$(FILE_VERSION)
+  LINKS := libnanomsg.so.$(INTERFACE) libnanomsg.so.$(INTERFACE_BEFORE) libnanomsg.so
+  LIBS_PRIVATE := -lutil -lrt -lpthread -lm -ldl
+endif
+
+heading = @printf '\n== %s\n' "$(1)"
+
+.DEFAULT_GOAL := build
+.NOTPARALLEL:
+.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed capi bench \
+        clean help
+
+# --- Build and install ----------------------------------------------------------------------------------------------
+build: ## build the release library
+	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --release; \
+	elif [ -e "$(TARGET)/release/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
+	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
+
+install: build ## install library, headers and nanomsg.pc (PREFIX=/usr/local LIBDIR=lib DESTDIR=)
+	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(includedir)"
+	@install -m 755 "$(TARGET)/release/$(BUILT)" "$(destdir)$(libdir)/$(FILE)"
+	@for link in $(LINKS); do ln -sf $(FILE) "$(destdir)$(libdir)/$$link"; done
+	@install -m 644 "$(TARGET)/release/libnanomsg.a" "$(destdir)$(libdir)/"
+	@install -m 644 include/nanomsg/*.h "$(destdir)$(includedir)/"
+	@PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' LIBS_PRIVATE='$(LIBS_PRIVATE)' \
+	    pkgconfig/fill pkgconfig/nanomsg.pc.in > "$(destdir)$(libdir)/pkgconfig/nanomsg.pc"
+	@echo "installed $(FILE) into $(destdir)$(libdir)"
+
+uninstall: ## remove what install has laid (same PREFIX, LIBDIR and DESTDIR)
+	@for header in include/nanomsg/*.h; do rm -f "$(destdir)$(includedir)/$${header##*/}"; done
+	@for file in $(FILE) $(LINKS) libnanomsg.a pkgconfig/nanomsg.pc; do rm -f "$(destdir)$(libdir)/$$file"; done
+	@rmdir "$(destdir)$(includedir)" 2>/dev/null || true
+	@echo "removed nanomsg from $(destdir)$(prefix)"
+
+stage: # an installation inside the build folder, for the demo, the tests and the benchmark
+	@$(MAKE) --no-print-directory install PREFIX='$(STAGE)' LIBDIR=lib DESTDIR=
+
+# --- See it run -----------------------------------------------------------------------------------------------------
+demo: ## build it, then watch three small C programs use it
+	@.ci/dependencies demo
+	@$(MAKE) --no-print-directory stage
+	@examples/demo "$(STAGE)"
+
+bench: ## compare latency and flow with the C library (ROUNDS=5)
+	@.ci/dependencies bench
+	@$(MAKE) --no-print-directory stage
+	@benches/run.sh "$(STAGE)"
+
+# --- Check ----------------------------------------------------------------------------------------------------------
+check: dependencies components fmt clippy doc test loom installed capi ## every test there is
+	$(call heading,All checks passed)
+
+dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
+	$(call heading,Packages)
+	@.ci/dependencies check
+
+components: # rustfmt and clippy, which a minimal toolchain lacks
+	$(call heading,Toolchain)
+	@.ci/components
+
+fmt:
+	$(call heading,Format: cargo fmt)
+	@$(CARGO) fmt --check
+
+clippy:
+	$(call heading,Lints: cargo clippy)
+	@$(CARGO) clippy --all-targets -- -D warnings
+
+doc:
+	$(call heading,Documentation: cargo doc)
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --no-deps
+
+test: ## the Rust tests alone
+	$(call heading,Rust tests: cargo test)
+	@$(CARGO) test
+
+# A target folder of its own, because the flag rebuilds everything. Without LTO: it would cost minutes and find nothing.
+# The list comes first: a filter that matches nothing would succeed too.
+loom: export RUSTFLAGS := --cfg loom
+loom: export CARGO_PROFILE_RELEASE_LTO := off
+loom: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
+loom: LOOM := $(CARGO) test --release --lib --target-dir "$(TARGET)/loom" loom_
+loom: ## the interleaving tests of the lock-free parts alone
+	$(call heading,Interleavings: loom)
+	@$(LOOM) -- --list | grep ': test$$' >/dev/null || { echo "there are no loom tests" >&2; exit 1; }
+	@$(LOOM)
+
+installed: # what `make install` lays: names, versions, links, pkg-config, static linking
+	$(call heading,Installation)
+	@$(MAKE) --no-print-directory stage
+	@.ci/installed "$(STAGE)" "$(RELEASE)"
+
+capi: ## the C tests alone
+	$(call heading,C tests: capi-tests)
+	@$(MAKE) --no-print-directory stage
+	@capi-tests/run "$(STAGE)"
+
+# --- Housekeeping ---------------------------------------------------------------------------------------------------
+clean: ## remove everything that was built
+	@$(CARGO) clean
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
