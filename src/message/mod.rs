@@ -77,12 +77,6 @@ impl<'a> Front<'a> {
         self.head.len() + self.body.len()
     }
 
-    /// Whether the message has no bytes at all.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The `index`th big-endian 32-bit word of the message, or `None` past its end.
     #[must_use]
     pub fn word(&self, index: usize) -> Option<u32> {

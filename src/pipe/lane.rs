@@ -25,7 +25,7 @@ use std::sync::Arc;
 use super::block::{Block, LARGE, Record, SMALL};
 use crate::message::{Chunk, Front, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
-use crate::sync::{Mutex, MutexGuard, lock};
+use crate::sync::{Apart, Mutex, MutexGuard, lock};
 
 /// Longer messages than this travel in a chunk.
 pub(crate) const INLINE_MAX: usize = 2048;
@@ -35,27 +35,27 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
     let shared = Arc::new(Shared {
         limit: limit.max(1),
         tail: Mutex::new(Tail { block: None, first: None, offset: 0, parked: true, gone: false, written: 0 }),
-        taken: Padded(AtomicUsize::new(0)),
-        starved: AtomicBool::new(false),
+        consumer: Apart(Progress { taken: AtomicUsize::new(0), starved: AtomicBool::new(false) }),
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
     let consumer = Consumer { shared: shared.clone(), block: None, offset: 0, committed: 0, taken: 0 };
     (Producer { shared, seen_taken: 0 }, consumer)
 }
 
-/// Keeps the consumer's counter on a cache line of its own.
-#[repr(align(64))]
-struct Padded<T>(T);
-
 struct Shared {
     limit: usize,
     tail: Mutex<Tail>,
-    /// Bytes that the consumer has taken, ever; wraps.
-    taken: Padded<AtomicUsize>,
-    /// The producer found the lane full and wants to be told of room.
-    starved: AtomicBool,
     /// A large block that the consumer is through with, for the producer to use again.
     spare: AtomicPtr<()>,
+    consumer: Apart<Progress>,
+}
+
+/// What the consumer looks at and writes with every message, and the producer seldom.
+struct Progress {
+    /// Bytes that the consumer has taken, ever; wraps.
+    taken: AtomicUsize,
+    /// The producer found the lane full and wants to be told of room.
+    starved: AtomicBool,
 }
 
 /// The producer's side, which the consumer enters only to park.
@@ -166,17 +166,17 @@ fn has_room(shared: &Shared, seen_taken: &mut usize, tail: &Tail) -> bool {
     if fits(*seen_taken) {
         return true;
     }
-    *seen_taken = shared.taken.0.load(Ordering::Acquire);
+    *seen_taken = shared.consumer.taken.load(Ordering::Acquire);
     if fits(*seen_taken) {
         return true;
     }
-    shared.starved.store(true, Ordering::Relaxed);
+    shared.consumer.starved.store(true, Ordering::Relaxed);
     // With the fence in `Consumer::took`: either it sees the mark, or we see what it took.
     fence(Ordering::SeqCst);
-    *seen_taken = shared.taken.0.load(Ordering::Acquire);
+    *seen_taken = shared.consumer.taken.load(Ordering::Acquire);
     let fits = fits(*seen_taken);
     if fits {
-        shared.starved.store(false, Ordering::Relaxed);
+        shared.consumer.starved.store(false, Ordering::Relaxed);
     }
     fits
 }
@@ -248,7 +248,7 @@ pub(crate) struct Consumer {
     offset: usize,
     /// How far the block was committed when we last looked.
     committed: usize,
-    /// As `Shared::taken`, which only we write.
+    /// As `Progress::taken`, which only we write.
     taken: usize,
 }
 
@@ -314,10 +314,11 @@ impl Consumer {
 
     fn took(&mut self, charge: usize) -> bool {
         self.taken = self.taken.wrapping_add(charge);
-        self.shared.taken.0.store(self.taken, Ordering::Release);
+        self.shared.consumer.taken.store(self.taken, Ordering::Release);
         // With the fence in `has_room`: either the producer sees what we took, or we see its mark.
         fence(Ordering::SeqCst);
-        self.shared.starved.load(Ordering::Relaxed) && self.shared.starved.swap(false, Ordering::Relaxed)
+        self.shared.consumer.starved.load(Ordering::Relaxed)
+            && self.shared.consumer.starved.swap(false, Ordering::Relaxed)
     }
 
     /// Moves on to the first message; answers whether there is one, and parks the lane if not.

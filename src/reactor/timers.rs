@@ -10,6 +10,13 @@ pub(crate) struct TimerId {
     number: u64,
 }
 
+impl TimerId {
+    /// When the timer comes.
+    pub(crate) fn moment(self) -> Duration {
+        self.moment
+    }
+}
+
 /// Timers in the order of their moments, those of one moment in the order they were set.
 #[derive(Debug)]
 pub(crate) struct Timers<T> {

@@ -32,7 +32,7 @@ use crate::pipe::{Edges, ReadyList};
 use crate::protocol::{self, Kind};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Event, Mutex, PerProcess, lock};
+use crate::sync::{Apart, Event, Mutex, PerProcess, lock};
 use crate::transport::{self, Endpoint, Linger};
 
 /// Sockets that can be open at once.
@@ -56,13 +56,13 @@ pub struct Socket {
     is_raw: bool,
     /// Where numbers that peers may remember begin.
     seed: u32,
-    core: Mutex<Core>,
+    core: Apart<Mutex<Core>>,
     /// Pipes to which something has happened since the lock was last held.
-    ready: ReadyList,
+    ready: Apart<ReadyList>,
     /// Blocked senders.
-    senders: Event,
+    senders: Apart<Event>,
     /// Blocked receivers.
-    receivers: Event,
+    receivers: Apart<Event>,
     /// Whoever puts something on the list must have it worked on at once.
     is_watchful: AtomicBool,
     /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
@@ -137,10 +137,10 @@ impl Socket {
             kind,
             is_raw,
             seed,
-            core: Mutex::new(core),
-            ready: ReadyList::new(),
-            senders: Event::new(),
-            receivers: Event::new(),
+            core: Apart(Mutex::new(core)),
+            ready: Apart(ReadyList::new()),
+            senders: Apart(Event::new()),
+            receivers: Apart(Event::new()),
             is_watchful: AtomicBool::new(false),
             max_message: AtomicI32::new(max_message),
         })

@@ -180,12 +180,6 @@ impl Received<'_> {
         first.len() + second.len()
     }
 
-    /// Whether the body has no bytes.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
     /// The body as message memory: without a copy if it came in such memory.
     #[must_use]
     pub fn into_chunk(self) -> Option<Chunk> {

@@ -20,6 +20,8 @@ const CALLS: u32 = CLOSING - 1;
 /// Slots are made so many at a time.
 const SEGMENT: usize = 256;
 
+/// Neighbours belong to threads that have nothing to do with each other.
+#[repr(align(128))]
 struct Slot<T> {
     word: Futex,
     /// From `Arc::into_raw` while the slot is open.

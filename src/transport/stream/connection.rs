@@ -22,7 +22,7 @@ use super::Owner;
 use super::outbox::Outbox;
 use crate::message::Payload;
 use crate::pipe::{Consumer, End, Peer, Producer, lane};
-use crate::reactor::{Reactor, Ready, Source};
+use crate::reactor::{Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::linger::{Linger, Unfinished};
 use crate::transport::{Ends, Host, Note};
@@ -69,6 +69,8 @@ pub(super) struct Connection {
     blocked: AtomicBool,
     /// When the last write ended, in nanoseconds of the monotonic clock.
     last_write: AtomicU64,
+    /// Timers that are set. They hold the connection, and go with it.
+    timers: Mutex<Vec<TimerId>>,
     ended: AtomicBool,
 }
 
@@ -154,9 +156,10 @@ impl Connection {
             asked: AtomicU8::new(0),
             blocked: AtomicBool::new(false),
             last_write: AtomicU64::new(0),
+            timers: Mutex::default(),
             ended: AtomicBool::new(false),
         });
-        connection.reactor.at(now() + GREETING_TIME, connection.clone());
+        connection.call_at(now() + GREETING_TIME);
         let token = connection.reactor.register(connection.stream.as_raw_fd(), connection.clone())?;
         // Set once, here; whoever ends the connection meanwhile finds it below.
         let _ = connection.token.set(token);
@@ -183,7 +186,7 @@ impl Connection {
         }
         lock(&self.writer).closing = Some(linger.unfinished());
         if let Some(deadline) = linger.deadline() {
-            self.reactor.at(deadline, self.clone());
+            self.call_at(deadline);
         }
         {
             let mut reader = lock(&self.reader);
@@ -203,6 +206,7 @@ impl Connection {
         if let Some(token) = self.token.get() {
             self.reactor.deregister(self.stream.as_raw_fd(), *token);
         }
+        self.cancel_timers();
         // Fails if the peer was first.
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
         let lane = lock(&self.writer).lane.take();
@@ -362,7 +366,7 @@ impl Connection {
             reader.heard = now();
             if !reader.is_timed {
                 reader.is_timed = true;
-                self.reactor.at(reader.heard + FRAME_TIME, self.clone());
+                self.call_at(reader.heard + FRAME_TIME);
             }
         }
     }
@@ -426,9 +430,25 @@ impl Connection {
         self.receive();
         let is_speaking = matches!(lock(&self.reader).phase, Phase::Closed { heard_more: true });
         if is_speaking && self.framing == Framing::Tcp && has_unacknowledged(&self.stream) {
-            self.reactor.at(now() + CLOSING_LOOK, self.clone());
+            self.call_at(now() + CLOSING_LOOK);
         } else {
             self.finish(Note::Dropped);
+        }
+    }
+
+    /// Has `timeout` called at `moment`.
+    fn call_at(self: &Arc<Self>, moment: Duration) {
+        let timer = self.reactor.at(moment, self.clone());
+        lock(&self.timers).push(timer);
+        if self.ended.load(Ordering::SeqCst) {
+            self.cancel_timers();
+        }
+    }
+
+    fn cancel_timers(&self) {
+        let timers = std::mem::take(&mut *lock(&self.timers));
+        for timer in timers {
+            self.reactor.cancel(timer);
         }
     }
 
@@ -475,6 +495,7 @@ impl Source for Connection {
     }
 
     fn timeout(self: Arc<Self>, now: Duration) {
+        lock(&self.timers).retain(|timer| timer.moment() > now);
         let closing = lock(&self.writer).closing.as_ref().map(|closing| closing.is_over(now));
         match closing {
             Some(true) => return self.finish(Note::Dropped),
@@ -493,7 +514,7 @@ impl Source for Connection {
                     let next = if is_late || last + FRAME_TIME > now { last } else { now };
                     reader.is_timed = !is_late;
                     if !is_late {
-                        self.reactor.at(next + FRAME_TIME, self.clone());
+                        self.call_at(next + FRAME_TIME);
                     }
                     is_late
                 }

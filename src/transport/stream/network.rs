@@ -43,7 +43,7 @@ pub(super) fn listen(address: SocketAddr, ipv4_only: bool) -> io::Result<Socket>
     // A listener that ended leaves connections in TIME-WAIT, which must not keep the port.
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
-        socket.set_only_v6(!(address.ip().is_unspecified() && !ipv4_only))?;
+        socket.set_only_v6(ipv4_only || !address.ip().is_unspecified())?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
