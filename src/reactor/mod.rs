@@ -37,13 +37,15 @@ pub(crate) trait Source: Send + Sync {
     }
 }
 
-/// What a descriptor is ready for. A failed one is ready for both.
+/// What a descriptor is ready for. A failed one is ready for everything.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ready {
     /// Reading will not block; it may find the end.
     pub(crate) read: bool,
     /// Writing will not block.
     pub(crate) write: bool,
+    /// Reading will come to an end, which is not reported again.
+    pub(crate) end: bool,
 }
 
 /// The poller's token of the mailbox.
@@ -194,6 +196,7 @@ impl Reactor {
                     let ready = Ready {
                         read: failed || event.is_readable() || event.is_read_closed(),
                         write: failed || event.is_writable() || event.is_write_closed(),
+                        end: failed || event.is_read_closed(),
                     };
                     guarded(|| source.ready(ready));
                 }

@@ -138,10 +138,15 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         let mut numbers = lock(&self.numbers);
         slot.word.word.fetch_and(!(OPEN | CLOSING), Ordering::Release);
         numbers.open -= 1;
+        if numbers.open == 0 {
+            // As the C library: with nothing open, numbers begin at zero again.
+            *numbers = Numbers::default();
+            return Ok(true);
+        }
         if let Ok(number) = usize::try_from(id) {
             numbers.free.push(number);
         }
-        Ok(numbers.open == 0)
+        Ok(false)
     }
 
     /// Runs `then` if the table is empty, and keeps it so meanwhile.
@@ -203,6 +208,7 @@ mod tests {
         }
         assert_eq!(open(&table), Ok(1));
         assert_eq!([close(&table, 0), close(&table, 1), close(&table, 2)], [Ok(false), Ok(false), Ok(true)]);
+        assert_eq!([open(&table), open(&table)], [Ok(0), Ok(1)]);
     }
 
     #[test]

@@ -78,6 +78,8 @@ struct Reader {
     phase: Phase,
     /// The lane is full: reading goes on when the socket has taken something.
     waits_for_room: bool,
+    /// The end of what the peer sends is there, behind what was not read yet.
+    is_ending: bool,
     /// When the peer was last heard, or when it may last be heard.
     heard: Duration,
     /// A timer is set for the greeting or for a frame.
@@ -140,6 +142,7 @@ impl Connection {
         let reader = Reader {
             phase: Phase::Greeting(Handshake::default()),
             waits_for_room: false,
+            is_ending: false,
             heard: now(),
             is_timed: true,
         };
@@ -288,7 +291,7 @@ impl Connection {
             } else {
                 self.take(reader, &scratch[..count], is_edge, is_new)?;
             }
-            if count < wanted {
+            if count < wanted && !reader.is_ending {
                 // The kernel had no more; what comes now is a new edge.
                 self.watch(reader);
                 return Ok(Pause::Drained);
@@ -479,6 +482,7 @@ impl Source for Connection {
             self.flush();
         }
         if ready.read {
+            lock(&self.reader).is_ending |= ready.end;
             self.receive();
         }
     }

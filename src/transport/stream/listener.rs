@@ -32,6 +32,8 @@ struct State {
     /// `None` once the endpoint is closed; the file goes with the socket.
     listening: Option<(Socket, Option<SocketFile>)>,
     connections: Vec<Arc<Connection>>,
+    /// Connections are waiting that could not be accepted: they are tried again after a pause.
+    is_pausing: bool,
 }
 
 impl Listener {
@@ -47,7 +49,7 @@ impl Listener {
     ) -> io::Result<Arc<Listener>> {
         let reactor = crate::reactor::current()?;
         let descriptor = socket.as_raw_fd();
-        let state = State { listening: Some((socket, file)), connections: Vec::new() };
+        let state = State { listening: Some((socket, file)), connections: Vec::new(), is_pausing: false };
         let listener =
             Arc::new(Listener { framing, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
         let token = listener.reactor.register(descriptor, listener.clone())?;
@@ -70,7 +72,9 @@ impl Listener {
                     _ => {
                         self.host.note(Note::AcceptFailed(error.into()));
                         // Readiness is not reported again for what is waiting already.
-                        self.reactor.at(now() + PAUSE, self.clone());
+                        if !std::mem::replace(&mut lock(&self.state).is_pausing, true) {
+                            self.reactor.at(now() + PAUSE, self.clone());
+                        }
                         return;
                     }
                 },
@@ -107,6 +111,7 @@ impl Source for Listener {
     }
 
     fn timeout(self: Arc<Self>, _now: Duration) {
+        lock(&self.state).is_pausing = false;
         self.accept_all();
     }
 }
