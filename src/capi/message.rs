@@ -26,7 +26,7 @@ pub extern "C" fn nn_allocmsg(size: size_t, r#type: c_int) -> *mut c_void {
         if r#type != 0 {
             return Err(Error::InvalidArgument);
         }
-        Chunk::new(size).map(give).ok_or(Error::OutOfMemory)
+        Chunk::allocate(size).map(|data| data.as_ptr().cast()).ok_or(Error::OutOfMemory)
     })
 }
 

@@ -99,14 +99,10 @@ pub(super) fn total(vectors: &[nn_iovec]) -> Result<usize, Error> {
 /// # Safety
 /// [`total`] must have answered `size` for the list, and each entry must point to its bytes.
 pub(super) unsafe fn gather(vectors: &[nn_iovec], size: usize) -> Result<Chunk, Error> {
-    let mut chunk = Chunk::new(size).ok_or(Error::OutOfMemory)?;
-    let mut rest = chunk.unique().ok_or(Error::OutOfMemory)?;
+    let mut chunk = Chunk::with_capacity(size).ok_or(Error::OutOfMemory)?;
     for vector in vectors {
         // SAFETY: as the caller promises.
-        let bytes = unsafe { bytes_at(vector.iov_base, vector.iov_len) }?;
-        let (run, behind) = rest.split_at_mut(bytes.len());
-        run.copy_from_slice(bytes);
-        rest = behind;
+        chunk.append(unsafe { bytes_at(vector.iov_base, vector.iov_len) }?);
     }
     Ok(chunk)
 }

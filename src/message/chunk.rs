@@ -9,9 +9,8 @@
 //!                                                                       ^ the pointer
 //! ```
 
-use std::alloc::Layout;
 use std::fmt;
-use std::mem::size_of;
+use std::mem::{MaybeUninit, size_of};
 use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
@@ -45,28 +44,85 @@ unsafe impl Send for Chunk {}
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// Memory for `size` bytes, which are zero; `None` when there is not that much memory.
+    /// Memory for `capacity` bytes, of which there are none yet; `None` when there is not that much.
     #[must_use]
-    pub fn new(size: usize) -> Option<Chunk> {
-        let layout = Self::layout(size)?;
-        // SAFETY: the layout's size is at least that of the head. `calloc` aligns to 16.
-        let head = unsafe { libc::calloc(1, layout.size()) }.cast::<Head>();
-        let head = NonNull::new(head)?;
+    pub fn with_capacity(capacity: usize) -> Option<Chunk> {
+        let total = capacity.checked_add(DATA_OFFSET).filter(|total| isize::try_from(*total).is_ok())?;
+        // SAFETY: a plain call. `malloc` aligns for every type that C knows, a `usize` among them.
+        let head = NonNull::new(unsafe { libc::malloc(total) })?.cast::<Head>();
         // SAFETY: `head` points at fresh memory, large enough for head, tag and data.
         unsafe {
-            head.write(Head { references: AtomicUsize::new(1), size, capacity: size });
+            head.write(Head { references: AtomicUsize::new(1), size: 0, capacity });
             let data = head.cast::<u8>().add(DATA_OFFSET);
             Self::write_tag(data, 0, TAG);
             Some(Chunk { data })
         }
     }
 
+    /// Memory for `size` bytes, which are zero; `None` when there is not that much memory.
+    #[must_use]
+    pub fn new(size: usize) -> Option<Chunk> {
+        Chunk::with_capacity(size)?.resize(size).ok()
+    }
+
+    /// As [`Chunk::new`], for somebody who writes through the pointer before anybody reads: the
+    /// bytes have no value yet.
+    #[must_use]
+    pub fn allocate(size: usize) -> Option<NonNull<u8>> {
+        let chunk = Chunk::with_capacity(size)?;
+        // SAFETY: the only reference. The bytes are not read before the pointer's owner, who is
+        // not bound by Rust's rules, has written them.
+        unsafe { chunk.head_pointer().as_mut() }.size = size;
+        Some(chunk.into_raw())
+    }
+
     /// Memory that holds a copy of `bytes`.
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Option<Chunk> {
-        let mut chunk = Chunk::new(bytes.len())?;
-        chunk.unique()?.copy_from_slice(bytes);
+        Chunk::joined(bytes, &[])
+    }
+
+    /// Memory that holds a copy of two runs of bytes, one after the other.
+    #[must_use]
+    pub fn joined(first: &[u8], second: &[u8]) -> Option<Chunk> {
+        let mut chunk = Chunk::with_capacity(first.len().checked_add(second.len())?)?;
+        chunk.append(first);
+        chunk.append(second);
         Some(chunk)
+    }
+
+    /// Appends what fits of `bytes` in the chunk's capacity, and answers how much that was.
+    /// Nothing fits into memory that others refer to.
+    pub fn append(&mut self, bytes: &[u8]) -> usize {
+        let spare = self.spare();
+        let count = bytes.len().min(spare.len());
+        // SAFETY: both are valid for `count` bytes, and fresh memory overlaps with nothing.
+        unsafe {
+            spare.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(bytes.as_ptr(), count);
+            self.appended(count);
+        }
+        count
+    }
+
+    /// The memory behind the data that can still be filled; say so with [`Chunk::appended`].
+    pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
+        if !self.is_unique() {
+            return &mut [];
+        }
+        let (size, room) = (self.len(), self.head().capacity - self.gap() - self.len());
+        // SAFETY: the allocation has `capacity` bytes behind its head, and this is the only
+        // reference to them.
+        unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr().add(size).cast(), room) }
+    }
+
+    /// Makes the first `count` bytes of [`Chunk::spare`] part of the data.
+    ///
+    /// # Safety
+    /// They must have been written.
+    pub unsafe fn appended(&mut self, count: usize) {
+        debug_assert!(count <= self.spare().len());
+        // SAFETY: there was room, so this is the only reference.
+        unsafe { self.head_pointer().as_mut() }.size += count;
     }
 
     /// The bytes for writing, if nobody else holds a reference.
@@ -86,25 +142,34 @@ impl Chunk {
         self.head().references.load(Ordering::Acquire) == 1
     }
 
-    /// Makes the data `size` bytes long; bytes that are new are undefined to the caller but
-    /// initialised. Keeps the address when the data shrinks and nobody else refers to it.
+    /// Makes the data `size` bytes long; bytes that are new are zero. Keeps the address when the
+    /// data shrinks, or grows within the capacity, and nobody else refers to it.
     ///
     /// # Errors
     /// Hands the chunk back, unchanged, when there is not that much memory.
     pub fn resize(self, size: usize) -> Result<Chunk, Chunk> {
-        let old = self.len();
-        if self.is_unique() && size <= old {
-            // SAFETY: this is the only reference, so nobody reads the head meanwhile.
-            unsafe { self.head_pointer().as_mut() }.size = size;
+        let mut resized = self.reserve(size)?;
+        if let Some(grow) = size.checked_sub(resized.len()) {
+            resized.spare()[..grow].fill(MaybeUninit::new(0));
+        }
+        // SAFETY: `reserve` left the only reference, with room for `size` bytes; those behind the
+        // old data were just written.
+        unsafe { resized.head_pointer().as_mut() }.size = size;
+        Ok(resized)
+    }
+
+    /// The same data, in memory that nobody else refers to and that can hold `capacity` bytes. Data
+    /// beyond the capacity is cut off if it has to move.
+    ///
+    /// # Errors
+    /// Hands the chunk back, unchanged, when there is not that much memory.
+    pub fn reserve(self, capacity: usize) -> Result<Chunk, Chunk> {
+        if self.is_unique() && capacity <= self.head().capacity - self.gap() {
             return Ok(self);
         }
-        let Some(mut grown) = Chunk::new(size) else { return Err(self) };
-        let kept = old.min(size);
-        match grown.unique() {
-            Some(bytes) => bytes[..kept].copy_from_slice(&self[..kept]),
-            None => return Err(self),
-        }
-        Ok(grown)
+        let Some(mut larger) = Chunk::with_capacity(capacity) else { return Err(self) };
+        larger.append(&self);
+        Ok(larger)
     }
 
     /// The same data without its first `count` bytes; moves nothing when the chunk is unique.
@@ -148,11 +213,6 @@ impl Chunk {
         // SAFETY: the caller promises that the tag can be read.
         let tag = unsafe { data.sub(4).cast::<u32>().read_unaligned() };
         (tag == TAG).then(|| Chunk { data })
-    }
-
-    fn layout(size: usize) -> Option<Layout> {
-        let total = size.checked_add(DATA_OFFSET)?;
-        Layout::from_size_align(total, 16).ok()
     }
 
     /// # Safety
@@ -208,7 +268,7 @@ impl Drop for Chunk {
         }
         // Acquire: so do those of the others.
         fence(Ordering::Acquire);
-        // SAFETY: that was the last reference; the head is where `calloc` put it.
+        // SAFETY: that was the last reference; the head is where `malloc` put it.
         unsafe {
             Self::write_tag(self.data, 0, FREED);
             ptr::drop_in_place(head.as_ptr());
@@ -255,9 +315,21 @@ mod tests {
         let chunk = chunk.resize(1).unwrap();
         assert_eq!(chunk.as_ptr(), address);
         let chunk = chunk.resize(100).unwrap();
-        assert_eq!((chunk[0], chunk.len()), (b'a', 100));
+        assert_eq!((&chunk[..2], chunk.len()), (&b"a\0"[..], 100));
         assert!(chunk.resize(usize::MAX - 3).is_err());
         assert!(Chunk::new(usize::MAX).is_none());
+    }
+
+    #[test]
+    fn memory_is_filled_up_to_its_capacity_and_not_beyond() {
+        let mut chunk = Chunk::with_capacity(5).unwrap();
+        assert_eq!((chunk.append(b"abc"), chunk.append(b"defg")), (3, 2));
+        assert_eq!(&*chunk, b"abcde");
+        let mut chunk = chunk.trimmed(1).unwrap().reserve(8).unwrap();
+        assert_eq!((chunk.append(b"fghijk"), &*chunk), (4, &b"bcdefghi"[..]));
+        let other = chunk.clone();
+        assert!(chunk.spare().is_empty());
+        drop(other);
     }
 
     #[test]

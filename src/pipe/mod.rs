@@ -18,10 +18,16 @@ pub(crate) use ready_list::{Bits, Entry, ReadyList};
 /// Each call reports an edge: it comes once for a lane that was found empty or full, and is made
 /// without any lock of the caller's being held.
 pub(crate) trait Peer: Send + Sync {
-    /// The lane you take from was empty and has a message.
-    fn readable(self: Arc<Self>);
+    /// The lane you take from was empty and has a message, of this many bytes.
+    fn readable(self: Arc<Self>, size: usize);
     /// The lane you fill was full and has room.
     fn writable(self: Arc<Self>);
+    /// The lane you take from is full: make room now, if you can do so without waiting for anybody.
+    /// Answers whether it is worth trying again. Unlike the others, this is called under the
+    /// socket's lock, and so must not call the socket.
+    fn relieve(self: Arc<Self>) -> bool {
+        false
+    }
 }
 
 /// The end of a pipe that a socket has, as its transport sees it.
@@ -33,7 +39,7 @@ pub(crate) trait End: Peer {
 /// An edge on its way to the peer it concerns.
 enum Edge {
     /// See [`Peer::readable`].
-    Readable(Arc<dyn Peer>),
+    Readable(Arc<dyn Peer>, usize),
     /// See [`Peer::writable`].
     Writable(Arc<dyn Peer>),
 }
@@ -47,8 +53,8 @@ pub(crate) struct Edges(smallvec::SmallVec<[Edge; 1]>);
 
 impl Edges {
     /// Remembers to tell `peer` of a message.
-    pub(crate) fn add_readable(&mut self, peer: &Arc<dyn Peer>) {
-        self.0.push(Edge::Readable(peer.clone()));
+    pub(crate) fn add_readable(&mut self, peer: &Arc<dyn Peer>, size: usize) {
+        self.0.push(Edge::Readable(peer.clone(), size));
     }
 
     /// Remembers to tell `peer` of room.
@@ -60,7 +66,7 @@ impl Edges {
     pub(crate) fn deliver(self) {
         for edge in self.0 {
             match edge {
-                Edge::Readable(peer) => peer.readable(),
+                Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),
             }
         }

@@ -91,7 +91,10 @@ impl Core {
 
     fn edge(&mut self, id: PipeId, bits: Bits, edges: &mut Edges) {
         let Some(pipe) = self.pipes.get(id) else { return };
-        pipe.is_closing |= bits.has(Bits::CLOSED);
+        if bits.has(Bits::CLOSED) {
+            // Lets go of a connection, and so of its descriptor, before its messages are taken.
+            pipe.peer = None;
+        }
         if bits.has(Bits::READABLE) {
             self.call(edges, |protocol, context| protocol.readable(id, context));
         }

@@ -46,6 +46,10 @@ impl Host for EndpointHost {
         self.socket.kind.is_peer(protocol)
     }
 
+    fn receives(&self) -> bool {
+        self.socket.kind.can_recv()
+    }
+
     fn has_place(&self) -> bool {
         self.socket.kind != Kind::Pair || lock(&self.socket.core).pipes.open() == 0
     }
@@ -75,7 +79,7 @@ impl Host for EndpointHost {
         }
         let id = core.pipes.next_id(self.socket.seed).ok_or(Refused)?;
         core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
-        core.pipes.insert(id, Pipe { inbound, outbound, peer, is_closing: false });
+        core.pipes.insert(id, Pipe { inbound, outbound, peer: Some(peer) });
         Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
     }
 
@@ -108,7 +112,7 @@ impl SocketEnd {
 }
 
 impl Peer for SocketEnd {
-    fn readable(self: Arc<Self>) {
+    fn readable(self: Arc<Self>, _size: usize) {
         self.list().push(&self.entry, Bits::READABLE);
         self.drive_if_watchful();
         self.socket.receivers.notify_one();

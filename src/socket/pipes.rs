@@ -17,10 +17,9 @@ const ID_MASK: u32 = u32::MAX >> 1;
 pub(super) struct Pipe {
     pub(super) inbound: Consumer,
     pub(super) outbound: Producer,
-    /// Who is at the other end of the lanes.
-    pub(super) peer: Arc<dyn Peer>,
-    /// The peer is gone: the pipe ends when its inbound lane is empty.
-    pub(super) is_closing: bool,
+    /// Who is at the other end of the lanes. Nobody, when the peer is gone: then the pipe ends as
+    /// soon as its inbound lane is empty.
+    pub(super) peer: Option<Arc<dyn Peer>>,
 }
 
 /// All pipes of a socket, by id.
@@ -80,7 +79,7 @@ impl Pipes {
 
     /// Number of pipes whose peer is not gone.
     pub(super) fn open(&self) -> usize {
-        self.places.iter().filter_map(|place| place.pipe.as_ref()).filter(|pipe| !pipe.is_closing).count()
+        self.places.iter().filter_map(|place| place.pipe.as_ref()).filter(|pipe| pipe.peer.is_some()).count()
     }
 
     fn place(&mut self, id: PipeId) -> Option<&mut Place> {
@@ -105,7 +104,7 @@ impl Context for View<'_> {
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
         if pipe.inbound.is_empty() {
-            if pipe.is_closing && !self.finished.contains(&id) {
+            if pipe.peer.is_none() && !self.finished.contains(&id) {
                 self.finished.push(id);
             }
             return None;
@@ -116,28 +115,32 @@ impl Context for View<'_> {
     fn pop(&mut self, id: PipeId) {
         if let Some(pipe) = self.pipes.get(id)
             && pipe.inbound.pop()
+            && let Some(peer) = &pipe.peer
         {
-            self.edges.add_writable(&pipe.peer);
+            self.edges.add_writable(peer);
         }
     }
 
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
-        match self.pipes.get(id) {
-            Some(pipe) if !pipe.is_closing => match pipe.outbound.push(header, body) {
-                Ok(Pushed { edge }) => {
-                    if edge {
-                        self.edges.add_readable(&pipe.peer);
-                    }
-                    Push::Taken
+        let Some(Pipe { outbound, peer: Some(peer), .. }) = self.pipes.get(id) else { return Push::Full };
+        let size = header.len() + body.bytes().len();
+        let mut pushed = outbound.push(header, body);
+        if pushed.is_err() && peer.clone().relieve() {
+            pushed = outbound.push(header, body);
+        }
+        match pushed {
+            Ok(Pushed { edge }) => {
+                if edge {
+                    self.edges.add_readable(peer, size);
                 }
-                Err(Full) => Push::Full,
-            },
-            _ => Push::Full,
+                Push::Taken
+            }
+            Err(Full) => Push::Full,
         }
     }
 
     fn has_room(&mut self, id: PipeId) -> bool {
-        self.pipes.get(id).is_some_and(|pipe| !pipe.is_closing && pipe.outbound.has_room())
+        self.pipes.get(id).is_some_and(|pipe| pipe.peer.is_some() && pipe.outbound.has_room())
     }
 
     fn now(&self) -> Time {
@@ -187,7 +190,7 @@ impl Received<'_> {
         let (first, second) = front.split(self.skip);
         let in_head = front.head.len();
         if !first.is_empty() || in_head > self.skip {
-            return joined(first, second);
+            return Chunk::joined(first, second);
         }
         let length = second.len();
         match self.pipe.inbound.take_chunk() {
@@ -200,18 +203,10 @@ impl Received<'_> {
             }
             None => {
                 let (first, second) = self.pipe.inbound.peek()?.split(self.skip);
-                joined(first, second)
+                Chunk::joined(first, second)
             }
         }
     }
-}
-
-fn joined(first: &[u8], second: &[u8]) -> Option<Chunk> {
-    let mut chunk = Chunk::new(first.len() + second.len())?;
-    let bytes = chunk.unique()?;
-    bytes[..first.len()].copy_from_slice(first);
-    bytes[first.len()..].copy_from_slice(second);
-    Some(chunk)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -222,14 +217,14 @@ mod tests {
     struct Nobody;
 
     impl Peer for Nobody {
-        fn readable(self: Arc<Self>) {}
+        fn readable(self: Arc<Self>, _size: usize) {}
         fn writable(self: Arc<Self>) {}
     }
 
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
-        (Pipe { inbound, outbound, peer: Arc::new(Nobody), is_closing: false }, far_out, far_in)
+        (Pipe { inbound, outbound, peer: Some(Arc::new(Nobody)) }, far_out, far_in)
     }
 
     #[test]

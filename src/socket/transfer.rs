@@ -187,8 +187,10 @@ impl Core {
         self.statistics.bytes_received += received.len() as u64;
         let result = take(received);
         let pipe = self.pipes.get(delivery.pipe)?;
-        if taken.unwrap_or_else(|| pipe.inbound.pop()) {
-            edges.add_writable(&pipe.peer);
+        if taken.unwrap_or_else(|| pipe.inbound.pop())
+            && let Some(peer) = &pipe.peer
+        {
+            edges.add_writable(peer);
         }
         Some(result)
     }

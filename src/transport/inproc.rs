@@ -51,9 +51,9 @@ struct Link {
 struct Relay(OnceLock<Arc<dyn End>>);
 
 impl Peer for Relay {
-    fn readable(self: Arc<Self>) {
+    fn readable(self: Arc<Self>, size: usize) {
         if let Some(end) = self.0.get() {
-            end.clone().readable();
+            end.clone().readable(size);
         }
     }
     fn writable(self: Arc<Self>) {

@@ -68,6 +68,8 @@ pub(crate) trait Host: Send + Sync {
     fn protocol(&self) -> u16;
     /// Whether a peer of this protocol is one to speak with.
     fn is_peer(&self, protocol: u16) -> bool;
+    /// Whether the protocol receives at all. If not, what a peer sends is dropped.
+    fn receives(&self) -> bool;
     /// Whether a further pipe has a chance: a hint, to turn a peer away before it sends anything.
     fn has_place(&self) -> bool;
     /// The bounds of the lanes of a new pipe in bytes: to receive, to send.

@@ -3,6 +3,8 @@
 //! tcp: `length u64 | payload`. ipc: `01 | length u64 | payload`. The decoder takes no memory for
 //! a length that is not allowed, and for an allowed one only as the bytes come.
 
+use std::mem::MaybeUninit;
+
 use crate::message::Chunk;
 
 /// Frames up to this size are handed on as bytes, longer ones as a chunk.
@@ -72,8 +74,8 @@ enum State {
     Prefix { bytes: [u8; PREFIX_MAX], count: usize },
     /// In a small payload, of which this has come.
     Small { length: usize, bytes: Vec<u8> },
-    /// In a large payload, of which the chunk's first `filled` bytes have come.
-    Large { length: usize, chunk: Chunk, filled: usize },
+    /// In a large payload, of which the chunk holds what has come.
+    Large { length: usize, chunk: Chunk },
 }
 
 impl State {
@@ -151,16 +153,15 @@ impl Decoder {
                     self.state = State::START;
                 }
             }
-            State::Large { .. } => {
-                while !input.is_empty()
-                    && let Some(room) = self.room()?
-                {
-                    let part = split_front(input, room.len());
-                    room[..part.len()].copy_from_slice(part);
-                    let count = part.len();
-                    if let Some(chunk) = self.filled(count) {
-                        each(Frame::Chunk(chunk));
-                    }
+            State::Large { length, chunk } => {
+                let part = split_front(input, *length - chunk.len());
+                let mut rest = part;
+                while !rest.is_empty() {
+                    let count = grown(chunk, *length)?.append(rest);
+                    rest = &rest[count..];
+                }
+                if let Some(chunk) = self.finished() {
+                    each(Frame::Chunk(chunk));
                 }
             }
         }
@@ -174,33 +175,42 @@ impl Decoder {
         } else if length <= SMALL_MAX {
             State::Small { length, bytes: Vec::with_capacity(length) }
         } else {
-            let chunk = Chunk::new(length.min(FIRST_CAPACITY)).ok_or(BadFrame::OutOfMemory)?;
-            State::Large { length, chunk, filled: 0 }
+            let chunk = Chunk::with_capacity(length.min(FIRST_CAPACITY)).ok_or(BadFrame::OutOfMemory)?;
+            State::Large { length, chunk }
         };
         Ok(())
     }
 
-    /// Where the next bytes of a large payload belong, for a read straight into it.
+    /// The memory where the next bytes of a large payload belong, for a read straight into it; say
+    /// so with [`Decoder::appended`]. Nothing when the next bytes belong elsewhere.
     ///
     /// # Errors
     /// [`BadFrame::OutOfMemory`] when the payload cannot grow.
-    pub(crate) fn room(&mut self) -> Result<Option<&mut [u8]>, BadFrame> {
-        let State::Large { length, chunk, filled } = &mut self.state else { return Ok(None) };
-        if *filled == chunk.len() {
-            let larger = chunk.len().saturating_mul(2).min(*length);
-            let old = std::mem::replace(chunk, Chunk::new(0).ok_or(BadFrame::OutOfMemory)?);
-            *chunk = old.resize(larger).map_err(|_| BadFrame::OutOfMemory)?;
+    pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
+        match &mut self.state {
+            State::Large { length, chunk } => Ok(Some(grown(chunk, *length)?.spare())),
+            _ => Ok(None),
         }
-        Ok(chunk.unique().map(|bytes| &mut bytes[*filled..]))
     }
 
-    /// Says that `count` bytes were put into [`Decoder::room`]; answers the payload if that was
-    /// the last of it.
-    pub(crate) fn filled(&mut self, count: usize) -> Option<Chunk> {
-        let State::Large { length, filled, .. } = &mut self.state else { return None };
-        *filled += count;
-        if *filled < *length {
-            return None;
+    /// Says that the first `count` bytes of [`Decoder::spare`] have come; answers the payload if
+    /// those were its last.
+    ///
+    /// # Safety
+    /// They must have been written.
+    pub(crate) unsafe fn appended(&mut self, count: usize) -> Option<Chunk> {
+        if let State::Large { chunk, .. } = &mut self.state {
+            // SAFETY: as the caller promises.
+            unsafe { chunk.appended(count) };
+        }
+        self.finished()
+    }
+
+    /// Takes the large payload out if it is whole.
+    fn finished(&mut self) -> Option<Chunk> {
+        match &self.state {
+            State::Large { length, chunk } if chunk.len() == *length => {}
+            _ => return None,
         }
         match std::mem::replace(&mut self.state, State::START) {
             State::Large { chunk, .. } => Some(chunk),
@@ -218,6 +228,16 @@ impl Decoder {
         let length = usize::try_from(length).map_err(|_| BadFrame::TooLong)?;
         if length > max.unwrap_or(isize::MAX.unsigned_abs()) { Err(BadFrame::TooLong) } else { Ok(length) }
     }
+}
+
+/// The chunk of a payload of `length` bytes, with room for more of it.
+fn grown(chunk: &mut Chunk, length: usize) -> Result<&mut Chunk, BadFrame> {
+    if chunk.spare().is_empty() {
+        let capacity = chunk.len().saturating_mul(2).clamp(1, length);
+        let full = std::mem::replace(chunk, Chunk::with_capacity(0).ok_or(BadFrame::OutOfMemory)?);
+        *chunk = full.reserve(capacity).map_err(|_| BadFrame::OutOfMemory)?;
+    }
+    Ok(chunk)
 }
 
 /// Cuts at most `count` bytes off the front of `input`.
@@ -300,7 +320,7 @@ mod tests {
     fn a_long_frame_takes_memory_only_as_its_bytes_come() {
         let mut decoder = Decoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &(1_u64 << 40).to_be_bytes(), None), Ok(vec![]));
-        assert_eq!(decoder.room().unwrap().unwrap().len(), FIRST_CAPACITY);
+        assert_eq!(decoder.spare().unwrap().unwrap().len(), FIRST_CAPACITY);
         assert!(decoder.is_mid_frame());
     }
 

@@ -9,7 +9,8 @@
 //! * Reading is the I/O thread's so far; [`Connection::receive`] may be called from any.
 
 use std::cell::RefCell;
-use std::io::{self, Read};
+use std::io;
+use std::mem::MaybeUninit;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -34,10 +35,12 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 const FRAME_TIME: Duration = Duration::from_secs(30);
 /// A message that follows a write within this time belongs to a burst.
 const BURST_NANOSECONDS: u64 = 10_000;
+/// A message that long is never left to gather with others.
+const WORTH_A_WRITE: usize = 16 * 1024;
 /// So much is read at once.
 const READ_SIZE: usize = 128 * 1024;
-/// After so many reads in a row other connections get their turn.
-const READS_PER_TURN: usize = 8;
+/// After so many reads or writes in a row other connections get their turn.
+const PER_TURN: usize = 8;
 /// How often a closing connection looks whether the peer has everything.
 const CLOSING_LOOK: Duration = Duration::from_millis(5);
 
@@ -47,7 +50,8 @@ const WRITE: u8 = 1;
 const READ: u8 = 2;
 
 thread_local! {
-    /// Where this thread reads to before it is known what the bytes are.
+    /// Where this thread reads to before it is known what the bytes are. It stays empty: only its
+    /// capacity is used.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -105,10 +109,12 @@ struct Writer {
     closing: Option<Unfinished>,
 }
 
-/// Why reading stopped for now.
+/// Why reading or writing stopped for now.
 enum Pause {
-    /// The kernel has no more, or there is no room for more.
-    Drained,
+    /// There is no more to read or to write.
+    Done,
+    /// The kernel, or the lane, takes no more; it will say when it does.
+    Full,
     /// It was enough for one turn.
     Turn,
 }
@@ -231,10 +237,8 @@ impl Connection {
         let outcome = {
             let mut reader = lock(&self.reader);
             SCRATCH.with_borrow_mut(|scratch| {
-                if scratch.is_empty() {
-                    scratch.resize(READ_SIZE, 0);
-                }
-                self.receive_into(&mut reader, scratch, &mut is_edge, &mut is_new)
+                scratch.reserve(READ_SIZE);
+                self.receive_into(&mut reader, scratch.spare_capacity_mut(), &mut is_edge, &mut is_new)
             })
         };
         if is_new {
@@ -245,11 +249,11 @@ impl Connection {
                 end.clone().writable();
             }
             if is_edge {
-                end.clone().readable();
+                end.clone().readable(0);
             }
         }
         match outcome {
-            Ok(Pause::Drained) => {}
+            Ok(Pause::Done | Pause::Full) => {}
             Ok(Pause::Turn) => self.ask(READ),
             Err(Broken) => self.finish(Note::Broken),
         }
@@ -258,43 +262,46 @@ impl Connection {
     fn receive_into(
         self: &Arc<Self>,
         reader: &mut Reader,
-        scratch: &mut [u8],
+        scratch: &mut [MaybeUninit<u8>],
         is_edge: &mut bool,
         is_new: &mut bool,
     ) -> Result<Pause, Broken> {
-        for _ in 0..READS_PER_TURN {
+        for _ in 0..PER_TURN {
             let direct = match &mut reader.phase {
                 Phase::Open { decoder, lane } => {
                     if !lane.has_room() {
                         reader.waits_for_room = true;
-                        return Ok(Pause::Drained);
+                        return Ok(Pause::Full);
                     }
-                    decoder.room().map_err(|_| Broken)?
+                    decoder.spare().map_err(|_| Broken)?
                 }
                 _ => None,
             };
             let is_direct = direct.is_some();
-            let space = direct.unwrap_or(scratch);
+            let space = direct.unwrap_or(&mut *scratch);
             let wanted = space.len();
-            let count = match read(&self.stream, space) {
+            let count = match self.stream.recv(space) {
                 Ok(0) => return Err(Broken),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.watch(reader);
-                    return Ok(Pause::Drained);
+                    return Ok(Pause::Done);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Err(Broken),
             };
             if is_direct {
-                self.take_direct(reader, count, is_edge);
+                // SAFETY: the kernel has written so many bytes.
+                unsafe { self.take_direct(reader, count, is_edge) };
             } else {
-                self.take(reader, &scratch[..count], is_edge, is_new)?;
+                // SAFETY: as above.
+                let read = unsafe { scratch[..count].assume_init_ref() };
+                self.take(reader, read, is_edge, is_new)?;
             }
             if count < wanted && !reader.is_ending {
                 // The kernel had no more; what comes now is a new edge.
                 self.watch(reader);
-                return Ok(Pause::Drained);
+                return Ok(Pause::Done);
             }
         }
         self.watch(reader);
@@ -302,9 +309,14 @@ impl Connection {
     }
 
     /// Takes bytes that were read straight into the memory of a large message.
-    fn take_direct(&self, reader: &mut Reader, count: usize, is_edge: &mut bool) {
+    ///
+    /// # Safety
+    /// So many bytes of the decoder's spare memory must have been written.
+    unsafe fn take_direct(&self, reader: &mut Reader, count: usize, is_edge: &mut bool) {
         if let Phase::Open { decoder, lane } = &mut reader.phase
-            && let Some(chunk) = decoder.filled(count)
+            // SAFETY: as the caller promises.
+            && let Some(chunk) = unsafe { decoder.appended(count) }
+            && self.host.receives()
         {
             // The socket may have let go of the pipe: then the message has nowhere to go.
             *is_edge |=
@@ -328,8 +340,12 @@ impl Connection {
         match &mut reader.phase {
             Phase::Open { decoder, lane } => {
                 let max = self.host.max_message();
+                let is_taken = self.host.receives();
                 let mut batch = lane.batch();
                 let fed = decoder.feed(input, max, |frame| {
+                    if !is_taken {
+                        return;
+                    }
                     let mut body = match frame {
                         Frame::Bytes(bytes) => Payload::Borrowed(bytes),
                         Frame::Chunk(chunk) => Payload::Owned(chunk),
@@ -385,38 +401,37 @@ impl Connection {
             end.clone().writable();
         }
         match outcome {
-            Ok(true) => self.finish_closing(),
-            Ok(false) => {}
+            Ok(Pause::Done) if lock(&self.writer).closing.is_some() => self.finish_closing(),
+            Ok(Pause::Done | Pause::Full) => {}
+            Ok(Pause::Turn) => self.ask(WRITE),
             Err(Broken) => self.fail(),
         }
     }
 
-    /// Answers whether everything is written and the connection is to end.
-    fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<bool, Broken> {
-        loop {
+    fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<Pause, Broken> {
+        for _ in 0..PER_TURN {
             if let Some(lane) = &mut writer.lane {
                 *has_room |= writer.outbox.fill(lane, self.framing);
             }
             if writer.outbox.is_empty() {
                 writer.outbox.rest();
                 self.last_write.store(nanoseconds(now()), Ordering::Relaxed);
-                return Ok(writer.closing.is_some());
+                return Ok(Pause::Done);
             }
             match writer.outbox.write_to(&self.stream) {
-                Ok(()) => {}
+                Ok(()) => self.blocked.store(false, Ordering::SeqCst),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The mark first, then another try: room that is reported in between is
                     // either seen now or finds the mark.
                     if self.blocked.swap(true, Ordering::SeqCst) {
-                        return Ok(false);
+                        return Ok(Pause::Full);
                     }
-                    continue;
                 }
                 Err(_) => return Err(Broken),
             }
-            self.blocked.store(false, Ordering::SeqCst);
         }
+        Ok(Pause::Turn)
     }
 
     /// Writing failed. What the peer had sent before is still read.
@@ -465,9 +480,23 @@ impl Connection {
 
 impl Peer for Connection {
     /// The socket has put a message into an empty lane.
-    fn readable(self: Arc<Self>) {
-        let since = nanoseconds(now()).saturating_sub(self.last_write.load(Ordering::Relaxed));
-        if since < BURST_NANOSECONDS { self.ask(WRITE) } else { self.flush() }
+    fn readable(self: Arc<Self>, size: usize) {
+        let since = || nanoseconds(now()).saturating_sub(self.last_write.load(Ordering::Relaxed));
+        if size < WORTH_A_WRITE && since() < BURST_NANOSECONDS { self.ask(WRITE) } else { self.flush() }
+    }
+
+    /// The lane is full: its messages are written by the thread that has one more.
+    fn relieve(self: Arc<Self>) -> bool {
+        // The room that is made is ours, who asked for it: nobody else is to be told.
+        let outcome = self.flush_locked(&mut lock(&self.writer), &mut false);
+        match outcome {
+            Ok(Pause::Done | Pause::Full) => true,
+            // The I/O thread goes on, or finds what is wrong.
+            Ok(Pause::Turn) | Err(Broken) => {
+                self.ask(WRITE);
+                outcome.is_ok()
+            }
+        }
     }
 
     /// The socket has taken a message from a full lane.
@@ -533,10 +562,6 @@ impl Source for Connection {
 
 fn nanoseconds(time: Duration) -> u64 {
     u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn read(mut stream: &Socket, space: &mut [u8]) -> io::Result<usize> {
-    stream.read(space)
 }
 
 /// Whether the peer's kernel has not confirmed everything yet.
