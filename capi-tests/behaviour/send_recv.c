@@ -1,0 +1,120 @@
+/*  nn_send and nn_recv: sizes, truncation, NULL buffers, NN_DONTWAIT. */
+
+#include "../lib/test.h"
+#include <nanomsg/pair.h>
+
+/*  A byte of a message's content, by its place. */
+static unsigned char content (size_t place)
+{
+    return (unsigned char) (place * 31 + place / 251);
+}
+
+static void sizes (const char *transport, int sender, int receiver)
+{
+    static const int all[] = { 0, 1, 7, 8, 63, 64, 65, 255, 256, 1000, 4096, 65535,
+        65536, 100000, 131072, 131073, 500000, 1048576 };
+    static unsigned char out[1048576], in[1048577];
+    long total = 0;
+    for (size_t i = 0; i < sizeof (out); i++)
+        out[i] = content (i);
+    for (size_t i = 0; i < sizeof (all) / sizeof (all[0]); i++) {
+        int sent = nn_send (sender, out, (size_t) all[i], 0);
+        memset (in, 0, sizeof (in));
+        int received = nn_recv (receiver, in, sizeof (in), 0);
+        if (sent != all[i] || received != all[i])
+            fail ("%s: of %d bytes, %d were sent and %d received", transport, all[i],
+                sent, received);
+        if (memcmp (in, out, (size_t) received) != 0)
+            fail ("%s: %d bytes arrived changed", transport, all[i]);
+        total += received;
+    }
+    say ("%s: %ld bytes", transport, total);
+}
+
+static void truncation (int sender, int receiver)
+{
+    char text[16];
+    for (size_t room = 0; room <= 12; room += 4) {
+        send_text (sender, "truncated");
+        memset (text, '.', sizeof (text));
+        int size = nn_recv (receiver, text, room, 0);
+        say ("  %zu bytes of room: %d, \"%.13s\"", room, size, text);
+    }
+    send_text (sender, "dropped");
+    show ("  NULL of 0 bytes", nn_recv (receiver, NULL, 0, 0));
+    send_text (sender, "next");
+    say ("  then \"%s\"", receive_text (receiver));
+}
+
+static void bad_buffers (int sender, int receiver)
+{
+    show ("  send NULL of 5 bytes", nn_send (sender, NULL, 5, 0));
+    show ("  send NULL of 0 bytes", nn_send (sender, NULL, 0, 0));
+    show ("  received", nn_recv (receiver, NULL, 0, 0));
+    if (only_ours ("it crashes on such a buffer")) {
+        check_error (nn_send (sender, NULL, NN_MSG, 0), EFAULT);
+        send_text (sender, "still there");
+        wait_readable (receiver);
+        check_error (nn_recv (receiver, NULL, 5, 0), EFAULT);
+        check_error (nn_recv (receiver, NULL, NN_MSG, 0), EFAULT);
+        check_error (nn_recv (receiver, NULL, 5, NN_DONTWAIT), EFAULT);
+        expect_text (receiver, "still there");
+    }
+    char byte;
+    show ("  nothing there", nn_recv (receiver, &byte, 1, NN_DONTWAIT));
+}
+
+/*  What was sent is the library's own copy. */
+static void copies (int sender, int receiver)
+{
+    char text[] = "original";
+    nn_send (sender, text, 8, 0);
+    memcpy (text, "changed!", 8);
+    say ("  received \"%s\"", receive_text (receiver));
+}
+
+static void order (int sender, int receiver)
+{
+    int number, expected = 0;
+    for (int i = 0; i < 1000; i++) {
+        if (nn_send (sender, &i, sizeof (i), NN_DONTWAIT) == sizeof (i))
+            continue;
+        check (nn_errno () == EAGAIN);
+        check (nn_recv (receiver, &number, sizeof (number), 0) == sizeof (number));
+        check (number == expected++);
+        i--;
+    }
+    while (expected < 1000) {
+        check (nn_recv (receiver, &number, sizeof (number), 0) == sizeof (number));
+        check (number == expected++);
+    }
+    say ("  1000 messages in order");
+}
+
+int main (void)
+{
+    each_transport (transport) {
+        char address[NN_SOCKADDR_MAX], byte;
+        int a = open_patient (NN_PAIR), b = open_patient (NN_PAIR);
+        fresh_address (transport, address);
+        say ("%s", transport);
+        show ("  send with no peer", nn_send (a, "x", 1, NN_DONTWAIT));
+        show ("  receive with no peer", nn_recv (a, &byte, 1, NN_DONTWAIT));
+        bind_to (a, address);
+        show ("  send bound, with no peer", nn_send (a, "x", 1, NN_DONTWAIT));
+        connect_to (b, address);
+        wait_writable (a);
+        wait_writable (b);
+        show ("  nothing there", nn_recv (a, &byte, 1, NN_DONTWAIT));
+        sizes (transport, a, b);
+        sizes (transport, b, a);
+        truncation (a, b);
+        bad_buffers (b, a);
+        copies (a, b);
+        order (a, b);
+        order (b, a);
+        close_socket (a);
+        close_socket (b);
+    }
+    return 0;
+}

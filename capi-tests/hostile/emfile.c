@@ -1,0 +1,128 @@
+/*  Without descriptors a listener cannot accept: it goes on with the connections it
+    has, and accepts again as soon as descriptors come back. */
+
+#include "../lib/plain.h"
+#include <nanomsg/pipeline.h>
+
+/*  A child whose descriptors are its own: it opens as many connections as it is told,
+    and closes them all when it is told 0. */
+static pid_t start_peers (const char *address, int commands[2], int answers[2])
+{
+    pid_t child = start_process ();
+    if (child)
+        return child;
+    int peers[64], count = 0;
+    unsigned char more;
+    close (commands[1]); /* so that the end of the commands is seen */
+    close (answers[0]);
+    while (read (commands[0], &more, 1) == 1) {
+        if (more == 0)
+            while (count > 0)
+                close (peers[--count]);
+        for (; more > 0; more--) {
+            char text[16];
+            int size = snprintf (text, sizeof (text), "peer %d", count);
+            peers[count] = plain_peer (address, NN_PUSH);
+            plain_message (peers[count], address, text, (size_t) size);
+            count++;
+        }
+        check (write (answers[1], "!", 1) == 1);
+    }
+    _exit (0);
+}
+
+static void command (int commands, int answers, unsigned char count)
+{
+    char answer;
+    check (write (commands, &count, 1) == 1);
+    check (is_readable (answers, LIMIT_MS));
+    check (read (answers, &answer, 1) == 1);
+}
+
+/*  How many messages of peers are there now or come soon. */
+static int messages (int pull)
+{
+    char text[64];
+    struct nn_pollfd item = { pull, NN_POLLIN, 0 };
+    int count = 0;
+    while (nn_poll (&item, 1, 4 * QUIET_MS) == 1) {
+        check (nn_recv (pull, text, sizeof (text), NN_DONTWAIT) > 0);
+        check (strncmp (text, "peer ", 5) == 0);
+        count++;
+    }
+    return count;
+}
+
+static void exhausted (const char *transport, int raise_limit)
+{
+    char address[NN_SOCKADDR_MAX];
+    int commands[2], answers[2];
+    struct rlimit limit, before;
+    fresh_address (transport, address);
+    check (pipe (commands) == 0 && pipe (answers) == 0);
+    pid_t child = start_peers (address, commands, answers);
+
+    int pull = open_patient (NN_PULL), push = open_patient (NN_PUSH);
+    bind_to (pull, address);
+    connect_to (push, address);
+    honest_message (push, pull);
+    check (descriptor_of (pull, NN_RCVFD) >= 0); /* nn_poll may want it */
+
+    /*  Room for a few more, and twenty come. */
+    int next = dup (0);
+    close (next);
+    getrlimit (RLIMIT_NOFILE, &before);
+    limit = before;
+    limit.rlim_cur = (rlim_t) next + 8;
+    check (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+    command (commands[1], answers[0], 20);
+    int heard = messages (pull);
+    check (heard < 20);
+    for (int i = 0; i < 20; i++)
+        honest_message (push, pull);
+
+    /*  Opening more fails as it should, or works with what is left. */
+    int s = nn_socket (AF_SP, NN_PULL);
+    if (s >= 0) {
+        char other[NN_SOCKADDR_MAX];
+        if (nn_bind (s, fresh_address ("ipc", other)) < 0)
+            check (nn_errno () == EMFILE);
+        close_socket (s);
+    } else
+        check (nn_errno () == EMFILE);
+
+    /*  Descriptors come back: by a higher limit, or because peers go. */
+    if (raise_limit) {
+        check (setrlimit (RLIMIT_NOFILE, &before) == 0);
+        while (heard < 20) {
+            const char *text = receive_text (pull);
+            check (strncmp (text, "peer ", 5) == 0);
+            heard++;
+        }
+        command (commands[1], answers[0], 0);
+    } else {
+        command (commands[1], answers[0], 0);
+        messages (pull);
+    }
+    command (commands[1], answers[0], 5);
+    for (int i = 0; i < 5; i++)
+        check (strncmp (receive_text (pull), "peer ", 5) == 0);
+    honest_message (push, pull);
+    check (setrlimit (RLIMIT_NOFILE, &before) == 0);
+    close (commands[1]);
+    join_process (child);
+    close (commands[0]);
+    close (answers[0]);
+    close (answers[1]);
+    close_socket (push);
+    close_socket (pull);
+}
+
+int main (void)
+{
+    each_plain_transport (transport) {
+        exhausted (transport, 1);
+        exhausted (transport, 0);
+    }
+    return 0;
+}

@@ -1,0 +1,90 @@
+/*  Threads, child processes, and what /proc says of this one. Included by test.h. */
+
+#ifndef CAPI_PROCESSES_H
+#define CAPI_PROCESSES_H
+
+static inline int thread_id (void)
+{
+    return (int) syscall (SYS_gettid);
+}
+
+/*  Whether a thread of this process sleeps in the kernel. */
+static inline int is_asleep (int thread)
+{
+    char path[64], line[512], *state;
+    snprintf (path, sizeof (path), "/proc/self/task/%d/stat", thread);
+    FILE *file = fopen (path, "re");
+    if (!file)
+        return 0;
+    state = fgets (line, sizeof (line), file) ? strrchr (line, ')') : NULL;
+    fclose (file);
+    return state && state[1] == ' ' && state[2] == 'S';
+}
+
+static inline pthread_t start_thread (void *(*body) (void *), void *argument)
+{
+    pthread_t thread;
+    int error = pthread_create (&thread, NULL, body, argument);
+    if (error)
+        fail ("pthread_create: %s", strerror (error));
+    return thread;
+}
+
+static inline void join_thread (pthread_t thread)
+{
+    struct timespec end;
+    clock_gettime (CLOCK_REALTIME, &end);
+    end.tv_sec += LIMIT_MS / 1000;
+    int error = pthread_timedjoin_np (thread, NULL, &end);
+    if (error)
+        fail ("a thread does not end: %s", strerror (error));
+}
+
+static inline pid_t start_process (void)
+{
+    fflush (stdout);
+    pid_t child = fork ();
+    if (child < 0)
+        fail ("fork: %s", strerror (errno));
+    if (child == 0)
+        prctl (PR_SET_PDEATHSIG, SIGKILL); /* never outlives a test that failed */
+    return child;
+}
+
+/*  Waits for a child and fails unless it ended with success. */
+static inline void join_process (pid_t child)
+{
+    int status = 0;
+    pid_t ended = 0;
+    wait_until ((ended = waitpid (child, &status, WNOHANG)) != 0);
+    if (ended != child)
+        fail ("waitpid: %s", strerror (errno));
+    if (!WIFEXITED (status) || WEXITSTATUS (status) != 0)
+        fail ("a child process ended with status 0x%x", (unsigned) status);
+}
+
+/*  The number of entries in a folder below /proc/self. */
+static inline int count_entries (const char *path)
+{
+    int count = 0;
+    DIR *folder = opendir (path);
+    if (!folder)
+        fail ("%s: %s", path, strerror (errno));
+    for (struct dirent *entry; (entry = readdir (folder));)
+        count += entry->d_name[0] != '.';
+    closedir (folder);
+    return count;
+}
+
+static inline int count_threads (void)
+{
+    return count_entries ("/proc/self/task");
+}
+
+/*  Open descriptors, the one that does the counting among them. */
+static inline int count_descriptors (void)
+{
+    return count_entries ("/proc/self/fd");
+}
+
+#endif

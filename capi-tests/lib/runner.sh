@@ -1,0 +1,139 @@
+# What the runners share: the folders, the compiler, jobs in parallel, the counts.
+# Sourced by each of them, with PREFIX as the first argument.
+# shellcheck shell=bash
+
+set -u
+export LC_ALL=C
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+build=$(dirname "$here")/target/capi-tests
+cc=${CC:-cc}
+jobs_at_once=${JOBS:-2}
+passed=0
+failed=0
+serial=0
+
+stop() {
+    echo "$*" >&2
+    exit 2
+}
+
+# The folder that `make install PREFIX=…` filled.
+take_prefix() {
+    [ $# -eq 1 ] || stop "usage: $0 PREFIX (the folder that make install PREFIX=… filled)"
+    prefix=$(cd "$1" 2>/dev/null && pwd) || stop "$1: no such folder"
+    for file in include/nanomsg/nn.h lib/libnanomsg.so lib/libnanomsg.so.5; do
+        [ -e "$prefix/$file" ] || stop "$prefix/$file is missing: run make install PREFIX=$1"
+    done
+    mkdir -p "$build"
+}
+
+need() {
+    local tool
+    for tool in "$@"; do
+        command -v "$tool" >/dev/null || stop "$tool is missing: install the packages that make check names"
+    done
+}
+
+# The C library, by the name that programs ask the loader for.
+need_reference() {
+    local folder
+    for folder in $("$cc" -print-search-dirs | sed -n 's/^libraries: =//p' | tr : ' '); do
+        if [ -e "$folder/libnanomsg.so.5" ]; then
+            reference=$(readlink -f "$folder/libnanomsg.so.5")
+            return
+        fi
+    done
+    stop "libnanomsg.so.5 is missing: install libnanomsg5 and libnanomsg-dev"
+}
+
+# compile OUTPUT SOURCE ARGUMENTS...: says what went wrong, if anything.
+compile() {
+    local output=$1 source=$2
+    shift 2
+    "$cc" -std=gnu11 -Wall -Wextra -Werror -O1 -g -I "$prefix/include" -o "$output" "$source" \
+        "$@" -lpthread
+}
+
+# Each job has a range of ports of its own, below those the kernel hands out. Where it
+# begins depends on the process, so that two runs at the same time rarely meet.
+next_ports() {
+    serial=$((serial + 1))
+    NN_TEST_PORT=$((10000 + ($$ * 40 + serial * 40) % 22000))
+    export NN_TEST_PORT
+}
+
+# start NAME COMMAND...: runs the command in a new folder of its own, when fewer than
+# $jobs_at_once others run. Its answer is the outcome, its output is kept in $results.
+start() {
+    local name=$1
+    shift
+    while [ "$(jobs -rp | wc -l)" -ge "$jobs_at_once" ]; do
+        wait -n
+    done
+    order+=("$name")
+    rm -rf "${results:?}/$name"
+    mkdir -p "$results/$name/folder"
+    next_ports
+    (
+        exec 9>&-
+        cd "$results/$name/folder" || exit 1
+        "$@" >"$results/$name/output" 2>&1
+        echo $? >"$results/$name/status"
+    ) &
+}
+
+# begin PART: its folder, alone: a second run of the same part waits for the first.
+begin() {
+    exec 9>"$build/$1.lock"
+    flock 9
+    results=$build/$1
+    rm -rf "$results"
+    mkdir -p "$results"
+    order=()
+}
+
+# Waits for all jobs and counts them; shows what the failing ones printed.
+gather() {
+    local name status
+    wait
+    for name in ${order[@]+"${order[@]}"}; do
+        status=$(cat "$results/$name/status" 2>/dev/null)
+        count "$name" "${status:-1}" "$results/$name/output"
+    done
+    order=()
+}
+
+# count NAME STATUS OUTPUT
+count() {
+    if [ "$2" -eq 0 ]; then
+        passed=$((passed + 1))
+        echo "ok      $1"
+    else
+        failed=$((failed + 1))
+        echo "FAILED  $1 (status $2)"
+        [ ! -e "$3" ] || sed 's/^/        /' "$3"
+    fi
+}
+
+# closing NAME: the last line of a part, and its exit status. Nothing tested is a failure.
+closing() {
+    echo "$1: $passed passed, $failed failed"
+    [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+# Runs a program on our library, or on the C library; a program that hangs is a failure.
+on_ours() {
+    LD_LIBRARY_PATH=$prefix/lib timeout -k 5 "${LIMIT:-90}" "$@"
+}
+
+on_reference() {
+    NN_REFERENCE=1 LD_LIBRARY_PATH='' timeout -k 5 "${LIMIT:-90}" "$@"
+}
+
+# loads FILE PROGRAM: whether the loader takes the library from the file.
+loads() {
+    local taken
+    taken=$(ldd "$2" | sed -n 's/^\s*libnanomsg\.so\.[0-9]* => \(\S*\) .*/\1/p')
+    [ -n "$taken" ] && [ "$(readlink -f "$taken")" = "$(readlink -f "$1")" ]
+}
