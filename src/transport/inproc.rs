@@ -182,6 +182,10 @@ impl Inproc {
         if entry.binder.is_none() && entry.connectors.is_empty() {
             names.remove(&self.name);
         }
+        if names.is_empty() {
+            // Nothing stays behind when the last socket has gone.
+            *names = HashMap::new();
+        }
     }
 }
 

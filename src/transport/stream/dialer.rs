@@ -70,17 +70,6 @@ enum Phase {
     Closed(Option<Arc<Connection>>),
 }
 
-/// Starts connecting a non-blocking socket.
-///
-/// # Errors
-/// The operating system's, but for the one that says that it goes on.
-pub(super) fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    match socket.connect(address) {
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
-        done => done,
-    }
-}
-
 impl Dialer {
     /// Connects from now on.
     ///

@@ -54,7 +54,7 @@ pub(super) fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
 /// The operating system's.
 pub(super) fn start_connecting(address: &SockAddr) -> io::Result<Socket> {
     let socket = stream()?;
-    super::dialer::connect_without_waiting(&socket, address)?;
+    super::connect_without_waiting(&socket, address)?;
     Ok(socket)
 }
 

@@ -10,10 +10,11 @@ mod local;
 mod network;
 mod outbox;
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use socket2::SockAddr;
+use socket2::{SockAddr, Socket};
 
 use super::{Endpoint, Host};
 use crate::address::TcpAddress;
@@ -73,4 +74,15 @@ trait Owner: Send + Sync {
     fn established(&self, connection: &Arc<Connection>);
     /// The connection is no more.
     fn ended(self: Arc<Self>, connection: &Arc<Connection>);
+}
+
+/// Starts connecting a non-blocking socket.
+///
+/// # Errors
+/// The operating system's, but for the one that says that it goes on.
+fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()> {
+    match socket.connect(address) {
+        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
+        done => done,
+    }
 }

@@ -59,7 +59,7 @@ pub(super) fn start_connecting(address: SocketAddr, local: Option<SocketAddr>) -
     if let Some(local) = local {
         socket.bind(&local.into())?;
     }
-    super::dialer::connect_without_waiting(&socket, &address.into())?;
+    super::connect_without_waiting(&socket, &address.into())?;
     Ok(socket)
 }
 

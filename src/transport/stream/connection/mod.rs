@@ -1,0 +1,267 @@
+//! A connection: it greets, then moves bytes between the kernel and the lanes of its pipe.
+//!
+//! Its two directions have a lock each, and any thread may drive either. The one that takes from
+//! the outbound lane is responsible for it until it has parked the lane, or the kernel is full
+//! and will report room; so a push that is no edge needs nobody to be told.
+//!
+//! * A message for an idle connection is written by the thread that sends it.
+//! * One that follows at once is left to the I/O thread, which writes what has gathered meanwhile.
+//! * Reading is the I/O thread's so far; [`Connection::receive`] may be called from any.
+
+mod reading;
+mod writing;
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use mio::Token;
+use socket2::Socket;
+
+use super::Owner;
+use crate::pipe::{End, Peer};
+use crate::reactor::{Reactor, Ready, Source, TimerId};
+use crate::sync::{Mutex, lock, now};
+use crate::transport::{Host, Linger, Note};
+use crate::wire::Framing;
+use reading::Reader;
+use writing::Writer;
+
+/// A peer must have greeted by then.
+const GREETING_TIME: Duration = Duration::from_secs(5);
+/// A message that follows a write within this time belongs to a burst.
+const BURST_NANOSECONDS: u64 = 10_000;
+/// A message that long is never left to gather with others.
+const WORTH_A_WRITE: usize = 16 * 1024;
+/// After so many reads or writes in a row other connections get their turn.
+const PER_TURN: usize = 8;
+
+/// Asked of the I/O thread: write what is in the lane.
+const WRITE: u8 = 1;
+/// Asked of the I/O thread: there is room again, read on.
+const READ: u8 = 2;
+
+/// A connection to a peer, and the pipe that it carries.
+pub(super) struct Connection {
+    stream: Socket,
+    framing: Framing,
+    reactor: Arc<Reactor>,
+    token: OnceLock<Token>,
+    host: Arc<dyn Host>,
+    owner: Arc<dyn Owner>,
+    reader: Mutex<Reader>,
+    writer: Mutex<Writer>,
+    /// The socket's end of the pipe, once there is one.
+    end: OnceLock<Arc<dyn End>>,
+    /// What the I/O thread was asked for, as `WRITE` and `READ`.
+    asked: AtomicU8,
+    /// The kernel took no more; it will report when it does.
+    blocked: AtomicBool,
+    /// When the last write ended, in nanoseconds of the monotonic clock.
+    last_write: AtomicU64,
+    /// Timers that are set. They hold the connection, and go with it.
+    timers: Mutex<Vec<TimerId>>,
+    ended: AtomicBool,
+}
+
+/// Why reading or writing stopped for now.
+enum Pause {
+    /// There is no more to read or to write.
+    Done,
+    /// The kernel, or the lane, takes no more; it will say when it does.
+    Full,
+    /// It was enough for one turn.
+    Turn,
+}
+
+/// Why a connection ends.
+struct Broken;
+
+impl From<io::Error> for Broken {
+    fn from(_: io::Error) -> Broken {
+        Broken
+    }
+}
+
+impl Connection {
+    /// Takes over a stream that is connected, greets the peer, and waits for its greeting.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn start(
+        stream: Socket,
+        framing: Framing,
+        host: Arc<dyn Host>,
+        owner: Arc<dyn Owner>,
+        reactor: Arc<Reactor>,
+    ) -> io::Result<Arc<Connection>> {
+        if framing == Framing::Tcp {
+            stream.set_tcp_nodelay(host.nodelay())?;
+        }
+        let writer = Writer::new(host.protocol());
+        let connection = Arc::new(Connection {
+            stream,
+            framing,
+            reactor,
+            token: OnceLock::new(),
+            host,
+            owner,
+            reader: Mutex::new(Reader::new()),
+            writer: Mutex::new(writer),
+            end: OnceLock::new(),
+            asked: AtomicU8::new(0),
+            blocked: AtomicBool::new(false),
+            last_write: AtomicU64::new(0),
+            timers: Mutex::default(),
+            ended: AtomicBool::new(false),
+        });
+        connection.call_at(now() + GREETING_TIME);
+        let token = connection.reactor.register(connection.stream.as_raw_fd(), connection.clone())?;
+        // Set once, here; whoever ends the connection meanwhile finds it below.
+        let _ = connection.token.set(token);
+        if connection.ended.load(Ordering::SeqCst) {
+            connection.reactor.deregister(connection.stream.as_raw_fd(), token);
+        }
+        Ok(connection)
+    }
+
+    /// Writes the greeting. Apart from `start`, so that the owner knows the connection before it
+    /// can end.
+    pub(super) fn greet(self: &Arc<Self>) {
+        self.flush();
+    }
+
+    /// Ends the connection once everything that was sent on it is delivered, or the time is over.
+    pub(super) fn close(self: &Arc<Self>, linger: &Arc<Linger>) {
+        if let Some(end) = self.end.get() {
+            end.clone().close();
+        }
+        let has_pipe = lock(&self.writer).lane.is_some();
+        if !has_pipe || linger.deadline().is_some_and(|deadline| deadline <= now()) {
+            return self.finish(Note::Dropped);
+        }
+        lock(&self.writer).closing = Some(linger.unfinished());
+        if let Some(deadline) = linger.deadline() {
+            self.call_at(deadline);
+        }
+        lock(&self.reader).close();
+        self.receive();
+        self.flush();
+    }
+
+    /// Lets go of everything, at once.
+    fn finish(self: &Arc<Self>, note: Note) {
+        if self.ended.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        if let Some(token) = self.token.get() {
+            self.reactor.deregister(self.stream.as_raw_fd(), *token);
+        }
+        self.cancel_timers();
+        // Fails if the peer was first.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        let lane = lock(&self.writer).lane.take();
+        drop(lane);
+        lock(&self.reader).close();
+        if let Some(end) = self.end.get() {
+            end.clone().close();
+        }
+        self.host.note(note);
+        self.owner.clone().ended(self);
+        let closing = lock(&self.writer).closing.take();
+        drop(closing);
+    }
+
+    /// Has `timeout` called at `moment`.
+    fn call_at(self: &Arc<Self>, moment: Duration) {
+        let timer = self.reactor.at(moment, self.clone());
+        lock(&self.timers).push(timer);
+        if self.ended.load(Ordering::SeqCst) {
+            self.cancel_timers();
+        }
+    }
+
+    fn cancel_timers(&self) {
+        let timers = std::mem::take(&mut *lock(&self.timers));
+        for timer in timers {
+            self.reactor.cancel(timer);
+        }
+    }
+
+    /// Asks the I/O thread for something, once.
+    fn ask(self: &Arc<Self>, what: u8) {
+        if self.asked.fetch_or(what, Ordering::SeqCst) & what == 0 {
+            self.reactor.wake(self.clone());
+        }
+    }
+}
+
+impl Peer for Connection {
+    /// The socket has put a message into an empty lane.
+    fn readable(self: Arc<Self>, size: usize) {
+        let since = || nanoseconds().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        if size < WORTH_A_WRITE && since() < BURST_NANOSECONDS { self.ask(WRITE) } else { self.flush() }
+    }
+
+    /// The lane is full: its messages are written by the thread that has one more.
+    fn relieve(self: Arc<Self>) -> bool {
+        // The room that is made is ours, who asked for it: nobody else is to be told.
+        let outcome = self.flush_locked(&mut lock(&self.writer), &mut false);
+        match outcome {
+            Ok(Pause::Done | Pause::Full) => true,
+            // The I/O thread goes on, or finds what is wrong.
+            Ok(Pause::Turn) | Err(Broken) => {
+                self.ask(WRITE);
+                outcome.is_ok()
+            }
+        }
+    }
+
+    /// The socket has taken a message from a full lane.
+    fn writable(self: Arc<Self>) {
+        self.ask(READ);
+    }
+}
+
+impl Source for Connection {
+    fn ready(self: Arc<Self>, ready: Ready) {
+        if ready.write && self.blocked.swap(false, Ordering::SeqCst) {
+            self.flush();
+        }
+        if ready.read {
+            lock(&self.reader).note_end(ready.end);
+            self.receive();
+        }
+    }
+
+    fn woken(self: Arc<Self>) {
+        let asked = self.asked.swap(0, Ordering::SeqCst);
+        if asked & WRITE != 0 {
+            self.flush();
+        }
+        if asked & READ != 0 {
+            self.receive();
+        }
+    }
+
+    fn timeout(self: Arc<Self>, now: Duration) {
+        lock(&self.timers).retain(|timer| timer.moment() > now);
+        let closing = lock(&self.writer).closing.as_ref().map(|closing| closing.is_over(now));
+        match closing {
+            Some(true) => return self.finish(Note::Dropped),
+            Some(false) => return self.flush(),
+            None => {}
+        }
+        let is_late = lock(&self.reader).is_late(now, |moment| self.call_at(moment));
+        if is_late {
+            self.finish(Note::Broken);
+        }
+    }
+}
+
+/// The present moment, in nanoseconds of the monotonic clock.
+fn nanoseconds() -> u64 {
+    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,264 @@
+//! The inbound half of a connection: the kernel's bytes become messages in the socket's lane.
+
+use std::cell::RefCell;
+use std::io;
+use std::mem::MaybeUninit;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ};
+use crate::message::Payload;
+use crate::pipe::{Producer, lane};
+use crate::sync::{lock, now};
+use crate::transport::{Ends, Note};
+use crate::wire::{Decoder, Frame, Handshake};
+
+/// A peer that is silent for so long in the middle of a frame is gone.
+const FRAME_TIME: Duration = Duration::from_secs(30);
+/// So much is read at once.
+const READ_SIZE: usize = 128 * 1024;
+
+thread_local! {
+    /// Where this thread reads to before it is known what the bytes are. It stays empty: only its
+    /// capacity is used.
+    static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// What has come from the peer, under the lock of the inbound direction.
+pub(super) struct Reader {
+    phase: Phase,
+    /// The lane is full: reading goes on when the socket has taken something.
+    waits_for_room: bool,
+    /// The end of what the peer sends is there, behind what was not read yet.
+    is_ending: bool,
+    /// When the peer was last heard, or when it may last be heard.
+    heard: Duration,
+    /// A timer is set for the greeting or for a frame.
+    is_timed: bool,
+}
+
+enum Phase {
+    Greeting(Handshake),
+    Open {
+        decoder: Decoder,
+        lane: Producer,
+    },
+    /// Nothing more is taken from the peer; bytes that come are dropped.
+    Closed {
+        heard_more: bool,
+    },
+}
+
+impl Reader {
+    /// Nothing has come yet.
+    pub(super) fn new() -> Reader {
+        Reader {
+            phase: Phase::Greeting(Handshake::default()),
+            waits_for_room: false,
+            is_ending: false,
+            heard: now(),
+            is_timed: true,
+        }
+    }
+
+    /// Nothing more is taken from the peer.
+    pub(super) fn close(&mut self) {
+        if !matches!(self.phase, Phase::Closed { .. }) {
+            self.phase = Phase::Closed { heard_more: false };
+        }
+    }
+
+    /// Whether the peer has sent something since nothing more was taken.
+    pub(super) fn has_heard_more(&self) -> bool {
+        matches!(self.phase, Phase::Closed { heard_more: true })
+    }
+
+    /// Remembers that the end was reported, which happens once.
+    pub(super) fn note_end(&mut self, is_ending: bool) {
+        self.is_ending |= is_ending;
+    }
+
+    /// Whether the peer should have said something by `now`; if it may still do so, sets a timer
+    /// for the moment when it may not.
+    pub(super) fn is_late(&mut self, now: Duration, call_at: impl FnOnce(Duration)) -> bool {
+        self.is_timed = false;
+        match &self.phase {
+            Phase::Greeting(_) => self.heard + GREETING_TIME <= now,
+            Phase::Open { decoder, .. } if decoder.is_mid_frame() => {
+                if self.waits_for_room {
+                    // A peer that we do not let speak is not silent.
+                    self.heard = now;
+                }
+                let last = self.heard + FRAME_TIME;
+                if last > now {
+                    self.is_timed = true;
+                    call_at(last);
+                }
+                last <= now
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Connection {
+    /// Reads what the kernel has, and hands it to the socket.
+    pub(super) fn receive(self: &Arc<Self>) {
+        let mut is_edge = false;
+        let mut is_new = false;
+        let outcome = {
+            let mut reader = lock(&self.reader);
+            SCRATCH.with_borrow_mut(|scratch| {
+                scratch.reserve(READ_SIZE);
+                self.receive_into(&mut reader, scratch.spare_capacity_mut(), &mut is_edge, &mut is_new)
+            })
+        };
+        if is_new {
+            self.owner.established(self);
+        }
+        if let Some(end) = self.end.get() {
+            if is_new {
+                end.clone().writable();
+            }
+            if is_edge {
+                end.clone().readable(0);
+            }
+        }
+        match outcome {
+            Ok(Pause::Done | Pause::Full) => {}
+            Ok(Pause::Turn) => self.ask(READ),
+            Err(Broken) => self.finish(Note::Broken),
+        }
+    }
+
+    fn receive_into(
+        self: &Arc<Self>,
+        reader: &mut Reader,
+        scratch: &mut [MaybeUninit<u8>],
+        is_edge: &mut bool,
+        is_new: &mut bool,
+    ) -> Result<Pause, Broken> {
+        for _ in 0..PER_TURN {
+            let direct = match &mut reader.phase {
+                Phase::Open { decoder, lane } => {
+                    reader.waits_for_room = !lane.has_room();
+                    if reader.waits_for_room {
+                        return Ok(Pause::Full);
+                    }
+                    decoder.spare().map_err(|_| Broken)?
+                }
+                _ => None,
+            };
+            let is_direct = direct.is_some();
+            let space = direct.unwrap_or(&mut *scratch);
+            let wanted = space.len();
+            let count = match self.stream.recv(space) {
+                Ok(0) => return Err(Broken),
+                Ok(count) => count,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.watch(reader);
+                    return Ok(Pause::Done);
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(_) => return Err(Broken),
+            };
+            if is_direct {
+                // SAFETY: the kernel has written so many bytes.
+                unsafe { self.take_direct(reader, count, is_edge) };
+            } else {
+                // SAFETY: as above.
+                let read = unsafe { scratch[..count].assume_init_ref() };
+                self.take(reader, read, is_edge, is_new)?;
+            }
+            if count < wanted && !reader.is_ending {
+                // The kernel had no more; what comes now is a new edge.
+                self.watch(reader);
+                return Ok(Pause::Done);
+            }
+        }
+        self.watch(reader);
+        Ok(Pause::Turn)
+    }
+
+    /// Takes bytes that were read straight into the memory of a large message.
+    ///
+    /// # Safety
+    /// So many bytes of the decoder's spare memory must have been written.
+    unsafe fn take_direct(&self, reader: &mut Reader, count: usize, is_edge: &mut bool) {
+        if let Phase::Open { decoder, lane } = &mut reader.phase
+            // SAFETY: as the caller promises.
+            && let Some(chunk) = unsafe { decoder.appended(count) }
+            && self.host.receives()
+        {
+            // The socket may have let go of the pipe: then the message has nowhere to go.
+            *is_edge |=
+                lane.batch().push_over(&[], &mut Payload::Owned(chunk)).is_ok_and(|pushed| pushed.edge);
+        }
+    }
+
+    fn take(
+        self: &Arc<Self>,
+        reader: &mut Reader,
+        mut input: &[u8],
+        is_edge: &mut bool,
+        is_new: &mut bool,
+    ) -> Result<(), Broken> {
+        if let Phase::Greeting(handshake) = &mut reader.phase {
+            let Some(protocol) = handshake.feed(&mut input).map_err(|_| Broken)? else { return Ok(()) };
+            let lane = self.open(protocol)?;
+            reader.phase = Phase::Open { decoder: Decoder::new(self.framing), lane };
+            *is_new = true;
+        }
+        match &mut reader.phase {
+            Phase::Open { decoder, lane } => {
+                let max = self.host.max_message();
+                let is_taken = self.host.receives();
+                let mut batch = lane.batch();
+                let fed = decoder.feed(input, max, |frame| {
+                    if !is_taken {
+                        return;
+                    }
+                    let mut body = match frame {
+                        Frame::Bytes(bytes) => Payload::Borrowed(bytes),
+                        Frame::Chunk(chunk) => Payload::Owned(chunk),
+                    };
+                    // As above: the socket may have let go.
+                    *is_edge |= batch.push_over(&[], &mut body).is_ok_and(|pushed| pushed.edge);
+                });
+                fed.map_err(|_| Broken)
+            }
+            Phase::Closed { heard_more } => {
+                *heard_more = true;
+                Ok(())
+            }
+            Phase::Greeting(_) => Ok(()),
+        }
+    }
+
+    /// The peer has greeted: gives the socket a pipe. Answers the lane to fill.
+    fn open(self: &Arc<Self>, protocol: u16) -> Result<Producer, Broken> {
+        if !self.host.is_peer(protocol) {
+            return Err(Broken);
+        }
+        let (receive_limit, send_limit) = self.host.lane_limits();
+        let (producer, inbound) = lane(receive_limit);
+        let (outbound, consumer) = lane(send_limit);
+        lock(&self.writer).lane = Some(consumer);
+        let end = self.host.attach(Ends { inbound, outbound, peer: self.clone() }).map_err(|_| Broken)?;
+        // The greeting comes once.
+        let _ = self.end.set(end);
+        Ok(producer)
+    }
+
+    /// Sees to it that a peer which is silent in the middle of a frame is noticed.
+    fn watch(self: &Arc<Self>, reader: &mut Reader) {
+        let Phase::Open { decoder, .. } = &reader.phase else { return };
+        if decoder.is_mid_frame() {
+            reader.heard = now();
+            if !reader.is_timed {
+                reader.is_timed = true;
+                self.call_at(reader.heard + FRAME_TIME);
+            }
+        }
+    }
+}

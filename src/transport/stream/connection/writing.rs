@@ -1,0 +1,113 @@
+//! The outbound half of a connection: messages of the socket's lane become the kernel's bytes.
+
+use std::io;
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use socket2::Socket;
+
+use super::{Broken, Connection, PER_TURN, Pause, WRITE, nanoseconds};
+use crate::pipe::Consumer;
+use crate::sync::{lock, now};
+use crate::transport::Note;
+use crate::transport::linger::Unfinished;
+use crate::transport::stream::outbox::Outbox;
+use crate::wire::{Framing, encode_header};
+
+/// How often a closing connection looks whether the peer has everything.
+const CLOSING_LOOK: Duration = Duration::from_millis(5);
+
+/// What is on its way to the peer, under the lock of the outbound direction.
+pub(super) struct Writer {
+    /// Where the socket's messages come from, once it has a pipe.
+    pub(super) lane: Option<Consumer>,
+    outbox: Outbox,
+    /// The endpoint is closed: the connection goes when everything is written.
+    pub(super) closing: Option<Unfinished>,
+}
+
+impl Writer {
+    /// Nothing but the greeting of a side that speaks `protocol`.
+    pub(super) fn new(protocol: u16) -> Writer {
+        let mut outbox = Outbox::default();
+        outbox.append(&encode_header(protocol));
+        Writer { lane: None, outbox, closing: None }
+    }
+}
+
+impl Connection {
+    /// Writes what is in the outbox and the lane, until both are empty or the kernel is full.
+    pub(super) fn flush(self: &Arc<Self>) {
+        let mut has_room = false;
+        let outcome = {
+            let mut writer = lock(&self.writer);
+            self.flush_locked(&mut writer, &mut has_room)
+        };
+        if has_room && let Some(end) = self.end.get() {
+            end.clone().writable();
+        }
+        match outcome {
+            Ok(Pause::Done) if lock(&self.writer).closing.is_some() => self.finish_closing(),
+            Ok(Pause::Done | Pause::Full) => {}
+            Ok(Pause::Turn) => self.ask(WRITE),
+            Err(Broken) => self.fail(),
+        }
+    }
+
+    /// As `flush`, for who has the lock. Sets `has_room` if the socket waits for what was made.
+    pub(super) fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<Pause, Broken> {
+        for _ in 0..PER_TURN {
+            if let Some(lane) = &mut writer.lane {
+                *has_room |= writer.outbox.fill(lane, self.framing);
+            }
+            if writer.outbox.is_empty() {
+                writer.outbox.rest();
+                self.last_write.store(nanoseconds(), Ordering::Relaxed);
+                return Ok(Pause::Done);
+            }
+            match writer.outbox.write_to(&self.stream) {
+                Ok(()) => self.blocked.store(false, Ordering::SeqCst),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    // The mark first, then another try: room that is reported in between is
+                    // either seen now or finds the mark.
+                    if self.blocked.swap(true, Ordering::SeqCst) {
+                        return Ok(Pause::Full);
+                    }
+                }
+                Err(_) => return Err(Broken),
+            }
+        }
+        Ok(Pause::Turn)
+    }
+
+    /// Writing failed. What the peer had sent before is still read.
+    fn fail(self: &Arc<Self>) {
+        self.receive();
+        self.finish(Note::Broken);
+    }
+
+    /// Everything is written: tells the peer so, and goes, unless the peer is still speaking.
+    /// Then going at once would have the kernel take back what the peer has not read yet.
+    fn finish_closing(self: &Arc<Self>) {
+        // Fails if the peer was first.
+        let _ = self.stream.shutdown(std::net::Shutdown::Write);
+        self.receive();
+        let is_speaking = lock(&self.reader).has_heard_more();
+        if is_speaking && self.framing == Framing::Tcp && has_unacknowledged(&self.stream) {
+            self.call_at(now() + CLOSING_LOOK);
+        } else {
+            self.finish(Note::Dropped);
+        }
+    }
+}
+
+/// Whether the peer's kernel has not confirmed everything yet.
+fn has_unacknowledged(stream: &Socket) -> bool {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the descriptor is open, and the request writes one int.
+    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    result == 0 && bytes > 0
+}
