@@ -87,16 +87,7 @@ pub(crate) fn current() -> std::io::Result<Arc<Reactor>> {
     if let Some(running) = &*current {
         return Ok(running.reactor.clone());
     }
-    let poll = Poll::new()?;
-    let reactor = Arc::new(Reactor {
-        registry: poll.registry().try_clone()?,
-        waker: Waker::new(poll.registry(), MAILBOX)?,
-        sources: Mutex::default(),
-        timers: Mutex::new(Timers::default()),
-        mailbox: Mutex::default(),
-        awake: AtomicBool::new(false),
-        stopping: AtomicBool::new(false),
-    });
+    let (reactor, poll) = Reactor::new()?;
     let own = reactor.clone();
     let spawn = || std::thread::Builder::new().name("nanomsg".into()).spawn(move || own.run(poll));
     let thread = without_signals(spawn)?;
@@ -119,6 +110,21 @@ pub(crate) fn stop() {
 }
 
 impl Reactor {
+    /// A reactor whose thread does not run yet, and what the thread polls.
+    fn new() -> std::io::Result<(Arc<Reactor>, Poll)> {
+        let poll = Poll::new()?;
+        let reactor = Reactor {
+            registry: poll.registry().try_clone()?,
+            waker: Waker::new(poll.registry(), MAILBOX)?,
+            sources: Mutex::default(),
+            timers: Mutex::new(Timers::default()),
+            mailbox: Mutex::default(),
+            awake: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+        };
+        Ok((Arc::new(reactor), poll))
+    }
+
     /// Lets `source` hear of its descriptor, for reading and writing.
     ///
     /// # Errors
@@ -246,16 +252,7 @@ mod tests {
 
     #[test]
     fn mail_and_timers_arrive_and_a_panic_is_survived() {
-        let poll = Poll::new().unwrap();
-        let reactor = Arc::new(Reactor {
-            registry: poll.registry().try_clone().unwrap(),
-            waker: Waker::new(poll.registry(), MAILBOX).unwrap(),
-            sources: Mutex::default(),
-            timers: Mutex::new(Timers::default()),
-            mailbox: Mutex::default(),
-            awake: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
-        });
+        let (reactor, poll) = Reactor::new().unwrap();
         let own = reactor.clone();
         let thread = std::thread::spawn(move || own.run(poll));
         let (sender, receiver) = mpsc::channel();
