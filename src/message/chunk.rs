@@ -15,6 +15,8 @@ use std::ops::Deref;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicUsize, Ordering, fence};
 
+use super::pool;
+
 /// Marks the eight bytes in front of live data.
 const TAG: u32 = 0x5ca9_4057;
 /// Marks data that was given back.
@@ -44,12 +46,16 @@ unsafe impl Send for Chunk {}
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// Memory for `capacity` bytes, of which there are none yet; `None` when there is not that much.
+    /// Memory for at least `capacity` bytes, of which there are none yet; `None` when there is not that much.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Option<Chunk> {
         let total = capacity.checked_add(DATA_OFFSET).filter(|total| isize::try_from(*total).is_ok())?;
-        // SAFETY: a plain call. `malloc` aligns for every type that C knows, a `usize` among them.
-        let head = NonNull::new(unsafe { libc::malloc(total) })?.cast::<Head>();
+        let (total, head) = match pool::take(total) {
+            Some(piece) => piece,
+            // SAFETY: a plain call. `malloc` aligns for every type that C knows.
+            None => (total, NonNull::new(unsafe { libc::malloc(total) })?.cast()),
+        };
+        let (capacity, head) = (total - DATA_OFFSET, head.cast::<Head>());
         // SAFETY: `head` points at fresh memory, large enough for head, tag and data.
         unsafe {
             head.write(Head { references: AtomicUsize::new(1), size: 0, capacity });
@@ -271,8 +277,9 @@ impl Drop for Chunk {
         // SAFETY: that was the last reference; the head is where `malloc` put it.
         unsafe {
             Self::write_tag(self.data, 0, FREED);
+            let size = head.as_ref().capacity + DATA_OFFSET;
             ptr::drop_in_place(head.as_ptr());
-            libc::free(head.as_ptr().cast());
+            pool::give(size, head.cast());
         }
     }
 }

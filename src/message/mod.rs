@@ -4,8 +4,10 @@
 //! layer to the next. Must not know pipes, sockets or protocols.
 
 mod chunk;
+mod pool;
 
 pub use chunk::Chunk;
+pub use pool::release_spare_memory;
 
 use smallvec::SmallVec;
 

@@ -27,6 +27,7 @@ pub use self::pipes::Received;
 use self::pollable::Pollable;
 use self::table::Table;
 use crate::error::Error;
+use crate::message;
 use crate::option::{LEVEL_TCP, ProtocolOption, name};
 use crate::pipe::{Edges, ReadyList};
 use crate::protocol::{self, Kind};
@@ -104,7 +105,10 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
 pub fn close(id: i32) -> Result<(), Error> {
     let was_last = SOCKETS.get().close(id, Socket::end, |socket| socket.dismantle())?;
     if was_last {
-        SOCKETS.get().if_empty(reactor::stop);
+        SOCKETS.get().if_empty(|| {
+            reactor::stop();
+            message::release_spare_memory();
+        });
     }
     Ok(())
 }

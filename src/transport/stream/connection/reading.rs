@@ -6,6 +6,8 @@ use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
+use socket2::MaybeUninitSlice;
+
 use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ};
 use crate::message::Payload;
 use crate::pipe::{Producer, lane};
@@ -17,6 +19,9 @@ use crate::wire::{Decoder, Frame, Handshake};
 const FRAME_TIME: Duration = Duration::from_secs(30);
 /// So much is read at once.
 const READ_SIZE: usize = 128 * 1024;
+/// So much is read besides, where a large message is read straight into its memory, and where one
+/// is expected: what comes here has to be copied.
+const SPILL: usize = 4 * 1024;
 
 thread_local! {
     /// Where this thread reads to before it is known what the bytes are. It stays empty: only its
@@ -31,6 +36,8 @@ pub(super) struct Reader {
     waits_for_room: bool,
     /// The end of what the peer sends is there, behind what was not read yet.
     is_ending: bool,
+    /// The last message was a large one: the next may be, too.
+    expects_large: bool,
     /// When the peer was last heard, or when it may last be heard.
     heard: Duration,
     /// A timer is set for the greeting or for a frame.
@@ -56,6 +63,7 @@ impl Reader {
             phase: Phase::Greeting(Handshake::default()),
             waits_for_room: false,
             is_ending: false,
+            expects_large: false,
             heard: now(),
             is_timed: true,
         }
@@ -149,10 +157,19 @@ impl Connection {
                 }
                 _ => None,
             };
-            let is_direct = direct.is_some();
-            let space = direct.unwrap_or(&mut *scratch);
-            let wanted = space.len();
-            let count = match self.stream.recv(space) {
+            let direct_size = direct.as_ref().map_or(0, |direct| direct.len());
+            let beside = if reader.expects_large || direct_size > 0 { SPILL } else { scratch.len() };
+            let received = match direct {
+                Some(direct) => {
+                    let (direct, beside) = (MaybeUninitSlice::new(direct), &mut scratch[..beside]);
+                    self.stream
+                        .recv_vectored(&mut [direct, MaybeUninitSlice::new(beside)])
+                        .map(|(count, _)| count)
+                }
+                None => self.stream.recv(&mut scratch[..beside]),
+            };
+            let wanted = direct_size + beside;
+            let count = match received {
                 Ok(0) => return Err(Broken),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -162,12 +179,14 @@ impl Connection {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(_) => return Err(Broken),
             };
-            if is_direct {
+            let direct = count.min(direct_size);
+            if direct > 0 {
                 // SAFETY: the kernel has written so many bytes.
-                unsafe { self.take_direct(reader, count, is_edge) };
-            } else {
+                unsafe { self.take_direct(reader, direct, is_edge) };
+            }
+            if count > direct {
                 // SAFETY: as above.
-                let read = unsafe { scratch[..count].assume_init_ref() };
+                let read = unsafe { scratch[..count - direct].assume_init_ref() };
                 self.take(reader, read, is_edge, is_new)?;
             }
             if count < wanted && !reader.is_ending {
@@ -190,6 +209,7 @@ impl Connection {
             && let Some(chunk) = unsafe { decoder.appended(count) }
             && self.host.receives()
         {
+            reader.expects_large = true;
             // The socket may have let go of the pipe: then the message has nowhere to go.
             *is_edge |=
                 lane.batch().push_over(&[], &mut Payload::Owned(chunk)).is_ok_and(|pushed| pushed.edge);
@@ -215,6 +235,7 @@ impl Connection {
                 let is_taken = self.host.receives();
                 let mut batch = lane.batch();
                 let fed = decoder.feed(input, max, |frame| {
+                    reader.expects_large = matches!(frame, Frame::Chunk(_));
                     if !is_taken {
                         return;
                     }
