@@ -277,6 +277,11 @@ impl Consumer {
         Some(unsafe { block.read(self.offset).0 })
     }
 
+    /// Bytes of the messages that were not taken yet.
+    pub(crate) fn backlog(&self) -> usize {
+        lock(&self.shared.tail).written.wrapping_sub(self.taken)
+    }
+
     /// Drops the first message. Answers whether the producer waits for room and must be told.
     pub(crate) fn pop(&mut self) -> bool {
         if !self.advance() {

@@ -12,12 +12,18 @@ use crate::protocol::{Context, PipeId, Protocol, Time};
 use crate::reactor::TimerId;
 use crate::transport::{Endpoint, Linger};
 
+/// Bytes of messages that are kept, all in all, for peers that have gone. Else peers that come, fill
+/// their lane and go could take any amount of memory.
+const LEFT_BEHIND: usize = 64 * 1024 * 1024;
+
 /// The state of a socket.
 pub(super) struct Core {
     pub(super) protocol: Box<dyn Protocol>,
     pub(super) pipes: Pipes,
     /// Pipes that are to be detached before the lock is given back.
     finished: Finished,
+    /// Bytes of messages whose peers are gone, as they were when these went.
+    left_behind: usize,
     pub(super) options: Options,
     pub(super) endpoints: Endpoints,
     pub(super) statistics: Statistics,
@@ -57,6 +63,7 @@ impl Core {
             protocol,
             pipes: Pipes::new(),
             finished: Finished::new(),
+            left_behind: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
             statistics: Statistics::default(),
@@ -85,15 +92,21 @@ impl Core {
         }
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
-            self.pipes.remove(id);
+            self.left_behind -= self.pipes.remove(id).map_or(0, |pipe| pipe.left_behind);
         }
     }
 
     fn edge(&mut self, id: PipeId, bits: Bits, edges: &mut Edges) {
         let Some(pipe) = self.pipes.get(id) else { return };
-        if bits.has(Bits::CLOSED) {
-            // Lets go of a connection, and so of its descriptor, before its messages are taken.
-            pipe.peer = None;
+        // Letting go of the peer lets go of a descriptor, before the last messages are taken.
+        if bits.has(Bits::CLOSED) && pipe.peer.take().is_some() {
+            let backlog = pipe.inbound.backlog();
+            if self.left_behind + backlog <= LEFT_BEHIND {
+                pipe.left_behind = backlog;
+                self.left_behind += backlog;
+            } else {
+                self.finished.push(id);
+            }
         }
         if bits.has(Bits::READABLE) {
             self.call(edges, |protocol, context| protocol.readable(id, context));

@@ -79,7 +79,7 @@ impl Host for EndpointHost {
         }
         let id = core.pipes.next_id(self.socket.seed).ok_or(Refused)?;
         core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
-        core.pipes.insert(id, Pipe { inbound, outbound, peer: Some(peer) });
+        core.pipes.insert(id, Pipe { inbound, outbound, peer: Some(peer), left_behind: 0 });
         Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
     }
 

@@ -20,6 +20,8 @@ pub(super) struct Pipe {
     /// Who is at the other end of the lanes. Nobody, when the peer is gone: then the pipe ends as
     /// soon as its inbound lane is empty.
     pub(super) peer: Option<Arc<dyn Peer>>,
+    /// Bytes that were in the inbound lane when the peer went.
+    pub(super) left_behind: usize,
 }
 
 /// All pipes of a socket, by id.
@@ -224,7 +226,7 @@ mod tests {
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
-        (Pipe { inbound, outbound, peer: Some(Arc::new(Nobody)) }, far_out, far_in)
+        (Pipe { inbound, outbound, peer: Some(Arc::new(Nobody)), left_behind: 0 }, far_out, far_in)
     }
 
     #[test]
