@@ -369,6 +369,12 @@ impl Socket {
 
     /// The last part of closing: nobody is inside any more.
     fn dismantle(&self) {
+        // Endpoints that were being shut down by a call when the first part came.
+        let late = std::mem::take(&mut lock(&self.core).endpoints.closing);
+        for (linger, endpoint) in late {
+            linger.wait();
+            endpoint.close(&Linger::begin(Some(Duration::ZERO)));
+        }
         let (pipes, timer, pollables) = {
             let mut core = lock(&self.core);
             let pollables = (core.sendable.take(), core.receivable.take());

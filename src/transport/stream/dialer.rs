@@ -115,7 +115,13 @@ impl Dialer {
             let resolved = network::resolve(host, port, ipv4_only);
             return Some(resolved.and_then(|addresses| self.first_of(addresses)));
         }
-        lock(&self.state).phase = Phase::Resolving;
+        {
+            let mut state = lock(&self.state);
+            if matches!(state.phase, Phase::Closed(_)) {
+                return None;
+            }
+            state.phase = Phase::Resolving;
+        }
         let dialer = self.clone();
         let look_up = move || {
             let Target::Tcp { host, port, ipv4_only, .. } = &dialer.target else { return };
@@ -197,15 +203,16 @@ impl Dialer {
     /// An attempt has failed: the next address at once, or the first one after a while.
     fn failed(self: &Arc<Self>, error: io::Error) {
         self.host.note(Note::ConnectFailed(Error::from(error)));
-        if lock(&self.state).addresses.is_empty() {
-            self.wait();
+        let mut state = lock(&self.state);
+        if state.addresses.is_empty() {
+            self.wait(&mut state);
         } else {
+            drop(state);
             self.attempt();
         }
     }
 
-    fn wait(self: &Arc<Self>) {
-        let mut state = lock(&self.state);
+    fn wait(self: &Arc<Self>, state: &mut State) {
         if matches!(state.phase, Phase::Closed(_)) {
             return;
         }
@@ -249,10 +256,7 @@ impl Owner for Dialer {
         let mut state = lock(&self.state);
         match &mut state.phase {
             Phase::Closed(closing) => *closing = None,
-            Phase::Connected(current) if Arc::ptr_eq(current, connection) => {
-                drop(state);
-                self.wait();
-            }
+            Phase::Connected(current) if Arc::ptr_eq(current, connection) => self.wait(&mut state),
             _ => {}
         }
     }
