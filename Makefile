@@ -49,7 +49,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed capi bench \
-        clean help
+        soak clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -135,6 +135,11 @@ capi: ## the C tests alone
 	$(call heading,C tests: capi-tests)
 	@$(MAKE) --no-print-directory stage
 	@capi-tests/run "$(STAGE)"
+
+soak: ## a minute of races, which `make check` runs for five seconds
+	@.ci/dependencies check
+	@$(MAKE) --no-print-directory stage
+	@ONLY=races SECONDS_OF_RACES=60 capi-tests/hostile/run "$(STAGE)"
 
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
 clean: ## remove everything that was built
