@@ -1,7 +1,35 @@
 //! A drop-in replacement for libnanomsg: the same C interface, wire protocols and behaviour.
 //!
-//! C programs link `-lnanomsg` and include `<nanomsg/nn.h>`; [`capi`] is what they reach. A typed
-//! interface for Rust programs is not there yet.
+//! C programs link `-lnanomsg` and include `<nanomsg/nn.h>`; [`capi`] is what they reach. Rust
+//! programs use the sockets of this page, whose types know what each of them can do.
+//!
+//! # Quick start
+//!
+//! ```
+//! use nanomsg::{Rep, Req};
+//!
+//! let server = Rep::new()?;
+//! server.bind("inproc://greetings")?; // Or ipc:///tmp/greetings, or tcp://127.0.0.1:5555.
+//! std::thread::spawn(move || {
+//!     while let Ok(request) = server.recv() {
+//!         let name = String::from_utf8_lossy(&request);
+//!         server.send(format!("hello, {name}").as_bytes())?;
+//!     }
+//!     Ok::<(), nanomsg::Error>(())
+//! });
+//!
+//! let client = Req::new()?;
+//! client.connect("inproc://greetings")?;
+//! client.send(b"world")?;
+//! assert_eq!(*client.recv()?, *b"hello, world");
+//! # Ok::<(), nanomsg::Error>(())
+//! ```
+//!
+//! A [`Socket`] is opened with `new`, gets endpoints with [`bind`](Socket::bind) and
+//! [`connect`](Socket::connect), and is closed when it is dropped. Which side binds does not
+//! matter, nor who comes first. [`send`](Socket::send) and [`recv`](Socket::recv) block;
+//! [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do not. Every failure is an
+//! [`Error`].
 //!
 //! # The layers
 //!
@@ -19,9 +47,10 @@
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
 //! | `transport` | inproc, ipc and tcp: addresses become pipes |
 //! | `socket` | where protocol meets transport: sending, receiving, closing |
-//! | `capi` | the C face |
+//! | `api`, [`capi`] | the Rust face and the C face, which do not know each other |
 
 mod address;
+mod api;
 pub mod capi;
 mod endpoint;
 mod error;
@@ -35,4 +64,5 @@ mod sync;
 mod transport;
 mod wire;
 
+pub use api::{Bus, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Socket, Sub, Unsent, pattern};
 pub use error::Error;

@@ -48,7 +48,9 @@ pub(crate) mod name {
 /// The level of the tcp transport's options.
 pub(crate) const LEVEL_TCP: i32 = -3;
 /// `NN_TCP_NODELAY` at that level.
-const TCP_NODELAY: i32 = 1;
+pub(crate) const TCP_NODELAY: i32 = 1;
+/// `NN_REQ_RESEND_IVL` at the level of REQ.
+pub(crate) const RESEND_INTERVAL: i32 = 1;
 /// The longest `NN_SOCKET_NAME` in bytes.
 const NAME_MAX: usize = 63;
 
@@ -215,7 +217,7 @@ impl<'a> ProtocolOption<'a> {
         match (level, name) {
             (SUB, 1) => Ok(ProtocolOption::Subscribe(value)),
             (SUB, 2) => Ok(ProtocolOption::Unsubscribe(value)),
-            (REQ, 1) => Ok(ProtocolOption::ResendInterval(int(value)?)),
+            (REQ, RESEND_INTERVAL) => Ok(ProtocolOption::ResendInterval(int(value)?)),
             _ => Err(Error::UnknownOption),
         }
     }

@@ -15,6 +15,7 @@ mod pollable;
 mod statistics;
 mod table;
 mod transfer;
+mod typed;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicI32;
@@ -39,9 +40,9 @@ use crate::transport::{self, Endpoint, Linger};
 /// Sockets that can be open at once.
 const MAX_SOCKETS: usize = 65_536;
 /// The domain of cooked sockets.
-const AF_SP: i32 = 1;
+pub const AF_SP: i32 = 1;
 /// The domain of raw sockets.
-const AF_SP_RAW: i32 = 2;
+pub const AF_SP_RAW: i32 = 2;
 
 static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::new);
 static IS_TERMINATED: PerProcess<AtomicBool> = PerProcess::new(|| AtomicBool::new(false));
@@ -212,7 +213,6 @@ impl Socket {
     /// # Errors
     /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
     pub fn set_option(&self, level: i32, name: i32, value: &[u8]) -> Result<(), Error> {
-        let mut edges = Edges::default();
         let mut core = lock(&self.core);
         match level {
             0 => {
@@ -223,14 +223,11 @@ impl Socket {
             }
             LEVEL_TCP => core.options.set_tcp(name, value)?,
             _ if level == i32::from(self.kind.number()) => {
-                core.protocol.set_option(ProtocolOption::parse(level, name, value)?)?;
-                // What can be received may have changed.
-                self.settle(&mut core, &mut edges);
+                drop(core);
+                return self.set_protocol_option(ProtocolOption::parse(level, name, value)?);
             }
             _ => return Err(Error::UnknownOption),
         }
-        drop(core);
-        edges.deliver();
         Ok(())
     }
 

@@ -8,11 +8,8 @@ use std::time::Duration;
 use super::{LAST_WORD, RawRequester, WORD};
 use crate::error::Error;
 use crate::message::{Chunk, Header, Outgoing, Payload};
-use crate::option::ProtocolOption;
+use crate::option::{ProtocolOption, RESEND_INTERVAL};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
-
-/// The number of `NN_REQ_RESEND_IVL`.
-const RESEND_INTERVAL: i32 = 1;
 
 /// Milliseconds after which a request is sent again, unless the option says otherwise.
 const DEFAULT_RESEND_INTERVAL: i32 = 60_000;

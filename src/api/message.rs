@@ -1,0 +1,150 @@
+//! A message, as a program holds it.
+
+use std::fmt;
+use std::ops::Deref;
+
+use crate::error::Error;
+use crate::message::{Chunk, Header, Outgoing, Payload};
+
+/// A message: bytes, in memory that is sent and received without being copied.
+///
+/// It dereferences to its bytes. A clone shares the memory until one of them is written to.
+///
+/// ```
+/// # use nanomsg::{Message, Pair};
+/// let (one, other) = (Pair::new()?, Pair::new()?);
+/// one.bind("inproc://doc/message")?;
+/// other.connect("inproc://doc/message")?;
+///
+/// let mut image = Message::zeroed(640 * 480)?;
+/// image.make_mut()?.fill(0xff);
+/// one.send_message(image)?;
+///
+/// let received = other.recv()?;
+/// assert_eq!((received.len(), received.first()), (640 * 480, Some(&0xff)));
+/// # Ok::<(), nanomsg::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Message(pub(super) Outgoing<'static>);
+
+impl Message {
+    /// An empty message.
+    ///
+    /// ```
+    /// assert!(nanomsg::Message::new().is_empty());
+    /// ```
+    #[must_use]
+    pub fn new() -> Message {
+        Message(Outgoing::new(Payload::Borrowed(&[])))
+    }
+
+    /// A message of `length` bytes, which are zero; fill it with [`Message::make_mut`].
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// # use nanomsg::Message;
+    /// assert_eq!(*Message::zeroed(3)?, [0, 0, 0]);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn zeroed(length: usize) -> Result<Message, Error> {
+        Ok(Message::of(Header::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?))
+    }
+
+    /// A message with a copy of `bytes`.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// # use nanomsg::Message;
+    /// assert_eq!(*Message::copy_of("text")?, *b"text");
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn copy_of(bytes: impl AsRef<[u8]>) -> Result<Message, Error> {
+        Ok(Message::of(Header::new(), Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?))
+    }
+
+    /// A message that was received.
+    pub(super) fn of(header: Header, body: Chunk) -> Message {
+        Message(Outgoing { header, body: Payload::Owned(body) })
+    }
+
+    /// The bytes for writing. Those of a message that shares its memory with a clone are copied
+    /// first.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`], when a copy was needed.
+    ///
+    /// ```
+    /// # use nanomsg::Message;
+    /// let mut message = Message::copy_of("text")?;
+    /// let before = message.clone();
+    /// message.make_mut()?.make_ascii_uppercase();
+    /// assert_eq!((&*message, &*before), (&b"TEXT"[..], &b"text"[..]));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn make_mut(&mut self) -> Result<&mut [u8], Error> {
+        match &mut self.0.body {
+            Payload::Borrowed(_) => Ok(&mut []),
+            Payload::Owned(chunk) => {
+                if !chunk.is_unique() {
+                    *chunk = Chunk::copy_of(chunk).ok_or(Error::OutOfMemory)?;
+                }
+                // Unique by now, and nobody can get at it to clone it.
+                Ok(chunk.unique().unwrap_or_default())
+            }
+        }
+    }
+
+    /// The protocol header: for raw sockets, which show and take it; empty for all others.
+    /// [`pattern::Raw`](crate::pattern::Raw) has an example.
+    ///
+    /// ```
+    /// assert!(nanomsg::Message::new().header().is_empty());
+    /// ```
+    #[must_use]
+    pub fn header(&self) -> &[u8] {
+        &self.0.header
+    }
+
+    /// Sets the protocol header. Only raw sockets send it.
+    ///
+    /// ```
+    /// # use nanomsg::Message;
+    /// let mut message = Message::copy_of("request")?;
+    /// message.set_header(&[0x80, 0, 0, 1]);
+    /// assert_eq!(message.header(), [0x80, 0, 0, 1]);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_header(&mut self, header: &[u8]) {
+        self.0.header = Header::from_slice(header);
+    }
+}
+
+impl Default for Message {
+    fn default() -> Message {
+        Message::new()
+    }
+}
+
+impl Deref for Message {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.0.body.bytes()
+    }
+}
+
+impl AsRef<[u8]> for Message {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Message").field("header", &self.header()).field("length", &self.len()).finish()
+    }
+}

@@ -1,0 +1,288 @@
+//! Options, as methods with types: times are durations, and `None` is for ever or without limit.
+//!
+//! Ranges and defaults are the option table's, not ours. Here are the options that every socket
+//! has; the files beside this one have those of a direction or of one protocol.
+
+mod protocols;
+mod receiving;
+mod sending;
+
+use std::time::Duration;
+
+use super::pattern::Pattern;
+use super::socket::Socket;
+use crate::error::Error;
+use crate::option::{LEVEL_TCP, TCP_NODELAY, name};
+use crate::socket::OptionValue;
+
+/// The level of the options that every socket has.
+const SOCKET: i32 = 0;
+
+/// A time in whole milliseconds, rounded up, so that a short one does not become none at all.
+fn milliseconds(time: Duration) -> Result<i32, Error> {
+    let whole = time.as_nanos().div_ceil(1_000_000);
+    i32::try_from(whole).map_err(|_| Error::InvalidArgument)
+}
+
+/// A time, or a number that stands for none.
+fn milliseconds_or(time: Option<Duration>, none: i32) -> Result<i32, Error> {
+    time.map_or(Ok(none), milliseconds)
+}
+
+fn size(bytes: usize) -> Result<i32, Error> {
+    i32::try_from(bytes).map_err(|_| Error::InvalidArgument)
+}
+
+impl<P: Pattern> Socket<P> {
+    fn get(&self, level: i32, name: i32) -> Result<i32, Error> {
+        match self.enter()?.option(level, name)? {
+            OptionValue::Int(value) => Ok(value),
+            OptionValue::Text(_) => Err(Error::UnknownOption),
+        }
+    }
+
+    fn set(&self, level: i32, name: i32, value: i32) -> Result<(), Error> {
+        self.enter()?.set_option(level, name, &value.to_ne_bytes())
+    }
+
+    /// A number that cannot be negative.
+    fn get_size(&self, name: i32) -> Result<usize, Error> {
+        self.get(SOCKET, name).map(|value| usize::try_from(value).unwrap_or(0))
+    }
+
+    /// A time; `None` if it is negative.
+    fn get_time(&self, name: i32) -> Result<Option<Duration>, Error> {
+        self.get(SOCKET, name).map(|value| u64::try_from(value).ok().map(Duration::from_millis))
+    }
+
+    fn get_priority(&self, name: i32) -> Result<u8, Error> {
+        self.get(SOCKET, name).map(|value| u8::try_from(value).unwrap_or(u8::MAX))
+    }
+
+    /// How long closing may take to deliver what was sent: 1 s, unless it was set; `None` for
+    /// ever.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let socket = nanomsg::Pair::new()?;
+    /// assert_eq!(socket.linger()?, Some(Duration::from_secs(1)));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn linger(&self) -> Result<Option<Duration>, Error> {
+        Ok(self.enter()?.linger())
+    }
+
+    /// Sets how long closing may take to deliver what was sent, in milliseconds, rounded up;
+    /// `None` for ever, zero not to wait.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let socket = nanomsg::Push::new()?;
+    /// socket.set_linger(None)?;
+    /// assert_eq!(socket.linger()?, None);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_linger(&self, time: Option<Duration>) -> Result<(), Error> {
+        self.set(SOCKET, name::LINGER, milliseconds_or(time, -1)?)
+    }
+
+    /// The time before the first attempt to connect again: 100 ms, unless it was set.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// assert_eq!(nanomsg::Pair::new()?.reconnect_interval()?, Duration::from_millis(100));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn reconnect_interval(&self) -> Result<Duration, Error> {
+        self.get_time(name::RECONNECT_IVL).map(Option::unwrap_or_default)
+    }
+
+    /// Sets the time before the first attempt to connect again, in milliseconds, rounded up, for
+    /// the endpoints that are added from now on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let socket = nanomsg::Pair::new()?;
+    /// socket.set_reconnect_interval(Duration::from_millis(20))?;
+    /// assert_eq!(socket.reconnect_interval()?, Duration::from_millis(20));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_reconnect_interval(&self, time: Duration) -> Result<(), Error> {
+        self.set(SOCKET, name::RECONNECT_IVL, milliseconds(time)?)
+    }
+
+    /// The longest time between two attempts to connect; `None` if it is always the first one's.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert_eq!(nanomsg::Pair::new()?.reconnect_interval_max()?, None);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn reconnect_interval_max(&self) -> Result<Option<Duration>, Error> {
+        self.get_time(name::RECONNECT_IVL_MAX).map(|time| time.filter(|time| !time.is_zero()))
+    }
+
+    /// Sets the longest time between two attempts to connect, in milliseconds, rounded up, for
+    /// the endpoints that are added from now on: each attempt that fails doubles the time before
+    /// the next, up to this. With `None`, or zero, the time is always the first one's.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let socket = nanomsg::Pair::new()?;
+    /// socket.set_reconnect_interval_max(Some(Duration::from_secs(5)))?;
+    /// assert_eq!(socket.reconnect_interval_max()?, Some(Duration::from_secs(5)));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_reconnect_interval_max(&self, time: Option<Duration>) -> Result<(), Error> {
+        self.set(SOCKET, name::RECONNECT_IVL_MAX, milliseconds_or(time, 0)?)
+    }
+
+    /// Whether IPv6 is left out.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert!(nanomsg::Pair::new()?.ipv4_only()?);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn ipv4_only(&self) -> Result<bool, Error> {
+        self.get(SOCKET, name::IPV4ONLY).map(|value| value == 1)
+    }
+
+    /// Sets whether IPv6 is left out by the endpoints that are added from now on.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// let socket = nanomsg::Pair::new()?;
+    /// socket.set_ipv4_only(false)?;
+    /// assert!(!socket.ipv4_only()?);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_ipv4_only(&self, ipv4_only: bool) -> Result<(), Error> {
+        self.set(SOCKET, name::IPV4ONLY, ipv4_only.into())
+    }
+
+    /// Whether tcp sends small pieces at once, at the price of more packets.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert!(!nanomsg::Pair::new()?.tcp_nodelay()?);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn tcp_nodelay(&self) -> Result<bool, Error> {
+        self.get(LEVEL_TCP, TCP_NODELAY).map(|value| value == 1)
+    }
+
+    /// Sets whether tcp sends small pieces at once, on the connections made from now on.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// let socket = nanomsg::Pair::new()?;
+    /// socket.set_tcp_nodelay(true)?;
+    /// assert!(socket.tcp_nodelay()?);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_tcp_nodelay(&self, nodelay: bool) -> Result<(), Error> {
+        self.set(LEVEL_TCP, TCP_NODELAY, nodelay.into())
+    }
+
+    /// The most hops that a message may have made, over devices: 8, unless it was set.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert_eq!(nanomsg::Rep::new()?.max_hops()?, 8);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn max_hops(&self) -> Result<u8, Error> {
+        self.get_priority(name::MAXTTL)
+    }
+
+    /// Sets the most hops that a message may have made: 1 to 255. One that made more is dropped.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for zero, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Rep};
+    /// let socket = Rep::new()?;
+    /// socket.set_max_hops(3)?;
+    /// assert_eq!(socket.set_max_hops(0), Err(Error::InvalidArgument));
+    /// assert_eq!(socket.max_hops()?, 3);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_max_hops(&self, hops: u8) -> Result<(), Error> {
+        self.set(SOCKET, name::MAXTTL, hops.into())
+    }
+
+    /// What the socket is called in messages to people: its number, unless it was set.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert!(nanomsg::Pair::new()?.name()?.parse::<u32>().is_ok());
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn name(&self) -> Result<String, Error> {
+        match self.enter()?.option(SOCKET, name::SOCKET_NAME)? {
+            OptionValue::Text(name) => Ok(name),
+            OptionValue::Int(_) => Err(Error::UnknownOption),
+        }
+    }
+
+    /// Sets what the socket is called in messages to people: at most 63 bytes.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a longer name, [`Error::Closed`].
+    ///
+    /// ```
+    /// let socket = nanomsg::Pair::new()?;
+    /// socket.set_name("upstream")?;
+    /// assert_eq!(socket.name()?, "upstream");
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_name(&self, name: &str) -> Result<(), Error> {
+        self.enter()?.set_option(SOCKET, name::SOCKET_NAME, name.as_bytes())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rounded_up_and_have_a_limit() {
+        assert_eq!(milliseconds(Duration::from_micros(1)), Ok(1));
+        assert_eq!(milliseconds(Duration::from_micros(2_000)), Ok(2));
+        assert_eq!(milliseconds(Duration::from_millis(2_147_483_647)), Ok(i32::MAX));
+        assert_eq!(milliseconds(Duration::from_millis(2_147_483_648)), Err(Error::InvalidArgument));
+        assert_eq!(milliseconds(Duration::MAX), Err(Error::InvalidArgument));
+        assert_eq!(milliseconds_or(None, -1), Ok(-1));
+    }
+}

@@ -1,0 +1,117 @@
+//! The options of sockets that send.
+
+use std::os::fd::RawFd;
+use std::time::Duration;
+
+use super::super::pattern::Sends;
+use super::super::socket::Socket;
+use super::{SOCKET, milliseconds_or, size};
+use crate::error::Error;
+use crate::option::name;
+
+impl<P: Sends> Socket<P> {
+    /// How long sending may block; `None` for ever.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert_eq!(nanomsg::Push::new()?.send_timeout()?, None);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn send_timeout(&self) -> Result<Option<Duration>, Error> {
+        self.get_time(name::SNDTIMEO)
+    }
+
+    /// Sets how long sending may block, in milliseconds, rounded up; `None` for ever.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Push};
+    /// # use std::time::Duration;
+    /// let socket = Push::new()?;
+    /// socket.set_send_timeout(Some(Duration::from_millis(5)))?;
+    /// assert_eq!(socket.send(b"is anybody there?"), Err(Error::TimedOut));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_send_timeout(&self, time: Option<Duration>) -> Result<(), Error> {
+        self.set(SOCKET, name::SNDTIMEO, milliseconds_or(time, -1)?)
+    }
+
+    /// How many bytes of messages may wait to be sent to one peer: 131,072, unless it was set.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert_eq!(nanomsg::Push::new()?.send_buffer()?, 131_072);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn send_buffer(&self) -> Result<usize, Error> {
+        self.get_size(name::SNDBUF)
+    }
+
+    /// Sets how many bytes of messages may wait to be sent to one peer; one message of any length
+    /// always may. Holds for the connections made from now on.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for zero or above 2,147,483,647, [`Error::Closed`].
+    ///
+    /// ```
+    /// let socket = nanomsg::Push::new()?;
+    /// socket.set_send_buffer(1_000_000)?;
+    /// assert_eq!(socket.send_buffer()?, 1_000_000);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_send_buffer(&self, bytes: usize) -> Result<(), Error> {
+        self.set(SOCKET, name::SNDBUF, size(bytes)?)
+    }
+
+    /// The priority for sending of the endpoints that are added now: 8, unless it was set.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert_eq!(nanomsg::Push::new()?.send_priority()?, 8);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn send_priority(&self) -> Result<u8, Error> {
+        self.get_priority(name::SNDPRIO)
+    }
+
+    /// Sets the priority for sending of the endpoints that are added from now on: 1, the highest,
+    /// to 16. Peers of a lower one get messages when none of a higher one has room.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for another number, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Push};
+    /// let socket = Push::new()?;
+    /// socket.set_send_priority(1)?;
+    /// assert_eq!(socket.set_send_priority(17), Err(Error::InvalidArgument));
+    /// assert_eq!(socket.send_priority()?, 1);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_send_priority(&self, priority: u8) -> Result<(), Error> {
+        self.set(SOCKET, name::SNDPRIO, priority.into())
+    }
+
+    /// A descriptor to poll, which is readable while [`Socket::try_send`] would not say
+    /// [`Error::WouldBlock`]. It belongs to the socket: do not read from it or close it.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], or the operating system's when there are no more descriptors.
+    ///
+    /// ```
+    /// let socket = nanomsg::Push::new()?;
+    /// assert_eq!(socket.send_descriptor()?, socket.send_descriptor()?);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn send_descriptor(&self) -> Result<RawFd, Error> {
+        self.get(SOCKET, name::SNDFD)
+    }
+}

@@ -1,0 +1,180 @@
+//! The roles that a socket can play, as types: `Socket<pattern::Push>` is a PUSH socket.
+//!
+//! They exist for the compiler alone, and carry no values. Functions that take any socket that
+//! can send are generic over them:
+//!
+//! ```
+//! use nanomsg::{Error, Push, Socket, pattern};
+//!
+//! fn greet<P: pattern::Sends>(socket: &Socket<P>) -> Result<(), Error> {
+//!     socket.try_send(b"hello")
+//! }
+//!
+//! assert_eq!(greet(&Push::new()?), Err(Error::WouldBlock)); // Nobody is there.
+//! # Ok::<(), Error>(())
+//! ```
+
+use std::marker::PhantomData;
+
+pub(super) use sealed::Role;
+
+mod sealed {
+    use crate::protocol::Kind;
+
+    /// What the socket layer knows a role as.
+    pub trait Role {
+        const KIND: Kind;
+        const IS_RAW: bool = false;
+    }
+}
+
+use crate::protocol::Kind;
+
+/// A role that a socket can play. Only the types of this module are roles.
+pub trait Pattern: Role {}
+
+/// A role that sends.
+pub trait Sends: Pattern {}
+
+/// A role that receives.
+pub trait Receives: Pattern {}
+
+impl<P: Role> Pattern for P {}
+
+/// One peer, both directions; see [`crate::Pair`].
+#[derive(Debug)]
+pub enum Pair {}
+
+impl Role for Pair {
+    const KIND: Kind = Kind::Pair;
+}
+impl Sends for Pair {}
+impl Receives for Pair {}
+
+/// Sends to all subscribers; see [`crate::Pub`].
+#[derive(Debug)]
+pub enum Pub {}
+
+impl Role for Pub {
+    const KIND: Kind = Kind::Pub;
+}
+impl Sends for Pub {}
+
+/// Receives what it has subscribed to; see [`crate::Sub`].
+#[derive(Debug)]
+pub enum Sub {}
+
+impl Role for Sub {
+    const KIND: Kind = Kind::Sub;
+}
+impl Receives for Sub {}
+
+/// Asks, and receives the reply; see [`crate::Req`].
+#[derive(Debug)]
+pub enum Req {}
+
+impl Role for Req {
+    const KIND: Kind = Kind::Req;
+}
+impl Sends for Req {}
+impl Receives for Req {}
+
+/// Answers; see [`crate::Rep`].
+#[derive(Debug)]
+pub enum Rep {}
+
+impl Role for Rep {
+    const KIND: Kind = Kind::Rep;
+}
+impl Sends for Rep {}
+impl Receives for Rep {}
+
+/// Sends each message to one of its peers; see [`crate::Push`].
+#[derive(Debug)]
+pub enum Push {}
+
+impl Role for Push {
+    const KIND: Kind = Kind::Push;
+}
+impl Sends for Push {}
+
+/// Receives from all its peers; see [`crate::Pull`].
+#[derive(Debug)]
+pub enum Pull {}
+
+impl Role for Pull {
+    const KIND: Kind = Kind::Pull;
+}
+impl Receives for Pull {}
+
+/// Sends to all its peers, and receives from all; see [`crate::Bus`].
+#[derive(Debug)]
+pub enum Bus {}
+
+impl Role for Bus {
+    const KIND: Kind = Kind::Bus;
+}
+impl Sends for Bus {}
+impl Receives for Bus {}
+
+/// The raw form of a role, for programs that pass messages on: it moves messages as its role
+/// does, but keeps no state, and shows the protocol's header ([`Message::header`]) and takes it
+/// from the message that is sent.
+///
+/// ```
+/// use nanomsg::{Rep, Req, Socket, pattern};
+///
+/// let client = Req::new()?;
+/// let server = Socket::<pattern::Raw<pattern::Rep>>::new()?;
+/// server.bind("inproc://doc/raw")?;
+/// client.connect("inproc://doc/raw")?;
+/// client.send(b"question")?;
+///
+/// // The header says where the request came from: the message goes back as it is.
+/// let mut request = server.recv()?;
+/// assert_eq!((&*request, request.header().len()), (&b"question"[..], 8));
+/// request.make_mut()?.make_ascii_uppercase();
+/// server.send_message(request)?;
+/// assert_eq!(*client.recv()?, *b"QUESTION");
+/// # Ok::<(), nanomsg::Error>(())
+/// ```
+///
+/// [`Message::header`]: crate::Message::header
+#[derive(Debug)]
+pub struct Raw<P>(PhantomData<P>);
+
+impl<P: Role> Role for Raw<P> {
+    const KIND: Kind = P::KIND;
+    const IS_RAW: bool = true;
+}
+impl<P: Sends> Sends for Raw<P> {}
+impl<P: Receives> Receives for Raw<P> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<P: Role>(sends: bool, receives: bool) -> Kind {
+        assert_eq!((sends, receives), (P::KIND.can_send(), P::KIND.can_recv()), "{:?}", P::KIND);
+        P::KIND
+    }
+
+    fn both<P: Sends + Receives>() -> Kind {
+        check::<P>(true, true)
+    }
+
+    #[test]
+    fn each_kind_has_a_role_with_its_directions() {
+        let roles = [
+            both::<Pair>(),
+            check::<Pub>(true, false),
+            check::<Sub>(false, true),
+            both::<Req>(),
+            both::<Rep>(),
+            check::<Push>(true, false),
+            check::<Pull>(false, true),
+            both::<Bus>(),
+        ];
+        assert_eq!(roles[..], Kind::ALL[..]);
+    }
+}

@@ -1,0 +1,150 @@
+//! Sending and receiving.
+
+use std::fmt;
+
+use super::message::Message;
+use super::pattern::{Receives, Sends};
+use super::socket::Socket;
+use crate::error::Error;
+use crate::message::{Header, Outgoing, Payload};
+
+/// A message that was not sent, and why. `?` turns it into an [`Error`] and drops the message.
+#[derive(Debug)]
+pub struct Unsent {
+    /// Why it was not sent.
+    pub error: Error,
+    /// The message, as it was.
+    pub message: Message,
+}
+
+impl fmt::Display for Unsent {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl std::error::Error for Unsent {}
+
+impl From<Unsent> for Error {
+    fn from(unsent: Unsent) -> Error {
+        unsent.error
+    }
+}
+
+impl<P: Sends> Socket<P> {
+    /// Sends a copy of `bytes`. Blocks while no peer can take it, for at most
+    /// [`Socket::send_timeout`].
+    ///
+    /// That it was sent means that it is on its way: it waits in a queue of its peer or of the
+    /// network, and a peer that goes may not have seen it.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], [`Error::Interrupted`] when a signal handler ran meanwhile,
+    /// [`Error::WrongState`] when the pattern does not allow it now, [`Error::Closed`] or
+    /// [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Rep};
+    /// assert_eq!(Rep::new()?.send(b"an answer to nothing"), Err(Error::WrongState));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn send(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.enter()?.send(&mut Outgoing::new(Payload::Borrowed(bytes)), false)
+    }
+
+    /// As [`Socket::send`], without blocking.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] when no peer can take it now, and those of [`Socket::send`].
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Push};
+    /// assert_eq!(Push::new()?.try_send(b"is anybody there?"), Err(Error::WouldBlock));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn try_send(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.enter()?.send(&mut Outgoing::new(Payload::Borrowed(bytes)), true)
+    }
+
+    /// As [`Socket::send`], with the message's own memory: a long one is not copied.
+    ///
+    /// # Errors
+    /// Those of [`Socket::send`]; the message comes back with them.
+    ///
+    /// ```
+    /// # use nanomsg::{Message, Pull, Push};
+    /// let (source, worker) = (Push::new()?, Pull::new()?);
+    /// source.bind("inproc://doc/send_message")?;
+    /// worker.connect("inproc://doc/send_message")?;
+    /// let message = Message::zeroed(100_000)?;
+    /// let memory = message.as_ptr();
+    /// source.send_message(message)?;
+    /// assert_eq!(worker.recv()?.as_ptr(), memory);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn send_message(&self, message: Message) -> Result<(), Unsent> {
+        self.send_owned(message, false)
+    }
+
+    /// As [`Socket::send_message`], without blocking.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] when no peer can take it now, and those of [`Socket::send`]; the
+    /// message comes back with them.
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Message, Push};
+    /// let unsent = Push::new()?.try_send_message(Message::copy_of("keep me")?).unwrap_err();
+    /// assert_eq!((unsent.error, &*unsent.message), (Error::WouldBlock, &b"keep me"[..]));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn try_send_message(&self, message: Message) -> Result<(), Unsent> {
+        self.send_owned(message, true)
+    }
+
+    fn send_owned(&self, mut message: Message, dont_wait: bool) -> Result<(), Unsent> {
+        self.enter()
+            .and_then(|call| call.send(&mut message.0, dont_wait))
+            .map_err(|error| Unsent { error, message })
+    }
+}
+
+impl<P: Receives> Socket<P> {
+    /// Receives a message. Blocks while there is none, for at most [`Socket::recv_timeout`].
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`], [`Error::Interrupted`] when a signal handler ran meanwhile,
+    /// [`Error::WrongState`] when the pattern does not allow it now, [`Error::Closed`] or
+    /// [`Error::OutOfMemory`]; then the message is lost.
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Req};
+    /// assert_eq!(Req::new()?.recv().err(), Some(Error::WrongState)); // Nothing was asked.
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn recv(&self) -> Result<Message, Error> {
+        self.receive(false)
+    }
+
+    /// As [`Socket::recv`], without blocking.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] when there is no message now, and those of [`Socket::recv`].
+    ///
+    /// ```
+    /// # use nanomsg::{Error, Pull};
+    /// assert_eq!(Pull::new()?.try_recv().err(), Some(Error::WouldBlock));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn try_recv(&self) -> Result<Message, Error> {
+        self.receive(true)
+    }
+
+    fn receive(&self, dont_wait: bool) -> Result<Message, Error> {
+        let message = self.enter()?.recv(dont_wait, |received| {
+            let header = Header::from_slice(received.header());
+            received.into_chunk().map(|body| Message::of(header, body))
+        })?;
+        message.ok_or(Error::OutOfMemory)
+    }
+}
