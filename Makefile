@@ -18,6 +18,8 @@ LIBDIR ?= lib
 DESTDIR ?=
 CARGO ?= cargo
 CC ?= cc
+# The library is built with its command line tool, which has dependencies of its own.
+FEATURES := --features nanocat
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE := $(TARGET)/stage
@@ -53,7 +55,7 @@ heading = @printf '\n== %s\n' "$(1)"
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
-	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --release; \
+	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --release $(FEATURES); \
 	elif [ -e "$(TARGET)/release/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
@@ -75,6 +77,40 @@ uninstall: ## remove what install has laid (same PREFIX, LIBDIR and DESTDIR)
 
 stage: # an installation inside the build folder, for the demo, the tests and the benchmark
 	@$(MAKE) --no-print-directory install PREFIX='$(STAGE)' LIBDIR=lib DESTDIR=
+
+# --- nanocat: the program, its links, its manual page and its completions ---------------------------------------------
+bindir := $(prefix)/bin
+man1dir := $(prefix)/share/man/man1
+# Each file with the shell whose completions it holds.
+COMPLETIONS := bash:share/bash-completion/completions/nanocat zsh:share/zsh/site-functions/_nanocat \
+               fish:share/fish/vendor_completions.d/nanocat.fish
+
+.PHONY: install-nanocat uninstall-nanocat installed-nanocat
+install: install-nanocat
+uninstall: uninstall-nanocat
+installed: installed-nanocat
+
+install-nanocat: build
+	@install -d "$(destdir)$(bindir)" "$(destdir)$(man1dir)"
+	@install -m 755 "$(TARGET)/release/nanocat" "$(destdir)$(bindir)/"
+	@for link in $$("$(TARGET)/release/nanocat" --generate links); do ln -sf nanocat "$(destdir)$(bindir)/$$link"; done
+	@"$(TARGET)/release/nanocat" --generate man > "$(destdir)$(man1dir)/nanocat.1"
+	@for file in $(COMPLETIONS); do \
+	    install -d "$(destdir)$(prefix)/$$(dirname "$${file#*:}")" && \
+	        "$(TARGET)/release/nanocat" --generate "$${file%%:*}" > "$(destdir)$(prefix)/$${file#*:}" || exit 1; \
+	done
+
+uninstall-nanocat:
+	@for link in "$(destdir)$(bindir)"/nn_*; do \
+	    if [ "$$(readlink "$$link")" = nanocat ]; then rm -f "$$link"; fi; \
+	done
+	@rm -f "$(destdir)$(bindir)/nanocat" "$(destdir)$(man1dir)/nanocat.1"
+	@for file in $(COMPLETIONS); do rm -f "$(destdir)$(prefix)/$${file#*:}"; done
+
+installed-nanocat:
+	$(call heading,Installation: nanocat)
+	@$(MAKE) --no-print-directory stage
+	@.ci/installed-nanocat "$(STAGE)"
 
 # --- See it run -----------------------------------------------------------------------------------------------------
 demo: ## build it, then watch three small C programs use it
@@ -105,15 +141,15 @@ fmt:
 
 clippy:
 	$(call heading,Lints: cargo clippy)
-	@$(CARGO) clippy --all-targets -- -D warnings
+	@$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
 
 doc:
 	$(call heading,Documentation: cargo doc)
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --no-deps
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --no-deps $(FEATURES)
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
-	@$(CARGO) test
+	@$(CARGO) test $(FEATURES)
 
 # A target folder of its own, because the flag rebuilds everything. Without LTO: it would cost minutes and find nothing.
 # The list comes first: a filter that matches nothing would succeed too.

@@ -1,0 +1,254 @@
+//! The arguments as clap knows them. Help text, completions and manual page are made from this.
+
+use std::ffi::OsString;
+use std::time::Duration;
+
+use clap::builder::{
+    EnumValueParser, OsStringValueParser, PossibleValuesParser, TypedValueParser, ValueParser,
+};
+use clap::{Arg, ArgAction, ArgGroup, Command, ValueEnum, ValueHint};
+use clap_complete::Shell;
+
+use super::format::Format;
+use super::kind::{Kind, MISSING};
+
+/// The program's name, unless it was called by another one.
+pub const NAME: &str = "nanocat";
+
+/// The long names of the options.
+pub mod id {
+    pub const VERBOSE: &str = "verbose";
+    pub const SILENT: &str = "silent";
+    pub const GENERATE: &str = "generate";
+    pub const BIND: &str = "bind";
+    pub const CONNECT: &str = "connect";
+    pub const BIND_IPC: &str = "bind-ipc";
+    pub const CONNECT_IPC: &str = "connect-ipc";
+    pub const BIND_LOCAL: &str = "bind-local";
+    pub const CONNECT_LOCAL: &str = "connect-local";
+    pub const RECV_TIMEOUT: &str = "recv-timeout";
+    pub const SEND_TIMEOUT: &str = "send-timeout";
+    pub const SOCKET_NAME: &str = "socket-name";
+    pub const SUBSCRIBE: &str = "subscribe";
+    pub const FORMAT: &str = "format";
+    pub const OUTPUT: &str = "output";
+    pub const COUNT: &str = "count";
+    pub const INTERVAL: &str = "interval";
+    pub const DELAY: &str = "delay";
+    pub const DATA: &str = "data";
+    pub const FILE: &str = "file";
+    pub const LINES: &str = "lines";
+
+    /// The options of sockets that send.
+    pub const SENDING: &[&str] = &[DATA, FILE, LINES, INTERVAL, SEND_TIMEOUT];
+    /// The options of sockets that receive.
+    pub const RECEIVING: &[&str] =
+        &[FORMAT, "raw", "ascii", "quoted", "msgpack", "hex", OUTPUT, RECV_TIMEOUT];
+}
+
+/// The options that are formats, with their letters.
+pub const FORMATS: [(Format, Option<char>); 5] = [
+    (Format::Raw, None),
+    (Format::Ascii, Some('A')),
+    (Format::Quoted, Some('Q')),
+    (Format::Msgpack, None),
+    (Format::Hex, None),
+];
+
+/// What `--generate` makes besides completion scripts: the manual page, and the names of the links.
+pub const MANUAL: &str = "man";
+pub const LINKS: &str = "links";
+
+const USAGE: &str = "\
+nanocat --<TYPE> <ENDPOINT>... [OPTIONS]
+       nn_<TYPE> <ENDPOINT>... [OPTIONS]";
+
+/// What one does with it: in words, and as commands.
+pub const EXAMPLES: [(&str, &[&str]); 5] = [
+    (
+        "Answer requests, and ask",
+        &[
+            "nanocat --rep --bind tcp://127.0.0.1:1234 --data pong --ascii",
+            "nanocat --req --connect tcp://127.0.0.1:1234 --data ping --ascii",
+        ],
+    ),
+    (
+        "The same in short, by the names that choose the type",
+        &["nn_rep -L1234 -Dpong -A", "nn_req -l1234 -Dping -A"],
+    ),
+    ("Ask once a second, ten times", &["nn_req -l1234 -Dping -A -i1 --count 10"]),
+    (
+        "Send what another program prints, as one message, and keep it in a file",
+        &["ls | nn_push -L1234 -F-", "nn_pull -l1234 --count 1 --output listing"],
+    ),
+    ("Send each line of a log as a message of its own", &["tail -f log | nn_pub -L1234 --lines"]),
+];
+
+/// What the exit status says.
+pub const STATUS: &str = "0 if all went well, 1 for wrong arguments, 2 for a file that cannot be read or written, \
+                          3 when a socket cannot do what it should. That --recv-timeout is over is a good end, \
+                          but not for --rep with something to send.";
+
+/// The definition.
+pub fn command() -> Command {
+    Command::new(NAME)
+        .about("Sends and receives messages of the scalability protocols")
+        .override_usage(USAGE)
+        .after_help(examples())
+        .infer_long_args(true)
+        .disable_help_flag(true)
+        .disable_version_flag(true)
+        .args(generic())
+        .args(types())
+        .group(ArgGroup::new("type").args(Kind::ALL.map(Kind::option)).args(MISSING))
+        .args(endpoints())
+        .args(socket_options())
+        .args(input())
+        .args(output())
+}
+
+/// The examples, as they end the help text.
+fn examples() -> String {
+    let mut text = String::from("Examples:\n");
+    for (what, commands) in EXAMPLES {
+        text += &format!("  {what}:\n    {}\n", commands.join("\n    "));
+    }
+    text + "\nStatus: " + STATUS
+}
+
+fn generic() -> [Arg; 4] {
+    let shells = Shell::value_variants().iter().filter_map(Shell::to_possible_value);
+    let products = PossibleValuesParser::new(shells.chain([MANUAL.into(), LINKS.into()]));
+    [
+        flag(id::VERBOSE, "Say more of what is done: endpoints, and twice, messages")
+            .short('v')
+            .action(ArgAction::Count),
+        flag(id::SILENT, "Say less, if --verbose is there too").short('q').action(ArgAction::Count),
+        flag("help", "Print this text").short('h').action(ArgAction::Help),
+        value(id::GENERATE, "WHAT", products)
+            .help("Print the manual page, the names of links that choose the type, or a shell's completion script")
+            .exclusive(true),
+    ]
+    .map(|arg| arg.help_heading("Generic"))
+}
+
+fn types() -> impl Iterator<Item = Arg> {
+    let there = Kind::ALL.into_iter().map(|kind| flag(kind.option(), kind.help()));
+    let missing = MISSING.into_iter().map(|name| flag(name, "").hide(true));
+    there.chain(missing).map(|arg| arg.help_heading("Socket Types"))
+}
+
+/// An option that adds an endpoint: its name and its letter, whether it binds, what goes before
+/// the value to make an address of it, what the value is, and the help text.
+type EndpointOption = (&'static str, Option<char>, bool, &'static str, &'static str, &'static str);
+
+/// All of them.
+pub const ENDPOINTS: [EndpointOption; 6] = [
+    (id::BIND, None, true, "", "ADDR", "Bind to ADDR, such as tcp://*:5555"),
+    (id::CONNECT, None, false, "", "ADDR", "Connect to ADDR, such as tcp://host:5555"),
+    (id::BIND_IPC, Some('X'), true, "ipc://", "PATH", "Bind to ipc://PATH"),
+    (id::CONNECT_IPC, Some('x'), false, "ipc://", "PATH", "Connect to ipc://PATH"),
+    (id::BIND_LOCAL, Some('L'), true, "tcp://127.0.0.1:", "PORT", "Bind to tcp://127.0.0.1:PORT"),
+    (id::CONNECT_LOCAL, Some('l'), false, "tcp://127.0.0.1:", "PORT", "Connect to tcp://127.0.0.1:PORT"),
+];
+
+fn endpoints() -> impl Iterator<Item = Arg> {
+    ENDPOINTS.into_iter().map(|(name, letter, _, _, what, help)| {
+        let hint = if what == "PATH" { ValueHint::FilePath } else { ValueHint::Other };
+        let arg = value(name, what, ValueParser::string()).help(help);
+        arg.short(letter).value_hint(hint).action(ArgAction::Append).help_heading("Socket Options")
+    })
+}
+
+fn socket_options() -> [Arg; 4] {
+    [
+        last(value(id::RECV_TIMEOUT, "SEC", seconds())).help("End when no message came for SEC seconds"),
+        last(value(id::SEND_TIMEOUT, "SEC", seconds()))
+            .help("Give up when nobody took a message for SEC seconds"),
+        last(value(id::SOCKET_NAME, "NAME", ValueParser::string())).help("Call the socket NAME in messages"),
+        value(id::SUBSCRIBE, "PREFIX", bytes())
+            .help("Receive what begins with PREFIX; without this option, everything")
+            .action(ArgAction::Append),
+    ]
+    .map(|arg| {
+        let sub = arg.get_id() == id::SUBSCRIBE;
+        arg.help_heading(if sub { "SUB Socket Options" } else { "Socket Options" })
+    })
+}
+
+fn input() -> impl Iterator<Item = Arg> {
+    let names = FORMATS.map(|(format, _)| format.name());
+    let help = |format| match format {
+        Format::No => "",
+        Format::Raw => "Print messages as they are, with nothing between them",
+        Format::Ascii => "Print a line for each message, with dots for what is not printable ASCII",
+        Format::Quoted => "Print a line for each message, in double quotes, escaped as in C",
+        Format::Msgpack => "Print each message as a msgpack string of bytes, for programs",
+        Format::Hex => "Print a line for each message, in double quotes, all of it as \\x and digits",
+    };
+    let by_name = value(id::FORMAT, "FORMAT", EnumValueParser::<Format>::new())
+        .help("Print messages in this format, as the options below");
+    let flags =
+        FORMATS.into_iter().map(move |(format, letter)| flag(format.name(), help(format)).short(letter));
+    // Of several formats, the last one counts.
+    let formats = [by_name]
+        .into_iter()
+        .chain(flags)
+        .map(move |arg| arg.overrides_with_all(names.into_iter().chain([id::FORMAT])));
+    let file = last(value(id::OUTPUT, "PATH", ValueParser::path_buf()))
+        .help("Write messages to the file PATH, raw unless another format is asked for")
+        .short('o')
+        .value_hint(ValueHint::FilePath);
+    let count = last(value(id::COUNT, "N", clap::value_parser!(u64).range(1..))).help(
+        "End after N messages: sent, for sockets that only send; answered, for --req and --rep; else received",
+    );
+    formats.chain([file, count]).map(|arg| arg.help_heading("Input Options"))
+}
+
+fn output() -> [Arg; 5] {
+    [
+        last(value(id::INTERVAL, "SEC", seconds())).short('i').help("Send again every SEC seconds"),
+        last(value(id::DELAY, "SEC", seconds()))
+            .short('d')
+            .help("Wait for SEC seconds before sending, for peers that are still connecting"),
+        value(id::DATA, "DATA", bytes()).short('D').conflicts_with_all([id::FILE, id::LINES]).help(
+            "Send DATA: once, or as --interval and --count say; for --rep, as the reply to each request",
+        ),
+        value(id::FILE, "PATH", ValueParser::path_buf())
+            .short('F')
+            .value_hint(ValueHint::FilePath)
+            .help("Send what is in the file PATH, or with -, in standard input"),
+        flag(id::LINES, "Send each line of standard input, or of the file of --file, as a message"),
+    ]
+    .map(|arg| arg.help_heading("Output Options"))
+}
+
+fn flag(name: &'static str, help: &'static str) -> Arg {
+    Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
+}
+
+/// An option with a value, which may begin with a dash, and be empty.
+fn value(name: &'static str, what: &'static str, parser: impl Into<ValueParser>) -> Arg {
+    Arg::new(name).long(name).value_name(what).value_parser(parser.into()).allow_hyphen_values(true)
+}
+
+/// Given several times, the last one counts.
+fn last(arg: Arg) -> Arg {
+    let own = arg.get_id().clone();
+    arg.overrides_with(own)
+}
+
+/// Any bytes that an argument can have.
+fn bytes() -> ValueParser {
+    ValueParser::new(OsStringValueParser::new().map(OsString::into_encoded_bytes))
+}
+
+/// A number of seconds, to the millisecond; `None` if it is negative.
+fn seconds() -> ValueParser {
+    ValueParser::new(|text: &str| match text.trim_start().parse::<f64>() {
+        Ok(seconds) if seconds < 0.0 => Ok(None),
+        // A float that is too large becomes the largest number.
+        Ok(seconds) if seconds.is_finite() => Ok(Some(Duration::from_millis((seconds * 1000.0) as u64))),
+        _ => Err("not a number of seconds"),
+    })
+}

@@ -1,0 +1,188 @@
+//! Our nanocat and Debian's, as processes that end with the test.
+
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+use std::{fs, thread};
+
+/// After this, something hangs.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// Whose nanocat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whose {
+    Ours,
+    Theirs,
+}
+
+impl Whose {
+    /// The program.
+    pub fn path(self) -> PathBuf {
+        match self {
+            Whose::Ours => env!("CARGO_BIN_EXE_nanocat").into(),
+            Whose::Theirs => {
+                let path = PathBuf::from("/usr/bin/nanocat");
+                assert!(path.exists(), "nanocat to compare with is missing: run `make dependencies`");
+                path
+            }
+        }
+    }
+}
+
+/// How a process ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct End {
+    pub status: Option<i32>,
+    pub stdout: Vec<u8>,
+    pub stderr: String,
+}
+
+/// A process; it is killed when this is dropped.
+pub struct Program {
+    child: Child,
+    output: Receiver<Vec<u8>>,
+    errors: Receiver<Vec<u8>>,
+    seen: Vec<u8>,
+}
+
+impl Program {
+    /// Starts whose nanocat with arguments, separated by spaces.
+    pub fn start(whose: Whose, arguments: &str) -> Program {
+        Program::start_in(Path::new("."), &whose.path(), arguments.split_whitespace())
+    }
+
+    /// Starts a program in a folder.
+    pub fn start_in<'a>(folder: &Path, program: &Path, arguments: impl Iterator<Item = &'a str>) -> Program {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .current_dir(folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let output = forward(child.stdout.take().expect("it is piped"));
+        let errors = forward(child.stderr.take().expect("it is piped"));
+        Program { child, output, errors, seen: Vec::new() }
+    }
+
+    /// Writes to its standard input.
+    pub fn write(&mut self, text: &str) {
+        let input = self.child.stdin.as_mut().expect("it is open");
+        input.write_all(text.as_bytes()).expect("it reads");
+    }
+
+    /// What it has printed, when it has printed `end`.
+    pub fn read_until(&mut self, end: &[u8]) -> &[u8] {
+        while !self.seen.windows(end.len()).any(|window| window == end) {
+            let more = self.output.recv_timeout(LIMIT);
+            let more =
+                more.unwrap_or_else(|_| panic!("printed only {:?}", String::from_utf8_lossy(&self.seen)));
+            self.seen.extend(more);
+        }
+        &self.seen
+    }
+
+    /// Closes its output, as a reader that has seen enough.
+    pub fn stop_reading(&mut self) {
+        let (_, closed) = channel();
+        self.output = closed;
+    }
+
+    /// Whether it has not ended yet.
+    pub fn is_running(&mut self) -> bool {
+        self.child.try_wait().expect("it was started").is_none()
+    }
+
+    /// Closes its input, and waits until it ends.
+    pub fn end(mut self) -> End {
+        drop(self.child.stdin.take());
+        let mut stdout = std::mem::take(&mut self.seen);
+        stdout.extend(all(&self.output));
+        let stderr = String::from_utf8_lossy(&all(&self.errors)).into_owned();
+        let status = self.child.wait().expect("it was started").code();
+        End { status, stdout, stderr }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // It may have ended.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Passes on what can be read, until nobody wants it any more.
+fn forward(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let mut buffer = [0; 65_536];
+        while let Ok(count @ 1..) = from.read(&mut buffer) {
+            if sender.send(buffer[..count].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// Everything up to the end.
+fn all(from: &Receiver<Vec<u8>>) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        match from.recv_timeout(LIMIT) {
+            Ok(more) => bytes.extend(more),
+            Err(std::sync::mpsc::RecvTimeoutError::Disconnected) => return bytes,
+            Err(std::sync::mpsc::RecvTimeoutError::Timeout) => panic!("the program does not end"),
+        }
+    }
+}
+
+/// Runs whose nanocat to its end.
+pub fn run(whose: Whose, arguments: &str) -> End {
+    Program::start(whose, arguments).end()
+}
+
+/// A folder of this test's own, which is gone afterwards.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    pub fn new() -> Folder {
+        static SERIAL: AtomicU32 = AtomicU32::new(0);
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("nanocat-test-{}-{serial}", std::process::id()));
+        fs::create_dir(&path).expect("a new folder");
+        Folder(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// A file in it.
+    pub fn file(&self, name: &str) -> String {
+        self.0.join(name).to_str().expect("UTF-8").to_owned()
+    }
+
+    /// An address in it.
+    pub fn ipc(&self, name: &str) -> String {
+        format!("ipc://{}", self.file(name))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What remains is in the folder for such things.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// An address on this machine that nobody is bound to.
+pub fn tcp() -> String {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    format!("tcp://{}", listener.local_addr().expect("it is bound"))
+}
