@@ -285,11 +285,11 @@ fn a_file_goes_through_as_it_is() {
 fn a_count_ends_what_would_go_on() {
     let folder = Folder::new();
     let address = folder.ipc("count");
-    let server = Program::start(Whose::Ours, &format!("--rep --bind {address} -Dpong -A --count 3"));
-    let client = run(Whose::Ours, &format!("--req --connect {address} -Dping -A -i0.01 --count 3"));
-    assert_eq!((client.status, &*client.stdout), (Some(0), &b"pong\n".repeat(3)[..]));
-    let server = server.end();
-    assert_eq!((server.status, &*server.stdout), (Some(0), &b"ping\n".repeat(3)[..]));
+    let receiver = Program::start(Whose::Ours, &format!("--pull --bind {address} -A --count 3"));
+    let sender = run(Whose::Ours, &format!("--push --connect {address} -Dping -i0.01 --count 3"));
+    assert_eq!(sender.status, Some(0));
+    let receiver = receiver.end();
+    assert_eq!((receiver.status, &*receiver.stdout), (Some(0), &b"ping\n".repeat(3)[..]));
 }
 
 #[test]
