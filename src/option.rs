@@ -204,6 +204,8 @@ pub enum ProtocolOption<'a> {
     Unsubscribe(&'a [u8]),
     /// `NN_REQ_RESEND_IVL`: milliseconds after which a request is sent again.
     ResendInterval(i32),
+    /// `NN_SURVEYOR_DEADLINE`: milliseconds within which a survey is to be answered.
+    SurveyDeadline(i32),
 }
 
 impl<'a> ProtocolOption<'a> {
@@ -214,10 +216,12 @@ impl<'a> ProtocolOption<'a> {
     pub(crate) fn parse(level: i32, name: i32, value: &'a [u8]) -> Result<Self, Error> {
         const SUB: i32 = 33;
         const REQ: i32 = 48;
+        const SURVEYOR: i32 = 98;
         match (level, name) {
             (SUB, 1) => Ok(ProtocolOption::Subscribe(value)),
             (SUB, 2) => Ok(ProtocolOption::Unsubscribe(value)),
             (REQ, RESEND_INTERVAL) => Ok(ProtocolOption::ResendInterval(int(value)?)),
+            (SURVEYOR, 1) => Ok(ProtocolOption::SurveyDeadline(int(value)?)),
             _ => Err(Error::UnknownOption),
         }
     }
@@ -285,5 +289,9 @@ mod tests {
         assert_eq!(ProtocolOption::parse(48, 1, b"a"), Err(Error::InvalidArgument));
         assert_eq!(ProtocolOption::parse(48, 2, b"a"), Err(Error::UnknownOption));
         assert_eq!(ProtocolOption::parse(80, 1, b"a"), Err(Error::UnknownOption));
+        let value = 7_i32.to_ne_bytes();
+        assert_eq!(ProtocolOption::parse(98, 1, &value), Ok(ProtocolOption::SurveyDeadline(7)));
+        assert_eq!(ProtocolOption::parse(98, 1, &value[1..]), Err(Error::InvalidArgument));
+        assert_eq!(ProtocolOption::parse(99, 1, &value), Err(Error::UnknownOption));
     }
 }

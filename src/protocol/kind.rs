@@ -20,14 +20,28 @@ pub enum Kind {
     Push,
     /// Receives from all its peers.
     Pull,
+    /// Asks all its peers, and waits for a time for their answers.
+    Surveyor,
+    /// Answers, or does not.
+    Respondent,
     /// Sends to all its peers, and receives from all.
     Bus,
 }
 
 impl Kind {
     /// Every kind there is.
-    pub const ALL: [Kind; 8] =
-        [Kind::Pair, Kind::Pub, Kind::Sub, Kind::Req, Kind::Rep, Kind::Push, Kind::Pull, Kind::Bus];
+    pub const ALL: [Kind; 10] = [
+        Kind::Pair,
+        Kind::Pub,
+        Kind::Sub,
+        Kind::Req,
+        Kind::Rep,
+        Kind::Push,
+        Kind::Pull,
+        Kind::Surveyor,
+        Kind::Respondent,
+        Kind::Bus,
+    ];
 
     /// The protocol's number, in the API and on the wire.
     #[must_use]
@@ -40,6 +54,8 @@ impl Kind {
             Kind::Rep => 49,
             Kind::Push => 80,
             Kind::Pull => 81,
+            Kind::Surveyor => 98,
+            Kind::Respondent => 99,
             Kind::Bus => 112,
         }
     }
@@ -61,6 +77,8 @@ impl Kind {
             Kind::Rep => Kind::Req,
             Kind::Push => Kind::Pull,
             Kind::Pull => Kind::Push,
+            Kind::Surveyor => Kind::Respondent,
+            Kind::Respondent => Kind::Surveyor,
             Kind::Bus => Kind::Bus,
         };
         peer.number() == other_number
@@ -88,7 +106,7 @@ mod tests {
         for kind in Kind::ALL {
             assert_eq!(Kind::from_number(kind.number().into()), Some(kind));
         }
-        for number in [-1, 0, 17, 98, 65_536 + 16] {
+        for number in [-1, 0, 17, 96, 65_536 + 16] {
             assert_eq!(Kind::from_number(number), None);
         }
     }

@@ -19,6 +19,7 @@
 //!   After a successful `recv` the front message of [`Delivery::pipe`] is the one delivered, and
 //!   the caller pops it before it calls the machine again.
 
+mod backtrace;
 mod bus;
 #[cfg(test)]
 mod contract;
@@ -31,6 +32,7 @@ mod reqrep;
 #[cfg(test)]
 mod simulation;
 mod slab;
+mod survey;
 mod trie;
 
 pub use kind::Kind;
@@ -89,7 +91,7 @@ pub trait Context {
 pub enum Refusal {
     /// Not now: no pipe has room, or none has a message.
     WouldBlock,
-    /// Not in this state: there is no request to answer, or none was sent.
+    /// Not in this state: there is no request or survey to answer, or none was sent.
     WrongState,
     /// Not by this protocol: the socket type has no such direction.
     NotSupported,
@@ -165,7 +167,8 @@ pub trait Protocol: Send {
     /// [`Refusal::WrongState`].
     fn can_send(&mut self, context: &mut dyn Context) -> bool;
 
-    /// Whether `recv` would deliver a message.
+    /// Whether `recv` would deliver a message; or, in a protocol whose callers are to hear of it,
+    /// whether there is nothing to wait for.
     fn can_recv(&mut self, context: &mut dyn Context) -> bool;
 
     /// Whether the machine has work of its own, for which it must be told of edges at once, also
@@ -205,8 +208,8 @@ pub trait Protocol: Send {
 
 /// The machine of a new socket.
 ///
-/// `seed` is any number: a REQ socket begins to count its requests there, so that one that was
-/// started again does not take the replies to its forerunner for its own.
+/// `seed` is any number: a REQ or SURVEYOR socket begins to count its questions there, so that one
+/// that was started again does not take the answers to its forerunner for its own.
 #[must_use]
 pub fn create(kind: Kind, raw: bool, seed: u32) -> Box<dyn Protocol> {
     match (kind, raw) {
@@ -219,6 +222,10 @@ pub fn create(kind: Kind, raw: bool, seed: u32) -> Box<dyn Protocol> {
         (Kind::Rep, true) => Box::new(reqrep::RawReplier::new()),
         (Kind::Push, _) => Box::new(pipeline::Pusher::new()),
         (Kind::Pull, _) => Box::new(pipeline::Puller::new()),
+        (Kind::Surveyor, false) => Box::new(survey::Surveyor::new(seed)),
+        (Kind::Surveyor, true) => Box::new(survey::RawSurveyor::new()),
+        (Kind::Respondent, false) => Box::new(survey::Respondent::new()),
+        (Kind::Respondent, true) => Box::new(survey::RawRespondent::new()),
         (Kind::Bus, false) => Box::new(bus::Bus::new()),
         (Kind::Bus, true) => Box::new(bus::RawBus::new()),
     }

@@ -300,8 +300,8 @@ impl Socket {
             core.update_pollables(edges);
             // The protocol has looked at its pipes again: some may have come to their end.
             core.work_off(&self.ready, edges);
-            self.set_timer(core);
         }
+        self.set_timer(core);
     }
 
     /// Sees to it that the protocol is called at its deadline. A timer that comes too early is
@@ -401,5 +401,8 @@ impl Source for Socket {
             self.settle(&mut core, &mut edges);
         }
         edges.deliver();
+        // What they wait for may never come now. One of them may have seen so by itself, and the
+        // protocol have nothing to do any more: so every timer wakes all.
+        self.receivers.notify_all();
     }
 }

@@ -1,13 +1,14 @@
 //! The raw side of REP: shows each request with the way it came, and sends each reply that way.
 //!
-//! Keeps no request: that is the cooked machine's part.
+//! Keeps no request: that is the cooked machine's part. RESPONDENT is the same machine, and its
+//! requests are surveys.
 
-use super::{LAST_WORD, WORD};
-use crate::message::{Front, Header, Outgoing};
+use crate::message::{Header, Outgoing};
+use crate::protocol::backtrace::{WORD, backtrace};
 use crate::protocol::policy::FairQueue;
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
-/// The machine of a raw REP socket.
+/// The machine of a raw REP or RESPONDENT socket.
 #[derive(Debug)]
 pub struct RawReplier {
     requests: FairQueue,
@@ -17,19 +18,6 @@ impl RawReplier {
     pub fn new() -> RawReplier {
         RawReplier { requests: FairQueue::new() }
     }
-}
-
-/// The backtrace in front of a request; `None` when it has no end, or too many words.
-fn backtrace(front: Front<'_>, max_hops: usize) -> Option<Header> {
-    let mut words = Header::new();
-    for index in 0..max_hops {
-        let word = front.word(index)?;
-        words.extend_from_slice(&word.to_be_bytes());
-        if word & LAST_WORD != 0 {
-            return Some(words);
-        }
-    }
-    None
 }
 
 impl Protocol for RawReplier {
@@ -83,14 +71,20 @@ impl Protocol for RawReplier {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::simulation::{simulate, wire};
+    use crate::protocol::simulation::{Simulation, simulate, wire};
     use crate::protocol::{Kind, Refusal};
 
     const NUMBER: u32 = 0x8000_0009;
 
+    fn simulate_both(test: impl Fn(Simulation)) {
+        for kind in [Kind::Rep, Kind::Respondent] {
+            simulate(kind, true, &test);
+        }
+    }
+
     #[test]
     fn a_request_is_shown_with_its_pipe_and_its_backtrace() {
-        simulate(Kind::Rep, true, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(3);
             socket.arrive(3, wire(&[7, 8, NUMBER], "question"));
             let request = socket.recv().unwrap();
@@ -100,7 +94,7 @@ mod tests {
 
     #[test]
     fn a_reply_goes_to_the_pipe_that_its_header_names() {
-        simulate(Kind::Rep, true, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(3);
             socket.attach(4);
             assert_eq!(socket.send_raw(&wire(&[4, 7, NUMBER], ""), "answer"), Ok(()));
@@ -110,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_reply_that_cannot_be_sent_is_dropped() {
-        simulate(Kind::Rep, true, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach_with(3, 8, 1).unwrap();
             let header = wire(&[3, NUMBER], "");
             for dropped in [&wire(&[], "")[..], &wire(&[], "abc"), &wire(&[99, NUMBER], "")] {
@@ -126,7 +120,7 @@ mod tests {
 
     #[test]
     fn malformed_requests_are_dropped_and_the_next_is_found() {
-        simulate(Kind::Rep, true, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(1);
             socket.attach(2);
             let seven_hops = [1, 2, 3, 4, 5, 6, 7, NUMBER];

@@ -2,21 +2,21 @@
 //!
 //! Keeps no request: that is the cooked machine's part.
 
-use super::WORD;
-use crate::message::{Header, Outgoing, Payload};
-use crate::protocol::policy::{FairQueue, LoadBalancer};
+use crate::message::{Outgoing, Payload};
+use crate::protocol::backtrace::Answers;
+use crate::protocol::policy::LoadBalancer;
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
 /// The machine of a raw REQ socket.
 #[derive(Debug)]
 pub struct RawRequester {
     repliers: LoadBalancer,
-    replies: FairQueue,
+    replies: Answers,
 }
 
 impl RawRequester {
     pub fn new() -> RawRequester {
-        RawRequester { repliers: LoadBalancer::new(), replies: FairQueue::new() }
+        RawRequester { repliers: LoadBalancer::new(), replies: Answers::new() }
     }
 
     /// Sends a request; answers which pipe took it.
@@ -29,12 +29,9 @@ impl RawRequester {
         self.repliers.send(header, body, context)
     }
 
-    /// The pipe whose front message is a reply that begins with `word`; drops all others that it
-    /// meets, and with `None` all there are.
+    /// As [`Answers::find`].
     pub fn find_reply(&mut self, word: Option<u32>, context: &mut dyn Context) -> Option<PipeId> {
-        let expected = |first| (word == Some(first)).then_some(());
-        let (pipe, ()) = self.replies.find(context, |front| front.word(0).and_then(expected))?;
-        Some(pipe)
+        self.replies.find(word, context)
     }
 }
 
@@ -68,9 +65,7 @@ impl Protocol for RawRequester {
     }
 
     fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
-        // One word is the header: if more follow, the next hop will see to them.
-        let (pipe, word) = self.replies.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: Header::from_slice(&word.to_be_bytes()), skip: WORD })
+        self.replies.recv(context)
     }
 
     fn can_send(&mut self, context: &mut dyn Context) -> bool {
@@ -78,7 +73,7 @@ impl Protocol for RawRequester {
     }
 
     fn can_recv(&mut self, context: &mut dyn Context) -> bool {
-        self.replies.find(context, |front| front.word(0)).is_some()
+        self.replies.can_recv(context)
     }
 }
 

@@ -1,13 +1,13 @@
 //! REP: receives a request, sends its reply, and so on in turn.
 //!
 //! Knows one request at a time; what is needed to answer it is the header that the raw machine
-//! gave with it.
+//! gave with it. RESPONDENT is the same machine, and its requests are surveys.
 
 use super::RawReplier;
 use crate::message::{Header, Outgoing};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
-/// The machine of a REP socket.
+/// The machine of a REP or RESPONDENT socket.
 #[derive(Debug)]
 pub struct Replier {
     raw: RawReplier,
@@ -72,14 +72,20 @@ impl Protocol for Replier {
 
 #[cfg(test)]
 mod tests {
-    use crate::protocol::simulation::{Received, simulate, wire};
+    use crate::protocol::simulation::{Received, Simulation, simulate, wire};
     use crate::protocol::{Kind, Refusal};
 
     const NUMBER: u32 = 0x8000_0009;
 
+    fn simulate_both(test: impl Fn(Simulation)) {
+        for kind in [Kind::Rep, Kind::Respondent] {
+            simulate(kind, false, &test);
+        }
+    }
+
     #[test]
     fn a_reply_goes_back_the_way_of_its_request() {
-        simulate(Kind::Rep, false, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(1);
             socket.attach(2);
             socket.arrive(2, wire(&[7, 8, NUMBER], "question"));
@@ -91,7 +97,7 @@ mod tests {
 
     #[test]
     fn there_is_one_reply_to_a_request() {
-        simulate(Kind::Rep, false, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(1);
             assert_eq!(socket.send("nobody asked"), Err(Refusal::WrongState));
             socket.arrive(1, wire(&[NUMBER], "question"));
@@ -105,7 +111,7 @@ mod tests {
 
     #[test]
     fn receiving_gives_up_the_request_before() {
-        simulate(Kind::Rep, false, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(1);
             socket.arrive(1, wire(&[NUMBER], "first"));
             socket.arrive(1, wire(&[NUMBER + 1], "second"));
@@ -122,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_reply_to_one_who_has_gone_or_is_full_is_dropped() {
-        simulate(Kind::Rep, false, |mut socket| {
+        simulate_both(|mut socket| {
             socket.attach(1);
             socket.attach_with(2, 8, 0).unwrap();
             socket.attach(3);

@@ -5,10 +5,11 @@
 
 use std::time::Duration;
 
-use super::{LAST_WORD, RawRequester, WORD};
+use super::RawRequester;
 use crate::error::Error;
 use crate::message::{Chunk, Header, Outgoing, Payload};
 use crate::option::{ProtocolOption, RESEND_INTERVAL};
+use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
 /// Milliseconds after which a request is sent again, unless the option says otherwise.
