@@ -1,8 +1,9 @@
 //! BUS: each message goes to every peer, and comes from every peer.
 //!
-//! Sending never blocks: a peer that has no room misses the message. The raw machine names the
-//! pipe that a message came from in an eight-byte header, and leaves a message's pipe out when it
-//! is sent on, so that two joined buses do not echo.
+//! Sending never blocks: a peer that has no room misses the message. The raw machine names itself
+//! and the pipe that a message came from in an eight-byte header, and leaves a message's pipe out
+//! when it is sent on, so that a device does not echo. Another machine may have a pipe of the same
+//! id: that one is not left out.
 
 use super::policy::{Distributor, FairQueue};
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
@@ -13,27 +14,33 @@ use crate::message::{Header, Outgoing};
 pub struct RawBus {
     outbound: Distributor,
     inbound: FairQueue,
+    /// What the headers of this machine begin with.
+    name: u32,
 }
 
 impl RawBus {
-    pub fn new() -> RawBus {
-        RawBus { outbound: Distributor::new(), inbound: FairQueue::new() }
+    /// A machine that is known by its seed.
+    pub fn new(seed: u32) -> RawBus {
+        RawBus { outbound: Distributor::new(), inbound: FairQueue::new(), name: seed }
+    }
+
+    /// The pipe that a header names: `None` for an empty header, and for a pipe of another machine.
+    fn pipe_of(&self, header: &[u8]) -> Result<Option<PipeId>, Refusal> {
+        if header.is_empty() {
+            return Ok(None);
+        }
+        let (name, pipe) = header.split_first_chunk().ok_or(Refusal::InvalidArgument)?;
+        let pipe = pipe.try_into().map_err(|_| Refusal::InvalidArgument)?;
+        let is_ours = u32::from_be_bytes(*name) == self.name;
+        Ok(is_ours.then(|| PipeId(u32::from_be_bytes(pipe))))
     }
 }
 
-/// The header that names a pipe: its id in 64 bits, in the machine's byte order, since it never
-/// leaves the machine.
-fn header_of(pipe: PipeId) -> Header {
-    Header::from_slice(&u64::from(pipe.0).to_ne_bytes())
-}
-
-/// The pipe that a header names: `None` for an empty header, and for an id that no pipe can have.
-fn pipe_of(header: &[u8]) -> Result<Option<PipeId>, Refusal> {
-    if header.is_empty() {
-        return Ok(None);
-    }
-    let id = header.try_into().map_err(|_| Refusal::InvalidArgument)?;
-    Ok(u32::try_from(u64::from_ne_bytes(id)).ok().map(PipeId))
+/// The header that names a pipe of a machine.
+fn header_of(name: u32, pipe: PipeId) -> Header {
+    let mut header = Header::from_slice(&name.to_be_bytes());
+    header.extend_from_slice(&pipe.0.to_be_bytes());
+    header
 }
 
 impl Protocol for RawBus {
@@ -61,14 +68,14 @@ impl Protocol for RawBus {
     }
 
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
-        let origin = pipe_of(&message.header)?;
+        let origin = self.pipe_of(&message.header)?;
         self.outbound.send(&[], &mut message.body, origin, context);
         Ok(())
     }
 
     fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
         let (pipe, ()) = self.inbound.take(context, |_| Some(())).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: header_of(pipe), skip: 0 })
+        Ok(Delivery { pipe, header: header_of(self.name, pipe), skip: 0 })
     }
 
     fn can_send(&mut self, _context: &mut dyn Context) -> bool {
@@ -87,8 +94,8 @@ pub struct Bus {
 }
 
 impl Bus {
-    pub fn new() -> Bus {
-        Bus { raw: RawBus::new() }
+    pub fn new(seed: u32) -> Bus {
+        Bus { raw: RawBus::new(seed) }
     }
 }
 
@@ -137,7 +144,7 @@ impl Protocol for Bus {
 #[cfg(test)]
 mod tests {
     use super::header_of;
-    use crate::protocol::simulation::{Memory, Received, simulate};
+    use crate::protocol::simulation::{Memory, Received, SEED, simulate};
     use crate::protocol::{Kind, PipeId, Refusal};
 
     #[test]
@@ -173,7 +180,7 @@ mod tests {
     fn a_header_is_for_raw_sockets_alone() {
         simulate(Kind::Bus, false, |mut bus| {
             bus.attach(1);
-            assert_eq!(bus.send_raw(&header_of(PipeId(1)), "a"), Err(Refusal::InvalidArgument));
+            assert_eq!(bus.send_raw(&header_of(SEED, PipeId(1)), "a"), Err(Refusal::InvalidArgument));
             assert!(bus.sent(1).is_empty());
         });
     }
@@ -184,7 +191,7 @@ mod tests {
             (1..=3).for_each(|pipe| bus.attach(pipe));
             bus.arrive(3, "a");
             let Received { header, body, .. } = bus.recv().unwrap();
-            assert_eq!(header, 3_u64.to_ne_bytes());
+            assert_eq!(header, header_of(SEED, PipeId(3)).to_vec());
             assert_eq!(bus.send_raw(&header, &body), Ok(()));
             assert_eq!((bus.sent(1), bus.sent(2)), (vec![b"a".to_vec()], vec![b"a".to_vec()]));
             assert!(bus.sent(3).is_empty());
@@ -197,11 +204,11 @@ mod tests {
             bus.attach(1);
             assert_eq!(bus.send("to all"), Ok(()));
             assert_eq!(bus.send_raw(&u64::MAX.to_ne_bytes(), "no such pipe"), Ok(()));
-            assert_eq!(bus.send_raw(&(1_u64 << 32 | 1).to_ne_bytes(), "nor this"), Ok(()));
+            assert_eq!(bus.send_raw(&header_of(SEED + 1, PipeId(1)), "another's pipe"), Ok(()));
             for wrong in [&[0; 4][..], &[0; 9]] {
                 assert_eq!(bus.send_raw(wrong, "x"), Err(Refusal::InvalidArgument));
             }
-            assert_eq!(bus.sent(1), [&b"to all"[..], b"no such pipe", b"nor this"]);
+            assert_eq!(bus.sent(1), [&b"to all"[..], b"no such pipe", b"another's pipe"]);
         });
     }
 
@@ -211,7 +218,7 @@ mod tests {
             simulate(Kind::Bus, true, |mut bus| {
                 bus.attach(1);
                 bus.attach(2);
-                let address = bus.send_chunk(&header_of(PipeId(origin)), "large");
+                let address = bus.send_chunk(&header_of(SEED, PipeId(origin)), "large");
                 assert_eq!(bus.memory(origin), None);
                 assert_eq!(bus.memory(3 - origin), Some(Memory { address, unique: true }));
             });

@@ -38,7 +38,7 @@ fn event() -> impl Strategy<Value = Event> {
     let header = prop_oneof![
         4 => Just(Vec::new()),
         1 => words().prop_map(|words| wire(&words, "")),
-        1 => pipe().prop_map(|pipe| u64::from(pipe).to_ne_bytes().to_vec()),
+        1 => pipe().prop_map(|pipe| wire(&[SEED, pipe], "")),
     ];
     prop_oneof![
         3 => (pipe(), 1..4_u8, 0..3_usize)

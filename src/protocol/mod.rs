@@ -209,7 +209,8 @@ pub trait Protocol: Send {
 /// The machine of a new socket.
 ///
 /// `seed` is any number: a REQ or SURVEYOR socket begins to count its questions there, so that one
-/// that was started again does not take the answers to its forerunner for its own.
+/// that was started again does not take the answers to its forerunner for its own; and a raw BUS
+/// socket tells its own pipes from those of others by it.
 #[must_use]
 pub fn create(kind: Kind, raw: bool, seed: u32) -> Box<dyn Protocol> {
     match (kind, raw) {
@@ -226,7 +227,7 @@ pub fn create(kind: Kind, raw: bool, seed: u32) -> Box<dyn Protocol> {
         (Kind::Surveyor, true) => Box::new(survey::RawSurveyor::new()),
         (Kind::Respondent, false) => Box::new(survey::Respondent::new()),
         (Kind::Respondent, true) => Box::new(survey::RawRespondent::new()),
-        (Kind::Bus, false) => Box::new(bus::Bus::new()),
-        (Kind::Bus, true) => Box::new(bus::RawBus::new()),
+        (Kind::Bus, false) => Box::new(bus::Bus::new(seed)),
+        (Kind::Bus, true) => Box::new(bus::RawBus::new(seed)),
     }
 }
