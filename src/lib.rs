@@ -47,11 +47,13 @@
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
 //! | `transport` | inproc, ipc and tcp: addresses become pipes |
 //! | `socket` | where protocol meets transport: sending, receiving, closing |
+//! | `device` | two sockets joined |
 //! | `api`, [`capi`] | the Rust face and the C face, which do not know each other |
 
 mod address;
 mod api;
 pub mod capi;
+mod device;
 mod endpoint;
 mod error;
 mod message;

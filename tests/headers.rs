@@ -43,6 +43,7 @@ const HEADERS: [Header; 11] = [
             "src/capi/transfer.rs",
             "src/capi/control.rs",
             "src/capi/poll.rs",
+            "src/capi/device.rs",
             "src/capi/statistic.rs",
         ],
         includes_nn: false,

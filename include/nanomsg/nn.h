@@ -631,6 +631,18 @@ struct nn_cmsghdr *nn_cmsg_nxthdr_(const struct nn_msghdr *mhdr,
  */
 NN_EXPORT int nn_poll(struct nn_pollfd *fds, int nfds, int timeout);
 
+/* Forwards messages between two raw sockets of one pattern, with their protocol headers; does
+ * not return before that fails, and then returns -1.
+ *
+ * What one of them receives, the other one sends, and the other way round if they have that
+ * direction. With a negative id as one of the sockets, the other one sends back what it receives
+ * itself. A message is received only when it can be sent. Fails with EBADF (no such socket, or
+ * closed meanwhile), EINVAL (a socket is not raw, or they do not fit each other), ENOTSUP (a
+ * single socket that does not both send and receive), EINTR (a signal came) or ETIMEDOUT
+ * (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
+ */
+NN_EXPORT int nn_device(int s1, int s2);
+
 /* The value of one of the NN_STAT_ counters of a socket, or (uint64_t) -1 on error.
  *
  * Fails with EBADF (no such socket) or EINVAL (no such statistic).

@@ -12,6 +12,7 @@
 mod boundary;
 pub mod constants;
 mod control;
+mod device;
 mod endpoint;
 mod error;
 mod message;
@@ -24,6 +25,7 @@ mod transfer;
 mod vector;
 
 pub use control::{nn_cmsg_nxthdr_, nn_cmsghdr};
+pub use device::nn_device;
 pub use endpoint::{nn_bind, nn_connect, nn_shutdown};
 pub use error::{nn_errno, nn_strerror};
 pub use message::{nn_allocmsg, nn_freemsg, nn_reallocmsg};

@@ -60,6 +60,12 @@ impl Kind {
         }
     }
 
+    /// The pattern that it is one role of: only within a pattern do messages mean the same.
+    #[must_use]
+    pub const fn pattern(self) -> u16 {
+        self.number() / 16
+    }
+
     /// The kind that has this number.
     #[must_use]
     pub fn from_number(number: i32) -> Option<Kind> {
@@ -118,6 +124,7 @@ mod tests {
                 Kind::ALL.into_iter().filter(|other| kind.is_peer(other.number())).collect();
             assert_eq!(peers.len(), 1);
             assert!(peers[0].is_peer(kind.number()));
+            assert_eq!(peers[0].pattern(), kind.pattern());
             assert_eq!((kind.can_send(), kind.can_recv()), (peers[0].can_recv(), peers[0].can_send()));
         }
     }

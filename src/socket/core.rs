@@ -31,6 +31,8 @@ pub(super) struct Core {
     pub(super) sendable: Option<Pollable>,
     /// `NN_RCVFD`, once it was asked for.
     pub(super) receivable: Option<Pollable>,
+    /// Readable when the socket is being closed, once someone polled for nothing else.
+    pub(super) closed: Option<Pollable>,
     /// The timer that is set, and its moment.
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
@@ -69,6 +71,7 @@ impl Core {
             statistics: Statistics::default(),
             sendable: None,
             receivable: None,
+            closed: None,
             timer: None,
             is_closing: false,
         }

@@ -260,6 +260,14 @@ impl Socket {
         value.map(OptionValue::Int)
     }
 
+    /// A descriptor that is readable when the socket is being closed.
+    fn closing_descriptor(&self) -> Result<i32, Error> {
+        let mut edges = Edges::default();
+        let descriptor = self.pollable(&mut lock(&self.core), &mut edges, |core| &mut core.closed);
+        edges.deliver();
+        descriptor
+    }
+
     fn pollable(
         &self,
         core: &mut Core,
@@ -275,6 +283,24 @@ impl Socket {
         let descriptor = which(core).insert(Pollable::new()?).descriptor();
         self.settle(core, edges);
         Ok(descriptor)
+    }
+
+    /// The socket's role in its pattern.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it shows and takes protocol headers.
+    #[must_use]
+    pub fn is_raw(&self) -> bool {
+        self.is_raw
+    }
+
+    /// How long a call may block by `NN_SNDTIMEO` or `NN_RCVTIMEO`; `None` for ever.
+    #[must_use]
+    pub fn timeout(&self, option: i32) -> Option<Duration> {
+        lock(&self.core).options.timeout(option)
     }
 
     /// The value of a counter, by its `NN_STAT_` number.
@@ -344,7 +370,8 @@ impl Socket {
             core.is_closing = true;
             let core = &mut *core;
             // Whoever polls the descriptors looks again, and finds the socket closed.
-            for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
+            let pollables = [&mut core.sendable, &mut core.receivable, &mut core.closed];
+            for pollable in pollables.into_iter().flatten() {
                 pollable.set(true);
             }
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
@@ -374,7 +401,7 @@ impl Socket {
         }
         let (pipes, timer, pollables) = {
             let mut core = lock(&self.core);
-            let pollables = (core.sendable.take(), core.receivable.take());
+            let pollables = [core.sendable.take(), core.receivable.take(), core.closed.take()];
             (core.pipes.take_all(), core.timer.take(), pollables)
         };
         if let (Some((_, timer)), Ok(reactor)) = (timer, reactor::current()) {

@@ -6,7 +6,8 @@ use super::{Call, OptionValue, enter};
 use crate::error::Error;
 use crate::option::name;
 
-/// A question about a socket, and its answer.
+/// A question about a socket, and its answer. Without a question, it is only waited for the
+/// socket's being closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollEntry {
     /// The socket's number.
@@ -32,11 +33,14 @@ pub fn poll(entries: &mut [PollEntry], timeout: i32) -> Result<usize, Error> {
     let calls: Vec<Call> = entries.iter().map(|entry| enter(entry.socket)).collect::<Result<_, _>>()?;
     let mut polled = Vec::with_capacity(2 * entries.len());
     for (entry, call) in entries.iter().zip(&calls) {
-        for (asked, name) in [(entry.readable, name::RCVFD), (entry.writable, name::SNDFD)] {
-            // poll(2) leaves entries with a negative descriptor out.
-            let fd = if asked { descriptor(call, name)? } else { -1 };
-            polled.push(libc::pollfd { fd, events: libc::POLLIN, revents: 0 });
-        }
+        // poll(2) leaves entries with a negative descriptor out.
+        let fds = match (entry.readable, entry.writable) {
+            (false, false) => [call.closing_descriptor()?, -1],
+            (true, false) => [descriptor(call, name::RCVFD)?, -1],
+            (false, true) => [-1, descriptor(call, name::SNDFD)?],
+            (true, true) => [descriptor(call, name::RCVFD)?, descriptor(call, name::SNDFD)?],
+        };
+        polled.extend(fds.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }));
     }
     let count = libc::nfds_t::try_from(polled.len()).map_err(|_| Error::InvalidArgument)?;
     // SAFETY: the array is valid for writing, and has that length.

@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::message::{Chunk, Outgoing, Payload};
 use crate::option::name;
 use crate::pipe::{Edges, INLINE_MAX};
-use crate::protocol::Refusal;
+use crate::protocol::{Context, Protocol, Refusal};
 use crate::sync::{Event, Wake, lock, now};
 
 /// How long a call may block.
@@ -81,6 +81,39 @@ impl Socket {
             }
             patience.wait(&self.senders, ticket)?;
         }
+    }
+
+    /// Whether a message would be sent without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] while it is being closed.
+    pub fn can_send(&self) -> Result<bool, Error> {
+        self.ask(|protocol, context| protocol.can_send(context))
+    }
+
+    /// Whether a message would be received without waiting.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] while it is being closed.
+    pub fn can_recv(&self) -> Result<bool, Error> {
+        self.ask(|protocol, context| protocol.can_recv(context))
+    }
+
+    fn ask(&self, question: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> bool) -> Result<bool, Error> {
+        let mut edges = Edges::default();
+        let answer = {
+            let mut core = lock(&self.core);
+            if core.is_closing {
+                return Err(Error::Closed);
+            }
+            core.work_off(&self.ready, &mut edges);
+            let answer = core.call(&mut edges, question);
+            // Who polls the descriptor after a no must find it saying the same.
+            self.settle(&mut core, &mut edges);
+            answer
+        };
+        edges.deliver();
+        Ok(answer)
     }
 
     /// Answers whether the message was sent; if not, the call is to block.
