@@ -1,8 +1,9 @@
-/*  Requests and replies with headers that are none: they are dropped, and the honest
-    ones around them are not. */
+/*  Requests, surveys and answers with headers that are none: they are dropped, and the
+    honest ones around them are not. */
 
 #include "../lib/plain.h"
 #include <nanomsg/reqrep.h>
+#include <nanomsg/survey.h>
 
 /*  Words of a header: `hops` without the top bit, then the request's id. */
 static size_t stack (unsigned char *bytes, int hops, int with_id)
@@ -20,16 +21,26 @@ static size_t stack (unsigned char *bytes, int hops, int with_id)
     return size;
 }
 
-static void bad_requests (const char *transport)
+/*  `asks` and `answers` are REQ and REP, or SURVEYOR and RESPONDENT. */
+static void bad_requests (const char *transport, int asks, int answers)
 {
     char address[NN_SOCKADDR_MAX], text[64];
     unsigned char bytes[4096];
-    int rep = open_patient (NN_REP), req = open_patient (NN_REQ);
+    int rep = open_patient (answers), req = open_patient (asks);
     bind_to (rep, fresh_address (transport, address));
     connect_to (req, address);
+    if (asks == NN_SURVEYOR)
+        set_int (req, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
+    /*  A survey before there is a connection is lost. */
+    do
+        send_text (req, "hello");
+    while (!is_readable (descriptor_of (rep, NN_RCVFD), 10));
+    send_text (req, "we have met");
+    while (strcmp (receive_text (rep), "we have met") != 0)
+        ;
 
     for (int round = 0; round < 30; round++) {
-        int peer = plain_peer (address, NN_REQ);
+        int peer = plain_peer (address, asks);
         size_t size = 0;
         if (round < 4) /* shorter than a word */
             size = (size_t) round;
@@ -53,7 +64,7 @@ static void bad_requests (const char *transport)
     }
 
     /*  As many hops as are allowed are answered with the same stack. */
-    int peer = plain_peer (address, NN_REQ);
+    int peer = plain_peer (address, asks);
     size_t size = stack (bytes, 7, 1);
     memcpy (bytes + size, "deep", 4);
     check (plain_message (peer, address, bytes, size + 4) == 0);
@@ -66,7 +77,8 @@ static void bad_requests (const char *transport)
     memcpy (expected + prefix, bytes, size);
     memcpy (expected + prefix + size, "answer", 6);
     check (recv (peer, answer, 8, MSG_WAITALL) == 8); /* the connection header */
-    check (memcmp (answer, "\0SP\0\0\61\0\0", 8) == 0);
+    const unsigned char greeting[8] = { 0, 'S', 'P', 0, 0, (unsigned char) answers, 0, 0 };
+    check (memcmp (answer, greeting, 8) == 0);
     check (recv (peer, answer, prefix + size + 6, MSG_WAITALL)
         == (ssize_t) (prefix + size + 6));
     check (memcmp (answer, expected, prefix + size + 6) == 0);
@@ -116,11 +128,63 @@ static void bad_replies (const char *transport)
     close_socket (req);
 }
 
+/*  Answers that are none, and some that come when nobody asks any more. */
+static void bad_answers (const char *transport)
+{
+    char address[NN_SOCKADDR_MAX];
+    unsigned char survey[256], bytes[256];
+    int surveyor = open_patient (NN_SURVEYOR);
+    int server = (fresh_address (transport, address), plain_listen (address));
+    connect_to (surveyor, address);
+    int peer = plain_accept (server);
+    check (plain_header (peer, NN_RESPONDENT) == 0);
+    check (recv (peer, survey, 8, MSG_WAITALL) == 8);
+    check (plain_message (peer, address, "\200\0\0\1unasked", 11) == 0);
+    do
+        send_text (surveyor, "a survey");
+    while (!is_readable (peer, 10));
+
+    for (int round = 0; round < 6; round++) {
+        int is_late = round % 2;
+        set_int (surveyor, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, is_late ? 1 : LIMIT_MS);
+        send_text (surveyor, "question");
+        size_t prefix = plain_prefix (address, 12, bytes);
+        do {
+            check (recv (peer, survey, prefix + 12, MSG_WAITALL) == (ssize_t) (prefix + 12));
+            check (memcmp (survey, bytes, prefix) == 0);
+            check (survey[prefix] & 0x80);
+        } while (memcmp (survey + prefix + 4, "question", 8) != 0);
+        if (is_late)
+            check_error (nn_recv (surveyor, bytes, 1, 0), ETIMEDOUT);
+
+        memcpy (bytes, survey + prefix, 4);
+        for (size_t size = 0; size < 4; size++) /* shorter than an id */
+            check (plain_message (peer, address, bytes, size) == 0);
+        bytes[0] &= 0x7f; /* without the top bit */
+        check (plain_message (peer, address, bytes, 4) == 0);
+        bytes[0] |= 0x80;
+        bytes[1] ^= 1; /* another id, and not the next one either */
+        check (plain_message (peer, address, bytes, 4) == 0);
+        bytes[1] ^= 1;
+        memcpy (bytes + 4, "answer", 6);
+        check (plain_message (peer, address, bytes, 10) == 0);
+        if (is_late)
+            check_error (nn_recv (surveyor, bytes, 1, 0), EFSM);
+        else
+            expect_text (surveyor, "answer");
+    }
+    close (peer);
+    close (server);
+    close_socket (surveyor);
+}
+
 int main (void)
 {
     each_plain_transport (transport) {
-        bad_requests (transport);
+        bad_requests (transport, NN_REQ, NN_REP);
+        bad_requests (transport, NN_SURVEYOR, NN_RESPONDENT);
         bad_replies (transport);
+        bad_answers (transport);
     }
     return 0;
 }
