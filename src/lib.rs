@@ -66,5 +66,8 @@ mod sync;
 mod transport;
 mod wire;
 
-pub use api::{Bus, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Socket, Sub, Unsent, pattern};
+pub use api::{
+    Bus, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor, Unsent,
+    pattern,
+};
 pub use error::Error;

@@ -51,6 +51,8 @@ pub(crate) const LEVEL_TCP: i32 = -3;
 pub(crate) const TCP_NODELAY: i32 = 1;
 /// `NN_REQ_RESEND_IVL` at the level of REQ.
 pub(crate) const RESEND_INTERVAL: i32 = 1;
+/// `NN_SURVEYOR_DEADLINE` at the level of SURVEYOR.
+pub(crate) const SURVEY_DEADLINE: i32 = 1;
 /// The longest `NN_SOCKET_NAME` in bytes.
 const NAME_MAX: usize = 63;
 
@@ -221,7 +223,7 @@ impl<'a> ProtocolOption<'a> {
             (SUB, 1) => Ok(ProtocolOption::Subscribe(value)),
             (SUB, 2) => Ok(ProtocolOption::Unsubscribe(value)),
             (REQ, RESEND_INTERVAL) => Ok(ProtocolOption::ResendInterval(int(value)?)),
-            (SURVEYOR, 1) => Ok(ProtocolOption::SurveyDeadline(int(value)?)),
+            (SURVEYOR, SURVEY_DEADLINE) => Ok(ProtocolOption::SurveyDeadline(int(value)?)),
             _ => Err(Error::UnknownOption),
         }
     }

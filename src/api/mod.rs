@@ -111,3 +111,26 @@ pub type Pull = Socket<pattern::Pull>;
 /// # Ok::<(), nanomsg::Error>(())
 /// ```
 pub type Bus = Socket<pattern::Bus>;
+
+/// A SURVEYOR socket: asks all its peers at once, and receives their answers until the survey is
+/// over ([`Socket::set_survey_deadline`]). Then receiving fails with
+/// [`Error::TimedOut`](crate::Error::TimedOut), and without a survey with
+/// [`Error::WrongState`](crate::Error::WrongState). Another survey gives up the one before.
+///
+/// ```
+/// # use nanomsg::{Respondent, Surveyor};
+/// let (asks, answers) = (Surveyor::new()?, Respondent::new()?);
+/// asks.bind("inproc://doc/survey")?;
+/// answers.connect("inproc://doc/survey")?;
+/// asks.send(b"who is there?")?;
+/// assert_eq!(*answers.recv()?, *b"who is there?");
+/// answers.send(b"me")?;
+/// assert_eq!(*asks.recv()?, *b"me");
+/// # Ok::<(), nanomsg::Error>(())
+/// ```
+pub type Surveyor = Socket<pattern::Surveyor>;
+
+/// A RESPONDENT socket: receives a survey, and sends the answer to whoever asked; see
+/// [`Surveyor`] for an example. Without a survey, sending fails with
+/// [`Error::WrongState`](crate::Error::WrongState).
+pub type Respondent = Socket<pattern::Respondent>;

@@ -117,6 +117,26 @@ impl Role for Bus {
 impl Sends for Bus {}
 impl Receives for Bus {}
 
+/// Asks all its peers at once; see [`crate::Surveyor`].
+#[derive(Debug)]
+pub enum Surveyor {}
+
+impl Role for Surveyor {
+    const KIND: Kind = Kind::Surveyor;
+}
+impl Sends for Surveyor {}
+impl Receives for Surveyor {}
+
+/// Answers surveys; see [`crate::Respondent`].
+#[derive(Debug)]
+pub enum Respondent {}
+
+impl Role for Respondent {
+    const KIND: Kind = Kind::Respondent;
+}
+impl Sends for Respondent {}
+impl Receives for Respondent {}
+
 /// The raw form of a role, for programs that pass messages on: it moves messages as its role
 /// does, but keeps no state, and shows the protocol's header ([`Message::header`]) and takes it
 /// from the message that is sent.
@@ -173,6 +193,8 @@ mod tests {
             both::<Rep>(),
             check::<Push>(true, false),
             check::<Pull>(false, true),
+            both::<Surveyor>(),
+            both::<Respondent>(),
             both::<Bus>(),
         ];
         assert_eq!(roles[..], Kind::ALL[..]);

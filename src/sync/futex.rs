@@ -18,6 +18,7 @@ pub(crate) enum Wait {
     /// The deadline has passed.
     TimedOut,
     /// A signal handler ran.
+    #[cfg_attr(any(loom, not(target_os = "linux")), expect(dead_code, reason = "only futex(2) tells"))]
     Interrupted,
 }
 

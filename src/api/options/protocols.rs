@@ -6,7 +6,7 @@ use super::super::pattern;
 use super::super::socket::Socket;
 use super::milliseconds_or;
 use crate::error::Error;
-use crate::option::{ProtocolOption, RESEND_INTERVAL};
+use crate::option::{ProtocolOption, RESEND_INTERVAL, SURVEY_DEADLINE};
 use crate::protocol::Kind;
 
 impl Socket<pattern::Sub> {
@@ -79,5 +79,41 @@ impl Socket<pattern::Req> {
     pub fn set_resend_interval(&self, time: Option<Duration>) -> Result<(), Error> {
         let milliseconds = milliseconds_or(time, 0)?;
         self.enter()?.set_protocol_option(ProtocolOption::ResendInterval(milliseconds))
+    }
+}
+
+impl Socket<pattern::Surveyor> {
+    /// How long a survey lasts: one second, unless it was set; `None` for ever.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// assert_eq!(nanomsg::Surveyor::new()?.survey_deadline()?, Some(Duration::from_secs(1)));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn survey_deadline(&self) -> Result<Option<Duration>, Error> {
+        let milliseconds = self.get(Kind::Surveyor.number().into(), SURVEY_DEADLINE)?;
+        Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
+    }
+
+    /// Sets how long a survey lasts, in milliseconds, rounded up, for the surveys that are sent
+    /// from now on; `None` for ever.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// let socket = nanomsg::Surveyor::new()?;
+    /// socket.set_survey_deadline(Some(Duration::from_millis(20)))?;
+    /// socket.send(b"is anybody there?")?;
+    /// assert_eq!(socket.recv().map(|_| ()), Err(nanomsg::Error::TimedOut));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_survey_deadline(&self, time: Option<Duration>) -> Result<(), Error> {
+        let milliseconds = milliseconds_or(time, -1)?;
+        self.enter()?.set_protocol_option(ProtocolOption::SurveyDeadline(milliseconds))
     }
 }

@@ -11,7 +11,7 @@ use clap::{Arg, ArgMatches, Command};
 use super::definition::{ENDPOINTS, FORMATS, command, id};
 use super::failure::Failure;
 use super::format::Format;
-use super::kind::{Kind, MISSING};
+use super::kind::Kind;
 use super::payload::Source;
 
 /// What the program is asked to do.
@@ -71,7 +71,7 @@ fn spelled_out(command: &Command, arguments: impl IntoIterator<Item = OsString>)
     let called = arguments.next().unwrap_or_default();
     let own =
         Path::new(&called).file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix("nn_"));
-    let types = || Kind::ALL.map(Kind::option).into_iter().chain(MISSING);
+    let types = || Kind::ALL.map(Kind::option).into_iter();
     let kind = own.filter(|own| types().any(|name| name == *own)).map(|own| format!("--{own}").into());
     let mut result: Vec<OsString> = [called].into_iter().chain(kind).collect();
     let mut is_value = false;
@@ -122,10 +122,6 @@ fn long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
 fn request(command: &mut Command, matches: &ArgMatches) -> Result<Request, Error> {
     if let Some(product) = matches.get_one::<String>(id::GENERATE) {
         return Ok(Request::Generate(product.clone()));
-    }
-    if let Some(missing) = MISSING.into_iter().find(|name| matches.get_flag(name)) {
-        let text = format!("--{missing}: this library has no {} sockets", missing.to_uppercase());
-        return Err(command.error(ErrorKind::InvalidValue, text));
     }
     let Some(kind) = Kind::ALL.into_iter().find(|kind| matches.get_flag(kind.option())) else {
         let types = Kind::ALL.map(|kind| format!("--{}", kind.option())).join(", ");

@@ -10,7 +10,7 @@ use clap::{Arg, ArgAction, ArgGroup, Command, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::format::Format;
-use super::kind::{Kind, MISSING};
+use super::kind::Kind;
 
 /// The program's name, unless it was called by another one.
 pub const NAME: &str = "nanocat";
@@ -100,7 +100,7 @@ pub fn command() -> Command {
         .disable_version_flag(true)
         .args(generic())
         .args(types())
-        .group(ArgGroup::new("type").args(Kind::ALL.map(Kind::option)).args(MISSING))
+        .group(ArgGroup::new("type").args(Kind::ALL.map(Kind::option)))
         .args(endpoints())
         .args(socket_options())
         .args(input())
@@ -133,9 +133,8 @@ fn generic() -> [Arg; 4] {
 }
 
 fn types() -> impl Iterator<Item = Arg> {
-    let there = Kind::ALL.into_iter().map(|kind| flag(kind.option(), kind.help()));
-    let missing = MISSING.into_iter().map(|name| flag(name, "").hide(true));
-    there.chain(missing).map(|arg| arg.help_heading("Socket Types"))
+    let flags = Kind::ALL.into_iter().map(|kind| flag(kind.option(), kind.help()));
+    flags.map(|arg| arg.help_heading("Socket Types"))
 }
 
 /// An option that adds an endpoint: its name and its letter, whether it binds, what goes before

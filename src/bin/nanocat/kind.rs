@@ -11,17 +11,26 @@ pub enum Kind {
     Sub,
     Req,
     Rep,
+    Surveyor,
+    Respondent,
     Bus,
     Pair,
 }
 
-/// Types that are part of the standard, but that the library does not have.
-pub const MISSING: [&str; 2] = ["surveyor", "respondent"];
-
 impl Kind {
     /// Every type there is, in the order of the help text.
-    pub const ALL: [Kind; 8] =
-        [Kind::Push, Kind::Pull, Kind::Pub, Kind::Sub, Kind::Req, Kind::Rep, Kind::Bus, Kind::Pair];
+    pub const ALL: [Kind; 10] = [
+        Kind::Push,
+        Kind::Pull,
+        Kind::Pub,
+        Kind::Sub,
+        Kind::Req,
+        Kind::Rep,
+        Kind::Surveyor,
+        Kind::Respondent,
+        Kind::Bus,
+        Kind::Pair,
+    ];
 
     /// The option that asks for it, without its dashes. With `nn_` in front, it is the name under
     /// which the program is of that type without being asked.
@@ -33,6 +42,8 @@ impl Kind {
             Kind::Sub => "sub",
             Kind::Req => "req",
             Kind::Rep => "rep",
+            Kind::Surveyor => "surveyor",
+            Kind::Respondent => "respondent",
             Kind::Bus => "bus",
             Kind::Pair => "pair",
         }
@@ -47,6 +58,8 @@ impl Kind {
             Kind::Sub => "Receive what is published",
             Kind::Req => "Send requests, and receive the replies",
             Kind::Rep => "Receive requests, and reply if there is something to send",
+            Kind::Surveyor => "Ask all peers, and receive their answers",
+            Kind::Respondent => "Receive surveys, and answer if there is something to send",
             Kind::Bus => "Send to all peers, and receive from all",
             Kind::Pair => "Talk to one peer",
         }
@@ -64,7 +77,7 @@ impl Kind {
 
     /// Whether it makes no sense without something to send.
     pub const fn must_send(self) -> bool {
-        matches!(self, Kind::Push | Kind::Pub | Kind::Req)
+        matches!(self, Kind::Push | Kind::Pub | Kind::Req | Kind::Surveyor)
     }
 
     /// The options that this type does not take, and why not.

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::thread;
 
 use nanomsg::pattern::{Pattern, Receives, Sends};
-use nanomsg::{Bus, Error, Pair, Pub, Pull, Push, Rep, Req, Socket, Sub};
+use nanomsg::{Bus, Error, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor};
 
 use arguments::{Options, Request};
 use failure::Failure;
@@ -65,15 +65,24 @@ fn talk(options: &Options) -> Result<(), Failure> {
         (Kind::Pub, Some(payload)) => talk::send(&*sender(Pub::new(), options)?, manner, payload),
         (Kind::Req, Some(payload)) => talk::ask(&*both(Req::new(), options)?, manner, payload, output),
         (Kind::Rep, Some(payload)) => talk::answer(&*both(Rep::new(), options)?, manner, payload, output),
+        (Kind::Surveyor, Some(payload)) => {
+            talk::ask(&*both(Surveyor::new(), options)?, manner, payload, output)
+        }
+        (Kind::Respondent, Some(payload)) => {
+            talk::answer(&*both(Respondent::new(), options)?, manner, payload, output)
+        }
         (Kind::Bus, Some(payload)) => talk::converse(&both(Bus::new(), options)?, manner, payload, output),
         (Kind::Pair, Some(payload)) => talk::converse(&both(Pair::new(), options)?, manner, payload, output),
         (Kind::Sub, _) => talk::receive(&*subscriber(options)?, manner, output),
         (Kind::Pull, _) => talk::receive(&*receiver(Pull::new(), options)?, manner, output),
         (Kind::Rep, None) => talk::receive(&*both(Rep::new(), options)?, manner, output),
+        (Kind::Respondent, None) => talk::receive(&*both(Respondent::new(), options)?, manner, output),
         (Kind::Bus, None) => talk::receive(&*both(Bus::new(), options)?, manner, output),
         (Kind::Pair, None) => talk::receive(&*both(Pair::new(), options)?, manner, output),
         // The arguments were checked for something to send.
-        (Kind::Push | Kind::Pub | Kind::Req, None) => Err(Failure::usage("There is nothing to send")),
+        (Kind::Push | Kind::Pub | Kind::Req | Kind::Surveyor, None) => {
+            Err(Failure::usage("There is nothing to send"))
+        }
     }
 }
 

@@ -7,12 +7,9 @@ use std::time::Duration;
 use super::RawSurveyor;
 use crate::error::Error;
 use crate::message::{Header, Outgoing};
-use crate::option::ProtocolOption;
+use crate::option::{ProtocolOption, SURVEY_DEADLINE};
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
-
-/// The number of `NN_SURVEYOR_DEADLINE`.
-const DEADLINE: i32 = 1;
 
 /// Milliseconds within which a survey is to be answered, unless the option says otherwise.
 const DEFAULT_DEADLINE: i32 = 1000;
@@ -160,7 +157,7 @@ impl Protocol for Surveyor {
     }
 
     fn option(&self, name: i32) -> Result<i32, Error> {
-        if name == DEADLINE { Ok(self.deadline) } else { Err(Error::UnknownOption) }
+        if name == SURVEY_DEADLINE { Ok(self.deadline) } else { Err(Error::UnknownOption) }
     }
 }
 
@@ -285,11 +282,11 @@ mod tests {
     #[test]
     fn a_deadline_holds_for_the_surveys_that_follow() {
         surveyor(|mut socket| {
-            assert_eq!(socket.machine.option(DEADLINE), Ok(1000));
+            assert_eq!(socket.machine.option(SURVEY_DEADLINE), Ok(1000));
             assert_eq!(socket.machine.option(2), Err(Error::UnknownOption));
             assert_eq!(socket.send("a"), Ok(()));
             socket.set_option(ProtocolOption::SurveyDeadline(5)).unwrap();
-            assert_eq!(socket.machine.option(DEADLINE), Ok(5));
+            assert_eq!(socket.machine.option(SURVEY_DEADLINE), Ok(5));
             socket.elapse(999);
             assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
             assert_eq!(socket.send("b"), Ok(()));
