@@ -19,6 +19,8 @@ pub(crate) enum Address {
     Ipc(PathBuf),
     /// `tcp://…`.
     Tcp(TcpAddress),
+    /// `ws://…`.
+    Ws(WsAddress),
 }
 
 /// `host:port`, or `local;host:port` to connect.
@@ -32,7 +34,21 @@ pub(crate) struct TcpAddress {
     pub(crate) port: u16,
 }
 
-/// The host part of a tcp address.
+/// As for tcp, and to connect also a path; the port is 80 unless it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WsAddress {
+    /// Where that is on the network.
+    pub(crate) at: TcpAddress,
+    /// Host and port as they were written.
+    pub(crate) authority: String,
+    /// The path, with a query if it has one; at least `/`.
+    pub(crate) resource: String,
+}
+
+/// The port of a WebSocket whose address names none.
+const WS_PORT: u16 = 80;
+
+/// The host part of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Host {
     /// `*`: every interface.
@@ -47,13 +63,15 @@ impl Address {
     /// Parses an address for binding.
     ///
     /// # Errors
-    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port. What the host part of a tcp
+    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port. What the host part of an
     /// address may be is the transport's to say.
     pub(crate) fn to_bind(text: &str) -> Result<Address, Error> {
         match Self::split(text)? {
-            ("tcp", rest) => {
-                let (host, port) = split_port(rest)?;
-                Ok(Address::Tcp(TcpAddress { local: None, host: Host::parse(host), port }))
+            ("tcp", rest) => Ok(Address::Tcp(TcpAddress::to_bind(rest)?)),
+            // Every path is served, so none can be named: it would be a bad port.
+            ("ws", rest) => {
+                let at = TcpAddress::to_bind(rest)?;
+                Ok(Address::Ws(WsAddress { at, authority: rest.to_owned(), resource: "/".to_owned() }))
             }
             (scheme, rest) => Self::local(scheme, rest),
         }
@@ -62,23 +80,11 @@ impl Address {
     /// Parses an address for connecting.
     ///
     /// # Errors
-    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port or host.
+    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port, host or path.
     pub(crate) fn to_connect(text: &str) -> Result<Address, Error> {
         match Self::split(text)? {
-            ("tcp", rest) => {
-                let (local, rest) = match rest.split_once(';') {
-                    Some((local, rest)) => (Some(Host::parse(local)), rest),
-                    None => (None, rest),
-                };
-                let (host, port) = split_port(rest)?;
-                let host = Host::parse(host);
-                match &host {
-                    Host::Any => return Err(Error::InvalidArgument),
-                    Host::Name(name) if !is_host_name(name) => return Err(Error::InvalidArgument),
-                    _ => {}
-                }
-                Ok(Address::Tcp(TcpAddress { local, host, port }))
-            }
+            ("tcp", rest) => Ok(Address::Tcp(TcpAddress::to_connect(rest, None)?)),
+            ("ws", rest) => Ok(Address::Ws(WsAddress::to_connect(rest)?)),
             (scheme, rest) => Self::local(scheme, rest),
         }
     }
@@ -104,6 +110,44 @@ impl Address {
             "ipc" => Ok(Address::Ipc(rest.into())),
             _ => Err(Error::UnknownTransport),
         }
+    }
+}
+
+impl TcpAddress {
+    fn to_bind(text: &str) -> Result<TcpAddress, Error> {
+        let (host, port) = split_port(text)?;
+        Ok(TcpAddress { local: None, host: Host::parse(host), port })
+    }
+
+    fn to_connect(text: &str, default_port: Option<u16>) -> Result<TcpAddress, Error> {
+        let (local, remote) = match text.split_once(';') {
+            Some((local, remote)) => (Some(Host::parse(local)), remote),
+            None => (None, text),
+        };
+        let (host, port) = match default_port {
+            Some(port) if remote.ends_with(']') || !remote.contains(':') => (remote, port),
+            _ => split_port(remote)?,
+        };
+        let host = Host::parse(host);
+        match &host {
+            Host::Any => Err(Error::InvalidArgument),
+            Host::Name(name) if !is_host_name(name) => Err(Error::InvalidArgument),
+            _ => Ok(TcpAddress { local, host, port }),
+        }
+    }
+}
+
+impl WsAddress {
+    fn to_connect(text: &str) -> Result<WsAddress, Error> {
+        let (hosts, resource) = text.split_at(text.find('/').unwrap_or(text.len()));
+        // It becomes part of a line of words.
+        if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(Error::InvalidArgument);
+        }
+        let at = TcpAddress::to_connect(hosts, Some(WS_PORT))?;
+        let authority = hosts.split_once(';').map_or(hosts, |(_, remote)| remote).to_owned();
+        let resource = if resource.is_empty() { "/" } else { resource }.to_owned();
+        Ok(WsAddress { at, authority, resource })
     }
 }
 
@@ -169,6 +213,33 @@ mod tests {
         assert_eq!(connect("tcp://127.0.0.1;[::1]:1"), Ok(Address::Tcp(tcp)));
         let tcp = TcpAddress { local: None, host: Host::Any, port: 65535 };
         assert_eq!(Address::to_bind("tcp://*:65535"), Ok(Address::Tcp(tcp)));
+    }
+
+    #[test]
+    fn a_websocket_has_a_path_and_need_not_have_a_port() {
+        let ws = |text: &str| match connect(text) {
+            Ok(Address::Ws(ws)) => Some((ws.at.host, ws.at.port, ws.authority, ws.resource)),
+            _ => None,
+        };
+        let name = |name: &str| Host::Name(name.to_owned());
+        let own = |host: Host, port: u16, authority: &str, resource: &str| {
+            Some((host, port, authority.to_owned(), resource.to_owned()))
+        };
+        assert_eq!(ws("ws://a.b"), own(name("a.b"), 80, "a.b", "/"));
+        assert_eq!(ws("ws://a:81"), own(name("a"), 81, "a:81", "/"));
+        assert_eq!(ws("ws://a/b:c;d/?e=f"), own(name("a"), 80, "a", "/b:c;d/?e=f"));
+        let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
+        assert_eq!(ws("ws://lo;[::1]/x"), own(loopback.clone(), 80, "[::1]", "/x"));
+        assert_eq!(ws("ws://[::1]:5"), own(loopback, 5, "[::1]:5", "/"));
+        for rest in
+            ["", "/", "*", "*:5", ":5", "a:", "a:0", "a:5x", "a?b", "a b", "a/b c", "a/\r\nX: y", "-a/"]
+        {
+            assert_eq!(connect(&format!("ws://{rest}")), Err(Error::InvalidArgument), "{rest}");
+        }
+        for rest in ["*", "a", "*:5/", "*:5/a", "a:0"] {
+            assert_eq!(Address::to_bind(&format!("ws://{rest}")), Err(Error::InvalidArgument), "{rest}");
+        }
+        assert!(matches!(Address::to_bind("ws://*:5"), Ok(Address::Ws(ws)) if ws.at.port == 5));
     }
 
     #[test]

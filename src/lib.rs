@@ -45,7 +45,7 @@
 //! | `wire` | bytes only: the greeting, the frames |
 //! | `endpoint` | the rules of endpoints: back-off |
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
-//! | `transport` | inproc, ipc and tcp: addresses become pipes |
+//! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
 //! | `socket` | where protocol meets transport: sending, receiving, closing |
 //! | `device` | two sockets joined |
 //! | `api`, [`capi`] | the Rust face and the C face, which do not know each other |

@@ -53,6 +53,14 @@ pub(crate) const TCP_NODELAY: i32 = 1;
 pub(crate) const RESEND_INTERVAL: i32 = 1;
 /// `NN_SURVEYOR_DEADLINE` at the level of SURVEYOR.
 pub(crate) const SURVEY_DEADLINE: i32 = 1;
+/// The level of the ws transport's options.
+pub(crate) const LEVEL_WS: i32 = -4;
+/// `NN_WS_MSG_TYPE` at that level.
+const WS_MSG_TYPE: i32 = 1;
+/// `NN_WS_MSG_TYPE_TEXT`.
+pub(crate) const WS_TEXT: i32 = 1;
+/// `NN_WS_MSG_TYPE_BINARY`.
+pub(crate) const WS_BINARY: i32 = 2;
 /// The longest `NN_SOCKET_NAME` in bytes.
 const NAME_MAX: usize = 63;
 
@@ -65,8 +73,8 @@ struct Spec {
 
 const ANY: RangeInclusive<i32> = i32::MIN..=i32::MAX;
 
-/// Every integer option that can be set at the socket level.
-const SPECS: [Spec; 13] = [
+/// Every integer option that can be set at the socket level or at that of a transport.
+const SPECS: [Spec; 14] = [
     Spec { name: name::LINGER, default: 1000, range: ANY },
     Spec { name: name::SNDBUF, default: 128 * 1024, range: 1..=i32::MAX },
     Spec { name: name::RCVBUF, default: 128 * 1024, range: 1..=i32::MAX },
@@ -79,18 +87,43 @@ const SPECS: [Spec; 13] = [
     Spec { name: name::IPV4ONLY, default: 1, range: 0..=1 },
     Spec { name: name::RCVMAXSIZE, default: 1024 * 1024, range: -1..=i32::MAX },
     Spec { name: name::MAXTTL, default: 8, range: 1..=255 },
-    // Never looked up by its level alone: see `set_tcp`.
     Spec { name: NODELAY_SLOT, default: 0, range: 0..=1 },
+    Spec { name: MESSAGE_TYPE_SLOT, default: WS_BINARY, range: WS_TEXT..=WS_BINARY },
 ];
 
 /// Where `NN_TCP_NODELAY` is kept among the values; no name of the socket level.
 const NODELAY_SLOT: i32 = 0;
+/// As above, for `NN_WS_MSG_TYPE`.
+const MESSAGE_TYPE_SLOT: i32 = 18;
+
+/// Where an option of a transport's level is kept.
+fn slot(level: i32, name: i32) -> Result<i32, Error> {
+    match (level, name) {
+        (LEVEL_TCP, TCP_NODELAY) => Ok(NODELAY_SLOT),
+        (LEVEL_WS, WS_MSG_TYPE) => Ok(MESSAGE_TYPE_SLOT),
+        _ => Err(Error::UnknownOption),
+    }
+}
+
+/// Whether the name is no slot of a transport's option.
+fn is_socket_level(name: i32) -> bool {
+    name != NODELAY_SLOT && name != MESSAGE_TYPE_SLOT
+}
+
+/// The type of a WebSocket message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum MessageType {
+    /// UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
 
 /// The values of a socket's options.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Indexed by name.
-    values: [i32; 18],
+    /// Indexed by name, or by slot.
+    values: [i32; 19],
     /// `NN_SOCKET_NAME`; the socket's number until it is set.
     name: String,
 }
@@ -98,7 +131,7 @@ pub(crate) struct Options {
 impl Options {
     /// The defaults, for the socket with this number.
     pub(crate) fn new(id: i32) -> Options {
-        let mut values = [0; 18];
+        let mut values = [0; 19];
         for spec in &SPECS {
             values[index(spec.name)] = spec.default;
         }
@@ -118,22 +151,19 @@ impl Options {
             return Ok(());
         }
         let value = int(value)?;
-        if name == NODELAY_SLOT {
+        if !is_socket_level(name) {
             return Err(Error::UnknownOption);
         }
         self.set_int(name, value)
     }
 
-    /// Sets an option of the tcp transport's level.
+    /// Sets an option of a transport's level.
     ///
     /// # Errors
     /// As [`Options::set`].
-    pub(crate) fn set_tcp(&mut self, name: i32, value: &[u8]) -> Result<(), Error> {
+    pub(crate) fn set_transport(&mut self, level: i32, name: i32, value: &[u8]) -> Result<(), Error> {
         let value = int(value)?;
-        if name != TCP_NODELAY {
-            return Err(Error::UnknownOption);
-        }
-        self.set_int(NODELAY_SLOT, value)
+        self.set_int(slot(level, name)?, value)
     }
 
     fn set_int(&mut self, name: i32, value: i32) -> Result<(), Error> {
@@ -150,16 +180,16 @@ impl Options {
     /// # Errors
     /// [`Error::UnknownOption`].
     pub(crate) fn get(&self, name: i32) -> Result<i32, Error> {
-        let known = name != NODELAY_SLOT && SPECS.iter().any(|spec| spec.name == name);
+        let known = is_socket_level(name) && SPECS.iter().any(|spec| spec.name == name);
         if known { Ok(self.int(name)) } else { Err(Error::UnknownOption) }
     }
 
-    /// The value of an option of the tcp transport's level.
+    /// The value of an option of a transport's level.
     ///
     /// # Errors
     /// [`Error::UnknownOption`].
-    pub(crate) fn get_tcp(&self, name: i32) -> Result<i32, Error> {
-        if name == TCP_NODELAY { Ok(self.int(NODELAY_SLOT)) } else { Err(Error::UnknownOption) }
+    pub(crate) fn get_transport(&self, level: i32, name: i32) -> Result<i32, Error> {
+        Ok(self.int(slot(level, name)?))
     }
 
     fn int(&self, name: i32) -> i32 {
@@ -184,6 +214,11 @@ impl Options {
     /// `NN_TCP_NODELAY`.
     pub(crate) fn nodelay(&self) -> bool {
         self.int(NODELAY_SLOT) == 1
+    }
+
+    /// `NN_WS_MSG_TYPE`.
+    pub(crate) fn message_type(&self) -> MessageType {
+        if self.int(MESSAGE_TYPE_SLOT) == WS_TEXT { MessageType::Text } else { MessageType::Binary }
     }
 }
 
@@ -276,13 +311,31 @@ mod tests {
     }
 
     #[test]
-    fn nodelay_is_an_option_of_the_transport() {
+    fn transports_have_options_of_their_own() {
         let mut options = Options::new(0);
-        assert_eq!(options.get_tcp(1), Ok(0));
-        assert_eq!(options.set_tcp(1, &2_i32.to_ne_bytes()), Err(Error::InvalidArgument));
-        assert_eq!(options.set_tcp(1, &1_i32.to_ne_bytes()), Ok(()));
+        let set = |options: &mut Options, level, name, value: i32| {
+            options.set_transport(level, name, &value.to_ne_bytes())
+        };
+        assert_eq!(options.get_transport(LEVEL_TCP, 1), Ok(0));
+        assert_eq!(set(&mut options, LEVEL_TCP, 1, 2), Err(Error::InvalidArgument));
+        assert_eq!(set(&mut options, LEVEL_TCP, 1, 1), Ok(()));
         assert!(options.nodelay());
-        assert_eq!(options.set_tcp(2, &1_i32.to_ne_bytes()), Err(Error::UnknownOption));
+        assert_eq!(set(&mut options, LEVEL_TCP, 2, 1), Err(Error::UnknownOption));
+        assert_eq!(options.get_transport(LEVEL_WS, 1), Ok(2));
+        for value in [0, 3, -1] {
+            assert_eq!(set(&mut options, LEVEL_WS, 1, value), Err(Error::InvalidArgument));
+        }
+        assert_eq!(options.set_transport(LEVEL_WS, 1, &[1; 5]), Err(Error::InvalidArgument));
+        assert_eq!(options.message_type(), MessageType::Binary);
+        assert_eq!(set(&mut options, LEVEL_WS, 1, 1), Ok(()));
+        assert_eq!(options.message_type(), MessageType::Text);
+        assert_eq!(options.get_transport(LEVEL_WS, 2), Err(Error::UnknownOption));
+        assert_eq!(options.get_transport(-5, 1), Err(Error::UnknownOption));
+        // Where they are kept is nobody's business.
+        for name in [0, 18] {
+            assert_eq!(options.set(name, &1_i32.to_ne_bytes()), Err(Error::UnknownOption));
+            assert_eq!(options.get(name), Err(Error::UnknownOption));
+        }
     }
 
     #[test]

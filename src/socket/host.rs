@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::Socket;
 use super::pipes::Pipe;
-use crate::option::{Options, name};
+use crate::option::{MessageType, Options, name};
 use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions};
 use crate::sync::atomic::{Ordering, fence};
@@ -61,6 +61,10 @@ impl Host for EndpointHost {
 
     fn nodelay(&self) -> bool {
         lock(&self.socket.core).options.nodelay()
+    }
+
+    fn message_type(&self) -> MessageType {
+        lock(&self.socket.core).options.message_type()
     }
 
     fn max_message(&self) -> Option<usize> {

@@ -29,7 +29,7 @@ use self::pollable::Pollable;
 use self::table::Table;
 use crate::error::Error;
 use crate::message;
-use crate::option::{LEVEL_TCP, ProtocolOption, name};
+use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
 use crate::pipe::{Edges, ReadyList};
 use crate::protocol::{self, Kind};
 use crate::reactor::{self, Source};
@@ -221,7 +221,7 @@ impl Socket {
                     self.max_message.store(core.options.get(name)?, Ordering::Relaxed);
                 }
             }
-            LEVEL_TCP => core.options.set_tcp(name, value)?,
+            LEVEL_TCP | LEVEL_WS => core.options.set_transport(level, name, value)?,
             _ if level == i32::from(self.kind.number()) => {
                 drop(core);
                 return self.set_protocol_option(ProtocolOption::parse(level, name, value)?);
@@ -251,7 +251,7 @@ impl Socket {
                 self.pollable(&mut core, &mut edges, |core| &mut core.receivable)
             }
             (0, _) => core.options.get(name),
-            (LEVEL_TCP, _) => core.options.get_tcp(name),
+            (LEVEL_TCP | LEVEL_WS, _) => core.options.get_transport(level, name),
             _ if level == i32::from(self.kind.number()) => core.protocol.option(name),
             _ => Err(Error::UnknownOption),
         };

@@ -1,7 +1,7 @@
 //! `bind` and `connect`: an address becomes pipes.
 //!
-//! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp and ipc
-//! put a connection behind each pipe. Must not know sockets or protocols: whom a pipe is for is
+//! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp, ipc and
+//! ws put a connection behind each pipe. Must not know sockets or protocols: whom a pipe is for is
 //! said by a [`Host`], and what happens to it is told to its [`End`].
 
 mod inproc;
@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::error::Error;
+use crate::option::MessageType;
 use crate::pipe::{Consumer, End, Peer, Producer};
 pub(crate) use linger::Linger;
 
@@ -76,6 +77,8 @@ pub(crate) trait Host: Send + Sync {
     fn lane_limits(&self) -> (usize, usize);
     /// Whether `TCP_NODELAY` is to be set.
     fn nodelay(&self) -> bool;
+    /// What the messages of a WebSocket are sent as.
+    fn message_type(&self) -> MessageType;
     /// The longest message to take, at present.
     fn max_message(&self) -> Option<usize>;
     /// Tells socket from socket.
@@ -106,6 +109,7 @@ pub(crate) fn bind(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoin
         Address::Inproc(name) => inproc::bind(name, host),
         Address::Ipc(path) => stream::bind_ipc(&path, host),
         Address::Tcp(address) => stream::bind_tcp(&address, host),
+        Address::Ws(address) => stream::bind_ws(&address, host),
     }
 }
 
@@ -118,5 +122,6 @@ pub(crate) fn connect(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endp
         Address::Inproc(name) => Ok(inproc::connect(name, host)),
         Address::Ipc(path) => stream::connect_ipc(path, host),
         Address::Tcp(address) => stream::connect_tcp(address, host),
+        Address::Ws(address) => stream::connect_ws(address, host),
     }
 }

@@ -8,13 +8,13 @@ use std::mem::MaybeUninit;
 use crate::message::Chunk;
 
 /// Frames up to this size are handed on as bytes, longer ones as a chunk.
-const SMALL_MAX: usize = 2048;
+pub(super) const SMALL_MAX: usize = 2048;
 /// The first memory taken for a large frame; it doubles as the bytes come.
-const FIRST_CAPACITY: usize = 1 << 20;
+pub(super) const FIRST_CAPACITY: usize = 1 << 20;
 /// The longest prefix of a frame.
 const PREFIX_MAX: usize = 9;
 
-/// Which mapping the stream speaks.
+/// Which of the two the stream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// SP over TCP.
@@ -41,7 +41,8 @@ impl Framing {
     }
 }
 
-/// The stream is not what it should be, or memory is out: the connection must end.
+/// The stream is not what it should be, memory is out, or the peer has taken its leave: the
+/// connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadFrame {
     /// An ipc frame of another type than a message.
@@ -50,6 +51,26 @@ pub(crate) enum BadFrame {
     TooLong,
     /// There is no memory for the frame.
     OutOfMemory,
+    /// A WebSocket frame that must not be, or not there.
+    Protocol,
+    /// A WebSocket text that is not UTF-8.
+    NotText,
+    /// The peer of a WebSocket closes it, for a reason that this number stands for.
+    Closed(Option<u16>),
+}
+
+impl BadFrame {
+    /// What a WebSocket's close frame gives as the reason (RFC 6455, 7.4); the peer's own is given
+    /// back to it.
+    pub(super) fn close_code(self) -> Option<u16> {
+        match self {
+            BadFrame::Type | BadFrame::Protocol => Some(1002),
+            BadFrame::NotText => Some(1007),
+            BadFrame::TooLong => Some(1009),
+            BadFrame::OutOfMemory => Some(1011),
+            BadFrame::Closed(code) => code,
+        }
+    }
 }
 
 /// A payload that has come in.
@@ -236,7 +257,7 @@ impl Decoder {
 }
 
 /// The chunk of a payload of `length` bytes, with room for more of it.
-fn grown(chunk: &mut Chunk, length: usize) -> Result<&mut Chunk, BadFrame> {
+pub(super) fn grown(chunk: &mut Chunk, length: usize) -> Result<&mut Chunk, BadFrame> {
     if chunk.spare().is_empty() {
         let capacity = chunk.len().saturating_mul(2).clamp(1, length);
         let full = std::mem::replace(chunk, Chunk::with_capacity(0).ok_or(BadFrame::OutOfMemory)?);
@@ -246,7 +267,7 @@ fn grown(chunk: &mut Chunk, length: usize) -> Result<&mut Chunk, BadFrame> {
 }
 
 /// Cuts at most `count` bytes off the front of `input`.
-fn split_front<'a>(input: &mut &'a [u8], count: usize) -> &'a [u8] {
+pub(super) fn split_front<'a>(input: &mut &'a [u8], count: usize) -> &'a [u8] {
     let (front, rest) = input.split_at(input.len().min(count));
     *input = rest;
     front

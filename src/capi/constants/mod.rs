@@ -32,7 +32,7 @@ pub use ws::*;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::option::{LEVEL_TCP, name};
+    use crate::option::{LEVEL_TCP, LEVEL_WS, WS_BINARY, WS_TEXT, name};
 
     /// The layers below have names of their own for the numbers that they act on.
     #[test]
@@ -56,6 +56,9 @@ mod tests {
             (NN_RCVMAXSIZE, name::RCVMAXSIZE),
             (NN_MAXTTL, name::MAXTTL),
             (NN_TCP, LEVEL_TCP),
+            (NN_WS, LEVEL_WS),
+            (NN_WS_MSG_TYPE_TEXT, WS_TEXT),
+            (NN_WS_MSG_TYPE_BINARY, WS_BINARY),
         ];
         for (number, (ours, theirs)) in pairs.into_iter().enumerate() {
             assert_eq!(ours, theirs, "pair {number}");

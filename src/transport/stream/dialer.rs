@@ -23,12 +23,12 @@ use crate::error::Error;
 use crate::reactor::{Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now, without_signals};
 use crate::transport::{Endpoint, Host, Linger, Note};
-use crate::wire::Framing;
+use crate::wire::Mapping;
 
 /// Where a dialer connects to.
 pub(super) enum Target {
     /// A host, which may have several addresses.
-    Tcp {
+    Network {
         /// Where connections start from, if that was said.
         local: Option<SocketAddr>,
         /// The host to look up.
@@ -39,12 +39,13 @@ pub(super) enum Target {
         ipv4_only: bool,
     },
     /// A local socket.
-    Ipc(SockAddr),
+    Local(SockAddr),
 }
 
-/// A connected endpoint of tcp or ipc.
+/// A connected endpoint of tcp, ipc or ws.
 pub(super) struct Dialer {
     target: Target,
+    mapping: Mapping,
     host: Arc<dyn Host>,
     reactor: Arc<Reactor>,
     state: Mutex<State>,
@@ -75,12 +76,12 @@ impl Dialer {
     ///
     /// # Errors
     /// When there can be no I/O thread.
-    pub(super) fn start(target: Target, host: Arc<dyn Host>) -> io::Result<Arc<Dialer>> {
+    pub(super) fn start(target: Target, mapping: Mapping, host: Arc<dyn Host>) -> io::Result<Arc<Dialer>> {
         let reactor = crate::reactor::current()?;
         let settings = host.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
         let state = State { phase: Phase::Resolving, backoff, addresses: VecDeque::new() };
-        let dialer = Arc::new(Dialer { target, host, reactor, state: Mutex::new(state) });
+        let dialer = Arc::new(Dialer { target, mapping, host, reactor, state: Mutex::new(state) });
         dialer.attempt();
         Ok(dialer)
     }
@@ -88,8 +89,8 @@ impl Dialer {
     /// Makes the next attempt.
     fn attempt(self: &Arc<Self>) {
         let started = match &self.target {
-            Target::Ipc(address) => Some(local::start_connecting(address)),
-            Target::Tcp { local, host, port, ipv4_only } => {
+            Target::Local(address) => Some(local::start_connecting(address)),
+            Target::Network { local, host, port, ipv4_only } => {
                 let next = lock(&self.state).addresses.pop_front();
                 match next {
                     Some(address) => Some(network::start_connecting(address, *local)),
@@ -124,7 +125,7 @@ impl Dialer {
         }
         let dialer = self.clone();
         let look_up = move || {
-            let Target::Tcp { host, port, ipv4_only, .. } = &dialer.target else { return };
+            let Target::Network { host, port, ipv4_only, .. } = &dialer.target else { return };
             let resolved = network::resolve(host, *port, *ipv4_only);
             if !matches!(lock(&dialer.state).phase, Phase::Resolving) {
                 return;
@@ -140,7 +141,7 @@ impl Dialer {
 
     /// Starts connecting to the first address, and keeps the others for when that fails.
     fn first_of(&self, addresses: Vec<SocketAddr>) -> io::Result<Socket> {
-        let Target::Tcp { local, .. } = &self.target else { unreachable!("only tcp has addresses") };
+        let Target::Network { local, .. } = &self.target else { unreachable!("only a host has addresses") };
         let mut addresses = VecDeque::from(addresses);
         let first = addresses.pop_front().ok_or(io::ErrorKind::AddrNotAvailable)?;
         lock(&self.state).addresses = addresses;
@@ -180,12 +181,9 @@ impl Dialer {
             return;
         };
         self.reactor.deregister(stream.as_raw_fd(), token);
-        let framing = match self.target {
-            Target::Tcp { .. } => Framing::Tcp,
-            Target::Ipc(_) => Framing::Ipc,
-        };
+        let mapping = self.mapping.clone();
         let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
-        let started = outcome.and_then(|_| Connection::start(stream, framing, host, owner, reactor));
+        let started = outcome.and_then(|_| Connection::start(stream, mapping, host, owner, reactor));
         match started {
             Ok(connection) => {
                 state.phase = Phase::Connected(connection.clone());

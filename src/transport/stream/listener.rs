@@ -14,14 +14,14 @@ use super::local::SocketFile;
 use crate::reactor::{Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Endpoint, Host, Linger, Note};
-use crate::wire::Framing;
+use crate::wire::Mapping;
 
 /// How long to leave a connection waiting that could not be accepted, for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A bound endpoint of tcp or ipc.
+/// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
-    framing: Framing,
+    mapping: Mapping,
     host: Arc<dyn Host>,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
@@ -43,7 +43,7 @@ impl Listener {
     /// The operating system's.
     pub(super) fn start(
         socket: Socket,
-        framing: Framing,
+        mapping: Mapping,
         file: Option<SocketFile>,
         host: Arc<dyn Host>,
     ) -> io::Result<Arc<Listener>> {
@@ -51,7 +51,7 @@ impl Listener {
         let descriptor = socket.as_raw_fd();
         let state = State { listening: Some((socket, file)), connections: Vec::new(), is_pausing: false };
         let listener =
-            Arc::new(Listener { framing, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
+            Arc::new(Listener { mapping, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
         let token = listener.reactor.register(descriptor, listener.clone())?;
         // Set once, here; the endpoint cannot be closed before it is returned.
         let _ = listener.token.set(token);
@@ -88,7 +88,7 @@ impl Listener {
             return;
         }
         let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
-        match Connection::start(stream, self.framing, host, owner, reactor) {
+        match Connection::start(stream, self.mapping.clone(), host, owner, reactor) {
             Ok(connection) => {
                 self.host.note(Note::Accepted);
                 {

@@ -1,7 +1,8 @@
-//! tcp and ipc: a connection of the operating system behind each pipe.
+//! tcp, ipc and ws: a connection of the operating system behind each pipe.
 //!
 //! A listener accepts connections and a dialer makes one, again and again; a connection greets
-//! its peer, gives the socket a pipe, and moves bytes between the pipe's lanes and the kernel.
+//! its peer, gives the socket a pipe, and moves bytes between the pipe's lanes and the kernel. What
+//! is said on it is the affair of its [`Mapping`]: ws goes where tcp goes, and says it differently.
 
 mod connection;
 mod dialer;
@@ -17,9 +18,9 @@ use std::sync::Arc;
 use socket2::{SockAddr, Socket};
 
 use super::{Endpoint, Host};
-use crate::address::TcpAddress;
+use crate::address::{TcpAddress, WsAddress};
 use crate::error::Error;
-use crate::wire::Framing;
+use crate::wire::Mapping;
 use connection::Connection;
 use dialer::{Dialer, Target};
 use listener::Listener;
@@ -29,10 +30,7 @@ use listener::Listener;
 /// # Errors
 /// [`Error::NoSuchInterface`], [`Error::AddressInUse`], or the operating system's.
 pub(super) fn bind_tcp(address: &TcpAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
-    let ipv4_only = host.settings().ipv4_only;
-    let at = network::interface(&address.host, address.port, ipv4_only)?;
-    let socket = network::listen(at, ipv4_only)?;
-    Ok(Listener::start(socket, Framing::Tcp, None, host)?)
+    listen_at(address, Mapping::Tcp, host)
 }
 
 /// Connects a tcp endpoint.
@@ -41,13 +39,46 @@ pub(super) fn bind_tcp(address: &TcpAddress, host: Arc<dyn Host>) -> Result<Arc<
 /// [`Error::InvalidArgument`] for an address that `NN_IPV4ONLY` forbids,
 /// [`Error::NoSuchInterface`] for a local part that does not exist, or the operating system's.
 pub(super) fn connect_tcp(address: TcpAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+    dial(address, Mapping::Tcp, host)
+}
+
+/// Binds a ws endpoint.
+///
+/// # Errors
+/// As [`bind_tcp`].
+pub(super) fn bind_ws(address: &WsAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+    listen_at(&address.at, Mapping::WebSocketServer, host)
+}
+
+/// Connects a ws endpoint.
+///
+/// # Errors
+/// As [`connect_tcp`].
+pub(super) fn connect_ws(address: WsAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+    let WsAddress { at, authority, resource } = address;
+    let message_type = host.message_type();
+    dial(at, Mapping::WebSocketClient { authority, resource, message_type }, host)
+}
+
+fn listen_at(
+    address: &TcpAddress,
+    mapping: Mapping,
+    host: Arc<dyn Host>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    let ipv4_only = host.settings().ipv4_only;
+    let at = network::interface(&address.host, address.port, ipv4_only)?;
+    let socket = network::listen(at, ipv4_only)?;
+    Ok(Listener::start(socket, mapping, None, host)?)
+}
+
+fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     let ipv4_only = host.settings().ipv4_only;
     if ipv4_only && address.host.is_ipv6() {
         return Err(Error::InvalidArgument);
     }
     let local = address.local.map(|local| network::interface(&local, 0, ipv4_only)).transpose()?;
-    let target = Target::Tcp { local, host: address.host, port: address.port, ipv4_only };
-    Ok(Dialer::start(target, host)?)
+    let target = Target::Network { local, host: address.host, port: address.port, ipv4_only };
+    Ok(Dialer::start(target, mapping, host)?)
 }
 
 /// Binds an ipc endpoint.
@@ -56,7 +87,7 @@ pub(super) fn connect_tcp(address: TcpAddress, host: Arc<dyn Host>) -> Result<Ar
 /// [`Error::AddressInUse`], or the operating system's.
 pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     let (socket, file) = local::listen(path)?;
-    Ok(Listener::start(socket, Framing::Ipc, Some(file), host)?)
+    Ok(Listener::start(socket, Mapping::Ipc, Some(file), host)?)
 }
 
 /// Connects an ipc endpoint.
@@ -65,7 +96,7 @@ pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpo
 /// The operating system's.
 pub(super) fn connect_ipc(path: PathBuf, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     let address = SockAddr::unix(&path)?;
-    Ok(Dialer::start(Target::Ipc(address), host)?)
+    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
 }
 
 /// Who made a connection, and is told how it goes.
@@ -84,5 +115,36 @@ fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()
     match socket.connect(address) {
         Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
         done => done,
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::option::MessageType;
+    use crate::protocol::Kind;
+    use crate::wire::Random;
+    use std::hash::RandomState;
+
+    /// A WebSocket's two sides agree by a name; a table in wire knows those of all protocols.
+    #[test]
+    fn every_protocol_has_a_name_under_which_its_peer_asks_for_it() {
+        let begin = |mapping: &Mapping, kind: Kind| {
+            mapping.begin(kind.number(), MessageType::Binary, Random::new(RandomState::new()))
+        };
+        let client = Mapping::WebSocketClient {
+            authority: "h".into(),
+            resource: "/".into(),
+            message_type: MessageType::Binary,
+        };
+        for bound in Kind::ALL {
+            for connected in Kind::ALL {
+                let words = begin(&client, connected).words;
+                let greeted = begin(&Mapping::WebSocketServer, bound).greeting.feed(&mut &words[..]);
+                let is_welcome =
+                    matches!(greeted, Ok(Some(greeted)) if greeted.protocol == connected.number());
+                assert_eq!(is_welcome, bound.is_peer(connected.number()), "{connected:?} to {bound:?}");
+            }
+        }
     }
 }

@@ -7,7 +7,7 @@ use socket2::Socket;
 
 use crate::message::Chunk;
 use crate::pipe::Consumer;
-use crate::wire::Framing;
+use crate::wire::{Encoder, Framing, Mask};
 
 /// So much is gathered for one system call.
 const GATHER: usize = 128 * 1024;
@@ -28,6 +28,10 @@ pub(super) struct Outbox {
     length: usize,
     /// Memory of a piece that was sent.
     spare: Vec<u8>,
+    /// The last pong that waits for the one before it to be sent.
+    pong: Vec<u8>,
+    /// Bytes that the kernel must take before it has the pong that was appended last.
+    before_pong: usize,
 }
 
 #[derive(Debug)]
@@ -48,28 +52,80 @@ impl Piece {
 impl Outbox {
     /// Appends bytes as they are.
     pub(super) fn append(&mut self, bytes: &[u8]) {
+        if bytes.is_empty() {
+            return;
+        }
         self.bytes_at_end().extend_from_slice(bytes);
         self.length += bytes.len();
     }
 
-    /// Takes messages from the lane, framed, until enough is gathered or there are no more; the
+    /// Has a pong sent as soon as the pong before it is with the kernel. Until then it gives way to
+    /// a later one, so that a peer which only asks and never reads gathers nothing here.
+    pub(super) fn set_pong(&mut self, pong: Vec<u8>) {
+        self.pong = pong;
+    }
+
+    fn append_pong(&mut self) {
+        let pong = std::mem::take(&mut self.pong);
+        self.append(&pong);
+        self.before_pong = self.length - self.sent;
+    }
+
+    /// Takes messages from the lane, encoded, until enough is gathered or there are no more; the
     /// lane is parked then. Answers whether the lane's producer waits for room.
-    pub(super) fn fill(&mut self, lane: &mut Consumer, framing: Framing) -> bool {
+    ///
+    /// # Errors
+    /// When there is no memory to mask a message in that others have too.
+    pub(super) fn fill(&mut self, lane: &mut Consumer, encoder: &mut Encoder) -> io::Result<bool> {
+        if !self.pong.is_empty() && self.before_pong == 0 {
+            self.append_pong();
+        }
+        // Once here, and not for every message.
+        match encoder {
+            Encoder::Framed(Framing::Tcp) => self.gather(lane, |length, out| {
+                Framing::Tcp.encode_prefix(length, out);
+                None
+            }),
+            Encoder::Framed(Framing::Ipc) => self.gather(lane, |length, out| {
+                Framing::Ipc.encode_prefix(length, out);
+                None
+            }),
+            Encoder::WebSocket(encoder) => {
+                self.gather(lane, |length, out| encoder.encode_prefix(length, out))
+            }
+        }
+    }
+
+    /// As `fill`. `encode_prefix` writes what comes in front of a payload of some length, and
+    /// answers the mask that is to be laid over it, if there is to be one.
+    fn gather(
+        &mut self,
+        lane: &mut Consumer,
+        mut encode_prefix: impl FnMut(usize, &mut Vec<u8>) -> Option<Mask>,
+    ) -> io::Result<bool> {
         let mut producer_waits = false;
         while self.length - self.sent < GATHER {
             let Some(front) = lane.front() else { break };
             let (head, body) = (front.head, front.body);
             let bytes = self.bytes_at_end();
             let before = bytes.len();
-            framing.encode_prefix(head.len() + body.len(), bytes);
+            let mask = encode_prefix(head.len() + body.len(), bytes);
+            let (start, in_head) = (bytes.len(), head.len());
             bytes.extend_from_slice(head);
             let is_long = body.len() >= COPY_MAX;
             if !is_long {
                 bytes.extend_from_slice(body);
             }
+            if let Some(mask) = mask {
+                mask.apply(0, &mut bytes[start..]);
+            }
             self.length += bytes.len() - before;
             producer_waits |= match if is_long { lane.take_chunk() } else { None } {
                 Some((chunk, waits)) => {
+                    let chunk = match mask {
+                        Some(mask) => masked(chunk, mask, in_head)?,
+                        None => chunk,
+                    };
                     self.length += chunk.len();
                     self.pieces.push_back(Piece::Chunk(chunk));
                     waits
@@ -77,7 +133,7 @@ impl Outbox {
                 None => lane.pop(),
             };
         }
-        producer_waits
+        Ok(producer_waits)
     }
 
     /// Whether the kernel has everything.
@@ -120,6 +176,7 @@ impl Outbox {
 
     fn advance(&mut self, count: usize) {
         self.sent += count;
+        self.before_pong = self.before_pong.saturating_sub(count);
         while let Some(first) = self.pieces.front()
             && self.sent >= first.bytes().len()
         {
@@ -147,6 +204,15 @@ impl Outbox {
     }
 }
 
+/// The chunk with a mask laid over it, if nobody else has it; or else a copy. Its first byte is at
+/// `offset` in the payload.
+fn masked(chunk: Chunk, mask: Mask, offset: usize) -> io::Result<Chunk> {
+    let own = if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) };
+    let mut own = own.ok_or(io::ErrorKind::OutOfMemory)?;
+    mask.apply(offset, own.unique().ok_or(io::ErrorKind::OutOfMemory)?);
+    Ok(own)
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -163,7 +229,7 @@ mod tests {
         producer.push(b"hh", &mut Payload::Owned(large)).unwrap();
         producer.push(&[], &mut Payload::Borrowed(b"")).unwrap();
         let mut outbox = Outbox::default();
-        assert!(!outbox.fill(&mut consumer, Framing::Ipc));
+        assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc)).unwrap());
         assert!(consumer.front().is_none());
 
         let (near, mut far) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();

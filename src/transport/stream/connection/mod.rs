@@ -11,6 +11,7 @@
 mod reading;
 mod writing;
 
+use std::hash::RandomState;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
@@ -25,12 +26,14 @@ use crate::pipe::{End, Peer};
 use crate::reactor::{Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Host, Linger, Note};
-use crate::wire::Framing;
+use crate::wire::{Beginning, Mapping, Random};
 use reading::Reader;
-use writing::Writer;
+use writing::{Closing, Writer};
 
 /// A peer must have greeted by then.
 const GREETING_TIME: Duration = Duration::from_secs(5);
+/// A peer that is sent away has so long to hear why.
+const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// A message that follows a write within this time belongs to a burst.
 const BURST_NANOSECONDS: u64 = 10_000;
 /// A message that long is never left to gather with others.
@@ -46,7 +49,7 @@ const READ: u8 = 2;
 /// A connection to a peer, and the pipe that it carries.
 pub(super) struct Connection {
     stream: Socket,
-    framing: Framing,
+    mapping: Mapping,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
     host: Arc<dyn Host>,
@@ -76,12 +79,19 @@ enum Pause {
     Turn,
 }
 
-/// Why a connection ends.
-struct Broken;
+/// Why a connection ends: it is of no further use. The peer is to hear these last words, if there
+/// are any.
+struct Broken(Vec<u8>);
+
+impl Broken {
+    fn silently() -> Broken {
+        Broken(Vec::new())
+    }
+}
 
 impl From<io::Error> for Broken {
     fn from(_: io::Error) -> Broken {
-        Broken
+        Broken::silently()
     }
 }
 
@@ -92,24 +102,25 @@ impl Connection {
     /// The operating system's.
     pub(super) fn start(
         stream: Socket,
-        framing: Framing,
+        mapping: Mapping,
         host: Arc<dyn Host>,
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
-        if framing == Framing::Tcp {
+        if mapping != Mapping::Ipc {
             stream.set_tcp_nodelay(host.nodelay())?;
         }
-        let writer = Writer::new(host.protocol());
+        let Beginning { words, greeting, encoder } =
+            mapping.begin(host.protocol(), host.message_type(), Random::new(RandomState::new()));
         let connection = Arc::new(Connection {
             stream,
-            framing,
+            mapping,
             reactor,
             token: OnceLock::new(),
             host,
             owner,
-            reader: Mutex::new(Reader::new()),
-            writer: Mutex::new(writer),
+            reader: Mutex::new(Reader::new(greeting)),
+            writer: Mutex::new(Writer::new(&words, encoder)),
             end: OnceLock::new(),
             asked: AtomicU8::new(0),
             blocked: AtomicBool::new(false),
@@ -142,12 +153,31 @@ impl Connection {
         if !has_pipe || linger.deadline().is_some_and(|deadline| deadline <= now()) {
             return self.finish(Note::Dropped);
         }
-        lock(&self.writer).closing = Some(linger.unfinished());
+        lock(&self.writer).closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Dropped });
         if let Some(deadline) = linger.deadline() {
             self.call_at(deadline);
         }
         lock(&self.reader).close();
         self.receive();
+        self.flush();
+    }
+
+    /// Ends the connection for what the peer has sent, which is told so.
+    fn dismiss(self: &Arc<Self>, words: &[u8]) {
+        let linger = Linger::begin(Some(LAST_WORDS_TIME));
+        let lane = {
+            let mut writer = lock(&self.writer);
+            writer.outbox.append(words);
+            writer.closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Broken });
+            // Nothing is sent after the last words.
+            writer.lane.take()
+        };
+        drop(lane);
+        lock(&self.reader).close();
+        if let Some(end) = self.end.get() {
+            end.clone().close();
+        }
+        self.call_at(now() + LAST_WORDS_TIME);
         self.flush();
     }
 
@@ -212,7 +242,7 @@ impl Peer for Connection {
         match outcome {
             Ok(Pause::Done | Pause::Full) => true,
             // The I/O thread goes on, or finds what is wrong.
-            Ok(Pause::Turn) | Err(Broken) => {
+            Ok(Pause::Turn) | Err(_) => {
                 self.ask(WRITE);
                 outcome.is_ok()
             }
@@ -248,10 +278,11 @@ impl Source for Connection {
 
     fn timeout(self: Arc<Self>, now: Duration) {
         lock(&self.timers).retain(|timer| timer.moment() > now);
-        let closing = lock(&self.writer).closing.as_ref().map(|closing| closing.is_over(now));
+        let closing = |closing: &Closing| (closing.unfinished.is_over(now), closing.note);
+        let closing = lock(&self.writer).closing.as_ref().map(closing);
         match closing {
-            Some(true) => return self.finish(Note::Dropped),
-            Some(false) => return self.flush(),
+            Some((true, note)) => return self.finish(note),
+            Some((false, _)) => return self.flush(),
             None => {}
         }
         let is_late = lock(&self.reader).is_late(now, |moment| self.call_at(moment));

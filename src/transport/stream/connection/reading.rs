@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use socket2::MaybeUninitSlice;
 
-use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ};
+use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ, WRITE};
 use crate::message::Payload;
 use crate::pipe::{Producer, lane};
 use crate::sync::{lock, now};
 use crate::transport::{Ends, Note};
-use crate::wire::{Decoder, Frame, Handshake};
+use crate::wire::{BadFrame, BadGreeting, Decoder, Frame, Greeted, Greeting};
 
 /// A peer that is silent for so long in the middle of a frame is gone.
 const FRAME_TIME: Duration = Duration::from_secs(30);
@@ -45,7 +45,7 @@ pub(super) struct Reader {
 }
 
 enum Phase {
-    Greeting(Handshake),
+    Greeting(Greeting),
     Open {
         decoder: Decoder,
         lane: Producer,
@@ -57,10 +57,10 @@ enum Phase {
 }
 
 impl Reader {
-    /// Nothing has come yet.
-    pub(super) fn new() -> Reader {
+    /// Nothing has come yet; this is to come first.
+    pub(super) fn new(greeting: Greeting) -> Reader {
         Reader {
-            phase: Phase::Greeting(Handshake::default()),
+            phase: Phase::Greeting(greeting),
             waits_for_room: false,
             is_ending: false,
             expects_large: false,
@@ -135,7 +135,8 @@ impl Connection {
         match outcome {
             Ok(Pause::Done | Pause::Full) => {}
             Ok(Pause::Turn) => self.ask(READ),
-            Err(Broken) => self.finish(Note::Broken),
+            Err(Broken(words)) if words.is_empty() => self.finish(Note::Broken),
+            Err(Broken(words)) => self.dismiss(&words),
         }
     }
 
@@ -153,7 +154,7 @@ impl Connection {
                     if reader.waits_for_room {
                         return Ok(Pause::Full);
                     }
-                    decoder.spare().map_err(|_| Broken)?
+                    decoder.spare().map_err(|bad| self.broken_by(bad))?
                 }
                 _ => None,
             };
@@ -170,19 +171,19 @@ impl Connection {
             };
             let wanted = direct_size + beside;
             let count = match received {
-                Ok(0) => return Err(Broken),
+                Ok(0) => return Err(Broken::silently()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     self.watch(reader);
                     return Ok(Pause::Done);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(_) => return Err(Broken),
+                Err(error) => return Err(error.into()),
             };
             let direct = count.min(direct_size);
             if direct > 0 {
                 // SAFETY: the kernel has written so many bytes.
-                unsafe { self.take_direct(reader, direct, is_edge) };
+                unsafe { self.take_direct(reader, direct, is_edge) }?;
             }
             if count > direct {
                 // SAFETY: as above.
@@ -203,17 +204,23 @@ impl Connection {
     ///
     /// # Safety
     /// So many bytes of the decoder's spare memory must have been written.
-    unsafe fn take_direct(&self, reader: &mut Reader, count: usize, is_edge: &mut bool) {
-        if let Phase::Open { decoder, lane } = &mut reader.phase
-            // SAFETY: as the caller promises.
-            && let Some(chunk) = unsafe { decoder.appended(count) }
-            && self.host.receives()
-        {
-            reader.expects_large = true;
-            // The socket may have let go of the pipe: then the message has nowhere to go.
-            *is_edge |=
-                lane.batch().push_over(&[], &mut Payload::Owned(chunk)).is_ok_and(|pushed| pushed.edge);
-        }
+    unsafe fn take_direct(
+        &self,
+        reader: &mut Reader,
+        count: usize,
+        is_edge: &mut bool,
+    ) -> Result<(), Broken> {
+        let Phase::Open { decoder, lane } = &mut reader.phase else { return Ok(()) };
+        let is_taken = self.host.receives();
+        let each = |frame: Frame<'_>| {
+            reader.expects_large = matches!(frame, Frame::Chunk(_));
+            if is_taken {
+                // The socket may have let go of the pipe: then the message has nowhere to go.
+                *is_edge |= lane.batch().push_over(&[], &mut body(frame)).is_ok_and(|pushed| pushed.edge);
+            }
+        };
+        // SAFETY: as the caller promises.
+        unsafe { decoder.appended(count, each) }.map_err(|bad| self.broken_by(bad))
     }
 
     fn take(
@@ -223,10 +230,11 @@ impl Connection {
         is_edge: &mut bool,
         is_new: &mut bool,
     ) -> Result<(), Broken> {
-        if let Phase::Greeting(handshake) = &mut reader.phase {
-            let Some(protocol) = handshake.feed(&mut input).map_err(|_| Broken)? else { return Ok(()) };
-            let lane = self.open(protocol)?;
-            reader.phase = Phase::Open { decoder: Decoder::new(self.framing), lane };
+        if let Phase::Greeting(greeting) = &mut reader.phase {
+            let greeted = greeting.feed(&mut input).map_err(|BadGreeting(words)| Broken(words))?;
+            let Some(greeted) = greeted else { return Ok(()) };
+            let lane = self.open(&greeted).map_err(|_| Broken(greeting.no_place()))?;
+            reader.phase = Phase::Open { decoder: self.mapping.decoder(), lane };
             *is_new = true;
         }
         match &mut reader.phase {
@@ -236,17 +244,16 @@ impl Connection {
                 let mut batch = lane.batch();
                 let fed = decoder.feed(input, max, |frame| {
                     reader.expects_large = matches!(frame, Frame::Chunk(_));
-                    if !is_taken {
-                        return;
+                    if is_taken {
+                        // As above: the socket may have let go.
+                        *is_edge |= batch.push_over(&[], &mut body(frame)).is_ok_and(|pushed| pushed.edge);
                     }
-                    let mut body = match frame {
-                        Frame::Bytes(bytes) => Payload::Borrowed(bytes),
-                        Frame::Chunk(chunk) => Payload::Owned(chunk),
-                    };
-                    // As above: the socket may have let go.
-                    *is_edge |= batch.push_over(&[], &mut body).is_ok_and(|pushed| pushed.edge);
                 });
-                fed.map_err(|_| Broken)
+                drop(batch);
+                if let Some(said) = decoder.take_ping() {
+                    self.pong(&said);
+                }
+                fed.map_err(|bad| self.broken_by(bad))
             }
             Phase::Closed { heard_more } => {
                 *heard_more = true;
@@ -257,18 +264,42 @@ impl Connection {
     }
 
     /// The peer has greeted: gives the socket a pipe. Answers the lane to fill.
-    fn open(self: &Arc<Self>, protocol: u16) -> Result<Producer, Broken> {
-        if !self.host.is_peer(protocol) {
-            return Err(Broken);
+    fn open(self: &Arc<Self>, greeted: &Greeted) -> Result<Producer, Broken> {
+        if !self.host.is_peer(greeted.protocol) {
+            return Err(Broken::silently());
         }
         let (receive_limit, send_limit) = self.host.lane_limits();
         let (producer, inbound) = lane(receive_limit);
         let (outbound, consumer) = lane(send_limit);
-        lock(&self.writer).lane = Some(consumer);
-        let end = self.host.attach(Ends { inbound, outbound, peer: self.clone() }).map_err(|_| Broken)?;
+        let attached = self.host.attach(Ends { inbound, outbound, peer: self.clone() });
+        let end = attached.map_err(|_| Broken::silently())?;
+        {
+            // In time: nothing is sent on the pipe before `receive` says that it is writable.
+            let mut writer = lock(&self.writer);
+            writer.lane = Some(consumer);
+            writer.outbox.append(&greeted.answer);
+        }
+        if !greeted.answer.is_empty() {
+            self.ask(WRITE);
+        }
         // The greeting comes once.
         let _ = self.end.set(end);
         Ok(producer)
+    }
+
+    /// Answers a ping. The I/O thread sends it, since the lock of reading is held here.
+    fn pong(self: &Arc<Self>, said: &[u8]) {
+        {
+            let mut writer = lock(&self.writer);
+            let pong = writer.encoder.pong(said);
+            writer.outbox.set_pong(pong);
+        }
+        self.ask(WRITE);
+    }
+
+    /// The end that bytes of the peer have brought about.
+    fn broken_by(&self, bad: BadFrame) -> Broken {
+        Broken(lock(&self.writer).encoder.close(bad))
     }
 
     /// Sees to it that a peer which is silent in the middle of a frame is noticed.
@@ -281,5 +312,13 @@ impl Connection {
                 self.call_at(reader.heard + FRAME_TIME);
             }
         }
+    }
+}
+
+/// What has come, as a lane takes it.
+fn body(frame: Frame<'_>) -> Payload<'_> {
+    match frame {
+        Frame::Bytes(bytes) => Payload::Borrowed(bytes),
+        Frame::Chunk(chunk) => Payload::Owned(chunk),
     }
 }

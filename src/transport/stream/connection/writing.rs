@@ -14,7 +14,7 @@ use crate::sync::{lock, now};
 use crate::transport::Note;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::outbox::Outbox;
-use crate::wire::{Framing, encode_header};
+use crate::wire::{Encoder, Mapping};
 
 /// How often a closing connection looks whether the peer has everything.
 const CLOSING_LOOK: Duration = Duration::from_millis(5);
@@ -23,17 +23,26 @@ const CLOSING_LOOK: Duration = Duration::from_millis(5);
 pub(super) struct Writer {
     /// Where the socket's messages come from, once it has a pipe.
     pub(super) lane: Option<Consumer>,
-    outbox: Outbox,
-    /// The endpoint is closed: the connection goes when everything is written.
-    pub(super) closing: Option<Unfinished>,
+    pub(super) outbox: Outbox,
+    pub(super) encoder: Encoder,
+    /// The connection goes when everything is written.
+    pub(super) closing: Option<Closing>,
+}
+
+/// The last part of a connection.
+pub(super) struct Closing {
+    /// What waits for it, and not for ever.
+    pub(super) unfinished: Unfinished,
+    /// What is noted at its end.
+    pub(super) note: Note,
 }
 
 impl Writer {
-    /// Nothing but the greeting of a side that speaks `protocol`.
-    pub(super) fn new(protocol: u16) -> Writer {
+    /// Nothing but the words with which this side begins.
+    pub(super) fn new(words: &[u8], encoder: Encoder) -> Writer {
         let mut outbox = Outbox::default();
-        outbox.append(&encode_header(protocol));
-        Writer { lane: None, outbox, closing: None }
+        outbox.append(words);
+        Writer { lane: None, outbox, encoder, closing: None }
     }
 }
 
@@ -52,7 +61,7 @@ impl Connection {
             Ok(Pause::Done) if lock(&self.writer).closing.is_some() => self.finish_closing(),
             Ok(Pause::Done | Pause::Full) => {}
             Ok(Pause::Turn) => self.ask(WRITE),
-            Err(Broken) => self.fail(),
+            Err(_) => self.fail(),
         }
     }
 
@@ -60,7 +69,7 @@ impl Connection {
     pub(super) fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<Pause, Broken> {
         for _ in 0..PER_TURN {
             if let Some(lane) = &mut writer.lane {
-                *has_room |= writer.outbox.fill(lane, self.framing);
+                *has_room |= writer.outbox.fill(lane, &mut writer.encoder)?;
             }
             if writer.outbox.is_empty() {
                 writer.outbox.rest();
@@ -77,7 +86,7 @@ impl Connection {
                         return Ok(Pause::Full);
                     }
                 }
-                Err(_) => return Err(Broken),
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(Pause::Turn)
@@ -96,10 +105,11 @@ impl Connection {
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
         self.receive();
         let is_speaking = lock(&self.reader).has_heard_more();
-        if is_speaking && self.framing == Framing::Tcp && has_unacknowledged(&self.stream) {
+        if is_speaking && self.mapping != Mapping::Ipc && has_unacknowledged(&self.stream) {
             self.call_at(now() + CLOSING_LOOK);
         } else {
-            self.finish(Note::Dropped);
+            let note = lock(&self.writer).closing.as_ref().map_or(Note::Dropped, |closing| closing.note);
+            self.finish(note);
         }
     }
 }

@@ -1,0 +1,137 @@
+//! Frames on their way out, and the mask that a client puts on its own.
+
+use std::hash::{BuildHasher, RandomState};
+
+use tungstenite::protocol::frame::FrameHeader;
+use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
+
+use super::Side;
+use crate::option::MessageType;
+
+/// Four bytes that are laid over a payload, again and again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Mask(pub(crate) [u8; 4]);
+
+impl Mask {
+    /// Lays the mask over `bytes`, or takes it off. The first of them is at `offset` in the
+    /// payload.
+    pub(crate) fn apply(self, offset: usize, bytes: &mut [u8]) {
+        let mut key = self.0;
+        key.rotate_left(offset % self.0.len());
+        let [one, two, three, four] = key;
+        let wide = u64::from_ne_bytes([one, two, three, four, one, two, three, four]);
+        let (words, rest) = bytes.as_chunks_mut();
+        for word in words {
+            *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+        }
+        for (byte, key) in rest.iter_mut().zip(key.iter().cycle()) {
+            *byte ^= key;
+        }
+    }
+}
+
+/// Numbers that nobody else can foretell: a count, hashed with keys that are secret and random.
+#[derive(Clone, Debug)]
+pub(crate) struct Random {
+    keys: RandomState,
+    count: u64,
+}
+
+impl Random {
+    /// Numbers made with these keys.
+    pub(crate) fn new(keys: RandomState) -> Random {
+        Random { keys, count: 0 }
+    }
+
+    /// The next number.
+    pub(crate) fn next(&mut self) -> u64 {
+        self.count = self.count.wrapping_add(1);
+        self.keys.hash_one(self.count)
+    }
+}
+
+/// Makes the frames of one side.
+#[derive(Debug)]
+pub(crate) struct Encoder {
+    message: Data,
+    /// Where a client's masks come from.
+    masks: Option<Random>,
+}
+
+impl Encoder {
+    /// The frames of this side, with messages of one type.
+    pub(crate) fn new(side: Side, message_type: MessageType, random: Random) -> Encoder {
+        let message = match message_type {
+            MessageType::Text => Data::Text,
+            MessageType::Binary => Data::Binary,
+        };
+        Encoder { message, masks: (side == Side::Client).then_some(random) }
+    }
+
+    /// Writes the header of a message of `length` bytes. Answers the mask that must be laid over
+    /// those bytes, if there is to be one.
+    pub(crate) fn encode_prefix(&mut self, length: usize, out: &mut Vec<u8>) -> Option<Mask> {
+        self.header(OpCode::Data(self.message), length, out)
+    }
+
+    /// A whole control frame; its payload has at most 125 bytes.
+    pub(crate) fn control(&mut self, kind: Control, payload: &[u8]) -> Vec<u8> {
+        let mut frame = Vec::new();
+        let mask = self.header(OpCode::Control(kind), payload.len(), &mut frame);
+        let start = frame.len();
+        frame.extend_from_slice(payload);
+        if let Some(mask) = mask {
+            mask.apply(0, &mut frame[start..]);
+        }
+        frame
+    }
+
+    fn header(&mut self, opcode: OpCode, length: usize, out: &mut Vec<u8>) -> Option<Mask> {
+        let mask = self.masks.as_mut().map(|random| {
+            let [one, two, three, four, ..] = random.next().to_ne_bytes();
+            [one, two, three, four]
+        });
+        let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
+        // A vector takes whatever is written to it.
+        let _ = header.format(length as u64, out);
+        mask.map(Mask)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_mask_is_the_same_in_one_piece_and_in_several(
+            key: [u8; 4],
+            payload in prop::collection::vec(any::<u8>(), 0..60),
+            cut in 0_usize..60,
+        ) {
+            let expected: Vec<u8> =
+                payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+            let cut = cut.min(payload.len());
+            let mut masked = payload.clone();
+            Mask(key).apply(0, &mut masked[..cut]);
+            Mask(key).apply(cut, &mut masked[cut..]);
+            prop_assert_eq!(masked, expected);
+        }
+    }
+
+    #[test]
+    fn each_side_makes_its_own_frames() {
+        let random = || Random::new(RandomState::new());
+        let mut server = Encoder::new(Side::Server, MessageType::Text, random());
+        let mut out = Vec::new();
+        assert_eq!(server.encode_prefix(126, &mut out), None);
+        assert_eq!(out, [0x81, 126, 0, 126]);
+        assert_eq!(server.control(Control::Pong, b"x"), [0x8a, 1, b'x']);
+        let mut client = Encoder::new(Side::Client, MessageType::Binary, random());
+        out.clear();
+        let first = client.encode_prefix(5, &mut out).unwrap();
+        assert_eq!(out, [&[0x82, 0x85][..], &first.0].concat());
+        assert_ne!(client.encode_prefix(5, &mut out), Some(first), "a mask is used once");
+    }
+}

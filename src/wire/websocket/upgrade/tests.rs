@@ -1,0 +1,230 @@
+use std::hash::RandomState;
+
+use proptest::prelude::*;
+
+use super::*;
+
+/// The request of RFC 6455, 1.3, with its lines changed by `edit`.
+fn request(edit: impl Fn(&str) -> String) -> Vec<u8> {
+    let lines = [
+        "GET /chat HTTP/1.1",
+        "Host: server.example.com",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Origin: http://example.com",
+        "Sec-WebSocket-Protocol: pair.sp.nanomsg.org",
+        "Sec-WebSocket-Version: 13",
+    ];
+    let edited: Vec<String> = lines.into_iter().map(edit).filter(|line| !line.is_empty()).collect();
+    (edited.join("\r\n") + "\r\n\r\n").into_bytes()
+}
+
+/// The request with the line that begins so in place of the one that does.
+fn with(begins: &str, line: &str) -> Vec<u8> {
+    request(|old| if old.starts_with(begins) { line.to_owned() } else { old.to_owned() })
+}
+
+fn ask(protocol: u16, request: &[u8]) -> Result<Option<Greeted>, String> {
+    let mut rest = request;
+    let answer = Server::new(protocol).feed(&mut rest);
+    answer.map_err(|BadGreeting(words)| String::from_utf8(words).unwrap())
+}
+
+/// The status of the refusal of a request to a PAIR socket.
+fn status(request: &[u8]) -> u16 {
+    let words = ask(16, request).unwrap_err();
+    let (head, body) = words.split_once("\r\n\r\n").unwrap();
+    assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
+    assert!(head.contains("\r\nConnection: close"), "{head}");
+    head[9..12].parse().unwrap()
+}
+
+fn welcomes(protocol: u16, request: &[u8]) -> bool {
+    matches!(ask(protocol, request), Ok(Some(_)))
+}
+
+#[test]
+fn the_example_of_the_standard_is_answered_as_it_says() {
+    assert_eq!(accept_of(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    let bytes = [request(str::to_owned), b"\x82\x80".to_vec()].concat();
+    let mut rest = &bytes[..];
+    let greeted = Server::new(16).feed(&mut rest).unwrap().unwrap();
+    assert_eq!(rest, b"\x82\x80", "what follows is left");
+    assert_eq!(greeted.protocol, 16);
+    assert_eq!(
+        String::from_utf8(greeted.answer).unwrap(),
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+         Sec-WebSocket-Protocol: pair.sp.nanomsg.org\r\n\r\n"
+    );
+}
+
+#[test]
+fn what_browsers_and_others_write_is_understood() {
+    for (begins, line) in [
+        ("Connection", "Connection: keep-alive, Upgrade"),
+        ("Connection", "connection:upgrade"),
+        ("Upgrade", "UPGRADE: WebSocket"),
+        ("Origin", ""),
+        ("GET", "GET /any/path?with=query HTTP/1.1"),
+        ("Sec-WebSocket-Protocol", "Sec-WebSocket-Protocol: chat, Pair.SP.nanomsg.org"),
+        ("Origin", "Sec-WebSocket-Protocol: chat"),
+        ("Origin", "Sec-WebSocket-Extensions: permessage-deflate"),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="),
+    ] {
+        assert!(welcomes(16, &with(begins, line)), "{line}");
+    }
+}
+
+#[test]
+fn the_subprotocol_is_that_of_the_bound_side() {
+    let asks = |name: &str| with("Sec-WebSocket-Protocol", name);
+    let missing = asks("");
+    assert!(welcomes(16, &missing), "a peer that names none is a PAIR");
+    let Ok(Some(Greeted { answer, .. })) = ask(16, &missing) else { panic!("refused") };
+    assert!(!String::from_utf8(answer).unwrap().contains("Protocol:"), "none asked, none answered");
+    for protocol in [32, 48, 49, 80, 112] {
+        assert!(!welcomes(protocol, &missing), "{protocol}");
+    }
+    let rep = asks("Sec-WebSocket-Protocol: rep.sp.nanomsg.org");
+    assert_eq!(ask(49, &rep).unwrap().unwrap().protocol, 48);
+    assert!(!welcomes(48, &rep));
+    assert_eq!(status(&rep), 400);
+    assert_eq!(status(&asks("Sec-WebSocket-Protocol: pair")), 400);
+    // What was asked for is given back as it was written.
+    let Ok(Some(Greeted { answer, .. })) =
+        ask(49, &asks("Sec-WebSocket-Protocol: x, REP.sp.nanomsg.org,rep.sp.nanomsg.org"))
+    else {
+        panic!("refused")
+    };
+    assert!(String::from_utf8(answer).unwrap().contains("Protocol: REP.sp.nanomsg.org\r\n"));
+}
+
+#[test]
+fn what_is_wrong_with_a_request_has_a_status() {
+    for (begins, line, expected) in [
+        ("GET", "POST / HTTP/1.1", 405),
+        ("GET", "GET / HTTP/1.0", 505),
+        ("GET", "GET / HTTP/2.0", 505),
+        ("GET", "GET /", 400),
+        ("GET", "\u{16}\u{3}\u{1} / HTTP/1.1", 400),
+        ("Host", "", 400),
+        ("Host", "Host : x", 400),
+        ("Upgrade", "", 426),
+        ("Upgrade", "Upgrade: h2c", 426),
+        ("Connection", "", 426),
+        ("Connection", "Connection: close", 426),
+        ("Sec-WebSocket-Version", "", 426),
+        ("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8", 426),
+        ("Origin", "Sec-WebSocket-Version: 13", 426),
+        ("Sec-WebSocket-Key", "", 400),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ", 400),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQA=", 400),
+        ("Sec-WebSocket-Key", "Sec-WebSocket-Key: !!!!IHNhbXBsZSBub25jZQ==", 400),
+        ("Origin", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", 400),
+    ] {
+        assert_eq!(status(&with(begins, line)), expected, "{begins} -> {line}");
+    }
+    let version = ask(16, &with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8")).unwrap_err();
+    assert!(version.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+}
+
+#[test]
+fn a_request_ends_somewhere() {
+    let padded = |count: usize| with("Origin", &format!("Cookie: {}", "x".repeat(count)));
+    let room = HEAD_MAX - padded(0).len();
+    assert!(welcomes(16, &padded(room)));
+    assert_eq!(status(&padded(room + 1)), 431);
+    // A whole request that fills it, and more in the same breath.
+    let bytes = [padded(room), vec![7; 3 * HEAD_MAX]].concat();
+    let mut rest = &bytes[..];
+    assert!(Server::new(16).feed(&mut rest).unwrap().is_some());
+    assert_eq!(rest.len(), 3 * HEAD_MAX);
+
+    let fields = |count: usize| with("Origin", &vec!["A: b"; count].join("\r\n"));
+    assert!(welcomes(16, &fields(FIELDS_MAX - 6)));
+    assert_eq!(status(&fields(FIELDS_MAX)), 431);
+}
+
+/// What a client that speaks `protocol` makes of an answer; `ACCEPT` in it stands for the right
+/// key.
+fn told(protocol: u16, answer: &str) -> Option<u16> {
+    let mut random = Random::new(RandomState::new());
+    let (mut client, request) = Client::new(protocol, "h:1", "/x", &mut random);
+    let request = String::from_utf8(request).unwrap();
+    assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: h:1\r\n"), "{request}");
+    let answer = answer.replace("ACCEPT", &client.accept);
+    client.feed(&mut answer.as_bytes()).ok().flatten().map(|greeted| greeted.protocol)
+}
+
+#[test]
+fn an_answer_must_be_one_to_what_was_asked() {
+    let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+                Sec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n";
+    assert_eq!(told(48, good), Some(49));
+    assert_eq!(told(48, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")), Some(49));
+    for (part, instead) in [
+        ("101 Switching Protocols", "200 OK"),
+        ("HTTP/1.1", "HTTP/3"),
+        ("websocket", "h2c"),
+        ("Connection: Upgrade", "Connection: close"),
+        ("ACCEPT", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
+        ("Sec-WebSocket-Accept: ACCEPT\r\n", ""),
+        ("rep.sp", "req.sp"),
+        ("rep.sp.nanomsg.org", "rep.sp.nanomsg.org\r\nSec-WebSocket-Extensions: permessage-deflate"),
+    ] {
+        assert!(good.contains(part));
+        assert_eq!(told(48, &good.replace(part, instead)), None, "{instead}");
+    }
+    assert_eq!(told(48, &good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)))), None);
+}
+
+#[test]
+fn no_two_keys_are_the_same() {
+    let mut random = Random::new(RandomState::new());
+    let (one, _) = Client::new(16, "h", "/", &mut random);
+    let (two, _) = Client::new(16, "h", "/", &mut random);
+    assert_ne!(one.accept, two.accept);
+}
+
+proptest! {
+    #[test]
+    fn random_bytes_never_panic(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..60)) {
+        let mut server = Server::new(16);
+        let (mut client, _) = Client::new(16, "h", "/", &mut Random::new(RandomState::new()));
+        for part in &parts {
+            if server.feed(&mut &part[..]).is_err() {
+                break;
+            }
+        }
+        for part in &parts {
+            if client.feed(&mut &part[..]).is_err() {
+                break;
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_may_be_cut_anywhere(cuts in prop::collection::vec(1_usize..80, 1..20), behind in 0_usize..50) {
+        let bytes = [request(str::to_owned), vec![9; behind]].concat();
+        let mut server = Server::new(16);
+        let mut rest = &bytes[..];
+        let mut left = 0;
+        let mut is_greeted = false;
+        for cut in cuts.iter().cycle() {
+            if rest.is_empty() {
+                break;
+            }
+            let (part, next) = rest.split_at(rest.len().min(*cut));
+            rest = next;
+            let mut part = part;
+            if !is_greeted {
+                is_greeted = server.feed(&mut part).unwrap().is_some();
+            }
+            left += part.len();
+        }
+        prop_assert!(is_greeted);
+        prop_assert_eq!(left, behind);
+    }
+}
