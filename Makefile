@@ -1,8 +1,8 @@
 # Everything one does with this project. `make help` lists it.
 
 # --- Versions -------------------------------------------------------------------------------------------------------
-# The C library's release whose interface this is: what pkg-config answers.
-RELEASE := 1.2.1
+# The C library's release whose interface this is: what pkg-config and CMake answer. Cargo.toml has it for cargo-c.
+RELEASE := $(shell awk -F '"' '/^\[/ { here = ($$0 == "[package.metadata.capi.pkg_config]") } here && /^version/ { print $$2 }' Cargo.toml)
 # The interface version comes from the public header, as in build.rs: libnanomsg.so.6, in the file libnanomsg.so.6.0.1.
 header_version = $(shell awk '$$2 == "NN_VERSION_$(1)" { print $$3 }' include/nanomsg/nn.h)
 AGE := $(call header_version,AGE)
@@ -12,9 +12,11 @@ FILE_VERSION := $(INTERFACE).$(AGE).$(call header_version,REVISION)
 INTERFACE_BEFORE := 5
 
 # --- Where things go: all of these can be set on the command line ---------------------------------------------------
-# PREFIX: absolute, or relative to this folder. LIBDIR: absolute, or relative to PREFIX. DESTDIR goes before both.
+# PREFIX: absolute, or relative to this folder. LIBDIR and MANDIR: absolute, or relative to PREFIX. DESTDIR goes before
+# all of them.
 PREFIX ?= /usr/local
 LIBDIR ?= lib
+MANDIR ?= share/man
 DESTDIR ?=
 CARGO ?= cargo
 CC ?= cc
@@ -29,21 +31,31 @@ under = $(if $(filter /%,$(firstword $(2))),$(2),$(1)/$(2))
 prefix := $(call under,$(CURDIR),$(PREFIX))
 libdir := $(call under,$(prefix),$(LIBDIR))
 includedir := $(prefix)/include/nanomsg
+mandir := $(call under,$(prefix),$(MANDIR))
+cmakedir := $(libdir)/cmake/nanomsg-$(RELEASE)
+CMAKE_FILES := nanomsg-config.cmake nanomsg-config-version.cmake
+MANUAL := $(notdir $(wildcard docs/man/*.[1-9]))
 destdir := $(if $(DESTDIR),$(call under,$(CURDIR),$(DESTDIR)))
 
 # --- What differs between platforms ---------------------------------------------------------------------------------
 # LIBS_PRIVATE: what a program needs besides libnanomsg.a. It is what `rustc --print native-static-libs` says, without
 # -lgcc_s (the compiler adds it, or its static twin) and -lc.
+# RUNTIME_NAME: what a program that was linked with the shared library looks for. STATIC_LIBRARY: lays libnanomsg.a; the
+# one for GNU's tools keeps all but the public functions to itself.
 ifeq ($(shell uname -s),Darwin)
   BUILT := libnanomsg.dylib
   FILE := libnanomsg.$(FILE_VERSION).dylib
   LINKS := libnanomsg.$(INTERFACE).dylib libnanomsg.$(INTERFACE_BEFORE).dylib libnanomsg.dylib
   LIBS_PRIVATE := -liconv -lSystem -lm
+  RUNTIME_NAME := @rpath/libnanomsg.$(INTERFACE).dylib
+  STATIC_LIBRARY = install -m 644 "$(1)" "$(2)"
 else
   BUILT := libnanomsg.so
   FILE := libnanomsg.so.$(FILE_VERSION)
   LINKS := libnanomsg.so.$(INTERFACE) libnanomsg.so.$(INTERFACE_BEFORE) libnanomsg.so
   LIBS_PRIVATE := -lutil -lrt -lpthread -lm -ldl
+  RUNTIME_NAME := libnanomsg.so.$(INTERFACE)
+  STATIC_LIBRARY = install/static-library "$(1)" "$(2)" capi-tests/exports.txt
 endif
 
 heading = @printf '\n== %s\n' "$(1)"
@@ -59,20 +71,30 @@ build: ## build the release library
 	elif [ -e "$(TARGET)/release/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
-install: build ## install library, headers and nanomsg.pc (PREFIX=/usr/local LIBDIR=lib DESTDIR=)
-	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(includedir)"
+install: build ## install library, headers, nanomsg.pc, CMake package and manual (PREFIX=/usr/local LIBDIR=lib DESTDIR=)
+	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(cmakedir)" "$(destdir)$(includedir)"
 	@install -m 755 "$(TARGET)/release/$(BUILT)" "$(destdir)$(libdir)/$(FILE)"
 	@for link in $(LINKS); do ln -sf $(FILE) "$(destdir)$(libdir)/$$link"; done
-	@install -m 644 "$(TARGET)/release/libnanomsg.a" "$(destdir)$(libdir)/"
+	@$(call STATIC_LIBRARY,$(TARGET)/release/libnanomsg.a,$(destdir)$(libdir)/libnanomsg.a)
 	@install -m 644 include/nanomsg/*.h "$(destdir)$(includedir)/"
 	@PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' LIBS_PRIVATE='$(LIBS_PRIVATE)' \
 	    pkgconfig/fill pkgconfig/nanomsg.pc.in > "$(destdir)$(libdir)/pkgconfig/nanomsg.pc"
+	@for file in $(CMAKE_FILES); do \
+	    PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' FILE='$(FILE)' RUNTIME_NAME='$(RUNTIME_NAME)' \
+	        cmake/fill cmake/$$file.in > "$(destdir)$(cmakedir)/$$file" || exit 1; \
+	done
+	@for page in $(MANUAL); do \
+	    install -d "$(destdir)$(mandir)/man$${page##*.}" && \
+	        install -m 644 docs/man/$$page "$(destdir)$(mandir)/man$${page##*.}/" || exit 1; \
+	done
 	@echo "installed $(FILE) into $(destdir)$(libdir)"
 
 uninstall: ## remove what install has laid (same PREFIX, LIBDIR and DESTDIR)
 	@for header in include/nanomsg/*.h; do rm -f "$(destdir)$(includedir)/$${header##*/}"; done
 	@for file in $(FILE) $(LINKS) libnanomsg.a pkgconfig/nanomsg.pc; do rm -f "$(destdir)$(libdir)/$$file"; done
-	@rmdir "$(destdir)$(includedir)" 2>/dev/null || true
+	@for file in $(CMAKE_FILES); do rm -f "$(destdir)$(cmakedir)/$$file"; done
+	@for page in $(MANUAL); do rm -f "$(destdir)$(mandir)/man$${page##*.}/$$page"; done
+	@rmdir "$(destdir)$(includedir)" "$(destdir)$(cmakedir)" 2>/dev/null || true
 	@echo "removed nanomsg from $(destdir)$(prefix)"
 
 stage: # an installation inside the build folder, for the demo, the tests and the benchmark
@@ -80,7 +102,7 @@ stage: # an installation inside the build folder, for the demo, the tests and th
 
 # --- nanocat: the program, its links, its manual page and its completions ---------------------------------------------
 bindir := $(prefix)/bin
-man1dir := $(prefix)/share/man/man1
+man1dir := $(mandir)/man1
 # Each file with the shell whose completions it holds.
 COMPLETIONS := bash:share/bash-completion/completions/nanocat zsh:share/zsh/site-functions/_nanocat \
                fish:share/fish/vendor_completions.d/nanocat.fish
@@ -162,7 +184,7 @@ loom: ## the interleaving tests of the lock-free parts alone
 	@$(LOOM) -- --list | grep ': test$$' >/dev/null || { echo "there are no loom tests" >&2; exit 1; }
 	@$(LOOM)
 
-installed: # what `make install` lays: names, versions, links, pkg-config, static linking
+installed: # what `make install` lays: names, versions, links, pkg-config, CMake, static linking
 	$(call heading,Installation)
 	@$(MAKE) --no-print-directory stage
 	@.ci/installed "$(STAGE)" "$(RELEASE)"
