@@ -62,7 +62,7 @@ heading = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed capi bench \
+.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi capi bench \
         soak clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ bench: ## compare latency and flow with the C library (ROUNDS=5)
 	@benches/run.sh "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed capi ## every test there is
+check: dependencies components fmt clippy doc test loom installed abi capi ## every test there is
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -188,6 +188,11 @@ installed: # what `make install` lays: names, versions, links, pkg-config, CMake
 	$(call heading,Installation)
 	@$(MAKE) --no-print-directory stage
 	@.ci/installed "$(STAGE)" "$(RELEASE)"
+
+abi: # nothing that a program built for Debian's library relies on has changed
+	$(call heading,Binary interface: abidiff)
+	@$(MAKE) --no-print-directory stage
+	@.ci/abi "$(STAGE)"
 
 capi: ## the C tests alone
 	$(call heading,C tests: capi-tests)
