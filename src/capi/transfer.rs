@@ -1,4 +1,4 @@
-//! `nn_ => check(vectors).map(|()| Body::Runs(vectors))send`, `nn_recv`, `nn_sendmsg`, `nn_recvmsg`.
+//! `nn_send`, `nn_recv`, `nn_sendmsg`, `nn_recvmsg`.
 //!
 //! Owns the way of a message through the C face: who owns its memory before and after, and what
 //! the answer says of its length. A plain send or receive allocates nothing here and copies the
