@@ -265,6 +265,16 @@ impl Consumer {
         self.block.as_ref().map(|block| unsafe { block.read(self.offset).0 })
     }
 
+    /// As [`Consumer::front`], but an empty lane is not parked: whoever looks goes on looking.
+    pub(crate) fn look(&mut self) -> Option<Front<'_>> {
+        // Without a block, what there may be is still with the producer.
+        if !self.find() && (self.block.is_some() || !self.advance()) {
+            return None;
+        }
+        // SAFETY: a committed record was found at `offset`; only we take it out.
+        self.block.as_ref().map(|block| unsafe { block.read(self.offset).0 })
+    }
+
     /// Whether there is no message. As [`Consumer::front`] without one, an empty lane is parked.
     pub(crate) fn is_empty(&mut self) -> bool {
         !self.advance()
@@ -328,29 +338,33 @@ impl Consumer {
 
     /// Moves on to the first message; answers whether there is one, and parks the lane if not.
     fn advance(&mut self) -> bool {
+        while !self.find() {
+            if self.park() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Moves on to the first message, if it can be seen without the producer's lock.
+    fn find(&mut self) -> bool {
         loop {
             if self.offset < self.committed {
                 return true;
             }
-            if let Some(block) = self.block {
-                // The order matters: what was committed before `next` was linked is seen.
-                let next = block.next();
-                self.committed = block.committed();
-                if self.offset < self.committed {
-                    return true;
-                }
-                if let Some(next) = next {
-                    self.block = Some(next);
-                    self.offset = 0;
-                    self.committed = 0;
-                    // SAFETY: the producer has gone on to `next`, and so have we.
-                    unsafe { self.shared.recycle(block) };
-                    continue;
-                }
+            let Some(block) = self.block else { return false };
+            // The order matters: what was committed before `next` was linked is seen.
+            let next = block.next();
+            self.committed = block.committed();
+            if self.offset < self.committed {
+                return true;
             }
-            if self.park() {
-                return false;
-            }
+            let Some(next) = next else { return false };
+            self.block = Some(next);
+            self.offset = 0;
+            self.committed = 0;
+            // SAFETY: the producer has gone on to `next`, and so have we.
+            unsafe { self.shared.recycle(block) };
         }
     }
 

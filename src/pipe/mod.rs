@@ -1,13 +1,15 @@
 //! A pipe: two lanes and what must be told when one of them changes.
 //!
 //! Owns the [`lane`](mod@lane), the lock-free [`ReadyList`] and the [`Peer`] interface through
-//! which the two sides of a pipe speak of edges. Must not know sockets, protocols or descriptors:
-//! to a socket, another socket of the process and a connection look the same.
+//! which the two sides of a pipe speak of edges. Must not know sockets or protocols. To a socket,
+//! another socket of the process and a connection look the same, but that a receiver who would
+//! sleep may fetch from a connection, which is a [`Remote`].
 
 mod block;
 mod lane;
 mod ready_list;
 
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 pub(crate) use lane::{Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
@@ -28,6 +30,29 @@ pub(crate) trait Peer: Send + Sync {
     fn relieve(self: Arc<Self>) -> bool {
         false
     }
+    /// The peer as something to fetch messages from, if they do not come by themselves.
+    fn remote(self: Arc<Self>) -> Option<Arc<dyn Remote>> {
+        None
+    }
+}
+
+/// A peer whose messages have to be read from a descriptor.
+///
+/// Somebody does that in the background. A receiver who would sleep borrows the reading, waits for
+/// the descriptor and reads himself. When he has what he wants he gives it back; for a short while
+/// the next receiver still finds it borrowed, and then it is read in the background again.
+pub(crate) trait Remote: Send + Sync {
+    /// Borrows the reading, and answers the descriptor. `None` when there is nothing to borrow.
+    fn borrow(self: Arc<Self>) -> Option<RawFd>;
+    /// Reads what there is, into the lane.
+    fn fetch(self: Arc<Self>);
+    /// As `fetch`, for one who has borrowed nothing, if it is not read in the background now.
+    /// Answers whether that is so.
+    fn fetch_if_borrowed(self: Arc<Self>) -> bool;
+    /// The end of a [`Remote::borrow`] that was answered with a descriptor.
+    fn give_back(self: Arc<Self>);
+    /// From now on it must be read in the background.
+    fn recall(self: Arc<Self>);
 }
 
 /// The end of a pipe that a socket has, as its transport sees it.

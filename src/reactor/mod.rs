@@ -6,7 +6,7 @@
 
 mod timers;
 
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
-use crate::sync::{Mutex, PerProcess, lock, now, without_signals};
+use crate::sync::{Mutex, PerProcess, await_readable, lock, now, without_signals};
 pub(crate) use timers::TimerId;
 use timers::Timers;
 
@@ -50,6 +50,9 @@ pub(crate) struct Ready {
 
 /// The poller's token of the mailbox.
 const MAILBOX: Token = Token(usize::MAX);
+
+/// The poller counts in milliseconds. Whoever asks to be called earlier than this means microseconds.
+const NEAR: Duration = Duration::from_millis(1);
 
 /// The I/O thread of the process, as others reach it.
 pub(crate) struct Reactor {
@@ -145,6 +148,14 @@ impl Reactor {
         registered.map(|()| Token(place))
     }
 
+    /// Lets a source hear of other things than before. What is ready already is reported anew.
+    ///
+    /// # Errors
+    /// The poller's: the descriptor is not registered any more.
+    pub(crate) fn change(&self, descriptor: RawFd, token: Token, interest: Interest) -> std::io::Result<()> {
+        self.registry.reregister(&mut SourceFd(&descriptor), token, interest)
+    }
+
     /// Forgets a registration. An event already on its way may still reach the next source that
     /// gets the token, which must bear it.
     pub(crate) fn deregister(&self, descriptor: RawFd, token: Token) {
@@ -190,7 +201,11 @@ impl Reactor {
     fn run(&self, mut poll: Poll) {
         let mut events = Events::with_capacity(256);
         while !self.stopping.load(Ordering::SeqCst) {
-            let timeout = lock(&self.timers).next().map(|moment| moment.saturating_sub(now()));
+            let mut timeout = lock(&self.timers).next().map(|moment| moment.saturating_sub(now()));
+            if let Some(time) = timeout.filter(|time| *time < NEAR) {
+                await_readable(poll.as_raw_fd(), time);
+                timeout = Some(Duration::ZERO);
+            }
             // Fails only when interrupted; then there are no events, and we come back.
             let failed = poll.poll(&mut events, timeout).is_err();
             // From here on a notification need not wake us: we look at everything below.

@@ -37,6 +37,8 @@ pub(super) struct Core {
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
     pub(super) is_closing: bool,
+    /// A call has borrowed the reading of connections, and not all of it was taken back for good.
+    pub(super) fetches: bool,
 }
 
 /// The endpoints of a socket.
@@ -74,6 +76,7 @@ impl Core {
             closed: None,
             timer: None,
             is_closing: false,
+            fetches: false,
         }
     }
 
@@ -100,9 +103,10 @@ impl Core {
     }
 
     fn edge(&mut self, id: PipeId, bits: Bits, edges: &mut Edges) {
-        let Some(pipe) = self.pipes.get(id) else { return };
         // Letting go of the peer lets go of a descriptor, before the last messages are taken.
-        if bits.has(Bits::CLOSED) && pipe.peer.take().is_some() {
+        let is_parting = bits.has(Bits::CLOSED) && self.pipes.part(id);
+        let Some(pipe) = self.pipes.get(id) else { return };
+        if is_parting {
             let backlog = pipe.inbound.backlog();
             if self.left_behind + backlog <= LEFT_BEHIND {
                 pipe.left_behind = backlog;

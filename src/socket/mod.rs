@@ -8,6 +8,7 @@
 //! delivered when the lock is free, so no call ever holds the locks of two sockets.
 
 mod core;
+mod fetch;
 mod host;
 mod pipes;
 pub mod poll;
@@ -30,7 +31,7 @@ use self::table::Table;
 use crate::error::Error;
 use crate::message;
 use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
-use crate::pipe::{Edges, ReadyList};
+use crate::pipe::{Edges, ReadyList, Remote};
 use crate::protocol::{self, Kind};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
@@ -281,6 +282,8 @@ impl Socket {
             return Err(Error::Closed);
         }
         let descriptor = which(core).insert(Pollable::new()?).descriptor();
+        // From now on what comes must be seen at once, also when nobody calls.
+        core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
         self.settle(core, edges);
         Ok(descriptor)
     }

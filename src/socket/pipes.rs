@@ -28,6 +28,8 @@ pub(super) struct Pipe {
 pub(super) struct Pipes {
     places: Vec<Place>,
     free: Vec<u32>,
+    /// Pipes whose peer is not gone.
+    open: usize,
 }
 
 struct Place {
@@ -38,7 +40,7 @@ struct Place {
 impl Pipes {
     /// No pipes.
     pub(super) fn new() -> Pipes {
-        Pipes { places: Vec::new(), free: Vec::new() }
+        Pipes { places: Vec::new(), free: Vec::new(), open: 0 }
     }
 
     /// The id that the next pipe will have; `None` when there are too many. `seed` makes the ids
@@ -57,12 +59,14 @@ impl Pipes {
     pub(super) fn insert(&mut self, id: PipeId, pipe: Pipe) {
         debug_assert_eq!(self.free.last(), Some(&(id.0 & PLACE_MASK)));
         self.free.pop();
+        self.open += usize::from(pipe.peer.is_some());
         self.places[(id.0 & PLACE_MASK) as usize].pipe = Some(pipe);
     }
 
     /// Takes a pipe out; its id is not used again for long.
     pub(super) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
         let pipe = self.place(id)?.pipe.take()?;
+        self.open -= usize::from(pipe.peer.is_some());
         let place = id.0 & PLACE_MASK;
         self.places[place as usize].id = PipeId(id.0.wrapping_add(1 << PLACE_BITS) & ID_MASK);
         self.free.push(place);
@@ -74,14 +78,27 @@ impl Pipes {
         self.place(id)?.pipe.as_mut()
     }
 
+    /// Lets go of the peer of a pipe, which is gone. Answers whether there was one.
+    pub(super) fn part(&mut self, id: PipeId) -> bool {
+        let peer = self.get(id).and_then(|pipe| pipe.peer.take());
+        self.open -= usize::from(peer.is_some());
+        peer.is_some()
+    }
+
+    /// The peers of all pipes.
+    pub(super) fn peers(&self) -> impl Iterator<Item = &Arc<dyn Peer>> {
+        self.places.iter().filter_map(|place| place.pipe.as_ref()?.peer.as_ref())
+    }
+
     /// Takes all pipes out.
     pub(super) fn take_all(&mut self) -> Vec<Pipe> {
+        self.open = 0;
         self.places.iter_mut().filter_map(|place| place.pipe.take()).collect()
     }
 
     /// Number of pipes whose peer is not gone.
     pub(super) fn open(&self) -> usize {
-        self.places.iter().filter_map(|place| place.pipe.as_ref()).filter(|pipe| pipe.peer.is_some()).count()
+        self.open
     }
 
     fn place(&mut self, id: PipeId) -> Option<&mut Place> {

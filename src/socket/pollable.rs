@@ -2,14 +2,15 @@
 //!
 //! It is level-triggered and tells the truth as of the last change under the socket's lock.
 
-use std::fs::File;
-use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::io;
+use std::os::fd::RawFd;
 
-/// An eventfd and what it says.
+use crate::sync::Alarm;
+
+/// An alarm and what it says.
 #[derive(Debug)]
 pub(super) struct Pollable {
-    file: File,
+    alarm: Alarm,
     is_ready: bool,
 }
 
@@ -19,18 +20,12 @@ impl Pollable {
     /// # Errors
     /// The operating system's.
     pub(super) fn new() -> io::Result<Pollable> {
-        // SAFETY: a plain call; a descriptor that it answers is ours.
-        let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-        if descriptor < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: just opened, and owned by nobody else.
-        Ok(Pollable { file: unsafe { File::from_raw_fd(descriptor) }, is_ready: false })
+        Ok(Pollable { alarm: Alarm::new()?, is_ready: false })
     }
 
     /// The descriptor, for poll(2) and its like.
     pub(super) fn descriptor(&self) -> RawFd {
-        self.file.as_raw_fd()
+        self.alarm.descriptor()
     }
 
     /// Says whether a call would go through.
@@ -39,7 +34,6 @@ impl Pollable {
             return;
         }
         self.is_ready = is_ready;
-        // Neither can fail: the counter goes from zero to one, and back.
-        let _ = if is_ready { self.file.write(&1_u64.to_ne_bytes()) } else { self.file.read(&mut [0; 8]) };
+        if is_ready { self.alarm.ring() } else { self.alarm.silence() }
     }
 }

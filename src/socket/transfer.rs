@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::fetch::Remotes;
 use super::pipes::Received;
 use super::{Core, Socket};
 use crate::error::Error;
@@ -9,14 +10,15 @@ use crate::message::{Chunk, Outgoing, Payload};
 use crate::option::name;
 use crate::pipe::{Edges, INLINE_MAX};
 use crate::protocol::{Context, Protocol, Refusal};
-use crate::sync::{Event, Wake, lock, now};
+use crate::sync::{Event, Ticket, Wake, lock, now};
 
 /// How long a call may block.
-struct Patience {
+pub(super) struct Patience {
     dont_wait: bool,
     /// The option that says how long.
     option: i32,
-    deadline: Option<Duration>,
+    pub(super) deadline: Option<Duration>,
+    /// The call has found once that it would block.
     is_blocked: bool,
 }
 
@@ -26,9 +28,10 @@ impl Patience {
     }
 
     /// What to do about a refusal: it is final, or the call blocks for as long as the options
-    /// say.
-    fn consider(&mut self, refusal: Refusal, core: &Core) -> Result<(), Error> {
-        if refusal != Refusal::WouldBlock || self.dont_wait {
+    /// say. One that does not wait may try once more if it can fetch something.
+    fn consider(&mut self, refusal: Refusal, core: &Core, can_fetch: bool) -> Result<(), Error> {
+        let is_final = self.dont_wait && (self.is_blocked || !can_fetch);
+        if refusal != Refusal::WouldBlock || is_final {
             return Err(refusal.into());
         }
         if !self.is_blocked {
@@ -38,13 +41,26 @@ impl Patience {
         Ok(())
     }
 
-    fn wait(&self, event: &Event, ticket: crate::sync::Ticket) -> Result<(), Error> {
-        match event.wait(ticket, self.deadline) {
+    /// Sleeps until something happens.
+    pub(super) fn wait(&self, event: &Event, ticket: Ticket) -> Result<(), Error> {
+        self.result(event.wait(ticket, self.deadline))
+    }
+
+    /// What the end of a sleep means for the call.
+    pub(super) fn result(&self, wake: Wake) -> Result<(), Error> {
+        match wake {
             Wake::Woken => Ok(()),
             Wake::TimedOut => Err(Error::TimedOut),
             Wake::Interrupted => Err(Error::Interrupted),
         }
     }
+}
+
+/// How an attempt to receive ended.
+enum Attempt<R> {
+    Received(R),
+    /// There is no message, but these could have one.
+    Blocked(Remotes),
 }
 
 impl Socket {
@@ -96,6 +112,14 @@ impl Socket {
     /// # Errors
     /// [`Error::Closed`] while it is being closed.
     pub fn can_recv(&self) -> Result<bool, Error> {
+        if self.ask(|protocol, context| protocol.can_recv(context))? {
+            return Ok(true);
+        }
+        let remotes = {
+            let core = lock(&self.core);
+            if core.fetches { core.remotes() } else { return Ok(false) }
+        };
+        self.fetch_borrowed(remotes);
         self.ask(|protocol, context| protocol.can_recv(context))
     }
 
@@ -136,7 +160,7 @@ impl Socket {
                 core.statistics.bytes_sent += length as u64;
                 Ok(true)
             }
-            Err(refusal) => patience.consider(refusal, core).map(|()| false),
+            Err(refusal) => patience.consider(refusal, core, false).map(|()| false),
         };
         self.settle(core, edges);
         // One edge wakes one of several blocked calls: it wakes the next.
@@ -169,31 +193,37 @@ impl Socket {
                 self.try_recv(&mut core, &mut take, &mut patience, &mut edges)
             };
             edges.deliver();
-            if let Some(result) = outcome? {
-                return Ok(result);
+            match outcome? {
+                Attempt::Received(result) => return Ok(result),
+                Attempt::Blocked(remotes) if dont_wait => self.fetch_borrowed(remotes),
+                Attempt::Blocked(remotes) => self.await_message(remotes, ticket, &patience)?,
             }
-            patience.wait(&self.receivers, ticket)?;
         }
     }
 
-    /// Answers what `take` made of the message; nothing, if the call is to block.
+    /// Answers what `take` made of the message.
     fn try_recv<R>(
         &self,
         core: &mut Core,
         take: &mut Option<impl FnOnce(Received<'_>) -> R>,
         patience: &mut Patience,
         edges: &mut Edges,
-    ) -> Result<Option<R>, Error> {
+    ) -> Result<Attempt<R>, Error> {
         if core.is_closing {
             return Err(Error::Closed);
         }
         core.work_off(&self.ready, edges);
         let outcome = match core.call(edges, |protocol, context| protocol.recv(context)) {
-            Ok(delivery) => Ok(core.deliver(&delivery, take, edges)),
-            Err(refusal) => patience.consider(refusal, core).map(|()| None),
+            Ok(delivery) => match core.deliver(&delivery, take, edges) {
+                Some(result) => Ok(Attempt::Received(result)),
+                None => Ok(Attempt::Blocked(Remotes::new())),
+            },
+            Err(refusal) => {
+                patience.consider(refusal, core, core.fetches).map(|()| Attempt::Blocked(core.lend()))
+            }
         };
         self.settle(core, edges);
-        if matches!(outcome, Ok(Some(_)))
+        if matches!(outcome, Ok(Attempt::Received(_)))
             && self.receivers.has_waiters()
             && core.call(edges, |protocol, context| protocol.can_recv(context))
         {

@@ -4,13 +4,17 @@
 //! that starts anew after a fork. Must not know messages, pipes or sockets. With `--cfg loom` the
 //! atomics and locks are loom's, so that the lock-free parts can be explored exhaustively.
 
+mod alarm;
 mod event;
 mod futex;
 mod per_process;
+mod spin;
 
+pub(crate) use alarm::{Alarm, Watched, await_readable};
 pub(crate) use event::{Event, Ticket, Wake};
 pub(crate) use futex::Futex;
 pub(crate) use per_process::PerProcess;
+pub(crate) use spin::Spin;
 
 use std::time::Duration;
 

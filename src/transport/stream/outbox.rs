@@ -30,6 +30,8 @@ pub(super) struct Outbox {
     spare: Vec<u8>,
     /// The last pong that waits for the one before it to be sent.
     pong: Vec<u8>,
+    /// Bytes that the kernel has taken, ever; wraps.
+    sent_ever: usize,
     /// Bytes that the kernel must take before it has the pong that was appended last.
     before_pong: usize,
 }
@@ -71,27 +73,32 @@ impl Outbox {
         self.before_pong = self.length - self.sent;
     }
 
-    /// Takes messages from the lane, encoded, until enough is gathered or there are no more; the
-    /// lane is parked then. Answers whether the lane's producer waits for room.
+    /// Takes messages from the lane, encoded, until enough is gathered or there are no more; then
+    /// the lane is parked, if `parks` says so. Answers whether the lane's producer waits for room.
     ///
     /// # Errors
     /// When there is no memory to mask a message in that others have too.
-    pub(super) fn fill(&mut self, lane: &mut Consumer, encoder: &mut Encoder) -> io::Result<bool> {
+    pub(super) fn fill(
+        &mut self,
+        lane: &mut Consumer,
+        encoder: &mut Encoder,
+        parks: bool,
+    ) -> io::Result<bool> {
         if !self.pong.is_empty() && self.before_pong == 0 {
             self.append_pong();
         }
         // Once here, and not for every message.
         match encoder {
-            Encoder::Framed(Framing::Tcp) => self.gather(lane, |length, out| {
+            Encoder::Framed(Framing::Tcp) => self.gather(lane, parks, |length, out| {
                 Framing::Tcp.encode_prefix(length, out);
                 None
             }),
-            Encoder::Framed(Framing::Ipc) => self.gather(lane, |length, out| {
+            Encoder::Framed(Framing::Ipc) => self.gather(lane, parks, |length, out| {
                 Framing::Ipc.encode_prefix(length, out);
                 None
             }),
             Encoder::WebSocket(encoder) => {
-                self.gather(lane, |length, out| encoder.encode_prefix(length, out))
+                self.gather(lane, parks, |length, out| encoder.encode_prefix(length, out))
             }
         }
     }
@@ -101,11 +108,12 @@ impl Outbox {
     fn gather(
         &mut self,
         lane: &mut Consumer,
+        parks: bool,
         mut encode_prefix: impl FnMut(usize, &mut Vec<u8>) -> Option<Mask>,
     ) -> io::Result<bool> {
         let mut producer_waits = false;
         while self.length - self.sent < GATHER {
-            let Some(front) = lane.front() else { break };
+            let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
             let (head, body) = (front.head, front.body);
             let bytes = self.bytes_at_end();
             let before = bytes.len();
@@ -139,6 +147,11 @@ impl Outbox {
     /// Whether the kernel has everything.
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
+    }
+
+    /// Bytes that the kernel has taken, ever; wraps.
+    pub(super) fn sent_ever(&self) -> usize {
+        self.sent_ever
     }
 
     /// Gives the kernel as much as it takes at once.
@@ -176,6 +189,7 @@ impl Outbox {
 
     fn advance(&mut self, count: usize) {
         self.sent += count;
+        self.sent_ever = self.sent_ever.wrapping_add(count);
         self.before_pong = self.before_pong.saturating_sub(count);
         while let Some(first) = self.pieces.front()
             && self.sent >= first.bytes().len()
@@ -229,7 +243,7 @@ mod tests {
         producer.push(b"hh", &mut Payload::Owned(large)).unwrap();
         producer.push(&[], &mut Payload::Borrowed(b"")).unwrap();
         let mut outbox = Outbox::default();
-        assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc)).unwrap());
+        assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc), true).unwrap());
         assert!(consumer.front().is_none());
 
         let (near, mut far) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();

@@ -6,8 +6,9 @@
 //!
 //! * A message for an idle connection is written by the thread that sends it.
 //! * One that follows at once is left to the I/O thread, which writes what has gathered meanwhile.
-//! * Reading is the I/O thread's so far; [`Connection::receive`] may be called from any.
+//! * Reading is the I/O thread's, unless a receiver that would sleep has borrowed it.
 
+mod loan;
 mod reading;
 mod writing;
 
@@ -22,11 +23,12 @@ use mio::Token;
 use socket2::Socket;
 
 use super::Owner;
-use crate::pipe::{End, Peer};
+use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Host, Linger, Note};
 use crate::wire::{Beginning, Mapping, Random};
+use loan::Loan;
 use reading::Reader;
 use writing::{Closing, Writer};
 
@@ -56,6 +58,7 @@ pub(super) struct Connection {
     owner: Arc<dyn Owner>,
     reader: Mutex<Reader>,
     writer: Mutex<Writer>,
+    loan: Loan,
     /// The socket's end of the pipe, once there is one.
     end: OnceLock<Arc<dyn End>>,
     /// What the I/O thread was asked for, as `WRITE` and `READ`.
@@ -121,6 +124,7 @@ impl Connection {
             owner,
             reader: Mutex::new(Reader::new(greeting)),
             writer: Mutex::new(Writer::new(&words, encoder)),
+            loan: Loan::default(),
             end: OnceLock::new(),
             asked: AtomicU8::new(0),
             blocked: AtomicBool::new(false),
@@ -158,6 +162,7 @@ impl Connection {
             self.call_at(deadline);
         }
         lock(&self.reader).close();
+        self.switch(false);
         self.receive();
         self.flush();
     }
@@ -174,6 +179,7 @@ impl Connection {
         };
         drop(lane);
         lock(&self.reader).close();
+        self.switch(false);
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
@@ -238,7 +244,13 @@ impl Peer for Connection {
     /// The lane is full: its messages are written by the thread that has one more.
     fn relieve(self: Arc<Self>) -> bool {
         // The room that is made is ours, who asked for it: nobody else is to be told.
-        let outcome = self.flush_locked(&mut lock(&self.writer), &mut false);
+        let outcome = {
+            let mut writer = lock(&self.writer);
+            if let Some(burst) = &mut writer.burst {
+                burst.was_relieved = true;
+            }
+            self.flush_locked(&mut writer, &mut false)
+        };
         match outcome {
             Ok(Pause::Done | Pause::Full) => true,
             // The I/O thread goes on, or finds what is wrong.
@@ -251,7 +263,14 @@ impl Peer for Connection {
 
     /// The socket has taken a message from a full lane.
     fn writable(self: Arc<Self>) {
-        self.ask(READ);
+        // Whoever has borrowed the reading goes on when the lane is empty.
+        if !self.is_borrowed() {
+            self.ask(READ);
+        }
+    }
+
+    fn remote(self: Arc<Self>) -> Option<Arc<dyn Remote>> {
+        Some(self)
     }
 }
 
@@ -269,7 +288,7 @@ impl Source for Connection {
     fn woken(self: Arc<Self>) {
         let asked = self.asked.swap(0, Ordering::SeqCst);
         if asked & WRITE != 0 {
-            self.flush();
+            self.attend_burst();
         }
         if asked & READ != 0 {
             self.receive();
@@ -278,6 +297,10 @@ impl Source for Connection {
 
     fn timeout(self: Arc<Self>, now: Duration) {
         lock(&self.timers).retain(|timer| timer.moment() > now);
+        self.end_loan(now);
+        if lock(&self.writer).burst.as_ref().is_some_and(|burst| burst.due <= now) {
+            self.attend_burst();
+        }
         let closing = |closing: &Closing| (closing.unfinished.is_over(now), closing.note);
         let closing = lock(&self.writer).closing.as_ref().map(closing);
         match closing {
@@ -294,5 +317,9 @@ impl Source for Connection {
 
 /// The present moment, in nanoseconds of the monotonic clock.
 fn nanoseconds() -> u64 {
-    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
+    nanoseconds_of(now())
+}
+
+fn nanoseconds_of(moment: Duration) -> u64 {
+    u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
 }

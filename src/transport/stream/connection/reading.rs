@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::MaybeUninitSlice;
@@ -40,8 +41,8 @@ pub(super) struct Reader {
     expects_large: bool,
     /// When the peer was last heard, or when it may last be heard.
     heard: Duration,
-    /// A timer is set for the greeting or for a frame.
-    is_timed: bool,
+    /// The timer that is set for the greeting or for a frame.
+    timed: Option<Duration>,
 }
 
 enum Phase {
@@ -65,7 +66,7 @@ impl Reader {
             is_ending: false,
             expects_large: false,
             heard: now(),
-            is_timed: true,
+            timed: None,
         }
     }
 
@@ -89,7 +90,10 @@ impl Reader {
     /// Whether the peer should have said something by `now`; if it may still do so, sets a timer
     /// for the moment when it may not.
     pub(super) fn is_late(&mut self, now: Duration, call_at: impl FnOnce(Duration)) -> bool {
-        self.is_timed = false;
+        if self.timed.is_some_and(|moment| moment > now) {
+            return false;
+        }
+        self.timed = None;
         match &self.phase {
             Phase::Greeting(_) => self.heard + GREETING_TIME <= now,
             Phase::Open { decoder, .. } if decoder.is_mid_frame() => {
@@ -99,7 +103,7 @@ impl Reader {
                 }
                 let last = self.heard + FRAME_TIME;
                 if last > now {
-                    self.is_timed = true;
+                    self.timed = Some(last);
                     call_at(last);
                 }
                 last <= now
@@ -129,11 +133,15 @@ impl Connection {
                 end.clone().writable();
             }
             if is_edge {
+                // What is sent now may be an answer, and no part of a burst.
+                self.last_write.store(0, Ordering::Relaxed);
                 end.clone().readable(0);
             }
         }
         match outcome {
             Ok(Pause::Done | Pause::Full) => {}
+            // Who has borrowed the reading waits for the descriptor, and finds it ready.
+            Ok(Pause::Turn) if self.is_borrowed() => {}
             Ok(Pause::Turn) => self.ask(READ),
             Err(Broken(words)) if words.is_empty() => self.finish(Note::Broken),
             Err(Broken(words)) => self.dismiss(&words),
@@ -307,9 +315,10 @@ impl Connection {
         let Phase::Open { decoder, .. } = &reader.phase else { return };
         if decoder.is_mid_frame() {
             reader.heard = now();
-            if !reader.is_timed {
-                reader.is_timed = true;
-                self.call_at(reader.heard + FRAME_TIME);
+            if reader.timed.is_none() {
+                let last = reader.heard + FRAME_TIME;
+                reader.timed = Some(last);
+                self.call_at(last);
             }
         }
     }

@@ -16,6 +16,10 @@ use crate::transport::linger::Unfinished;
 use crate::transport::stream::outbox::Outbox;
 use crate::wire::{Encoder, Mapping};
 
+/// In a burst the I/O thread writes what has gathered, and looks again after this time.
+const LOOK_AGAIN: Duration = Duration::from_micros(50);
+/// So long if senders write by themselves: they fill the lane faster than it would come.
+const LOOK_SELDOM: Duration = Duration::from_micros(250);
 /// How often a closing connection looks whether the peer has everything.
 const CLOSING_LOOK: Duration = Duration::from_millis(5);
 
@@ -25,8 +29,19 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbox: Outbox,
     pub(super) encoder: Encoder,
+    /// The burst that is going on.
+    pub(super) burst: Option<Burst>,
     /// The connection goes when everything is written.
     pub(super) closing: Option<Closing>,
+}
+
+/// Messages come faster than it is worth to write each of them. The lane is not parked: the I/O
+/// thread looks after it until it finds it empty.
+pub(super) struct Burst {
+    /// When it looks next.
+    pub(super) due: Duration,
+    /// A sender has found the lane full, and written, since it looked last.
+    pub(super) was_relieved: bool,
 }
 
 /// The last part of a connection.
@@ -42,7 +57,7 @@ impl Writer {
     pub(super) fn new(words: &[u8], encoder: Encoder) -> Writer {
         let mut outbox = Outbox::default();
         outbox.append(words);
-        Writer { lane: None, outbox, encoder, closing: None }
+        Writer { lane: None, outbox, encoder, burst: None, closing: None }
     }
 }
 
@@ -54,6 +69,11 @@ impl Connection {
             let mut writer = lock(&self.writer);
             self.flush_locked(&mut writer, &mut has_room)
         };
+        self.flushed(outcome, has_room);
+    }
+
+    /// Does what is left to do after a flush, without its lock.
+    fn flushed(self: &Arc<Self>, outcome: Result<Pause, Broken>, has_room: bool) {
         if has_room && let Some(end) = self.end.get() {
             end.clone().writable();
         }
@@ -65,11 +85,44 @@ impl Connection {
         }
     }
 
+    /// Writes what a burst has gathered, and comes again until there is nothing.
+    pub(super) fn attend_burst(self: &Arc<Self>) {
+        let mut has_room = false;
+        let mut next = None;
+        let outcome = {
+            let mut writer = lock(&self.writer);
+            let was_relieved = writer.burst.as_ref().is_some_and(|burst| burst.was_relieved);
+            let due = now() + if was_relieved { LOOK_SELDOM } else { LOOK_AGAIN };
+            writer.burst = writer.lane.is_some().then_some(Burst { due, was_relieved: false });
+            let mut outcome = Ok(Pause::Done);
+            if !was_relieved {
+                let before = writer.outbox.sent_ever();
+                outcome = self.flush_locked(&mut writer, &mut has_room);
+                if matches!(outcome, Ok(Pause::Done)) && writer.outbox.sent_ever() == before {
+                    // It is over, and the lane is parked now.
+                    writer.burst = None;
+                    outcome = self.flush_locked(&mut writer, &mut has_room);
+                }
+            }
+            match outcome {
+                Ok(Pause::Done) if writer.burst.is_some() => next = Some(due),
+                // Whoever comes now, by the kernel's report or as asked for, writes until it is empty.
+                _ => writer.burst = None,
+            }
+            outcome
+        };
+        if let Some(due) = next {
+            self.call_at(due);
+        }
+        self.flushed(outcome, has_room);
+    }
+
     /// As `flush`, for who has the lock. Sets `has_room` if the socket waits for what was made.
     pub(super) fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<Pause, Broken> {
         for _ in 0..PER_TURN {
             if let Some(lane) = &mut writer.lane {
-                *has_room |= writer.outbox.fill(lane, &mut writer.encoder)?;
+                let parks = writer.burst.is_none();
+                *has_room |= writer.outbox.fill(lane, &mut writer.encoder, parks)?;
             }
             if writer.outbox.is_empty() {
                 writer.outbox.rest();

@@ -1,0 +1,159 @@
+//! How long it pays to look again and again before sleeping.
+//!
+//! A sleep and the wake-up that ends it cost some microseconds on both sides. Whoever waits for
+//! something that comes sooner does better to look until it is there; whoever waits for longer
+//! only takes the processor from others. A [`Spin`] learns from how long its waits have taken.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use super::now;
+
+/// The longest look, in nanoseconds; waits that take longer than this are slept through.
+const LONGEST: u32 = 40_000;
+/// From here on others may run on the same processor between two looks.
+const ALONE: u32 = 2_000;
+/// A wait counts for no more than this, so that what was learned is not long to unlearn.
+const LONG_WAIT: u32 = 16 * LONGEST;
+/// After a look in vain, so many waits are slept through at most.
+const MOST_REST: u32 = 1024;
+
+/// Threads that are looking now, in the whole process.
+static LOOKING: AtomicU32 = AtomicU32::new(0);
+
+/// What the waits of one kind have taught. Threads that wait at once learn together; a race
+/// between them costs a lesson, no more.
+#[derive(Debug)]
+pub(crate) struct Spin {
+    /// How long a wait has taken lately, in nanoseconds.
+    typical: AtomicU32,
+    /// Waits that are to be slept through before looking is tried again.
+    rest: AtomicU32,
+    /// How long to rest after the next look in vain.
+    next_rest: AtomicU32,
+}
+
+impl Spin {
+    /// Nothing is known: the first wait is looked through.
+    pub(crate) fn new() -> Spin {
+        Spin { typical: AtomicU32::new(LONGEST / 2), rest: AtomicU32::new(0), next_rest: AtomicU32::new(1) }
+    }
+
+    /// Calls `look` until it answers something, for as long as that pays, and `sleep` after that.
+    pub(crate) fn wait<T>(&self, look: impl FnMut() -> Option<T>, sleep: impl FnOnce() -> T) -> T {
+        let start = now();
+        let found = if self.pays() { self.look(start, look) } else { None };
+        let result = found.unwrap_or_else(sleep);
+        self.learn(now().saturating_sub(start));
+        result
+    }
+
+    /// Whether this wait is to be looked through.
+    fn pays(&self) -> bool {
+        let rest = self.rest.load(Ordering::Relaxed);
+        if rest > 0 {
+            self.rest.store(rest - 1, Ordering::Relaxed);
+            return false;
+        }
+        self.typical.load(Ordering::Relaxed) <= LONGEST && processors() > 1
+    }
+
+    fn look<T>(&self, start: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+        // With as many looking as there are processors, nobody could bring what they wait for.
+        if LOOKING.fetch_add(1, Ordering::Relaxed) >= processors() {
+            LOOKING.fetch_sub(1, Ordering::Relaxed);
+            return None;
+        }
+        let mut found = look();
+        let mut spent = 0;
+        while found.is_none() && spent < LONGEST {
+            if spent < ALONE {
+                (0..32).for_each(|_| std::hint::spin_loop());
+            } else {
+                std::thread::yield_now();
+            }
+            found = look();
+            spent = nanoseconds(now().saturating_sub(start));
+        }
+        LOOKING.fetch_sub(1, Ordering::Relaxed);
+        match found {
+            Some(_) => self.next_rest.store(1, Ordering::Relaxed),
+            None => {
+                let rest = self.next_rest.load(Ordering::Relaxed);
+                self.rest.store(rest, Ordering::Relaxed);
+                self.next_rest.store((2 * rest).min(MOST_REST), Ordering::Relaxed);
+            }
+        }
+        found
+    }
+
+    fn learn(&self, wait: Duration) {
+        let wait = nanoseconds(wait).min(LONG_WAIT);
+        let typical = self.typical.load(Ordering::Relaxed);
+        self.typical.store(typical - typical / 4 + wait / 4, Ordering::Relaxed);
+    }
+}
+
+fn nanoseconds(time: Duration) -> u32 {
+    u32::try_from(time.as_nanos()).unwrap_or(u32::MAX)
+}
+
+/// How many threads of this process can run at once.
+fn processors() -> u32 {
+    static COUNT: OnceLock<u32> = OnceLock::new();
+    let count = || std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    // Unknown is one: then nobody looks.
+    *COUNT.get_or_init(|| if cfg!(loom) { 1 } else { count().unwrap_or(1) })
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    /// Waits for something that does not come while it is looked for.
+    fn in_vain(spin: &Spin) -> bool {
+        let mut looked = false;
+        spin.wait(
+            || {
+                looked = true;
+                None
+            },
+            || (),
+        );
+        looked
+    }
+
+    #[test]
+    fn what_is_there_at_once_is_not_slept_for() {
+        let spin = Spin::new();
+        if processors() > 1 {
+            assert_eq!(spin.wait(|| Some("found"), || "slept"), "found");
+        }
+    }
+
+    #[test]
+    fn a_look_in_vain_is_followed_by_more_and_more_sleep() {
+        let spin = Spin { rest: AtomicU32::new(3), ..Spin::new() };
+        assert_eq!((0..3).map(|_| in_vain(&spin)).collect::<Vec<_>>(), [false; 3]);
+        if processors() > 1 {
+            let mut rests = Vec::new();
+            for _ in 0..3 {
+                spin.typical.store(0, Ordering::Relaxed);
+                spin.rest.store(0, Ordering::Relaxed);
+                assert!(in_vain(&spin));
+                rests.push(spin.rest.load(Ordering::Relaxed));
+            }
+            assert_eq!(rests, [1, 2, 4]);
+        }
+    }
+
+    #[test]
+    fn long_waits_are_slept_through_until_they_are_short_again() {
+        let spin = Spin::new();
+        spin.learn(Duration::from_secs(1));
+        assert!(!spin.pays());
+        (0..16).for_each(|_| spin.learn(Duration::from_micros(1)));
+        assert_eq!(spin.pays(), processors() > 1);
+    }
+}
