@@ -59,6 +59,13 @@ impl Writer {
         outbox.append(words);
         Writer { lane: None, outbox, encoder, burst: None, closing: None }
     }
+
+    /// The burst goes on; answers when it is to be looked after next.
+    fn go_on(&mut self, time: Duration) -> Duration {
+        let due = now() + time;
+        self.burst = Some(Burst { due, was_relieved: false });
+        due
+    }
 }
 
 impl Connection {
@@ -88,28 +95,27 @@ impl Connection {
     /// Writes what a burst has gathered, and comes again until there is nothing.
     pub(super) fn attend_burst(self: &Arc<Self>) {
         let mut has_room = false;
-        let mut next = None;
-        let outcome = {
+        let (outcome, next) = {
             let mut writer = lock(&self.writer);
-            let was_relieved = writer.burst.as_ref().is_some_and(|burst| burst.was_relieved);
-            let due = now() + if was_relieved { LOOK_SELDOM } else { LOOK_AGAIN };
-            writer.burst = writer.lane.is_some().then_some(Burst { due, was_relieved: false });
-            let mut outcome = Ok(Pause::Done);
-            if !was_relieved {
-                let before = writer.outbox.sent_ever();
-                outcome = self.flush_locked(&mut writer, &mut has_room);
-                if matches!(outcome, Ok(Pause::Done)) && writer.outbox.sent_ever() == before {
-                    // It is over, and the lane is parked now.
-                    writer.burst = None;
+            let was_relieved = writer.burst.take().is_some_and(|burst| burst.was_relieved);
+            if was_relieved && writer.closing.is_none() {
+                let due = writer.go_on(LOOK_SELDOM);
+                drop(writer);
+                return self.call_at(due);
+            }
+            let due = writer.lane.is_some().then(|| writer.go_on(LOOK_AGAIN));
+            let before = writer.outbox.sent_ever();
+            let mut outcome = self.flush_locked(&mut writer, &mut has_room);
+            let goes_on = matches!(outcome, Ok(Pause::Done)) && writer.outbox.sent_ever() != before;
+            if !goes_on {
+                // It is over, and the lane is parked if it is empty. If the kernel is full or there was
+                // too much for one turn, whoever comes then writes the rest.
+                writer.burst = None;
+                if matches!(outcome, Ok(Pause::Done)) {
                     outcome = self.flush_locked(&mut writer, &mut has_room);
                 }
             }
-            match outcome {
-                Ok(Pause::Done) if writer.burst.is_some() => next = Some(due),
-                // Whoever comes now, by the kernel's report or as asked for, writes until it is empty.
-                _ => writer.burst = None,
-            }
-            outcome
+            (outcome, due.filter(|_| goes_on))
         };
         if let Some(due) = next {
             self.call_at(due);
