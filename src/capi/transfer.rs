@@ -15,7 +15,7 @@ use super::message::{chunk_behind, give};
 use super::vector::{bytes_at, check, gather, list_at, nn_iovec, scatter, total};
 use crate::error::Error;
 use crate::message::{Chunk, Header, Outgoing, Payload};
-use crate::socket::{self, Received, Socket};
+use crate::socket::{self, Received};
 
 /// A message in several runs of bytes, with control messages.
 #[repr(C)]
@@ -46,18 +46,15 @@ pub struct nn_msghdr {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flags: c_int) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
         if len == NN_MSG {
             // SAFETY: as the caller promises.
-            let lent = unsafe { Lent::behind(buf) }?;
-            return lent.send(&socket, Header::new(), flags);
-        }
-        if len > LONGEST {
-            return Err(Error::MessageSize);
+            let lent = unsafe { Lent::behind(buf) }.map_err(|error| socket_first(s, error))?;
+            return lent.send(s, Header::new(), flags);
         }
         // SAFETY: as the caller promises; the message does not outlive this call.
-        let body = Payload::Borrowed(unsafe { bytes_at(buf, len) }?);
-        send(&socket, &mut Outgoing::new(body), flags)
+        let body = if len > LONGEST { Err(Error::MessageSize) } else { unsafe { bytes_at(buf, len) } };
+        let body = Payload::Borrowed(body.map_err(|error| socket_first(s, error))?);
+        send(s, &mut Outgoing::new(body), flags)
     })
 }
 
@@ -75,11 +72,10 @@ pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flag
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
         let vectors = [nn_iovec { iov_base: buf, iov_len: len }];
-        let body = Body::of(&vectors)?;
+        let body = Body::of(&vectors).map_err(|error| socket_first(s, error))?;
         // SAFETY: as the caller promises.
-        socket.recv(dont_wait(flags), |received| unsafe { body.fill(received) })?
+        socket::recv(s, dont_wait(flags), |received| unsafe { body.fill(received) })?
     })
 }
 
@@ -98,7 +94,7 @@ pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags:
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
+        drop(socket::enter(s)?);
         // SAFETY: as the caller promises, here and below; nothing outlives this call.
         let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
         // SAFETY: as above.
@@ -108,7 +104,7 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
             let lent = unsafe { Lent::behind(iov_base) }?;
             // SAFETY: as above.
             let control = unsafe { Outbound::of(message) }?;
-            let length = lent.send(&socket, header(&control)?, flags)?;
+            let length = lent.send(s, header(&control)?, flags)?;
             control.spend();
             return Ok(length);
         }
@@ -124,7 +120,7 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
         };
         // SAFETY: as above.
         let control = unsafe { Outbound::of(message) }?;
-        let length = send(&socket, &mut Outgoing { header: header(&control)?, body }, flags)?;
+        let length = send(s, &mut Outgoing { header: header(&control)?, body }, flags)?;
         control.spend();
         Ok(length)
     })
@@ -145,14 +141,14 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
+        drop(socket::enter(s)?);
         // SAFETY: as the caller promises; nothing outlives this call.
         let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
         // SAFETY: as above.
         let body = Body::of(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
         let control = Inbound::of(message);
         // SAFETY: as above.
-        socket.recv(dont_wait(flags), |received| unsafe {
+        socket::recv(s, dont_wait(flags), |received| unsafe {
             let filled = control.fill(received.header())?;
             let length = body.fill(received)?;
             filled.deliver();
@@ -163,6 +159,12 @@ pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_i
 
 /// The longest body that can be sent: a longer one's length could not be returned.
 const LONGEST: usize = c_int::MAX as usize;
+
+/// What a call says when its arguments are wrong: a number that is no open socket is named first.
+#[cold]
+fn socket_first(s: c_int, error: Error) -> Error {
+    socket::enter(s).err().unwrap_or(error)
+}
 
 fn dont_wait(flags: c_int) -> bool {
     flags & NN_DONTWAIT != 0
@@ -175,9 +177,9 @@ fn as_length(length: usize) -> c_int {
 
 /// Sends a message whose body belongs to this call, and says how long that was.
 #[inline]
-fn send(socket: &Socket, message: &mut Outgoing<'_>, flags: c_int) -> Result<c_int, Error> {
+fn send(s: c_int, message: &mut Outgoing<'_>, flags: c_int) -> Result<c_int, Error> {
     let length = message.body.bytes().len();
-    socket.send(message, dont_wait(flags))?;
+    socket::send(s, message, dont_wait(flags))?;
     Ok(as_length(length))
 }
 
@@ -207,12 +209,12 @@ impl Lent {
         Ok(Lent(Outgoing::new(Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk)))))
     }
 
-    fn send(mut self, socket: &Socket, header: Header, flags: c_int) -> Result<c_int, Error> {
+    fn send(mut self, s: c_int, header: Header, flags: c_int) -> Result<c_int, Error> {
         if self.0.body.bytes().len() > LONGEST {
             return Err(Error::MessageSize);
         }
         self.0.header = header;
-        let length = send(socket, &mut self.0, flags)?;
+        let length = send(s, &mut self.0, flags)?;
         // A protocol that has nobody to send to leaves the body where it is. It is sent even so.
         drop(self.0.body.take());
         Ok(length)

@@ -37,6 +37,8 @@ pub(super) struct Core {
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
     pub(super) is_closing: bool,
+    /// Something was sent since the last message was received.
+    pub(super) has_sent: bool,
     /// A call has borrowed the reading of connections, and not all of it was taken back for good.
     pub(super) fetches: bool,
 }
@@ -76,6 +78,7 @@ impl Core {
             closed: None,
             timer: None,
             is_closing: false,
+            has_sent: false,
             fetches: false,
         }
     }

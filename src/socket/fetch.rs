@@ -13,7 +13,7 @@ use super::transfer::Patience;
 use super::{Core, Socket};
 use crate::error::Error;
 use crate::pipe::Remote;
-use crate::sync::{Ticket, Watched, lock};
+use crate::sync::{Ticket, Watched};
 
 /// With more connections than this, waiting for all of them costs more than another thread.
 const MOST: usize = 16;
@@ -93,11 +93,14 @@ impl Socket {
     /// Reads from the connections that are not read in the background, for a call that does not
     /// wait.
     pub(super) fn fetch_borrowed(&self, remotes: Remotes) {
-        let any = remotes.into_iter().fold(false, |any, remote| remote.fetch_if_borrowed() || any);
+        let mut any = false;
+        for remote in remotes {
+            any |= remote.fetch_if_borrowed();
+        }
         if !any {
             // A call may be about to borrow. Then what comes is read when that call ends, or
             // shortly after by the I/O thread, as if this call had come a moment earlier.
-            lock(&self.core).fetches = false;
+            self.core.lock().fetches = false;
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::option::{MessageType, Options, name};
 use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions};
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::lock;
 use crate::transport::{Ends, Host, Note, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
@@ -51,20 +50,20 @@ impl Host for EndpointHost {
     }
 
     fn has_place(&self) -> bool {
-        self.socket.kind != Kind::Pair || lock(&self.socket.core).pipes.open() == 0
+        self.socket.kind != Kind::Pair || self.socket.core.lock().pipes.open() == 0
     }
 
     fn lane_limits(&self) -> (usize, usize) {
-        let core = lock(&self.socket.core);
+        let core = self.socket.core.lock();
         (core.options.positive(name::RCVBUF), core.options.positive(name::SNDBUF))
     }
 
     fn nodelay(&self) -> bool {
-        lock(&self.socket.core).options.nodelay()
+        self.socket.core.lock().options.nodelay()
     }
 
     fn message_type(&self) -> MessageType {
-        lock(&self.socket.core).options.message_type()
+        self.socket.core.lock().options.message_type()
     }
 
     fn max_message(&self) -> Option<usize> {
@@ -77,7 +76,7 @@ impl Host for EndpointHost {
 
     fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused> {
         let Ends { inbound, outbound, peer } = ends;
-        let mut core = lock(&self.socket.core);
+        let mut core = self.socket.core.lock();
         if core.is_closing {
             return Err(Refused);
         }
@@ -88,7 +87,7 @@ impl Host for EndpointHost {
     }
 
     fn note(&self, note: Note) {
-        lock(&self.socket.core).statistics.note(note);
+        self.socket.core.lock().statistics.note(note);
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod core;
 mod fetch;
+mod guarded;
 mod host;
 mod pipes;
 pub mod poll;
@@ -24,10 +25,12 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use self::core::Core;
+use self::guarded::Guarded;
 use self::host::EndpointHost;
 pub use self::pipes::Received;
 use self::pollable::Pollable;
 use self::table::Table;
+pub use self::transfer::{recv, send};
 use crate::error::Error;
 use crate::message;
 use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
@@ -35,7 +38,7 @@ use crate::pipe::{Edges, ReadyList, Remote};
 use crate::protocol::{self, Kind};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Apart, Event, Mutex, PerProcess, lock};
+use crate::sync::{Apart, Door, Event, PerProcess};
 use crate::transport::{self, Endpoint, Linger};
 
 /// Sockets that can be open at once.
@@ -49,7 +52,7 @@ static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::
 static IS_TERMINATED: PerProcess<AtomicBool> = PerProcess::new(|| AtomicBool::new(false));
 
 /// A call that is inside a socket. The socket is not freed before the call has left.
-pub type Call = table::Call<'static, Socket>;
+pub type Call = table::Call<Socket>;
 
 /// A socket.
 pub struct Socket {
@@ -59,7 +62,7 @@ pub struct Socket {
     is_raw: bool,
     /// Where numbers that peers may remember begin.
     seed: u32,
-    core: Apart<Mutex<Core>>,
+    core: Apart<Guarded<Core>>,
     /// Pipes to which something has happened since the lock was last held.
     ready: Apart<ReadyList>,
     /// Blocked senders.
@@ -93,9 +96,9 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
     if domain != AF_SP && domain != AF_SP_RAW {
         return Err(Error::UnknownDomain);
     }
-    SOCKETS.get().open(|id| {
+    SOCKETS.get().open(|id, door| {
         let kind = Kind::from_number(protocol).ok_or(Error::InvalidArgument)?;
-        Ok(Socket::new(id, kind, domain == AF_SP_RAW))
+        Ok(Socket::new(id, door, kind, domain == AF_SP_RAW))
     })
 }
 
@@ -133,7 +136,7 @@ pub fn enter(id: i32) -> Result<Call, Error> {
 }
 
 impl Socket {
-    fn new(id: i32, kind: Kind, is_raw: bool) -> Arc<Socket> {
+    fn new(id: i32, door: &'static Door, kind: Kind, is_raw: bool) -> Arc<Socket> {
         let seed = RandomState::new().build_hasher().finish() as u32;
         let core = Core::new(id, protocol::create(kind, is_raw, seed));
         let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
@@ -143,7 +146,7 @@ impl Socket {
             kind,
             is_raw,
             seed,
-            core: Apart(Mutex::new(core)),
+            core: Apart(Guarded::new(door, core)),
             ready: Apart(ReadyList::new()),
             senders: Apart(Event::new()),
             receivers: Apart(Event::new()),
@@ -159,7 +162,7 @@ impl Socket {
     pub fn bind(&self, address: &str) -> Result<i32, Error> {
         let bound = self.add_endpoint(|host| transport::bind(address, Arc::new(host)));
         if bound.is_err() {
-            lock(&self.core).statistics.bind_errors += 1;
+            self.core.lock().statistics.bind_errors += 1;
         }
         bound
     }
@@ -177,9 +180,9 @@ impl Socket {
         make: impl FnOnce(EndpointHost) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let host = EndpointHost::new(this, &lock(&self.core).options);
+        let host = EndpointHost::new(this, &self.core.lock().options);
         let endpoint = make(host)?;
-        let mut core = lock(&self.core);
+        let mut core = self.core.lock();
         if core.is_closing {
             drop(core);
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
@@ -195,7 +198,7 @@ impl Socket {
     /// [`Error::InvalidArgument`] when there is no such endpoint.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
         let (endpoint, linger) = {
-            let mut core = lock(&self.core);
+            let mut core = self.core.lock();
             let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
             let linger = Linger::begin(core.options.timeout(name::LINGER));
             core.endpoints.closing.retain(|(linger, _)| !linger.is_finished());
@@ -203,7 +206,7 @@ impl Socket {
         };
         endpoint.close(&linger);
         if !linger.is_finished() {
-            lock(&self.core).endpoints.closing.push((linger, endpoint));
+            self.core.lock().endpoints.closing.push((linger, endpoint));
         }
         Ok(())
     }
@@ -214,7 +217,7 @@ impl Socket {
     /// # Errors
     /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
     pub fn set_option(&self, level: i32, name: i32, value: &[u8]) -> Result<(), Error> {
-        let mut core = lock(&self.core);
+        let mut core = self.core.lock();
         match level {
             0 => {
                 core.options.set(name, value)?;
@@ -238,7 +241,7 @@ impl Socket {
     /// [`Error::UnknownOption`]; for the descriptors, the operating system's.
     pub fn option(&self, level: i32, name: i32) -> Result<OptionValue, Error> {
         let mut edges = Edges::default();
-        let mut core = lock(&self.core);
+        let mut core = self.core.lock();
         let value = match (level, name) {
             (0, name::SOCKET_NAME) => return Ok(OptionValue::Text(core.options.name().to_owned())),
             (0, name::DOMAIN) => Ok(if self.is_raw { AF_SP_RAW } else { AF_SP }),
@@ -264,7 +267,7 @@ impl Socket {
     /// A descriptor that is readable when the socket is being closed.
     fn closing_descriptor(&self) -> Result<i32, Error> {
         let mut edges = Edges::default();
-        let descriptor = self.pollable(&mut lock(&self.core), &mut edges, |core| &mut core.closed);
+        let descriptor = self.pollable(&mut self.core.lock(), &mut edges, |core| &mut core.closed);
         edges.deliver();
         descriptor
     }
@@ -303,13 +306,13 @@ impl Socket {
     /// How long a call may block by `NN_SNDTIMEO` or `NN_RCVTIMEO`; `None` for ever.
     #[must_use]
     pub fn timeout(&self, option: i32) -> Option<Duration> {
-        lock(&self.core).options.timeout(option)
+        self.core.lock().options.timeout(option)
     }
 
     /// The value of a counter, by its `NN_STAT_` number.
     #[must_use]
     pub fn statistic(&self, number: i32) -> Option<u64> {
-        let core = lock(&self.core);
+        let core = self.core.lock();
         core.statistics.get(number, core.pipes.open())
     }
 
@@ -350,14 +353,14 @@ impl Socket {
 
     /// Whether the socket is being closed.
     fn is_closing(&self) -> bool {
-        lock(&self.core).is_closing
+        self.core.lock().is_closing
     }
 
     /// Works on the list for a caller that is not there.
     fn drive(&self) {
         let mut edges = Edges::default();
         {
-            let mut core = lock(&self.core);
+            let mut core = self.core.lock();
             if core.is_closing {
                 return;
             }
@@ -369,7 +372,7 @@ impl Socket {
     /// The first part of closing: ends the calls inside, and the endpoints.
     fn end(&self) {
         let (endpoints, linger) = {
-            let mut core = lock(&self.core);
+            let mut core = self.core.lock();
             core.is_closing = true;
             let core = &mut *core;
             // Whoever polls the descriptors looks again, and finds the socket closed.
@@ -397,13 +400,13 @@ impl Socket {
     /// The last part of closing: nobody is inside any more.
     fn dismantle(&self) {
         // Endpoints that were being shut down by a call when the first part came.
-        let late = std::mem::take(&mut lock(&self.core).endpoints.closing);
+        let late = std::mem::take(&mut self.core.lock().endpoints.closing);
         for (linger, endpoint) in late {
             linger.wait();
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
         }
         let (pipes, timer, pollables) = {
-            let mut core = lock(&self.core);
+            let mut core = self.core.lock();
             let pollables = [core.sendable.take(), core.receivable.take(), core.closed.take()];
             (core.pipes.take_all(), core.timer.take(), pollables)
         };
@@ -419,7 +422,7 @@ impl Source for Socket {
     fn timeout(self: Arc<Self>, now: Duration) {
         let mut edges = Edges::default();
         {
-            let mut core = lock(&self.core);
+            let mut core = self.core.lock();
             if core.is_closing {
                 return;
             }

@@ -1,50 +1,35 @@
 //! The table of open things: small numbers, looked up without a lock.
 //!
-//! A slot has one atomic word: whether it is open, whether it is being closed, and how many calls
-//! are inside. A call enters by counting itself and looking at the flags it counted on; closing
-//! sets a flag, which keeps further calls out, and waits until the last one has left.
+//! Each has a [`Door`], which counts the calls inside, and which whoever closes it waits at.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{Futex, Mutex, lock};
+use crate::sync::{Door, Mutex, lock};
 
-/// Something is in the slot.
-const OPEN: u32 = 1 << 31;
-/// It is being closed.
-const CLOSING: u32 = 1 << 30;
-/// The calls inside.
-const CALLS: u32 = CLOSING - 1;
 /// Slots are made so many at a time.
 const SEGMENT: usize = 256;
 
 /// Neighbours belong to threads that have nothing to do with each other.
 #[repr(align(128))]
 struct Slot<T> {
-    word: Futex,
-    /// From `Arc::into_raw` while the slot is open.
+    door: Door,
+    /// From `Arc::into_raw` while the door is open.
     value: AtomicPtr<T>,
 }
 
 impl<T> Slot<T> {
     fn new() -> Slot<T> {
-        Slot { word: Futex::new(), value: AtomicPtr::new(std::ptr::null_mut()) }
-    }
-
-    fn leave(&self) {
-        // Release: what the call did happens before the value is freed.
-        let before = self.word.word.fetch_sub(1, Ordering::Release);
-        if before & CLOSING != 0 && before & CALLS == 1 {
-            self.word.wake(i32::MAX);
-        }
+        Slot { door: Door::new(), value: AtomicPtr::new(std::ptr::null_mut()) }
     }
 }
 
 /// Numbers for at most `LIMIT` values.
 pub(crate) struct Table<T: 'static, const LIMIT: usize> {
-    segments: Vec<OnceLock<Box<[Slot<T>]>>>,
+    /// They stay for ever: one may knock at a door whatever has become of what was behind it.
+    segments: Vec<OnceLock<&'static [Slot<T>]>>,
     numbers: Mutex<Numbers>,
 }
 
@@ -66,32 +51,36 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         Table { segments, numbers: Mutex::new(Numbers::default()) }
     }
 
-    /// Puts in what `make` makes for the number it is given.
+    /// Puts in what `make` makes for the number and the door it is given.
     ///
     /// # Errors
     /// [`Error::TooManySockets`], or that of `make`.
-    pub(crate) fn open(&self, make: impl FnOnce(i32) -> Result<Arc<T>, Error>) -> Result<i32, Error> {
+    pub(crate) fn open(
+        &self,
+        make: impl FnOnce(i32, &'static Door) -> Result<Arc<T>, Error>,
+    ) -> Result<i32, Error> {
         let mut numbers = lock(&self.numbers);
         if numbers.open >= LIMIT {
             return Err(Error::TooManySockets);
         }
         let number = numbers.free.last().copied().unwrap_or(numbers.fresh);
         let id = i32::try_from(number).map_err(|_| Error::TooManySockets)?;
-        let value = make(id)?;
+        let segment = self.segments[number / SEGMENT].get_or_init(|| {
+            let slots: Vec<_> = (0..SEGMENT).map(|_| Slot::new()).collect();
+            slots.leak()
+        });
+        let slot = &segment[number % SEGMENT];
+        let value = make(id, &slot.door)?;
         if numbers.free.pop().is_none() {
             numbers.fresh += 1;
         }
         numbers.open += 1;
-        let segment =
-            self.segments[number / SEGMENT].get_or_init(|| (0..SEGMENT).map(|_| Slot::new()).collect());
-        let slot = &segment[number % SEGMENT];
         slot.value.store(Arc::into_raw(value).cast_mut(), Ordering::Relaxed);
-        // Release: who enters sees the value. Calls that knock at free slots may be counted.
-        slot.word.word.fetch_or(OPEN, Ordering::Release);
+        slot.door.open();
         Ok(id)
     }
 
-    fn slot(&self, id: i32) -> Option<&Slot<T>> {
+    fn slot(&self, id: i32) -> Option<&'static Slot<T>> {
         let number = usize::try_from(id).ok()?;
         Some(&self.segments.get(number / SEGMENT)?.get()?[number % SEGMENT])
     }
@@ -100,12 +89,18 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     ///
     /// # Errors
     /// [`Error::Closed`] if nothing is open under this number.
-    pub(crate) fn enter(&self, id: i32) -> Result<Call<'_, T>, Error> {
+    pub(crate) fn enter(&self, id: i32) -> Result<Call<T>, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
-        // Acquire: the value is seen as it was put in.
-        let before = slot.word.word.fetch_add(1, Ordering::Acquire);
-        let call = Call { slot };
-        if before & (OPEN | CLOSING) == OPEN { Ok(call) } else { Err(Error::Closed) }
+        if slot.door.enter() { Ok(Call { slot }) } else { Err(Error::Closed) }
+    }
+
+    /// Enters a call, and takes the lock of the door.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if nothing is open under this number.
+    pub(crate) fn enter_locked(&self, id: i32) -> Result<Call<T>, Error> {
+        let slot = self.slot(id).ok_or(Error::Closed)?;
+        if slot.door.enter_locked() { Ok(Call { slot }) } else { Err(Error::Closed) }
     }
 
     /// Closes a number: keeps calls out, has `end` end those inside, waits until they have left,
@@ -120,23 +115,17 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         last: impl FnOnce(Arc<T>),
     ) -> Result<bool, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
-        // Only a slot that is open, and not being closed yet, is marked.
-        let mark = |word| (word & (OPEN | CLOSING) == OPEN).then_some(word | CLOSING);
-        slot.word.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).map_err(|_| Error::Closed)?;
-        let value = slot.value.load(Ordering::Relaxed);
-        // SAFETY: the slot was open, and only we, who set the flag, take the value out of it.
-        end(unsafe { &*value });
-        loop {
-            let word = slot.word.word.load(Ordering::Acquire);
-            if word & CALLS == 0 {
-                break;
-            }
-            slot.word.wait(word, None);
+        if !slot.door.begin_closing() {
+            return Err(Error::Closed);
         }
+        let value = slot.value.load(Ordering::Relaxed);
+        // SAFETY: the door was open, and only we, who close it, take the value out.
+        end(unsafe { &*value });
+        slot.door.wait_until_empty();
         // SAFETY: as above; every call has left, and none enters any more.
         last(unsafe { Arc::from_raw(value.cast_const()) });
         let mut numbers = lock(&self.numbers);
-        slot.word.word.fetch_and(!(OPEN | CLOSING), Ordering::Release);
+        slot.door.close();
         numbers.open -= 1;
         if numbers.open == 0 {
             // As the C library: with nothing open, numbers begin at zero again.
@@ -163,23 +152,30 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     }
 }
 
-/// A call inside a slot; the value stays there until it leaves.
-pub(crate) struct Call<'a, T> {
-    slot: &'a Slot<T>,
+/// A call that is inside; the value stays there until it leaves.
+pub(crate) struct Call<T: 'static> {
+    slot: &'static Slot<T>,
 }
 
-impl<T> Deref for Call<'_, T> {
+impl<T> Call<T> {
+    /// Leaves, and gives the lock of the door back, which the caller has.
+    pub(crate) fn unlock_and_leave(self) {
+        std::mem::ManuallyDrop::new(self).slot.door.unlock_and_leave();
+    }
+}
+
+impl<T> Deref for Call<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the slot was open when the call entered, and is not emptied before it leaves.
+        // SAFETY: the door was open when the call entered, and the value stays until it leaves.
         unsafe { &*self.slot.value.load(Ordering::Relaxed) }
     }
 }
 
-impl<T> Drop for Call<'_, T> {
+impl<T> Drop for Call<T> {
     fn drop(&mut self) {
-        self.slot.leave();
+        self.slot.door.leave();
     }
 }
 
@@ -188,7 +184,7 @@ mod tests {
     use super::*;
 
     fn open(table: &Table<i32, 3>) -> Result<i32, Error> {
-        table.open(|id| Ok(Arc::new(id * 10)))
+        table.open(|id, _| Ok(Arc::new(id * 10)))
     }
 
     fn close(table: &Table<i32, 3>, id: i32) -> Result<bool, Error> {
@@ -214,7 +210,7 @@ mod tests {
     #[test]
     fn a_number_is_not_lost_when_making_fails() {
         let table = Table::<i32, 3>::new();
-        assert_eq!(table.open(|_| Err(Error::InvalidArgument)), Err(Error::InvalidArgument));
+        assert_eq!(table.open(|_, _| Err(Error::InvalidArgument)), Err(Error::InvalidArgument));
         assert_eq!(open(&table), Ok(0));
     }
 }
@@ -239,7 +235,7 @@ mod loom_tests {
         loom::model(|| {
             let freed = LoomArc::new(AtomicBool::new(false));
             let table = LoomArc::new(Table::<Value, 1>::new());
-            table.open(|_| Ok(Arc::new(Value(freed.clone())))).unwrap();
+            table.open(|_, _| Ok(Arc::new(Value(freed.clone())))).unwrap();
             let caller = {
                 let table = table.clone();
                 loom::thread::spawn(move || {
@@ -260,7 +256,7 @@ mod loom_tests {
         loom::model(|| {
             let freed = LoomArc::new(AtomicBool::new(false));
             let table = LoomArc::new(Table::<Value, 1>::new());
-            table.open(|_| Ok(Arc::new(Value(freed.clone())))).unwrap();
+            table.open(|_, _| Ok(Arc::new(Value(freed.clone())))).unwrap();
             let other = {
                 let table = table.clone();
                 loom::thread::spawn(move || table.close(0, |_| {}, drop).is_ok())

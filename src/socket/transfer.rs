@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::fetch::Remotes;
 use super::pipes::Received;
-use super::{Core, Socket};
+use super::{Core, SOCKETS, Socket};
 use crate::error::Error;
 use crate::message::{Chunk, Outgoing, Payload};
 use crate::option::name;
 use crate::pipe::{Edges, INLINE_MAX};
 use crate::protocol::{Context, Protocol, Refusal};
-use crate::sync::{Event, Ticket, Wake, lock, now};
+use crate::sync::{Event, Ticket, Wake, now};
 
 /// How long a call may block.
 pub(super) struct Patience {
@@ -20,11 +20,14 @@ pub(super) struct Patience {
     pub(super) deadline: Option<Duration>,
     /// The call has found once that it would block.
     is_blocked: bool,
+    /// Nobody waits for an answer to this call: it may let several messages gather, or room for
+    /// several.
+    gathers: bool,
 }
 
 impl Patience {
     fn new(dont_wait: bool, option: i32) -> Patience {
-        Patience { dont_wait, option, deadline: None, is_blocked: false }
+        Patience { dont_wait, option, deadline: None, is_blocked: false, gathers: true }
     }
 
     /// What to do about a refusal: it is final, or the call blocks for as long as the options
@@ -43,7 +46,7 @@ impl Patience {
 
     /// Sleeps until something happens.
     pub(super) fn wait(&self, event: &Event, ticket: Ticket) -> Result<(), Error> {
-        self.result(event.wait(ticket, self.deadline))
+        self.result(event.wait(ticket, self.deadline, self.gathers))
     }
 
     /// What the end of a sleep means for the call.
@@ -63,6 +66,86 @@ enum Attempt<R> {
     Blocked(Remotes),
 }
 
+/// Sends a message from the socket with this number, as [`Socket::send`].
+///
+/// # Errors
+/// As there, and [`Error::Closed`] when it is not open.
+pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
+    let mut sending = Sending::new(message, dont_wait)?;
+    let call = SOCKETS.get().enter_locked(id)?;
+    // SAFETY: the call has entered with the lock.
+    let mut core = unsafe { call.core.locked() };
+    let mut edges = Edges::default();
+    let ticket = call.senders.ticket();
+    let outcome = call.try_send(&mut core, &mut sending, &mut edges);
+    if outcome == Ok(false) {
+        drop(core);
+        edges.deliver();
+        return call.send_later(ticket, sending);
+    }
+    core.keep();
+    call.unlock_and_leave();
+    edges.deliver();
+    outcome.map(|_| ())
+}
+
+/// Receives a message at the socket with this number, as [`Socket::recv`].
+///
+/// # Errors
+/// As there, and [`Error::Closed`] when it is not open.
+pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
+    let mut receiving = Receiving::new(take, dont_wait);
+    let call = SOCKETS.get().enter_locked(id)?;
+    // SAFETY: the call has entered with the lock.
+    let mut core = unsafe { call.core.locked() };
+    let mut edges = Edges::default();
+    let ticket = call.receivers.ticket();
+    let outcome = match call.try_recv(&mut core, &mut receiving, &mut edges) {
+        Ok(Attempt::Blocked(remotes)) => {
+            drop(core);
+            edges.deliver();
+            return call.recv_later(ticket, remotes, receiving);
+        }
+        Ok(Attempt::Received(result)) => Ok(result),
+        Err(error) => Err(error),
+    };
+    core.keep();
+    call.unlock_and_leave();
+    edges.deliver();
+    outcome
+}
+
+/// A message that is being sent.
+struct Sending<'a, 'b> {
+    message: &'a mut Outgoing<'b>,
+    length: usize,
+    patience: Patience,
+}
+
+impl<'a, 'b> Sending<'a, 'b> {
+    fn new(message: &'a mut Outgoing<'b>, dont_wait: bool) -> Result<Sending<'a, 'b>, Error> {
+        let length = message.body.bytes().len();
+        if let Payload::Borrowed(bytes) = &message.body
+            && length > INLINE_MAX
+        {
+            message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
+        }
+        Ok(Sending { message, length, patience: Patience::new(dont_wait, name::SNDTIMEO) })
+    }
+}
+
+/// A message that is waited for, and what is to be done with it.
+struct Receiving<T> {
+    take: Option<T>,
+    patience: Patience,
+}
+
+impl<T> Receiving<T> {
+    fn new(take: T, dont_wait: bool) -> Receiving<T> {
+        Receiving { take: Some(take), patience: Patience::new(dont_wait, name::RCVTIMEO) }
+    }
+}
+
 impl Socket {
     /// Sends a message. On success its body was taken; on an error it is left with the caller.
     ///
@@ -71,32 +154,27 @@ impl Socket {
     /// [`Error::Interrupted`] by a signal, [`Error::Closed`] by another thread,
     /// [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
     pub fn send(&self, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
-        if !self.kind.can_send() {
-            return Err(Error::NotSupported);
-        }
-        if !self.is_raw {
-            message.header.clear();
-        }
-        let length = message.body.bytes().len();
-        if let Payload::Borrowed(bytes) = &message.body
-            && length > INLINE_MAX
-        {
-            message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
-        }
-        let mut patience = Patience::new(dont_wait, name::SNDTIMEO);
+        let mut sending = Sending::new(message, dont_wait)?;
+        let ticket = self.senders.ticket();
+        if self.attempt_send(&mut sending)? { Ok(()) } else { self.send_later(ticket, sending) }
+    }
+
+    /// Waits for a chance to send, since the ticket was drawn, as often as it takes.
+    fn send_later(&self, mut ticket: Ticket, mut sending: Sending<'_, '_>) -> Result<(), Error> {
         loop {
-            let ticket = self.senders.ticket();
-            let mut edges = Edges::default();
-            let outcome = {
-                let mut core = lock(&self.core);
-                self.try_send(&mut core, message, length, &mut patience, &mut edges)
-            };
-            edges.deliver();
-            if outcome? {
+            sending.patience.wait(&self.senders, ticket)?;
+            ticket = self.senders.ticket();
+            if self.attempt_send(&mut sending)? {
                 return Ok(());
             }
-            patience.wait(&self.senders, ticket)?;
         }
+    }
+
+    fn attempt_send(&self, sending: &mut Sending<'_, '_>) -> Result<bool, Error> {
+        let mut edges = Edges::default();
+        let outcome = self.try_send(&mut self.core.lock(), sending, &mut edges);
+        edges.deliver();
+        outcome
     }
 
     /// Whether a message would be sent without waiting.
@@ -116,7 +194,7 @@ impl Socket {
             return Ok(true);
         }
         let remotes = {
-            let core = lock(&self.core);
+            let core = self.core.lock();
             if core.fetches { core.remotes() } else { return Ok(false) }
         };
         self.fetch_borrowed(remotes);
@@ -126,7 +204,7 @@ impl Socket {
     fn ask(&self, question: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> bool) -> Result<bool, Error> {
         let mut edges = Edges::default();
         let answer = {
-            let mut core = lock(&self.core);
+            let mut core = self.core.lock();
             if core.is_closing {
                 return Err(Error::Closed);
             }
@@ -144,20 +222,25 @@ impl Socket {
     fn try_send(
         &self,
         core: &mut Core,
-        message: &mut Outgoing<'_>,
-        length: usize,
-        patience: &mut Patience,
+        Sending { message, length, patience }: &mut Sending<'_, '_>,
         edges: &mut Edges,
     ) -> Result<bool, Error> {
+        if !self.kind.can_send() {
+            return Err(Error::NotSupported);
+        }
         if core.is_closing {
             return Err(Error::Closed);
+        }
+        if !self.is_raw {
+            message.header.clear();
         }
         core.work_off(&self.ready, edges);
         let sent = core.call(edges, |protocol, context| protocol.send(message, context));
         let outcome = match sent {
             Ok(()) => {
                 core.statistics.messages_sent += 1;
-                core.statistics.bytes_sent += length as u64;
+                core.statistics.bytes_sent += *length as u64;
+                core.has_sent = true;
                 Ok(true)
             }
             Err(refusal) => patience.consider(refusal, core, false).map(|()| false),
@@ -180,35 +263,55 @@ impl Socket {
     /// [`Error::Interrupted`] by a signal, [`Error::Closed`] by another thread,
     /// [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
     pub fn recv<R>(&self, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
-        if !self.kind.can_recv() {
-            return Err(Error::NotSupported);
+        let mut receiving = Receiving::new(take, dont_wait);
+        let ticket = self.receivers.ticket();
+        match self.attempt_recv(&mut receiving)? {
+            Attempt::Received(result) => Ok(result),
+            Attempt::Blocked(remotes) => self.recv_later(ticket, remotes, receiving),
         }
-        let mut take = Some(take);
-        let mut patience = Patience::new(dont_wait, name::RCVTIMEO);
+    }
+
+    /// Waits for a message that was not there when the ticket was drawn, as often as it takes.
+    fn recv_later<R>(
+        &self,
+        mut ticket: Ticket,
+        mut remotes: Remotes,
+        mut receiving: Receiving<impl FnOnce(Received<'_>) -> R>,
+    ) -> Result<R, Error> {
         loop {
-            let ticket = self.receivers.ticket();
-            let mut edges = Edges::default();
-            let outcome = {
-                let mut core = lock(&self.core);
-                self.try_recv(&mut core, &mut take, &mut patience, &mut edges)
-            };
-            edges.deliver();
-            match outcome? {
+            if receiving.patience.dont_wait {
+                self.fetch_borrowed(remotes);
+            } else {
+                self.await_message(remotes, ticket, &receiving.patience)?;
+            }
+            ticket = self.receivers.ticket();
+            match self.attempt_recv(&mut receiving)? {
                 Attempt::Received(result) => return Ok(result),
-                Attempt::Blocked(remotes) if dont_wait => self.fetch_borrowed(remotes),
-                Attempt::Blocked(remotes) => self.await_message(remotes, ticket, &patience)?,
+                Attempt::Blocked(again) => remotes = again,
             }
         }
     }
 
-    /// Answers what `take` made of the message.
+    fn attempt_recv<R>(
+        &self,
+        receiving: &mut Receiving<impl FnOnce(Received<'_>) -> R>,
+    ) -> Result<Attempt<R>, Error> {
+        let mut edges = Edges::default();
+        let outcome = self.try_recv(&mut self.core.lock(), receiving, &mut edges);
+        edges.deliver();
+        outcome
+    }
+
+    /// Answers what was made of the message.
     fn try_recv<R>(
         &self,
         core: &mut Core,
-        take: &mut Option<impl FnOnce(Received<'_>) -> R>,
-        patience: &mut Patience,
+        Receiving { take, patience }: &mut Receiving<impl FnOnce(Received<'_>) -> R>,
         edges: &mut Edges,
     ) -> Result<Attempt<R>, Error> {
+        if !self.kind.can_recv() {
+            return Err(Error::NotSupported);
+        }
         if core.is_closing {
             return Err(Error::Closed);
         }
@@ -219,6 +322,7 @@ impl Socket {
                 None => Ok(Attempt::Blocked(Remotes::new())),
             },
             Err(refusal) => {
+                patience.gathers = !core.has_sent;
                 patience.consider(refusal, core, core.fetches).map(|()| Attempt::Blocked(core.lend()))
             }
         };
@@ -245,6 +349,7 @@ impl Core {
         let pipe = self.pipes.get(delivery.pipe)?;
         let take = take.take()?;
         let mut taken = None;
+        self.has_sent = false;
         let received = Received { header: &delivery.header, pipe, skip: delivery.skip, taken: &mut taken };
         self.statistics.messages_received += 1;
         self.statistics.bytes_received += received.len() as u64;

@@ -7,7 +7,6 @@ use super::Socket;
 use crate::error::Error;
 use crate::option::{ProtocolOption, name};
 use crate::pipe::Edges;
-use crate::sync::lock;
 
 impl Socket {
     /// The socket itself, for telling it from a later one that has its number.
@@ -23,7 +22,7 @@ impl Socket {
     /// of the value.
     pub fn set_protocol_option(&self, option: ProtocolOption<'_>) -> Result<(), Error> {
         let mut edges = Edges::default();
-        let mut core = lock(&self.core);
+        let mut core = self.core.lock();
         let outcome = core.protocol.set_option(option);
         if outcome.is_ok() {
             // What can be received may have changed.
@@ -38,6 +37,6 @@ impl Socket {
     /// [`Socket::option`] answers zero.
     #[must_use]
     pub fn linger(&self) -> Option<Duration> {
-        lock(&self.core).options.timeout(name::LINGER)
+        self.core.lock().options.timeout(name::LINGER)
     }
 }

@@ -56,9 +56,10 @@ impl Event {
     }
 
     /// Sleeps until something changed since the ticket was drawn; before that it looks for a
-    /// while, if that has paid lately.
-    pub(crate) fn wait(&self, ticket: Ticket, deadline: Option<Duration>) -> Wake {
+    /// while, if that has paid lately. `gathers` as for [`Spin::wait`].
+    pub(crate) fn wait(&self, ticket: Ticket, deadline: Option<Duration>, gathers: bool) -> Wake {
         self.spin.wait(
+            gathers,
             || self.has_changed(ticket).then_some(Wake::Woken),
             || {
                 self.waiters.fetch_add(1, Ordering::Relaxed);
@@ -137,6 +138,7 @@ impl Watch<'_> {
         let Event { spin, waiters, alarm, .. } = self.event;
         let Some(alarm) = alarm.get() else { return Wake::Woken };
         spin.wait(
+            false,
             || {
                 look();
                 self.event.has_changed(ticket).then_some(Wake::Woken)
@@ -173,14 +175,14 @@ mod tests {
         let event = Event::new();
         let ticket = event.ticket();
         event.notify_one();
-        assert_eq!(event.wait(ticket, None), Wake::Woken);
+        assert_eq!(event.wait(ticket, None, false), Wake::Woken);
     }
 
     #[test]
     fn a_deadline_in_the_past_is_a_time_out() {
         let event = Event::new();
         let ticket = event.ticket();
-        assert_eq!(event.wait(ticket, Some(Duration::ZERO)), Wake::TimedOut);
+        assert_eq!(event.wait(ticket, Some(Duration::ZERO), false), Wake::TimedOut);
     }
 }
 
@@ -224,7 +226,7 @@ mod loom_tests {
                 if shared.1.load(Ordering::SeqCst) {
                     break;
                 }
-                shared.0.wait(ticket, None);
+                shared.0.wait(ticket, None, false);
             }
             notifier.join().unwrap();
         });

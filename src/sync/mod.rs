@@ -5,12 +5,14 @@
 //! atomics and locks are loom's, so that the lock-free parts can be explored exhaustively.
 
 mod alarm;
+mod door;
 mod event;
 mod futex;
 mod per_process;
 mod spin;
 
 pub(crate) use alarm::{Alarm, Watched, await_readable};
+pub(crate) use door::Door;
 pub(crate) use event::{Event, Ticket, Wake};
 pub(crate) use futex::Futex;
 pub(crate) use per_process::PerProcess;

@@ -19,6 +19,12 @@ const LONG_WAIT: u32 = 16 * LONGEST;
 /// After a look in vain, so many waits are slept through at most.
 const MOST_REST: u32 = 1024;
 
+/// What comes within this time, in nanoseconds, is one of many that come one after the other.
+const STREAM: u32 = 1_000;
+/// So long a stream is let gather, in nanoseconds: taking each of it as it comes would be slower for
+/// both sides.
+const GATHER: u32 = 2_000;
+
 /// Threads that are looking now, in the whole process.
 static LOOKING: AtomicU32 = AtomicU32::new(0);
 
@@ -41,11 +47,24 @@ impl Spin {
     }
 
     /// Calls `look` until it answers something, for as long as that pays, and `sleep` after that.
-    pub(crate) fn wait<T>(&self, look: impl FnMut() -> Option<T>, sleep: impl FnOnce() -> T) -> T {
+    /// `gathers` says that more of it is better than to have it at once.
+    pub(crate) fn wait<T>(
+        &self,
+        gathers: bool,
+        look: impl FnMut() -> Option<T>,
+        sleep: impl FnOnce() -> T,
+    ) -> T {
         let start = now();
         let found = if self.pays() { self.look(start, look) } else { None };
+        let is_found = found.is_some();
         let result = found.unwrap_or_else(sleep);
-        self.learn(now().saturating_sub(start));
+        let spent = since(start);
+        self.learn(spent);
+        if gathers && is_found && spent < STREAM {
+            while since(start) < GATHER {
+                (0..32).for_each(|_| std::hint::spin_loop());
+            }
+        }
         result
     }
 
@@ -74,7 +93,7 @@ impl Spin {
                 std::thread::yield_now();
             }
             found = look();
-            spent = nanoseconds(now().saturating_sub(start));
+            spent = since(start);
         }
         LOOKING.fetch_sub(1, Ordering::Relaxed);
         match found {
@@ -88,21 +107,23 @@ impl Spin {
         found
     }
 
-    fn learn(&self, wait: Duration) {
-        let wait = nanoseconds(wait).min(LONG_WAIT);
+    fn learn(&self, wait: u32) {
+        let wait = wait.min(LONG_WAIT);
         let typical = self.typical.load(Ordering::Relaxed);
         self.typical.store(typical - typical / 4 + wait / 4, Ordering::Relaxed);
     }
 }
 
-fn nanoseconds(time: Duration) -> u32 {
-    u32::try_from(time.as_nanos()).unwrap_or(u32::MAX)
+/// Nanoseconds since a moment.
+fn since(start: Duration) -> u32 {
+    u32::try_from(now().saturating_sub(start).as_nanos()).unwrap_or(u32::MAX)
 }
 
 /// How many threads of this process can run at once.
 fn processors() -> u32 {
     static COUNT: OnceLock<u32> = OnceLock::new();
-    let count = || std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    let count =
+        || std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
     // Unknown is one: then nobody looks.
     *COUNT.get_or_init(|| if cfg!(loom) { 1 } else { count().unwrap_or(1) })
 }
@@ -115,6 +136,7 @@ mod tests {
     fn in_vain(spin: &Spin) -> bool {
         let mut looked = false;
         spin.wait(
+            false,
             || {
                 looked = true;
                 None
@@ -128,7 +150,7 @@ mod tests {
     fn what_is_there_at_once_is_not_slept_for() {
         let spin = Spin::new();
         if processors() > 1 {
-            assert_eq!(spin.wait(|| Some("found"), || "slept"), "found");
+            assert_eq!(spin.wait(true, || Some("found"), || "slept"), "found");
         }
     }
 
@@ -151,9 +173,9 @@ mod tests {
     #[test]
     fn long_waits_are_slept_through_until_they_are_short_again() {
         let spin = Spin::new();
-        spin.learn(Duration::from_secs(1));
+        spin.learn(1_000_000_000);
         assert!(!spin.pays());
-        (0..16).for_each(|_| spin.learn(Duration::from_micros(1)));
+        (0..16).for_each(|_| spin.learn(1_000));
         assert_eq!(spin.pays(), processors() > 1);
     }
 }

@@ -52,7 +52,11 @@ impl Connection {
             return;
         }
         let end = self.loan.last.load(Ordering::Relaxed) + KEEP;
-        if end > now { self.look_at_loan(end) } else { self.switch(false); }
+        if end > now {
+            self.look_at_loan(end)
+        } else {
+            self.switch(false);
+        }
     }
 
     /// Has `end_loan` called at `moment`, or at the moment for which that is set already.

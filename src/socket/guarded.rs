@@ -1,0 +1,70 @@
+//! A value behind the lock of its socket's door.
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+
+use crate::sync::Door;
+
+/// A value that is used under the lock of a door.
+pub(super) struct Guarded<T> {
+    door: &'static Door,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached by one thread at a time, who has the lock.
+unsafe impl<T: Send> Sync for Guarded<T> {}
+
+impl<T> Guarded<T> {
+    /// The value is behind this door from now on. Others may be behind it too: the lock is theirs
+    /// as well.
+    pub(super) fn new(door: &'static Door, value: T) -> Guarded<T> {
+        Guarded { door, value: UnsafeCell::new(value) }
+    }
+
+    /// Takes the lock. A panic under it does not spread: what it protects is put right again by
+    /// the next operation, and the host must be able to close its sockets.
+    pub(super) fn lock(&self) -> Guard<'_, T> {
+        self.door.lock();
+        Guard(self)
+    }
+
+    /// For who has taken the lock by entering.
+    ///
+    /// # Safety
+    /// The caller has the lock, and no other guard.
+    pub(super) unsafe fn locked(&self) -> Guard<'_, T> {
+        Guard(self)
+    }
+}
+
+/// The lock, which is given back when this goes.
+pub(super) struct Guard<'a, T>(&'a Guarded<T>);
+
+impl<T> Guard<'_, T> {
+    /// Does not give the lock back: the caller does, in his way.
+    pub(super) fn keep(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: we have the lock.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: we have the lock.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        self.0.door.unlock();
+    }
+}
