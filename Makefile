@@ -140,7 +140,7 @@ demo: ## build it, then watch three small C programs use it
 	@$(MAKE) --no-print-directory stage
 	@examples/demo "$(STAGE)"
 
-bench: ## compare latency and flow with the C library (ROUNDS=5)
+bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; benches/run.sh says more)
 	@.ci/dependencies bench
 	@$(MAKE) --no-print-directory stage
 	@benches/run.sh "$(STAGE)"

@@ -1,108 +1,174 @@
 #!/usr/bin/env bash
-# Runs one benchmark program on this library and on Debian's libnanomsg in turn, and prints medians and ratios.
+# Runs the benchmark on this library and its peers, and prints tables of medians and ratios.
 #
-#     benches/run.sh PREFIX         PREFIX is where this library is installed
+#     benches/run.sh [PREFIX]       PREFIX is where this library is installed: target/stage if nothing is said
 #
 # The environment can choose less or more:
-#     ROUNDS=5  RUN_SECONDS=0.5  KINDS="flow latency"  TRANSPORTS="inproc ipc tcp"  SIZES="1 64 1024 65536"
 #
-# Figures drift with the machine's mood, so only those of one round are compared: every round runs both libraries,
-# ours, theirs, ours, theirs. How many messages a run needs to last RUN_SECONDS is found out beforehand, for each
-# library on its own: what one of them needs for half a second may be over in a blink on the other.
+#     ONLY="flow/tcp/64 latency/*"  cases by their names, KIND/TRANSPORT/SIZE
+#     KINDS="latency flow handover fanout calls"
+#     TRANSPORTS="inproc ipc tcp ws"
+#     SIZES="1 64 1024 65536 1048576"
+#     PEERS="ours libnanomsg nng libzmq bare spin"
+#     ROUNDS=5 RUN_SECONDS=0.25 WARM_UP=0.08
+#     SYSCALLS=0                    do not count system calls, which takes a run under strace for each peer and case
+#
+# All figures are left in target/bench/.
+#
+# Figures drift with the machine's mood, so every round of a case runs each peer once, one after the other, and only
+# figures of the same rounds are compared.
 set -euo pipefail
 
+ONLY=${ONLY:-}
+KINDS=${KINDS:-latency flow handover fanout calls}
+TRANSPORTS=${TRANSPORTS:-inproc ipc tcp ws}
+SIZES=${SIZES:-1 64 1024 65536 1048576}
+PEERS=${PEERS:-ours libnanomsg nng libzmq bare spin}
 ROUNDS=${ROUNDS:-5}
-RUN_SECONDS=${RUN_SECONDS:-0.5}
-KINDS=${KINDS:-flow latency}
-TRANSPORTS=${TRANSPORTS:-inproc ipc tcp}
-SIZES=${SIZES:-1 64 1024 65536}
+RUN_SECONDS=${RUN_SECONDS:-0.25}
+WARM_UP=${WARM_UP:-0.08}
+SYSCALLS=${SYSCALLS:-1}
 
-ours=$(cd "$1" && pwd)/lib
-cd "$(dirname "$0")/.."
-theirs=$(dirname "$(dpkg -L libnanomsg5 | grep '/libnanomsg\.so\.5$')")
+project=$(cd "$(dirname "$0")/.." && pwd)
+target=${CARGO_TARGET_DIR:-$project/target}
+ours=$(cd "${1:-$target/stage}" && pwd)/lib
+results=$target/bench
+programs=$results/programs
+mkdir -p "$results"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
+cd "$project"
 
-# Both libraries answer to the name libnanomsg.so.5, so one and the same program runs on either.
-${CC:-cc} -O2 -Wall -Wextra "-I$(dirname "$ours")/include" -o "$work/bench" benches/c/bench.c \
-    "-L$theirs" -l:libnanomsg.so.5 -pthread
-for folder in "$ours" "$theirs"; do
-    [[ $(LD_LIBRARY_PATH=$folder ldd "$work/bench") == *"libnanomsg.so.5 => $folder/"* ]] || {
-        echo "the benchmark would not load the library in $folder" >&2
-        exit 1
-    }
-done
+benches/build "$programs"
+[[ $(LD_LIBRARY_PATH=$ours ldd "$programs/nanomsg-bench") == *"libnanomsg.so.5 => $ours/"* ]] || {
+    echo "the benchmark would not load the library in $ours" >&2
+    exit 1
+}
+
+has() { [[ " $1 " == *" $2 "* ]]; }
+
+# chosen NAME: whether ONLY names it, or names nothing
+chosen() {
+    local pattern
+    set -f
+    # shellcheck disable=SC2086 # ONLY is a list
+    set -- "$1" $ONLY
+    set +f
+    (($# > 1)) || return 0
+    for pattern in "${@:2}"; do
+        # shellcheck disable=SC2053 # it is a pattern
+        [[ $1 != $pattern ]] || return 0
+    done
+    return 1
+}
+
+# exists PEER KIND TRANSPORT: whether the peer can do such a case
+exists() {
+    case $1/$2/$3 in
+        ours/* | libnanomsg/*) ;;
+        spin/latency/inproc) ;;
+        libzmq/*/ws | bare/*/ws | spin/*) return 1 ;;
+        bare/latency/* | bare/flow/* | bare/calls/ipc | bare/calls/tcp) ;;
+        bare/*) return 1 ;;
+    esac
+}
+
+# cases: those to run, one a line
+cases() {
+    local kind transport size
+    for kind in $KINDS; do
+        for transport in $TRANSPORTS; do
+            for size in $SIZES; do
+                case $kind/$transport/$size in
+                    # A publisher's messages bear a number, for the losses to be counted.
+                    fanout/*/[1-7]) continue ;;
+                    # Other ways to send small messages, and other patterns over ws, would tell nothing new.
+                    handover/*/1 | handover/*/64 | handover/*/1024 | handover/ws/* | fanout/ws/* | calls/ws/*) continue ;;
+                esac
+                chosen "$kind/$transport/$size" && echo "$kind $transport $size"
+            done
+        done
+    done
+    true
+}
 
 # Loopback ports below those that the system hands out by itself; each run takes the next one where nobody answers.
 port=$((20000 + RANDOM % 8000))
+next_port() {
+    port=$((port + 1))
+    while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+}
+
 address() {
     case $1 in
         inproc) address=inproc://bench ;;
-        ipc) address=ipc://$work/socket ;;
-        tcp)
-            port=$((port + 1))
-            while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
-            address=tcp://127.0.0.1:$port
-            ;;
+        ipc) address=ipc://$work/socket-$((++serial)) ;;
+        tcp) next_port && address=tcp://127.0.0.1:$port ;;
+        ws) next_port && address=ws://127.0.0.1:$port/ ;;
     esac
 }
+serial=0
 
-# run LIBRARY KIND TRANSPORT SIZE COUNT: sets `result`
+# use PEER: sets `program` and what LD_LIBRARY_PATH it needs
+use() {
+    library_path=
+    case $1 in
+        ours) program=nanomsg library_path=$ours ;;
+        libnanomsg) program=nanomsg ;;
+        libzmq) program=zmq ;;
+        *) program=$1 ;;
+    esac
+    program=$programs/$program
+}
+
+# run PEER KIND TRANSPORT SIZE SECONDS [WRAPPER...]: sets `result`
 run() {
+    use "$1"
     address "$3"
-    result=$(LD_LIBRARY_PATH=$1 "$work/bench" "$2" "$address" "$4" "$5")
+    result=$(LD_LIBRARY_PATH=$library_path "${@:6}" "$program-bench" "$2" "$address" "$4" "$WARM_UP" "$5") || {
+        echo "failed: $1 $2/$3/$4" >&2
+        exit 1
+    }
 }
 
-# count_for RESULT KIND SECONDS: how many messages last so long
-count_for() {
-    awk -v result="$1" -v kind="$2" -v seconds="$3" 'BEGIN {
-        count = kind == "flow" ? seconds * result : seconds * 1e6 / result / 2
-        printf "%d", count < 100 ? 100 : count
-    }'
+# trace PEER KIND TRANSPORT SIZE: sets `result` to messages and system calls while it was measured
+trace() {
+    run "$@" "$RUN_SECONDS" strace -f -qq -ttt -e raw=all -e signal=none -o "$work/trace"
+    result=$(awk -v result="$result" '
+        BEGIN { split(result, field, "\t"); printf "%s\t", field[1] }
+        $1 != field[8] && $2 >= field[6] && $2 < field[7] && $3 ~ /^[a-z_0-9]+\(/ { calls++ }
+        END { print calls + 0 }' "$work/trace")
 }
 
-# calibrate LIBRARY KIND TRANSPORT SIZE: sets `count`; in two steps, because a short run is mostly its beginning
-calibrate() {
-    run "$@" 500
-    run "$@" "$(count_for "$result" "$2" 0.05)"
-    count=$(count_for "$result" "$2" "$RUN_SECONDS")
-}
-
-median() { sort -g "$1" | awk '{ value[NR] = $1 } END { printf "%.3f\n", (value[int((NR + 1) / 2)] + value[int(NR / 2) + 1]) / 2 }'; }
-
-row() { printf '%-8s %-9s %7s %13s %13s %9s\n' "$@"; }
-
-echo "$(uname -sr), $(nproc) cores; medians of $ROUNDS rounds of $RUN_SECONDS s"
-echo "ours:   $ours"
-echo "theirs: $theirs"
-for kind in $KINDS; do
-    case $kind in
-        flow) printf '\nMessages per second, PUSH to PULL. Ratio: ours / theirs; above 1 is better.\n\n' ;;
-        latency) printf '\nMicroseconds one way, PAIR. Ratio: theirs / ours; above 1 is better.\n\n' ;;
-    esac
-    row case transport bytes ours theirs ratio
-    for transport in $TRANSPORTS; do
-        for size in $SIZES; do
-            calibrate "$ours" "$kind" "$transport" "$size"
-            our_count=$count
-            calibrate "$theirs" "$kind" "$transport" "$size"
-            their_count=$count
-            rm -f "$work"/ours "$work"/theirs
-            for ((round = 0; round < ROUNDS; round++)); do
-                run "$ours" "$kind" "$transport" "$size" "$our_count"
-                echo "$result" >>"$work/ours"
-                run "$theirs" "$kind" "$transport" "$size" "$their_count"
-                echo "$result" >>"$work/theirs"
-            done
-            our_median=$(median "$work/ours")
-            their_median=$(median "$work/theirs")
-            ratio=$(awk -v ours="$our_median" -v theirs="$their_median" -v kind="$kind" \
-                'BEGIN { printf "%.2f", kind == "flow" ? ours / theirs : theirs / ours }')
-            format=%.0f
-            [[ $kind == flow ]] || format=%.2f
-            # shellcheck disable=SC2059 # the formats are the two above
-            row "$kind" "$transport" "$size" "$(printf "$format" "$our_median")" "$(printf "$format" "$their_median")" "$ratio"
+list=$(cases)
+count=$(grep -c . <<<"$list" || true)
+# Each run a line, as bench.c prints it; each traced run a line.
+: >"$results/runs.tsv"
+: >"$results/syscalls.tsv"
+done=0
+while read -r kind transport size; do
+    [[ $kind ]] || continue
+    echo "[$((++done))/$count] $kind/$transport/$size" >&2
+    peers=
+    for peer in $PEERS; do exists "$peer" "$kind" "$transport" && peers+=" $peer"; done
+    for ((round = 1; round <= ROUNDS; round++)); do
+        for peer in $peers; do
+            run "$peer" "$kind" "$transport" "$size" "$RUN_SECONDS"
+            printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$transport" "$size" "$peer" "$result" >>"$results/runs.tsv"
         done
     done
-done
+    [[ $SYSCALLS != 0 ]] || continue
+    for peer in $peers; do
+        trace "$peer" "$kind" "$transport" "$size"
+        printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$transport" "$size" "$peer" "$result" >>"$results/syscalls.tsv"
+    done
+done <<<"$list"
+
+{
+    version() { dpkg-query -W -f '${Version}' "$1"; }
+    echo "$(uname -srm), $(nproc) cores; medians of $ROUNDS rounds of $RUN_SECONDS s;" \
+        "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)"
+} >"$results/machine"
+
+benches/report "$results"

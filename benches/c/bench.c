@@ -1,221 +1,320 @@
-/*  Measures a library that speaks the interface of <nanomsg/nn.h>.
+/*  Measures one case with the library of the peer_*.c that this is linked with.
 
-        bench latency ADDRESS SIZE COUNT    microseconds from one side to the other (half a round trip, PAIR)
-        bench flow    ADDRESS SIZE COUNT    messages per second (PUSH to PULL)
+        bench KIND ADDRESS SIZE WARM_UP SECONDS
 
-    The two sides are two threads when the address is inproc, and two processes otherwise. What is measured is COUNT
-    round trips or messages; a tenth as many go before them, unmeasured. One number is printed.
+        latency     a message goes back and forth between two PAIR sockets; two messages to a round trip
+        flow        one PUSH sends as fast as it can to one PULL
+        handover    flow, with messages in the library's own memory
+        fanout      one PUB sends as fast as it can to eight SUB; counted is what is delivered to all of them together
+        calls       eight REQ call one REP, which sends the request back
 
-    Over tcp and ipc the far side is forked off before the first socket. A pipe(2) between the sides is all that they
-    use besides the library: the near side says that it has bound, and at the end that everything has arrived. Not
-    before that does the far side close its socket, since a library may drop on nn_close what it has not sent yet.  */
+    SIZE is the length of a message in bytes. Over inproc all sockets are in one process; otherwise those that bind are
+    in one process and those that connect in another. Each of the eight has a thread. After WARM_UP seconds, which begin
+    when every counter has moved, it is measured for SECONDS. Printed is one line:
 
-#include <nanomsg/nn.h>
-#include <nanomsg/pair.h>
-#include <nanomsg/pipeline.h>
+        messages, seconds, CPU seconds, context switches, share of messages lost (- where none can be),
+        realtime at the begin and at the end, process that did nothing but measure  */
+
+#include "measure.h"
+#include "peer.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
-/*  Nothing here takes this long: a run that hangs is ended by SIGALRM, in both processes.  */
-#define DEADLINE_S 120
+struct kind;
 
-struct side {
-    int latency; /* else flow */
+struct job {
+    const struct kind *kind;
     const char *address;
-    size_t size; /* bytes in a message */
-    long warm_up, count;
-    int signals; /* this side's end of the pipe */
+    size_t size;
+    struct shared *shared;
 };
 
-static void die(const char *what)
-{
-    fprintf(stderr, "bench: %s: %s\n", what, nn_strerror(nn_errno()));
-    _exit(EXIT_FAILURE);
-}
+/*  One thread's part in it.  */
+struct part {
+    const struct job *job;
+    int index;
+};
 
-static int new_socket(int protocol)
-{
-    int sock = nn_socket(AF_SP, protocol);
-    /*  Messages of every size that is measured must be allowed to pass.  */
-    int no_limit = -1;
+struct kind {
+    const char *name;
+    void (*binds)(const struct job *);
+    void *(*connects)(void *part);
+    int connecting; /* how many threads */
+    int counters;
+    int messages_per_count;
+    int numbered; /* the messages bear numbers, which tell the losses */
+};
 
-    if (sock < 0)
-        die("nn_socket");
-    if (nn_setsockopt(sock, NN_SOL_SOCKET, NN_RCVMAXSIZE, &no_limit, sizeof no_limit) < 0)
-        die("nn_setsockopt");
+static peer_socket new_socket(enum pattern pattern)
+{
+    peer_socket sock;
+
+    if (peer_open(pattern, &sock) < 0)
+        die("peer_open", "no more sockets");
     return sock;
 }
 
-static char *new_buffer(size_t size)
+static peer_socket bound(const struct job *job, enum pattern pattern)
 {
-    char *buffer = malloc(size);
+    peer_socket sock = new_socket(pattern);
 
-    if (buffer == NULL)
-        die("malloc");
-    memset(buffer, 'm', size);
-    return buffer;
+    peer_bind(sock, job->address);
+    atomic_store(&job->shared->bound, 1);
+    return sock;
 }
 
-static void send_one(int sock, const char *buffer, size_t size)
+/*  Connects when there is something to connect to: how soon a library tries again is not what is measured.  */
+static peer_socket connected(const struct job *job, enum pattern pattern)
 {
-    if (nn_send(sock, buffer, size, 0) != (int)size)
-        die("nn_send");
+    peer_socket sock = new_socket(pattern);
+
+    while (!atomic_load(&job->shared->bound))
+        nap(0.001);
+    if (pattern == PEER_SUB)
+        peer_subscribe(sock, "", 0);
+    peer_connect(sock, job->address);
+    return sock;
 }
 
-static void receive_one(int sock, char *buffer, size_t size)
+static void sends_first(const struct job *job)
 {
-    if (nn_recv(sock, buffer, size, 0) != (int)size)
-        die("nn_recv");
-}
+    char *buffer = new_buffer(job->size);
+    peer_socket sock = bound(job, PEER_PAIR);
+    long done;
 
-static void tell(int signals)
-{
-    if (write(signals, "", 1) != 1)
-        die("write");
-}
-
-static void wait_for(int signals)
-{
-    char byte;
-
-    if (read(signals, &byte, 1) != 1)
-        die("the near side has gone");
-}
-
-static double now_s(void)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
-/*  The side that answers, or sends.  */
-static void *far_side(void *argument)
-{
-    const struct side *side = argument;
-    char *buffer = new_buffer(side->size);
-    int sock = new_socket(side->latency ? NN_PAIR : NN_PUSH);
-    long i;
-
-    wait_for(side->signals);
-    if (nn_connect(sock, side->address) < 0)
-        die(side->address);
-    for (i = 0; i < side->warm_up + side->count; i++) {
-        if (side->latency)
-            receive_one(sock, buffer, side->size);
-        send_one(sock, buffer, side->size);
+    for (done = 1;; done++) {
+        peer_send(sock, buffer, job->size);
+        peer_receive(sock, buffer, job->size);
+        count(&job->shared->counters[0], done);
     }
-    wait_for(side->signals);
-    if (nn_close(sock) < 0)
-        die("nn_close");
-    free(buffer);
+}
+
+static void *sends_back(void *argument)
+{
+    const struct part *part = argument;
+    char *buffer = new_buffer(part->job->size);
+    peer_socket sock = connected(part->job, PEER_PAIR);
+
+    for (;;) {
+        peer_receive(sock, buffer, part->job->size);
+        peer_send(sock, buffer, part->job->size);
+    }
     return NULL;
 }
 
-static void round_trips(int sock, char *buffer, size_t size, long count)
+static void pulls(const struct job *job)
 {
-    for (; count > 0; count--) {
-        send_one(sock, buffer, size);
-        receive_one(sock, buffer, size);
+    char *buffer = new_buffer(job->size);
+    peer_socket sock = bound(job, PEER_PULL);
+    long done;
+
+    for (done = 1;; done++) {
+        peer_receive(sock, buffer, job->size);
+        count(&job->shared->counters[0], done);
     }
 }
 
-static void receive_many(int sock, char *buffer, size_t size, long count)
+static void *pushes(void *argument)
 {
-    for (; count > 0; count--)
-        receive_one(sock, buffer, size);
+    const struct part *part = argument;
+    char *buffer = new_buffer(part->job->size);
+    peer_socket sock = connected(part->job, PEER_PUSH);
+
+    for (;;)
+        peer_send(sock, buffer, part->job->size);
+    return NULL;
 }
 
-/*  The side that binds and measures. In a flow the clock starts at the last message of the warm-up.  */
-static void near_side(const struct side *side)
+static void takes_over(const struct job *job)
 {
-    void (*exchange)(int, char *, size_t, long) = side->latency ? round_trips : receive_many;
-    char *buffer = new_buffer(side->size);
-    int sock = new_socket(side->latency ? NN_PAIR : NN_PULL);
-    double start, elapsed;
+    peer_socket sock = bound(job, PEER_PULL);
+    long done;
 
-    if (nn_bind(sock, side->address) < 0)
-        die(side->address);
-    tell(side->signals);
-    exchange(sock, buffer, side->size, side->warm_up);
-    start = now_s();
-    exchange(sock, buffer, side->size, side->count);
-    elapsed = now_s() - start;
-    tell(side->signals);
+    for (done = 1;; done++) {
+        peer_take_over(sock, job->size);
+        count(&job->shared->counters[0], done);
+    }
+}
 
-    if (side->latency)
-        printf("%.3f\n", elapsed * 1e6 / (double)side->count / 2);
+static void *hands_over(void *argument)
+{
+    const struct part *part = argument;
+    peer_socket sock = connected(part->job, PEER_PUSH);
+
+    for (;;)
+        peer_hand_over(sock, part->job->size);
+    return NULL;
+}
+
+static int all_have_moved(const void *argument)
+{
+    const struct job *job = argument;
+    int i;
+
+    for (i = 0; i < job->kind->counters; i++)
+        if (atomic_load_explicit(&job->shared->counters[i].messages, memory_order_relaxed) == 0)
+            return 0;
+    return 1;
+}
+
+/*  Slowly, until all subscribers hear it; then as fast as it can.  */
+static void publishes(const struct job *job)
+{
+    char *buffer = new_buffer(job->size);
+    peer_socket sock = bound(job, PEER_PUB);
+    long number;
+    int all = 0;
+
+    for (number = 1;; number++) {
+        memcpy(buffer, &number, sizeof number);
+        peer_send(sock, buffer, job->size);
+        if (!all) {
+            nap(0.001);
+            all = all_have_moved(job);
+        }
+    }
+}
+
+static void *subscribes(void *argument)
+{
+    const struct part *part = argument;
+    struct counter *counter = &part->job->shared->counters[part->index];
+    char *buffer = new_buffer(part->job->size);
+    peer_socket sock = connected(part->job, PEER_SUB);
+    long done, number;
+
+    for (done = 1;; done++) {
+        peer_receive(sock, buffer, part->job->size);
+        memcpy(&number, buffer, sizeof number);
+        atomic_store_explicit(&counter->sequence, number, memory_order_relaxed);
+        count(counter, done);
+    }
+    return NULL;
+}
+
+static void replies(const struct job *job)
+{
+    char *buffer = new_buffer(job->size);
+    peer_socket sock = bound(job, PEER_REP);
+
+    for (;;) {
+        peer_receive(sock, buffer, job->size);
+        peer_send(sock, buffer, job->size);
+    }
+}
+
+static void *requests(void *argument)
+{
+    const struct part *part = argument;
+    char *buffer = new_buffer(part->job->size);
+    peer_socket sock = connected(part->job, PEER_REQ);
+    long done;
+
+    for (done = 1;; done++) {
+        peer_send(sock, buffer, part->job->size);
+        peer_receive(sock, buffer, part->job->size);
+        count(&part->job->shared->counters[part->index], done);
+    }
+    return NULL;
+}
+
+static const struct kind KINDS[] = {
+    {"latency", sends_first, sends_back, 1, 1, 2, 0},
+    {"flow", pulls, pushes, 1, 1, 1, 0},
+    {"handover", takes_over, hands_over, 1, 1, 1, 0},
+    {"fanout", publishes, subscribes, COUNTERS, COUNTERS, 1, 1},
+    {"calls", replies, requests, COUNTERS, COUNTERS, 1, 0},
+};
+
+static void start_connecting(const struct job *job, pthread_t *threads, struct part *parts)
+{
+    int i;
+
+    for (i = 0; i < job->kind->connecting; i++) {
+        parts[i].job = job;
+        parts[i].index = i;
+        if (pthread_create(&threads[i], NULL, job->kind->connects, &parts[i]) != 0)
+            die_errno("pthread_create");
+    }
+}
+
+static void one_side_binds(const void *job)
+{
+    ((const struct job *)job)->kind->binds(job);
+}
+
+static void other_side_connects(const void *job)
+{
+    pthread_t threads[COUNTERS];
+    struct part parts[COUNTERS];
+
+    start_connecting(job, threads, parts);
+    pthread_join(threads[0], NULL);
+}
+
+static void both_sides(const void *job)
+{
+    pthread_t threads[COUNTERS];
+    struct part parts[COUNTERS];
+
+    start_connecting(job, threads, parts);
+    one_side_binds(job);
+}
+
+static void print(const struct kind *kind, const struct look *begin, const struct look *end)
+{
+    long messages = 0, sent = 0;
+    int i;
+
+    for (i = 0; i < kind->counters; i++) {
+        messages += end->messages[i] - begin->messages[i];
+        sent += end->sequence[i] - begin->sequence[i];
+    }
+    printf("%ld\t%.6f\t%.6f\t%ld\t", messages * kind->messages_per_count, end->monotonic_s - begin->monotonic_s,
+           end->cpu_s - begin->cpu_s, end->switches - begin->switches);
+    if (kind->numbered)
+        printf("%.6f", sent > messages ? 1.0 - (double)messages / (double)sent : 0.0);
     else
-        printf("%.0f\n", (double)side->count / elapsed);
-    fflush(stdout);
-    if (nn_close(sock) < 0)
-        die("nn_close");
-    free(buffer);
-}
-
-static void in_two_threads(const struct side *near, struct side *far)
-{
-    pthread_t thread;
-
-    if (pthread_create(&thread, NULL, far_side, far) != 0)
-        die("pthread_create");
-    near_side(near);
-    if (pthread_join(thread, NULL) != 0)
-        die("pthread_join");
-}
-
-static void in_two_processes(const struct side *near, struct side *far)
-{
-    int status;
-    pid_t child = fork();
-
-    if (child < 0)
-        die("fork");
-    if (child == 0) {
-        /*  Without this the end of the near side would not be the end of the pipe.  */
-        close(near->signals);
-        alarm(DEADLINE_S);
-        far_side(far);
-        _exit(EXIT_SUCCESS);
-    }
-    near_side(near);
-    if (waitpid(child, &status, 0) != child || status != 0)
-        die("the far side");
+        printf("-");
+    printf("\t%.6f\t%.6f\t%d\n", begin->realtime_s, end->realtime_s, (int)getpid());
 }
 
 int main(int argc, char **argv)
 {
-    struct side near, far;
-    int ends[2];
+    struct job job;
+    struct look begin, end;
+    size_t i;
 
-    if (argc != 5 || (strcmp(argv[1], "latency") != 0 && strcmp(argv[1], "flow") != 0) || atol(argv[3]) < 1 ||
-        atol(argv[4]) < 1) {
-        fprintf(stderr, "usage: bench latency|flow ADDRESS SIZE COUNT\n");
+    job.kind = NULL;
+    for (i = 0; argc == 6 && i < sizeof KINDS / sizeof *KINDS; i++)
+        if (strcmp(argv[1], KINDS[i].name) == 0)
+            job.kind = &KINDS[i];
+    if (job.kind == NULL || atol(argv[3]) < (job.kind->numbered ? (long)sizeof(long) : 1)) {
+        fprintf(stderr, "usage: bench latency|flow|handover|fanout|calls ADDRESS SIZE WARM_UP SECONDS\n"
+                        "The messages of a fanout bear a number and have at least %zu bytes.\n",
+                sizeof(long));
         return EXIT_FAILURE;
     }
-    if (pipe(ends) < 0)
-        die("pipe");
-    alarm(DEADLINE_S);
+    job.address = argv[2];
+    job.size = (size_t)atol(argv[3]);
+    job.shared = new_shared();
 
-    near.latency = strcmp(argv[1], "latency") == 0;
-    near.address = argv[2];
-    near.size = (size_t)atol(argv[3]);
-    near.count = atol(argv[4]);
-    near.warm_up = near.count / 10 + 1;
-    near.signals = ends[1];
-    far = near;
-    far.signals = ends[0];
-
-    if (strncmp(near.address, "inproc:", 7) == 0)
-        in_two_threads(&near, &far);
-    else
-        in_two_processes(&near, &far);
+    if (strncmp(job.address, "inproc:", 7) == 0) {
+        fork_worker(both_sides, &job);
+    } else {
+        fork_worker(one_side_binds, &job);
+        fork_worker(other_side_connects, &job);
+    }
+    watch_until(all_have_moved, &job, "the first message");
+    watch_for(atof(argv[4]));
+    look_at(job.shared, &begin);
+    watch_for(atof(argv[5]));
+    look_at(job.shared, &end);
+    end_workers();
+    print(job.kind, &begin, &end);
     return EXIT_SUCCESS;
 }

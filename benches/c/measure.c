@@ -1,0 +1,196 @@
+#include "measure.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/*  Nothing that is waited for takes this long: it hangs.  */
+#define DEADLINE_S 60.0
+
+static pid_t workers[MOST_PROCESSES];
+static int worker_count;
+
+void die(const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s\n", what, why);
+    end_workers();
+    _exit(EXIT_FAILURE);
+}
+
+void die_errno(const char *what)
+{
+    die(what, strerror(errno));
+}
+
+struct shared *new_shared(void)
+{
+    void *memory = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        die_errno("mmap");
+    return memory;
+}
+
+pid_t fork_worker(void (*work)(const void *), const void *argument)
+{
+    pid_t parent = getpid();
+    pid_t child;
+
+    if (worker_count == MOST_PROCESSES)
+        die("fork_worker", "too many processes");
+    child = fork();
+    if (child < 0)
+        die_errno("fork");
+    if (child == 0) {
+        worker_count = 0;
+        if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
+            die_errno("prctl");
+        if (getppid() != parent)
+            _exit(EXIT_FAILURE);
+        work(argument);
+        _exit(EXIT_SUCCESS);
+    }
+    workers[worker_count++] = child;
+    return child;
+}
+
+void end_workers(void)
+{
+    int i;
+
+    for (i = 0; i < worker_count; i++)
+        kill(workers[i], SIGKILL);
+    for (; worker_count > 0; worker_count--)
+        waitpid(workers[worker_count - 1], NULL, 0);
+}
+
+static double clock_s(clockid_t clock)
+{
+    struct timespec now;
+
+    if (clock_gettime(clock, &now) < 0)
+        die_errno("clock_gettime");
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+void nap(double seconds)
+{
+    struct timespec rest = {(time_t)seconds, (long)((seconds - (double)(time_t)seconds) * 1e9)};
+
+    while (nanosleep(&rest, &rest) < 0)
+        if (errno != EINTR)
+            die_errno("nanosleep");
+}
+
+static void check_workers(void)
+{
+    int i;
+
+    for (i = 0; i < worker_count; i++)
+        if (waitpid(workers[i], NULL, WNOHANG) != 0) {
+            workers[i] = workers[--worker_count];
+            die("measure", "a worker has ended");
+        }
+}
+
+void watch_until(int (*happened)(const void *), const void *argument, const char *what)
+{
+    double end = clock_s(CLOCK_MONOTONIC) + DEADLINE_S;
+
+    while (!happened(argument)) {
+        check_workers();
+        if (clock_s(CLOCK_MONOTONIC) > end)
+            die(what, "does not happen");
+        nap(0.001);
+    }
+}
+
+void watch_for(double seconds)
+{
+    nap(seconds);
+    check_workers();
+}
+
+/*  Adds up what /proc says about each thread in a line that contains "ctxt_switches:".  */
+static long switches_of(pid_t pid)
+{
+    char path[288], line[128];
+    long sum = 0;
+    struct dirent *entry;
+    DIR *threads;
+
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    threads = opendir(path);
+    if (threads == NULL)
+        die_errno(path);
+    while ((entry = readdir(threads)) != NULL) {
+        FILE *status;
+
+        snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
+        /*  A thread that has just ended has none, nor have "." and "..".  */
+        status = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
+        if (status == NULL)
+            continue;
+        while (fgets(line, sizeof line, status) != NULL) {
+            const char *figure = strstr(line, "ctxt_switches:");
+            if (figure != NULL)
+                sum += atol(figure + strlen("ctxt_switches:"));
+        }
+        fclose(status);
+    }
+    closedir(threads);
+    return sum;
+}
+
+void look_at(const struct shared *shared, struct look *look)
+{
+    clockid_t clock;
+    int i;
+
+    look->cpu_s = 0;
+    look->switches = 0;
+    for (i = 0; i < worker_count; i++) {
+        if (clock_getcpuclockid(workers[i], &clock) != 0)
+            die("clock_getcpuclockid", "a worker has ended");
+        look->cpu_s += clock_s(clock);
+        look->switches += switches_of(workers[i]);
+    }
+    look->realtime_s = clock_s(CLOCK_REALTIME);
+    look->monotonic_s = clock_s(CLOCK_MONOTONIC);
+    for (i = 0; i < COUNTERS; i++) {
+        look->messages[i] = atomic_load_explicit(&shared->counters[i].messages, memory_order_relaxed);
+        look->sequence[i] = atomic_load_explicit(&shared->counters[i].sequence, memory_order_relaxed);
+    }
+}
+
+long resident_bytes(pid_t pid)
+{
+    char path[32];
+    long pages;
+    FILE *statm;
+
+    snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
+    statm = fopen(path, "r");
+    if (statm == NULL || fscanf(statm, "%*d %ld", &pages) != 1)
+        die_errno(path);
+    fclose(statm);
+    return pages * sysconf(_SC_PAGESIZE);
+}
+
+char *new_buffer(size_t size)
+{
+    char *buffer = malloc(size);
+
+    if (buffer == NULL)
+        die_errno("malloc");
+    memset(buffer, 'm', size);
+    return buffer;
+}

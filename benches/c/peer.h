@@ -1,0 +1,35 @@
+/*  What the benchmark needs of a messaging library. Each peer_*.c says it in the words of one library, with the plain
+    calls that its users write and with its defaults: the one option that is set lifts a limit on the size of a message.
+
+    One program is built from each of these files. A call that fails ends the process and says why.  */
+
+#ifndef PEER_H
+#define PEER_H
+
+#include <stddef.h>
+
+enum pattern { PEER_PAIR, PEER_PUSH, PEER_PULL, PEER_PUB, PEER_SUB, PEER_REQ, PEER_REP };
+
+/*  Whatever the library calls its sockets by.  */
+typedef union {
+    int number;
+    void *pointer;
+} peer_socket;
+
+/*  0, or -1 if the library has no more sockets to give.  */
+int peer_open(enum pattern pattern, peer_socket *sock);
+
+void peer_bind(peer_socket sock, const char *address);
+void peer_connect(peer_socket sock, const char *address);
+void peer_subscribe(peer_socket sock, const void *topic, size_t size);
+
+/*  The bytes are copied, into the library and out of it. peer_receive ends the process unless the message has `size`
+    bytes.  */
+void peer_send(peer_socket sock, const void *bytes, size_t size);
+void peer_receive(peer_socket sock, void *bytes, size_t size);
+
+/*  The message is memory of the library's own, which it need not copy. It is not filled, and freed when it has come.  */
+void peer_hand_over(peer_socket sock, size_t size);
+void peer_take_over(peer_socket sock, size_t size);
+
+#endif

@@ -1,0 +1,370 @@
+/*  No library: what the kernel and the machine allow, for the same programs to measure.
+
+    Over ipc and tcp it is a blocking socket with the framing of the SP protocols. PAIR, REQ and REP write each message
+    at once. PUSH gathers what fits into a buffer, and writes when that is full; PULL reads as much at a time. Over
+    inproc it is a ring of bytes between two threads, one for each direction: the bytes are copied in and out, and who
+    finds it empty or full sleeps on a futex, or, in the program built with SPIN, never sleeps at all.
+
+    Every message takes a lock that nobody else wants, as a library must that any thread may call. There is one
+    connection to a socket, but as many as come to a REP.  */
+
+#include "measure.h"
+#include "peer.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+/*  Bytes; a power of two for the ring.  */
+#define RING_SIZE 262144
+#define BATCH_SIZE 131072
+#define LONGEST_PREFIX 9
+
+/*  --- A ring: one thread writes, one reads. Both positions only grow. ---  */
+
+struct side {
+    _Alignas(128) atomic_ulong position;
+    atomic_uint waits; /* this side sleeps until the other one moves */
+};
+
+struct ring {
+    struct side writer, reader;
+    char bytes[RING_SIZE];
+};
+
+static struct ring rings[2];
+
+/*  Whether bytes can be read (as the reader) or written (as the writer): so many.  */
+static size_t ready(struct ring *ring, const struct side *self)
+{
+    unsigned long filled = atomic_load_explicit(&ring->writer.position, memory_order_acquire) -
+                           atomic_load_explicit(&ring->reader.position, memory_order_acquire);
+
+    return self == &ring->reader ? filled : RING_SIZE - filled;
+}
+
+static void wait_ready(struct ring *ring, struct side *self, size_t least)
+{
+    while (ready(ring, self) < least) {
+#ifdef SPIN
+        __builtin_ia32_pause();
+#else
+        atomic_store(&self->waits, 1);
+        if (ready(ring, self) < least)
+            syscall(SYS_futex, &self->waits, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
+        atomic_store(&self->waits, 0);
+#endif
+    }
+}
+
+static void move(struct side *self, struct side *other, size_t size)
+{
+    atomic_store(&self->position, atomic_load_explicit(&self->position, memory_order_relaxed) + size);
+    if (atomic_load(&other->waits) != 0 && atomic_exchange(&other->waits, 0) != 0)
+        syscall(SYS_futex, &other->waits, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+}
+
+/*  Copies as much as is possible now, at `offset` behind the position. Returns how much.  */
+static size_t copy(struct ring *ring, const struct side *self, size_t offset, char *bytes, size_t size)
+{
+    size_t possible = ready(ring, self) - offset;
+    size_t start = (atomic_load_explicit(&self->position, memory_order_relaxed) + offset) % RING_SIZE;
+    size_t first;
+
+    size = size < possible ? size : possible;
+    first = size < RING_SIZE - start ? size : RING_SIZE - start;
+    if (self == &ring->reader) {
+        memcpy(bytes, ring->bytes + start, first);
+        memcpy(bytes + first, ring->bytes, size - first);
+    } else {
+        memcpy(ring->bytes + start, bytes, first);
+        memcpy(ring->bytes, bytes + first, size - first);
+    }
+    return size;
+}
+
+/*  The length goes before the bytes. A message that fits moves the position once.  */
+static void through_ring(struct ring *ring, struct side *self, struct side *other, char *bytes, size_t size)
+{
+    uint64_t length = size;
+    size_t done = 0;
+
+    wait_ready(ring, self, sizeof length);
+    copy(ring, self, 0, (char *)&length, sizeof length);
+    if (length != size)
+        die("bare", "a message of another size");
+    done = copy(ring, self, sizeof length, bytes, size);
+    move(self, other, sizeof length + done);
+    while (done < size) {
+        size_t more;
+
+        wait_ready(ring, self, 1);
+        more = copy(ring, self, 0, bytes + done, size - done);
+        move(self, other, more);
+        done += more;
+    }
+}
+
+/*  --- A kernel's socket ---  */
+
+struct bare {
+    enum pattern pattern;
+    pthread_mutex_t lock;
+    int fd;         /* the connection that was used last, or -1 */
+    int listener;   /* or -1 */
+    int poll;       /* of a REP: the listener and all connections, or -1 */
+    size_t prefix;  /* bytes before a message: its length, and over ipc a type */
+    size_t batched; /* bytes in the buffer, which go out from a PUSH, and have come to any other */
+    size_t taken;   /* of these, already received */
+    struct ring *out, *in; /* inproc, else NULL */
+    char batch[BATCH_SIZE];
+};
+
+static struct bare *of(peer_socket sock)
+{
+    return sock.pointer;
+}
+
+int peer_open(enum pattern pattern, peer_socket *sock)
+{
+    struct bare *bare = calloc(1, sizeof *bare);
+
+    if (bare == NULL)
+        die_errno("calloc");
+    if (pattern == PEER_PUB || pattern == PEER_SUB)
+        die("bare", "this pattern has no counterpart");
+    bare->pattern = pattern;
+    bare->fd = bare->listener = bare->poll = -1;
+    pthread_mutex_init(&bare->lock, NULL);
+    sock->pointer = bare;
+    return 0;
+}
+
+/*  Binds or connects a new socket of the kernel's. Returns it.  */
+static int kernel_socket(struct bare *bare, const char *address, int (*join)(int, const struct sockaddr *, socklen_t))
+{
+    struct sockaddr_un path = {.sun_family = AF_UNIX};
+    struct sockaddr_in port = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    int local = strncmp(address, "ipc://", 6) == 0;
+    int fd = socket(local ? AF_UNIX : AF_INET, SOCK_STREAM, 0);
+    int result;
+
+    if (fd < 0)
+        die_errno("socket");
+    if (local) {
+        strncpy(path.sun_path, address + 6, sizeof path.sun_path - 1);
+        result = join(fd, (struct sockaddr *)&path, sizeof path);
+    } else {
+        port.sin_port = htons((uint16_t)atoi(strrchr(address, ':') + 1));
+        result = join(fd, (struct sockaddr *)&port, sizeof port);
+    }
+    if (result < 0)
+        die_errno(address);
+    bare->prefix = local ? 9 : 8;
+    return fd;
+}
+
+static void no_delay(int fd)
+{
+    int yes = 1;
+
+    /*  Fails over ipc, where there is nothing to be delayed.  */
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+}
+
+static void watch(struct bare *bare, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+
+    if (epoll_ctl(bare->poll, EPOLL_CTL_ADD, fd, &event) < 0)
+        die_errno("epoll_ctl");
+}
+
+static int accepted(struct bare *bare)
+{
+    int fd = accept(bare->listener, NULL, NULL);
+
+    if (fd < 0)
+        die_errno("accept");
+    no_delay(fd);
+    return fd;
+}
+
+static int is_inproc(const char *address)
+{
+    return strncmp(address, "inproc:", 7) == 0;
+}
+
+void peer_bind(peer_socket sock, const char *address)
+{
+    struct bare *bare = of(sock);
+
+    if (is_inproc(address)) {
+        bare->out = &rings[0];
+        bare->in = &rings[1];
+        return;
+    }
+    bare->listener = kernel_socket(bare, address, bind);
+    if (listen(bare->listener, 128) < 0)
+        die_errno("listen");
+    if (bare->pattern == PEER_REP) {
+        bare->poll = epoll_create1(0);
+        watch(bare, bare->listener);
+    }
+}
+
+void peer_connect(peer_socket sock, const char *address)
+{
+    struct bare *bare = of(sock);
+
+    if (is_inproc(address)) {
+        bare->out = &rings[1];
+        bare->in = &rings[0];
+        return;
+    }
+    bare->fd = kernel_socket(bare, address, connect);
+    no_delay(bare->fd);
+}
+
+void peer_subscribe(peer_socket sock, const void *topic, size_t size)
+{
+    (void)sock, (void)topic, (void)size;
+    die("bare", "there are no topics");
+}
+
+/*  The one connection, or for a REP the next one on which something has come.  */
+static void choose_connection(struct bare *bare)
+{
+    struct epoll_event event;
+
+    if (bare->poll < 0) {
+        if (bare->fd < 0)
+            bare->fd = accepted(bare);
+        return;
+    }
+    for (;;) {
+        if (epoll_wait(bare->poll, &event, 1, -1) < 0)
+            die_errno("epoll_wait");
+        if (event.data.fd != bare->listener)
+            break;
+        watch(bare, accepted(bare));
+    }
+    bare->fd = event.data.fd;
+}
+
+static void write_all(int fd, struct iovec *parts, int count)
+{
+    while (count > 0) {
+        ssize_t done = writev(fd, parts, count);
+
+        if (done < 0)
+            die_errno("writev");
+        for (; count > 0 && (size_t)done >= parts->iov_len; parts++, count--)
+            done -= (ssize_t)parts->iov_len;
+        if (count > 0) {
+            parts->iov_base = (char *)parts->iov_base + done;
+            parts->iov_len -= (size_t)done;
+        }
+    }
+}
+
+static size_t read_some(int fd, char *bytes, size_t size)
+{
+    ssize_t done = read(fd, bytes, size);
+
+    /*  When the other side has been ended, so will this one be.  */
+    if (done == 0 || (done < 0 && errno == ECONNRESET))
+        pause();
+    if (done < 0)
+        die_errno("read");
+    return (size_t)done;
+}
+
+void peer_send(peer_socket sock, const void *bytes, size_t size)
+{
+    struct bare *bare = of(sock);
+
+    pthread_mutex_lock(&bare->lock);
+    if (bare->out != NULL) {
+        through_ring(bare->out, &bare->out->writer, &bare->out->reader, (char *)bytes, size);
+    } else {
+        uint64_t length = htobe64(size);
+        char prefix[LONGEST_PREFIX] = {1};
+        struct iovec parts[3];
+        int pushes = bare->pattern == PEER_PUSH;
+        int gather = pushes && bare->prefix + size <= BATCH_SIZE;
+
+        if (bare->fd < 0)
+            choose_connection(bare);
+        memcpy(prefix + bare->prefix - sizeof length, &length, sizeof length);
+        if (!gather || bare->batched + bare->prefix + size > BATCH_SIZE) {
+            parts[0] = (struct iovec){bare->batch, pushes ? bare->batched : 0};
+            parts[1] = (struct iovec){prefix, bare->prefix};
+            parts[2] = (struct iovec){(void *)bytes, size};
+            write_all(bare->fd, parts, gather ? 1 : 3);
+            if (pushes)
+                bare->batched = 0;
+        }
+        if (gather) {
+            memcpy(bare->batch + bare->batched, prefix, bare->prefix);
+            memcpy(bare->batch + bare->batched + bare->prefix, bytes, size);
+            bare->batched += bare->prefix + size;
+        }
+    }
+    pthread_mutex_unlock(&bare->lock);
+}
+
+void peer_receive(peer_socket sock, void *bytes, size_t size)
+{
+    struct bare *bare = of(sock);
+
+    pthread_mutex_lock(&bare->lock);
+    if (bare->in != NULL) {
+        through_ring(bare->in, &bare->in->reader, &bare->in->writer, bytes, size);
+    } else {
+        uint64_t length;
+        size_t here;
+
+        if (bare->taken == bare->batched)
+            choose_connection(bare);
+        if (bare->batched - bare->taken < bare->prefix) {
+            memmove(bare->batch, bare->batch + bare->taken, bare->batched - bare->taken);
+            bare->batched -= bare->taken;
+            bare->taken = 0;
+            while (bare->batched < bare->prefix)
+                bare->batched += read_some(bare->fd, bare->batch + bare->batched, BATCH_SIZE - bare->batched);
+        }
+        memcpy(&length, bare->batch + bare->taken + bare->prefix - sizeof length, sizeof length);
+        if (be64toh(length) != size)
+            die("bare", "a message of another size");
+        bare->taken += bare->prefix;
+        here = bare->batched - bare->taken < size ? bare->batched - bare->taken : size;
+        memcpy(bytes, bare->batch + bare->taken, here);
+        bare->taken += here;
+        while (here < size)
+            here += read_some(bare->fd, (char *)bytes + here, size - here);
+    }
+    pthread_mutex_unlock(&bare->lock);
+}
+
+void peer_hand_over(peer_socket sock, size_t size)
+{
+    (void)sock, (void)size;
+    die("bare", "there is no memory of the library's own");
+}
+
+void peer_take_over(peer_socket sock, size_t size)
+{
+    peer_hand_over(sock, size);
+}

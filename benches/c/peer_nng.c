@@ -1,0 +1,93 @@
+/*  nng, in its own interface.  */
+
+#include "measure.h"
+#include "peer.h"
+
+#include <nng/nng.h>
+#include <nng/protocol/pair0/pair.h>
+#include <nng/protocol/pipeline0/pull.h>
+#include <nng/protocol/pipeline0/push.h>
+#include <nng/protocol/pubsub0/pub.h>
+#include <nng/protocol/pubsub0/sub.h>
+#include <nng/protocol/reqrep0/rep.h>
+#include <nng/protocol/reqrep0/req.h>
+
+static int (*const OPEN[])(nng_socket *) = {
+    [PEER_PAIR] = nng_pair0_open, [PEER_PUSH] = nng_push0_open, [PEER_PULL] = nng_pull0_open,
+    [PEER_PUB] = nng_pub0_open,   [PEER_SUB] = nng_sub0_open,   [PEER_REQ] = nng_req0_open,
+    [PEER_REP] = nng_rep0_open,
+};
+
+static void check(int result, const char *what)
+{
+    if (result != 0)
+        die(what, nng_strerror(result));
+}
+
+static nng_socket of(peer_socket sock)
+{
+    nng_socket its = {(uint32_t)sock.number};
+
+    return its;
+}
+
+int peer_open(enum pattern pattern, peer_socket *sock)
+{
+    nng_socket its;
+    int result = OPEN[pattern](&its);
+
+    if (result == NNG_ENOMEM || result == NNG_ENOFILES)
+        return -1;
+    check(result, "nng_open");
+    check(nng_socket_set_size(its, NNG_OPT_RECVMAXSZ, 0), NNG_OPT_RECVMAXSZ);
+    sock->number = (int)its.id;
+    return 0;
+}
+
+void peer_bind(peer_socket sock, const char *address)
+{
+    check(nng_listen(of(sock), address, NULL, 0), "nng_listen");
+}
+
+void peer_connect(peer_socket sock, const char *address)
+{
+    check(nng_dial(of(sock), address, NULL, 0), "nng_dial");
+}
+
+void peer_subscribe(peer_socket sock, const void *topic, size_t size)
+{
+    check(nng_socket_set(of(sock), NNG_OPT_SUB_SUBSCRIBE, topic, size), NNG_OPT_SUB_SUBSCRIBE);
+}
+
+void peer_send(peer_socket sock, const void *bytes, size_t size)
+{
+    /*  Without NNG_FLAG_ALLOC the bytes are only read.  */
+    check(nng_send(of(sock), (void *)bytes, size, 0), "nng_send");
+}
+
+void peer_receive(peer_socket sock, void *bytes, size_t size)
+{
+    size_t came = size;
+
+    check(nng_recv(of(sock), bytes, &came, 0), "nng_recv");
+    if (came != size)
+        die("nng_recv", "a message of another size");
+}
+
+void peer_hand_over(peer_socket sock, size_t size)
+{
+    nng_msg *message;
+
+    check(nng_msg_alloc(&message, size), "nng_msg_alloc");
+    check(nng_sendmsg(of(sock), message, 0), "nng_sendmsg");
+}
+
+void peer_take_over(peer_socket sock, size_t size)
+{
+    nng_msg *message;
+
+    check(nng_recvmsg(of(sock), &message, 0), "nng_recvmsg");
+    if (nng_msg_len(message) != size)
+        die("nng_recvmsg", "a message of another size");
+    nng_msg_free(message);
+}

@@ -1,0 +1,85 @@
+/*  libzmq. All sockets of a process share one context, with its default of one I/O thread.  */
+
+#include "measure.h"
+#include "peer.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <zmq.h>
+
+/*  The default is 1,023; the case of many sockets needs more.  */
+#define MOST_SOCKETS 20000
+
+static const int TYPES[] = {
+    [PEER_PAIR] = ZMQ_PAIR, [PEER_PUSH] = ZMQ_PUSH, [PEER_PULL] = ZMQ_PULL, [PEER_PUB] = ZMQ_PUB,
+    [PEER_SUB] = ZMQ_SUB,   [PEER_REQ] = ZMQ_REQ,   [PEER_REP] = ZMQ_REP,
+};
+
+static void *context;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void check(int succeeded, const char *what)
+{
+    if (!succeeded)
+        die(what, zmq_strerror(zmq_errno()));
+}
+
+static void new_context(void)
+{
+    context = zmq_ctx_new();
+    check(context != NULL, "zmq_ctx_new");
+    check(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, MOST_SOCKETS) == 0, "ZMQ_MAX_SOCKETS");
+}
+
+int peer_open(enum pattern pattern, peer_socket *sock)
+{
+    pthread_once(&once, new_context);
+    sock->pointer = zmq_socket(context, TYPES[pattern]);
+    if (sock->pointer == NULL) {
+        check(zmq_errno() == EMFILE, "zmq_socket");
+        return -1;
+    }
+    return 0;
+}
+
+void peer_bind(peer_socket sock, const char *address)
+{
+    check(zmq_bind(sock.pointer, address) == 0, "zmq_bind");
+}
+
+void peer_connect(peer_socket sock, const char *address)
+{
+    check(zmq_connect(sock.pointer, address) == 0, "zmq_connect");
+}
+
+void peer_subscribe(peer_socket sock, const void *topic, size_t size)
+{
+    check(zmq_setsockopt(sock.pointer, ZMQ_SUBSCRIBE, topic, size) == 0, "ZMQ_SUBSCRIBE");
+}
+
+void peer_send(peer_socket sock, const void *bytes, size_t size)
+{
+    check(zmq_send(sock.pointer, bytes, size, 0) == (int)size, "zmq_send");
+}
+
+void peer_receive(peer_socket sock, void *bytes, size_t size)
+{
+    check(zmq_recv(sock.pointer, bytes, size, 0) == (int)size, "zmq_recv");
+}
+
+void peer_hand_over(peer_socket sock, size_t size)
+{
+    zmq_msg_t message;
+
+    check(zmq_msg_init_size(&message, size) == 0, "zmq_msg_init_size");
+    check(zmq_msg_send(&message, sock.pointer, 0) == (int)size, "zmq_msg_send");
+}
+
+void peer_take_over(peer_socket sock, size_t size)
+{
+    zmq_msg_t message;
+
+    check(zmq_msg_init(&message) == 0, "zmq_msg_init");
+    check(zmq_msg_recv(&message, sock.pointer, 0) == (int)size, "zmq_msg_recv");
+    check(zmq_msg_close(&message) == 0, "zmq_msg_close");
+}
