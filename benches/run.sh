@@ -5,22 +5,23 @@
 #
 # The environment can choose less or more:
 #
-#     ONLY="flow/tcp/64 latency/*"  cases by their names, KIND/TRANSPORT/SIZE
-#     KINDS="latency flow handover fanout calls"
+#     ONLY="flow/tcp/64 latency/*"  cases by their names: KIND/TRANSPORT/SIZE, or growth/PROGRAM
+#     KINDS="latency flow handover fanout calls growth"
 #     TRANSPORTS="inproc ipc tcp ws"
 #     SIZES="1 64 1024 65536 1048576"
 #     PEERS="ours libnanomsg nng libzmq bare spin"
 #     ROUNDS=5 RUN_SECONDS=0.25 WARM_UP=0.08
 #     SYSCALLS=0                    do not count system calls, which takes a run under strace for each peer and case
 #
-# All figures are left in target/bench/.
+# All figures are left in target/bench/. When nothing is chosen, the tables and plots go to docs/ as well.
 #
 # Figures drift with the machine's mood, so every round of a case runs each peer once, one after the other, and only
 # figures of the same rounds are compared.
 set -euo pipefail
 
+chosen=${ONLY:-}${KINDS:-}${TRANSPORTS:-}${SIZES:-}${PEERS:-}${ROUNDS:-}${RUN_SECONDS:-}${WARM_UP:-}${SYSCALLS:-}
 ONLY=${ONLY:-}
-KINDS=${KINDS:-latency flow handover fanout calls}
+KINDS=${KINDS:-latency flow handover fanout calls growth}
 TRANSPORTS=${TRANSPORTS:-inproc ipc tcp ws}
 SIZES=${SIZES:-1 64 1024 65536 1048576}
 PEERS=${PEERS:-ours libnanomsg nng libzmq bare spin}
@@ -28,6 +29,7 @@ ROUNDS=${ROUNDS:-5}
 RUN_SECONDS=${RUN_SECONDS:-0.25}
 WARM_UP=${WARM_UP:-0.08}
 SYSCALLS=${SYSCALLS:-1}
+TRACED_SECONDS=0.1
 
 project=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$project/target}
@@ -48,8 +50,8 @@ benches/build "$programs"
 
 has() { [[ " $1 " == *" $2 "* ]]; }
 
-# chosen NAME: whether ONLY names it, or names nothing
-chosen() {
+# named NAME: whether ONLY names it, or names nothing
+named() {
     local pattern
     set -f
     # shellcheck disable=SC2086 # ONLY is a list
@@ -81,12 +83,13 @@ cases() {
         for transport in $TRANSPORTS; do
             for size in $SIZES; do
                 case $kind/$transport/$size in
+                    growth/*) continue ;;
                     # A publisher's messages bear a number, for the losses to be counted.
                     fanout/*/[1-7]) continue ;;
                     # Other ways to send small messages, and other patterns over ws, would tell nothing new.
                     handover/*/1 | handover/*/64 | handover/*/1024 | handover/ws/* | fanout/ws/* | calls/ws/*) continue ;;
                 esac
-                chosen "$kind/$transport/$size" && echo "$kind $transport $size"
+                named "$kind/$transport/$size" && echo "$kind $transport $size"
             done
         done
     done
@@ -105,7 +108,7 @@ address() {
         inproc) address=inproc://bench ;;
         ipc) address=ipc://$work/socket-$((++serial)) ;;
         tcp) next_port && address=tcp://127.0.0.1:$port ;;
-        ws) next_port && address=ws://127.0.0.1:$port/ ;;
+        ws) next_port && address=ws://127.0.0.1:$port ;;
     esac
 }
 serial=0
@@ -132,13 +135,43 @@ run() {
     }
 }
 
+traced=(strace -f -qq -ttt -e raw=all -e signal=none -o "$work/trace")
+
+# calls_in_trace BEGIN END PID: how many system calls there were in this time, without those of the process that measured
+calls_in_trace() {
+    awk -v begin="$1" -v end="$2" -v pid="$3" '
+        $1 != pid && $2 >= begin && $2 < end && $3 ~ /^[a-z_0-9]+\(/ { calls++ }
+        END { print calls + 0 }' "$work/trace"
+}
+
 # trace PEER KIND TRANSPORT SIZE: sets `result` to messages and system calls while it was measured
 trace() {
-    run "$@" "$RUN_SECONDS" strace -f -qq -ttt -e raw=all -e signal=none -o "$work/trace"
-    result=$(awk -v result="$result" '
-        BEGIN { split(result, field, "\t"); printf "%s\t", field[1] }
-        $1 != field[8] && $2 >= field[6] && $2 < field[7] && $3 ~ /^[a-z_0-9]+\(/ { calls++ }
-        END { print calls + 0 }' "$work/trace")
+    local field
+    run "$@" "$TRACED_SECONDS" "${traced[@]}"
+    IFS=$'\t' read -ra field <<<"$result"
+    result=${field[0]}$'\t'$(calls_in_trace "${field[@]:5:3}")
+}
+
+# grow PEER PROGRAM: prints lines of the peer's figures
+grow() {
+    local line
+    use "$1"
+    case $2 in
+        connections) next_port && set -- "$1" "$2" "tcp://127.0.0.1:$port" 10000 ;;
+        sockets) set -- "$1" "$2" 10000 ;;
+        subscriptions) set -- "$1" "$2" 100000 ;;
+        idle) next_port && set -- "$1" "$2" "tcp://127.0.0.1:$port" "${traced[@]}" ;;
+    esac
+    {
+        if [[ $2 == idle ]]; then
+            LD_LIBRARY_PATH=$library_path "${@:4}" "$program-growth" "${@:2:2}"
+        else
+            LD_LIBRARY_PATH=$library_path "$program-growth" "${@:2}"
+        fi || echo "growth/$2 has failed: $1" >&2
+    } | while IFS=$'\t' read -ra line; do
+        [[ ${line[0]} != watched ]] || line=(syscalls "$(calls_in_trace "${line[@]:1}")")
+        printf '%s\t%s\t%s\t%s\n' "$2" "${line[0]}" "$1" "${line[1]}"
+    done
 }
 
 list=$(cases)
@@ -146,6 +179,8 @@ count=$(grep -c . <<<"$list" || true)
 # Each run a line, as bench.c prints it; each traced run a line.
 : >"$results/runs.tsv"
 : >"$results/syscalls.tsv"
+# Each figure of a growth program a line.
+: >"$results/growth.tsv"
 done=0
 while read -r kind transport size; do
     [[ $kind ]] || continue
@@ -165,6 +200,14 @@ while read -r kind transport size; do
     done
 done <<<"$list"
 
+for program_name in connections sockets subscriptions idle; do
+    if ! has "$KINDS" growth || ! named "growth/$program_name"; then continue; fi
+    echo "growth/$program_name" >&2
+    for peer in ours libnanomsg nng libzmq; do
+        ! has "$PEERS" "$peer" || grow "$peer" "$program_name" >>"$results/growth.tsv"
+    done
+done
+
 {
     version() { dpkg-query -W -f '${Version}' "$1"; }
     echo "$(uname -srm), $(nproc) cores; medians of $ROUNDS rounds of $RUN_SECONDS s;" \
@@ -172,3 +215,7 @@ done <<<"$list"
 } >"$results/machine"
 
 benches/report "$results"
+if [[ -z $chosen ]]; then
+    benches/plot "$results/summary.tsv" docs/benchmarks
+    benches/report "$results" --document >docs/benchmarks.md
+fi

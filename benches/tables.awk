@@ -1,4 +1,4 @@
-# From the medians to tables. Reads summary.tsv.
+# From the medians to tables. Reads summary.tsv and growth.tsv. With `document` set, each kind shows its plot.
 
 BEGIN {
     FS = "\t"
@@ -13,6 +13,13 @@ BEGIN {
     about["fanout"] = "Messages delivered per second, from one PUB that never pauses to eight SUB together; in brackets the share that was lost."
     title["calls"] = "Calls"
     about["calls"] = "Calls per second, of eight REQ together to one REP."
+}
+
+FILENAME ~ /growth/ {
+    growth[$1, $2, $3] = $4
+    growth_peers[$3] = 1
+    growths++
+    next
 }
 
 {
@@ -34,9 +41,10 @@ BEGIN {
 }
 
 END {
-    print machine
     for (k = 1; k <= kind_count; k++)
         print_kind(kinds[k])
+    if (growths > 0)
+        print_growth()
 }
 
 # --- Tables ---
@@ -74,6 +82,8 @@ function end_table(    c, r, width, line) {
 
 function print_kind(kind,    i, p, peer) {
     printf "\n## %s\n\n%s\n", title[kind], about[kind]
+    if (document)
+        printf "\n![%s](benchmarks/%s.svg)\n", title[kind], kind
     begin_table()
     begin_row()
     cell("transport"); cell("bytes")
@@ -184,3 +194,58 @@ function figure(value) {
         return "0"
     return sprintf(value < 0.1 ? "%.2g" : "%.3g", value)
 }
+
+# --- Growth ---
+
+function print_growth(    p) {
+    printf "\n## Growth\n\nWhat much of something costs. Measured once, not in rounds.\n"
+    begin_table()
+    begin_row()
+    cell("")
+    for (p = 1; p <= PEERS; p++)
+        if (peer_names[p] in growth_peers)
+            cell(peer_names[p])
+    cell("bar"); cell("")
+    growth_row("connections", "count", "tcp connections of one REP", 10000, 1)
+    growth_row("connections", "bytes", "memory of one, bytes", 10240, 0)
+    growth_row("connections", "bytes of who connects", "the same, where it connects", "", 0)
+    growth_row("connections", "few us", "a call over one of 10, microseconds", "", 0)
+    growth_row("connections", "many us", "a call over one of all, microseconds", "few us", 0)
+    growth_row("sockets", "count", "sockets of one process", 10000, 1)
+    growth_row("sockets", "bytes", "memory of one, bytes", "", 0)
+    growth_row("sockets", "few us", "a message, with 10 sockets, microseconds", "", 0)
+    growth_row("sockets", "many us", "a message, with all sockets, microseconds", "few us", 0)
+    growth_row("subscriptions", "count", "subscriptions of one SUB", 100000, 1)
+    growth_row("subscriptions", "bytes", "memory of one, bytes", "", 0)
+    growth_row("subscriptions", "few us", "a message, with 10 subscriptions, microseconds", "", 0)
+    growth_row("subscriptions", "many us", "a message, with all subscriptions, microseconds", "few us", 0)
+    growth_row("idle", "syscalls", "system calls in 5 s of waiting", 0, 0)
+    end_table()
+}
+
+# A row, if the figure was measured. The bar is the least or the most it may be; that of a cost that is not to grow is the
+# cost with few, and a quarter for the noise of one measurement.
+function growth_row(program, name, label, bar, least,    p, peer, ours, found, compared, most) {
+    for (p = 1; p <= PEERS; p++)
+        found = found || ((program, name, peer_names[p]) in growth)
+    if (!found)
+        return
+    begin_row()
+    cell(label)
+    for (p = 1; p <= PEERS; p++) {
+        peer = peer_names[p]
+        if (peer in growth_peers)
+            cell((program, name, peer) in growth ? growth_figure(growth[program, name, peer]) : "cannot")
+    }
+    if (bar == "" || !((program, name, "ours") in growth)) {
+        cell(""); cell("")
+        return
+    }
+    ours = growth[program, name, "ours"]
+    compared = bar == "few us"
+    most = compared ? growth[program, bar, "ours"] * 1.25 : bar
+    cell(compared ? "as with 10" : (least ? ">= " : "<= ") bar)
+    cell((least ? ours >= bar : ours <= most) ? "reached" : "missed")
+}
+
+function growth_figure(value) { return value == int(value) ? value : sprintf("%.3g", value) }

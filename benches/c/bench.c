@@ -301,7 +301,7 @@ int main(int argc, char **argv)
     }
     job.address = argv[2];
     job.size = (size_t)atol(argv[3]);
-    job.shared = new_shared();
+    job.shared = new_shared(sizeof *job.shared);
 
     if (strncmp(job.address, "inproc:", 7) == 0) {
         fork_worker(both_sides, &job);

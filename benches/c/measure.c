@@ -30,9 +30,9 @@ void die_errno(const char *what)
     die(what, strerror(errno));
 }
 
-struct shared *new_shared(void)
+void *new_shared(size_t size)
 {
-    void *memory = mmap(NULL, sizeof(struct shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     if (memory == MAP_FAILED)
         die_errno("mmap");

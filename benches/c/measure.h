@@ -41,7 +41,8 @@ _Noreturn void die(const char *what, const char *why);
 /*  As die, with the text of errno.  */
 _Noreturn void die_errno(const char *what);
 
-struct shared *new_shared(void);
+/*  Memory for a struct shared, or for what begins with one; zeroed.  */
+void *new_shared(size_t size);
 
 /*  The child ends when its parent does, however that ends.  */
 pid_t fork_worker(void (*work)(const void *), const void *argument);

@@ -21,7 +21,13 @@ int peer_open(enum pattern pattern, peer_socket *sock);
 
 void peer_bind(peer_socket sock, const char *address);
 void peer_connect(peer_socket sock, const char *address);
+/*  One of several connections of a socket to the same address. Each has another number.  */
+void peer_connect_again(peer_socket sock, const char *address, long number);
 void peer_subscribe(peer_socket sock, const void *topic, size_t size);
+
+/*  Drops nothing however much is on the way: who says this, before connecting, keeps it little. Only libzmq, which learns
+    late that a message was received, drops messages of which only a few are on the way.  */
+void peer_keep_all(peer_socket sock);
 
 /*  The bytes are copied, into the library and out of it. peer_receive ends the process unless the message has `size`
     bytes.  */

@@ -5,6 +5,8 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
+#include <string.h>
 #include <zmq.h>
 
 /*  The default is 1,023; the case of many sockets needs more.  */
@@ -52,9 +54,27 @@ void peer_connect(peer_socket sock, const char *address)
     check(zmq_connect(sock.pointer, address) == 0, "zmq_connect");
 }
 
+/*  A REQ connects to an address only once. But an address can tell where on the loopback network it is called from.  */
+void peer_connect_again(peer_socket sock, const char *address, long number)
+{
+    char from_to[128];
+
+    snprintf(from_to, sizeof from_to, "tcp://127.1.%ld.%ld:0;%s", number / 256, number % 256,
+             address + strlen("tcp://"));
+    peer_connect(sock, from_to);
+}
+
 void peer_subscribe(peer_socket sock, const void *topic, size_t size)
 {
     check(zmq_setsockopt(sock.pointer, ZMQ_SUBSCRIBE, topic, size) == 0, "ZMQ_SUBSCRIBE");
+}
+
+void peer_keep_all(peer_socket sock)
+{
+    int no_limit = 0;
+
+    check(zmq_setsockopt(sock.pointer, ZMQ_SNDHWM, &no_limit, sizeof no_limit) == 0, "ZMQ_SNDHWM");
+    check(zmq_setsockopt(sock.pointer, ZMQ_RCVHWM, &no_limit, sizeof no_limit) == 0, "ZMQ_RCVHWM");
 }
 
 void peer_send(peer_socket sock, const void *bytes, size_t size)
