@@ -34,9 +34,9 @@ TRACED_SECONDS=0.1
 project=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$project/target}
 ours=$(cd "${1:-$target/stage}" && pwd)/lib
-results=$target/bench
+mkdir -p "$target/bench"
+results=$(cd "$target/bench" && pwd)
 programs=$results/programs
-mkdir -p "$results"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
@@ -125,13 +125,19 @@ use() {
     program=$programs/$program
 }
 
-# run PEER KIND TRANSPORT SIZE SECONDS [WRAPPER...]: sets `result`
+# failed WHAT: goes on without this figure; the whole fails at its end
+failed() {
+    echo "failed: $1" >&2
+    : >"$work/failed"
+}
+
+# run PEER KIND TRANSPORT SIZE SECONDS [WRAPPER...]: sets `result`, or returns 1
 run() {
     use "$1"
     address "$3"
     result=$(LD_LIBRARY_PATH=$library_path "${@:6}" "$program-bench" "$2" "$address" "$4" "$WARM_UP" "$5") || {
-        echo "failed: $1 $2/$3/$4" >&2
-        exit 1
+        failed "$1 $2/$3/$4"
+        return 1
     }
 }
 
@@ -147,7 +153,7 @@ calls_in_trace() {
 # trace PEER KIND TRANSPORT SIZE: sets `result` to messages and system calls while it was measured
 trace() {
     local field
-    run "$@" "$TRACED_SECONDS" "${traced[@]}"
+    run "$@" "$TRACED_SECONDS" "${traced[@]}" || return
     IFS=$'\t' read -ra field <<<"$result"
     result=${field[0]}$'\t'$(calls_in_trace "${field[@]:5:3}")
 }
@@ -167,7 +173,7 @@ grow() {
             LD_LIBRARY_PATH=$library_path "${@:4}" "$program-growth" "${@:2:2}"
         else
             LD_LIBRARY_PATH=$library_path "$program-growth" "${@:2}"
-        fi || echo "growth/$2 has failed: $1" >&2
+        fi || failed "$1 growth/$2"
     } | while IFS=$'\t' read -ra line; do
         [[ ${line[0]} != watched ]] || line=(syscalls "$(calls_in_trace "${line[@]:1}")")
         printf '%s\t%s\t%s\t%s\n' "$2" "${line[0]}" "$1" "${line[1]}"
@@ -189,13 +195,13 @@ while read -r kind transport size; do
     for peer in $PEERS; do exists "$peer" "$kind" "$transport" && peers+=" $peer"; done
     for ((round = 1; round <= ROUNDS; round++)); do
         for peer in $peers; do
-            run "$peer" "$kind" "$transport" "$size" "$RUN_SECONDS"
+            run "$peer" "$kind" "$transport" "$size" "$RUN_SECONDS" || continue
             printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$transport" "$size" "$peer" "$result" >>"$results/runs.tsv"
         done
     done
     [[ $SYSCALLS != 0 ]] || continue
     for peer in $peers; do
-        trace "$peer" "$kind" "$transport" "$size"
+        trace "$peer" "$kind" "$transport" "$size" || continue
         printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$transport" "$size" "$peer" "$result" >>"$results/syscalls.tsv"
     done
 done <<<"$list"
@@ -219,3 +225,4 @@ if [[ -z $chosen ]]; then
     benches/plot "$results/summary.tsv" docs/benchmarks
     benches/report "$results" --document >docs/benchmarks.md
 fi
+[[ ! -e $work/failed ]]

@@ -70,12 +70,17 @@ function end_table(    c, r, width, line) {
         if (r == 1) {
             line = "|"
             for (c = 1; c <= columns; c++)
-                line = line (c == 1 ? "" : "-") substr("----------------------------------------", 1, width[c] + (c == 1 ? 2 : 1)) (c == 1 ? "" : ":") "|"
-            gsub(/--:\|/, "-:|", line)
+                line = line dashes(width[c] + (c == 1 ? 2 : 1)) (c == 1 ? "|" : ":|")
             print line
         }
     }
     split("", table)
+}
+
+function dashes(count,    text) {
+    while (length(text) < count)
+        text = text "-"
+    return text
 }
 
 # --- Kinds ---

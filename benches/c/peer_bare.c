@@ -10,9 +10,9 @@
 
 #include "measure.h"
 #include "peer.h"
+#include "ring.h"
 
 #include <errno.h>
-#include <linux/futex.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -21,102 +21,15 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-/*  Bytes; a power of two for the ring.  */
-#define RING_SIZE 262144
-#define BATCH_SIZE 131072
+#define BATCH_SIZE 131072 /* bytes */
 #define LONGEST_PREFIX 9
 
-/*  --- A ring: one thread writes, one reads. Both positions only grow. ---  */
-
-struct side {
-    _Alignas(128) atomic_ulong position;
-    atomic_uint waits; /* this side sleeps until the other one moves */
-};
-
-struct ring {
-    struct side writer, reader;
-    char bytes[RING_SIZE];
-};
-
+/*  One for each direction.  */
 static struct ring rings[2];
-
-/*  Whether bytes can be read (as the reader) or written (as the writer): so many.  */
-static size_t ready(struct ring *ring, const struct side *self)
-{
-    unsigned long filled = atomic_load_explicit(&ring->writer.position, memory_order_acquire) -
-                           atomic_load_explicit(&ring->reader.position, memory_order_acquire);
-
-    return self == &ring->reader ? filled : RING_SIZE - filled;
-}
-
-static void wait_ready(struct ring *ring, struct side *self, size_t least)
-{
-    while (ready(ring, self) < least) {
-#ifdef SPIN
-        __builtin_ia32_pause();
-#else
-        atomic_store(&self->waits, 1);
-        if (ready(ring, self) < least)
-            syscall(SYS_futex, &self->waits, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
-        atomic_store(&self->waits, 0);
-#endif
-    }
-}
-
-static void move(struct side *self, struct side *other, size_t size)
-{
-    atomic_store(&self->position, atomic_load_explicit(&self->position, memory_order_relaxed) + size);
-    if (atomic_load(&other->waits) != 0 && atomic_exchange(&other->waits, 0) != 0)
-        syscall(SYS_futex, &other->waits, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
-}
-
-/*  Copies as much as is possible now, at `offset` behind the position. Returns how much.  */
-static size_t copy(struct ring *ring, const struct side *self, size_t offset, char *bytes, size_t size)
-{
-    size_t possible = ready(ring, self) - offset;
-    size_t start = (atomic_load_explicit(&self->position, memory_order_relaxed) + offset) % RING_SIZE;
-    size_t first;
-
-    size = size < possible ? size : possible;
-    first = size < RING_SIZE - start ? size : RING_SIZE - start;
-    if (self == &ring->reader) {
-        memcpy(bytes, ring->bytes + start, first);
-        memcpy(bytes + first, ring->bytes, size - first);
-    } else {
-        memcpy(ring->bytes + start, bytes, first);
-        memcpy(ring->bytes, bytes + first, size - first);
-    }
-    return size;
-}
-
-/*  The length goes before the bytes. A message that fits moves the position once.  */
-static void through_ring(struct ring *ring, struct side *self, struct side *other, char *bytes, size_t size)
-{
-    uint64_t length = size;
-    size_t done = 0;
-
-    wait_ready(ring, self, sizeof length);
-    copy(ring, self, 0, (char *)&length, sizeof length);
-    if (length != size)
-        die("bare", "a message of another size");
-    done = copy(ring, self, sizeof length, bytes, size);
-    move(self, other, sizeof length + done);
-    while (done < size) {
-        size_t more;
-
-        wait_ready(ring, self, 1);
-        more = copy(ring, self, 0, bytes + done, size - done);
-        move(self, other, more);
-        done += more;
-    }
-}
-
-/*  --- A kernel's socket ---  */
 
 struct bare {
     enum pattern pattern;
@@ -308,7 +221,7 @@ void peer_send(peer_socket sock, const void *bytes, size_t size)
 
     pthread_mutex_lock(&bare->lock);
     if (bare->out != NULL) {
-        through_ring(bare->out, &bare->out->writer, &bare->out->reader, (char *)bytes, size);
+        ring_write(bare->out, bytes, size);
     } else {
         uint64_t length = htobe64(size);
         char prefix[LONGEST_PREFIX] = {1};
@@ -342,7 +255,7 @@ void peer_receive(peer_socket sock, void *bytes, size_t size)
 
     pthread_mutex_lock(&bare->lock);
     if (bare->in != NULL) {
-        through_ring(bare->in, &bare->in->reader, &bare->in->writer, bytes, size);
+        ring_read(bare->in, bytes, size);
     } else {
         uint64_t length;
         size_t here;
