@@ -8,21 +8,28 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/*  Whether bytes can be read (as the reader) or written (as the writer): so many.  */
-static size_t ready(struct ring *ring, const struct side *self)
+/*  How many bytes can be read (by the reader) or written (by the writer), as far as this side has seen.  */
+static size_t seen_ready(const struct ring *ring, const struct side *self)
 {
-    unsigned long filled = atomic_load_explicit(&ring->writer.position, memory_order_acquire) -
-                           atomic_load_explicit(&ring->reader.position, memory_order_acquire);
+    unsigned long position = atomic_load_explicit(&self->position, memory_order_relaxed);
 
-    return self == &ring->reader ? filled : RING_SIZE - filled;
+    return self == &ring->reader ? self->seen - position : RING_SIZE - (position - self->seen);
+}
+
+/*  As much as that if it is enough, else as much as there is now.  */
+static size_t ready(struct ring *ring, struct side *self, size_t enough)
+{
+    if (seen_ready(ring, self) < enough)
+        self->seen = atomic_load(self == &ring->reader ? &ring->writer.position : &ring->reader.position);
+    return seen_ready(ring, self);
 }
 
 static void wait_ready(struct ring *ring, struct side *self, size_t least)
 {
-    while (ready(ring, self) < least) {
+    while (ready(ring, self, least) < least) {
 #ifndef SPIN
         atomic_store(&self->waits, 1);
-        if (ready(ring, self) < least)
+        if (ready(ring, self, least) < least)
             syscall(SYS_futex, &self->waits, FUTEX_WAIT_PRIVATE, 1, NULL, NULL, 0);
         atomic_store(&self->waits, 0);
 #endif
@@ -37,9 +44,9 @@ static void move(struct side *self, struct side *other, size_t size)
 }
 
 /*  Copies as much as is possible now, at `offset` behind the position. Returns how much.  */
-static size_t copy(struct ring *ring, const struct side *self, size_t offset, char *bytes, size_t size)
+static size_t copy(struct ring *ring, struct side *self, size_t offset, char *bytes, size_t size)
 {
-    size_t possible = ready(ring, self) - offset;
+    size_t possible = ready(ring, self, offset + size) - offset;
     size_t start = (atomic_load_explicit(&self->position, memory_order_relaxed) + offset) % RING_SIZE;
     size_t first;
 
