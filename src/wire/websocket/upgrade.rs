@@ -17,6 +17,9 @@ const HEAD_MAX: usize = 8 * 1024;
 const FIELDS_MAX: usize = 64;
 /// What a key is joined with before it is hashed (RFC 6455, 1.3).
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+/// How nng begins its request to an address without a path. That is not HTTP, but the C library
+/// serves it, as it serves every path.
+const NO_PATH: &[u8] = b"GET  ";
 /// The version of WebSocket that is spoken.
 const VERSION: &str = "13";
 
@@ -47,6 +50,9 @@ impl Server {
     /// [`BadGreeting`], with an answer for whoever asks like that.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         let count = take(&mut self.head, input);
+        if self.head.starts_with(NO_PATH) {
+            self.head.insert(NO_PATH.len() - 1, b'/');
+        }
         let mut fields = [EMPTY_HEADER; FIELDS_MAX];
         let mut request = Request::new(&mut fields);
         match request.parse(&self.head) {

@@ -78,6 +78,18 @@ fn what_browsers_and_others_write_is_understood() {
 }
 
 #[test]
+fn a_request_without_a_path_is_understood_however_it_arrives() {
+    let request = [with("GET", "GET  HTTP/1.1"), b"\x82\x80".to_vec()].concat();
+    for split in 0..request.len() - 2 {
+        let mut server = Server::new(16);
+        let (mut begin, mut rest) = request.split_at(split);
+        assert!(server.feed(&mut begin).unwrap().is_none(), "{split}");
+        assert!(server.feed(&mut rest).unwrap().is_some(), "{split}");
+        assert_eq!(rest, b"\x82\x80", "what follows is left, {split}");
+    }
+}
+
+#[test]
 fn the_subprotocol_is_that_of_the_bound_side() {
     let asks = |name: &str| with("Sec-WebSocket-Protocol", name);
     let missing = asks("");
