@@ -62,8 +62,8 @@ heading = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi capi bench \
-        soak clean help
+.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi capi interop \
+        bench soak clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -146,7 +146,7 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; be
 	@benches/run.sh "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed abi capi ## every test there is
+check: dependencies components fmt clippy doc test loom installed abi capi interop ## every test there is
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -198,6 +198,12 @@ capi: ## the C tests alone
 	$(call heading,C tests: capi-tests)
 	@$(MAKE) --no-print-directory stage
 	@capi-tests/run "$(STAGE)"
+
+interop: ## conversations with the C library, nng, a browser and node (UPDATE_INTEROP=1 writes docs/interop.md)
+	$(call heading,Interoperability: docs/interop.md)
+	@.ci/dependencies interop
+	@$(MAKE) --no-print-directory stage
+	@interop/run "$(STAGE)"
 
 soak: ## a minute of races, which `make check` runs for five seconds
 	@.ci/dependencies check
