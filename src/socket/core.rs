@@ -109,6 +109,7 @@ impl Core {
         // Letting go of the peer lets go of a descriptor, before the last messages are taken.
         let is_parting = bits.has(Bits::CLOSED) && self.pipes.part(id);
         let Some(pipe) = self.pipes.get(id) else { return };
+        pipe.is_ready |= bits.has(Bits::WRITABLE);
         if is_parting {
             let backlog = pipe.inbound.backlog();
             if self.left_behind + backlog <= LEFT_BEHIND {

@@ -82,7 +82,7 @@ impl Host for EndpointHost {
         }
         let id = core.pipes.next_id(self.socket.seed).ok_or(Refused)?;
         core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
-        core.pipes.insert(id, Pipe { inbound, outbound, peer: Some(peer), left_behind: 0 });
+        core.pipes.insert(id, Pipe { inbound, outbound, peer: Some(peer), is_ready: false, left_behind: 0 });
         Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
     }
 
@@ -133,5 +133,68 @@ impl End for SocketEnd {
         self.list().push(&self.entry, Bits::CLOSED);
         // Others may wait for the place of a peer that is gone, and a request for another one.
         self.socket.drive();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::message::{Outgoing, Payload};
+    use crate::pipe::lane;
+    use crate::socket::{AF_SP, close, enter, open};
+
+    struct Nobody;
+
+    impl Peer for Nobody {
+        fn readable(self: Arc<Self>, _size: usize) {}
+        fn writable(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn nothing_is_sent_on_a_pipe_before_it_is_writable() {
+        for (kind, at_first) in [
+            (Kind::Pair, Err(Error::WouldBlock)),
+            (Kind::Push, Err(Error::WouldBlock)),
+            (Kind::Pub, Ok(())),
+            (Kind::Bus, Ok(())),
+            (Kind::Surveyor, Ok(())),
+        ] {
+            let id = open(AF_SP, kind.number().into()).unwrap();
+            let socket = enter(id).unwrap();
+            let host = EndpointHost::new(socket.this.upgrade().unwrap(), &socket.core.lock().options);
+            let (_far_out, inbound) = lane(100);
+            let (outbound, mut far_in) = lane(100);
+            let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
+                panic!("{kind:?} refused a pipe");
+            };
+            let send = || socket.send(&mut Outgoing::new(Payload::Borrowed(b"x")), true);
+            assert_eq!((send(), socket.statistic(201)), (at_first, Some(0)), "{kind:?}");
+            assert!(far_in.is_empty(), "{kind:?}");
+            end.writable();
+            assert_eq!((send(), socket.statistic(201)), (Ok(()), Some(1)), "{kind:?}");
+            assert!(!far_in.is_empty(), "{kind:?}");
+            drop((host, socket));
+            close(id).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_question_can_be_answered_before_its_pipe_is_called_writable() {
+        let id = open(AF_SP, Kind::Rep.number().into()).unwrap();
+        let socket = enter(id).unwrap();
+        let host = EndpointHost::new(socket.this.upgrade().unwrap(), &socket.core.lock().options);
+        let (mut far_out, inbound) = lane(100);
+        let (outbound, mut far_in) = lane(100);
+        let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
+            panic!("the pipe was refused");
+        };
+        assert!(far_out.push(&[0x80, 0, 0, 1], &mut Payload::Borrowed(b"question")).is_ok());
+        end.readable(12);
+        assert_eq!(socket.recv(true, |received| received.len()), Ok(8));
+        assert_eq!(socket.send(&mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
+        assert!(!far_in.is_empty());
+        drop((host, socket));
+        close(id).unwrap();
     }
 }

@@ -312,8 +312,17 @@ impl Socket {
     /// The value of a counter, by its `NN_STAT_` number.
     #[must_use]
     pub fn statistic(&self, number: i32) -> Option<u64> {
-        let core = self.core.lock();
-        core.statistics.get(number, core.pipes.open())
+        let mut edges = Edges::default();
+        let value = {
+            let mut core = self.core.lock();
+            if !core.is_closing {
+                // A connection counts as soon as a call would use it.
+                self.settle(&mut core, &mut edges);
+            }
+            core.statistics.get(number, core.pipes.ready())
+        };
+        edges.deliver();
+        value
     }
 
     /// Works on the list and puts everything right that a change can have made wrong; the last

@@ -20,6 +20,9 @@ pub(super) struct Pipe {
     /// Who is at the other end of the lanes. Nobody, when the peer is gone: then the pipe ends as
     /// soon as its inbound lane is empty.
     pub(super) peer: Option<Arc<dyn Peer>>,
+    /// The transport has said that it is writable, or a message has come. Until then the other
+    /// side may refuse the pipe, and nobody takes from its outbound lane.
+    pub(super) is_ready: bool,
     /// Bytes that were in the inbound lane when the peer went.
     pub(super) left_behind: usize,
 }
@@ -101,6 +104,12 @@ impl Pipes {
         self.open
     }
 
+    /// Number of pipes whose peer is there, and can be sent to.
+    pub(super) fn ready(&self) -> usize {
+        let pipes = self.places.iter().filter_map(|place| place.pipe.as_ref());
+        pipes.filter(|pipe| pipe.is_ready && pipe.peer.is_some()).count()
+    }
+
     fn place(&mut self, id: PipeId) -> Option<&mut Place> {
         self.places.get_mut((id.0 & PLACE_MASK) as usize).filter(|place| place.id == id)
     }
@@ -128,6 +137,7 @@ impl Context for View<'_> {
             }
             return None;
         }
+        pipe.is_ready = true;
         pipe.inbound.front()
     }
 
@@ -141,7 +151,9 @@ impl Context for View<'_> {
     }
 
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
-        let Some(Pipe { outbound, peer: Some(peer), .. }) = self.pipes.get(id) else { return Push::Full };
+        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, .. }) = self.pipes.get(id) else {
+            return Push::Full;
+        };
         let size = header.len() + body.bytes().len();
         let mut pushed = outbound.push(header, body);
         if pushed.is_err() && peer.clone().relieve() {
@@ -159,7 +171,9 @@ impl Context for View<'_> {
     }
 
     fn has_room(&mut self, id: PipeId) -> bool {
-        self.pipes.get(id).is_some_and(|pipe| pipe.peer.is_some() && pipe.outbound.has_room())
+        self.pipes
+            .get(id)
+            .is_some_and(|pipe| pipe.is_ready && pipe.peer.is_some() && pipe.outbound.has_room())
     }
 
     fn now(&self) -> Time {
@@ -243,7 +257,11 @@ mod tests {
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
-        (Pipe { inbound, outbound, peer: Some(Arc::new(Nobody)), left_behind: 0 }, far_out, far_in)
+        (
+            Pipe { inbound, outbound, peer: Some(Arc::new(Nobody)), is_ready: true, left_behind: 0 },
+            far_out,
+            far_in,
+        )
     }
 
     #[test]
