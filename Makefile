@@ -63,7 +63,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi capi interop \
-        bench soak clean help
+        bench soak upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -209,6 +209,15 @@ soak: ## a minute of races, which `make check` runs for five seconds
 	@.ci/dependencies check
 	@$(MAKE) --no-print-directory stage
 	@ONLY=races SECONDS_OF_RACES=60 capi-tests/hostile/run "$(STAGE)"
+
+upstream: REPEAT ?= 20
+upstream: ## the C library's own tests, each twenty times in a row, and as often on one core (REPEAT=20)
+	$(call heading,The C library's own tests: $(REPEAT) times each)
+	@.ci/dependencies check
+	@$(MAKE) --no-print-directory stage
+	@REPEAT=$(REPEAT) capi-tests/upstream "$(STAGE)"
+	$(call heading,The C library's own tests: $(REPEAT) times each on one core)
+	@REPEAT=$(REPEAT) CORE=0 JOBS=1 capi-tests/upstream "$(STAGE)"
 
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
 clean: ## remove everything that was built
