@@ -1,0 +1,193 @@
+//! One direction between two sockets: what must be said and heard before a message can go that
+//! way, so that a check need not know it.
+
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::thread::{Scope, ScopedJoinHandle};
+
+use crate::role::{Kind, Role};
+use crate::socket::{Answer, Socket, wait_until};
+
+/// A socket of the role under test and a peer, connected in inproc.
+pub struct Link {
+    pub subject: Socket,
+    pub peer: Socket,
+}
+
+impl Link {
+    /// A link with a cooked or a raw peer.
+    pub fn new(role: Role, raw_peer: bool) -> Link {
+        Link::with(role, raw_peer, |_| ())
+    }
+
+    /// As `new`; both sockets are prepared before they are connected.
+    pub fn with(role: Role, raw_peer: bool, prepare: impl Fn(&Socket)) -> Link {
+        let subject = Socket::open(role);
+        let peer = Socket::open(Role { kind: role.kind.peer(), raw: raw_peer });
+        prepare(&subject);
+        prepare(&peer);
+        connect(&subject, &peer);
+        Link { subject, peer }
+    }
+
+    /// Every direction that the role has.
+    pub fn flows(&self) -> Vec<Flow<'_>> {
+        let outward = self.subject.role.kind.sends().then(|| self.outward());
+        let inward = self.subject.role.kind.receives().then(|| self.inward());
+        outward.into_iter().chain(inward).collect()
+    }
+
+    /// From the role under test to its peer.
+    pub fn outward(&self) -> Flow<'_> {
+        Flow::new(&self.subject, &self.peer)
+    }
+
+    /// From the peer to the role under test.
+    pub fn inward(&self) -> Flow<'_> {
+        Flow::new(&self.peer, &self.subject)
+    }
+}
+
+/// Connects two sockets by an inproc address of their own.
+pub fn connect(one: &Socket, other: &Socket) {
+    let address = inproc_address();
+    let before = [one, other].map(Socket::connections);
+    one.bind(&address).expect("nn_bind");
+    other.connect(&address).expect("nn_connect");
+    one.wait_for_connections(before[0] + 1);
+    other.wait_for_connections(before[1] + 1);
+}
+
+/// An inproc address that nobody has.
+pub fn inproc_address() -> String {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    format!("inproc://conformance/{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A direction. An answer takes a question first, which is asked when it is needed.
+pub struct Flow<'a> {
+    pub from: &'a Socket,
+    pub to: &'a Socket,
+    header: Vec<u8>,
+    is_open: bool,
+}
+
+impl<'a> Flow<'a> {
+    pub fn new(from: &'a Socket, to: &'a Socket) -> Flow<'a> {
+        Flow { from, to, header: from.role.own_header().to_vec(), is_open: !from.role.kind.answers() }
+    }
+
+    /// Whether every message takes a question of its own: so it is unless both sides are content
+    /// with several answers to one.
+    pub fn is_turn_by_turn(&self) -> bool {
+        self.from.role.kind.answers()
+            && (!self.from.role.raw || (self.to.role.kind == Kind::Req && !self.to.role.raw))
+    }
+
+    /// How many messages may be on the way at once.
+    pub fn window(&self) -> usize {
+        if self.is_turn_by_turn() { 1 } else { 16 }
+    }
+
+    /// Asks the question that the next message answers, if it takes one. `send` does so as well.
+    pub fn open(&mut self) {
+        if !self.is_open {
+            self.to.send_with(self.to.role.own_header(), b"question").expect("a question is sent");
+            self.hear_question();
+        }
+    }
+
+    /// Receives the question that is to be answered, which was sent already.
+    pub fn hear_question(&mut self) {
+        let question = self.from.recv().expect("a question is received");
+        assert_eq!(question.body, b"question");
+        self.header = question.header;
+        self.is_open = true;
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, body: &[u8]) -> Answer<()> {
+        self.open();
+        self.is_open = !self.is_turn_by_turn();
+        self.from.send_with(&self.header, body)
+    }
+
+    /// As `send`, without blocking.
+    pub fn try_send(&mut self, body: &[u8]) -> Answer<()> {
+        self.open();
+        self.is_open = !self.is_turn_by_turn();
+        self.from.try_send_with(&self.header, body)
+    }
+
+    /// Receives the body of a message.
+    pub fn recv(&self) -> Answer<Vec<u8>> {
+        self.to.recv().map(|message| message.body)
+    }
+
+    /// Sends a message that must arrive.
+    pub fn carry(&mut self, body: &[u8]) {
+        self.send(body).unwrap_or_else(|error| panic!("{self}: sending {} bytes: {error}", body.len()));
+        let received = self.recv().unwrap_or_else(|error| {
+            let histories = [self.from, self.to].map(Socket::history);
+            panic!("{self}: receiving {} bytes: {error}; {histories:?}", body.len())
+        });
+        assert!(received == body, "{self}: {} bytes became {} others", body.len(), received.len());
+    }
+}
+
+impl std::fmt::Display for Flow<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}", self.from.role, self.to.role)
+    }
+}
+
+/// Sends a message in every direction that two connected sockets have.
+pub fn exchange(one: &Socket, other: &Socket) {
+    for (from, to) in [(one, other), (other, one)] {
+        if from.role.kind.sends() {
+            Flow::new(from, to).carry(b"there and back");
+        }
+    }
+}
+
+/// A message of so many bytes, in which a lost or doubled piece would show.
+pub fn patterned(size: usize) -> Vec<u8> {
+    (0..size).map(|index| ((index * 131) >> 7) as u8).collect()
+}
+
+/// A number as a message.
+pub fn numbered(number: usize) -> Vec<u8> {
+    number.to_string().into_bytes()
+}
+
+/// The number in a message.
+pub fn number_in(body: &[u8]) -> usize {
+    let text = std::str::from_utf8(body).expect("digits");
+    text.parse().expect("a number")
+}
+
+/// Runs a call that will block in a thread of its own, and waits until it does (or is over).
+pub fn blocked<'scope, T: Send + 'scope>(
+    scope: &'scope Scope<'scope, '_>,
+    call: impl FnOnce() -> T + Send + 'scope,
+) -> ScopedJoinHandle<'scope, T> {
+    let thread_id = std::sync::Arc::new(AtomicI32::new(0));
+    let told = thread_id.clone();
+    let thread = scope.spawn(move || {
+        // SAFETY: a plain call.
+        told.store(unsafe { libc::gettid() }, Ordering::Relaxed);
+        let result = call();
+        drop(told);
+        result
+    });
+    wait_until("a thread is blocked", || {
+        let id = thread_id.load(Ordering::Relaxed);
+        id != 0 && (thread.is_finished() || is_asleep(id))
+    });
+    thread
+}
+
+/// Whether a thread of this process sleeps.
+fn is_asleep(thread: i32) -> bool {
+    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
+    status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('S'))
+}

@@ -1,0 +1,99 @@
+//! What every protocol must do, raw and cooked.
+
+mod alone;
+mod crowd;
+mod descriptors;
+mod devices;
+mod flow;
+mod headers;
+mod options;
+mod peers;
+
+/// The roles, by the names that the tests have.
+mod roles {
+    use crate::role::{Kind, Role};
+
+    macro_rules! roles {
+        ($($kind:ident: $cooked:ident $raw:ident;)*) => {
+            $(pub const fn $cooked() -> Role {
+                Role::cooked(Kind::$kind)
+            }
+            pub const fn $raw() -> Role {
+                Role::raw(Kind::$kind)
+            })*
+
+            #[test]
+            fn every_kind_is_there() {
+                assert_eq!([$(Kind::$kind),*], Kind::ALL);
+            }
+        };
+    }
+
+    roles! {
+        Pair: pair raw_pair;
+        Pub: publ raw_pub;
+        Sub: sub raw_sub;
+        Req: req raw_req;
+        Rep: rep raw_rep;
+        Push: push raw_push;
+        Pull: pull raw_pull;
+        Surveyor: surveyor raw_surveyor;
+        Respondent: respondent raw_respondent;
+        Bus: bus raw_bus;
+    }
+}
+
+/// The checks that hold for some roles: `some_roles!([role …] check …)`.
+macro_rules! some_roles {
+    ($roles:tt $($check:ident)*) => {
+        $crate::cases! { $crate::protocols::roles: $roles $($check)* }
+    };
+}
+use some_roles;
+
+/// Those that hold for every role.
+macro_rules! every_role {
+    ($($check:ident)*) => {
+        $crate::protocols::some_roles! {
+            [pair raw_pair publ raw_pub sub raw_sub req raw_req rep raw_rep push raw_push pull raw_pull
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+            $($check)*
+        }
+    };
+}
+use every_role;
+
+/// Those that hold for the roles that receive.
+macro_rules! every_receiver {
+    ($($check:ident)*) => {
+        $crate::protocols::some_roles! {
+            [pair raw_pair sub raw_sub req raw_req rep raw_rep pull raw_pull
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+            $($check)*
+        }
+    };
+}
+use every_receiver;
+
+/// Those that hold for the roles that send.
+macro_rules! every_sender {
+    ($($check:ident)*) => {
+        $crate::protocols::some_roles! {
+            [pair raw_pair publ raw_pub req raw_req rep raw_rep push raw_push
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+            $($check)*
+        }
+    };
+}
+use every_sender;
+
+/// Those of the raw roles.
+macro_rules! every_raw_role {
+    ($($check:ident)*) => {
+        $crate::protocols::some_roles! {
+            [raw_pair raw_pub raw_sub raw_req raw_rep raw_push raw_pull raw_surveyor raw_respondent raw_bus]
+            $($check)*
+        }
+    };
+}
+use every_raw_role;
