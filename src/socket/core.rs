@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::host::EndpointHost;
 use super::pipes::{Finished, Pipes, View};
 use super::pollable::Pollable;
 use super::statistics::Statistics;
@@ -46,7 +47,8 @@ pub(super) struct Core {
 /// The endpoints of a socket.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    pub(super) open: BTreeMap<i32, Arc<dyn Endpoint>>,
+    /// Each with what it knows of the socket.
+    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, Arc<EndpointHost>)>,
     /// Shut down, and perhaps still delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
@@ -55,9 +57,9 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// Gives an endpoint its id, which is never used again.
-    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>) -> i32 {
+    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, host: Arc<EndpointHost>) -> i32 {
         self.last_id += 1;
-        self.open.insert(self.last_id, endpoint);
+        self.open.insert(self.last_id, (endpoint, host));
         self.last_id
     }
 }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use super::Socket;
+use super::condition::Condition;
 use super::pipes::Pipe;
 use crate::option::{MessageType, Options, name};
 use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions};
 use crate::sync::atomic::{Ordering, fence};
+use crate::sync::{Mutex, lock};
 use crate::transport::{Ends, Host, Note, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
@@ -15,6 +17,7 @@ pub(super) struct EndpointHost {
     socket: Arc<Socket>,
     settings: Settings,
     pipe_options: PipeOptions,
+    condition: Mutex<Condition>,
 }
 
 impl EndpointHost {
@@ -28,7 +31,12 @@ impl EndpointHost {
         };
         let pipe_options =
             PipeOptions { send_priority: priority(name::SNDPRIO), receive_priority: priority(name::RCVPRIO) };
-        EndpointHost { socket, settings, pipe_options }
+        EndpointHost { socket, settings, pipe_options, condition: Mutex::default() }
+    }
+
+    /// The endpoint was shut down.
+    pub(super) fn end(&self) {
+        lock(&self.condition).end(&mut self.socket.core.lock().statistics);
     }
 }
 
@@ -87,7 +95,7 @@ impl Host for EndpointHost {
     }
 
     fn note(&self, note: Note) {
-        self.socket.core.lock().statistics.note(note);
+        lock(&self.condition).note(note, &mut self.socket.core.lock().statistics);
     }
 }
 

@@ -7,6 +7,7 @@
 //! A call runs the protocol under the socket's own lock. Edges that it makes are gathered, and
 //! delivered when the lock is free, so no call ever holds the locks of two sockets.
 
+mod condition;
 mod core;
 mod fetch;
 mod guarded;
@@ -160,7 +161,7 @@ impl Socket {
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
     pub fn bind(&self, address: &str) -> Result<i32, Error> {
-        let bound = self.add_endpoint(|host| transport::bind(address, Arc::new(host)));
+        let bound = self.add_endpoint(|host| transport::bind(address, host));
         if bound.is_err() {
             self.core.lock().statistics.bind_errors += 1;
         }
@@ -172,23 +173,23 @@ impl Socket {
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
     pub fn connect(&self, address: &str) -> Result<i32, Error> {
-        self.add_endpoint(|host| transport::connect(address, Arc::new(host)))
+        self.add_endpoint(|host| transport::connect(address, host))
     }
 
     fn add_endpoint(
         &self,
-        make: impl FnOnce(EndpointHost) -> Result<Arc<dyn Endpoint>, Error>,
+        make: impl FnOnce(Arc<EndpointHost>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let host = EndpointHost::new(this, &self.core.lock().options);
-        let endpoint = make(host)?;
+        let host = Arc::new(EndpointHost::new(this, &self.core.lock().options));
+        let endpoint = make(host.clone())?;
         let mut core = self.core.lock();
         if core.is_closing {
             drop(core);
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        Ok(core.endpoints.insert(endpoint))
+        Ok(core.endpoints.insert(endpoint, host))
     }
 
     /// Ends an endpoint. What was sent on it is still delivered, in the time of `NN_LINGER`, but
@@ -197,7 +198,7 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidArgument`] when there is no such endpoint.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
-        let (endpoint, linger) = {
+        let ((endpoint, host), linger) = {
             let mut core = self.core.lock();
             let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
             let linger = Linger::begin(core.options.timeout(name::LINGER));
@@ -205,6 +206,7 @@ impl Socket {
             (endpoint, linger)
         };
         endpoint.close(&linger);
+        host.end();
         if !linger.is_finished() {
             self.core.lock().endpoints.closing.push((linger, endpoint));
         }
@@ -390,8 +392,8 @@ impl Socket {
                 pollable.set(true);
             }
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
-            let endpoints: Vec<_> =
-                std::mem::take(&mut core.endpoints.open).into_values().chain(closing).collect();
+            let open = std::mem::take(&mut core.endpoints.open).into_values();
+            let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
             (endpoints, Linger::begin(core.options.timeout(name::LINGER)))
         };
         self.senders.notify_all();

@@ -13,7 +13,10 @@ pub(super) struct Statistics {
     /// Endpoints that could not be bound.
     pub(super) bind_errors: u64,
     accept_errors: u64,
-    in_progress: u64,
+    /// Endpoints that are making a connection.
+    pub(super) connecting: u64,
+    /// Endpoints with an error since they last had a connection.
+    pub(super) failing: u64,
     /// Messages that the protocol took from the caller.
     pub(super) messages_sent: u64,
     /// Messages that the caller got.
@@ -26,17 +29,11 @@ pub(super) struct Statistics {
 
 impl Statistics {
     /// Counts what a transport told.
-    pub(super) fn note(&mut self, note: Note) {
+    pub(super) fn count(&mut self, note: Note) {
         match note {
-            Note::Connecting => self.in_progress += 1,
-            Note::Connected => {
-                self.in_progress = self.in_progress.saturating_sub(1);
-                self.established += 1;
-            }
-            Note::ConnectFailed(_) => {
-                self.in_progress = self.in_progress.saturating_sub(1);
-                self.connect_errors += 1;
-            }
+            Note::Connecting => {}
+            Note::Connected => self.established += 1,
+            Note::ConnectFailed(_) => self.connect_errors += 1,
             Note::Accepted => self.accepted += 1,
             Note::AcceptFailed(_) => self.accept_errors += 1,
             Note::Dropped => self.dropped += 1,
@@ -55,7 +52,8 @@ impl Statistics {
             106 => self.bind_errors,
             107 => self.accept_errors,
             201 => connections as u64,
-            202 => self.in_progress,
+            202 => self.connecting,
+            203 => self.failing,
             301 => self.messages_sent,
             302 => self.messages_received,
             303 => self.bytes_sent,

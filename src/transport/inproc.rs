@@ -25,6 +25,8 @@ static NAMES: PerProcess<Mutex<HashMap<String, Name>>> = PerProcess::new(Mutex::
 /// An endpoint.
 struct Inproc {
     name: String,
+    /// It was connected, and looks for a partner while it has none.
+    is_connector: bool,
     host: Arc<dyn Host>,
     links: Mutex<Links>,
 }
@@ -68,7 +70,7 @@ impl Peer for Relay {
 /// # Errors
 /// [`Error::AddressInUse`].
 pub(super) fn bind(name: String, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
-    let endpoint = Inproc::new(name, host);
+    let endpoint = Inproc::new(name, false, host);
     {
         let mut names = lock(NAMES.get());
         let entry = names.entry(endpoint.name.clone()).or_default();
@@ -83,7 +85,8 @@ pub(super) fn bind(name: String, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint
 
 /// Connects to a name.
 pub(super) fn connect(name: String, host: Arc<dyn Host>) -> Arc<dyn Endpoint> {
-    let endpoint = Inproc::new(name, host);
+    let endpoint = Inproc::new(name, true, host);
+    endpoint.host.note(Note::Connecting);
     let binder = {
         let mut names = lock(NAMES.get());
         let entry = names.entry(endpoint.name.clone()).or_default();
@@ -165,8 +168,8 @@ fn attach_loop(host: &Arc<dyn Host>) -> Option<(Arc<dyn End>, Arc<dyn End>)> {
 }
 
 impl Inproc {
-    fn new(name: String, host: Arc<dyn Host>) -> Arc<Inproc> {
-        Arc::new(Inproc { name, host, links: Mutex::default() })
+    fn new(name: String, is_connector: bool, host: Arc<dyn Host>) -> Arc<Inproc> {
+        Arc::new(Inproc { name, is_connector, host, links: Mutex::default() })
     }
 
     fn is(&self, other: &Arc<Inproc>) -> bool {
@@ -205,6 +208,9 @@ impl Endpoint for Inproc {
             other.close();
             self.host.note(Note::Dropped);
             partner.host.note(Note::Broken);
+            if partner.is_connector {
+                partner.host.note(Note::Connecting);
+            }
             lock(&partner.links).joined.retain(|link| !self.is(&link.partner));
         }
         if is_waited_for {

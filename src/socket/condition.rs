@@ -1,0 +1,110 @@
+//! How an endpoint fares, in so far as that is counted, or told to people.
+
+use smallvec::SmallVec;
+
+use super::statistics::Statistics;
+use crate::error::Error;
+use crate::transport::Note;
+
+/// The condition of one endpoint. It is changed under the socket's lock, with the statistics that
+/// sum up the conditions of all endpoints.
+#[derive(Debug, Default)]
+pub(super) struct Condition {
+    is_connecting: bool,
+    /// What went wrong since the endpoint last had a connection, each error once.
+    errors: SmallVec<[Error; 1]>,
+    /// The endpoint was shut down. Its last connection may still say how it ended, and its last
+    /// attempt that it was made.
+    has_ended: bool,
+}
+
+impl Condition {
+    /// Takes what the transport tells, and counts it. Answers an error that is news.
+    pub(super) fn note(&mut self, note: Note, statistics: &mut Statistics) -> Option<Error> {
+        statistics.count(note);
+        let news = match note {
+            _ if self.has_ended => return None,
+            Note::Connecting => {
+                self.set_connecting(true, statistics);
+                None
+            }
+            Note::Connected | Note::Accepted => {
+                self.set_connecting(false, statistics);
+                self.clear_errors(statistics);
+                None
+            }
+            Note::ConnectFailed(error) => {
+                self.set_connecting(false, statistics);
+                Some(error)
+            }
+            Note::AcceptFailed(error) => Some(error),
+            Note::Dropped | Note::Broken => None,
+        };
+        let news = news.filter(|error| !self.errors.contains(error))?;
+        statistics.failing += u64::from(self.errors.is_empty());
+        self.errors.push(news);
+        Some(news)
+    }
+
+    /// The endpoint was shut down: it is neither connecting nor failing any more.
+    pub(super) fn end(&mut self, statistics: &mut Statistics) {
+        self.set_connecting(false, statistics);
+        self.clear_errors(statistics);
+        self.has_ended = true;
+    }
+
+    fn set_connecting(&mut self, is_connecting: bool, statistics: &mut Statistics) {
+        statistics.connecting -= u64::from(self.is_connecting);
+        statistics.connecting += u64::from(is_connecting);
+        self.is_connecting = is_connecting;
+    }
+
+    fn clear_errors(&mut self, statistics: &mut Statistics) {
+        statistics.failing -= u64::from(!self.errors.is_empty());
+        self.errors.clear();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    const REFUSED: Error = Error::Os(libc::ECONNREFUSED);
+    const UNREACHABLE: Error = Error::Os(libc::ENETUNREACH);
+
+    #[test]
+    fn an_error_is_news_once_until_the_endpoint_works_again() {
+        let (mut statistics, mut one, mut other) =
+            (Statistics::default(), Condition::default(), Condition::default());
+        assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
+        // A host with several addresses, which fail in different ways, over and over.
+        assert_eq!(one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics), Some(UNREACHABLE));
+        assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), None);
+        assert_eq!(other.note(Note::AcceptFailed(REFUSED), &mut statistics), Some(REFUSED));
+        assert_eq!(statistics.failing, 2);
+        assert_eq!(one.note(Note::Connected, &mut statistics), None);
+        assert_eq!(other.note(Note::Accepted, &mut statistics), None);
+        assert_eq!(statistics.failing, 0);
+        assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
+        one.end(&mut statistics);
+        assert_eq!(one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics), None);
+        assert_eq!(statistics.failing, 0);
+    }
+
+    #[test]
+    fn an_endpoint_is_connecting_once_and_not_after_its_end() {
+        let (mut statistics, mut one, mut other) =
+            (Statistics::default(), Condition::default(), Condition::default());
+        // A name that is not known: it failed before it began to connect.
+        other.note(Note::Connecting, &mut statistics);
+        one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics);
+        assert_eq!(statistics.connecting, 1);
+        one.note(Note::Connecting, &mut statistics);
+        assert_eq!(statistics.connecting, 2);
+        one.end(&mut statistics);
+        // Another thread was about to connect.
+        one.note(Note::Connecting, &mut statistics);
+        other.note(Note::Connected, &mut statistics);
+        assert_eq!(statistics.connecting, 0);
+    }
+}
