@@ -187,7 +187,7 @@ impl Connection {
         self.flush();
     }
 
-    /// Lets go of everything, at once.
+    /// Lets go of everything, at once. `note` says why, unless a closing was under way.
     fn finish(self: &Arc<Self>, note: Note) {
         if self.ended.swap(true, Ordering::SeqCst) {
             return;
@@ -204,6 +204,8 @@ impl Connection {
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
+        // A peer that goes while we are closing has not broken the connection.
+        let note = lock(&self.writer).closing.as_ref().map_or(note, |closing| closing.note);
         self.host.note(note);
         self.owner.clone().ended(self);
         let closing = lock(&self.writer).closing.take();
@@ -301,11 +303,10 @@ impl Source for Connection {
         if lock(&self.writer).burst.as_ref().is_some_and(|burst| burst.due <= now) {
             self.attend_burst();
         }
-        let closing = |closing: &Closing| (closing.unfinished.is_over(now), closing.note);
-        let closing = lock(&self.writer).closing.as_ref().map(closing);
-        match closing {
-            Some((true, note)) => return self.finish(note),
-            Some((false, _)) => return self.flush(),
+        let is_over = lock(&self.writer).closing.as_ref().map(|closing| closing.unfinished.is_over(now));
+        match is_over {
+            Some(true) => return self.finish(Note::Dropped),
+            Some(false) => return self.flush(),
             None => {}
         }
         let is_late = lock(&self.reader).is_late(now, |moment| self.call_at(moment));

@@ -167,8 +167,7 @@ impl Connection {
         if is_speaking && self.mapping != Mapping::Ipc && has_unacknowledged(&self.stream) {
             self.call_at(now() + CLOSING_LOOK);
         } else {
-            let note = lock(&self.writer).closing.as_ref().map_or(Note::Dropped, |closing| closing.note);
-            self.finish(note);
+            self.finish(Note::Dropped);
         }
     }
 }
