@@ -24,9 +24,10 @@ pub(crate) trait Peer: Send + Sync {
     fn readable(self: Arc<Self>, size: usize);
     /// The lane you fill was full and has room.
     fn writable(self: Arc<Self>);
-    /// The lane you take from is full: make room now, if you can do so without waiting for anybody.
-    /// Answers whether it is worth trying again. Unlike the others, this is called under the
-    /// socket's lock, and so must not call the socket.
+    /// The lane you take from is full: make room now, if you can do so without waiting for a peer.
+    /// A thread that is making room already may be waited for. Answers whether it is worth trying
+    /// again. Unlike the others, this is called under the socket's lock, and so must not call the
+    /// socket.
     fn relieve(self: Arc<Self>) -> bool {
         false
     }
