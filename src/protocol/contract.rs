@@ -6,8 +6,8 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::Kind;
 use super::simulation::{SEED, Simulation, wire};
+use super::{Kind, has_deadlines};
 use crate::option::ProtocolOption;
 
 #[derive(Clone, Debug)]
@@ -88,6 +88,7 @@ proptest! {
         }
         for event in events {
             happen(&mut socket, event);
+            prop_assert!(socket.machine.deadline().is_none() || has_deadlines(kind, raw));
             if socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it was not even sent.
                 socket.assert_readable_edges_are_owed();

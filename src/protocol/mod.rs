@@ -177,7 +177,7 @@ pub trait Protocol: Send {
         false
     }
 
-    /// When [`Protocol::timeout`] wants to be called.
+    /// When [`Protocol::timeout`] wants to be called; only the machines of [`has_deadlines`] do.
     fn deadline(&self) -> Option<Time> {
         None
     }
@@ -204,6 +204,12 @@ pub trait Protocol: Send {
         let _ = name;
         Err(Error::UnknownOption)
     }
+}
+
+/// Whether a machine may ever have a [`Protocol::deadline`].
+#[must_use]
+pub fn has_deadlines(kind: Kind, raw: bool) -> bool {
+    matches!(kind, Kind::Req | Kind::Surveyor) && !raw
 }
 
 /// The machine of a new socket.

@@ -74,6 +74,8 @@ pub struct Socket {
     is_watchful: AtomicBool,
     /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
     max_message: AtomicI32,
+    /// The protocol may ask to be called at some moment.
+    has_deadlines: bool,
 }
 
 /// The value of an option.
@@ -153,6 +155,7 @@ impl Socket {
             receivers: Apart(Event::new()),
             is_watchful: AtomicBool::new(false),
             max_message: AtomicI32::new(max_message),
+            has_deadlines: protocol::has_deadlines(kind, is_raw),
         })
     }
 
@@ -344,7 +347,9 @@ impl Socket {
             // The protocol has looked at its pipes again: some may have come to their end.
             core.work_off(&self.ready, edges);
         }
-        self.set_timer(core);
+        if self.has_deadlines {
+            self.set_timer(core);
+        }
     }
 
     /// Sees to it that the protocol is called at its deadline. A timer that comes too early is
