@@ -3,7 +3,6 @@
 use std::ffi::c_int;
 
 use super::boundary;
-use crate::error::Error;
 use crate::socket;
 
 /// The value of one of the NN_STAT_ counters of a socket, or (uint64_t) -1 on error.
@@ -11,5 +10,5 @@ use crate::socket;
 /// Fails with EBADF (no such socket) or EINVAL (no such statistic).
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_get_statistic(s: c_int, stat: c_int) -> u64 {
-    boundary::call(u64::MAX, || socket::enter(s)?.statistic(stat).ok_or(Error::InvalidArgument))
+    boundary::call(u64::MAX, || socket::enter(s)?.statistic(stat))
 }

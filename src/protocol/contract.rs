@@ -20,6 +20,7 @@ enum Event {
     PeerReads(u32),
     Send(Vec<u8>),
     Receive,
+    AskForPriority,
     Elapse(u64),
 }
 
@@ -50,6 +51,7 @@ fn event() -> impl Strategy<Value = Event> {
         3 => pipe().prop_map(Event::PeerReads),
         6 => header.prop_map(Event::Send),
         6 => Just(Event::Receive),
+        1 => Just(Event::AskForPriority),
         1 => (0..70_000_u64).prop_map(Event::Elapse),
     ]
 }
@@ -69,6 +71,7 @@ fn happen(socket: &mut Simulation, event: Event) {
         Event::PeerReads(pipe) if socket.is_open(pipe) => _ = socket.sent(pipe),
         Event::Send(header) => _ = socket.send_raw(&header, "a"),
         Event::Receive => _ = socket.recv(),
+        Event::AskForPriority => _ = socket.send_priority(),
         Event::Elapse(milliseconds) => socket.elapse(milliseconds),
         _ => {}
     }

@@ -171,6 +171,13 @@ pub trait Protocol: Send {
     /// whether there is nothing to wait for.
     fn can_recv(&mut self, context: &mut dyn Context) -> bool;
 
+    /// The send priority of the peer that the next message goes to, in a protocol that gives a
+    /// message to the first of its peers that has room; `None` while none has.
+    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+        let _ = context;
+        None
+    }
+
     /// Whether the machine has work of its own, for which it must be told of edges at once, also
     /// while nobody calls the socket.
     fn is_busy(&self) -> bool {

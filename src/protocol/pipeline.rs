@@ -57,6 +57,10 @@ impl Protocol for Pusher {
     fn can_recv(&mut self, _context: &mut dyn Context) -> bool {
         false
     }
+
+    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+        self.receivers.priority(context)
+    }
 }
 
 /// The machine of a PULL socket.
@@ -148,12 +152,20 @@ mod tests {
         simulate(Kind::Push, false, |mut push| {
             push.attach_with(2, 2, 8).unwrap();
             push.attach_with(1, 1, 2).unwrap();
-            for text in ["a", "b", "c"] {
+            assert_eq!(push.send_priority(), Some(1));
+            for text in ["a", "b"] {
                 assert_eq!(push.send(text), Ok(()));
             }
+            assert_eq!(push.send_priority(), Some(2));
+            assert_eq!(push.send("c"), Ok(()));
             assert_eq!(push.sent(1), [b"a", b"b"]);
+            assert_eq!(push.send_priority(), Some(1));
             assert_eq!(push.send("d"), Ok(()));
             assert_eq!((push.sent(1), push.sent(2)), (vec![b"d".to_vec()], vec![b"c".to_vec()]));
+            push.close(1);
+            assert_eq!(push.send_priority(), Some(2));
+            push.close(2);
+            assert_eq!(push.send_priority(), None);
         });
     }
 

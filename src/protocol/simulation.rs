@@ -225,6 +225,12 @@ impl Simulation {
         result
     }
 
+    /// See [`Protocol::send_priority`].
+    pub fn send_priority(&mut self) -> Option<u8> {
+        self.before_call();
+        self.machine.send_priority(&mut self.world)
+    }
+
     /// The caller receives a message.
     pub fn recv(&mut self) -> Result<Received, Refusal> {
         self.before_call();

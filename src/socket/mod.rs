@@ -315,8 +315,14 @@ impl Socket {
     }
 
     /// The value of a counter, by its `NN_STAT_` number.
-    #[must_use]
-    pub fn statistic(&self, number: i32) -> Option<u64> {
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there is no such counter, [`Error::Closed`].
+    pub fn statistic(&self, number: i32) -> Result<u64, Error> {
+        if number == statistics::SEND_PRIORITY {
+            let priority = self.ask(|protocol, context| protocol.send_priority(context))?;
+            return Ok(priority.map_or(0, u64::from));
+        }
         let mut edges = Edges::default();
         let value = {
             let mut core = self.core.lock();
@@ -327,7 +333,7 @@ impl Socket {
             core.statistics.get(number, core.pipes.ready())
         };
         edges.deliver();
-        value
+        value.ok_or(Error::InvalidArgument)
     }
 
     /// Works on the list and puts everything right that a change can have made wrong; the last

@@ -2,6 +2,10 @@
 
 use crate::transport::Note;
 
+/// The number of the one that is no counter: it is the protocol's, and known at the moment it is
+/// asked for.
+pub(super) const SEND_PRIORITY: i32 = 401;
+
 /// The counters; they are under the socket's lock.
 #[derive(Debug, Default)]
 pub(super) struct Statistics {

@@ -201,7 +201,11 @@ impl Socket {
         self.ask(|protocol, context| protocol.can_recv(context))
     }
 
-    fn ask(&self, question: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> bool) -> Result<bool, Error> {
+    /// Asks the protocol something.
+    pub(super) fn ask<R>(
+        &self,
+        question: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
+    ) -> Result<R, Error> {
         let mut edges = Edges::default();
         let answer = {
             let mut core = self.core.lock();

@@ -58,4 +58,9 @@ impl LoadBalancer {
         }
         false
     }
+
+    /// The priority of the pipe that the next message goes to; `None` while no pipe has room.
+    pub fn priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+        self.can_send(context).then(|| self.pipes.current_priority())?
+    }
 }

@@ -81,6 +81,11 @@ impl PriorityList {
         Some(self.members[self.turn()?].pipe)
     }
 
+    /// The priority of the pipe whose turn it is, 1 to 16.
+    pub fn current_priority(&self) -> Option<u8> {
+        Some(self.members[self.turn()?].ring + 1)
+    }
+
     /// Ends the turn of the current pipe.
     pub fn advance(&mut self) {
         if let Some(place) = self.turn() {
@@ -215,6 +220,8 @@ mod tests {
                     }
                 }
                 prop_assert_eq!(list.current(), model.current_queue().and_then(|queue| queue.front().copied()));
+                let priority = list.current().map(|pipe| model.priorities[&pipe]);
+                prop_assert_eq!(list.current_priority(), priority);
                 prop_assert_eq!(list.members.len(), model.priorities.len());
             }
         }

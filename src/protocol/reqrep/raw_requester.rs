@@ -75,6 +75,10 @@ impl Protocol for RawRequester {
     fn can_recv(&mut self, context: &mut dyn Context) -> bool {
         self.replies.can_recv(context)
     }
+
+    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+        self.repliers.priority(context)
+    }
 }
 
 #[cfg(test)]

@@ -161,6 +161,10 @@ impl Protocol for Requester {
         matches!(self.progress(), Some(Progress::Answered { .. }))
     }
 
+    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+        self.raw.send_priority(context)
+    }
+
     fn is_busy(&self) -> bool {
         matches!(self.progress(), Some(Progress::Delayed | Progress::Sent { .. }))
     }
