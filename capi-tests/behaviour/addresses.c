@@ -4,34 +4,9 @@
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
 
-static void try_both (const char *what, const char *address)
-{
-    int s = open_socket (NN_PAIR);
-    errno = 0;
-    int result = nn_bind (s, address);
-    int bind_error = nn_errno ();
-    close_socket (s);
-    s = open_socket (NN_PAIR);
-    errno = 0;
-    int connected = nn_connect (s, address);
-    int connect_error = nn_errno ();
-    close_socket (s);
-    say ("%s: bind %s, connect %s", what,
-        result == 1 ? "works" : error_name (bind_error),
-        connected == 1 ? "works" : error_name (connect_error));
-}
-
 static void try_plain (const char *address)
 {
     try_both (address, address);
-}
-
-/*  `format` holds one %d for the port. */
-static void try_port (const char *format)
-{
-    char address[NN_SOCKADDR_MAX];
-    snprintf (address, sizeof (address), format, free_port ());
-    try_both (format, address);
 }
 
 static void general (void)

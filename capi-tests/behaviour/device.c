@@ -1,7 +1,6 @@
 /*  nn_device: what it refuses, what it forwards, what ends it. */
 
-#include "../lib/test.h"
-#include <stdatomic.h>
+#include "../lib/signals.h"
 #include <nanomsg/bus.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
@@ -387,48 +386,18 @@ static void either_end (void)
     say ("either socket ends it");
 }
 
-static atomic_int returned;
-
-static void handler (int number)
-{
-    (void) number;
-}
-
-/*  Sends the signal until the call has returned. */
-static void *interrupt (void *argument)
-{
-    pthread_t target = *(pthread_t *) argument;
-    int64_t end = now_ms () + LIMIT_MS;
-    while (!returned) {
-        if (now_ms () > end)
-            fail ("the call does not end");
-        check (pthread_kill (target, SIGUSR1) == 0);
-        poll (NULL, 0, 5);
-    }
-    return NULL;
-}
-
 /*  How a device ends that is sent a signal. */
 static int error_by_signal (int one, int other)
 {
-    pthread_t self = pthread_self ();
-    returned = 0;
-    pthread_t thread = start_thread (interrupt, &self);
-    int result = nn_device (one, other);
-    int error = nn_errno ();
-    returned = 1;
-    join_thread (thread);
+    int result, error;
+    interrupted (result = nn_device (one, other); error = nn_errno ());
     check (result == -1);
     return error;
 }
 
 static void signals (void)
 {
-    struct sigaction action;
-    memset (&action, 0, sizeof (action));
-    action.sa_handler = handler;
-    action.sa_flags = SA_RESTART;
-    sigaction (SIGUSR1, &action, NULL);
+    catch_signals (SA_RESTART);
     int pull = open_raw (NN_PULL), push = open_raw (NN_PUSH), bus = open_raw (NN_BUS);
     int one = open_raw (NN_PAIR), other = open_raw (NN_PAIR);
     say ("one way, by a signal: %s", error_name (error_by_signal (pull, push)));

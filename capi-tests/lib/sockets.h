@@ -5,6 +5,8 @@
 #ifndef CAPI_SOCKETS_H
 #define CAPI_SOCKETS_H
 
+#include <nanomsg/pair.h>
+
 /* ---- addresses ------------------------------------------------------------ */
 
 /*  A port nobody uses now and nobody will be handed by chance: below the range
@@ -127,6 +129,31 @@ static inline void close_socket (int s)
 {
     if (nn_close (s) != 0)
         fail ("nn_close: %s", error_name (nn_errno ()));
+}
+
+/*  Binds one socket to an address and connects another, and says how that went. */
+static inline void try_both (const char *what, const char *address)
+{
+    int s = open_socket (NN_PAIR);
+    errno = 0;
+    int bound = nn_bind (s, address);
+    int bind_error = nn_errno ();
+    close_socket (s);
+    s = open_socket (NN_PAIR);
+    errno = 0;
+    int connected = nn_connect (s, address);
+    int connect_error = nn_errno ();
+    close_socket (s);
+    say ("%s: bind %s, connect %s", what, bound == 1 ? "works" : error_name (bind_error),
+        connected == 1 ? "works" : error_name (connect_error));
+}
+
+/*  The same for `format`, which may hold one %d for a free port. */
+static inline void try_port (const char *format)
+{
+    char address[NN_SOCKADDR_MAX];
+    snprintf (address, sizeof (address), format, free_port ());
+    try_both (format, address);
 }
 
 #define send_text(s, text) send_text_at (__FILE__, __LINE__, s, text)
