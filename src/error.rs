@@ -103,7 +103,11 @@ impl fmt::Display for Error {
         let errno = self.errno();
         match own_text(errno) {
             Some(text) => f.write_str(&text.to_string_lossy()),
-            None => write!(f, "{}", io::Error::from_raw_os_error(errno)),
+            None => {
+                let text = io::Error::from_raw_os_error(errno).to_string();
+                // Without the number that Rust adds, which is that of `errno`.
+                f.write_str(text.split_once(" (os error ").map_or(&text, |(text, _)| text))
+            }
         }
     }
 }
@@ -131,6 +135,7 @@ mod tests {
         assert_eq!(Error::WrongState.errno(), 156_384_766);
         assert_eq!(Error::WrongState.to_string(), "Operation cannot be performed in this state");
         assert!(own_text(libc::EINVAL).is_none());
+        assert_eq!(Error::BadPointer.to_string(), "Bad address");
     }
 
     #[test]

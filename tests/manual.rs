@@ -129,6 +129,31 @@ fn every_constant_is_described() {
     assert!(count > 70, "only {count} constants found");
 }
 
+/// The variables that the library asks for, wherever it does.
+fn variables_in(folder: &Path) -> BTreeSet<String> {
+    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let names = paths.flat_map(|path| match path.is_dir() {
+        true => variables_in(&path),
+        false => read(&path)
+            .split("env::var")
+            .skip(1)
+            .filter_map(|text| text.split_once("(\"")?.1.split_once('"'))
+            .map(|(name, _)| name.to_owned())
+            .collect(),
+    });
+    names.collect()
+}
+
+#[test]
+fn every_environment_variable_is_described() {
+    let page = page("nn_env.7");
+    let described = page.lines().filter_map(|line| line.strip_prefix(".It Ev ")).map(str::to_owned);
+    let asked_for = variables_in(&root().join("src"));
+    assert!(!asked_for.is_empty(), "no variables found");
+    assert_eq!(described.collect::<BTreeSet<_>>(), asked_for);
+}
+
 #[test]
 fn references_lead_to_pages() {
     let pages = pages();

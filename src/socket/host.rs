@@ -1,10 +1,12 @@
 //! A socket as its transports see it: one of its endpoints, and its end of a pipe.
 
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Socket;
 use super::condition::Condition;
 use super::pipes::Pipe;
+use crate::error::Error;
 use crate::option::{MessageType, Options, name};
 use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions};
@@ -18,11 +20,13 @@ pub(super) struct EndpointHost {
     settings: Settings,
     pipe_options: PipeOptions,
     condition: Mutex<Condition>,
+    /// The address, for people: without its transport.
+    address: String,
 }
 
 impl EndpointHost {
     /// The host of an endpoint that is made now.
-    pub(super) fn new(socket: Arc<Socket>, options: &Options) -> EndpointHost {
+    pub(super) fn new(socket: Arc<Socket>, address: &str, options: &Options) -> EndpointHost {
         let priority = |name| u8::try_from(options.positive(name)).unwrap_or(u8::MAX);
         let settings = Settings {
             reconnect_interval: options.timeout(name::RECONNECT_IVL).unwrap_or_default(),
@@ -31,7 +35,8 @@ impl EndpointHost {
         };
         let pipe_options =
             PipeOptions { send_priority: priority(name::SNDPRIO), receive_priority: priority(name::RCVPRIO) };
-        EndpointHost { socket, settings, pipe_options, condition: Mutex::default() }
+        let address = address.split_once("://").map_or(address, |(_, rest)| rest).to_owned();
+        EndpointHost { socket, settings, pipe_options, condition: Mutex::default(), address }
     }
 
     /// The endpoint was shut down.
@@ -95,8 +100,23 @@ impl Host for EndpointHost {
     }
 
     fn note(&self, note: Note) {
-        lock(&self.condition).note(note, &mut self.socket.core.lock().statistics);
+        let line = {
+            let mut condition = lock(&self.condition);
+            let mut core = self.socket.core.lock();
+            let news = condition.note(note, &mut core.statistics);
+            let printed = news.filter(|_| self.socket.prints_errors);
+            printed.map(|error| error_line(core.options.name(), &self.address, error))
+        };
+        if let Some(line) = line {
+            // Where it cannot be written there is nobody to be told.
+            let _ = io::stderr().write_all(line.as_bytes());
+        }
     }
+}
+
+/// What `NN_PRINT_ERRORS` has printed about an endpoint.
+fn error_line(socket: &str, address: &str, error: Error) -> String {
+    format!("nanomsg: socket.{socket}[{address}]: Error: {error}\n")
 }
 
 /// The end of a pipe that belongs to a socket.
@@ -170,7 +190,7 @@ mod tests {
         ] {
             let id = open(AF_SP, kind.number().into()).unwrap();
             let socket = enter(id).unwrap();
-            let host = EndpointHost::new(socket.this.upgrade().unwrap(), &socket.core.lock().options);
+            let host = EndpointHost::new(socket.this.upgrade().unwrap(), "", &socket.core.lock().options);
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
             let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
@@ -191,7 +211,7 @@ mod tests {
     fn a_question_can_be_answered_before_its_pipe_is_called_writable() {
         let id = open(AF_SP, Kind::Rep.number().into()).unwrap();
         let socket = enter(id).unwrap();
-        let host = EndpointHost::new(socket.this.upgrade().unwrap(), &socket.core.lock().options);
+        let host = EndpointHost::new(socket.this.upgrade().unwrap(), "", &socket.core.lock().options);
         let (mut far_out, inbound) = lane(100);
         let (outbound, mut far_in) = lane(100);
         let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {

@@ -40,7 +40,7 @@ use crate::protocol::{self, Kind};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Apart, Door, Event, PerProcess};
-use crate::transport::{self, Endpoint, Linger};
+use crate::transport::{self, Endpoint, Host, Linger};
 
 /// Sockets that can be open at once.
 const MAX_SOCKETS: usize = 65_536;
@@ -74,6 +74,8 @@ pub struct Socket {
     is_watchful: AtomicBool,
     /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
     max_message: AtomicI32,
+    /// Failures that no call tells of are printed.
+    prints_errors: bool,
     /// The protocol may ask to be called at some moment.
     has_deadlines: bool,
 }
@@ -155,6 +157,8 @@ impl Socket {
             receivers: Apart(Event::new()),
             is_watchful: AtomicBool::new(false),
             max_message: AtomicI32::new(max_message),
+            // Here, in a thread of the caller's: no other may look at variables while it sets some.
+            prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
             has_deadlines: protocol::has_deadlines(kind, is_raw),
         })
     }
@@ -164,7 +168,7 @@ impl Socket {
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
     pub fn bind(&self, address: &str) -> Result<i32, Error> {
-        let bound = self.add_endpoint(|host| transport::bind(address, host));
+        let bound = self.add_endpoint(address, transport::bind);
         if bound.is_err() {
             self.core.lock().statistics.bind_errors += 1;
         }
@@ -176,16 +180,17 @@ impl Socket {
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
     pub fn connect(&self, address: &str) -> Result<i32, Error> {
-        self.add_endpoint(|host| transport::connect(address, host))
+        self.add_endpoint(address, transport::connect)
     }
 
     fn add_endpoint(
         &self,
-        make: impl FnOnce(Arc<EndpointHost>) -> Result<Arc<dyn Endpoint>, Error>,
+        address: &str,
+        make: impl FnOnce(&str, Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let host = Arc::new(EndpointHost::new(this, &self.core.lock().options));
-        let endpoint = make(host.clone())?;
+        let host = Arc::new(EndpointHost::new(this, address, &self.core.lock().options));
+        let endpoint = make(address, host.clone())?;
         let mut core = self.core.lock();
         if core.is_closing {
             drop(core);

@@ -74,13 +74,15 @@ fn stream(address: SocketAddr) -> io::Result<Socket> {
 /// # Errors
 /// When the name has none that may be used.
 pub(super) fn resolve(host: &Host, port: u16, ipv4_only: bool) -> io::Result<Vec<SocketAddr>> {
+    let unreachable = || io::Error::from_raw_os_error(libc::EHOSTUNREACH);
     let addresses: Vec<SocketAddr> = match host {
         Host::Any => Vec::new(),
         Host::Literal(ip) => vec![SocketAddr::new(*ip, port)],
-        Host::Name(name) => (name.as_str(), port).to_socket_addrs()?.collect(),
+        // What the resolver says has no errno value.
+        Host::Name(name) => (name.as_str(), port).to_socket_addrs().map_err(|_| unreachable())?.collect(),
     };
     let usable: Vec<SocketAddr> = addresses.into_iter().filter(|at| at.is_ipv4() || !ipv4_only).collect();
-    if usable.is_empty() { Err(io::Error::from_raw_os_error(libc::EHOSTUNREACH)) } else { Ok(usable) }
+    if usable.is_empty() { Err(unreachable()) } else { Ok(usable) }
 }
 
 #[cfg(test)]
