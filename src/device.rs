@@ -153,8 +153,9 @@ impl<'a> Way<'a> {
 /// A received message, to be sent as it is.
 fn outgoing(received: Received<'_>) -> Result<Outgoing<'static>, Error> {
     let header = Header::from_slice(received.header());
+    let message_type = received.message_type();
     let body = received.into_chunk().ok_or(Error::OutOfMemory)?;
-    Ok(Outgoing { header, body: Payload::Owned(body) })
+    Ok(Outgoing { header, body: Payload::Owned(body), message_type })
 }
 
 fn run(sides: &[&Side], ways: &mut [Way<'_>]) -> Result<Infallible, Error> {

@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::message::MessageType;
 
 /// Names of the socket level's options, as in `nn.h`.
 pub(crate) mod name {
@@ -56,7 +57,7 @@ pub(crate) const SURVEY_DEADLINE: i32 = 1;
 /// The level of the ws transport's options.
 pub(crate) const LEVEL_WS: i32 = -4;
 /// `NN_WS_MSG_TYPE` at that level.
-const WS_MSG_TYPE: i32 = 1;
+pub(crate) const WS_MSG_TYPE: i32 = 1;
 /// `NN_WS_MSG_TYPE_TEXT`.
 pub(crate) const WS_TEXT: i32 = 1;
 /// `NN_WS_MSG_TYPE_BINARY`.
@@ -110,13 +111,19 @@ fn is_socket_level(name: i32) -> bool {
     name != NODELAY_SLOT && name != MESSAGE_TYPE_SLOT
 }
 
-/// The type of a WebSocket message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum MessageType {
-    /// UTF-8.
-    Text,
-    /// Any bytes.
-    Binary,
+impl MessageType {
+    /// The number that stands for it: `NN_WS_MSG_TYPE_TEXT` or `NN_WS_MSG_TYPE_BINARY`.
+    pub(crate) fn number(self) -> i32 {
+        match self {
+            MessageType::Text => WS_TEXT,
+            MessageType::Binary => WS_BINARY,
+        }
+    }
+
+    /// The type that a number stands for.
+    pub(crate) fn from_number(number: i32) -> Option<MessageType> {
+        [MessageType::Text, MessageType::Binary].into_iter().find(|known| known.number() == number)
+    }
 }
 
 /// The values of a socket's options.
@@ -218,7 +225,8 @@ impl Options {
 
     /// `NN_WS_MSG_TYPE`.
     pub(crate) fn message_type(&self) -> MessageType {
-        if self.int(MESSAGE_TYPE_SLOT) == WS_TEXT { MessageType::Text } else { MessageType::Binary }
+        // No other value was let in.
+        MessageType::from_number(self.int(MESSAGE_TYPE_SLOT)).unwrap_or(MessageType::Binary)
     }
 }
 

@@ -580,11 +580,12 @@ NN_EXPORT int nn_recv(int s, void *buf, size_t len, int flags);
 /* Sends a message whose body lies in several places, with control messages; returns the length
  * of the body, or -1.
  *
- * A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket. If the
- * body, which then must be the only run, or the control buffer is given with NN_MSG as its
+ * A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; one
+ * NN_WS_MSG_TYPE of level NN_WS says in its first byte what the message is sent as over ws. If
+ * the body, which then must be the only run, or the control buffer is given with NN_MSG as its
  * length, it belongs to the library once the message is sent, and to the caller as before if
- * not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, or lengths
- * whose sum is too large) or EMSGSIZE (a negative number of runs).
+ * not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, lengths whose
+ * sum is too large, or an unknown type) or EMSGSIZE (a negative number of runs).
  *
  * The caller promises:
  * `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many bytes or entries
@@ -596,7 +597,8 @@ NN_EXPORT int nn_sendmsg(int s, const struct nn_msghdr *msghdr, int flags);
  * body, or -1.
  *
  * The protocol header is written to the control buffer as a control message SP_HDR of level
- * PROTO_SP, if it has room for it. If the body, which then must be the only run, or the control
+ * PROTO_SP, if it has room for it, and behind it the type of a message that came over ws as one
+ * NN_WS_MSG_TYPE of level NN_WS. If the body, which then must be the only run, or the control
  * buffer has NN_MSG as its length, its address is written to the pointer that the header points
  * to, and the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL (no header, or
  * NN_MSG among several runs) or EMSGSIZE (a negative number of runs).

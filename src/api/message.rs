@@ -68,7 +68,7 @@ impl Message {
 
     /// A message that was received.
     pub(super) fn of(header: Header, body: Chunk) -> Message {
-        Message(Outgoing { header, body: Payload::Owned(body) })
+        Message(Outgoing { header, ..Outgoing::new(Payload::Owned(body)) })
     }
 
     /// The bytes for writing. Those of a message that shares its memory with a clone are copied

@@ -1,4 +1,4 @@
-//! Control messages: `nn_cmsg_nxthdr_`, and the protocol header as one of them.
+//! Control messages: `nn_cmsg_nxthdr_`, and the protocol header and a message's type as such.
 //!
 //! Owns the layout of a control buffer: a row of control messages, each a `nn_cmsghdr` and its
 //! data, padded to whole words. Lengths in such a buffer come from the caller or from nobody, so
@@ -11,12 +11,12 @@ use std::ptr;
 use libc::size_t;
 
 use super::boundary;
-use super::constants::{NN_MSG, PROTO_SP, SP_HDR};
+use super::constants::{NN_MSG, NN_WS, NN_WS_MSG_TYPE, PROTO_SP, SP_HDR};
 use super::message::{chunk_behind, give};
 use super::transfer::nn_msghdr;
 use super::vector::bytes_at;
 use crate::error::Error;
-use crate::message::Chunk;
+use crate::message::{Chunk, MessageType};
 
 /// The beginning of a control message. Its data follow.
 #[repr(C)]
@@ -93,6 +93,17 @@ impl Outbound<'_> {
         protocol_header(self.bytes)
     }
 
+    /// The type in the buffer, if there is one: the first byte of its control message, which has
+    /// more of them where a program writes an int.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is none.
+    pub(super) fn message_type(&self) -> Result<Option<MessageType>, Error> {
+        let Some(data) = find(self.bytes, NN_WS, NN_WS_MSG_TYPE) else { return Ok(None) };
+        let known = data.first().and_then(|byte| MessageType::from_number((*byte).into()));
+        known.map(Some).ok_or(Error::InvalidArgument)
+    }
+
     /// The message was sent: what was given to the library is the library's, which is done with
     /// it.
     pub(super) fn spend(self) {
@@ -120,29 +131,35 @@ impl Inbound {
         }
     }
 
-    /// Writes the protocol header of a received message.
+    /// Writes the protocol header of a received message, and its type if it has one.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     ///
     /// # Safety
     /// The place must be writable, and as long as it was said to be.
-    pub(super) unsafe fn fill(self, header: &[u8]) -> Result<Filled, Error> {
+    pub(super) unsafe fn fill(
+        self,
+        header: &[u8],
+        message_type: Option<MessageType>,
+    ) -> Result<Filled, Error> {
+        let total = space(header.len()) + message_type.map_or(0, |_| TYPE_SPACE);
         match self {
             Inbound::Nowhere => Ok(Filled(None)),
             Inbound::Room(place, room) => {
-                let used = room.min(space(header.len()).saturating_add(EMPTY));
+                let used = room.min(total.saturating_add(EMPTY));
                 // SAFETY: as the caller promises; `used` is no more than the room, nor than the
                 // few bytes that are written.
-                write(unsafe { std::slice::from_raw_parts_mut(place.cast(), used) }, header);
+                write(unsafe { std::slice::from_raw_parts_mut(place.cast(), used) }, header, message_type);
                 Ok(Filled(None))
             }
             Inbound::Chunk(place) => {
-                let mut chunk = Chunk::new(space(header.len())).ok_or(Error::OutOfMemory)?;
+                let mut chunk = Chunk::new(total).ok_or(Error::OutOfMemory)?;
                 let bytes = chunk.unique().ok_or(Error::OutOfMemory)?;
                 // SAFETY: bytes that are initialised may be seen as bytes that need not be, as
                 // long as nothing uninitialised is written to them, and `write` does not.
-                write(unsafe { &mut *(ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) }, header);
+                let bytes = unsafe { &mut *(ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) };
+                write(bytes, header, message_type);
                 Ok(Filled(Some((chunk, place))))
             }
         }
@@ -170,6 +187,9 @@ fn space(length: usize) -> usize {
     EMPTY + WORD + length.next_multiple_of(WORD)
 }
 
+/// Length of the control message that carries a type.
+const TYPE_SPACE: usize = EMPTY + WORD;
+
 /// Offset of the control message behind the one at `after`, or of the first.
 ///
 /// A length of 0 is let pass, since that is what a program sees which is about to fill a cleared
@@ -190,46 +210,71 @@ fn next(buffer: &[u8], after: Option<usize>) -> Option<usize> {
     (rest >= EMPTY && length <= rest).then_some(offset)
 }
 
-/// The protocol header in a control buffer; empty if there is none, or one that does not fit.
-fn protocol_header(buffer: &[u8]) -> &[u8] {
+/// The data of the first control message of a level and type, if it is as long as it says.
+fn find(buffer: &[u8], level: c_int, kind: c_int) -> Option<&[u8]> {
     let mut offset = next(buffer, None);
     while let Some(start) = offset {
-        if level_and_type_at(buffer, start) == Some((PROTO_SP, SP_HDR)) {
-            return word_at(buffer, start)
-                .and_then(|length| buffer.get(start..start.checked_add(length)?)?.get(EMPTY..))
-                .and_then(|data| data.get(WORD..)?.get(..word_at(data, 0)?))
-                .unwrap_or_default();
+        if level_and_type_at(buffer, start) == Some((level, kind)) {
+            let length = word_at(buffer, start)?;
+            return buffer.get(start..start.checked_add(length)?)?.get(EMPTY..);
         }
         offset = next(buffer, offset);
     }
-    &[]
+    None
 }
 
-/// Writes a protocol header as the one control message of a buffer.
+/// The protocol header in a control buffer; empty if there is none, or one that does not fit.
+fn protocol_header(buffer: &[u8]) -> &[u8] {
+    find(buffer, PROTO_SP, SP_HDR)
+        .and_then(|data| data.get(WORD..)?.get(..word_at(data, 0)?))
+        .unwrap_or_default()
+}
+
+/// Writes a protocol header and a type as the control messages of a buffer.
 ///
-/// If the buffer is too short for it, there is none: what a reader finds first has the length 0.
-/// The same stands behind the control message if there is room, so that no reader takes for
+/// What has no room is left out, and all behind it: what a reader finds there has the length 0.
+/// The same stands behind the last control message if there is room, so that no reader takes for
 /// another one what the caller had in its buffer before.
-fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8]) {
-    let total = space(header.len());
-    let end = if buffer.len() < total { 0 } else { total };
-    if end > 0 {
-        let mut writer = buffer.iter_mut();
-        let mut put = |bytes: &[u8]| {
-            for (byte, place) in bytes.iter().zip(&mut writer) {
-                place.write(*byte);
-            }
-        };
-        put(&total.to_ne_bytes());
-        put(&PROTO_SP.to_ne_bytes());
-        put(&SP_HDR.to_ne_bytes());
-        put(&header.len().to_ne_bytes());
-        put(header);
-        put(&[0; WORD][..total - EMPTY - WORD - header.len()]);
+fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<MessageType>) {
+    let length = header.len().to_ne_bytes();
+    let mut rest = put(buffer, PROTO_SP, SP_HDR, &length, header);
+    if let (Ok(place), Some(message_type)) = (&mut rest, message_type) {
+        // One byte, which is also the first of an int with that value on most machines.
+        let number = message_type.number().to_le_bytes();
+        rest = put(std::mem::take(place), NN_WS, NN_WS_MSG_TYPE, &number[..1], &[]);
     }
-    if let Some(rest) = buffer.get_mut(end..end + EMPTY) {
-        rest.fill(MaybeUninit::new(0));
+    let (Ok(rest) | Err(rest)) = rest;
+    if let Some(end) = rest.get_mut(..EMPTY) {
+        end.fill(MaybeUninit::new(0));
     }
+}
+
+type Room<'a> = &'a mut [MaybeUninit<u8>];
+
+/// Writes a control message with data in two runs; answers the room behind it.
+///
+/// # Errors
+/// Hands the room back when it is too short.
+fn put<'a>(
+    room: Room<'a>,
+    level: c_int,
+    kind: c_int,
+    first: &[u8],
+    second: &[u8],
+) -> Result<Room<'a>, Room<'a>> {
+    let length = EMPTY + (first.len() + second.len()).next_multiple_of(WORD);
+    if room.len() < length {
+        return Err(room);
+    }
+    let (place, rest) = room.split_at_mut(length);
+    let mut places = place.iter_mut();
+    for run in [&length.to_ne_bytes(), &level.to_ne_bytes()[..], &kind.to_ne_bytes(), first, second] {
+        for (byte, place) in run.iter().zip(&mut places) {
+            place.write(*byte);
+        }
+    }
+    places.for_each(|padding| _ = padding.write(0));
+    Ok(rest)
 }
 
 fn word_at(bytes: &[u8], offset: usize) -> Option<usize> {
@@ -247,9 +292,9 @@ mod tests {
     use proptest::prelude::*;
 
     /// What [`write`] makes of a buffer that was full of `garbage`.
-    fn written(room: usize, garbage: u8, header: &[u8]) -> Vec<u8> {
+    fn written(room: usize, garbage: u8, header: &[u8], message_type: Option<MessageType>) -> Vec<u8> {
         let mut buffer = vec![MaybeUninit::new(garbage); room];
-        write(&mut buffer, header);
+        write(&mut buffer, header, message_type);
         // SAFETY: every byte was initialised at first, and `write` keeps it so.
         buffer.iter().map(|byte| unsafe { byte.assume_init() }).collect()
     }
@@ -267,7 +312,7 @@ mod tests {
     #[test]
     fn a_header_is_found_behind_other_control_messages() {
         let other = message(EMPTY + 3, -4, 1, &[2, 0, 0, 0, 0, 0, 0, 0]);
-        let buffer = [other, written(space(5), 0xff, b"12345")].concat();
+        let buffer = [other, written(space(5), 0xff, b"12345", None)].concat();
         assert_eq!(walk(&buffer), [0, EMPTY + 8]);
         assert_eq!(protocol_header(&buffer), b"12345");
     }
@@ -275,7 +320,7 @@ mod tests {
     #[test]
     fn the_length_of_what_is_written_is_that_of_the_c_macros() {
         // NN_CMSG_SPACE (8 + sizeof (size_t)), for a request's header over one hop.
-        let buffer = written(space(8), 0xff, b"12345678");
+        let buffer = written(space(8), 0xff, b"12345678", None);
         assert_eq!(word_at(&buffer, 0), Some(EMPTY + WORD + 8));
         assert_eq!(space(0), EMPTY + WORD);
         assert_eq!(space(1), space(WORD));
@@ -288,6 +333,22 @@ mod tests {
             assert_eq!(protocol_header(&[&claims(length)[..], &[7; 8]].concat()), b"", "{length}");
         }
         assert_eq!(protocol_header(&[&claims(4)[..], &[7; 8]].concat()), [7; 4]);
+    }
+
+    #[test]
+    fn a_type_is_the_first_byte_of_its_control_message() {
+        let read = |buffer: &[u8]| {
+            let buffer = Outbound { start: ptr::null_mut(), bytes: buffer, chunk: None };
+            buffer.message_type()
+        };
+        let claims =
+            |data: &[u8]| message(EMPTY + data.len(), NN_WS, NN_WS_MSG_TYPE, &[data, &[0; WORD]].concat());
+        assert_eq!(read(&claims(&[1])), Ok(Some(MessageType::Text)));
+        assert_eq!(read(&claims(&2_i32.to_le_bytes())), Ok(Some(MessageType::Binary)));
+        assert_eq!(read(&written(space(1), 0, b"h", None)), Ok(None));
+        for wrong in [&[][..], &[0], &[9], &[0x81]] {
+            assert_eq!(read(&claims(wrong)), Err(Error::InvalidArgument), "{wrong:?}");
+        }
     }
 
     #[test]
@@ -309,7 +370,7 @@ mod tests {
         // SAFETY: `place` is a pointer that may be written, and then holds a message of ours.
         unsafe {
             assert!(matches!(Outbound::of(&message), Err(Error::BadPointer)));
-            Inbound::of(&message).fill(b"12345").unwrap().deliver();
+            Inbound::of(&message).fill(b"12345", None).unwrap().deliver();
             let first = nn_cmsg_nxthdr_(&raw const message, ptr::null());
             assert_eq!(first.cast(), place);
             assert_eq!(first.read_unaligned().cmsg_len, space(5));
@@ -322,7 +383,7 @@ mod tests {
 
     #[test]
     fn stepping_stays_within_the_buffer() {
-        let mut buffer = written(space(5) + EMPTY, 0xff, b"12345");
+        let mut buffer = written(space(5) + EMPTY, 0xff, b"12345", None);
         let message = with_control(buffer.as_mut_ptr().cast(), buffer.len());
         let elsewhere = nn_cmsghdr { cmsg_len: EMPTY, cmsg_level: 0, cmsg_type: 0 };
         // SAFETY: the buffer is as long as was said; of a pointer to elsewhere, only the address
@@ -340,18 +401,25 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the room and what was in it: the header is there in full, or not at all.
+        /// Whatever the room and what was in it: the header is there in full, or not at all, and the
+        /// type behind it as well.
         #[test]
         fn what_was_written_is_read_back(
             header in proptest::collection::vec(any::<u8>(), 0..40),
             room in 0_usize..120,
             garbage in any::<u8>(),
+            message_type in proptest::option::of(prop_oneof![Just(MessageType::Text), Just(MessageType::Binary)]),
         ) {
-            let buffer = written(room, garbage, &header);
+            let buffer = written(room, garbage, &header, message_type);
             let fits = room >= space(header.len());
             prop_assert_eq!(protocol_header(&buffer), if fits { &header[..] } else { &[] });
-            let found = walk(&buffer);
-            prop_assert!(found.iter().filter(|&&offset| word_at(&buffer, offset) != Some(0)).eq(&[0][..usize::from(fits)]));
+            let type_fits = room >= space(header.len()) + TYPE_SPACE;
+            let number = find(&buffer, NN_WS, NN_WS_MSG_TYPE).map(|data| i32::from(data[0]));
+            prop_assert_eq!(number, message_type.filter(|_| type_fits).map(MessageType::number));
+            let found = walk(&buffer).into_iter().filter(|&offset| word_at(&buffer, offset) != Some(0));
+            let expected = [0, space(header.len())];
+            let count = usize::from(fits) + usize::from(number.is_some());
+            prop_assert!(found.eq(expected[..count].iter().copied()));
         }
 
         /// Hostile lengths lead neither out of the buffer nor round in circles.

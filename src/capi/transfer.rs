@@ -14,7 +14,7 @@ use super::control::{Inbound, Outbound};
 use super::message::{chunk_behind, give};
 use super::vector::{bytes_at, check, gather, list_at, nn_iovec, scatter, total};
 use crate::error::Error;
-use crate::message::{Chunk, Header, Outgoing, Payload};
+use crate::message::{Chunk, Outgoing, Payload};
 use crate::socket::{self, Received};
 
 /// A message in several runs of bytes, with control messages.
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flag
         if len == NN_MSG {
             // SAFETY: as the caller promises.
             let lent = unsafe { Lent::behind(buf) }.map_err(|error| socket_first(s, error))?;
-            return lent.send(s, Header::new(), flags);
+            return lent.send(s, flags);
         }
         // SAFETY: as the caller promises; the message does not outlive this call.
         let body = if len > LONGEST { Err(Error::MessageSize) } else { unsafe { bytes_at(buf, len) } };
@@ -82,11 +82,12 @@ pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags:
 /// Sends a message whose body lies in several places, with control messages; returns the length
 /// of the body, or -1.
 ///
-/// A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket. If the
-/// body, which then must be the only run, or the control buffer is given with NN_MSG as its
+/// A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; one
+/// NN_WS_MSG_TYPE of level NN_WS says in its first byte what the message is sent as over ws. If
+/// the body, which then must be the only run, or the control buffer is given with NN_MSG as its
 /// length, it belongs to the library once the message is sent, and to the caller as before if
-/// not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, or lengths
-/// whose sum is too large) or EMSGSIZE (a negative number of runs).
+/// not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, lengths whose
+/// sum is too large, or an unknown type) or EMSGSIZE (a negative number of runs).
 ///
 /// # Safety
 /// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many bytes or entries
@@ -101,10 +102,11 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
         let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
         if let [nn_iovec { iov_base, iov_len: NN_MSG }] = *vectors {
             // SAFETY: as above.
-            let lent = unsafe { Lent::behind(iov_base) }?;
+            let mut lent = unsafe { Lent::behind(iov_base) }?;
             // SAFETY: as above.
             let control = unsafe { Outbound::of(message) }?;
-            let length = lent.send(s, header(&control)?, flags)?;
+            direct(&mut lent.0, &control)?;
+            let length = lent.send(s, flags)?;
             control.spend();
             return Ok(length);
         }
@@ -120,7 +122,9 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
         };
         // SAFETY: as above.
         let control = unsafe { Outbound::of(message) }?;
-        let length = send(s, &mut Outgoing { header: header(&control)?, body }, flags)?;
+        let mut message = Outgoing::new(body);
+        direct(&mut message, &control)?;
+        let length = send(s, &mut message, flags)?;
         control.spend();
         Ok(length)
     })
@@ -130,7 +134,8 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
 /// body, or -1.
 ///
 /// The protocol header is written to the control buffer as a control message SP_HDR of level
-/// PROTO_SP, if it has room for it. If the body, which then must be the only run, or the control
+/// PROTO_SP, if it has room for it, and behind it the type of a message that came over ws as one
+/// NN_WS_MSG_TYPE of level NN_WS. If the body, which then must be the only run, or the control
 /// buffer has NN_MSG as its length, its address is written to the pointer that the header points
 /// to, and the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL (no header, or
 /// NN_MSG among several runs) or EMSGSIZE (a negative number of runs).
@@ -149,7 +154,7 @@ pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_i
         let control = Inbound::of(message);
         // SAFETY: as above.
         socket::recv(s, dont_wait(flags), |received| unsafe {
-            let filled = control.fill(received.header())?;
+            let filled = control.fill(received.header(), received.message_type())?;
             let length = body.fill(received)?;
             filled.deliver();
             Ok(length)
@@ -183,13 +188,13 @@ fn send(s: c_int, message: &mut Outgoing<'_>, flags: c_int) -> Result<c_int, Err
     Ok(as_length(length))
 }
 
-/// The protocol header that a control buffer holds.
-fn header(control: &Outbound<'_>) -> Result<Header, Error> {
+/// Gives a message the protocol header and the type that a control buffer holds.
+fn direct(message: &mut Outgoing<'_>, control: &Outbound<'_>) -> Result<(), Error> {
     let bytes = control.protocol_header();
-    let mut header = Header::new();
-    header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
-    header.extend_from_slice(bytes);
-    Ok(header)
+    message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
+    message.header.extend_from_slice(bytes);
+    message.message_type = control.message_type()?;
+    Ok(())
 }
 
 /// A message whose body is a chunk of the caller's.
@@ -209,11 +214,10 @@ impl Lent {
         Ok(Lent(Outgoing::new(Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk)))))
     }
 
-    fn send(mut self, s: c_int, header: Header, flags: c_int) -> Result<c_int, Error> {
+    fn send(mut self, s: c_int, flags: c_int) -> Result<c_int, Error> {
         if self.0.body.bytes().len() > LONGEST {
             return Err(Error::MessageSize);
         }
-        self.0.header = header;
         let length = send(s, &mut self.0, flags)?;
         // A protocol that has nobody to send to leaves the body where it is. It is sent even so.
         drop(self.0.body.take());

@@ -42,6 +42,15 @@ impl Payload<'_> {
     }
 }
 
+/// What a message is over a WebSocket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageType {
+    /// Text in UTF-8.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
 /// A message on its way out: a header, which stays empty unless a protocol or a raw socket fills
 /// it, and a body.
 #[derive(Clone, Debug)]
@@ -50,13 +59,15 @@ pub struct Outgoing<'a> {
     pub header: Header,
     /// The body.
     pub body: Payload<'a>,
+    /// What it is sent as over a WebSocket, if that was said.
+    pub message_type: Option<MessageType>,
 }
 
 impl<'a> Outgoing<'a> {
     /// A message without a header.
     #[must_use]
     pub fn new(body: Payload<'a>) -> Outgoing<'a> {
-        Outgoing { header: Header::new(), body }
+        Outgoing { header: Header::new(), body, message_type: None }
     }
 }
 
@@ -70,6 +81,8 @@ pub struct Front<'a> {
     pub head: &'a [u8],
     /// The rest.
     pub body: &'a [u8],
+    /// The type that it came with, or that it was sent with.
+    pub message_type: Option<MessageType>,
 }
 
 impl<'a> Front<'a> {
@@ -111,7 +124,7 @@ mod tests {
 
     #[test]
     fn words_are_read_across_the_cut() {
-        let front = Front { head: &[0, 0], body: &[1, 2, 0x80, 0, 0, 9, 5] };
+        let front = Front { head: &[0, 0], body: &[1, 2, 0x80, 0, 0, 9, 5], message_type: None };
         assert_eq!(front.word(0), Some(0x0102));
         assert_eq!(front.word(1), Some(0x8000_0009));
         assert_eq!(front.word(2), None);

@@ -1,6 +1,6 @@
 //! The memory of a lane: a linked block of records.
 //!
-//! A record is eight bytes of prefix and, rounded up to eight bytes, either the bytes of a small
+//! A record is eight bytes of prefix, the message's type among them, and, rounded up to eight bytes, either the bytes of a small
 //! message or a pointer to the chunk of a large one followed by its head. The producer writes
 //! behind `committed` and then moves it; the consumer reads only in front of it.
 
@@ -8,7 +8,7 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::mem::{ManuallyDrop, size_of};
 use std::ptr::{self, NonNull};
 
-use crate::message::{Chunk, Front};
+use crate::message::{Chunk, Front, MessageType};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Capacity of a lane's first block; a lane at rest keeps at most one of these.
@@ -32,9 +32,12 @@ struct Prefix {
     /// Bytes that follow inline: the message, or the head of a message in a chunk.
     inline: u32,
     kind: Kind,
+    message_type: Option<MessageType>,
 }
 
-#[repr(u32)]
+const _: () = assert!(size_of::<Prefix>() == 8);
+
+#[repr(u16)]
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// The whole message is inline.
@@ -162,7 +165,12 @@ impl Block {
     ///
     /// # Safety
     /// `offset` must be what is committed, the record must fit, and no other thread may write.
-    pub(crate) unsafe fn write(&self, offset: usize, record: Record<'_>) -> usize {
+    pub(crate) unsafe fn write(
+        &self,
+        offset: usize,
+        record: Record<'_>,
+        message_type: Option<MessageType>,
+    ) -> usize {
         let end = offset + record.size();
         debug_assert!(end <= self.capacity());
         let prefix = self.data(offset).cast::<Prefix>();
@@ -172,12 +180,13 @@ impl Block {
             let data = prefix.add(1).cast::<u8>();
             match record {
                 Record::Inline(head, body) => {
-                    prefix.write(Prefix { inline: small(head.len() + body.len()), kind: Kind::Inline });
+                    let inline = small(head.len() + body.len());
+                    prefix.write(Prefix { inline, kind: Kind::Inline, message_type });
                     data.copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
                     data.add(head.len()).copy_from_nonoverlapping(NonNull::from(body).cast(), body.len());
                 }
                 Record::Chunk(head, chunk) => {
-                    prefix.write(Prefix { inline: small(head.len()), kind: Kind::Chunk });
+                    prefix.write(Prefix { inline: small(head.len()), kind: Kind::Chunk, message_type });
                     data.cast::<NonNull<u8>>().write(chunk.into_raw());
                     data.add(size_of::<usize>())
                         .copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
@@ -197,12 +206,12 @@ impl Block {
         unsafe {
             let prefix = self.data(offset).cast::<Prefix>();
             let data = prefix.add(1).cast::<u8>();
-            let Prefix { inline, kind } = prefix.read();
+            let Prefix { inline, kind, message_type } = prefix.read();
             let inline = inline as usize;
             match kind {
                 Kind::Inline => {
                     let body = std::slice::from_raw_parts(data.as_ptr(), inline);
-                    (Front { head: &[], body }, record_size(inline, false))
+                    (Front { head: &[], body, message_type }, record_size(inline, false))
                 }
                 Kind::Chunk | Kind::Emptied => {
                     let head = std::slice::from_raw_parts(data.add(size_of::<usize>()).as_ptr(), inline);
@@ -215,7 +224,7 @@ impl Block {
                     } else {
                         &[]
                     };
-                    (Front { head, body }, record_size(inline, true))
+                    (Front { head, body, message_type }, record_size(inline, true))
                 }
             }
         }

@@ -23,7 +23,7 @@
 use std::sync::Arc;
 
 use super::block::{Block, LARGE, Record, SMALL};
-use crate::message::{Chunk, Front, Payload};
+use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::sync::{Apart, Mutex, MutexGuard, lock};
 
@@ -138,12 +138,17 @@ pub(crate) struct Producer {
 }
 
 impl Producer {
-    /// Appends `head` and `body` as one message.
+    /// Appends `head` and `body` as one message of a type, if it has one.
     ///
     /// # Errors
     /// [`Full`], and the body stays with the caller; the consumer's next pop will be an edge.
-    pub(crate) fn push(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
-        self.batch().push(head, body)
+    pub(crate) fn push(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        message_type: Option<MessageType>,
+    ) -> Result<Pushed, Full> {
+        self.batch().push(head, body, message_type)
     }
 
     /// Whether the next push will be taken. If not, the consumer's next pop will be an edge.
@@ -190,25 +195,40 @@ pub(crate) struct Batch<'a> {
 
 impl Batch<'_> {
     /// As [`Producer::push`].
-    pub(crate) fn push(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+    pub(crate) fn push(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        message_type: Option<MessageType>,
+    ) -> Result<Pushed, Full> {
         if !has_room(self.shared, self.seen_taken, &self.tail) {
             return Err(Full);
         }
-        self.append(head, body)
+        self.append(head, body, message_type)
     }
 
     /// Pushes beyond the lane's bound: for bytes that have left the kernel already.
     ///
     /// # Errors
     /// [`Full`] when the consumer is gone, or memory is out.
-    pub(crate) fn push_over(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+    pub(crate) fn push_over(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        message_type: Option<MessageType>,
+    ) -> Result<Pushed, Full> {
         if self.tail.gone {
             return Err(Full);
         }
-        self.append(head, body)
+        self.append(head, body, message_type)
     }
 
-    fn append(&mut self, head: &[u8], body: &mut Payload<'_>) -> Result<Pushed, Full> {
+    fn append(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        message_type: Option<MessageType>,
+    ) -> Result<Pushed, Full> {
         let tail = &mut *self.tail;
         let charge = (head.len() + body.bytes().len()).max(1);
         let size = match &*body {
@@ -233,7 +253,7 @@ impl Batch<'_> {
             Payload::Owned(chunk) => Record::Chunk(head, chunk),
         };
         // SAFETY: we hold the producer's lock, the record fits, and `offset` is the end.
-        tail.offset = unsafe { block.write(tail.offset, record) };
+        tail.offset = unsafe { block.write(tail.offset, record, message_type) };
         tail.written = tail.written.wrapping_add(charge);
         Ok(Pushed { edge: std::mem::replace(&mut tail.parked, false) })
     }

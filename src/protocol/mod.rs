@@ -40,7 +40,7 @@ pub use kind::Kind;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::message::{Front, Header, Outgoing, Payload};
+use crate::message::{Front, Header, MessageType, Outgoing, Payload};
 use crate::option::ProtocolOption;
 
 /// A moment, as the time that has passed since an origin which is the same for a whole process.
@@ -82,6 +82,9 @@ pub trait Context {
     fn has_room(&mut self, pipe: PipeId) -> bool;
     /// The present moment.
     fn now(&self) -> Time;
+    /// Says what the messages pushed from now on are sent as over a WebSocket, for a machine that
+    /// sends a message again. Until then it is what the caller has said of the message he sends.
+    fn send_as(&mut self, message_type: Option<MessageType>);
     /// `NN_MAXTTL`: a message with more hops is dropped.
     fn max_hops(&self) -> usize;
 }

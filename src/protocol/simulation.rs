@@ -12,7 +12,7 @@ use super::{
     Context, Delivery, Kind, PipeId, PipeOptions, PipeRefused, Protocol, Push, Refusal, Time, create,
 };
 use crate::error::Error;
-use crate::message::{Chunk, Front, Header, Outgoing, Payload};
+use crate::message::{Chunk, Front, Header, MessageType, Outgoing, Payload};
 use crate::option::ProtocolOption;
 
 /// The seed of the machines under test: the first question has the number that follows.
@@ -60,6 +60,8 @@ pub struct World {
     now: Time,
     /// Where a front message is cut into head and body.
     cut: usize,
+    /// What messages are sent as.
+    pub message_type: Option<MessageType>,
     /// How often the machine asked for something.
     pub questions: usize,
 }
@@ -207,7 +209,8 @@ impl Simulation {
 
     fn send_message(&mut self, header: &[u8], body: Payload<'_>) -> Result<(), Refusal> {
         self.before_call();
-        let mut message = Outgoing { header: Header::from_slice(header), body };
+        let header = Header::from_slice(header);
+        let mut message = Outgoing { header, body, message_type: self.world.message_type };
         let before = (message.header.clone(), message.body.bytes().to_vec());
         let can_send = self.lavish.then(|| self.machine.can_send(&mut self.world));
         let result = self.machine.send(&mut message, &mut self.world);
@@ -326,7 +329,7 @@ impl Context for World {
         pipe.told_empty = pipe.inbound.is_empty();
         let message = pipe.inbound.front()?;
         let (head, body) = message.split_at(cut.min(message.len()));
-        Some(Front { head, body })
+        Some(Front { head, body, message_type: None })
     }
 
     fn pop(&mut self, pipe: PipeId) {
@@ -362,6 +365,10 @@ impl Context for World {
 
     fn now(&self) -> Time {
         self.now
+    }
+
+    fn send_as(&mut self, message_type: Option<MessageType>) {
+        self.message_type = message_type;
     }
 
     fn max_hops(&self) -> usize {

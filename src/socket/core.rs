@@ -7,6 +7,7 @@ use super::host::EndpointHost;
 use super::pipes::{Finished, Pipes, View};
 use super::pollable::Pollable;
 use super::statistics::Statistics;
+use crate::message::MessageType;
 use crate::option::{Options, name};
 use crate::pipe::{Bits, Edges, ReadyList};
 use crate::protocol::{Context, PipeId, Protocol, Time};
@@ -91,8 +92,19 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
     ) -> R {
+        self.call_to_send(None, edges, call)
+    }
+
+    /// As `call`, for sending a message that is of a type, if that was said.
+    pub(super) fn call_to_send<R>(
+        &mut self,
+        message_type: Option<MessageType>,
+        edges: &mut Edges,
+        call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
+    ) -> R {
         let max_hops = self.options.positive(name::MAXTTL);
-        let mut view = View { pipes: &mut self.pipes, edges, finished: &mut self.finished, max_hops };
+        let mut view =
+            View { pipes: &mut self.pipes, edges, finished: &mut self.finished, max_hops, message_type };
         call(&mut *self.protocol, &mut view)
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::message::{Chunk, Front, Payload};
+use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, PipeId, Push, Time};
 use crate::sync::now;
@@ -126,6 +126,8 @@ pub(super) struct View<'a> {
     /// Pipes whose peer is gone, and whose last message was taken.
     pub(super) finished: &'a mut Finished,
     pub(super) max_hops: usize,
+    /// What a message is sent as over a WebSocket.
+    pub(super) message_type: Option<MessageType>,
 }
 
 impl Context for View<'_> {
@@ -155,9 +157,9 @@ impl Context for View<'_> {
             return Push::Full;
         };
         let size = header.len() + body.bytes().len();
-        let mut pushed = outbound.push(header, body);
+        let mut pushed = outbound.push(header, body, self.message_type);
         if pushed.is_err() && peer.clone().relieve() {
-            pushed = outbound.push(header, body);
+            pushed = outbound.push(header, body, self.message_type);
         }
         match pushed {
             Ok(Pushed { edge }) => {
@@ -178,6 +180,10 @@ impl Context for View<'_> {
 
     fn now(&self) -> Time {
         now()
+    }
+
+    fn send_as(&mut self, message_type: Option<MessageType>) {
+        self.message_type = message_type;
     }
 
     fn max_hops(&self) -> usize {
@@ -201,6 +207,13 @@ impl Received<'_> {
     #[must_use]
     pub fn header(&self) -> &[u8] {
         self.header
+    }
+
+    /// The type of the WebSocket message that it came as; or, in the same process, what it was
+    /// sent as, if that was said.
+    #[must_use]
+    pub fn message_type(&self) -> Option<MessageType> {
+        self.pipe.inbound.peek()?.message_type
     }
 
     /// The body, in two runs.
@@ -284,7 +297,7 @@ mod tests {
         let (mut pipe, mut producer, _far_in) = pipe();
         let chunk = Chunk::copy_of(b"idXXbody").unwrap();
         let address = chunk.as_ptr() as usize;
-        producer.push(&[], &mut Payload::Owned(chunk)).unwrap();
+        producer.push(&[], &mut Payload::Owned(chunk), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let mut taken = None;
         let received = Received { header: &[], pipe: &mut pipe, skip: 4, taken: &mut taken };
@@ -297,7 +310,7 @@ mod tests {
     #[test]
     fn small_and_shared_messages_are_copied_out() {
         let (mut pipe, mut producer, _far_in) = pipe();
-        producer.push(b"id", &mut Payload::Borrowed(b"small")).unwrap();
+        producer.push(b"id", &mut Payload::Borrowed(b"small"), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let mut taken = None;
         let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
@@ -305,7 +318,7 @@ mod tests {
         assert_eq!(taken, None);
         pipe.inbound.pop();
         let shared = Chunk::copy_of(b"shared").unwrap();
-        producer.push(b"id", &mut Payload::Owned(shared.clone())).unwrap();
+        producer.push(b"id", &mut Payload::Owned(shared.clone()), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
         let copy = received.into_chunk().unwrap();

@@ -239,7 +239,9 @@ impl Socket {
             message.header.clear();
         }
         core.work_off(&self.ready, edges);
-        let sent = core.call(edges, |protocol, context| protocol.send(message, context));
+        let message_type = message.message_type;
+        let sent =
+            core.call_to_send(message_type, edges, |protocol, context| protocol.send(message, context));
         let outcome = match sent {
             Ok(()) => {
                 core.statistics.messages_sent += 1;

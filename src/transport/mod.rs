@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::address::Address;
 use crate::error::Error;
-use crate::option::MessageType;
+use crate::message::MessageType;
 use crate::pipe::{Consumer, End, Peer, Producer};
 pub(crate) use linger::Linger;
 

@@ -11,7 +11,7 @@ use super::framing::{self, BadFrame, Frame, Framing};
 use super::greeting::Greeting;
 use super::handshake::{Handshake, encode_header};
 use super::websocket::{self, Client, Random, Server, Side};
-use crate::option::MessageType;
+use crate::message::MessageType;
 
 /// How SP is spoken on a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,8 +129,8 @@ impl Decoder {
         }
     }
 
-    /// Takes all of `input`, and calls `each` for every payload that it completes. `max` is the
-    /// longest payload allowed.
+    /// Takes all of `input`, and calls `each` for every payload that it completes, with its type if
+    /// the mapping has such. `max` is the longest payload allowed.
     ///
     /// # Errors
     /// [`BadFrame`]; the decoder is of no further use then.
@@ -138,11 +138,13 @@ impl Decoder {
         &mut self,
         input: &[u8],
         max: Option<usize>,
-        each: impl FnMut(Frame<'_>),
+        mut each: impl FnMut(Frame<'_>, Option<MessageType>),
     ) -> Result<(), BadFrame> {
         match self {
-            Decoder::Framed(decoder) => decoder.feed(input, max, each),
-            Decoder::WebSocket(decoder) => decoder.feed(input, max, each),
+            Decoder::Framed(decoder) => decoder.feed(input, max, |frame| each(frame, None)),
+            Decoder::WebSocket(decoder) => {
+                decoder.feed(input, max, |frame, message_type| each(frame, Some(message_type)))
+            }
         }
     }
 
@@ -177,18 +179,20 @@ impl Decoder {
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
-        mut each: impl FnMut(Frame<'_>),
+        mut each: impl FnMut(Frame<'_>, Option<MessageType>),
     ) -> Result<(), BadFrame> {
         match self {
             Decoder::Framed(decoder) => {
                 // SAFETY: as the caller promises.
                 if let Some(chunk) = unsafe { decoder.appended(count) } {
-                    each(Frame::Chunk(chunk));
+                    each(Frame::Chunk(chunk), None);
                 }
                 Ok(())
             }
             // SAFETY: as the caller promises.
-            Decoder::WebSocket(decoder) => unsafe { decoder.appended(count, each) },
+            Decoder::WebSocket(decoder) => unsafe {
+                decoder.appended(count, |frame, message_type| each(frame, Some(message_type)))
+            },
         }
     }
 }

@@ -4,7 +4,7 @@ use super::*;
 use std::thread;
 
 fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
-    producer.push(&[], &mut Payload::Borrowed(bytes))
+    producer.push(&[], &mut Payload::Borrowed(bytes), None)
 }
 
 fn front(consumer: &mut Consumer) -> Option<Vec<u8>> {
@@ -64,7 +64,7 @@ fn a_chunk_passes_as_the_same_memory_behind_its_head() {
     let (mut producer, mut consumer) = lane(10);
     let chunk = Chunk::copy_of(b"body").unwrap();
     let address = chunk.as_ptr();
-    producer.push(b"head", &mut Payload::Owned(chunk)).unwrap();
+    producer.push(b"head", &mut Payload::Owned(chunk), None).unwrap();
     assert_eq!(front(&mut consumer).unwrap(), b"headbody");
     let (chunk, edge) = consumer.take_chunk().unwrap();
     assert_eq!((chunk.as_ptr(), edge), (address, false));
@@ -93,11 +93,11 @@ fn what_is_left_in_a_lane_goes_with_its_consumer() {
     let (mut producer, consumer) = lane(100);
     let chunk = Chunk::copy_of(b"kept").unwrap();
     push(&mut producer, b"lost").unwrap();
-    producer.push(&[], &mut Payload::Owned(chunk.clone())).unwrap();
+    producer.push(&[], &mut Payload::Owned(chunk.clone()), None).unwrap();
     drop(consumer);
     assert!(chunk.is_unique());
     let mut body = Payload::Owned(chunk);
-    assert_eq!(producer.push(&[], &mut body), Err(Full));
+    assert_eq!(producer.push(&[], &mut body, None), Err(Full));
     assert_eq!(body.bytes(), b"kept");
 }
 
@@ -109,7 +109,7 @@ fn a_flood_between_two_threads_keeps_its_order() {
         for number in 0..COUNT {
             let bytes = vec![number as u8; (number % 300) as usize];
             let head = number.to_be_bytes();
-            while producer.push(&head, &mut Payload::Borrowed(&bytes)).is_err() {
+            while producer.push(&head, &mut Payload::Borrowed(&bytes), None).is_err() {
                 thread::yield_now();
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::RawRequester;
 use crate::error::Error;
-use crate::message::{Chunk, Header, Outgoing, Payload};
+use crate::message::{Chunk, Header, MessageType, Outgoing, Payload};
 use crate::option::{ProtocolOption, RESEND_INTERVAL};
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
@@ -30,6 +30,7 @@ pub struct Requester {
 #[derive(Debug)]
 struct Request {
     body: Chunk,
+    message_type: Option<MessageType>,
     progress: Progress,
 }
 
@@ -72,9 +73,10 @@ impl Requester {
             self.set_progress(Progress::Answered { pipe });
             return;
         }
-        let Some(Request { body, progress }) = &mut self.request else { return };
+        let Some(Request { body, message_type, progress }) = &mut self.request else { return };
         if *progress == Progress::Delayed {
             let mut copy = Payload::Owned(body.clone());
+            context.send_as(*message_type);
             if let Some(pipe) = self.raw.send_to(&word.to_be_bytes(), &mut copy, context) {
                 let resend_at = resend_time(context.now(), self.resend_interval);
                 *progress = Progress::Sent { pipe, resend_at };
@@ -135,7 +137,8 @@ impl Protocol for Requester {
         };
         drop(message.body.take());
         self.number = (self.number + 1) & !LAST_WORD;
-        self.request = Some(Request { body, progress: Progress::Delayed });
+        let message_type = message.message_type;
+        self.request = Some(Request { body, message_type, progress: Progress::Delayed });
         self.proceed(context);
         Ok(())
     }
@@ -238,6 +241,18 @@ mod tests {
             assert_eq!(socket.body().unwrap(), "answer");
             assert_eq!(socket.recv(), Err(Refusal::WrongState));
             assert_eq!(socket.unread(1), 0);
+        });
+    }
+
+    #[test]
+    fn a_request_keeps_its_type() {
+        requester(|mut socket| {
+            socket.world.message_type = Some(MessageType::Text);
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.world.message_type = None;
+            socket.close(1);
+            assert_eq!(socket.sent(2), [wire(&[FIRST], "question")]);
+            assert_eq!(socket.world.message_type, Some(MessageType::Text));
         });
     }
 

@@ -121,7 +121,7 @@ fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::option::MessageType;
+    use crate::message::MessageType;
     use crate::protocol::Kind;
     use crate::wire::Random;
     use std::hash::RandomState;

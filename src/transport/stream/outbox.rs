@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 
 use socket2::Socket;
 
-use crate::message::Chunk;
+use crate::message::{Chunk, Front, MessageType};
 use crate::pipe::Consumer;
 use crate::wire::{Encoder, Framing, Mask};
 
@@ -89,35 +89,35 @@ impl Outbox {
         }
         // Once here, and not for every message.
         match encoder {
-            Encoder::Framed(Framing::Tcp) => self.gather(lane, parks, |length, out| {
+            Encoder::Framed(Framing::Tcp) => self.gather(lane, parks, |length, _, out| {
                 Framing::Tcp.encode_prefix(length, out);
                 None
             }),
-            Encoder::Framed(Framing::Ipc) => self.gather(lane, parks, |length, out| {
+            Encoder::Framed(Framing::Ipc) => self.gather(lane, parks, |length, _, out| {
                 Framing::Ipc.encode_prefix(length, out);
                 None
             }),
-            Encoder::WebSocket(encoder) => {
-                self.gather(lane, parks, |length, out| encoder.encode_prefix(length, out))
-            }
+            Encoder::WebSocket(encoder) => self.gather(lane, parks, |length, message_type, out| {
+                encoder.encode_prefix(length, message_type, out)
+            }),
         }
     }
 
-    /// As `fill`. `encode_prefix` writes what comes in front of a payload of some length, and
+    /// As `fill`. `encode_prefix` writes what comes in front of a payload of some length and type, and
     /// answers the mask that is to be laid over it, if there is to be one.
     fn gather(
         &mut self,
         lane: &mut Consumer,
         parks: bool,
-        mut encode_prefix: impl FnMut(usize, &mut Vec<u8>) -> Option<Mask>,
+        mut encode_prefix: impl FnMut(usize, Option<MessageType>, &mut Vec<u8>) -> Option<Mask>,
     ) -> io::Result<bool> {
         let mut producer_waits = false;
         while self.length - self.sent < GATHER {
             let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
-            let (head, body) = (front.head, front.body);
+            let Front { head, body, message_type } = front;
             let bytes = self.bytes_at_end();
             let before = bytes.len();
-            let mask = encode_prefix(head.len() + body.len(), bytes);
+            let mask = encode_prefix(head.len() + body.len(), message_type, bytes);
             let (start, in_head) = (bytes.len(), head.len());
             bytes.extend_from_slice(head);
             let is_long = body.len() >= COPY_MAX;
@@ -239,9 +239,9 @@ mod tests {
     fn small_and_large_messages_leave_in_order() {
         let (mut producer, mut consumer) = lane(1 << 20);
         let large = Chunk::copy_of(&[7; 20_000]).unwrap();
-        producer.push(b"h", &mut Payload::Borrowed(b"one")).unwrap();
-        producer.push(b"hh", &mut Payload::Owned(large)).unwrap();
-        producer.push(&[], &mut Payload::Borrowed(b"")).unwrap();
+        producer.push(b"h", &mut Payload::Borrowed(b"one"), None).unwrap();
+        producer.push(b"hh", &mut Payload::Owned(large), None).unwrap();
+        producer.push(&[], &mut Payload::Borrowed(b""), None).unwrap();
         let mut outbox = Outbox::default();
         assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc), true).unwrap());
         assert!(consumer.front().is_none());

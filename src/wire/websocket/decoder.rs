@@ -11,7 +11,7 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use super::{Mask, Side};
-use crate::message::Chunk;
+use crate::message::{Chunk, MessageType};
 use crate::wire::framing::{BadFrame, FIRST_CAPACITY, Frame, SMALL_MAX, grown, split_front};
 
 /// The longest header of a frame.
@@ -52,7 +52,7 @@ struct Payload {
 /// A message on its way in.
 #[derive(Debug)]
 struct Message {
-    is_text: bool,
+    message_type: MessageType,
     /// The most that memory is taken for at present: the length, if that is known.
     bound: usize,
     /// The payloads of all frames so far, with what is announced of the last.
@@ -104,7 +104,7 @@ impl Decoder {
         &mut self,
         mut input: &[u8],
         max: Option<usize>,
-        mut each: impl FnMut(Frame<'_>),
+        mut each: impl FnMut(Frame<'_>, MessageType),
     ) -> Result<(), BadFrame> {
         loop {
             if self.payload.is_none() {
@@ -173,8 +173,9 @@ impl Decoder {
             match &mut self.message {
                 Some(message) => message.announced = announced,
                 None => {
-                    let is_text = kind == Data::Text;
-                    self.message = Some(Message::new(is_text, is_final, announced, available)?);
+                    let message_type =
+                        if kind == Data::Text { MessageType::Text } else { MessageType::Binary };
+                    self.message = Some(Message::new(message_type, is_final, announced, available)?);
                 }
             }
         }
@@ -183,7 +184,11 @@ impl Decoder {
     }
 
     /// Takes from the front of `input` what belongs to the payload.
-    fn take(&mut self, input: &mut &[u8], each: &mut impl FnMut(Frame<'_>)) -> Result<(), BadFrame> {
+    fn take(
+        &mut self,
+        input: &mut &[u8],
+        each: &mut impl FnMut(Frame<'_>, MessageType),
+    ) -> Result<(), BadFrame> {
         let Some(payload) = &mut self.payload else { return Ok(()) };
         let part = split_front(input, payload.length - payload.done);
         if payload.is_control.is_some() {
@@ -196,12 +201,14 @@ impl Decoder {
                 rest = &rest[count..];
                 unmask(chunk, start, payload)?;
             }
-        } else if payload.mask.is_none() && part.len() == payload.length {
+        } else if payload.mask.is_none()
+            && part.len() == payload.length
+            && let Some(Message { message_type, .. }) = self.message.take()
+        {
             // A whole small message that can be handed on as it stands.
-            let is_text = self.message.take().is_some_and(|message| message.is_text);
             self.payload = None;
-            check_text(is_text, part)?;
-            each(Frame::Bytes(part));
+            check_text(message_type, part)?;
+            each(Frame::Bytes(part), message_type);
             return Ok(());
         } else {
             append(&mut self.small, part, payload);
@@ -210,7 +217,7 @@ impl Decoder {
     }
 
     /// Looks whether the payload is whole, and with it a message or a control frame.
-    fn finish_payload(&mut self, each: &mut impl FnMut(Frame<'_>)) -> Result<(), BadFrame> {
+    fn finish_payload(&mut self, each: &mut impl FnMut(Frame<'_>, MessageType)) -> Result<(), BadFrame> {
         let Some(payload) = self.payload.take_if(|payload| payload.done == payload.length) else {
             return Ok(());
         };
@@ -223,10 +230,10 @@ impl Decoder {
         let Some(message) = self.message.take() else { return Ok(()) };
         let small = std::mem::take(&mut self.small);
         let bytes = message.chunk.as_deref().unwrap_or(&small);
-        check_text(message.is_text, bytes)?;
+        check_text(message.message_type, bytes)?;
         match message.chunk {
-            Some(chunk) if chunk.len() > SMALL_MAX => each(Frame::Chunk(chunk)),
-            _ => each(Frame::Bytes(bytes)),
+            Some(chunk) if chunk.len() > SMALL_MAX => each(Frame::Chunk(chunk), message.message_type),
+            _ => each(Frame::Bytes(bytes), message.message_type),
         }
         self.small = small;
         self.small.clear();
@@ -272,7 +279,7 @@ impl Decoder {
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
-        mut each: impl FnMut(Frame<'_>),
+        mut each: impl FnMut(Frame<'_>, MessageType),
     ) -> Result<(), BadFrame> {
         if let (Some(payload), Some(Message { chunk: Some(chunk), .. })) =
             (&mut self.payload, &mut self.message)
@@ -288,15 +295,22 @@ impl Decoder {
 
 impl Message {
     /// A message that begins with a frame of `length` bytes, `available` of which are there.
-    fn new(is_text: bool, is_only: bool, length: usize, available: usize) -> Result<Message, BadFrame> {
+    fn new(
+        message_type: MessageType,
+        is_only: bool,
+        length: usize,
+        available: usize,
+    ) -> Result<Message, BadFrame> {
         let (bound, capacity) = match (is_only, length) {
-            (true, ..=SMALL_MAX) => return Ok(Message { is_text, bound: 0, announced: length, chunk: None }),
+            (true, ..=SMALL_MAX) => {
+                return Ok(Message { message_type, bound: 0, announced: length, chunk: None });
+            }
             (true, _) => (length, length.min(FIRST_CAPACITY)),
             // How long it will become is not known: the memory doubles with what has come.
             (false, _) => (usize::MAX, length.min(available).max(SMALL_MAX)),
         };
         let chunk = Chunk::with_capacity(capacity).ok_or(BadFrame::OutOfMemory)?;
-        Ok(Message { is_text, bound, announced: length, chunk: Some(chunk) })
+        Ok(Message { message_type, bound, announced: length, chunk: Some(chunk) })
     }
 }
 
@@ -322,8 +336,9 @@ fn unmask(chunk: &mut Chunk, start: usize, payload: &mut Payload) -> Result<(), 
     Ok(())
 }
 
-fn check_text(is_text: bool, bytes: &[u8]) -> Result<(), BadFrame> {
-    if is_text && std::str::from_utf8(bytes).is_err() { Err(BadFrame::NotText) } else { Ok(()) }
+fn check_text(message_type: MessageType, bytes: &[u8]) -> Result<(), BadFrame> {
+    let is_wrong = message_type == MessageType::Text && std::str::from_utf8(bytes).is_err();
+    if is_wrong { Err(BadFrame::NotText) } else { Ok(()) }
 }
 
 /// What a peer's close frame comes to: its code, or what is wrong with it.

@@ -6,7 +6,7 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 
 use super::Side;
-use crate::option::MessageType;
+use crate::message::MessageType;
 
 /// Four bytes that are laid over a payload, again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,25 +53,32 @@ impl Random {
 /// Makes the frames of one side.
 #[derive(Debug)]
 pub(crate) struct Encoder {
-    message: Data,
+    /// Of messages of which nothing else is said.
+    message_type: MessageType,
     /// Where a client's masks come from.
     masks: Option<Random>,
 }
 
 impl Encoder {
-    /// The frames of this side, with messages of one type.
+    /// The frames of this side. Its messages are of this type, unless something else is said of
+    /// one.
     pub(crate) fn new(side: Side, message_type: MessageType, random: Random) -> Encoder {
-        let message = match message_type {
-            MessageType::Text => Data::Text,
-            MessageType::Binary => Data::Binary,
-        };
-        Encoder { message, masks: (side == Side::Client).then_some(random) }
+        Encoder { message_type, masks: (side == Side::Client).then_some(random) }
     }
 
     /// Writes the header of a message of `length` bytes. Answers the mask that must be laid over
     /// those bytes, if there is to be one.
-    pub(crate) fn encode_prefix(&mut self, length: usize, out: &mut Vec<u8>) -> Option<Mask> {
-        self.header(OpCode::Data(self.message), length, out)
+    pub(crate) fn encode_prefix(
+        &mut self,
+        length: usize,
+        message_type: Option<MessageType>,
+        out: &mut Vec<u8>,
+    ) -> Option<Mask> {
+        let data = match message_type.unwrap_or(self.message_type) {
+            MessageType::Text => Data::Text,
+            MessageType::Binary => Data::Binary,
+        };
+        self.header(OpCode::Data(data), length, out)
     }
 
     /// A whole control frame; its payload has at most 125 bytes.
@@ -125,13 +132,16 @@ mod tests {
         let random = || Random::new(RandomState::new());
         let mut server = Encoder::new(Side::Server, MessageType::Text, random());
         let mut out = Vec::new();
-        assert_eq!(server.encode_prefix(126, &mut out), None);
+        assert_eq!(server.encode_prefix(126, None, &mut out), None);
         assert_eq!(out, [0x81, 126, 0, 126]);
+        out.clear();
+        assert_eq!(server.encode_prefix(2, Some(MessageType::Binary), &mut out), None);
+        assert_eq!(out, [0x82, 2]);
         assert_eq!(server.control(Control::Pong, b"x"), [0x8a, 1, b'x']);
         let mut client = Encoder::new(Side::Client, MessageType::Binary, random());
         out.clear();
-        let first = client.encode_prefix(5, &mut out).unwrap();
+        let first = client.encode_prefix(5, None, &mut out).unwrap();
         assert_eq!(out, [&[0x82, 0x85][..], &first.0].concat());
-        assert_ne!(client.encode_prefix(5, &mut out), Some(first), "a mask is used once");
+        assert_ne!(client.encode_prefix(5, None, &mut out), Some(first), "a mask is used once");
     }
 }

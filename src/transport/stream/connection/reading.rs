@@ -220,11 +220,14 @@ impl Connection {
     ) -> Result<(), Broken> {
         let Phase::Open { decoder, lane } = &mut reader.phase else { return Ok(()) };
         let is_taken = self.host.receives();
-        let each = |frame: Frame<'_>| {
+        let each = |frame: Frame<'_>, message_type| {
             reader.expects_large = matches!(frame, Frame::Chunk(_));
             if is_taken {
                 // The socket may have let go of the pipe: then the message has nowhere to go.
-                *is_edge |= lane.batch().push_over(&[], &mut body(frame)).is_ok_and(|pushed| pushed.edge);
+                *is_edge |= lane
+                    .batch()
+                    .push_over(&[], &mut body(frame), message_type)
+                    .is_ok_and(|pushed| pushed.edge);
             }
         };
         // SAFETY: as the caller promises.
@@ -250,11 +253,13 @@ impl Connection {
                 let max = self.host.max_message();
                 let is_taken = self.host.receives();
                 let mut batch = lane.batch();
-                let fed = decoder.feed(input, max, |frame| {
+                let fed = decoder.feed(input, max, |frame, message_type| {
                     reader.expects_large = matches!(frame, Frame::Chunk(_));
                     if is_taken {
                         // As above: the socket may have let go.
-                        *is_edge |= batch.push_over(&[], &mut body(frame)).is_ok_and(|pushed| pushed.edge);
+                        *is_edge |= batch
+                            .push_over(&[], &mut body(frame), message_type)
+                            .is_ok_and(|pushed| pushed.edge);
                     }
                 });
                 drop(batch);

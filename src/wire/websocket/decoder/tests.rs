@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::super::{Encoder, Random};
 use super::*;
-use crate::option::MessageType;
+use crate::message::MessageType;
 
 const KEY: [u8; 4] = [1, 2, 3, 250];
 
@@ -29,7 +29,7 @@ fn sent(first: u8, payload: &[u8]) -> Vec<u8> {
 
 fn decode(decoder: &mut Decoder, input: &[u8], max: Option<usize>) -> Result<Vec<Vec<u8>>, BadFrame> {
     let mut messages = Vec::new();
-    decoder.feed(input, max, |frame| messages.push(bytes_of(frame)))?;
+    decoder.feed(input, max, |frame, _| messages.push(bytes_of(frame)))?;
     Ok(messages)
 }
 
@@ -66,12 +66,12 @@ fn read(
                     place.write(*byte);
                 }
                 // SAFETY: just written.
-                unsafe { decoder.appended(part.len(), |frame| messages.push(bytes_of(frame))) }?;
+                unsafe { decoder.appended(part.len(), |frame, _| messages.push(bytes_of(frame))) }?;
                 continue;
             }
             None => split_front(&mut rest, *cut),
         };
-        decoder.feed(part, Some(max), |frame| messages.push(bytes_of(frame)))?;
+        decoder.feed(part, Some(max), |frame, _| messages.push(bytes_of(frame)))?;
     }
     Ok(messages)
 }
@@ -89,7 +89,7 @@ proptest! {
         let payloads: Vec<Vec<u8>> =
             lengths.iter().enumerate().map(|(index, length)| vec![index as u8; *length]).collect();
         for payload in &payloads {
-            let mask = encoder.encode_prefix(payload.len(), &mut stream);
+            let mask = encoder.encode_prefix(payload.len(), None, &mut stream);
             let start = stream.len();
             stream.extend_from_slice(payload);
             if let Some(mask) = mask {
@@ -178,11 +178,36 @@ fn what_a_frame_must_not_be() {
         stream.extend(frames.concat());
         stream.extend(sent(0x82, b"last"));
         let mut messages = Vec::new();
-        let fed = decoder.feed(&stream, None, |frame| messages.push(bytes_of(frame)));
+        let fed = decoder.feed(&stream, None, |frame, _| messages.push(bytes_of(frame)));
         assert_eq!((fed, messages), (Err(BadFrame::Protocol), vec![b"first".to_vec()]), "{what}");
     }
     let masked = decode(&mut Decoder::new(Side::Client), &sent(0x82, b"x"), None);
     assert_eq!(masked, Err(BadFrame::Protocol));
+}
+
+#[test]
+fn a_message_comes_with_its_type() {
+    let large = [b'l'; 3000];
+    // In one frame and in two, small and large; a fragment has no type of its own.
+    let frames = [
+        sent(0x81, b"text"),
+        sent(0x82, b"bytes"),
+        sent(0x81, &large),
+        sent(0x01, b"te"),
+        sent(0x80, b"xt"),
+        sent(0x02, &large),
+        sent(0x80, &large),
+    ];
+    let mut types = Vec::new();
+    Decoder::new(Side::Server)
+        .feed(&frames.concat(), None, |_, message_type| types.push(message_type))
+        .unwrap();
+    let (text, binary) = (MessageType::Text, MessageType::Binary);
+    assert_eq!(types, [text, binary, text, text, binary]);
+    let unmasked = [frame(0x82, false, b"bytes"), frame(0x81, false, b"text")].concat();
+    let mut types = Vec::new();
+    Decoder::new(Side::Client).feed(&unmasked, None, |_, message_type| types.push(message_type)).unwrap();
+    assert_eq!(types, [binary, text]);
 }
 
 #[test]
