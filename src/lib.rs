@@ -71,3 +71,4 @@ pub use api::{
     pattern,
 };
 pub use error::Error;
+pub use message::MessageType;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::error::Error;
-use crate::message::{Chunk, Header, Outgoing, Payload};
+use crate::message::{Chunk, Header, MessageType, Outgoing, Payload};
 
 /// A message: bytes, in memory that is sent and received without being copied.
 ///
@@ -49,7 +49,7 @@ impl Message {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn zeroed(length: usize) -> Result<Message, Error> {
-        Ok(Message::of(Header::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?))
+        Ok(Message::of(Header::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?, None))
     }
 
     /// A message with a copy of `bytes`.
@@ -63,12 +63,12 @@ impl Message {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn copy_of(bytes: impl AsRef<[u8]>) -> Result<Message, Error> {
-        Ok(Message::of(Header::new(), Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?))
+        Ok(Message::of(Header::new(), Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?, None))
     }
 
     /// A message that was received.
-    pub(super) fn of(header: Header, body: Chunk) -> Message {
-        Message(Outgoing { header, ..Outgoing::new(Payload::Owned(body)) })
+    pub(super) fn of(header: Header, body: Chunk, message_type: Option<MessageType>) -> Message {
+        Message(Outgoing { header, body: Payload::Owned(body), message_type })
     }
 
     /// The bytes for writing. Those of a message that shares its memory with a clone are copied
@@ -120,6 +120,38 @@ impl Message {
     /// ```
     pub fn set_header(&mut self, header: &[u8]) {
         self.0.header = Header::from_slice(header);
+    }
+
+    /// The type of a message that was received over ws; or of one that came from the same process,
+    /// or was not sent yet, what [`Message::set_message_type`] has said of it.
+    ///
+    /// ```
+    /// # use nanomsg::Message;
+    /// assert_eq!(Message::copy_of("text")?.message_type(), None);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    #[must_use]
+    pub fn message_type(&self) -> Option<MessageType> {
+        self.0.message_type
+    }
+
+    /// Sets what the message is sent as over ws; with `None`, it is what
+    /// [`Socket::ws_message_type`](crate::Socket::ws_message_type) says.
+    ///
+    /// ```
+    /// # use nanomsg::{Message, MessageType, Pair};
+    /// let (one, other) = (Pair::new()?, Pair::new()?);
+    /// one.bind("inproc://doc/message_type")?; // Or ws://*:8080.
+    /// other.connect("inproc://doc/message_type")?;
+    ///
+    /// let mut message = Message::copy_of("text")?;
+    /// message.set_message_type(Some(MessageType::Text));
+    /// one.send_message(message)?;
+    /// assert_eq!(other.recv()?.message_type(), Some(MessageType::Text));
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_message_type(&mut self, message_type: Option<MessageType>) {
+        self.0.message_type = message_type;
     }
 }
 

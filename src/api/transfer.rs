@@ -143,7 +143,8 @@ impl<P: Receives> Socket<P> {
     fn receive(&self, dont_wait: bool) -> Result<Message, Error> {
         let message = self.enter()?.recv(dont_wait, |received| {
             let header = Header::from_slice(received.header());
-            received.into_chunk().map(|body| Message::of(header, body))
+            let message_type = received.message_type();
+            received.into_chunk().map(|body| Message::of(header, body, message_type))
         })?;
         message.ok_or(Error::OutOfMemory)
     }

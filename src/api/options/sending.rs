@@ -7,7 +7,8 @@ use super::super::pattern::Sends;
 use super::super::socket::Socket;
 use super::{SOCKET, milliseconds_or, size};
 use crate::error::Error;
-use crate::option::name;
+use crate::message::MessageType;
+use crate::option::{LEVEL_WS, WS_MSG_TYPE, name};
 
 impl<P: Sends> Socket<P> {
     /// How long sending may block; `None` for ever.
@@ -98,6 +99,44 @@ impl<P: Sends> Socket<P> {
     /// ```
     pub fn set_send_priority(&self, priority: u8) -> Result<(), Error> {
         self.set(SOCKET, name::SNDPRIO, priority.into())
+    }
+
+    /// What messages are sent as over ws: binary, unless it was set.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use nanomsg::{MessageType, Pub};
+    /// assert_eq!(Pub::new()?.ws_message_type()?, MessageType::Binary);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn ws_message_type(&self) -> Result<MessageType, Error> {
+        // The table has no other number.
+        self.get(LEVEL_WS, WS_MSG_TYPE)
+            .map(|number| MessageType::from_number(number).unwrap_or(MessageType::Binary))
+    }
+
+    /// Sets what messages are sent as over ws, unless [`Message::set_message_type`] says something
+    /// else of one. Browsers hand text to their scripts as a string. Holds for the endpoints that
+    /// are connected, and the connections that are accepted, from now on. A peer that gets text
+    /// which is not UTF-8 ends the connection; the headers of requests, surveys and their answers
+    /// are not.
+    ///
+    /// [`Message::set_message_type`]: crate::Message::set_message_type
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use nanomsg::{MessageType, Pub};
+    /// let news = Pub::new()?;
+    /// news.set_ws_message_type(MessageType::Text)?;
+    /// assert_eq!(news.ws_message_type()?, MessageType::Text);
+    /// # Ok::<(), nanomsg::Error>(())
+    /// ```
+    pub fn set_ws_message_type(&self, message_type: MessageType) -> Result<(), Error> {
+        self.set(LEVEL_WS, WS_MSG_TYPE, message_type.number())
     }
 
     /// A descriptor to poll, which is readable while [`Socket::try_send`] would not say
