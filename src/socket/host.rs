@@ -218,7 +218,7 @@ mod tests {
         let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
             panic!("the pipe was refused");
         };
-        assert!(far_out.push(&[0x80, 0, 0, 1], &mut Payload::Borrowed(b"question")).is_ok());
+        assert!(far_out.push(&[0x80, 0, 0, 1], &mut Payload::Borrowed(b"question"), None).is_ok());
         end.readable(12);
         assert_eq!(socket.recv(true, |received| received.len()), Ok(8));
         assert_eq!(socket.send(&mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
