@@ -62,7 +62,7 @@ heading = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi capi interop \
+.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi bindings capi interop \
         bench soak upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
@@ -146,7 +146,7 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; be
 	@benches/run.sh "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed abi capi interop ## every test there is
+check: dependencies components fmt clippy doc test loom installed abi bindings capi interop ## every test there is
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -193,6 +193,11 @@ abi: # nothing that a program built for Debian's library relies on has changed
 	$(call heading,Binary interface: abidiff)
 	@$(MAKE) --no-print-directory stage
 	@.ci/abi "$(STAGE)"
+
+bindings: # bindings that are made from our headers are those that Debian's headers give
+	$(call heading,Bindings: bindgen)
+	@$(MAKE) --no-print-directory stage
+	@.ci/bindings "$(STAGE)"
 
 capi: ## the C tests alone
 	$(call heading,C tests: capi-tests)

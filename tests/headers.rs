@@ -31,7 +31,6 @@ const HEADERS: [Header; 11] = [
         purpose: "sockets and messages",
         configuration: "nn",
         sources: &[
-            "src/error.rs",
             "src/capi/constants/nn.rs",
             "src/capi/error.rs",
             "src/capi/symbol.rs",

@@ -20,6 +20,11 @@
 #    endif
 #endif
 
+/* Offset of the error numbers that belong to this library alone, and of the fallbacks for
+ * numbers that a platform lacks. It comes before them for those who read macros one by one.
+ */
+#define NN_HAUSNUMERO 156384712
+
 /* Error numbers that <errno.h> may lack. */
 #ifndef ENOTSUP
 #define ENOTSUP (NN_HAUSNUMERO + 1)
@@ -140,11 +145,6 @@
 /* The control message behind another one, or NULL. */
 #define NN_CMSG_NXTHDR(mhdr, cmsg) \
     nn_cmsg_nxthdr_ ((const struct nn_msghdr*) (mhdr), (const struct nn_cmsghdr*) (cmsg))
-
-/* Offset of the error numbers that belong to this library alone, and of the fallbacks for
- * numbers that a platform lacks.
- */
-#define NN_HAUSNUMERO 156384712
 
 /* The version of the C interface. */
 #define NN_VERSION_CURRENT 6
