@@ -62,8 +62,8 @@ heading = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi bindings capi interop \
-        bench soak upstream clean help
+.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi bindings \
+        capi interop portable bench soak upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -209,6 +209,9 @@ interop: ## conversations with the C library, nng, a browser and node (UPDATE_IN
 	@.ci/dependencies interop
 	@$(MAKE) --no-print-directory stage
 	@interop/run "$(STAGE)"
+
+portable: ## the tests again, without what only Linux has
+	@.ci/portable
 
 soak: ## a minute of races, which `make check` runs for five seconds
 	@.ci/dependencies check

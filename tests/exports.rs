@@ -16,15 +16,21 @@ fn library() -> PathBuf {
 
 /// The names that the library defines for others.
 fn exported() -> BTreeSet<String> {
-    let library = library();
+    // Apple's nm has no long options, and its linker puts an underscore in front of C's names.
+    let (options, prefix): (&[_], _) = if cfg!(target_vendor = "apple") {
+        (&["-g", "-U", "-P"], "_")
+    } else {
+        (&["--dynamic", "--defined-only", "--format=posix"], "")
+    };
     let output = Command::new("nm")
-        .args(["--dynamic", "--defined-only", "--format=posix"])
-        .arg(&library)
+        .args(options)
+        .arg(library())
         .output()
         .unwrap_or_else(|error| panic!("`nm` is needed for this test: {error}"));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let table = String::from_utf8(output.stdout).expect("names in ASCII");
-    table.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    let names = table.lines().filter_map(|line| line.split_whitespace().next());
+    names.map(|name| name.strip_prefix(prefix).unwrap_or(name).to_owned()).collect()
 }
 
 /// The names in `capi-tests/exports.txt`.

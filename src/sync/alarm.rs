@@ -19,8 +19,8 @@ pub(crate) fn await_readable(descriptor: RawFd, time: Duration) {
 }
 
 /// poll(2). Without a time it waits for ever. Answers how many are ready.
-#[cfg(target_os = "linux")]
-fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usize> {
+#[cfg(all(target_os = "linux", not(portable)))]
+pub(super) fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usize> {
     let time = time.map(|time| libc::timespec {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
@@ -33,8 +33,8 @@ fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usiz
 }
 
 /// poll(2), which rounds up to milliseconds here. Without a time it waits for ever.
-#[cfg(not(target_os = "linux"))]
-fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usize> {
+#[cfg(any(not(target_os = "linux"), portable))]
+pub(super) fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usize> {
     let time = time.map(|time| time.as_micros().div_ceil(1000));
     let time = time.map_or(-1, |time| libc::c_int::try_from(time).unwrap_or(libc::c_int::MAX));
     let count = entries.len() as libc::nfds_t;
@@ -54,15 +54,12 @@ pub(crate) struct Watched {
 
 #[cfg(not(loom))]
 mod descriptor {
-    use std::fs::File;
-    use std::io::{Read, Write};
-    use std::os::fd::{AsRawFd, FromRawFd};
-
+    use super::super::level::Level;
     use super::{Duration, RawFd, Wake, Watched, io, poll};
 
-    /// An eventfd: readable from the time it rings until it is silenced.
+    /// A descriptor that is readable from the time it rings until it is silenced.
     #[derive(Debug)]
-    pub(crate) struct Alarm(File);
+    pub(crate) struct Alarm(Level);
 
     impl Alarm {
         /// An alarm that is silent.
@@ -70,30 +67,22 @@ mod descriptor {
         /// # Errors
         /// The operating system's.
         pub(crate) fn new() -> io::Result<Alarm> {
-            // SAFETY: a plain call; a descriptor that it answers is ours.
-            let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
-            if descriptor < 0 {
-                return Err(io::Error::last_os_error());
-            }
-            // SAFETY: just opened, and owned by nobody else.
-            Ok(Alarm(unsafe { File::from_raw_fd(descriptor) }))
+            Level::new().map(Alarm)
         }
 
         /// The descriptor, for poll(2) and its like.
         pub(crate) fn descriptor(&self) -> RawFd {
-            self.0.as_raw_fd()
+            self.0.descriptor()
         }
 
         /// Makes the descriptor readable.
         pub(crate) fn ring(&self) {
-            // Fails only when the counter is at its end: then it is readable.
-            let _ = (&self.0).write(&1_u64.to_ne_bytes());
+            self.0.raise();
         }
 
         /// Makes the descriptor silent again.
         pub(crate) fn silence(&self) {
-            // Fails only when it was silent.
-            let _ = (&self.0).read(&mut [0; 8]);
+            self.0.lower();
         }
 
         /// Sleeps until it rings, one of `watched` is ready, the deadline has passed or a signal

@@ -8,6 +8,8 @@ mod alarm;
 mod door;
 mod event;
 mod futex;
+#[cfg(not(loom))]
+mod level;
 mod per_process;
 mod spin;
 

@@ -10,6 +10,7 @@ mod listener;
 mod local;
 mod network;
 mod outbox;
+mod platform;
 
 use std::io;
 use std::path::{Path, PathBuf};

@@ -94,7 +94,9 @@ mod tests {
         let at = |host: Host, ipv4_only| interface(&host, 5, ipv4_only);
         assert_eq!(at(Host::Any, true), Ok("0.0.0.0:5".parse().unwrap()));
         assert_eq!(at(Host::Any, false), Ok("[::]:5".parse().unwrap()));
-        assert_eq!(at(Host::Name("lo".into()), true), Ok("127.0.0.1:5".parse().unwrap()));
+        let interfaces = if_addrs::get_if_addrs().unwrap();
+        let loopback = interfaces.iter().find(|interface| interface.ip() == Ipv4Addr::LOCALHOST).unwrap();
+        assert_eq!(at(Host::Name(loopback.name.clone()), true), Ok("127.0.0.1:5".parse().unwrap()));
         assert_eq!(at(Host::Name("localhost".into()), true), Err(Error::NoSuchInterface));
         let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
         assert_eq!(at(loopback.clone(), true), Err(Error::NoSuchInterface));

@@ -5,6 +5,7 @@ use std::io::{self, IoSlice};
 
 use socket2::Socket;
 
+use super::platform::NO_SIGNAL;
 use crate::message::{Chunk, Front, MessageType};
 use crate::pipe::Consumer;
 use crate::wire::{Encoder, Framing, Mask};
@@ -160,10 +161,9 @@ impl Outbox {
     /// The system call's, `WouldBlock` among them.
     pub(super) fn write_to(&mut self, stream: &Socket) -> io::Result<()> {
         // The host must not see SIGPIPE, whatever it does with that signal.
-        let flags = libc::MSG_NOSIGNAL;
         let count = match self.pieces.iter().collect::<smallvec::SmallVec<[_; 2]>>().as_slice() {
             [] => return Ok(()),
-            [only] => stream.send_with_flags(&only.bytes()[self.sent..], flags)?,
+            [only] => stream.send_with_flags(&only.bytes()[self.sent..], NO_SIGNAL)?,
             many => {
                 let mut slices = smallvec::SmallVec::<[IoSlice<'_>; PIECES]>::new();
                 let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
@@ -173,7 +173,7 @@ impl Outbox {
                         .take(PIECES)
                         .map(|(piece, skip)| IoSlice::new(&piece.bytes()[skip..])),
                 );
-                stream.send_vectored_with_flags(&slices, flags)?
+                stream.send_vectored_with_flags(&slices, NO_SIGNAL)?
             }
         };
         self.advance(count);

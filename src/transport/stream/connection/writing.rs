@@ -1,12 +1,9 @@
 //! The outbound half of a connection: messages of the socket's lane become the kernel's bytes.
 
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-
-use socket2::Socket;
 
 use super::{Broken, Connection, PER_TURN, Pause, WRITE, nanoseconds};
 use crate::pipe::Consumer;
@@ -14,6 +11,7 @@ use crate::sync::{lock, now};
 use crate::transport::Note;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::outbox::Outbox;
+use crate::transport::stream::platform::has_unacknowledged;
 use crate::wire::{Encoder, Mapping};
 
 /// In a burst the I/O thread writes what has gathered, and looks again after this time.
@@ -170,12 +168,4 @@ impl Connection {
             self.finish(Note::Dropped);
         }
     }
-}
-
-/// Whether the peer's kernel has not confirmed everything yet.
-fn has_unacknowledged(stream: &Socket) -> bool {
-    let mut bytes: libc::c_int = 0;
-    // SAFETY: the descriptor is open, and the request writes one int.
-    let result = unsafe { libc::ioctl(stream.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
-    result == 0 && bytes > 0
 }

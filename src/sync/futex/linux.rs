@@ -1,0 +1,65 @@
+//! The word on Linux: futex(2), always with a time-out.
+//!
+//! Only then does a signal handler end the wait even if it was installed with `SA_RESTART`.
+
+use std::time::Duration;
+
+use super::Wait;
+use crate::sync::atomic::AtomicU32;
+
+/// An atomic word with sleepers.
+#[derive(Debug)]
+pub(crate) struct Futex {
+    /// The word; whoever changes it calls [`Futex::wake`].
+    pub(crate) word: AtomicU32,
+}
+
+impl Futex {
+    /// A word that starts at zero.
+    pub(crate) fn new() -> Futex {
+        Futex { word: AtomicU32::new(0) }
+    }
+
+    /// Sleeps while the word is `expected`, until [`Futex::wake`], the deadline, or a signal.
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+        // A year stands for ever: a time-out there must be.
+        let until = deadline.unwrap_or_else(|| crate::sync::now() + Duration::from_secs(365 * 24 * 3600));
+        let until = libc::timespec {
+            tv_sec: libc::time_t::try_from(until.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: libc::c_long::from(until.subsec_nanos().cast_signed()),
+        };
+        // SAFETY: the word and the time live across the call; the kernel only reads them.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.word.as_ptr(),
+                libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG,
+                expected,
+                &raw const until,
+                std::ptr::null::<u32>(),
+                libc::FUTEX_BITSET_MATCH_ANY,
+            )
+        };
+        if result == 0 {
+            return Wait::Woken;
+        }
+        match std::io::Error::last_os_error().raw_os_error() {
+            Some(libc::ETIMEDOUT) if deadline.is_some() => Wait::TimedOut,
+            Some(libc::EINTR) => Wait::Interrupted,
+            _ => Wait::Woken,
+        }
+    }
+
+    /// Wakes at most `count` sleepers.
+    pub(crate) fn wake(&self, count: i32) {
+        // SAFETY: the kernel does not touch the word here, it only names the sleepers.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                self.word.as_ptr(),
+                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                count,
+            );
+        }
+    }
+}

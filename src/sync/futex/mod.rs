@@ -1,0 +1,101 @@
+//! A word that threads can sleep on until it changes, or until a signal handler runs.
+//!
+//! On Linux this is futex(2). Other systems have no such call in common, so there each sleeper has
+//! a pipe, and sleeps in poll(2); `--cfg portable` has Linux do the same, for the tests. Under loom
+//! it is a lock and a condition variable, which know nothing of signals.
+
+#[cfg(all(not(loom), target_os = "linux", not(portable)))]
+mod linux;
+#[cfg(loom)]
+mod modelled;
+#[cfg(all(not(loom), any(not(target_os = "linux"), portable)))]
+mod pipes;
+
+#[cfg(all(not(loom), target_os = "linux", not(portable)))]
+pub(crate) use linux::Futex;
+#[cfg(loom)]
+pub(crate) use modelled::Futex;
+#[cfg(all(not(loom), any(not(target_os = "linux"), portable)))]
+pub(crate) use pipes::Futex;
+
+/// How a wait ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wait {
+    /// Somebody woke us, or the word had changed before we slept.
+    Woken,
+    /// The deadline has passed.
+    TimedOut,
+    /// A signal handler ran.
+    #[cfg_attr(loom, expect(dead_code, reason = "loom has no signals"))]
+    Interrupted,
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::Ordering;
+    use std::time::Duration;
+
+    #[test]
+    fn each_wake_ends_one_wait_and_a_changed_word_needs_none() {
+        let futex = Futex::new();
+        assert_eq!(futex.wait(1, None), Wait::Woken);
+        std::thread::scope(|scope| {
+            let sleepers: Vec<_> = (0..3)
+                .map(|_| {
+                    scope.spawn(|| {
+                        while futex.word.load(Ordering::SeqCst) == 0 {
+                            assert_eq!(futex.wait(0, None), Wait::Woken);
+                        }
+                    })
+                })
+                .collect();
+            futex.word.store(1, Ordering::SeqCst);
+            for _ in sleepers {
+                futex.wake(1);
+            }
+        });
+    }
+
+    #[test]
+    fn a_deadline_ends_a_wait_and_leaves_nothing_behind() {
+        let futex = Futex::new();
+        let soon = || Some(crate::sync::now() + Duration::from_millis(1));
+        for _ in 0..3 {
+            assert_eq!(futex.wait(0, soon()), Wait::TimedOut);
+        }
+        // Nobody sleeps: this wake must not end the next wait.
+        futex.wake(1);
+        assert_eq!(futex.wait(0, soon()), Wait::TimedOut);
+    }
+
+    /// What an interval timer does to a thread, done by hand: the handler may run before the sleep
+    /// has begun, so the signal is sent until the wait is over.
+    #[test]
+    fn a_signal_handler_ends_a_wait_even_if_calls_are_to_be_restarted() {
+        extern "C" fn handler(_: libc::c_int) {}
+        let futex = Futex::new();
+        // SAFETY: the handler does nothing, and the structure is valid when it is all zeros.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = handler as *const () as usize;
+            action.sa_flags = libc::SA_RESTART;
+            assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
+        }
+        // SAFETY: a plain call.
+        let this = unsafe { libc::pthread_self() };
+        let is_over = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            let is_over = &is_over;
+            scope.spawn(move || {
+                while !is_over.load(Ordering::SeqCst) {
+                    // SAFETY: the thread lives until this one is joined.
+                    unsafe { libc::pthread_kill(this, libc::SIGUSR1) };
+                    std::thread::yield_now();
+                }
+            });
+            assert_eq!(futex.wait(0, None), Wait::Interrupted);
+            is_over.store(true, Ordering::SeqCst);
+        });
+    }
+}

@@ -1,0 +1,49 @@
+//! The word as loom sees it.
+
+use std::time::Duration;
+
+use super::Wait;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Mutex, lock};
+
+/// An atomic word with sleepers.
+#[derive(Debug)]
+pub(crate) struct Futex {
+    /// The word; whoever changes it calls [`Futex::wake`].
+    pub(crate) word: AtomicU32,
+    lock: Mutex<()>,
+    changed: loom::sync::Condvar,
+}
+
+impl Futex {
+    /// A word that starts at zero.
+    pub(crate) fn new() -> Futex {
+        Futex { word: AtomicU32::new(0), lock: Mutex::new(()), changed: Default::default() }
+    }
+
+    /// Sleeps while the word is `expected`, until [`Futex::wake`] or the deadline.
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+        let guard = lock(&self.lock);
+        if self.word.load(Ordering::SeqCst) != expected {
+            return Wait::Woken;
+        }
+        match deadline {
+            None => drop(self.changed.wait(guard)),
+            Some(until) => {
+                let left = until.saturating_sub(crate::sync::now());
+                if left.is_zero() {
+                    return Wait::TimedOut;
+                }
+                drop(self.changed.wait_timeout(guard, left));
+            }
+        }
+        Wait::Woken
+    }
+
+    /// Wakes sleepers; more than asked for is allowed, since they look again.
+    pub(crate) fn wake(&self, _count: i32) {
+        // The lock orders this wake after a sleeper's look at the word.
+        drop(lock(&self.lock));
+        self.changed.notify_all();
+    }
+}

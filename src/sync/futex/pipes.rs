@@ -1,0 +1,110 @@
+//! The word on any Unix: a sleeper waits in poll(2) for a byte in a pipe of its own.
+//!
+//! poll(2) is the call that every signal handler interrupts, whatever it was installed with. A pipe
+//! is there for one sleep only: a word may outlive the last socket, and no descriptor may.
+
+use std::collections::VecDeque;
+use std::io::{PipeReader, PipeWriter, Write};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Wait;
+use crate::sync::alarm::poll;
+use crate::sync::atomic::{AtomicU32, Ordering};
+use crate::sync::{Mutex, lock, now};
+
+/// How long a thread sleeps for which the process has no more descriptors, until it looks again.
+const WITHOUT_PIPE: Duration = Duration::from_millis(10);
+
+/// An atomic word with sleepers.
+#[derive(Debug)]
+pub(crate) struct Futex {
+    /// The word; whoever changes it calls [`Futex::wake`].
+    pub(crate) word: AtomicU32,
+    /// In the order in which they went to sleep. Who takes one out of here puts a byte into its
+    /// pipe, which is empty until then.
+    sleepers: Mutex<VecDeque<Arc<Pipe>>>,
+}
+
+#[derive(Debug)]
+struct Pipe {
+    reader: PipeReader,
+    writer: PipeWriter,
+}
+
+impl Futex {
+    /// A word that starts at zero.
+    pub(crate) fn new() -> Futex {
+        Futex { word: AtomicU32::new(0), sleepers: Mutex::default() }
+    }
+
+    /// Sleeps while the word is `expected`, until [`Futex::wake`], the deadline, or a signal.
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+        let pipe = {
+            let mut sleepers = lock(&self.sleepers);
+            if self.word.load(Ordering::SeqCst) != expected {
+                return Wait::Woken;
+            }
+            let Ok(pipe) = Pipe::new() else {
+                drop(sleepers);
+                return sleep_without_pipe(deadline);
+            };
+            sleepers.push_back(pipe.clone());
+            pipe
+        };
+        let outcome = pipe.sleep(deadline);
+        let mut sleepers = lock(&self.sleepers);
+        let place = sleepers.iter().position(|other| Arc::ptr_eq(other, &pipe));
+        match place.and_then(|place| sleepers.remove(place)) {
+            Some(_) => outcome,
+            // A wake was meant for us, whatever else has ended the sleep.
+            None => Wait::Woken,
+        }
+    }
+
+    /// Wakes at most `count` sleepers.
+    pub(crate) fn wake(&self, count: i32) {
+        let mut sleepers = lock(&self.sleepers);
+        let count = usize::try_from(count).unwrap_or(0).min(sleepers.len());
+        for pipe in sleepers.drain(..count) {
+            pipe.fill();
+        }
+    }
+}
+
+impl Pipe {
+    fn new() -> std::io::Result<Arc<Pipe>> {
+        let (reader, writer) = std::io::pipe()?;
+        Ok(Arc::new(Pipe { reader, writer }))
+    }
+
+    /// Sleeps until there is a byte, the deadline has passed, or a signal handler has run.
+    fn sleep(&self, deadline: Option<Duration>) -> Wait {
+        let mut polled = [libc::pollfd { fd: self.reader.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        loop {
+            match poll(&mut polled, deadline.map(|deadline| deadline.saturating_sub(now()))) {
+                // The time may be rounded, and cut short when it is weeks.
+                Ok(0) if deadline.is_none_or(|deadline| now() < deadline) => {}
+                Ok(0) => return Wait::TimedOut,
+                Ok(_) => return Wait::Woken,
+                Err(_) => return Wait::Interrupted,
+            }
+        }
+    }
+
+    /// Puts a byte into the empty pipe: there is room, and the other end is here.
+    fn fill(&self) {
+        let _ = (&self.writer).write_all(&[0]);
+    }
+}
+
+/// Sleeps for a little while. Nobody can end that early but a signal.
+fn sleep_without_pipe(deadline: Option<Duration>) -> Wait {
+    let left = deadline.map_or(WITHOUT_PIPE, |deadline| deadline.saturating_sub(now()).min(WITHOUT_PIPE));
+    match poll(&mut [], Some(left)) {
+        Err(_) => Wait::Interrupted,
+        Ok(_) if deadline.is_some_and(|deadline| deadline <= now()) => Wait::TimedOut,
+        Ok(_) => Wait::Woken,
+    }
+}
