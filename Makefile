@@ -45,14 +45,16 @@ destdir := $(if $(DESTDIR),$(call under,$(CURDIR),$(DESTDIR)))
 ifeq ($(shell uname -s),Darwin)
   BUILT := libnanomsg.dylib
   FILE := libnanomsg.$(FILE_VERSION).dylib
-  LINKS := libnanomsg.$(INTERFACE).dylib libnanomsg.$(INTERFACE_BEFORE).dylib libnanomsg.dylib
+  LINKS := libnanomsg.$(INTERFACE).dylib libnanomsg.dylib
+  LINK_BEFORE := libnanomsg.$(INTERFACE_BEFORE).dylib
   LIBS_PRIVATE := -liconv -lSystem -lm
   RUNTIME_NAME := @rpath/libnanomsg.$(INTERFACE).dylib
   STATIC_LIBRARY = install -m 644 "$(1)" "$(2)"
 else
   BUILT := libnanomsg.so
   FILE := libnanomsg.so.$(FILE_VERSION)
-  LINKS := libnanomsg.so.$(INTERFACE) libnanomsg.so.$(INTERFACE_BEFORE) libnanomsg.so
+  LINKS := libnanomsg.so.$(INTERFACE) libnanomsg.so
+  LINK_BEFORE := libnanomsg.so.$(INTERFACE_BEFORE)
   LIBS_PRIVATE := -lutil -lrt -lpthread -lm -ldl
   RUNTIME_NAME := libnanomsg.so.$(INTERFACE)
   STATIC_LIBRARY = install/static-library "$(1)" "$(2)" capi-tests/exports.txt
@@ -62,8 +64,9 @@ heading = @printf '\n== %s\n' "$(1)"
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
-.PHONY: build install uninstall stage demo check dependencies components fmt clippy doc test loom installed abi bindings \
-        capi interop portable bench soak upstream clean help
+.PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
+        components fmt clippy doc test loom installed cinstalled abi bindings capi interop portable bench soak upstream \
+        clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -71,27 +74,41 @@ build: ## build the release library
 	elif [ -e "$(TARGET)/release/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
-install: build ## install library, headers, nanomsg.pc, CMake package and manual (PREFIX=/usr/local LIBDIR=lib DESTDIR=)
-	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(cmakedir)" "$(destdir)$(includedir)"
+install: install-library install-package ## install everything (PREFIX=/usr/local LIBDIR=lib MANDIR=share/man DESTDIR=)
+	@echo "installed $(FILE) into $(destdir)$(libdir)"
+
+install-library: build # what `cargo cinstall` lays as well
+	@install -d "$(destdir)$(libdir)" "$(destdir)$(includedir)"
 	@install -m 755 "$(TARGET)/release/$(BUILT)" "$(destdir)$(libdir)/$(FILE)"
 	@for link in $(LINKS); do ln -sf $(FILE) "$(destdir)$(libdir)/$$link"; done
-	@$(call STATIC_LIBRARY,$(TARGET)/release/libnanomsg.a,$(destdir)$(libdir)/libnanomsg.a)
 	@install -m 644 include/nanomsg/*.h "$(destdir)$(includedir)/"
+	@for page in $(MANUAL); do \
+	    install -d "$(destdir)$(mandir)/man$${page##*.}" && \
+	        install -m 644 docs/man/$$page "$(destdir)$(mandir)/man$${page##*.}/" || exit 1; \
+	done
+
+# What cargo-c does not know of, or does otherwise: its static library brings all of Rust's symbols along, and its
+# nanomsg.pc names -lgcc_s, which a program that is static throughout cannot have.
+install-package: build
+	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(cmakedir)"
+	@ln -sf $(FILE) "$(destdir)$(libdir)/$(LINK_BEFORE)"
+	@$(call STATIC_LIBRARY,$(TARGET)/release/libnanomsg.a,$(destdir)$(libdir)/libnanomsg.a)
 	@PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' LIBS_PRIVATE='$(LIBS_PRIVATE)' \
 	    pkgconfig/fill pkgconfig/nanomsg.pc.in > "$(destdir)$(libdir)/pkgconfig/nanomsg.pc"
 	@for file in $(CMAKE_FILES); do \
 	    PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' FILE='$(FILE)' RUNTIME_NAME='$(RUNTIME_NAME)' \
 	        cmake/fill cmake/$$file.in > "$(destdir)$(cmakedir)/$$file" || exit 1; \
 	done
-	@for page in $(MANUAL); do \
-	    install -d "$(destdir)$(mandir)/man$${page##*.}" && \
-	        install -m 644 docs/man/$$page "$(destdir)$(mandir)/man$${page##*.}/" || exit 1; \
-	done
-	@echo "installed $(FILE) into $(destdir)$(libdir)"
+
+cinstall: cargo-cinstall install-package install-nanocat ## as install, by way of `cargo cinstall` (wants cargo-c)
+
+cargo-cinstall:
+	@$(CARGO) cinstall --release --prefix "$(prefix)" --libdir "$(libdir)" --datadir "$(patsubst %/man,%,$(mandir))" \
+	    $(if $(destdir),--destdir "$(destdir)")
 
 uninstall: ## remove what install has laid (same PREFIX, LIBDIR and DESTDIR)
 	@for header in include/nanomsg/*.h; do rm -f "$(destdir)$(includedir)/$${header##*/}"; done
-	@for file in $(FILE) $(LINKS) libnanomsg.a pkgconfig/nanomsg.pc; do rm -f "$(destdir)$(libdir)/$$file"; done
+	@for file in $(FILE) $(LINKS) $(LINK_BEFORE) libnanomsg.a pkgconfig/nanomsg.pc; do rm -f "$(destdir)$(libdir)/$$file"; done
 	@for file in $(CMAKE_FILES); do rm -f "$(destdir)$(cmakedir)/$$file"; done
 	@for page in $(MANUAL); do rm -f "$(destdir)$(mandir)/man$${page##*.}/$$page"; done
 	@rmdir "$(destdir)$(includedir)" "$(destdir)$(cmakedir)" 2>/dev/null || true
@@ -189,6 +206,11 @@ installed: # what `make install` lays: names, versions, links, pkg-config, CMake
 	@$(MAKE) --no-print-directory stage
 	@.ci/installed "$(STAGE)" "$(RELEASE)"
 
+cinstalled: ## what `make cinstall` lays, compared with `make install` (builds cargo-c first, which takes long)
+	$(call heading,Installation: cargo cinstall)
+	@.ci/dependencies check
+	@.ci/cinstalled "$(TARGET)" "$(RELEASE)"
+
 abi: # nothing that a program built for Debian's library relies on has changed
 	$(call heading,Binary interface: abidiff)
 	@$(MAKE) --no-print-directory stage
@@ -232,4 +254,4 @@ clean: ## remove everything that was built
 	@$(CARGO) clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
