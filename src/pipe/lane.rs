@@ -25,7 +25,7 @@ use std::sync::Arc;
 use super::block::{Block, LARGE, Record, SMALL};
 use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
-use crate::sync::{Apart, Mutex, MutexGuard, lock};
+use crate::sync::{Apart, Held, Latch, store_then_load};
 
 /// Longer messages than this travel in a chunk.
 pub(crate) const INLINE_MAX: usize = 2048;
@@ -34,7 +34,7 @@ pub(crate) const INLINE_MAX: usize = 2048;
 pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
     let shared = Arc::new(Shared {
         limit: limit.max(1),
-        tail: Mutex::new(Tail { block: None, first: None, offset: 0, parked: true, gone: false, written: 0 }),
+        tail: Latch::new(Tail { block: None, first: None, offset: 0, parked: true, gone: false, written: 0 }),
         consumer: Apart(Progress { taken: AtomicUsize::new(0), starved: AtomicBool::new(false) }),
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
@@ -44,7 +44,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
 
 struct Shared {
     limit: usize,
-    tail: Mutex<Tail>,
+    tail: Latch<Tail>,
     /// A large block that the consumer is through with, for the producer to use again.
     spare: AtomicPtr<()>,
     consumer: Apart<Progress>,
@@ -153,13 +153,13 @@ impl Producer {
 
     /// Whether the next push will be taken. If not, the consumer's next pop will be an edge.
     pub(crate) fn has_room(&mut self) -> bool {
-        let tail = lock(&self.shared.tail);
+        let tail = self.shared.tail.lock();
         has_room(&self.shared, &mut self.seen_taken, &tail)
     }
 
     /// For several pushes under one lock.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
-        Batch { tail: lock(&self.shared.tail), shared: &self.shared, seen_taken: &mut self.seen_taken }
+        Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen_taken: &mut self.seen_taken }
     }
 }
 
@@ -175,10 +175,10 @@ fn has_room(shared: &Shared, seen_taken: &mut usize, tail: &Tail) -> bool {
     if fits(*seen_taken) {
         return true;
     }
-    shared.consumer.starved.store(true, Ordering::Relaxed);
-    // With the fence in `Consumer::took`: either it sees the mark, or we see what it took.
+    // With `Consumer::tell`: either it sees the mark, or we see what it took.
+    shared.consumer.starved.store(true, Ordering::SeqCst);
     fence(Ordering::SeqCst);
-    *seen_taken = shared.consumer.taken.load(Ordering::Acquire);
+    *seen_taken = shared.consumer.taken.load(Ordering::SeqCst);
     let fits = fits(*seen_taken);
     if fits {
         shared.consumer.starved.store(false, Ordering::Relaxed);
@@ -188,7 +188,7 @@ fn has_room(shared: &Shared, seen_taken: &mut usize, tail: &Tail) -> bool {
 
 /// A producer that holds the lane's lock.
 pub(crate) struct Batch<'a> {
-    tail: MutexGuard<'a, Tail>,
+    tail: Held<'a, Tail>,
     shared: &'a Shared,
     seen_taken: &'a mut usize,
 }
@@ -309,51 +309,54 @@ impl Consumer {
 
     /// Bytes of the messages that were not taken yet.
     pub(crate) fn backlog(&self) -> usize {
-        lock(&self.shared.tail).written.wrapping_sub(self.taken)
+        self.shared.tail.lock().written.wrapping_sub(self.taken)
     }
 
     /// Drops the first message. Answers whether the producer waits for room and must be told.
     pub(crate) fn pop(&mut self) -> bool {
+        self.skip();
+        self.tell()
+    }
+
+    /// Drops the first message. The producer does not know before [`Consumer::tell`].
+    pub(crate) fn skip(&mut self) {
         if !self.advance() {
-            return false;
+            return;
         }
-        let Some(block) = self.block else { return false };
+        let Some(block) = self.block else { return };
         // SAFETY: a committed record is at `offset`, and nobody reads it any more.
-        let charge = unsafe {
+        unsafe {
             let (front, size) = block.read(self.offset);
-            let charge = front.len().max(1);
+            self.taken = self.taken.wrapping_add(front.len().max(1));
             drop(block.take_chunk(self.offset));
             self.offset += size;
-            charge
-        };
-        self.took(charge)
+        }
     }
 
     /// Takes the chunk that holds the body of the first message, if a chunk does, and drops the
-    /// message. The answer's second part is that of [`Consumer::pop`].
-    pub(crate) fn take_chunk(&mut self) -> Option<(Chunk, bool)> {
+    /// message. The producer does not know before [`Consumer::tell`].
+    pub(crate) fn take_chunk(&mut self) -> Option<Chunk> {
         if !self.advance() {
             return None;
         }
         let block = self.block?;
         // SAFETY: a committed record is at `offset`, and it is ours.
-        let (chunk, charge) = unsafe {
+        unsafe {
             let (front, size) = block.read(self.offset);
             let charge = front.len().max(1);
             let chunk = block.take_chunk(self.offset)?;
             self.offset += size;
-            (chunk, charge)
-        };
-        Some((chunk, self.took(charge)))
+            self.taken = self.taken.wrapping_add(charge);
+            Some(chunk)
+        }
     }
 
-    fn took(&mut self, charge: usize) -> bool {
-        self.taken = self.taken.wrapping_add(charge);
-        self.shared.consumer.taken.store(self.taken, Ordering::Release);
-        // With the fence in `has_room`: either the producer sees what we took, or we see its mark.
-        fence(Ordering::SeqCst);
-        self.shared.consumer.starved.load(Ordering::Relaxed)
-            && self.shared.consumer.starved.swap(false, Ordering::Relaxed)
+    /// Tells the producer what was taken. Answers whether it waits for room and must be told so.
+    pub(crate) fn tell(&self) -> bool {
+        let Progress { taken, starved } = &*self.shared.consumer;
+        // With `has_room`: either the producer sees what we took, or we see its mark.
+        store_then_load(taken, self.taken);
+        starved.load(Ordering::SeqCst) && starved.swap(false, Ordering::Relaxed)
     }
 
     /// Moves on to the first message; answers whether there is one, and parks the lane if not.
@@ -390,7 +393,7 @@ impl Consumer {
 
     /// Decides under the producer's lock that the lane is empty; `false` if it is not.
     fn park(&mut self) -> bool {
-        let mut tail = lock(&self.shared.tail);
+        let mut tail = self.shared.tail.lock();
         if tail.parked {
             return true;
         }
@@ -439,7 +442,7 @@ impl Drop for Consumer {
             while self.front().is_some() {
                 self.pop();
             }
-            let mut tail = lock(&self.shared.tail);
+            let mut tail = self.shared.tail.lock();
             if !tail.parked {
                 continue;
             }

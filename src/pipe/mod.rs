@@ -75,22 +75,41 @@ enum Edge {
 /// Most operations make none, and nearly all others one.
 #[derive(Default)]
 #[must_use]
-pub(crate) struct Edges(smallvec::SmallVec<[Edge; 1]>);
+pub(crate) struct Edges {
+    first: Option<Edge>,
+    more: Vec<Edge>,
+}
 
 impl Edges {
     /// Remembers to tell `peer` of a message.
     pub(crate) fn add_readable(&mut self, peer: &Arc<dyn Peer>, size: usize) {
-        self.0.push(Edge::Readable(peer.clone(), size));
+        self.add(Edge::Readable(peer.clone(), size));
     }
 
     /// Remembers to tell `peer` of room.
     pub(crate) fn add_writable(&mut self, peer: &Arc<dyn Peer>) {
-        self.0.push(Edge::Writable(peer.clone()));
+        self.add(Edge::Writable(peer.clone()));
+    }
+
+    #[cold]
+    fn add(&mut self, edge: Edge) {
+        match &self.first {
+            None => self.first = Some(edge),
+            Some(_) => self.more.push(edge),
+        }
     }
 
     /// Delivers all edges. No lock may be held.
+    #[inline]
     pub(crate) fn deliver(self) {
-        for edge in self.0 {
+        if let Some(first) = self.first {
+            Self::deliver_all(first, self.more);
+        }
+    }
+
+    #[cold]
+    fn deliver_all(first: Edge, more: Vec<Edge>) {
+        for edge in std::iter::once(first).chain(more) {
             match edge {
                 Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),

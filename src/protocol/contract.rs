@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::simulation::{SEED, Simulation, wire};
-use super::{Kind, has_deadlines};
+use super::{Kind, works_alone};
 use crate::option::ProtocolOption;
 
 #[derive(Clone, Debug)]
@@ -91,7 +91,8 @@ proptest! {
         }
         for event in events {
             happen(&mut socket, event);
-            prop_assert!(socket.machine.deadline().is_none() || has_deadlines(kind, raw));
+            prop_assert!(socket.machine.deadline().is_none() || works_alone(kind, raw));
+            prop_assert!(!socket.machine.is_busy() || works_alone(kind, raw));
             if socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it was not even sent.
                 socket.assert_readable_edges_are_owed();

@@ -182,12 +182,13 @@ pub trait Protocol: Send {
     }
 
     /// Whether the machine has work of its own, for which it must be told of edges at once, also
-    /// while nobody calls the socket.
+    /// while nobody calls the socket; only the machines that [work alone](works_alone) do.
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// When [`Protocol::timeout`] wants to be called; only the machines of [`has_deadlines`] do.
+    /// When [`Protocol::timeout`] wants to be called; only the machines that [work
+    /// alone](works_alone) do.
     fn deadline(&self) -> Option<Time> {
         None
     }
@@ -216,9 +217,10 @@ pub trait Protocol: Send {
     }
 }
 
-/// Whether a machine may ever have a [`Protocol::deadline`].
+/// Whether a machine may ever have a [`Protocol::deadline`], or be [busy](Protocol::is_busy): one that
+/// has not is not asked.
 #[must_use]
-pub fn has_deadlines(kind: Kind, raw: bool) -> bool {
+pub fn works_alone(kind: Kind, raw: bool) -> bool {
     matches!(kind, Kind::Req | Kind::Surveyor) && !raw
 }
 

@@ -109,7 +109,14 @@ impl Core {
     }
 
     /// Tells the protocol of every edge on the list, and of pipes that have come to their end.
+    #[inline]
     pub(super) fn work_off(&mut self, ready: &ReadyList, edges: &mut Edges) {
+        if !ready.is_empty() || !self.finished.is_empty() {
+            self.work_off_all(ready, edges);
+        }
+    }
+
+    fn work_off_all(&mut self, ready: &ReadyList, edges: &mut Edges) {
         while !ready.is_empty() {
             ready.take(|key, bits| self.edge(PipeId(key), bits, edges));
         }
@@ -160,8 +167,8 @@ impl Core {
         }
     }
 
-    /// Whether edges must be worked on at once, and not when the socket is called next.
-    pub(super) fn is_watchful(&self) -> bool {
-        self.receivable.is_some() || self.sendable.is_some() || self.protocol.is_busy()
+    /// Whether somebody has asked for a descriptor that is to be kept true.
+    pub(super) fn is_polled(&self) -> bool {
+        self.receivable.is_some() || self.sendable.is_some()
     }
 }

@@ -76,8 +76,8 @@ pub struct Socket {
     max_message: AtomicI32,
     /// Failures that no call tells of are printed.
     prints_errors: bool,
-    /// The protocol may ask to be called at some moment.
-    has_deadlines: bool,
+    /// The protocol may do something while nobody calls.
+    works_alone: bool,
 }
 
 /// The value of an option.
@@ -159,7 +159,7 @@ impl Socket {
             max_message: AtomicI32::new(max_message),
             // Here, in a thread of the caller's: no other may look at variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
-            has_deadlines: protocol::has_deadlines(kind, is_raw),
+            works_alone: protocol::works_alone(kind, is_raw),
         })
     }
 
@@ -345,7 +345,7 @@ impl Socket {
     /// thing that is done under the lock.
     fn settle(&self, core: &mut Core, edges: &mut Edges) {
         core.work_off(&self.ready, edges);
-        let is_watchful = core.is_watchful();
+        let is_watchful = core.is_polled() || self.works_alone && core.protocol.is_busy();
         if is_watchful != self.is_watchful.load(Ordering::Relaxed) {
             self.is_watchful.store(is_watchful, Ordering::Relaxed);
             // With the fence of whoever puts something on the list: either he sees that we are
@@ -358,7 +358,7 @@ impl Socket {
             // The protocol has looked at its pipes again: some may have come to their end.
             core.work_off(&self.ready, edges);
         }
-        if self.has_deadlines {
+        if self.works_alone {
             self.set_timer(core);
         }
     }

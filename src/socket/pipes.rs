@@ -198,8 +198,8 @@ pub struct Received<'a> {
     pub(super) pipe: &'a mut Pipe,
     /// Leading bytes of the lane's front that are not body.
     pub(super) skip: usize,
-    /// Set when the message was taken out of the lane already, to whether the peer waits for room.
-    pub(super) taken: &'a mut Option<bool>,
+    /// Set when the message was taken out of the lane already.
+    pub(super) taken: &'a mut bool,
 }
 
 impl Received<'_> {
@@ -240,8 +240,8 @@ impl Received<'_> {
         }
         let length = second.len();
         match self.pipe.inbound.take_chunk() {
-            Some((chunk, producer_waits)) => {
-                *self.taken = Some(producer_waits);
+            Some(chunk) => {
+                *self.taken = true;
                 let surplus = chunk.len() - length;
                 let chunk = chunk.trimmed(surplus)?;
                 // A message that others have too must not be written to by one of them.
@@ -299,12 +299,12 @@ mod tests {
         let address = chunk.as_ptr() as usize;
         producer.push(&[], &mut Payload::Owned(chunk), None).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let mut taken = None;
+        let mut taken = false;
         let received = Received { header: &[], pipe: &mut pipe, skip: 4, taken: &mut taken };
         assert_eq!((received.len(), received.body()), (4, (&[][..], &b"body"[..])));
         let chunk = received.into_chunk().unwrap();
         assert_eq!((&*chunk, chunk.as_ptr() as usize), (&b"body"[..], address + 4));
-        assert_eq!(taken, Some(false));
+        assert!(taken);
     }
 
     #[test]
@@ -312,17 +312,17 @@ mod tests {
         let (mut pipe, mut producer, _far_in) = pipe();
         producer.push(b"id", &mut Payload::Borrowed(b"small"), None).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let mut taken = None;
+        let mut taken = false;
         let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
         assert_eq!(&*received.into_chunk().unwrap(), b"small");
-        assert_eq!(taken, None);
+        assert!(!taken);
         pipe.inbound.pop();
         let shared = Chunk::copy_of(b"shared").unwrap();
         producer.push(b"id", &mut Payload::Owned(shared.clone()), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
         let copy = received.into_chunk().unwrap();
-        assert_eq!((&*copy, taken), (&b"shared"[..], Some(false)));
+        assert_eq!((&*copy, taken), (&b"shared"[..], true));
         assert_ne!(copy.as_ptr(), shared.as_ptr());
     }
 }

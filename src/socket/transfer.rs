@@ -322,14 +322,14 @@ impl Socket {
             return Err(Error::Closed);
         }
         core.work_off(&self.ready, edges);
-        let outcome = match core.call(edges, |protocol, context| protocol.recv(context)) {
-            Ok(delivery) => match core.deliver(&delivery, take, edges) {
+        let outcome = match &core.call(edges, |protocol, context| protocol.recv(context)) {
+            Ok(delivery) => match core.deliver(delivery, take, edges) {
                 Some(result) => Ok(Attempt::Received(result)),
                 None => Ok(Attempt::Blocked(Remotes::new())),
             },
             Err(refusal) => {
                 patience.gathers = !core.has_sent;
-                patience.consider(refusal, core, core.fetches).map(|()| Attempt::Blocked(core.lend()))
+                patience.consider(*refusal, core, core.fetches).map(|()| Attempt::Blocked(core.lend()))
             }
         };
         self.settle(core, edges);
@@ -354,14 +354,17 @@ impl Core {
         // A protocol delivers from a pipe that it was given; and it is called until it delivers.
         let pipe = self.pipes.get(delivery.pipe)?;
         let take = take.take()?;
-        let mut taken = None;
+        let mut taken = false;
         self.has_sent = false;
         let received = Received { header: &delivery.header, pipe, skip: delivery.skip, taken: &mut taken };
         self.statistics.messages_received += 1;
         self.statistics.bytes_received += received.len() as u64;
         let result = take(received);
         let pipe = self.pipes.get(delivery.pipe)?;
-        if taken.unwrap_or_else(|| pipe.inbound.pop())
+        if !taken {
+            pipe.inbound.skip();
+        }
+        if pipe.inbound.tell()
             && let Some(peer) = &pipe.peer
         {
             edges.add_writable(peer);

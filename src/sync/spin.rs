@@ -21,9 +21,11 @@ const MOST_REST: u32 = 1024;
 
 /// What comes within this time, in nanoseconds, is one of many that come one after the other.
 const STREAM: u32 = 1_000;
-/// So long a stream is let gather, in nanoseconds: taking each of it as it comes would be slower for
-/// both sides.
+/// So long a stream is let gather at first, in nanoseconds: taking each of it as it comes would be
+/// slower for both sides. The time is doubled for as long as the stream goes on.
 const GATHER: u32 = 2_000;
+/// So long it is let gather at most.
+const MOST_GATHER: u32 = 32_000;
 
 /// Threads that are looking now, in the whole process.
 static LOOKING: AtomicU32 = AtomicU32::new(0);
@@ -38,12 +40,19 @@ pub(crate) struct Spin {
     rest: AtomicU32,
     /// How long to rest after the next look in vain.
     next_rest: AtomicU32,
+    /// How long to let the stream gather when it comes next, in nanoseconds.
+    gather: AtomicU32,
 }
 
 impl Spin {
     /// Nothing is known: the first wait is looked through.
     pub(crate) fn new() -> Spin {
-        Spin { typical: AtomicU32::new(LONGEST / 2), rest: AtomicU32::new(0), next_rest: AtomicU32::new(1) }
+        Spin {
+            typical: AtomicU32::new(LONGEST / 2),
+            rest: AtomicU32::new(0),
+            next_rest: AtomicU32::new(1),
+            gather: AtomicU32::new(GATHER),
+        }
     }
 
     /// Calls `look` until it answers something, for as long as that pays, and `sleep` after that.
@@ -60,12 +69,22 @@ impl Spin {
         let result = found.unwrap_or_else(sleep);
         let spent = since(start);
         self.learn(spent);
-        if gathers && is_found && spent < STREAM {
-            while since(start) < GATHER {
-                (0..32).for_each(|_| std::hint::spin_loop());
+        if is_found && spent < STREAM {
+            if gathers {
+                self.let_gather(start);
             }
+        } else {
+            self.gather.store(GATHER, Ordering::Relaxed);
         }
         result
+    }
+
+    fn let_gather(&self, start: Duration) {
+        let time = self.gather.load(Ordering::Relaxed);
+        self.gather.store((2 * time).min(MOST_GATHER), Ordering::Relaxed);
+        while since(start) < time {
+            (0..32).for_each(|_| std::hint::spin_loop());
+        }
     }
 
     /// Whether this wait is to be looked through.

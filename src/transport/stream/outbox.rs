@@ -112,7 +112,7 @@ impl Outbox {
         parks: bool,
         mut encode_prefix: impl FnMut(usize, Option<MessageType>, &mut Vec<u8>) -> Option<Mask>,
     ) -> io::Result<bool> {
-        let mut producer_waits = false;
+        let mut any = false;
         while self.length - self.sent < GATHER {
             let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
             let Front { head, body, message_type } = front;
@@ -129,20 +129,21 @@ impl Outbox {
                 mask.apply(0, &mut bytes[start..]);
             }
             self.length += bytes.len() - before;
-            producer_waits |= match if is_long { lane.take_chunk() } else { None } {
-                Some((chunk, waits)) => {
+            any = true;
+            match if is_long { lane.take_chunk() } else { None } {
+                Some(chunk) => {
                     let chunk = match mask {
                         Some(mask) => masked(chunk, mask, in_head)?,
                         None => chunk,
                     };
                     self.length += chunk.len();
                     self.pieces.push_back(Piece::Chunk(chunk));
-                    waits
                 }
-                None => lane.pop(),
-            };
+                None => lane.skip(),
+            }
         }
-        Ok(producer_waits)
+        // Once for all: the producer is not kept waiting for long.
+        Ok(any && lane.tell())
     }
 
     /// Whether the kernel has everything.

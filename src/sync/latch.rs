@@ -1,0 +1,125 @@
+//! A lock that is held for a few instructions, and hardly ever wanted by two at once.
+//!
+//! Giving it back is a plain store: half of what a lock costs that wakes its sleepers. So nobody
+//! sleeps at it; whoever finds it taken looks again, and makes place for its holder if that takes
+//! longer. Do not call anything unknown under it.
+
+use std::cell::UnsafeCell;
+use std::ops::{Deref, DerefMut};
+
+use super::atomic::{AtomicBool, Ordering};
+
+/// A value behind a latch.
+pub(crate) struct Latch<T> {
+    is_taken: AtomicBool,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached by one thread at a time, who holds the latch.
+unsafe impl<T: Send> Sync for Latch<T> {}
+
+impl<T> Latch<T> {
+    /// The value is behind a latch from now on.
+    pub(crate) fn new(value: T) -> Latch<T> {
+        Latch { is_taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    }
+
+    /// Takes the latch.
+    #[inline]
+    pub(crate) fn lock(&self) -> Held<'_, T> {
+        // Acquire: what was done under it before is seen.
+        while self.is_taken.swap(true, Ordering::Acquire) {
+            self.await_release();
+        }
+        Held(self)
+    }
+
+    #[cfg(not(loom))]
+    #[cold]
+    fn await_release(&self) {
+        let mut looks = 0;
+        while self.is_taken.load(Ordering::Relaxed) {
+            if looks < 100 {
+                looks += 1;
+                std::hint::spin_loop();
+            } else {
+                // Its holder may have lost the processor, perhaps to us: a yield might not do.
+                std::thread::sleep(std::time::Duration::from_micros(1));
+            }
+        }
+    }
+
+    #[cfg(loom)]
+    fn await_release(&self) {
+        loom::thread::yield_now();
+    }
+}
+
+/// The latch, which is given back when this goes.
+pub(crate) struct Held<'a, T>(&'a Latch<T>);
+
+impl<T> Deref for Held<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: we hold the latch.
+        unsafe { &*self.0.value.get() }
+    }
+}
+
+impl<T> DerefMut for Held<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: we hold the latch.
+        unsafe { &mut *self.0.value.get() }
+    }
+}
+
+impl<T> Drop for Held<'_, T> {
+    fn drop(&mut self) {
+        // Release: whoever takes it next sees what was done under it.
+        self.0.is_taken.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_threads_take_turns() {
+        const THREADS: usize = 4;
+        const TURNS: usize = 20_000;
+        let latch = Latch::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..THREADS {
+                scope.spawn(|| (0..TURNS).for_each(|_| *latch.lock() += 1));
+            }
+        });
+        assert_eq!(*latch.lock(), THREADS * TURNS);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::cell::UnsafeCell;
+    use loom::sync::Arc;
+
+    #[test]
+    fn loom_a_latch_is_held_by_one() {
+        loom::model(|| {
+            let latch = Arc::new(Latch::new(UnsafeCell::new(0)));
+            let add = |latch: &Latch<UnsafeCell<u32>>| {
+                let held = latch.lock();
+                // SAFETY: we hold the latch; loom watches that nobody else does.
+                held.with_mut(|count| unsafe { *count += 1 });
+            };
+            let other = latch.clone();
+            let thread = loom::thread::spawn(move || add(&other));
+            add(&latch);
+            thread.join().unwrap();
+            // SAFETY: as above.
+            assert_eq!(latch.lock().with(|count| unsafe { *count }), 2);
+        });
+    }
+}
