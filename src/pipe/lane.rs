@@ -30,6 +30,9 @@ use crate::sync::{Apart, Held, Latch, store_then_load};
 /// Longer messages than this travel in a chunk.
 pub(crate) const INLINE_MAX: usize = 2048;
 
+/// A consumer that takes nothing is worth so many waits of a producer that could do without it.
+const MOST_WAITS: u32 = 256;
+
 /// Both ends of a new lane that holds about `limit` bytes, at least one message.
 pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
     let shared = Arc::new(Shared {
@@ -39,7 +42,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
     let consumer = Consumer { shared: shared.clone(), block: None, offset: 0, committed: 0, taken: 0 };
-    (Producer { shared, seen_taken: 0 }, consumer)
+    (Producer { shared, seen_taken: 0, waited_at: 0, waits: 0 }, consumer)
 }
 
 struct Shared {
@@ -135,6 +138,10 @@ pub(crate) struct Producer {
     shared: Arc<Shared>,
     /// What we last saw of `taken`; looked at again only when the lane seems full.
     seen_taken: usize,
+    /// What `taken` was when the consumer was last found to take something.
+    waited_at: usize,
+    /// How often it was said to be worth waiting for since then.
+    waits: u32,
 }
 
 impl Producer {
@@ -155,6 +162,24 @@ impl Producer {
     pub(crate) fn has_room(&mut self) -> bool {
         let tail = self.shared.tail.lock();
         has_room(&self.shared, &mut self.seen_taken, &tail)
+    }
+
+    /// Whether the lane is more than half full and the consumer takes something from time to time: then
+    /// it is there, and only slower than the producer. One that takes nothing is soon given up.
+    pub(crate) fn is_overtaking(&mut self) -> bool {
+        let written = self.shared.tail.lock().written;
+        let is_crowded = |taken: usize| written.wrapping_sub(taken) > self.shared.limit / 2;
+        if !is_crowded(self.seen_taken) {
+            return false;
+        }
+        self.seen_taken = self.shared.consumer.taken.load(Ordering::Acquire);
+        if self.seen_taken != self.waited_at {
+            self.waited_at = self.seen_taken;
+            self.waits = 0;
+        }
+        let answer = is_crowded(self.seen_taken) && self.waits < MOST_WAITS;
+        self.waits += u32::from(answer);
+        answer
     }
 
     /// For several pushes under one lock.

@@ -96,6 +96,12 @@ impl Kind {
         !matches!(self, Kind::Sub | Kind::Pull)
     }
 
+    /// Whether its sockets drop what a receiver has no room for, for as long as they are asked to send.
+    #[must_use]
+    pub const fn drops(self) -> bool {
+        matches!(self, Kind::Pub | Kind::Bus)
+    }
+
     /// Whether its sockets receive at all.
     #[must_use]
     pub const fn can_recv(self) -> bool {

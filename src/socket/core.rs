@@ -39,6 +39,10 @@ pub(super) struct Core {
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
     pub(super) is_closing: bool,
+    /// The protocol drops what a receiver has no room for.
+    drops: bool,
+    /// A receiver has been found to take more slowly than is sent.
+    pub(super) overtakes: bool,
     /// Something was sent since the last message was received.
     pub(super) has_sent: bool,
     /// A call has borrowed the reading of connections, and not all of it was taken back for good.
@@ -66,8 +70,9 @@ impl Endpoints {
 }
 
 impl Core {
-    /// The state of a new socket with this number.
-    pub(super) fn new(id: i32, protocol: Box<dyn Protocol>) -> Core {
+    /// The state of a new socket with this number. `drops` says that its protocol drops what a
+    /// receiver has no room for.
+    pub(super) fn new(id: i32, protocol: Box<dyn Protocol>, drops: bool) -> Core {
         Core {
             protocol,
             pipes: Pipes::new(),
@@ -81,6 +86,8 @@ impl Core {
             closed: None,
             timer: None,
             is_closing: false,
+            drops,
+            overtakes: false,
             has_sent: false,
             fetches: false,
         }
@@ -103,8 +110,14 @@ impl Core {
         call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
     ) -> R {
         let max_hops = self.options.positive(name::MAXTTL);
-        let mut view =
-            View { pipes: &mut self.pipes, edges, finished: &mut self.finished, max_hops, message_type };
+        let mut view = View {
+            pipes: &mut self.pipes,
+            edges,
+            finished: &mut self.finished,
+            max_hops,
+            message_type,
+            overtakes: self.drops.then_some(&mut self.overtakes),
+        };
         call(&mut *self.protocol, &mut view)
     }
 

@@ -128,6 +128,9 @@ pub(super) struct View<'a> {
     pub(super) max_hops: usize,
     /// What a message is sent as over a WebSocket.
     pub(super) message_type: Option<MessageType>,
+    /// Set when a receiver takes more slowly than is sent. Nothing to set for a protocol that waits for
+    /// its receivers.
+    pub(super) overtakes: Option<&'a mut bool>,
 }
 
 impl Context for View<'_> {
@@ -165,6 +168,9 @@ impl Context for View<'_> {
             Ok(Pushed { edge }) => {
                 if edge {
                     self.edges.add_readable(peer, size);
+                }
+                if let Some(overtakes) = &mut self.overtakes {
+                    **overtakes |= outbound.is_overtaking();
                 }
                 Push::Taken
             }

@@ -86,7 +86,7 @@ pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), 
     core.keep();
     call.unlock_and_leave();
     edges.deliver();
-    outcome.map(|_| ())
+    outcome.map(|_| sending.done())
 }
 
 /// Receives a message at the socket with this number, as [`Socket::recv`].
@@ -115,11 +115,16 @@ pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -
     outcome
 }
 
+/// How long a publisher lets a receiver catch up, between two messages.
+const CATCH_UP: Duration = Duration::from_micros(50);
+
 /// A message that is being sent.
 struct Sending<'a, 'b> {
     message: &'a mut Outgoing<'b>,
     length: usize,
     patience: Patience,
+    /// It was sent, and a receiver takes more slowly than is sent.
+    overtakes: bool,
 }
 
 impl<'a, 'b> Sending<'a, 'b> {
@@ -130,7 +135,16 @@ impl<'a, 'b> Sending<'a, 'b> {
         {
             message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
         }
-        Ok(Sending { message, length, patience: Patience::new(dont_wait, name::SNDTIMEO) })
+        let patience = Patience::new(dont_wait, name::SNDTIMEO);
+        Ok(Sending { message, length, patience, overtakes: false })
+    }
+
+    /// Ends a call that has sent the message. A publisher does not wait for its receivers; but one that
+    /// is about to overtake a receiver, and would drop its messages, makes a short pause.
+    fn done(&self) {
+        if self.overtakes && !self.patience.dont_wait {
+            std::thread::sleep(CATCH_UP);
+        }
     }
 }
 
@@ -156,7 +170,11 @@ impl Socket {
     pub fn send(&self, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
         let mut sending = Sending::new(message, dont_wait)?;
         let ticket = self.senders.ticket();
-        if self.attempt_send(&mut sending)? { Ok(()) } else { self.send_later(ticket, sending) }
+        if !self.attempt_send(&mut sending)? {
+            return self.send_later(ticket, sending);
+        }
+        sending.done();
+        Ok(())
     }
 
     /// Waits for a chance to send, since the ticket was drawn, as often as it takes.
@@ -226,7 +244,7 @@ impl Socket {
     fn try_send(
         &self,
         core: &mut Core,
-        Sending { message, length, patience }: &mut Sending<'_, '_>,
+        Sending { message, length, patience, overtakes }: &mut Sending<'_, '_>,
         edges: &mut Edges,
     ) -> Result<bool, Error> {
         if !self.kind.can_send() {
@@ -247,6 +265,7 @@ impl Socket {
                 core.statistics.messages_sent += 1;
                 core.statistics.bytes_sent += *length as u64;
                 core.has_sent = true;
+                *overtakes = std::mem::take(&mut core.overtakes);
                 Ok(true)
             }
             Err(refusal) => patience.consider(refusal, core, false).map(|()| false),

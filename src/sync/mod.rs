@@ -18,6 +18,9 @@ pub(crate) use alarm::{Alarm, Watched, await_readable};
 pub(crate) use door::Door;
 pub(crate) use event::{Event, Ticket, Wake};
 pub(crate) use futex::Futex;
+#[cfg(loom)]
+pub(crate) use latch::model::{Held, Latch};
+#[cfg(not(loom))]
 pub(crate) use latch::{Held, Latch};
 pub(crate) use per_process::PerProcess;
 pub(crate) use spin::Spin;

@@ -129,3 +129,21 @@ fn a_flood_between_two_threads_keeps_its_order() {
     }
     sender.join().unwrap();
 }
+
+#[test]
+fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
+    let (mut producer, mut consumer) = lane(100);
+    let push = |producer: &mut Producer| {
+        producer.push(&[], &mut Payload::Borrowed(&[0; 10]), None).unwrap();
+    };
+    (0..5).for_each(|_| push(&mut producer));
+    assert!(!producer.is_overtaking(), "half full is not too full");
+    push(&mut producer);
+    let waits = |producer: &mut Producer| (0..2 * MOST_WAITS).filter(|_| producer.is_overtaking()).count();
+    assert_eq!(waits(&mut producer), MOST_WAITS as usize);
+    assert!(!consumer.is_empty());
+    consumer.pop();
+    assert!(!producer.is_overtaking(), "there is room again");
+    push(&mut producer);
+    assert_eq!(waits(&mut producer), MOST_WAITS as usize, "it has taken something");
+}

@@ -126,6 +126,8 @@ impl Connection {
             })
         };
         if is_new {
+            // The greeting came in time.
+            self.cancel_timers();
             self.owner.established(self);
         }
         if let Some(end) = self.end.get() {
