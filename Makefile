@@ -235,10 +235,12 @@ interop: ## conversations with the C library, nng, a browser and node (UPDATE_IN
 portable: ## the tests again, without what only Linux has
 	@.ci/portable
 
-soak: ## a minute of races, which `make check` runs for five seconds
+soak: MINUTES ?= 60
+soak: ## an hour of mixed traffic after a minute of races; `make check` has a minute and five seconds (MINUTES=60)
 	@.ci/dependencies check
 	@$(MAKE) --no-print-directory stage
 	@ONLY=races SECONDS_OF_RACES=60 capi-tests/hostile/run "$(STAGE)"
+	@SECONDS_OF_LOAD=$$(($(MINUTES) * 60)) capi-tests/load/run "$(STAGE)"
 
 upstream: REPEAT ?= 20
 upstream: ## the C library's own tests, each twenty times in a row, and as often on one core (REPEAT=20)
