@@ -324,3 +324,6 @@ fn nanoseconds() -> u64 {
 fn nanoseconds_of(moment: Duration) -> u64 {
     u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -42,6 +42,16 @@ pub(super) struct Burst {
     pub(super) was_relieved: bool,
 }
 
+/// What a flush has come to, to be acted on without its lock.
+pub(super) struct Flushed {
+    outcome: Result<Pause, Broken>,
+    /// The socket waits for the room that was made.
+    has_room: bool,
+    /// The connection is closing, and everything is written. It is decided under the lock of the
+    /// flush: between that and a closing that begins later, more may have been sent.
+    is_over: bool,
+}
+
 /// The last part of a connection.
 pub(super) struct Closing {
     /// What waits for it, and not for ever.
@@ -69,21 +79,25 @@ impl Writer {
 impl Connection {
     /// Writes what is in the outbox and the lane, until both are empty or the kernel is full.
     pub(super) fn flush(self: &Arc<Self>) {
+        let flushed = self.write_out(&mut lock(&self.writer));
+        self.act_on(flushed);
+    }
+
+    /// As `flush`, but leaves to the caller what is to be done without the lock.
+    pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
         let mut has_room = false;
-        let outcome = {
-            let mut writer = lock(&self.writer);
-            self.flush_locked(&mut writer, &mut has_room)
-        };
-        self.flushed(outcome, has_room);
+        let outcome = self.flush_locked(writer, &mut has_room);
+        let is_over = writer.closing.is_some() && matches!(outcome, Ok(Pause::Done));
+        Flushed { outcome, has_room, is_over }
     }
 
     /// Does what is left to do after a flush, without its lock.
-    fn flushed(self: &Arc<Self>, outcome: Result<Pause, Broken>, has_room: bool) {
+    pub(super) fn act_on(self: &Arc<Self>, Flushed { outcome, has_room, is_over }: Flushed) {
         if has_room && let Some(end) = self.end.get() {
             end.clone().writable();
         }
         match outcome {
-            Ok(Pause::Done) if lock(&self.writer).closing.is_some() => self.finish_closing(),
+            Ok(Pause::Done) if is_over => self.finish_closing(),
             Ok(Pause::Done | Pause::Full) => {}
             Ok(Pause::Turn) => self.ask(WRITE),
             Err(_) => self.fail(),
@@ -92,8 +106,7 @@ impl Connection {
 
     /// Writes what a burst has gathered, and comes again until there is nothing.
     pub(super) fn attend_burst(self: &Arc<Self>) {
-        let mut has_room = false;
-        let (outcome, next) = {
+        let (flushed, next) = {
             let mut writer = lock(&self.writer);
             let was_relieved = writer.burst.take().is_some_and(|burst| burst.was_relieved);
             if was_relieved && writer.closing.is_none() {
@@ -103,22 +116,25 @@ impl Connection {
             }
             let due = writer.lane.is_some().then(|| writer.go_on(LOOK_AGAIN));
             let before = writer.outbox.sent_ever();
-            let mut outcome = self.flush_locked(&mut writer, &mut has_room);
-            let goes_on = matches!(outcome, Ok(Pause::Done)) && writer.outbox.sent_ever() != before;
+            let mut flushed = self.write_out(&mut writer);
+            let is_done = matches!(flushed.outcome, Ok(Pause::Done));
+            let goes_on = is_done && writer.outbox.sent_ever() != before;
             if !goes_on {
                 // It is over, and the lane is parked if it is empty. If the kernel is full or there was
                 // too much for one turn, whoever comes then writes the rest.
                 writer.burst = None;
-                if matches!(outcome, Ok(Pause::Done)) {
-                    outcome = self.flush_locked(&mut writer, &mut has_room);
+                if is_done {
+                    let had_room = flushed.has_room;
+                    flushed = self.write_out(&mut writer);
+                    flushed.has_room |= had_room;
                 }
             }
-            (outcome, due.filter(|_| goes_on))
+            (flushed, due.filter(|_| goes_on))
         };
         if let Some(due) = next {
             self.call_at(due);
         }
-        self.flushed(outcome, has_room);
+        self.act_on(flushed);
     }
 
     /// As `flush`, for who has the lock. Sets `has_room` if the socket waits for what was made.

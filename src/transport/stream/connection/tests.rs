@@ -1,0 +1,118 @@
+//! Connections whose peer is a plain stream, and whose socket is this test.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+
+use super::*;
+use crate::message::{MessageType, Payload};
+use crate::pipe::Producer;
+use crate::protocol::Kind;
+use crate::reactor;
+use crate::transport::{Ends, Refused, Settings};
+
+/// A PUSH socket with one pipe.
+#[derive(Default)]
+struct Pushing {
+    outbound: Mutex<Option<Producer>>,
+}
+
+/// Hears nothing.
+struct Nobody;
+
+impl Peer for Nobody {
+    fn readable(self: Arc<Self>, _size: usize) {}
+    fn writable(self: Arc<Self>) {}
+}
+
+impl End for Nobody {
+    fn close(self: Arc<Self>) {}
+}
+
+impl Owner for Nobody {
+    fn established(&self, _connection: &Arc<Connection>) {}
+    fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
+}
+
+impl Host for Pushing {
+    fn settings(&self) -> &Settings {
+        unreachable!("a connection has no use for them")
+    }
+
+    fn protocol(&self) -> u16 {
+        Kind::Push.number()
+    }
+
+    fn is_peer(&self, protocol: u16) -> bool {
+        protocol == Kind::Pull.number()
+    }
+
+    fn receives(&self) -> bool {
+        false
+    }
+
+    fn has_place(&self) -> bool {
+        true
+    }
+
+    fn lane_limits(&self) -> (usize, usize) {
+        (100, 100)
+    }
+
+    fn nodelay(&self) -> bool {
+        false
+    }
+
+    fn message_type(&self) -> MessageType {
+        MessageType::Binary
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        None
+    }
+
+    fn socket_number(&self) -> i32 {
+        0
+    }
+
+    fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused> {
+        *lock(&self.outbound) = Some(ends.outbound);
+        Ok(Arc::new(Nobody))
+    }
+
+    fn note(&self, _note: Note) {}
+}
+
+/// A connection of a PUSH socket, its lane, and a peer that has greeted.
+fn connected() -> (Arc<Connection>, Producer, UnixStream) {
+    let (ours, mut theirs) = UnixStream::pair().unwrap();
+    ours.set_nonblocking(true).unwrap();
+    let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
+    let connection =
+        Connection::start(ours.into(), Mapping::Ipc, host.clone(), Arc::new(Nobody), reactor).unwrap();
+    connection.greet();
+    let mut greeting = [0; 8];
+    theirs.read_exact(&mut greeting).unwrap();
+    theirs.write_all(&[0, b'S', b'P', 0, 0, 81, 0, 0]).unwrap();
+    // Here, if the I/O thread was not faster.
+    connection.receive();
+    let outbound = lock(&host.outbound).take().unwrap();
+    (connection, outbound, theirs)
+}
+
+#[test]
+fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
+    let (connection, mut outbound, mut theirs) = connected();
+    // One thread has written everything, and is about to see what is to be done next. Then
+    // another sends a message, and begins to close the connection.
+    let flushed = connection.write_out(&mut lock(&connection.writer));
+    assert!(outbound.push(&[], &mut Payload::Borrowed(b"last words"), None).is_ok());
+    let linger = Linger::begin(None);
+    lock(&connection.writer).closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Dropped });
+    connection.act_on(flushed);
+    assert!(!linger.is_finished());
+    connection.close(&linger);
+    let mut came = Vec::new();
+    theirs.read_to_end(&mut came).unwrap();
+    assert_eq!(came, b"\x01\0\0\0\0\0\0\0\x0alast words");
+    linger.wait();
+}
