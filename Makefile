@@ -65,7 +65,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc test loom installed cinstalled abi bindings capi interop portable bench soak upstream \
+        components fmt clippy doc test loom installed cinstalled abi bindings capi interop portable bench soak faults upstream \
         clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
@@ -241,6 +241,11 @@ soak: ## an hour of mixed traffic after a minute of races; `make check` has a mi
 	@$(MAKE) --no-print-directory stage
 	@ONLY=races SECONDS_OF_RACES=60 capi-tests/hostile/run "$(STAGE)"
 	@SECONDS_OF_LOAD=$$(($(MINUTES) * 60)) capi-tests/load/run "$(STAGE)"
+
+faults: ## what fails around the library, at full length: 10,000 killed peers, unloaded 1,000 times
+	@.ci/dependencies check
+	@$(MAKE) --no-print-directory stage
+	@KILLS=10000 UNLOADS=1000 capi-tests/faults/run "$(STAGE)"
 
 upstream: REPEAT ?= 20
 upstream: ## the C library's own tests, each twenty times in a row, and as often on one core (REPEAT=20)

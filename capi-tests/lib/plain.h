@@ -158,12 +158,14 @@ static inline long memory_kib (const char *name)
     char line[256];
     long value = -1;
     FILE *file = fopen ("/proc/self/status", "re");
-    check (file != NULL);
+    if (!file)
+        fail ("/proc/self/status: %s", strerror (errno));
     while (fgets (line, sizeof (line), file))
         if (strncmp (line, name, strlen (name)) == 0 && line[strlen (name)] == ':')
             value = atol (line + strlen (name) + 1);
     fclose (file);
-    check (value >= 0);
+    if (value < 0)
+        fail ("/proc/self/status does not tell %s", name);
     return value;
 }
 

@@ -104,11 +104,12 @@ gather() {
     order=()
 }
 
-# count NAME STATUS OUTPUT
+# count NAME STATUS OUTPUT. With $shows_figures, what a passing program said is shown as well.
 count() {
     if [ "$2" -eq 0 ]; then
         passed=$((passed + 1))
         echo "ok      $1"
+        [ -z "${shows_figures-}" ] || sed 's/^/        /' "$3"
     else
         failed=$((failed + 1))
         echo "FAILED  $1 (status $2)"
@@ -125,6 +126,16 @@ closing() {
 # Runs a program on our library, or on the C library; a program that hangs is a failure.
 on_ours() {
     LD_LIBRARY_PATH=$prefix/lib timeout -k 5 "${LIMIT:-90}" "$@"
+}
+
+# asserts SOURCE NAME ARGUMENTS...: compiles a program that has nothing to compare with, and runs it.
+asserts() {
+    local source=$1 program=$results/$2/program
+    shift 2
+    compile "$program" "$source" "$@" -L "$prefix/lib" -lnanomsg || return 1
+    LD_LIBRARY_PATH=$prefix/lib loads "$prefix/lib/libnanomsg.so" "$program" ||
+        { echo "our library is not loaded"; return 1; }
+    on_ours "$program"
 }
 
 on_reference() {
