@@ -120,7 +120,11 @@ impl Protocol for Subscriber {
 
     fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
         match option {
-            ProtocolOption::Subscribe(prefix) => self.subscriptions.subscribe(prefix),
+            ProtocolOption::Subscribe(prefix) => {
+                if !self.subscriptions.subscribe(prefix) {
+                    return Err(Error::OutOfMemory);
+                }
+            }
             ProtocolOption::Unsubscribe(prefix) => {
                 // As the C library: what was not subscribed is not there afterwards either.
                 self.subscriptions.unsubscribe(prefix);

@@ -19,7 +19,8 @@ pub struct Trie {
 
 /// The bytes on the way from the root to a node, the node's own included, are its prefix.
 ///
-/// Invariant: a node other than the root has a subscription, or two children and more.
+/// Invariant: a node other than the root has a subscription, or two children and more; or there was
+/// no memory to make one node of it and its only child.
 #[derive(Debug, Default)]
 struct Node {
     /// The bytes that this node adds to its parent's prefix; empty for the root alone.
@@ -55,23 +56,32 @@ impl Trie {
         Trie { nodes }
     }
 
-    /// Adds a prefix, or counts it once more.
-    pub fn subscribe(&mut self, prefix: &[u8]) {
+    /// Adds a prefix, or counts it once more; `false` when there is no memory for it.
+    #[must_use]
+    pub fn subscribe(&mut self, prefix: &[u8]) -> bool {
         let mut node = ROOT;
         let mut rest = prefix;
         // Invariant: `rest` is what `node` lacks of the prefix.
         while let Some(&first) = rest.first() {
             node = match self.nodes[node].find(first) {
                 Ok(position) => self.nodes[node].children[position].node,
-                Err(position) => self.add_leaf(node, position, rest),
+                Err(position) => match self.add_leaf(node, position, rest) {
+                    Some(leaf) => leaf,
+                    None => {
+                        // It may just have been cut for the new one.
+                        self.join(node);
+                        return false;
+                    }
+                },
             };
             let common = common_length(&self.nodes[node].label, rest);
-            if common < self.nodes[node].label.len() {
-                self.split(node, common);
+            if common < self.nodes[node].label.len() && !self.split(node, common) {
+                return false;
             }
             rest = &rest[common..];
         }
         self.nodes[node].subscriptions += 1;
+        true
     }
 
     /// Takes a prefix back once; `false` when it is not in the set.
@@ -119,20 +129,25 @@ impl Trie {
         false
     }
 
-    fn add_leaf(&mut self, parent: Place, position: usize, label: &[u8]) -> Place {
-        let leaf = self.nodes.insert(Node { label: label.into(), ..Node::default() });
-        self.nodes[parent].children.insert(position, Child { first: label[0], node: leaf });
-        leaf
+    /// `None`, here as below, when there is no memory for the label.
+    fn add_leaf(&mut self, parent: Place, position: usize, label: &[u8]) -> Option<Place> {
+        let first = label[0];
+        let leaf = self.nodes.insert(Node { label: joined(label, &[])?, ..Node::default() });
+        self.nodes[parent].children.insert(position, Child { first, node: leaf });
+        Some(leaf)
     }
 
     /// Cuts a label in two: `node` keeps the first `length` bytes, and all else goes to a new
-    /// child of it.
-    fn split(&mut self, node: Place, length: usize) {
+    /// child of it. `false` when there is no memory for that.
+    fn split(&mut self, node: Place, length: usize) -> bool {
+        let (upper, lower) = self.nodes[node].label.split_at(length);
+        let first = lower[0];
+        let (Some(upper), Some(lower)) = (joined(upper, &[]), joined(lower, &[])) else { return false };
         let whole = std::mem::take(&mut self.nodes[node]);
-        let (upper, lower) = whole.label.split_at(length);
-        let (label, first) = (upper.into(), lower[0]);
-        let child = self.nodes.insert(Node { label: lower.into(), ..whole });
-        self.nodes[node] = Node { label, subscriptions: 0, children: vec![Child { first, node: child }] };
+        let child = self.nodes.insert(Node { label: lower, ..whole });
+        let children = vec![Child { first, node: child }];
+        self.nodes[node] = Node { label: upper, subscriptions: 0, children };
+        true
     }
 
     /// Restores the invariant after the last subscription of `node` has gone.
@@ -155,10 +170,19 @@ impl Trie {
         if node == ROOT || upper.subscriptions > 0 {
             return;
         }
+        let Some(label) = joined(&upper.label, &self.nodes[child].label) else { return };
         let lower = self.nodes.remove(child, Node::default());
-        let label = [&*self.nodes[node].label, &*lower.label].concat().into();
         self.nodes[node] = Node { label, ..lower };
     }
+}
+
+/// One run of bytes behind another; `None` when there is no memory for it.
+fn joined(one: &[u8], two: &[u8]) -> Option<Box<[u8]>> {
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(one.len() + two.len()).ok()?;
+    bytes.extend_from_slice(one);
+    bytes.extend_from_slice(two);
+    Some(bytes.into_boxed_slice())
 }
 
 fn common_length(one: &[u8], two: &[u8]) -> usize {
@@ -177,7 +201,7 @@ mod tests {
     fn with(prefixes: &[&[u8]]) -> Trie {
         let mut trie = Trie::new();
         for prefix in prefixes {
-            trie.subscribe(prefix);
+            assert!(trie.subscribe(prefix));
         }
         trie
     }
@@ -223,7 +247,7 @@ mod tests {
     fn a_hundred_thousand_prefixes_leave_nothing_behind() {
         let prefixes: Vec<String> = (0..100_000).map(|number| format!("topic/{number}/")).collect();
         let mut trie = Trie::new();
-        prefixes.iter().for_each(|prefix| trie.subscribe(prefix.as_bytes()));
+        assert!(prefixes.iter().all(|prefix| trie.subscribe(prefix.as_bytes())));
         assert!(trie.nodes.len() <= 2 * prefixes.len() + 1);
         assert!(matches(&trie, b"topic/99999/price") && !matches(&trie, b"topic/100000/price"));
         assert!(prefixes.iter().all(|prefix| trie.unsubscribe(prefix.as_bytes())));
@@ -240,7 +264,7 @@ mod tests {
 
         // From the longest to the shortest: each cuts one label, and a chain of single bytes remains.
         let deep = &long[..10_000];
-        (0..=deep.len()).rev().for_each(|length| trie.subscribe(&deep[..length]));
+        assert!((0..=deep.len()).rev().all(|length| trie.subscribe(&deep[..length])));
         assert_eq!(trie.nodes.len(), deep.len() + 1);
         assert!(matches(&trie, b"x") && trie.unsubscribe(b""));
         assert!(!matches(&trie, b"x") && trie.unsubscribe(deep));
@@ -263,7 +287,7 @@ mod tests {
             let mut model: BTreeMap<Vec<u8>, usize> = BTreeMap::new();
             for (adds, prefix) in steps {
                 if adds {
-                    trie.subscribe(&prefix);
+                    prop_assert!(trie.subscribe(&prefix));
                     *model.entry(prefix).or_default() += 1;
                 } else {
                     let count = model.get(&prefix).copied().unwrap_or(0);

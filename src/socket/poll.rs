@@ -27,11 +27,15 @@ pub struct PollEntry {
 ///
 /// # Errors
 /// [`Error::Closed`] if an entry is no open socket, or is closed meanwhile;
-/// [`Error::UnknownOption`] if it cannot be asked that; [`Error::Interrupted`] by a signal.
+/// [`Error::UnknownOption`] if it cannot be asked that; [`Error::Interrupted`] by a signal;
+/// [`Error::OutOfMemory`].
 pub fn poll(entries: &mut [PollEntry], timeout: i32) -> Result<usize, Error> {
     // The calls stay inside until the end, so that no descriptor is closed under us.
-    let calls: Vec<Call> = entries.iter().map(|entry| enter(entry.socket)).collect::<Result<_, _>>()?;
-    let mut polled = Vec::with_capacity(2 * entries.len());
+    let mut calls = room_for(entries.len())?;
+    for entry in &*entries {
+        calls.push(enter(entry.socket)?);
+    }
+    let mut polled = room_for(2 * entries.len())?;
     for (entry, call) in entries.iter().zip(&calls) {
         // poll(2) leaves entries with a negative descriptor out.
         let fds = match (entry.readable, entry.writable) {
@@ -60,6 +64,13 @@ pub fn poll(entries: &mut [PollEntry], timeout: i32) -> Result<usize, Error> {
         answered += usize::from(entry.is_readable || entry.is_writable);
     }
     Ok(answered)
+}
+
+/// An empty list that need not grow. How long it is, the host says.
+fn room_for<T>(count: usize) -> Result<Vec<T>, Error> {
+    let mut list = Vec::new();
+    list.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
+    Ok(list)
 }
 
 fn descriptor(call: &Call, name: i32) -> Result<RawFd, Error> {
