@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{Door, Mutex, lock};
+use crate::sync::{Door, Mutex, keep, lock};
 
 /// Slots are made so many at a time.
 const SEGMENT: usize = 256;
@@ -28,7 +28,8 @@ impl<T> Slot<T> {
 
 /// Numbers for at most `LIMIT` values.
 pub(crate) struct Table<T: 'static, const LIMIT: usize> {
-    /// They stay for ever: one may knock at a door whatever has become of what was behind it.
+    /// They stay while the library does: one may knock at a door whatever has become of what was
+    /// behind it.
     segments: Vec<OnceLock<&'static [Slot<T>]>>,
     numbers: Mutex<Numbers>,
 }
@@ -67,7 +68,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         let id = i32::try_from(number).map_err(|_| Error::TooManySockets)?;
         let segment = self.segments[number / SEGMENT].get_or_init(|| {
             let slots: Vec<_> = (0..SEGMENT).map(|_| Slot::new()).collect();
-            slots.leak()
+            keep(Box::new(slots)).as_slice()
         });
         let slot = &segment[number % SEGMENT];
         let value = make(id, &slot.door)?;

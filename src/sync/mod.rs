@@ -13,6 +13,7 @@ mod latch;
 mod level;
 mod per_process;
 mod spin;
+mod unload;
 
 pub(crate) use alarm::{Alarm, Watched, await_readable};
 pub(crate) use door::Door;
@@ -24,6 +25,7 @@ pub(crate) use latch::model::{Held, Latch};
 pub(crate) use latch::{Held, Latch};
 pub(crate) use per_process::PerProcess;
 pub(crate) use spin::Spin;
+pub(crate) use unload::keep;
 
 use std::time::Duration;
 

@@ -8,12 +8,15 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+use super::unload;
+
 /// Grows by one in the child at each fork.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
 static WATCH_FORKS: Once = Once::new();
 
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
+    unload::forget();
 }
 
 /// A value made at its first use in a process.
@@ -27,7 +30,7 @@ struct Stamped<T> {
     value: T,
 }
 
-impl<T: Sync> PerProcess<T> {
+impl<T: Send + Sync> PerProcess<T> {
     /// `make` makes the value.
     pub(crate) const fn new(make: fn() -> T) -> PerProcess<T> {
         PerProcess { current: AtomicPtr::new(ptr::null_mut()), make }
@@ -36,7 +39,7 @@ impl<T: Sync> PerProcess<T> {
     /// The value of this process.
     pub(crate) fn get(&'static self) -> &'static T {
         let current = self.current.load(Ordering::Acquire);
-        // SAFETY: a pointer that was published is never freed.
+        // SAFETY: a pointer that was published is not freed before the library is unloaded.
         if let Some(stamped) = unsafe { current.as_ref() }
             && stamped.generation == GENERATION.load(Ordering::Relaxed)
         {
@@ -47,22 +50,18 @@ impl<T: Sync> PerProcess<T> {
 
     #[cold]
     fn make(&'static self, old: *mut Stamped<T>) -> &'static T {
-        // SAFETY: the handler only touches an atomic, which is allowed in a forked child.
+        // SAFETY: the handler only touches atomics, which is allowed in a forked child.
         WATCH_FORKS.call_once(|| unsafe {
             libc::pthread_atfork(None, None, Some(in_child));
         });
         let generation = GENERATION.load(Ordering::Relaxed);
-        let made = Box::into_raw(Box::new(Stamped { generation, value: (self.make)() }));
-        match self.current.compare_exchange(old, made, Ordering::AcqRel, Ordering::Acquire) {
-            // SAFETY: published now, and never freed.
-            Ok(_) => unsafe { &(*made).value },
-            Err(winner) => {
-                // SAFETY: ours was not published; the winner's was, and is never freed.
-                unsafe {
-                    drop(Box::from_raw(made));
-                    &(*winner).value
-                }
-            }
+        let made = unload::keep(Box::new(Stamped { generation, value: (self.make)() }));
+        let made_at = ptr::from_ref(made).cast_mut();
+        match self.current.compare_exchange(old, made_at, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => &made.value,
+            // Another thread was faster; ours is not used.
+            // SAFETY: published, and not freed before the library is unloaded.
+            Err(winner) => unsafe { &(*winner).value },
         }
     }
 }
