@@ -53,6 +53,32 @@ static int messages (int pull)
     return count;
 }
 
+/*  While peers wait that cannot be accepted, a listener tries again now and then, and sleeps in
+    between: counted over a second by its failures, and by the times that the process went to
+    sleep. */
+static void rests (int pull)
+{
+    struct rusage before, after;
+    struct timespec from, to;
+    uint64_t failures = nn_get_statistic (pull, NN_STAT_ACCEPT_ERRORS);
+    getrusage (RUSAGE_SELF, &before);
+    clock_gettime (CLOCK_MONOTONIC, &from);
+    wait_until (nn_get_statistic (pull, NN_STAT_ACCEPT_ERRORS) >= failures + 10);
+    getrusage (RUSAGE_SELF, &after);
+    clock_gettime (CLOCK_MONOTONIC, &to);
+    failures = nn_get_statistic (pull, NN_STAT_ACCEPT_ERRORS) - failures;
+    double elapsed = (double) (to.tv_sec - from.tv_sec)
+        + (double) (to.tv_nsec - from.tv_nsec) / 1e9;
+    long used = (after.ru_utime.tv_sec - before.ru_utime.tv_sec) * 1000
+        + (after.ru_utime.tv_usec - before.ru_utime.tv_usec) / 1000
+        + (after.ru_stime.tv_sec - before.ru_stime.tv_sec) * 1000
+        + (after.ru_stime.tv_usec - before.ru_stime.tv_usec) / 1000;
+    say ("without descriptors: %d attempts in %.2f s, %ld ms of processor time",
+        (int) failures, elapsed, used);
+    /*  One in 100 ms; that the machine was slow makes them fewer. */
+    check ((double) failures <= elapsed * 10 + 2);
+}
+
 static void exhausted (const char *transport, int raise_limit)
 {
     char address[NN_SOCKADDR_MAX];
@@ -78,6 +104,7 @@ static void exhausted (const char *transport, int raise_limit)
     command (commands[1], answers[0], 20);
     int heard = messages (pull);
     check (heard < 20);
+    rests (pull);
     for (int i = 0; i < 20; i++)
         honest_message (push, pull);
 
