@@ -91,7 +91,7 @@ impl Error {
 /// The text for an error number that only this library knows, or `None` for one of the system's.
 #[must_use]
 pub fn own_text(errno: c_int) -> Option<&'static CStr> {
-    match errno - HAUSNUMERO {
+    match errno.wrapping_sub(HAUSNUMERO) {
         53 => Some(c"Nanomsg library was terminated"),
         54 => Some(c"Operation cannot be performed in this state"),
         _ => None,

@@ -47,5 +47,6 @@ mod tests {
         assert_eq!(text(libc::EBADF), "Bad file descriptor");
         assert!(!text(-12_345).is_empty());
         assert!(!text(c_int::MAX).is_empty());
+        assert!(!text(c_int::MIN).is_empty());
     }
 }
