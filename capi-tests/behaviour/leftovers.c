@@ -101,6 +101,8 @@ int main (void)
         check (count_threads () == threads_before);
         check (count_descriptors () == descriptors_before);
         close_socket (s);
+        check (count_threads () == threads_before);
+        check (count_descriptors () == descriptors_before);
         close_socket (other);
     }
     if (only_ours ("with sockets open at the fork it hangs in the child")) {

@@ -437,7 +437,10 @@ impl Socket {
             let pollables = [core.sendable.take(), core.receivable.take(), core.closed.take()];
             (core.pipes.take_all(), core.timer.take(), pollables)
         };
-        if let (Some((_, timer)), Ok(reactor)) = (timer, reactor::current()) {
+        // Asked for only if there is a timer: asking starts the I/O thread.
+        if let Some((_, timer)) = timer
+            && let Ok(reactor) = reactor::current()
+        {
             reactor.cancel(timer);
         }
         // Outside the lock: what goes with them may call back.
