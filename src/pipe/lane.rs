@@ -248,6 +248,11 @@ impl Batch<'_> {
         self.append(head, body, message_type)
     }
 
+    /// Whether the consumer is gone: what is pushed has nowhere to go.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.tail.gone
+    }
+
     fn append(
         &mut self,
         head: &[u8],

@@ -12,7 +12,7 @@ mod ready_list;
 use std::os::fd::RawFd;
 use std::sync::Arc;
 
-pub(crate) use lane::{Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
+pub(crate) use lane::{Batch, Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
 pub(crate) use ready_list::{Bits, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.

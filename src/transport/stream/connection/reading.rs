@@ -10,8 +10,8 @@ use std::time::Duration;
 use socket2::MaybeUninitSlice;
 
 use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ, WRITE};
-use crate::message::Payload;
-use crate::pipe::{Producer, lane};
+use crate::message::{MessageType, Payload};
+use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
 use crate::transport::{Ends, Note};
 use crate::wire::{BadFrame, BadGreeting, Decoder, Frame, Greeted, Greeting};
@@ -221,19 +221,26 @@ impl Connection {
         is_edge: &mut bool,
     ) -> Result<(), Broken> {
         let Phase::Open { decoder, lane } = &mut reader.phase else { return Ok(()) };
-        let is_taken = self.host.receives();
+        let mut intake =
+            Intake { lane: lane.batch(), is_taken: self.host.receives(), is_edge, is_lost: false };
         let each = |frame: Frame<'_>, message_type| {
             reader.expects_large = matches!(frame, Frame::Chunk(_));
-            if is_taken {
-                // The socket may have let go of the pipe: then the message has nowhere to go.
-                *is_edge |= lane
-                    .batch()
-                    .push_over(&[], &mut body(frame), message_type)
-                    .is_ok_and(|pushed| pushed.edge);
-            }
+            intake.take(frame, message_type);
         };
         // SAFETY: as the caller promises.
-        unsafe { decoder.appended(count, each) }.map_err(|bad| self.broken_by(bad))
+        let fed = unsafe { decoder.appended(count, each) };
+        let is_lost = intake.is_lost;
+        drop(intake);
+        self.taken(fed, is_lost)
+    }
+
+    /// What feeding the decoder has come to. A message for which there was no memory ends the
+    /// connection: the peer must not believe that it was received.
+    fn taken(&self, fed: Result<(), BadFrame>, is_lost: bool) -> Result<(), Broken> {
+        match fed {
+            Ok(()) if is_lost => Err(Broken::silently()),
+            fed => fed.map_err(|bad| self.broken_by(bad)),
+        }
     }
 
     fn take(
@@ -254,21 +261,17 @@ impl Connection {
             Phase::Open { decoder, lane } => {
                 let max = self.host.max_message();
                 let is_taken = self.host.receives();
-                let mut batch = lane.batch();
+                let mut intake = Intake { lane: lane.batch(), is_taken, is_edge, is_lost: false };
                 let fed = decoder.feed(input, max, |frame, message_type| {
                     reader.expects_large = matches!(frame, Frame::Chunk(_));
-                    if is_taken {
-                        // As above: the socket may have let go.
-                        *is_edge |= batch
-                            .push_over(&[], &mut body(frame), message_type)
-                            .is_ok_and(|pushed| pushed.edge);
-                    }
+                    intake.take(frame, message_type);
                 });
-                drop(batch);
+                let is_lost = intake.is_lost;
+                drop(intake);
                 if let Some(said) = decoder.take_ping() {
                     self.pong(&said);
                 }
-                fed.map_err(|bad| self.broken_by(bad))
+                self.taken(fed, is_lost)
             }
             Phase::Closed { heard_more } => {
                 *heard_more = true;
@@ -327,6 +330,30 @@ impl Connection {
                 reader.timed = Some(last);
                 self.call_at(last);
             }
+        }
+    }
+}
+
+/// Where what has come goes.
+struct Intake<'a> {
+    lane: Batch<'a>,
+    /// The protocol receives; else what comes is dropped.
+    is_taken: bool,
+    /// Set when the socket must be told.
+    is_edge: &'a mut bool,
+    /// There was no memory for a message.
+    is_lost: bool,
+}
+
+impl Intake<'_> {
+    fn take(&mut self, frame: Frame<'_>, message_type: Option<MessageType>) {
+        if !self.is_taken {
+            return;
+        }
+        match self.lane.push_over(&[], &mut body(frame), message_type) {
+            Ok(pushed) => *self.is_edge |= pushed.edge,
+            // The socket may have let go of the pipe: then the message has nowhere to go.
+            Err(Full) => self.is_lost |= !self.lane.is_gone(),
         }
     }
 }
