@@ -49,6 +49,7 @@
 //! | `socket` | where protocol meets transport: sending, receiving, closing |
 //! | `device` | two sockets joined |
 //! | `api`, [`capi`] | the Rust face and the C face, which do not know each other |
+//! | `fuzzing` | what is tried with any bytes at all; only there for tests and the fuzzer |
 
 mod address;
 mod api;
@@ -56,6 +57,8 @@ pub mod capi;
 mod device;
 mod endpoint;
 mod error;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
 mod message;
 mod option;
 mod pipe;

@@ -36,6 +36,8 @@ mod survey;
 mod trie;
 
 pub use kind::Kind;
+#[cfg(any(fuzzing, test))]
+pub(crate) use trie::Trie;
 
 use std::time::Duration;
 

@@ -22,6 +22,7 @@ const LAYERS: &[&[&str]] = &[
     &["socket"],
     &["device", "poll"],
     &["api", "capi"],
+    &["fuzzing"],
     &["bin"],
 ];
 

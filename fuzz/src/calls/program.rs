@@ -1,0 +1,305 @@
+//! A program of calls: which ones there are, and how bytes become one.
+//!
+//! Whatever the bytes are, they are a program; and a byte more or less in one call leaves those
+//! behind it much as they were. Must not call anything.
+
+use std::ffi::{CString, c_int, c_short};
+
+use arbitrary::{Arbitrary, Result, Unstructured};
+use nanomsg::capi::constants::*;
+
+/// How many threads a program has.
+pub(super) const THREADS: usize = 3;
+/// The most calls of a program.
+const CALLS_MAX: usize = 120;
+/// The longest message, and the longest buffer to receive into.
+const BODY_MAX: usize = 70_000;
+
+const PROTOCOLS: [c_int; 10] =
+    [NN_PAIR, NN_PUB, NN_SUB, NN_PUSH, NN_PULL, NN_REQ, NN_REP, NN_SURVEYOR, NN_RESPONDENT, NN_BUS];
+const LEVELS: [c_int; 7] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR];
+
+/// The calls of each thread, in their order.
+#[derive(Debug, Default)]
+pub(super) struct Program {
+    pub(super) threads: [Vec<Call>; THREADS],
+}
+
+impl Program {
+    pub(super) fn read(input: &[u8]) -> Program {
+        let mut bytes = Unstructured::new(input);
+        let mut program = Program::default();
+        for _ in 0..CALLS_MAX {
+            if bytes.is_empty() {
+                break;
+            }
+            let (Ok(thread), Ok(call)) = (bytes.arbitrary::<u8>(), bytes.arbitrary()) else { break };
+            program.threads[usize::from(thread) % THREADS].push(call);
+        }
+        program
+    }
+}
+
+/// A call with its arguments.
+#[derive(Arbitrary, Debug)]
+pub(super) enum Call {
+    /// Two sockets that fit each other, one bound and one connected. It is there because bytes
+    /// would rarely do that.
+    Couple {
+        protocols: Couple,
+        is_raw: [bool; 2],
+        address: Address,
+    },
+    Socket {
+        domain: Domain,
+        protocol: Protocol,
+    },
+    Close(Socket),
+    SetOption {
+        socket: Socket,
+        level: Level,
+        option: Name,
+        value: Value,
+    },
+    GetOption {
+        socket: Socket,
+        level: Level,
+        option: Name,
+        room: Option<u8>,
+    },
+    Bind(Socket, Option<Address>),
+    Connect(Socket, Option<Address>),
+    Shutdown(Socket, Small),
+    Send {
+        socket: Socket,
+        body: Body,
+        flags: Small,
+    },
+    Receive {
+        socket: Socket,
+        body: Body,
+        flags: Small,
+    },
+    SendMessage {
+        socket: Socket,
+        header: Option<Header>,
+        flags: Small,
+    },
+    ReceiveMessage {
+        socket: Socket,
+        header: Option<Header>,
+        flags: Small,
+    },
+    Poll {
+        list: Option<Vec<(Socket, c_short)>>,
+        is_negative: bool,
+        timeout: u8,
+    },
+    Device(Socket, Socket),
+    Statistic(Socket, Statistic),
+    Allocate {
+        size: Size,
+        kind: Small,
+    },
+    Reallocate {
+        message: u8,
+        size: Size,
+    },
+    Free(u8),
+    Name {
+        number: c_int,
+        wants_value: bool,
+    },
+    Describe {
+        number: c_int,
+        room: i8,
+    },
+    Explain(c_int),
+}
+
+/// The argument that names a socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Socket {
+    /// One of those that the program has opened; it may be closed again.
+    Known(u8),
+    Any(c_int),
+}
+
+impl<'a> Arbitrary<'a> for Socket {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Socket> {
+        Ok(match bytes.arbitrary()? {
+            number @ 0..240 => Socket::Known(number),
+            240.. => Socket::Any(bytes.arbitrary()?),
+        })
+    }
+}
+
+/// An `int` that is mostly one of a list, and sometimes any.
+macro_rules! number {
+    ($name:ident, $list:expr) => {
+        #[derive(Clone, Copy, Debug)]
+        pub(super) struct $name(pub(super) c_int);
+
+        impl<'a> Arbitrary<'a> for $name {
+            fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<$name> {
+                let list = $list;
+                Ok($name(match bytes.arbitrary::<u8>()? {
+                    byte @ 0..240 => list[usize::from(byte) % list.len()],
+                    240.. => bytes.arbitrary()?,
+                }))
+            }
+        }
+    };
+}
+
+number!(Domain, [AF_SP, AF_SP_RAW]);
+number!(Protocol, PROTOCOLS);
+number!(Level, LEVELS);
+number!(Name, std::array::from_fn::<c_int, 20, _>(|number| number as c_int));
+number!(Small, [0, 1, 2, 3]);
+number!(Statistic, [101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302, 303, 304, 401]);
+
+/// Protocols that talk to each other: the bound and the connected one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Couple(pub(super) [c_int; 2]);
+
+impl<'a> Arbitrary<'a> for Couple {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Couple> {
+        let couples = [
+            [NN_PAIR, NN_PAIR],
+            [NN_PUB, NN_SUB],
+            [NN_PULL, NN_PUSH],
+            [NN_REP, NN_REQ],
+            [NN_SURVEYOR, NN_RESPONDENT],
+            [NN_BUS, NN_BUS],
+        ];
+        let byte = bytes.arbitrary::<u8>()?;
+        let mut couple = couples[usize::from(byte) % couples.len()];
+        if byte >= 128 {
+            couple.reverse();
+        }
+        Ok(Couple(couple))
+    }
+}
+
+/// The value of an option.
+#[derive(Arbitrary, Debug)]
+pub(super) enum Value {
+    Small(i8),
+    Int(c_int),
+    Bytes(Vec<u8>),
+    /// None, but a length.
+    Null(u8),
+}
+
+/// A length that something is allocated with.
+#[derive(Arbitrary, Clone, Copy, Debug)]
+pub(super) enum Size {
+    Short(u8),
+    Long(u16),
+    /// None that any machine has.
+    Absurd(u64),
+}
+
+impl Size {
+    pub(super) fn bytes(self) -> usize {
+        match self {
+            Size::Short(length) => length.into(),
+            Size::Long(length) => length.into(),
+            Size::Absurd(length) => length as usize | 1 << 60,
+        }
+    }
+}
+
+/// The bytes of a message, or where they go.
+#[derive(Debug)]
+pub(super) enum Body {
+    /// In the caller's memory, all of one value.
+    Plain { fill: u8, length: usize },
+    /// In a message of the library's (NN_MSG).
+    Message(u8),
+    /// A NULL pointer with a length.
+    Null(u8),
+    /// A pointer to a NULL pointer (NN_MSG).
+    NullMessage,
+}
+
+impl<'a> Arbitrary<'a> for Body {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Body> {
+        let choice = bytes.arbitrary::<u8>()?;
+        let fill = bytes.arbitrary()?;
+        Ok(match choice {
+            0..100 => Body::Plain { fill, length: bytes.arbitrary::<u8>()?.into() },
+            100..150 => {
+                let length = usize::from(bytes.arbitrary::<u16>()?) * 2;
+                Body::Plain { fill, length: length.min(BODY_MAX) }
+            }
+            150..240 => Body::Message(fill),
+            240..250 => Body::Null(fill),
+            250.. => Body::NullMessage,
+        })
+    }
+}
+
+/// What a `struct nn_msghdr` points to.
+#[derive(Arbitrary, Debug)]
+pub(super) struct Header {
+    /// The runs of the body; none is a NULL list.
+    pub(super) runs: Option<Vec<Body>>,
+    /// A count that is below zero, in place of that of the runs.
+    pub(super) is_negative: bool,
+    pub(super) control: Control,
+}
+
+/// A control buffer.
+#[derive(Arbitrary, Debug)]
+pub(super) enum Control {
+    None,
+    /// Any bytes; to receive into, as much room.
+    Bytes(Vec<u8>),
+    /// A protocol header, as raw sockets want it.
+    Protocol(Vec<u8>),
+    /// The type of a message over ws.
+    Type(u8),
+    /// In a message of the library's (NN_MSG).
+    Message(u8),
+}
+
+/// An address without a process and a port: who runs the program fills them in.
+#[derive(Debug)]
+pub(super) enum Address {
+    Inproc(u8),
+    Ipc(u8),
+    Tcp {
+        host: u8,
+        port: u8,
+    },
+    Ws {
+        host: u8,
+        port: u8,
+        path: u8,
+    },
+    /// Text that leads nowhere outside the process.
+    Text(CString),
+}
+
+impl<'a> Arbitrary<'a> for Address {
+    fn arbitrary(bytes: &mut Unstructured<'a>) -> Result<Address> {
+        let choice = bytes.arbitrary::<u8>()?;
+        Ok(match choice {
+            0..60 => Address::Inproc(choice),
+            60..120 => Address::Ipc(choice),
+            120..180 => Address::Tcp { host: choice, port: bytes.arbitrary()? },
+            180..240 => Address::Ws { host: choice, port: bytes.arbitrary()?, path: bytes.arbitrary()? },
+            240.. => {
+                let mut text = bytes.arbitrary::<Vec<u8>>()?;
+                text.retain(|byte| *byte != 0);
+                // The network and the file system are not to be searched.
+                if [&b"tcp"[..], b"ws", b"ipc"].iter().any(|scheme| text.starts_with(scheme)) {
+                    text.splice(0..0, *b"inproc://");
+                }
+                Address::Text(CString::new(text).expect("zeros were taken out"))
+            }
+        })
+    }
+}

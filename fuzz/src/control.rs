@@ -1,0 +1,106 @@
+//! The target `control`: any bytes as a control buffer, on its way out and back.
+//!
+//! Control messages lie one behind the other inside their buffer, whatever it says of itself, and
+//! reading them ends. What a raw socket was given as a protocol header comes out of the other one,
+//! if it comes out at all, into any room; behind it stands nothing that was not written.
+
+use std::ffi::{c_int, c_void};
+use std::ptr::null_mut;
+
+use nanomsg::capi::constants::*;
+use nanomsg::capi::*;
+
+const EMPTY: usize = size_of::<nn_cmsghdr>();
+const WORD: usize = size_of::<usize>();
+
+/// The first two bytes say how much room there is to receive into, and which sockets talk.
+pub fn control(input: &[u8]) {
+    let Some((&[room, kind], buffer)) = input.split_first_chunk() else { return };
+    // As large as it says and no larger, and aligned as C programs have it.
+    let mut words = vec![0_usize; buffer.len().div_ceil(WORD)];
+    // SAFETY: there is that much room.
+    unsafe { words.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(buffer.as_ptr(), buffer.len()) };
+    let mut out = nn_msghdr {
+        msg_iov: null_mut(),
+        msg_iovlen: 0,
+        msg_control: words.as_mut_ptr().cast(),
+        msg_controllen: buffer.len(),
+    };
+    let listed = walk(&out);
+
+    let protocols = [[NN_REP, NN_REQ], [NN_SURVEYOR, NN_RESPONDENT], [NN_BUS, NN_BUS], [NN_PAIR, NN_PAIR]];
+    let pair = protocols[usize::from(kind) % protocols.len()].map(|protocol| nn_socket(AF_SP_RAW, protocol));
+    // SAFETY: the addresses are texts, and all pointers lead to what they say.
+    unsafe {
+        assert!(pair.iter().all(|socket| *socket >= 0));
+        assert!(nn_bind(pair[0], c"inproc://control".as_ptr()) > 0);
+        assert!(nn_connect(pair[1], c"inproc://control".as_ptr()) > 0);
+        for [from, to] in [pair, [pair[1], pair[0]]] {
+            if nn_sendmsg(from, &out, NN_DONTWAIT) < 0 {
+                assert!([libc::EINVAL, libc::EAGAIN].contains(&nn_errno()), "{}", nn_errno());
+            }
+            let mut place = vec![usize::MAX; usize::from(room)];
+            let mut header = nn_msghdr { msg_control: place.as_mut_ptr().cast(), ..out };
+            header.msg_controllen = usize::from(room);
+            if nn_recvmsg(to, &mut header, NN_DONTWAIT) >= 0 {
+                check_received(&header, &place);
+            }
+        }
+        // In memory of the library's.
+        let mut message = nn_allocmsg(buffer.len(), 0);
+        message.cast::<u8>().copy_from_nonoverlapping(buffer.as_ptr(), buffer.len());
+        out.msg_control = (&raw mut message).cast();
+        out.msg_controllen = NN_MSG;
+        assert_eq!(walk(&out), listed);
+        if nn_sendmsg(pair[0], &out, NN_DONTWAIT) < 0 {
+            assert_eq!(nn_freemsg(message), 0);
+        }
+        let mut message: *mut c_void = null_mut();
+        let mut header = nn_msghdr { msg_control: (&raw mut message).cast(), ..out };
+        if nn_recvmsg(pair[1], &mut header, NN_DONTWAIT) >= 0 {
+            assert_eq!(walk(&header).first().map(|first| (first.1, first.2)), Some((PROTO_SP, SP_HDR)));
+            assert_eq!(nn_freemsg(message), 0);
+        }
+    }
+    for socket in pair {
+        assert_eq!(nn_close(socket), 0);
+    }
+}
+
+/// Only whole control messages were written, a protocol header first, and nothing behind the room.
+fn check_received(header: &nn_msghdr, place: &[usize]) {
+    let room = header.msg_controllen;
+    let listed = walk(header);
+    if let [first, ..] = listed[..]
+        && first.0 > 0
+    {
+        assert_eq!((first.1, first.2), (PROTO_SP, SP_HDR));
+        assert!(first.0 >= EMPTY + WORD && first.0 <= room);
+        assert!(place[EMPTY / WORD] <= first.0 - EMPTY - WORD, "longer than its control message");
+    }
+    // A type stays with its message, over inproc too.
+    let is_known = |&(length, level, kind): &(usize, c_int, c_int)| {
+        length == 0 || (level, kind) == (NN_WS, NN_WS_MSG_TYPE) && length > EMPTY && length <= room
+    };
+    assert!(listed.iter().skip(1).all(is_known) && listed.len() <= 3, "nobody wrote {listed:?}");
+    let behind = room.div_ceil(WORD);
+    assert!(place[behind..].iter().all(|word| *word == usize::MAX), "more was written than there is room");
+}
+
+/// Length, level and type of all control messages of a buffer, which must be there.
+fn walk(header: &nn_msghdr) -> Vec<(usize, c_int, c_int)> {
+    let mut listed = Vec::new();
+    let mut at: *mut nn_cmsghdr = null_mut();
+    loop {
+        // SAFETY: the buffer is there, and the place is null or in it.
+        let next = unsafe { nn_cmsg_nxthdr_(header, at) };
+        if next.is_null() {
+            return listed;
+        }
+        assert!(at.is_null() || next.addr() >= at.addr() + EMPTY, "they overlap");
+        // SAFETY: a control message is there as far as its first bytes go.
+        let nn_cmsghdr { cmsg_len, cmsg_level, cmsg_type } = unsafe { next.read_unaligned() };
+        listed.push((cmsg_len, cmsg_level, cmsg_type));
+        at = next;
+    }
+}

@@ -1,0 +1,59 @@
+//! The target `address`: any text as an address.
+//!
+//! What is taken for an address can be written down again, and means the same then; and nothing of
+//! it can break out of the line of HTTP that it becomes part of.
+
+use std::net::IpAddr;
+
+use crate::address::{Address, Host, MAX_LENGTH, TcpAddress};
+
+/// Parses the bytes as an address to bind and to connect to.
+pub fn address(input: &[u8]) {
+    let Ok(text) = std::str::from_utf8(input) else { return };
+    for parse in [Address::to_bind, Address::to_connect] {
+        let Ok(address) = parse(text) else { continue };
+        assert!(text.len() <= MAX_LENGTH);
+        let written = match &address {
+            Address::Inproc(name) => format!("inproc://{name}"),
+            Address::Ipc(path) => {
+                assert!((1..108).contains(&path.as_os_str().len()));
+                format!("ipc://{}", path.display())
+            }
+            Address::Tcp(at) => format!("tcp://{}", tcp(at)),
+            Address::Ws(ws) => {
+                assert!(ws.resource.starts_with('/') && is_word(&ws.resource));
+                let is_bound = ws.resource == "/" && parse(&format!("{text}/")).is_err();
+                assert!(is_bound || is_word(&ws.authority), "{:?}", ws.authority);
+                let path = if is_bound { "" } else { &ws.resource };
+                format!("ws://{}{path}", tcp(&ws.at))
+            }
+        };
+        match (parse(&written), address) {
+            // What was written may have another form; what is meant is compared.
+            (Ok(Address::Ws(again)), Address::Ws(first)) => {
+                assert_eq!((again.at, again.resource), (first.at, first.resource), "{text:?}");
+            }
+            (Err(_), _) if written.len() > MAX_LENGTH => {} // With brackets and a port it is longer.
+            (again, first) => assert_eq!(again, Ok(first), "{text:?}"),
+        }
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn tcp(TcpAddress { local, host: at, port }: &TcpAddress) -> String {
+    assert_ne!(*port, 0);
+    let local = local.as_ref().map(|local| format!("{};", host(local))).unwrap_or_default();
+    format!("{local}{}:{port}", host(at))
+}
+
+fn host(host: &Host) -> String {
+    match host {
+        Host::Any => "*".into(),
+        Host::Literal(IpAddr::V6(address)) => format!("[{address}]"),
+        Host::Literal(address) => address.to_string(),
+        Host::Name(name) => name.clone(),
+    }
+}

@@ -1,0 +1,37 @@
+//! The target `trie`: any row of subscriptions, compared with a plain list of them.
+
+use crate::protocol::Trie;
+
+/// The longest word. Few letters and short words share nodes, and meet again.
+const WORD_MAX: usize = 15;
+
+/// Carries out steps, each of which begins with a byte that says what is done and how long the word
+/// is that follows.
+pub fn trie(mut input: &[u8]) {
+    let mut trie = Trie::new();
+    let mut list: Vec<&[u8]> = Vec::new();
+    while let Some((&step, rest)) = input.split_first() {
+        let (word, rest) = rest.split_at(rest.len().min(usize::from(step) & WORD_MAX));
+        input = rest;
+        let known = list.iter().position(|prefix| *prefix == word);
+        match step >> 6 {
+            0 | 1 => {
+                assert!(trie.subscribe(word), "a word takes little memory");
+                list.push(word);
+            }
+            2 => {
+                assert_eq!(trie.unsubscribe(word), known.is_some(), "{word:x?} of {list:x?}");
+                known.map(|position| list.swap_remove(position));
+            }
+            _ => {
+                let expected = list.iter().any(|prefix| word.starts_with(prefix));
+                let halves = word.split_at(word.len().min(usize::from(step >> 4 & 3)));
+                assert_eq!(trie.matches(halves.into()), expected, "{word:x?} of {list:x?}");
+            }
+        }
+    }
+    for prefix in list {
+        assert!(trie.unsubscribe(prefix));
+    }
+    assert!(!trie.matches([b"", b""]), "nothing is left");
+}
