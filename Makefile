@@ -65,8 +65,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc test loom installed cinstalled abi bindings capi interop portable bench soak faults upstream \
-        clean help
+        components fmt clippy doc test loom installed cinstalled abi bindings capi interop portable bench soak faults fuzz \
+        upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -163,7 +163,7 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; be
 	@benches/run.sh "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed abi bindings capi interop ## every test there is
+check: dependencies components fmt clippy doc test loom installed abi bindings capi interop fuzz ## every test there is
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -177,10 +177,13 @@ components: # rustfmt and clippy, which a minimal toolchain lacks
 fmt:
 	$(call heading,Format: cargo fmt)
 	@$(CARGO) fmt --check
+	@$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
 clippy:
 	$(call heading,Lints: cargo clippy)
 	@$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
+	    -- -D warnings
 
 doc:
 	$(call heading,Documentation: cargo doc)
@@ -234,6 +237,11 @@ interop: ## conversations with the C library, nng, a browser and node (UPDATE_IN
 
 portable: ## the tests again, without what only Linux has
 	@.ci/portable
+
+fuzz: ## any bytes at all, for 20 seconds in each target (ONLY=calls SECONDS_EACH=600; fuzz/run says more)
+	$(call heading,Fuzzing)
+	@.ci/dependencies check
+	@fuzz/run
 
 soak: MINUTES ?= 60
 soak: ## an hour of mixed traffic after a minute of races; `make check` has a minute and five seconds (MINUTES=60)
