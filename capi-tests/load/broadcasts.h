@@ -60,7 +60,7 @@ static void *hearing (void *argument)
 static void start_listening (struct listener *listener, pthread_t *thread, struct round *round,
     struct count *heard)
 {
-    listener->seed = next_random (&round->seed);
+    listener->seed = own_seed (round);
     listener->heard = heard;
     listener->has_ended = 0;
     *thread = begin (round, hearing, listener);

@@ -79,11 +79,11 @@ static void fan_in (struct round *round)
     fan_in.seen = calloc (SENDERS, fan_in.each);
     bind_to (fan_in.pull, round->address[0]);
     for (uint32_t i = 0; i < READERS; i++) {
-        readers[i] = (struct member) { &fan_in, i, next_random (&round->seed) };
+        readers[i] = (struct member) { &fan_in, i, own_seed (round) };
         reading[i] = begin (round, fan_in_reader, &readers[i]);
     }
     for (uint32_t i = 0; i < SENDERS; i++) {
-        senders[i] = (struct member) { &fan_in, i, next_random (&round->seed) };
+        senders[i] = (struct member) { &fan_in, i, own_seed (round) };
         sending[i] = begin (round, fan_in_sender, &senders[i]);
     }
     long all = (long) SENDERS * fan_in.each;
@@ -141,7 +141,7 @@ static void leaving_readers (struct round *round)
     int s = open_patient (NN_PUSH);
     bind_to (s, round->address[0]);
     for (int i = 0; i < READERS; i++) {
-        leavers[i] = (struct leaver) { round, &done, next_random (&round->seed) };
+        leavers[i] = (struct leaver) { round, &done, own_seed (round) };
         reading[i] = begin (round, leaving_reader, &leavers[i]);
     }
     set_int (s, NN_SOL_SOCKET, NN_SNDTIMEO, 5);
@@ -219,7 +219,7 @@ static void *listening (void *argument)
 {
     struct talk *talk = argument;
     struct order order = { { 0 } };
-    uint32_t seed = talk->seed + 1;
+    uint32_t seed = talk->seed * 2654435761u | 1;
     for (uint32_t i = 0; i < talk->each; i++) {
         struct stamp stamp;
         if (talk->asks && i > talk->each / 2) {
@@ -242,8 +242,8 @@ static void pair (struct round *round)
     uint32_t each = 200 + next_random (&round->seed) % 1000;
     struct count at_a = NO_COUNT, at_b = NO_COUNT;
     struct talk talks[2] = {
-        { a, each, next_random (&round->seed), next_random (&round->seed) % 2, &at_a, &at_b },
-        { b, each, next_random (&round->seed), next_random (&round->seed) % 2, &at_b, &at_a },
+        { a, each, own_seed (round), next_random (&round->seed) % 2, &at_a, &at_b },
+        { b, each, own_seed (round), next_random (&round->seed) % 2, &at_b, &at_a },
     };
     bind_to (a, round->address[0]);
     connect_to (b, round->address[0]);

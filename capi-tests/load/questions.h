@@ -83,7 +83,7 @@ static void requests (struct round *round)
 {
     int has_device = next_random (&round->seed) % 3 == 0;
     struct device device = { -1, -1 };
-    struct server server = { open_patient (NN_REP), next_random (&round->seed) };
+    struct server server = { open_patient (NN_REP), own_seed (round) };
     struct client clients[CLIENTS];
     pthread_t asking_threads[CLIENTS], device_thread = 0;
     bind_to (server.s, round->address[0]);
@@ -96,7 +96,7 @@ static void requests (struct round *round)
     pthread_t server_thread = begin (round, serving, &server);
     for (uint32_t i = 0; i < CLIENTS; i++) {
         clients[i] = (struct client) { round->address[has_device], i,
-            20 + next_random (&round->seed) % 100, next_random (&round->seed),
+            20 + next_random (&round->seed) % 100, own_seed (round),
             has_device ? 100 : 2 * LIMIT_MS };
         asking_threads[i] = begin (round, asking, &clients[i]);
     }
@@ -123,7 +123,7 @@ static void surveys (struct round *round)
     bind_to (s, round->address[0]);
     set_int (s, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
     for (int i = 0; i < RESPONDENTS; i++) {
-        servers[i] = (struct server) { open_patient (NN_RESPONDENT), next_random (&round->seed) };
+        servers[i] = (struct server) { open_patient (NN_RESPONDENT), own_seed (round) };
         connect_to (servers[i].s, round->address[0]);
         threads[i] = begin (round, serving, &servers[i]);
     }

@@ -44,6 +44,13 @@ static pthread_t begin (struct round *round, void *(*body) (void *), void *argum
     return start_thread (take_part, part);
 }
 
+/*  Where the random numbers of one thread of a round begin; they have nothing in common
+    with those of the others. */
+static uint32_t own_seed (struct round *round)
+{
+    return next_random (&round->seed) * 2654435761u | 1;
+}
+
 /*  The most that a sender got rid of while nobody received, by transport. */
 static atomic_long largest_flood[TRANSPORTS];
 
