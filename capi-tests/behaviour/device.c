@@ -131,7 +131,7 @@ static void two_ways (const char *transport)
     memset (large, 'x', 500000);
     check (nn_send (b, &large, NN_MSG, 0) == 500000);
     check (nn_recv (a, &large, NN_MSG, 0) == 500000);
-    check (strspn (large, "x") >= 500000);
+    check (large[0] == 'x' && memcmp (large, large + 1, 499999) == 0);
     nn_freemsg (large);
     close_socket (a);
     close_socket (b);
