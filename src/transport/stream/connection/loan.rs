@@ -7,13 +7,13 @@
 
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use mio::Interest;
 
 use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::Remote;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Mutex, lock};
 
 /// How long reading stays lent when nobody borrows it again, in nanoseconds.
@@ -33,66 +33,114 @@ pub(super) struct Loan {
     due: AtomicU64,
 }
 
+/// What is to be done about a loan whose timer has come.
+#[derive(Debug, PartialEq, Eq)]
+enum Verdict {
+    /// Nothing: a timer is still to come, or who is inside will set one.
+    Stays,
+    /// The loan may end at this moment, and not before.
+    Until(u64),
+    /// Nobody was there lately.
+    Ends,
+}
+
+impl Loan {
+    fn is_lent(&self) -> bool {
+        self.is_lent.load(Ordering::SeqCst)
+    }
+
+    /// Counts a borrower in, if the reading is lent or `lend` can lend it.
+    fn enter(&self, lend: impl FnOnce() -> bool) -> bool {
+        // Counted first, so that the loan does not end now.
+        self.inside.fetch_add(1, Ordering::SeqCst);
+        let is_borrowed = self.is_lent() || lend();
+        if !is_borrowed {
+            self.inside.fetch_sub(1, Ordering::SeqCst);
+        }
+        is_borrowed
+    }
+
+    /// Counts a borrower out at `now`. Answers for when a timer is to be set, if that is to be done.
+    fn leave(&self, now: u64) -> Option<u64> {
+        self.last.store(now, Ordering::Relaxed);
+        self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.claim_timer(now + KEEP)
+    }
+
+    /// The right to set a timer for `moment`; there is none when one is set already.
+    fn claim_timer(&self, moment: u64) -> Option<u64> {
+        let claimed = self.due.compare_exchange(0, moment, Ordering::SeqCst, Ordering::SeqCst);
+        claimed.is_ok().then_some(moment)
+    }
+
+    /// Whether the loan ends, when a timer has come at `now`.
+    fn judge(&self, now: u64) -> Verdict {
+        let due = self.due.load(Ordering::SeqCst);
+        if due == 0 || due > now {
+            return Verdict::Stays;
+        }
+        // Before the look at who is inside: who leaves after that look sets a timer again.
+        self.due.store(0, Ordering::SeqCst);
+        if self.inside.load(Ordering::SeqCst) > 0 {
+            return Verdict::Stays;
+        }
+        let end = self.last.load(Ordering::Relaxed) + KEEP;
+        if end > now { Verdict::Until(end) } else { Verdict::Ends }
+    }
+
+    /// Lends, or takes back, if `tell` can tell the poller so. Answers whether that went well.
+    fn switch(&self, is_lent: bool, tell: impl FnOnce() -> bool) -> bool {
+        let _switch = lock(&self.switch);
+        if self.is_lent() == is_lent {
+            return true;
+        }
+        let is_told = tell();
+        if is_told {
+            self.is_lent.store(is_lent, Ordering::SeqCst);
+        }
+        is_told
+    }
+}
+
 impl Connection {
     /// Whether reading is lent.
     pub(super) fn is_borrowed(&self) -> bool {
-        self.loan.is_lent.load(Ordering::SeqCst)
+        self.loan.is_lent()
     }
 
     /// Ends the loan if its timer has come and nobody was there lately.
     pub(super) fn end_loan(self: &Arc<Self>, now: Duration) {
-        let now = nanoseconds_of(now);
-        let due = self.loan.due.load(Ordering::SeqCst);
-        if due == 0 || due > now {
-            return;
-        }
-        // Before the look at who is inside: who gives back after that look sets a timer again.
-        self.loan.due.store(0, Ordering::SeqCst);
-        if self.loan.inside.load(Ordering::SeqCst) > 0 {
-            return;
-        }
-        let end = self.loan.last.load(Ordering::Relaxed) + KEEP;
-        if end > now {
-            self.look_at_loan(end)
-        } else {
-            self.switch(false);
+        match self.loan.judge(nanoseconds_of(now)) {
+            Verdict::Stays => {}
+            Verdict::Until(moment) => self.look_at_loan(self.loan.claim_timer(moment)),
+            Verdict::Ends => {
+                self.switch(false);
+            }
         }
     }
 
-    /// Has `end_loan` called at `moment`, or at the moment for which that is set already.
-    fn look_at_loan(self: &Arc<Self>, moment: u64) {
-        if self.loan.due.compare_exchange(0, moment, Ordering::SeqCst, Ordering::SeqCst).is_ok() {
+    /// Has `end_loan` called at this moment.
+    fn look_at_loan(self: &Arc<Self>, moment: Option<u64>) {
+        if let Some(moment) = moment {
             self.call_at(Duration::from_nanos(moment));
         }
     }
 
     /// Lends the reading, or takes it back, and tells the poller so. Answers whether that went well.
     pub(super) fn switch(&self, is_lent: bool) -> bool {
-        let _switch = lock(&self.loan.switch);
-        if self.loan.is_lent.load(Ordering::SeqCst) == is_lent {
-            return true;
-        }
-        let both = Interest::READABLE | Interest::WRITABLE;
-        let interest = if is_lent { Interest::WRITABLE } else { both };
-        let Some(token) = self.token.get() else { return false };
-        // Fails when the connection has ended. What came meanwhile is reported at once.
-        let is_told = self.reactor.change(self.stream.as_raw_fd(), *token, interest).is_ok();
-        if is_told {
-            self.loan.is_lent.store(is_lent, Ordering::SeqCst);
-        }
-        is_told
+        self.loan.switch(is_lent, || {
+            let both = Interest::READABLE | Interest::WRITABLE;
+            let interest = if is_lent { Interest::WRITABLE } else { both };
+            // Fails when the connection has ended. What came meanwhile is reported at once.
+            let change = |token| self.reactor.change(self.stream.as_raw_fd(), token, interest).is_ok();
+            self.token.get().is_some_and(|token| change(*token))
+        })
     }
 }
 
 impl Remote for Connection {
     fn borrow(self: Arc<Self>) -> Option<RawFd> {
-        // Counted first, so that the loan does not end now.
-        self.loan.inside.fetch_add(1, Ordering::SeqCst);
-        if self.is_borrowed() || self.switch(true) {
-            return Some(self.stream.as_raw_fd());
-        }
-        self.loan.inside.fetch_sub(1, Ordering::SeqCst);
-        None
+        self.loan.enter(|| self.switch(true)).then(|| self.stream.as_raw_fd())
     }
 
     fn fetch(self: Arc<Self>) {
@@ -109,13 +157,61 @@ impl Remote for Connection {
     }
 
     fn give_back(self: Arc<Self>) {
-        let now = nanoseconds();
-        self.loan.last.store(now, Ordering::Relaxed);
-        self.loan.inside.fetch_sub(1, Ordering::SeqCst);
-        self.look_at_loan(now + KEEP);
+        self.look_at_loan(self.loan.leave(nanoseconds()));
     }
 
     fn recall(self: Arc<Self>) {
         self.switch(false);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+
+    /// A timer comes at `now`.
+    fn timer(loan: &Loan, now: u64) {
+        match loan.judge(now) {
+            Verdict::Stays => {}
+            Verdict::Until(moment) => assert!(loan.claim_timer(moment).is_some()),
+            Verdict::Ends => assert!(loan.switch(false, || true)),
+        }
+    }
+
+    fn visit(loan: &Loan, now: u64) {
+        assert!(loan.enter(|| loan.switch(true, || true)));
+        // Set by the caller, from the answer, or set already.
+        loan.leave(now);
+    }
+
+    /// The last one who looks at it leaves a timer behind, or takes it back.
+    #[test]
+    fn loom_a_loan_outlives_neither_its_borrowers_nor_its_timer() {
+        for now in [KEEP, 2 * KEEP] {
+            loom::model(move || {
+                let loan = loom::sync::Arc::new(Loan::default());
+                visit(&loan, 0);
+                let twin = loan.clone();
+                let borrower = loom::thread::spawn(move || visit(&twin, KEEP));
+                timer(&loan, now);
+                borrower.join().unwrap();
+                assert_eq!(loan.inside.load(Ordering::SeqCst), 0);
+                assert!(!loan.is_lent() || loan.due.load(Ordering::SeqCst) != 0);
+            });
+        }
+    }
+
+    #[test]
+    fn loom_two_borrowers_and_a_timer() {
+        loom::model(|| {
+            let loan = loom::sync::Arc::new(Loan::default());
+            let borrowers = [0, 1].map(|now| {
+                let twin = loan.clone();
+                loom::thread::spawn(move || visit(&twin, now))
+            });
+            timer(&loan, KEEP);
+            borrowers.into_iter().for_each(|borrower| borrower.join().unwrap());
+            assert!(!loan.is_lent() || loan.due.load(Ordering::SeqCst) != 0);
+        });
     }
 }
