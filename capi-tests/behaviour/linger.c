@@ -81,7 +81,8 @@ static void read_later (const char *transport)
 /*  In one process, over any transport: closed with messages under way. */
 static void in_one_process (const char *transport)
 {
-    char address[NN_SOCKADDR_MAX], body[SIZE];
+    static char body[SIZE];
+    char address[NN_SOCKADDR_MAX];
     int push = open_patient (NN_PUSH), pull = open_patient (NN_PULL);
     set_int (push, 0, NN_LINGER, LIMIT_MS);
     bind_to (pull, fresh_address (transport, address));

@@ -25,7 +25,7 @@ static size_t stack (unsigned char *bytes, int hops, int with_id)
 static void bad_requests (const char *transport, int asks, int answers)
 {
     char address[NN_SOCKADDR_MAX], text[64];
-    unsigned char bytes[4096];
+    unsigned char bytes[4096] = { 0 };
     int rep = open_patient (answers), req = open_patient (asks);
     bind_to (rep, fresh_address (transport, address));
     connect_to (req, address);
