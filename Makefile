@@ -65,8 +65,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc test loom installed cinstalled abi bindings capi interop portable bench soak faults fuzz \
-        upstream clean help
+        components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable bench soak \
+        sanitize faults fuzz upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -163,7 +163,7 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; be
 	@benches/run.sh "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed abi bindings capi interop fuzz ## every test there is
+check: dependencies components fmt clippy doc test loom installed abi bindings capi memcheck interop fuzz ## every test there is
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -254,6 +254,19 @@ faults: ## what fails around the library, at full length: 10,000 killed peers, u
 	@.ci/dependencies check
 	@$(MAKE) --no-print-directory stage
 	@KILLS=10000 UNLOADS=1000 capi-tests/faults/run "$(STAGE)"
+
+memcheck: # some of the C tests under valgrind
+	$(call heading,Memory: valgrind memcheck)
+	@$(MAKE) --no-print-directory stage
+	@.ci/sanitize short
+
+sanitize: ## all C tests under AddressSanitizer, if there is a nightly toolchain, and under valgrind
+	@.ci/dependencies check
+	@$(MAKE) --no-print-directory stage
+	$(call heading,Memory: AddressSanitizer)
+	@.ci/sanitize address
+	$(call heading,Memory: valgrind memcheck)
+	@.ci/sanitize memcheck
 
 upstream: REPEAT ?= 20
 upstream: ## the C library's own tests, each twenty times in a row, and as often on one core (REPEAT=20)
