@@ -66,7 +66,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable bench soak \
-        sanitize faults fuzz upstream clean help
+        sanitize deny faults fuzz upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -267,6 +267,10 @@ sanitize: ## all C tests under AddressSanitizer, if there is a nightly toolchain
 	@.ci/sanitize address
 	$(call heading,Memory: valgrind memcheck)
 	@.ci/sanitize memcheck
+
+deny: ## licences, advisories and sources of what we depend on (builds cargo-deny first, which takes long)
+	$(call heading,Dependencies: cargo deny)
+	@.ci/deny "$(TARGET)"
 
 upstream: REPEAT ?= 20
 upstream: ## the C library's own tests, each twenty times in a row, and as often on one core (REPEAT=20)
