@@ -126,8 +126,6 @@ impl Connection {
             })
         };
         if is_new {
-            // The greeting came in time.
-            self.cancel_timers();
             self.owner.established(self);
         }
         if let Some(end) = self.end.get() {
@@ -255,6 +253,8 @@ impl Connection {
             let Some(greeted) = greeted else { return Ok(()) };
             let lane = self.open(&greeted).map_err(|_| Broken(greeting.no_place()))?;
             reader.phase = Phase::Open { decoder: self.mapping.decoder(), lane };
+            // The greeting came in time. Now, since a frame that follows it may want a timer of its own.
+            self.cancel_timers();
             *is_new = true;
         }
         match &mut reader.phase {
