@@ -2,7 +2,6 @@
 
 #include "../lib/test.h"
 #include <limits.h>
-#include <sys/resource.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
@@ -92,12 +91,8 @@ static void limit (void)
     static int opened[70000];
     static char seen[70000];
     int count = 0, s;
-    struct rlimit descriptors;
 
-    getrlimit (RLIMIT_NOFILE, &descriptors);
-    descriptors.rlim_cur = descriptors.rlim_max;
-    setrlimit (RLIMIT_NOFILE, &descriptors);
-
+    limit_descriptors (RLIM_INFINITY);
     while (count < 70000 && (s = nn_socket (AF_SP, NN_PAIR)) >= 0)
         opened[count++] = s;
     say ("with too many open: %s", error_name (nn_errno ()));

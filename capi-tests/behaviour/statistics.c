@@ -146,20 +146,17 @@ static void send_priority_when_full (void)
 static void accept_errors (void)
 {
     char address[NN_SOCKADDR_MAX];
-    struct rlimit limit, before;
     int s = open_patient (NN_PULL);
     bind_to (s, fresh_address ("ipc", address));
     struct sockaddr_storage storage;
     socklen_t size = plain_address (address, &storage);
-    int peer = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), lowest = dup (peer);
-    check (lowest >= 0 && close (lowest) == 0 && getrlimit (RLIMIT_NOFILE, &before) == 0);
-    limit = before;
-    limit.rlim_cur = (rlim_t) lowest;
-    check (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+    int peer = socket (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check (peer >= 0);
+    rlim_t before = limit_descriptors ((rlim_t) next_descriptor ());
     check (connect (peer, (struct sockaddr *) &storage, size) == 0);
     wait_until (statistic (s, NN_STAT_ACCEPT_ERRORS) >= 2);
     check (statistic (s, NN_STAT_CURRENT_EP_ERRORS) == 1);
-    check (setrlimit (RLIMIT_NOFILE, &before) == 0);
+    limit_descriptors (before);
     wait_until (statistic (s, NN_STAT_ACCEPTED_CONNECTIONS) == 1);
     check (statistic (s, NN_STAT_CURRENT_EP_ERRORS) == 0);
     close (peer);

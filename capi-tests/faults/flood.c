@@ -194,10 +194,7 @@ static void one (const struct attack *attack)
 
 int main (void)
 {
-    struct rlimit descriptors;
-    getrlimit (RLIMIT_NOFILE, &descriptors);
-    descriptors.rlim_cur = descriptors.rlim_max < 4096 ? descriptors.rlim_max : 4096;
-    setrlimit (RLIMIT_NOFILE, &descriptors);
+    limit_descriptors (4096);
     for (size_t i = 0; i < sizeof (attacks) / sizeof (attacks[0]); i++)
         one (&attacks[i]);
     return 0;

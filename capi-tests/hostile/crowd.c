@@ -94,10 +94,7 @@ static void stalled_worker (const char *transport)
 
 int main (void)
 {
-    struct rlimit descriptors;
-    getrlimit (RLIMIT_NOFILE, &descriptors);
-    descriptors.rlim_cur = descriptors.rlim_max < 4096 ? descriptors.rlim_max : 4096;
-    setrlimit (RLIMIT_NOFILE, &descriptors);
+    limit_descriptors (4096);
     each_plain_transport (transport) {
         crowd (transport);
         stalled (transport);

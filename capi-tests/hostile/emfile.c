@@ -83,7 +83,6 @@ static void exhausted (const char *transport, int raise_limit)
 {
     char address[NN_SOCKADDR_MAX];
     int commands[2], answers[2];
-    struct rlimit limit, before;
     fresh_address (transport, address);
     check (pipe (commands) == 0 && pipe (answers) == 0);
     pid_t child = start_peers (address, commands, answers);
@@ -95,12 +94,7 @@ static void exhausted (const char *transport, int raise_limit)
     check (descriptor_of (pull, NN_RCVFD) >= 0); /* nn_poll may want it */
 
     /*  Room for a few more, and twenty come. */
-    int next = dup (0);
-    close (next);
-    getrlimit (RLIMIT_NOFILE, &before);
-    limit = before;
-    limit.rlim_cur = (rlim_t) next + 8;
-    check (setrlimit (RLIMIT_NOFILE, &limit) == 0);
+    rlim_t before = limit_descriptors ((rlim_t) next_descriptor () + 8);
     command (commands[1], answers[0], 20);
     int heard = messages (pull);
     check (heard < 20);
@@ -120,7 +114,7 @@ static void exhausted (const char *transport, int raise_limit)
 
     /*  Descriptors come back: by a higher limit, or because peers go. */
     if (raise_limit) {
-        check (setrlimit (RLIMIT_NOFILE, &before) == 0);
+        limit_descriptors (before);
         while (heard < 20) {
             const char *text = receive_text (pull);
             check (strncmp (text, "peer ", 5) == 0);
@@ -135,7 +129,7 @@ static void exhausted (const char *transport, int raise_limit)
     for (int i = 0; i < 5; i++)
         check (strncmp (receive_text (pull), "peer ", 5) == 0);
     honest_message (push, pull);
-    check (setrlimit (RLIMIT_NOFILE, &before) == 0);
+    limit_descriptors (before);
     close (commands[1]);
     join_process (child);
     close (commands[0]);

@@ -4,7 +4,6 @@
 #define CAPI_PLAIN_H
 
 #include "test.h"
-#include <sys/resource.h>
 
 /*  How long, in milliseconds, a peer waits to be cut off: twice the longest time
     limit of the library. */

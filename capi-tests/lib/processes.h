@@ -87,4 +87,27 @@ static inline int count_descriptors (void)
     return count_entries ("/proc/self/fd");
 }
 
+/*  The number that the next descriptor to be opened will have. */
+static inline int next_descriptor (void)
+{
+    int next = dup (STDERR_FILENO);
+    if (next < 0 || close (next) != 0)
+        fail ("dup: %s", strerror (errno));
+    return next;
+}
+
+/*  Lets this process have descriptors below `limit`, or below what the system allows if
+    that is less. Returns the limit before. */
+static inline rlim_t limit_descriptors (rlim_t limit)
+{
+    struct rlimit descriptors;
+    if (getrlimit (RLIMIT_NOFILE, &descriptors) != 0)
+        fail ("getrlimit: %s", strerror (errno));
+    rlim_t before = descriptors.rlim_cur;
+    descriptors.rlim_cur = limit < descriptors.rlim_max ? limit : descriptors.rlim_max;
+    if (setrlimit (RLIMIT_NOFILE, &descriptors) != 0)
+        fail ("setrlimit: %s", strerror (errno));
+    return before;
+}
+
 #endif

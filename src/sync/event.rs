@@ -192,9 +192,9 @@ mod loom_tests {
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
 
-    #[test]
-    fn loom_who_has_the_watch_is_woken_too() {
-        loom::model(|| {
+    /// Another thread changes something and says so; this one waits for that, as `wait` does.
+    fn await_change(wait: fn(&Event, Ticket)) {
+        loom::model(move || {
             let shared = Arc::new((Event::new(), AtomicBool::new(false)));
             let other = shared.clone();
             let notifier = loom::thread::spawn(move || {
@@ -206,29 +206,23 @@ mod loom_tests {
                 if shared.1.load(Ordering::SeqCst) {
                     break;
                 }
-                shared.0.watch().unwrap().wait(ticket, None, &mut [], || {});
+                wait(&shared.0, ticket);
             }
             notifier.join().unwrap();
         });
     }
 
     #[test]
+    fn loom_who_has_the_watch_is_woken_too() {
+        await_change(|event, ticket| {
+            event.watch().unwrap().wait(ticket, None, &mut [], || {});
+        });
+    }
+
+    #[test]
     fn loom_no_wake_up_is_lost() {
-        loom::model(|| {
-            let shared = Arc::new((Event::new(), AtomicBool::new(false)));
-            let other = shared.clone();
-            let notifier = loom::thread::spawn(move || {
-                other.1.store(true, Ordering::SeqCst);
-                other.0.notify_one();
-            });
-            loop {
-                let ticket = shared.0.ticket();
-                if shared.1.load(Ordering::SeqCst) {
-                    break;
-                }
-                shared.0.wait(ticket, None, false);
-            }
-            notifier.join().unwrap();
+        await_change(|event, ticket| {
+            event.wait(ticket, None, false);
         });
     }
 }
