@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::message::{Header, Outgoing, Payload};
 use crate::option::name;
 use crate::socket::poll::{PollEntry, poll};
-use crate::socket::{Call, Received, enter};
+use crate::socket::{self, Call, Received, enter};
 use crate::sync::now;
 
 /// Messages that go one way before the other way has its turn.
@@ -121,12 +121,12 @@ impl<'a> Way<'a> {
             None if !self.to.call.can_send()? => {
                 return Ok(Some(Missing { message: !self.from.call.can_recv()?, room: true }));
             }
-            None => match self.from.call.recv(true, outgoing) {
+            None => match socket::recv(self.from.id, true, outgoing) {
                 Err(Error::WouldBlock) => return Ok(Some(Missing { message: true, room: false })),
                 received => received??,
             },
         };
-        match self.to.call.send(&mut message, true) {
+        match socket::send(self.to.id, &mut message, true) {
             Err(Error::WouldBlock) => {
                 self.held = Some(message);
                 Ok(Some(Missing { message: false, room: true }))

@@ -38,6 +38,15 @@ impl Handle {
         if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }
     }
 
+    /// Calls `call` with the socket's number, which remains this socket's meanwhile.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] when the socket is closed, and those of `call`.
+    pub(super) fn by_number<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
+        let _inside = self.enter()?;
+        call(self.id)
+    }
+
     /// Closes the socket. The caller sees to it that this happens once.
     ///
     /// # Errors

@@ -47,6 +47,11 @@ impl<P: Pattern> Socket<P> {
         self.handle.enter()
     }
 
+    /// Calls `call` with the socket's number, which remains this socket's meanwhile.
+    pub(super) fn by_number<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
+        self.handle.by_number(call)
+    }
+
     /// Binds the socket to an address, to which others can connect from now on.
     ///
     /// `address` is `inproc://name`, `ipc://path` or `tcp://interface:port`, where the interface

@@ -7,6 +7,7 @@ use super::pattern::{Receives, Sends};
 use super::socket::Socket;
 use crate::error::Error;
 use crate::message::{Header, Outgoing, Payload};
+use crate::socket::{self, Received};
 
 /// A message that was not sent, and why. `?` turns it into an [`Error`] and drops the message.
 #[derive(Debug)]
@@ -49,7 +50,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn send(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.enter()?.send(&mut Outgoing::new(Payload::Borrowed(bytes)), false)
+        self.send_bytes(bytes, false)
     }
 
     /// As [`Socket::send`], without blocking.
@@ -63,7 +64,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn try_send(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.enter()?.send(&mut Outgoing::new(Payload::Borrowed(bytes)), true)
+        self.send_bytes(bytes, true)
     }
 
     /// As [`Socket::send`], with the message's own memory: a long one is not copied.
@@ -102,9 +103,13 @@ impl<P: Sends> Socket<P> {
         self.send_owned(message, true)
     }
 
+    fn send_bytes(&self, bytes: &[u8], dont_wait: bool) -> Result<(), Error> {
+        let mut message = Outgoing::new(Payload::Borrowed(bytes));
+        self.by_number(|id| socket::send(id, &mut message, dont_wait))
+    }
+
     fn send_owned(&self, mut message: Message, dont_wait: bool) -> Result<(), Unsent> {
-        self.enter()
-            .and_then(|call| call.send(&mut message.0, dont_wait))
+        self.by_number(|id| socket::send(id, &mut message.0, dont_wait))
             .map_err(|error| Unsent { error, message })
     }
 }
@@ -141,11 +146,12 @@ impl<P: Receives> Socket<P> {
     }
 
     fn receive(&self, dont_wait: bool) -> Result<Message, Error> {
-        let message = self.enter()?.recv(dont_wait, |received| {
+        let take = |received: Received<'_>| {
             let header = Header::from_slice(received.header());
             let message_type = received.message_type();
             received.into_chunk().map(|body| Message::of(header, body, message_type))
-        })?;
+        };
+        let message = self.by_number(|id| socket::recv(id, dont_wait, take))?;
         message.ok_or(Error::OutOfMemory)
     }
 }

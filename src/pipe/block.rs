@@ -1,8 +1,9 @@
 //! The memory of a lane: a linked block of records.
 //!
-//! A record is eight bytes of prefix, the message's type among them, and, rounded up to eight bytes, either the bytes of a small
-//! message or a pointer to the chunk of a large one followed by its head. The producer writes
-//! behind `committed` and then moves it; the consumer reads only in front of it.
+//! A record is eight bytes of prefix, the message's type among them, and, rounded up to eight
+//! bytes, either the bytes of a small message or a pointer to the chunk of a large one followed by
+//! its head. The producer writes behind `committed` and then moves it; the consumer reads only in
+//! front of it.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::mem::{ManuallyDrop, size_of};

@@ -42,7 +42,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
     let consumer = Consumer { shared: shared.clone(), block: None, offset: 0, committed: 0, taken: 0 };
-    (Producer { shared, seen_taken: 0, waited_at: 0, waits: 0 }, consumer)
+    (Producer { shared, seen: Seen { taken: 0, waited_at: 0, waits: 0 } }, consumer)
 }
 
 struct Shared {
@@ -136,15 +136,39 @@ pub(crate) struct Full;
 /// The end that messages are pushed into.
 pub(crate) struct Producer {
     shared: Arc<Shared>,
-    /// What we last saw of `taken`; looked at again only when the lane seems full.
-    seen_taken: usize,
-    /// What `taken` was when the consumer was last found to take something.
+    seen: Seen,
+}
+
+/// What the producer has seen of the consumer.
+struct Seen {
+    /// The last of `Progress::taken`; looked at again only when the lane seems full.
+    taken: usize,
+    /// What it was when the consumer was last found to take something.
     waited_at: usize,
     /// How often it was said to be worth waiting for since then.
     waits: u32,
 }
 
 impl Producer {
+    /// Whether the next push will be taken. If not, the consumer's next pop will be an edge.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.batch().has_room()
+    }
+
+    /// For pushes under one lock.
+    pub(crate) fn batch(&mut self) -> Batch<'_> {
+        Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen: &mut self.seen }
+    }
+}
+
+/// A producer that holds the lane's lock.
+pub(crate) struct Batch<'a> {
+    tail: Held<'a, Tail>,
+    shared: &'a Shared,
+    seen: &'a mut Seen,
+}
+
+impl Batch<'_> {
     /// Appends `head` and `body` as one message of a type, if it has one.
     ///
     /// # Errors
@@ -155,81 +179,52 @@ impl Producer {
         body: &mut Payload<'_>,
         message_type: Option<MessageType>,
     ) -> Result<Pushed, Full> {
-        self.batch().push(head, body, message_type)
+        if !self.has_room() {
+            return Err(Full);
+        }
+        self.append(head, body, message_type)
     }
 
-    /// Whether the next push will be taken. If not, the consumer's next pop will be an edge.
-    pub(crate) fn has_room(&mut self) -> bool {
-        let tail = self.shared.tail.lock();
-        has_room(&self.shared, &mut self.seen_taken, &tail)
+    /// As [`Producer::has_room`].
+    fn has_room(&mut self) -> bool {
+        if self.tail.gone {
+            return false;
+        }
+        let Progress { taken, starved } = &*self.shared.consumer;
+        let fits = |taken: usize| self.tail.written.wrapping_sub(taken) < self.shared.limit;
+        if fits(self.seen.taken) {
+            return true;
+        }
+        self.seen.taken = taken.load(Ordering::Acquire);
+        if fits(self.seen.taken) {
+            return true;
+        }
+        // With `Consumer::tell`: either it sees the mark, or we see what it took.
+        starved.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.seen.taken = taken.load(Ordering::SeqCst);
+        let fits = fits(self.seen.taken);
+        if fits {
+            starved.store(false, Ordering::Relaxed);
+        }
+        fits
     }
 
     /// Whether the lane is more than half full and the consumer takes something from time to time: then
     /// it is there, and only slower than the producer. One that takes nothing is soon given up.
     pub(crate) fn is_overtaking(&mut self) -> bool {
-        let written = self.shared.tail.lock().written;
-        let is_crowded = |taken: usize| written.wrapping_sub(taken) > self.shared.limit / 2;
-        if !is_crowded(self.seen_taken) {
+        let is_crowded = |taken: usize| self.tail.written.wrapping_sub(taken) > self.shared.limit / 2;
+        if !is_crowded(self.seen.taken) {
             return false;
         }
-        self.seen_taken = self.shared.consumer.taken.load(Ordering::Acquire);
-        if self.seen_taken != self.waited_at {
-            self.waited_at = self.seen_taken;
-            self.waits = 0;
+        self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
+        if self.seen.taken != self.seen.waited_at {
+            self.seen.waited_at = self.seen.taken;
+            self.seen.waits = 0;
         }
-        let answer = is_crowded(self.seen_taken) && self.waits < MOST_WAITS;
-        self.waits += u32::from(answer);
+        let answer = is_crowded(self.seen.taken) && self.seen.waits < MOST_WAITS;
+        self.seen.waits += u32::from(answer);
         answer
-    }
-
-    /// For several pushes under one lock.
-    pub(crate) fn batch(&mut self) -> Batch<'_> {
-        Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen_taken: &mut self.seen_taken }
-    }
-}
-
-fn has_room(shared: &Shared, seen_taken: &mut usize, tail: &Tail) -> bool {
-    if tail.gone {
-        return false;
-    }
-    let fits = |taken: usize| tail.written.wrapping_sub(taken) < shared.limit;
-    if fits(*seen_taken) {
-        return true;
-    }
-    *seen_taken = shared.consumer.taken.load(Ordering::Acquire);
-    if fits(*seen_taken) {
-        return true;
-    }
-    // With `Consumer::tell`: either it sees the mark, or we see what it took.
-    shared.consumer.starved.store(true, Ordering::SeqCst);
-    fence(Ordering::SeqCst);
-    *seen_taken = shared.consumer.taken.load(Ordering::SeqCst);
-    let fits = fits(*seen_taken);
-    if fits {
-        shared.consumer.starved.store(false, Ordering::Relaxed);
-    }
-    fits
-}
-
-/// A producer that holds the lane's lock.
-pub(crate) struct Batch<'a> {
-    tail: Held<'a, Tail>,
-    shared: &'a Shared,
-    seen_taken: &'a mut usize,
-}
-
-impl Batch<'_> {
-    /// As [`Producer::push`].
-    pub(crate) fn push(
-        &mut self,
-        head: &[u8],
-        body: &mut Payload<'_>,
-        message_type: Option<MessageType>,
-    ) -> Result<Pushed, Full> {
-        if !has_room(self.shared, self.seen_taken, &self.tail) {
-            return Err(Full);
-        }
-        self.append(head, body, message_type)
     }
 
     /// Pushes beyond the lane's bound: for bytes that have left the kernel already.

@@ -39,10 +39,6 @@ pub(super) struct Core {
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
     pub(super) is_closing: bool,
-    /// The protocol drops what a receiver has no room for.
-    drops: bool,
-    /// A receiver has been found to take more slowly than is sent.
-    pub(super) overtakes: bool,
     /// Something was sent since the last message was received.
     pub(super) has_sent: bool,
     /// A call has borrowed the reading of connections, and not all of it was taken back for good.
@@ -70,9 +66,8 @@ impl Endpoints {
 }
 
 impl Core {
-    /// The state of a new socket with this number. `drops` says that its protocol drops what a
-    /// receiver has no room for.
-    pub(super) fn new(id: i32, protocol: Box<dyn Protocol>, drops: bool) -> Core {
+    /// The state of a new socket with this number.
+    pub(super) fn new(id: i32, protocol: Box<dyn Protocol>) -> Core {
         Core {
             protocol,
             pipes: Pipes::new(),
@@ -86,8 +81,6 @@ impl Core {
             closed: None,
             timer: None,
             is_closing: false,
-            drops,
-            overtakes: false,
             has_sent: false,
             fetches: false,
         }
@@ -99,13 +92,14 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
     ) -> R {
-        self.call_to_send(None, edges, call)
+        self.call_to_send(None, None, edges, call)
     }
 
-    /// As `call`, for sending a message that is of a type, if that was said.
+    /// As `call`, for sending a message that is of a type, if that was said. `overtakes` as in [`View`].
     pub(super) fn call_to_send<R>(
         &mut self,
         message_type: Option<MessageType>,
+        overtakes: Option<&mut bool>,
         edges: &mut Edges,
         call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
     ) -> R {
@@ -116,7 +110,7 @@ impl Core {
             finished: &mut self.finished,
             max_hops,
             message_type,
-            overtakes: self.drops.then_some(&mut self.overtakes),
+            overtakes,
         };
         call(&mut *self.protocol, &mut view)
     }

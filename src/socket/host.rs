@@ -170,15 +170,8 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::message::{Outgoing, Payload};
-    use crate::pipe::lane;
-    use crate::socket::{AF_SP, close, enter, open};
-
-    struct Nobody;
-
-    impl Peer for Nobody {
-        fn readable(self: Arc<Self>, _size: usize) {}
-        fn writable(self: Arc<Self>) {}
-    }
+    use crate::pipe::{Nobody, lane};
+    use crate::socket::{AF_SP, close, enter, open, recv, send};
 
     #[test]
     fn nothing_is_sent_on_a_pipe_before_it_is_writable() {
@@ -197,7 +190,7 @@ mod tests {
             let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
                 panic!("{kind:?} refused a pipe");
             };
-            let send = || socket.send(&mut Outgoing::new(Payload::Borrowed(b"x")), true);
+            let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
             assert_eq!((send(), socket.statistic(201)), (at_first, Ok(0)), "{kind:?}");
             assert!(far_in.is_empty(), "{kind:?}");
             end.writable();
@@ -218,10 +211,10 @@ mod tests {
         let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
             panic!("the pipe was refused");
         };
-        assert!(far_out.push(&[0x80, 0, 0, 1], &mut Payload::Borrowed(b"question"), None).is_ok());
+        assert!(far_out.batch().push(&[0x80, 0, 0, 1], &mut Payload::Borrowed(b"question"), None).is_ok());
         end.readable(12);
-        assert_eq!(socket.recv(true, |received| received.len()), Ok(8));
-        assert_eq!(socket.send(&mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
+        assert_eq!(recv(id, true, |received| received.len()), Ok(8));
+        assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
         assert!(!far_in.is_empty());
         drop((host, socket));
         close(id).unwrap();

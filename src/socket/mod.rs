@@ -143,7 +143,7 @@ pub fn enter(id: i32) -> Result<Call, Error> {
 impl Socket {
     fn new(id: i32, door: &'static Door, kind: Kind, is_raw: bool) -> Arc<Socket> {
         let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, protocol::create(kind, is_raw, seed), kind.drops());
+        let core = Core::new(id, protocol::create(kind, is_raw, seed));
         let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),

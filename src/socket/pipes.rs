@@ -160,17 +160,22 @@ impl Context for View<'_> {
             return Push::Full;
         };
         let size = header.len() + body.bytes().len();
-        let mut pushed = outbound.push(header, body, self.message_type);
+        let mut push = |body: &mut Payload<'_>| {
+            let mut batch = outbound.batch();
+            let pushed = batch.push(header, body, self.message_type)?;
+            if let Some(overtakes) = &mut self.overtakes {
+                **overtakes |= batch.is_overtaking();
+            }
+            Ok(pushed)
+        };
+        let mut pushed = push(body);
         if pushed.is_err() && peer.clone().relieve() {
-            pushed = outbound.push(header, body, self.message_type);
+            pushed = push(body);
         }
         match pushed {
             Ok(Pushed { edge }) => {
                 if edge {
                     self.edges.add_readable(peer, size);
-                }
-                if let Some(overtakes) = &mut self.overtakes {
-                    **overtakes |= outbound.is_overtaking();
                 }
                 Push::Taken
             }
@@ -264,14 +269,7 @@ impl Received<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::pipe::lane;
-
-    struct Nobody;
-
-    impl Peer for Nobody {
-        fn readable(self: Arc<Self>, _size: usize) {}
-        fn writable(self: Arc<Self>) {}
-    }
+    use crate::pipe::{Nobody, lane};
 
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
@@ -303,7 +301,7 @@ mod tests {
         let (mut pipe, mut producer, _far_in) = pipe();
         let chunk = Chunk::copy_of(b"idXXbody").unwrap();
         let address = chunk.as_ptr() as usize;
-        producer.push(&[], &mut Payload::Owned(chunk), None).unwrap();
+        producer.batch().push(&[], &mut Payload::Owned(chunk), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let mut taken = false;
         let received = Received { header: &[], pipe: &mut pipe, skip: 4, taken: &mut taken };
@@ -316,7 +314,7 @@ mod tests {
     #[test]
     fn small_and_shared_messages_are_copied_out() {
         let (mut pipe, mut producer, _far_in) = pipe();
-        producer.push(b"id", &mut Payload::Borrowed(b"small"), None).unwrap();
+        producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let mut taken = false;
         let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
@@ -324,7 +322,7 @@ mod tests {
         assert!(!taken);
         pipe.inbound.pop();
         let shared = Chunk::copy_of(b"shared").unwrap();
-        producer.push(b"id", &mut Payload::Owned(shared.clone()), None).unwrap();
+        producer.batch().push(b"id", &mut Payload::Owned(shared.clone()), None).unwrap();
         assert!(!pipe.inbound.is_empty());
         let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
         let copy = received.into_chunk().unwrap();

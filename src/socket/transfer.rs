@@ -66,10 +66,13 @@ enum Attempt<R> {
     Blocked(Remotes),
 }
 
-/// Sends a message from the socket with this number, as [`Socket::send`].
+/// Sends a message from the socket with this number. On success its body was taken; on an error it is
+/// left with the caller.
 ///
 /// # Errors
-/// As there, and [`Error::Closed`] when it is not open.
+/// [`Error::WouldBlock`] with `dont_wait`, [`Error::TimedOut`] after `NN_SNDTIMEO`,
+/// [`Error::Interrupted`] by a signal, [`Error::Closed`] when it is not open or is closed by another
+/// thread, [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
 pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
     let mut sending = Sending::new(message, dont_wait)?;
     let call = SOCKETS.get().enter_locked(id)?;
@@ -89,10 +92,11 @@ pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), 
     outcome.map(|_| sending.done())
 }
 
-/// Receives a message at the socket with this number, as [`Socket::recv`].
+/// Receives a message at the socket with this number: `take` is called with it, once, and only on
+/// success.
 ///
 /// # Errors
-/// As there, and [`Error::Closed`] when it is not open.
+/// As [`send`], with `NN_RCVTIMEO`.
 pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
     let mut receiving = Receiving::new(take, dont_wait);
     let call = SOCKETS.get().enter_locked(id)?;
@@ -161,38 +165,18 @@ impl<T> Receiving<T> {
 }
 
 impl Socket {
-    /// Sends a message. On success its body was taken; on an error it is left with the caller.
-    ///
-    /// # Errors
-    /// [`Error::WouldBlock`] with `dont_wait`, [`Error::TimedOut`] after `NN_SNDTIMEO`,
-    /// [`Error::Interrupted`] by a signal, [`Error::Closed`] by another thread,
-    /// [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
-    pub fn send(&self, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
-        let mut sending = Sending::new(message, dont_wait)?;
-        let ticket = self.senders.ticket();
-        if !self.attempt_send(&mut sending)? {
-            return self.send_later(ticket, sending);
-        }
-        sending.done();
-        Ok(())
-    }
-
     /// Waits for a chance to send, since the ticket was drawn, as often as it takes.
     fn send_later(&self, mut ticket: Ticket, mut sending: Sending<'_, '_>) -> Result<(), Error> {
         loop {
             sending.patience.wait(&self.senders, ticket)?;
             ticket = self.senders.ticket();
-            if self.attempt_send(&mut sending)? {
+            let mut edges = Edges::default();
+            let outcome = self.try_send(&mut self.core.lock(), &mut sending, &mut edges);
+            edges.deliver();
+            if outcome? {
                 return Ok(());
             }
         }
-    }
-
-    fn attempt_send(&self, sending: &mut Sending<'_, '_>) -> Result<bool, Error> {
-        let mut edges = Edges::default();
-        let outcome = self.try_send(&mut self.core.lock(), sending, &mut edges);
-        edges.deliver();
-        outcome
     }
 
     /// Whether a message would be sent without waiting.
@@ -258,14 +242,15 @@ impl Socket {
         }
         core.work_off(&self.ready, edges);
         let message_type = message.message_type;
-        let sent =
-            core.call_to_send(message_type, edges, |protocol, context| protocol.send(message, context));
+        let overtakes = self.kind.drops().then_some(overtakes);
+        let sent = core.call_to_send(message_type, overtakes, edges, |protocol, context| {
+            protocol.send(message, context)
+        });
         let outcome = match sent {
             Ok(()) => {
                 core.statistics.messages_sent += 1;
                 core.statistics.bytes_sent += *length as u64;
                 core.has_sent = true;
-                *overtakes = std::mem::take(&mut core.overtakes);
                 Ok(true)
             }
             Err(refusal) => patience.consider(refusal, core, false).map(|()| false),
@@ -279,21 +264,6 @@ impl Socket {
             self.senders.notify_one();
         }
         outcome
-    }
-
-    /// Receives a message: `take` is called with it, once, and only on success.
-    ///
-    /// # Errors
-    /// [`Error::WouldBlock`] with `dont_wait`, [`Error::TimedOut`] after `NN_RCVTIMEO`,
-    /// [`Error::Interrupted`] by a signal, [`Error::Closed`] by another thread,
-    /// [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
-    pub fn recv<R>(&self, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
-        let mut receiving = Receiving::new(take, dont_wait);
-        let ticket = self.receivers.ticket();
-        match self.attempt_recv(&mut receiving)? {
-            Attempt::Received(result) => Ok(result),
-            Attempt::Blocked(remotes) => self.recv_later(ticket, remotes, receiving),
-        }
     }
 
     /// Waits for a message that was not there when the ticket was drawn, as often as it takes.
@@ -310,21 +280,14 @@ impl Socket {
                 self.await_message(remotes, ticket, &receiving.patience)?;
             }
             ticket = self.receivers.ticket();
-            match self.attempt_recv(&mut receiving)? {
+            let mut edges = Edges::default();
+            let outcome = self.try_recv(&mut self.core.lock(), &mut receiving, &mut edges);
+            edges.deliver();
+            match outcome? {
                 Attempt::Received(result) => return Ok(result),
                 Attempt::Blocked(again) => remotes = again,
             }
         }
-    }
-
-    fn attempt_recv<R>(
-        &self,
-        receiving: &mut Receiving<impl FnOnce(Received<'_>) -> R>,
-    ) -> Result<Attempt<R>, Error> {
-        let mut edges = Edges::default();
-        let outcome = self.try_recv(&mut self.core.lock(), receiving, &mut edges);
-        edges.deliver();
-        outcome
     }
 
     /// Answers what was made of the message.

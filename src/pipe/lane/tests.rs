@@ -4,7 +4,7 @@ use super::*;
 use std::thread;
 
 fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
-    producer.push(&[], &mut Payload::Borrowed(bytes), None)
+    producer.batch().push(&[], &mut Payload::Borrowed(bytes), None)
 }
 
 fn front(consumer: &mut Consumer) -> Option<Vec<u8>> {
@@ -64,7 +64,7 @@ fn a_chunk_passes_as_the_same_memory_behind_its_head() {
     let (mut producer, mut consumer) = lane(10);
     let chunk = Chunk::copy_of(b"body").unwrap();
     let address = chunk.as_ptr();
-    producer.push(b"head", &mut Payload::Owned(chunk), None).unwrap();
+    producer.batch().push(b"head", &mut Payload::Owned(chunk), None).unwrap();
     assert_eq!(front(&mut consumer).unwrap(), b"headbody");
     let chunk = consumer.take_chunk().unwrap();
     let edge = consumer.tell();
@@ -94,11 +94,11 @@ fn what_is_left_in_a_lane_goes_with_its_consumer() {
     let (mut producer, consumer) = lane(100);
     let chunk = Chunk::copy_of(b"kept").unwrap();
     push(&mut producer, b"lost").unwrap();
-    producer.push(&[], &mut Payload::Owned(chunk.clone()), None).unwrap();
+    producer.batch().push(&[], &mut Payload::Owned(chunk.clone()), None).unwrap();
     drop(consumer);
     assert!(chunk.is_unique());
     let mut body = Payload::Owned(chunk);
-    assert_eq!(producer.push(&[], &mut body, None), Err(Full));
+    assert_eq!(producer.batch().push(&[], &mut body, None), Err(Full));
     assert_eq!(body.bytes(), b"kept");
 }
 
@@ -110,7 +110,7 @@ fn a_flood_between_two_threads_keeps_its_order() {
         for number in 0..COUNT {
             let bytes = vec![number as u8; (number % 300) as usize];
             let head = number.to_be_bytes();
-            while producer.push(&head, &mut Payload::Borrowed(&bytes), None).is_err() {
+            while producer.batch().push(&head, &mut Payload::Borrowed(&bytes), None).is_err() {
                 thread::yield_now();
             }
         }
@@ -134,16 +134,17 @@ fn a_flood_between_two_threads_keeps_its_order() {
 fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
     let (mut producer, mut consumer) = lane(100);
     let push = |producer: &mut Producer| {
-        producer.push(&[], &mut Payload::Borrowed(&[0; 10]), None).unwrap();
+        producer.batch().push(&[], &mut Payload::Borrowed(&[0; 10]), None).unwrap();
     };
     (0..5).for_each(|_| push(&mut producer));
-    assert!(!producer.is_overtaking(), "half full is not too full");
+    assert!(!producer.batch().is_overtaking(), "half full is not too full");
     push(&mut producer);
-    let waits = |producer: &mut Producer| (0..2 * MOST_WAITS).filter(|_| producer.is_overtaking()).count();
+    let waits =
+        |producer: &mut Producer| (0..2 * MOST_WAITS).filter(|_| producer.batch().is_overtaking()).count();
     assert_eq!(waits(&mut producer), MOST_WAITS as usize);
     assert!(!consumer.is_empty());
     consumer.pop();
-    assert!(!producer.is_overtaking(), "there is room again");
+    assert!(!producer.batch().is_overtaking(), "there is room again");
     push(&mut producer);
     assert_eq!(waits(&mut producer), MOST_WAITS as usize, "it has taken something");
 }

@@ -240,9 +240,9 @@ mod tests {
     fn small_and_large_messages_leave_in_order() {
         let (mut producer, mut consumer) = lane(1 << 20);
         let large = Chunk::copy_of(&[7; 20_000]).unwrap();
-        producer.push(b"h", &mut Payload::Borrowed(b"one"), None).unwrap();
-        producer.push(b"hh", &mut Payload::Owned(large), None).unwrap();
-        producer.push(&[], &mut Payload::Borrowed(b""), None).unwrap();
+        producer.batch().push(b"h", &mut Payload::Borrowed(b"one"), None).unwrap();
+        producer.batch().push(b"hh", &mut Payload::Owned(large), None).unwrap();
+        producer.batch().push(&[], &mut Payload::Borrowed(b""), None).unwrap();
         let mut outbox = Outbox::default();
         assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc), true).unwrap());
         assert!(consumer.front().is_none());

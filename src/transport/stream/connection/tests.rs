@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 
 use super::*;
 use crate::message::{MessageType, Payload};
-use crate::pipe::Producer;
+use crate::pipe::{Nobody, Producer};
 use crate::protocol::Kind;
 use crate::reactor;
 use crate::transport::{Ends, Refused, Settings};
@@ -14,14 +14,6 @@ use crate::transport::{Ends, Refused, Settings};
 #[derive(Default)]
 struct Pushing {
     outbound: Mutex<Option<Producer>>,
-}
-
-/// Hears nothing.
-struct Nobody;
-
-impl Peer for Nobody {
-    fn readable(self: Arc<Self>, _size: usize) {}
-    fn writable(self: Arc<Self>) {}
 }
 
 impl End for Nobody {
@@ -105,7 +97,7 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
     // One thread has written everything, and is about to see what is to be done next. Then
     // another sends a message, and begins to close the connection.
     let flushed = connection.write_out(&mut lock(&connection.writer));
-    assert!(outbound.push(&[], &mut Payload::Borrowed(b"last words"), None).is_ok());
+    assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"last words"), None).is_ok());
     let linger = Linger::begin(None);
     lock(&connection.writer).closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Dropped });
     connection.act_on(flushed);
