@@ -10,7 +10,7 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::message::{Header, Outgoing, Payload};
+use crate::message::{Outgoing, Payload};
 use crate::option::name;
 use crate::socket::poll::{PollEntry, poll};
 use crate::socket::{self, Call, Received, enter};
@@ -152,7 +152,7 @@ impl<'a> Way<'a> {
 
 /// A received message, to be sent as it is.
 fn outgoing(received: Received<'_>) -> Result<Outgoing<'static>, Error> {
-    let header = Header::from_slice(received.header());
+    let header = received.header();
     let message_type = received.message_type();
     let body = received.into_chunk().ok_or(Error::OutOfMemory)?;
     Ok(Outgoing { header, body: Payload::Owned(body), message_type })

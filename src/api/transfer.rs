@@ -6,7 +6,7 @@ use super::message::Message;
 use super::pattern::{Receives, Sends};
 use super::socket::Socket;
 use crate::error::Error;
-use crate::message::{Header, Outgoing, Payload};
+use crate::message::{Outgoing, Payload};
 use crate::socket::{self, Received};
 
 /// A message that was not sent, and why. `?` turns it into an [`Error`] and drops the message.
@@ -147,7 +147,7 @@ impl<P: Receives> Socket<P> {
 
     fn receive(&self, dont_wait: bool) -> Result<Message, Error> {
         let take = |received: Received<'_>| {
-            let header = Header::from_slice(received.header());
+            let header = received.header();
             let message_type = received.message_type();
             received.into_chunk().map(|body| Message::of(header, body, message_type))
         };

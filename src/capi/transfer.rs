@@ -72,8 +72,8 @@ pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flag
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> c_int {
     boundary::call(-1, || {
-        let vectors = [nn_iovec { iov_base: buf, iov_len: len }];
-        let body = Body::of(&vectors).map_err(|error| socket_first(s, error))?;
+        let body =
+            Body::of(nn_iovec { iov_base: buf, iov_len: len }).map_err(|error| socket_first(s, error))?;
         // SAFETY: as the caller promises.
         socket::recv(s, dont_wait(flags), |received| unsafe { body.fill(received) })?
     })
@@ -150,11 +150,11 @@ pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_i
         // SAFETY: as the caller promises; nothing outlives this call.
         let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
         // SAFETY: as above.
-        let body = Body::of(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
+        let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
         let control = Inbound::of(message);
         // SAFETY: as above.
         socket::recv(s, dont_wait(flags), |received| unsafe {
-            let filled = control.fill(received.header(), received.message_type())?;
+            let filled = control.fill(&received.header(), received.message_type())?;
             let length = body.fill(received)?;
             filled.deliver();
             Ok(length)
@@ -235,6 +235,8 @@ impl Drop for Lent {
 
 /// Where the body of a received message goes.
 enum Body<'a> {
+    /// Into this run.
+    Run(nn_iovec),
     /// Into these runs.
     Runs(&'a [nn_iovec]),
     /// Into memory of the library's, whose address is then written to this place.
@@ -242,12 +244,20 @@ enum Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// What the list asks for, checked before a message is taken for it.
+    /// What the entry asks for, checked before a message is taken for it.
     #[inline]
-    fn of(vectors: &'a [nn_iovec]) -> Result<Body<'a>, Error> {
+    fn of(vector: nn_iovec) -> Result<Body<'a>, Error> {
+        match vector {
+            nn_iovec { iov_base, iov_len: 1.. } if iov_base.is_null() => Err(Error::BadPointer),
+            nn_iovec { iov_base, iov_len: NN_MSG } => Ok(Body::Chunk(iov_base)),
+            _ => Ok(Body::Run(vector)),
+        }
+    }
+
+    /// As `of`, for a list of entries.
+    fn of_list(vectors: &'a [nn_iovec]) -> Result<Body<'a>, Error> {
         match *vectors {
-            [nn_iovec { iov_base, iov_len: NN_MSG }] if iov_base.is_null() => Err(Error::BadPointer),
-            [nn_iovec { iov_base, iov_len: NN_MSG }] => Ok(Body::Chunk(iov_base)),
+            [vector] => Body::of(vector),
             _ => check(vectors).map(|()| Body::Runs(vectors)),
         }
     }
@@ -259,8 +269,13 @@ impl<'a> Body<'a> {
     #[inline]
     unsafe fn fill(self, received: Received<'_>) -> Result<c_int, Error> {
         match self {
+            Body::Run(vector) => {
+                // SAFETY: as the caller promises; the entry was checked by `of`.
+                unsafe { scatter(received.body(), &[vector]) };
+                Ok(as_length(received.len()))
+            }
             Body::Runs(vectors) => {
-                // SAFETY: as the caller promises; the list was checked by `of`.
+                // SAFETY: as above; the list was checked by `of_list`.
                 unsafe { scatter(received.body(), vectors) };
                 Ok(as_length(received.len()))
             }
@@ -301,12 +316,12 @@ mod tests {
         let start = (&raw mut byte).cast();
         let run = |iov_len| nn_iovec { iov_base: start, iov_len };
         let null = |iov_len| nn_iovec { iov_base: ptr::null_mut(), iov_len };
-        let error = |vectors: &[nn_iovec]| Body::of(vectors).err();
+        let error = |vectors: &[nn_iovec]| Body::of_list(vectors).err();
         assert_eq!(error(&[null(1)]), Some(Error::BadPointer));
         assert_eq!(error(&[null(NN_MSG)]), Some(Error::BadPointer));
         assert_eq!(error(&[run(1), run(NN_MSG)]), Some(Error::InvalidArgument));
         assert_eq!(error(&[null(0), run(1)]), None);
-        assert!(matches!(Body::of(&[run(NN_MSG)]), Ok(Body::Chunk(place)) if place == start));
+        assert!(matches!(Body::of(run(NN_MSG)), Ok(Body::Chunk(place)) if place == start));
     }
 
     #[test]

@@ -114,27 +114,22 @@ pub(super) unsafe fn gather(vectors: &[nn_iovec], size: usize) -> Result<Chunk, 
 /// Each entry must point to as many writable bytes as it says, or have the length 0.
 #[inline]
 pub(super) unsafe fn scatter(message: (&[u8], &[u8]), vectors: &[nn_iovec]) {
-    let (mut run, mut next) = message;
-    for vector in vectors {
-        let mut place = vector.iov_base.cast::<u8>();
-        let mut room = vector.iov_len;
-        while room > 0 {
-            if run.is_empty() {
-                if next.is_empty() {
-                    return;
-                }
-                (run, next) = (next, &[]);
+    let (mut first, mut second) = message;
+    for &nn_iovec { iov_base, iov_len } in vectors {
+        let from_first = first.len().min(iov_len);
+        let from_second = second.len().min(iov_len - from_first);
+        // SAFETY: both counts together are no more than the entry's bytes. These are the caller's and
+        // the message is ours, so the two do not overlap.
+        unsafe {
+            let place = iov_base.cast::<u8>();
+            if from_first > 0 {
+                ptr::copy_nonoverlapping(first.as_ptr(), place, from_first);
             }
-            let count = run.len().min(room);
-            // SAFETY: `place` has `room` bytes left, of which `count` are written. They are the
-            // caller's and the message is ours, so the two do not overlap.
-            unsafe {
-                ptr::copy_nonoverlapping(run.as_ptr(), place, count);
-                place = place.add(count);
+            if from_second > 0 {
+                ptr::copy_nonoverlapping(second.as_ptr(), place.add(from_first), from_second);
             }
-            room -= count;
-            run = &run[count..];
         }
+        (first, second) = (&first[from_first..], &second[from_second..]);
     }
 }
 

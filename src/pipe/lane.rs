@@ -173,6 +173,7 @@ impl Batch<'_> {
     ///
     /// # Errors
     /// [`Full`], and the body stays with the caller; the consumer's next pop will be an edge.
+    #[inline]
     pub(crate) fn push(
         &mut self,
         head: &[u8],
@@ -186,24 +187,30 @@ impl Batch<'_> {
     }
 
     /// As [`Producer::has_room`].
+    #[inline]
     fn has_room(&mut self) -> bool {
-        if self.tail.gone {
-            return false;
-        }
+        !self.tail.gone && (self.fits(self.seen.taken) || self.has_room_now())
+    }
+
+    /// Whether the lane is below its bound when so much was taken.
+    #[inline]
+    fn fits(&self, taken: usize) -> bool {
+        self.tail.written.wrapping_sub(taken) < self.shared.limit
+    }
+
+    /// Whether there is room when one looks at what was taken by now.
+    #[cold]
+    fn has_room_now(&mut self) -> bool {
         let Progress { taken, starved } = &*self.shared.consumer;
-        let fits = |taken: usize| self.tail.written.wrapping_sub(taken) < self.shared.limit;
-        if fits(self.seen.taken) {
-            return true;
-        }
         self.seen.taken = taken.load(Ordering::Acquire);
-        if fits(self.seen.taken) {
+        if self.fits(self.seen.taken) {
             return true;
         }
         // With `Consumer::tell`: either it sees the mark, or we see what it took.
         starved.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.seen.taken = taken.load(Ordering::SeqCst);
-        let fits = fits(self.seen.taken);
+        let fits = self.fits(self.seen.taken);
         if fits {
             starved.store(false, Ordering::Relaxed);
         }
@@ -321,11 +328,13 @@ impl Consumer {
     }
 
     /// Whether there is no message. As [`Consumer::front`] without one, an empty lane is parked.
+    #[inline]
     pub(crate) fn is_empty(&mut self) -> bool {
         !self.advance()
     }
 
     /// The first message, if the last call has found one and it was not taken.
+    #[inline]
     pub(crate) fn peek(&self) -> Option<Front<'_>> {
         let block = self.block.as_ref().filter(|_| self.offset < self.committed)?;
         // SAFETY: a committed record is at `offset`; only we take it out.
@@ -344,6 +353,7 @@ impl Consumer {
     }
 
     /// Drops the first message. The producer does not know before [`Consumer::tell`].
+    #[inline]
     pub(crate) fn skip(&mut self) {
         if !self.advance() {
             return;
@@ -385,7 +395,12 @@ impl Consumer {
     }
 
     /// Moves on to the first message; answers whether there is one, and parks the lane if not.
+    #[inline]
     fn advance(&mut self) -> bool {
+        self.offset < self.committed || self.advance_further()
+    }
+
+    fn advance_further(&mut self) -> bool {
         while !self.find() {
             if self.park() {
                 return false;

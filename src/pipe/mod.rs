@@ -101,15 +101,17 @@ impl Edges {
 
     /// Delivers all edges. No lock may be held.
     #[inline]
-    pub(crate) fn deliver(self) {
-        if let Some(first) = self.first {
-            Self::deliver_all(first, self.more);
+    pub(crate) fn deliver(mut self) {
+        if self.first.is_some() {
+            self.deliver_all();
         }
+        // There is nothing left to let go of: the others come after the first.
+        std::mem::forget(self);
     }
 
     #[cold]
-    fn deliver_all(first: Edge, more: Vec<Edge>) {
-        for edge in std::iter::once(first).chain(more) {
+    fn deliver_all(&mut self) {
+        for edge in self.first.take().into_iter().chain(std::mem::take(&mut self.more)) {
             match edge {
                 Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),

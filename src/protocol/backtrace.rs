@@ -6,7 +6,7 @@
 //! there. Knows words and queues; must not know who asks, nor what becomes of an answer.
 
 use super::policy::FairQueue;
-use super::{Context, Delivery, PipeId, Refusal};
+use super::{Context, Delivery, PipeId, Refusal, Shown};
 use crate::message::{Front, Header};
 
 /// Marks the last word of a backtrace. A pipe's id never has this bit.
@@ -55,27 +55,27 @@ impl Answers {
 
     /// The pipe whose front message is an answer that begins with `word`; drops all others that it
     /// meets, and with `None` all there are. The same answer is found again.
-    pub fn find(&mut self, word: Option<u32>, context: &mut dyn Context) -> Option<PipeId> {
+    pub fn find(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == Some(first)).then_some(());
         let (pipe, ()) = self.pipes.find(context, |front| front.word(0).and_then(expected))?;
         Some(pipe)
     }
 
     /// As [`Answers::find`], for an answer that is delivered: the next pipe comes to its turn.
-    pub fn take(&mut self, word: u32, context: &mut dyn Context) -> Option<PipeId> {
+    pub fn take(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == first).then_some(());
         let (pipe, ()) = self.pipes.take(context, |front| front.word(0).and_then(expected))?;
         Some(pipe)
     }
 
     /// Delivers whatever has a first word, and shows that.
-    pub fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
-        let (pipe, word) = self.pipes.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: Header::from_slice(&word.to_be_bytes()), skip: WORD })
+    pub fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
+        let (pipe, _) = self.pipes.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;
+        Ok(Delivery { pipe, skip: WORD, shows: Shown::Skipped })
     }
 
     /// Whether [`Answers::recv`] would deliver something.
-    pub fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    pub fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.pipes.find(context, |front| front.word(0)).is_some()
     }
 }

@@ -6,8 +6,8 @@
 //! id: that one is not left out.
 
 use super::policy::{Distributor, FairQueue};
-use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
-use crate::message::{Header, Outgoing};
+use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Shown};
+use crate::message::Outgoing;
 
 /// The machine of a raw BUS socket.
 #[derive(Debug)]
@@ -36,13 +36,6 @@ impl RawBus {
     }
 }
 
-/// The header that names a pipe of a machine.
-fn header_of(name: u32, pipe: PipeId) -> Header {
-    let mut header = Header::from_slice(&name.to_be_bytes());
-    header.extend_from_slice(&pipe.0.to_be_bytes());
-    header
-}
-
 impl Protocol for RawBus {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
         self.outbound.insert(pipe);
@@ -50,39 +43,39 @@ impl Protocol for RawBus {
         Ok(())
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.outbound.remove(pipe);
     }
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.outbound.remove(pipe);
         self.inbound.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.inbound.readable(pipe);
     }
 
-    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.outbound.writable(pipe);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         let origin = self.pipe_of(&message.header)?;
         self.outbound.send(&[], &mut message.body, origin, context);
         Ok(())
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, ()) = self.inbound.take(context, |_| Some(())).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: header_of(self.name, pipe), skip: 0 })
+        Ok(Delivery { pipe, skip: 0, shows: Shown::Words(self.name, pipe.0) })
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         true
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.inbound.find(context, |_| Some(())).is_some()
     }
 }
@@ -104,48 +97,47 @@ impl Protocol for Bus {
         self.raw.attach(pipe, options)
     }
 
-    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.closing(pipe, context);
     }
 
-    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.detach(pipe, context);
     }
 
-    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.readable(pipe, context);
     }
 
-    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.writable(pipe, context);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
         }
         self.raw.send(message, context)
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let delivery = self.raw.recv(context)?;
-        Ok(Delivery { header: Header::new(), ..delivery })
+        Ok(Delivery { shows: Shown::Nothing, ..delivery })
     }
 
-    fn can_send(&mut self, context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, context: &mut impl Context) -> bool {
         self.raw.can_send(context)
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.raw.can_recv(context)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::header_of;
-    use crate::protocol::simulation::{Memory, Received, SEED, simulate};
-    use crate::protocol::{Kind, PipeId, Refusal};
+    use crate::protocol::simulation::{Memory, Received, SEED, simulate, wire};
+    use crate::protocol::{Kind, Refusal};
 
     #[test]
     fn a_message_goes_to_every_peer_that_has_room() {
@@ -180,7 +172,7 @@ mod tests {
     fn a_header_is_for_raw_sockets_alone() {
         simulate(Kind::Bus, false, |mut bus| {
             bus.attach(1);
-            assert_eq!(bus.send_raw(&header_of(SEED, PipeId(1)), "a"), Err(Refusal::InvalidArgument));
+            assert_eq!(bus.send_raw(&wire(&[SEED, 1], ""), "a"), Err(Refusal::InvalidArgument));
             assert!(bus.sent(1).is_empty());
         });
     }
@@ -191,7 +183,7 @@ mod tests {
             (1..=3).for_each(|pipe| bus.attach(pipe));
             bus.arrive(3, "a");
             let Received { header, body, .. } = bus.recv().unwrap();
-            assert_eq!(header, header_of(SEED, PipeId(3)).to_vec());
+            assert_eq!(header, wire(&[SEED, 3], ""));
             assert_eq!(bus.send_raw(&header, &body), Ok(()));
             assert_eq!((bus.sent(1), bus.sent(2)), (vec![b"a".to_vec()], vec![b"a".to_vec()]));
             assert!(bus.sent(3).is_empty());
@@ -204,7 +196,7 @@ mod tests {
             bus.attach(1);
             assert_eq!(bus.send("to all"), Ok(()));
             assert_eq!(bus.send_raw(&u64::MAX.to_ne_bytes(), "no such pipe"), Ok(()));
-            assert_eq!(bus.send_raw(&header_of(SEED + 1, PipeId(1)), "another's pipe"), Ok(()));
+            assert_eq!(bus.send_raw(&wire(&[SEED + 1, 1], ""), "another's pipe"), Ok(()));
             for wrong in [&[0; 4][..], &[0; 9]] {
                 assert_eq!(bus.send_raw(wrong, "x"), Err(Refusal::InvalidArgument));
             }
@@ -218,7 +210,7 @@ mod tests {
             simulate(Kind::Bus, true, |mut bus| {
                 bus.attach(1);
                 bus.attach(2);
-                let address = bus.send_chunk(&header_of(SEED, PipeId(origin)), "large");
+                let address = bus.send_chunk(&wire(&[SEED, origin], ""), "large");
                 assert_eq!(bus.memory(origin), None);
                 assert_eq!(bus.memory(3 - origin), Some(Memory { address, unique: true }));
             });

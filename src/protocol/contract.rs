@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::simulation::{SEED, Simulation, wire};
-use super::{Kind, works_alone};
+use super::{Kind, Protocol, works_alone};
 use crate::option::ProtocolOption;
 
 #[derive(Clone, Debug)]

@@ -24,6 +24,7 @@ mod bus;
 #[cfg(test)]
 mod contract;
 mod kind;
+mod machine;
 mod pair;
 mod pipeline;
 mod policy;
@@ -36,6 +37,7 @@ mod survey;
 mod trie;
 
 pub use kind::Kind;
+pub use machine::Machine;
 #[cfg(any(fuzzing, test))]
 pub(crate) use trie::Trie;
 
@@ -130,10 +132,48 @@ pub struct PipeRefused;
 pub struct Delivery {
     /// Whose front message it is.
     pub pipe: PipeId,
-    /// The protocol header that a raw socket shows; empty for a cooked one.
-    pub header: Header,
     /// How many leading bytes of the front message are not part of the body.
     pub skip: usize,
+    /// The protocol header that the socket shows.
+    pub shows: Shown,
+}
+
+/// What the protocol header of a message that is received consists of. Few callers ask for it, so it is
+/// not made before one does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// There is none: the socket is cooked, or the protocol has no headers.
+    Nothing,
+    /// The bytes in front of the body.
+    Skipped,
+    /// This word, and then the bytes in front of the body.
+    WordAndSkipped(u32),
+    /// These words.
+    Words(u32, u32),
+}
+
+impl Delivery {
+    /// A message that the socket shows without a header.
+    #[must_use]
+    pub fn plain(pipe: PipeId, skip: usize) -> Delivery {
+        Delivery { pipe, skip, shows: Shown::Nothing }
+    }
+
+    /// The protocol header of the message, which is `front`.
+    #[must_use]
+    pub fn header(&self, front: Front<'_>) -> Header {
+        let (words, has_skipped): (&[u32], bool) = match &self.shows {
+            Shown::Nothing => (&[], false),
+            Shown::Skipped => (&[], true),
+            Shown::WordAndSkipped(word) => (std::slice::from_ref(word), true),
+            Shown::Words(first, second) => (&[*first, *second], false),
+        };
+        let mut header: Header = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        if has_skipped {
+            header.extend(front.bytes(0..).take(self.skip));
+        }
+        header
+    }
 }
 
 /// A scalability protocol, seen from one socket. The module's documentation has the contract.
@@ -145,40 +185,40 @@ pub trait Protocol: Send {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
 
     /// The peer is gone; what it sent can still be received.
-    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context);
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context);
 
     /// The pipe is gone, and its lanes with it.
-    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context);
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context);
 
     /// The pipe's inbound lane has a message.
-    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context);
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context);
 
     /// The pipe's outbound lane has room.
-    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context);
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context);
 
     /// Sends a message. On success its payload was taken, or dropped as the protocol says.
     ///
     /// # Errors
     /// As [`Refusal`] says; the message is left as it was.
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal>;
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal>;
 
     /// Chooses the next message.
     ///
     /// # Errors
     /// As [`Refusal`] says.
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal>;
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal>;
 
     /// Whether `send` would do something else than [`Refusal::WouldBlock`] or
     /// [`Refusal::WrongState`].
-    fn can_send(&mut self, context: &mut dyn Context) -> bool;
+    fn can_send(&mut self, context: &mut impl Context) -> bool;
 
     /// Whether `recv` would deliver a message; or, in a protocol whose callers are to hear of it,
     /// whether there is nothing to wait for.
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool;
+    fn can_recv(&mut self, context: &mut impl Context) -> bool;
 
     /// The send priority of the peer that the next message goes to, in a protocol that gives a
     /// message to the first of its peers that has room; `None` while none has.
-    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+    fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         let _ = context;
         None
     }
@@ -196,7 +236,7 @@ pub trait Protocol: Send {
     }
 
     /// The moment that [`Protocol::deadline`] named has come.
-    fn timeout(&mut self, context: &mut dyn Context) {
+    fn timeout(&mut self, context: &mut impl Context) {
         let _ = context;
     }
 
@@ -224,30 +264,4 @@ pub trait Protocol: Send {
 #[must_use]
 pub fn works_alone(kind: Kind, raw: bool) -> bool {
     matches!(kind, Kind::Req | Kind::Surveyor) && !raw
-}
-
-/// The machine of a new socket.
-///
-/// `seed` is any number: a REQ or SURVEYOR socket begins to count its questions there, so that one
-/// that was started again does not take the answers to its forerunner for its own; and a raw BUS
-/// socket tells its own pipes from those of others by it.
-#[must_use]
-pub fn create(kind: Kind, raw: bool, seed: u32) -> Box<dyn Protocol> {
-    match (kind, raw) {
-        (Kind::Pair, _) => Box::new(pair::Pair::new()),
-        (Kind::Pub, _) => Box::new(pubsub::Publisher::new()),
-        (Kind::Sub, _) => Box::new(pubsub::Subscriber::new()),
-        (Kind::Req, false) => Box::new(reqrep::Requester::new(seed)),
-        (Kind::Req, true) => Box::new(reqrep::RawRequester::new()),
-        (Kind::Rep, false) => Box::new(reqrep::Replier::new()),
-        (Kind::Rep, true) => Box::new(reqrep::RawReplier::new()),
-        (Kind::Push, _) => Box::new(pipeline::Pusher::new()),
-        (Kind::Pull, _) => Box::new(pipeline::Puller::new()),
-        (Kind::Surveyor, false) => Box::new(survey::Surveyor::new(seed)),
-        (Kind::Surveyor, true) => Box::new(survey::RawSurveyor::new()),
-        (Kind::Respondent, false) => Box::new(survey::Respondent::new()),
-        (Kind::Respondent, true) => Box::new(survey::RawRespondent::new()),
-        (Kind::Bus, false) => Box::new(bus::Bus::new(seed)),
-        (Kind::Bus, true) => Box::new(bus::RawBus::new(seed)),
-    }
 }

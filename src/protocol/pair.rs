@@ -5,7 +5,7 @@
 
 use super::policy::Exclusive;
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
-use crate::message::{Header, Outgoing};
+use crate::message::Outgoing;
 
 /// The machine of a PAIR socket.
 #[derive(Debug)]
@@ -24,35 +24,35 @@ impl Protocol for Pair {
         self.exclusive.insert(pipe)
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.exclusive.release(pipe);
     }
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.exclusive.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.exclusive.readable(pipe);
     }
 
-    fn writable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         let sent = self.exclusive.send(&message.header, &mut message.body, context);
         if sent { Ok(()) } else { Err(Refusal::WouldBlock) }
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let pipe = self.exclusive.find(context).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: Header::new(), skip: 0 })
+        Ok(Delivery::plain(pipe, 0))
     }
 
-    fn can_send(&mut self, context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, context: &mut impl Context) -> bool {
         self.exclusive.can_send(context)
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.exclusive.find(context).is_some()
     }
 }

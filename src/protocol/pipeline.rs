@@ -4,7 +4,7 @@
 
 use super::policy::{FairQueue, LoadBalancer};
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
-use crate::message::{Header, Outgoing};
+use crate::message::Outgoing;
 
 /// The machine of a PUSH socket.
 ///
@@ -27,38 +27,38 @@ impl Protocol for Pusher {
         Ok(())
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.receivers.remove(pipe);
     }
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.receivers.remove(pipe);
     }
 
-    fn readable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn readable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.receivers.writable(pipe);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         let taker = self.receivers.send(&message.header, &mut message.body, context);
         taker.map(|_| ()).ok_or(Refusal::WouldBlock)
     }
 
-    fn recv(&mut self, _context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, _context: &mut impl Context) -> Result<Delivery, Refusal> {
         Err(Refusal::NotSupported)
     }
 
-    fn can_send(&mut self, context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, context: &mut impl Context) -> bool {
         self.receivers.can_send(context)
     }
 
-    fn can_recv(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, _context: &mut impl Context) -> bool {
         false
     }
 
-    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+    fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         self.receivers.priority(context)
     }
 }
@@ -81,32 +81,32 @@ impl Protocol for Puller {
         Ok(())
     }
 
-    fn closing(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn closing(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.senders.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.senders.readable(pipe);
     }
 
-    fn writable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn send(&mut self, _message: &mut Outgoing<'_>, _context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, _message: &mut Outgoing<'_>, _context: &mut impl Context) -> Result<(), Refusal> {
         Err(Refusal::NotSupported)
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, ()) = self.senders.take(context, |_| Some(())).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: Header::new(), skip: 0 })
+        Ok(Delivery::plain(pipe, 0))
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         false
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.senders.find(context, |_| Some(())).is_some()
     }
 }

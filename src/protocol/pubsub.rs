@@ -8,7 +8,7 @@ use super::policy::{Distributor, FairQueue};
 use super::trie::Trie;
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 use crate::error::Error;
-use crate::message::{Front, Header, Outgoing};
+use crate::message::{Front, Outgoing};
 use crate::option::ProtocolOption;
 
 /// The machine of a PUB socket.
@@ -32,34 +32,34 @@ impl Protocol for Publisher {
         Ok(())
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.subscribers.remove(pipe);
     }
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.subscribers.remove(pipe);
     }
 
-    fn readable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn readable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.subscribers.writable(pipe);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         self.subscribers.send(&message.header, &mut message.body, None, context);
         Ok(())
     }
 
-    fn recv(&mut self, _context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, _context: &mut impl Context) -> Result<Delivery, Refusal> {
         Err(Refusal::NotSupported)
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         true
     }
 
-    fn can_recv(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, _context: &mut impl Context) -> bool {
         false
     }
 }
@@ -88,33 +88,33 @@ impl Protocol for Subscriber {
         Ok(())
     }
 
-    fn closing(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn closing(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.publishers.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.publishers.readable(pipe);
     }
 
-    fn writable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn send(&mut self, _message: &mut Outgoing<'_>, _context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, _message: &mut Outgoing<'_>, _context: &mut impl Context) -> Result<(), Refusal> {
         Err(Refusal::NotSupported)
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let found = self.publishers.take(context, subscribed(&self.subscriptions));
         let (pipe, ()) = found.ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, header: Header::new(), skip: 0 })
+        Ok(Delivery::plain(pipe, 0))
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         false
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.publishers.find(context, subscribed(&self.subscriptions)).is_some()
     }
 
@@ -140,7 +140,7 @@ mod tests {
     use crate::error::Error;
     use crate::option::ProtocolOption;
     use crate::protocol::simulation::{Memory, Simulation, simulate};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{Kind, Protocol, Refusal};
 
     #[test]
     fn a_message_goes_to_every_subscriber_that_has_room() {

@@ -8,9 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{
-    Context, Delivery, Kind, PipeId, PipeOptions, PipeRefused, Protocol, Push, Refusal, Time, create,
-};
+use super::{Context, Kind, Machine, PipeId, PipeOptions, PipeRefused, Protocol, Push, Refusal, Time};
 use crate::error::Error;
 use crate::message::{Chunk, Front, Header, MessageType, Outgoing, Payload};
 use crate::option::ProtocolOption;
@@ -37,7 +35,7 @@ pub fn wire(words: &[u32], text: &str) -> Vec<u8> {
 
 /// One machine and its world.
 pub struct Simulation {
-    pub machine: Box<dyn Protocol>,
+    pub machine: Machine,
     pub world: World,
     /// Whether more is told than the contract promises.
     lavish: bool,
@@ -99,7 +97,7 @@ impl Simulation {
     pub fn new(kind: Kind, raw: bool, lavish: bool) -> Simulation {
         let world = World { cut: if lavish { 3 } else { 0 }, ..World::default() };
         let final_refusal_is_readable = kind == Kind::Surveyor && !raw;
-        Simulation { machine: create(kind, raw, SEED), world, lavish, final_refusal_is_readable }
+        Simulation { machine: Machine::new(kind, raw, SEED), world, lavish, final_refusal_is_readable }
     }
 
     pub fn attach(&mut self, pipe: u32) {
@@ -248,11 +246,13 @@ impl Simulation {
         if result == Err(Refusal::WouldBlock) {
             self.assert_readable_edges_are_owed();
         }
-        let Delivery { pipe: PipeId(pipe), header, skip } = result?;
+        let delivery = result?;
+        let PipeId(pipe) = delivery.pipe;
         let message = self.world.pipe(pipe).inbound.pop_front().expect("a delivery is a message");
         self.after_event();
-        let body = String::from_utf8_lossy(&message[skip..]).into_owned();
-        Ok(Received { pipe, header: header.to_vec(), body })
+        let header = delivery.header(Front { head: &[], body: &message, message_type: None }).to_vec();
+        let body = String::from_utf8_lossy(&message[delivery.skip..]).into_owned();
+        Ok(Received { pipe, header, body })
     }
 
     /// The caller receives a message, and looks at its body alone.

@@ -8,9 +8,9 @@ use super::pipes::{Finished, Pipes, View};
 use super::pollable::Pollable;
 use super::statistics::Statistics;
 use crate::message::MessageType;
-use crate::option::{Options, name};
+use crate::option::Options;
 use crate::pipe::{Bits, Edges, ReadyList};
-use crate::protocol::{Context, PipeId, Protocol, Time};
+use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
 use crate::reactor::TimerId;
 use crate::transport::{Endpoint, Linger};
 
@@ -20,7 +20,7 @@ const LEFT_BEHIND: usize = 64 * 1024 * 1024;
 
 /// The state of a socket.
 pub(super) struct Core {
-    pub(super) protocol: Box<dyn Protocol>,
+    pub(super) protocol: Machine,
     pub(super) pipes: Pipes,
     /// Pipes that are to be detached before the lock is given back.
     finished: Finished,
@@ -67,7 +67,7 @@ impl Endpoints {
 
 impl Core {
     /// The state of a new socket with this number.
-    pub(super) fn new(id: i32, protocol: Box<dyn Protocol>) -> Core {
+    pub(super) fn new(id: i32, protocol: Machine) -> Core {
         Core {
             protocol,
             pipes: Pipes::new(),
@@ -90,7 +90,7 @@ impl Core {
     pub(super) fn call<R>(
         &mut self,
         edges: &mut Edges,
-        call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
+        call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
         self.call_to_send(None, None, edges, call)
     }
@@ -101,26 +101,31 @@ impl Core {
         message_type: Option<MessageType>,
         overtakes: Option<&mut bool>,
         edges: &mut Edges,
-        call: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
+        call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
-        let max_hops = self.options.positive(name::MAXTTL);
         let mut view = View {
             pipes: &mut self.pipes,
             edges,
             finished: &mut self.finished,
-            max_hops,
+            options: &self.options,
             message_type,
             overtakes,
         };
-        call(&mut *self.protocol, &mut view)
+        call(&mut self.protocol, &mut view)
     }
 
     /// Tells the protocol of every edge on the list, and of pipes that have come to their end.
     #[inline]
     pub(super) fn work_off(&mut self, ready: &ReadyList, edges: &mut Edges) {
-        if !ready.is_empty() || !self.finished.is_empty() {
+        if self.has_work(ready) {
             self.work_off_all(ready, edges);
         }
+    }
+
+    /// Whether there is something to [work off](Core::work_off).
+    #[inline]
+    pub(super) fn has_work(&self, ready: &ReadyList) -> bool {
+        !ready.is_empty() || !self.finished.is_empty()
     }
 
     fn work_off_all(&mut self, ready: &ReadyList, edges: &mut Edges) {

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, name};
 use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
-use crate::protocol::{Kind, PipeOptions};
+use crate::protocol::{Kind, PipeOptions, Protocol};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock};
 use crate::transport::{Ends, Host, Note, Refused, Settings};

@@ -36,7 +36,7 @@ use crate::error::Error;
 use crate::message;
 use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
 use crate::pipe::{Edges, ReadyList, Remote};
-use crate::protocol::{self, Kind};
+use crate::protocol::{self, Kind, Machine, Protocol};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Apart, Door, Event, PerProcess};
@@ -143,7 +143,7 @@ pub fn enter(id: i32) -> Result<Call, Error> {
 impl Socket {
     fn new(id: i32, door: &'static Door, kind: Kind, is_raw: bool) -> Arc<Socket> {
         let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, protocol::create(kind, is_raw, seed));
+        let core = Core::new(id, Machine::new(kind, is_raw, seed));
         let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),
@@ -343,7 +343,18 @@ impl Socket {
 
     /// Works on the list and puts everything right that a change can have made wrong; the last
     /// thing that is done under the lock.
+    #[inline]
     fn settle(&self, core: &mut Core, edges: &mut Edges) {
+        let is_settled = !core.has_work(&self.ready)
+            && !core.is_polled()
+            && !self.works_alone
+            && !self.is_watchful.load(Ordering::Relaxed);
+        if !is_settled {
+            self.settle_all(core, edges);
+        }
+    }
+
+    fn settle_all(&self, core: &mut Core, edges: &mut Edges) {
         core.work_off(&self.ready, edges);
         let is_watchful = core.is_polled() || self.works_alone && core.protocol.is_busy();
         if is_watchful != self.is_watchful.load(Ordering::Relaxed) {

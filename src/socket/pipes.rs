@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use crate::message::{Chunk, Front, MessageType, Payload};
+use crate::message::{Chunk, Front, Header, MessageType, Payload};
+use crate::option::{Options, name};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
-use crate::protocol::{Context, PipeId, Push, Time};
+use crate::protocol::{Context, Delivery, PipeId, Push, Time};
 use crate::sync::now;
 
 /// Bits of a pipe's number that are its place; the rest say how often the place was used.
@@ -77,6 +78,7 @@ impl Pipes {
     }
 
     /// The pipe with this id, if it is still there.
+    #[inline]
     pub(super) fn get(&mut self, id: PipeId) -> Option<&mut Pipe> {
         self.place(id)?.pipe.as_mut()
     }
@@ -110,6 +112,7 @@ impl Pipes {
         pipes.filter(|pipe| pipe.is_ready && pipe.peer.is_some()).count()
     }
 
+    #[inline]
     fn place(&mut self, id: PipeId) -> Option<&mut Place> {
         self.places.get_mut((id.0 & PLACE_MASK) as usize).filter(|place| place.id == id)
     }
@@ -125,7 +128,7 @@ pub(super) struct View<'a> {
     pub(super) edges: &'a mut Edges,
     /// Pipes whose peer is gone, and whose last message was taken.
     pub(super) finished: &'a mut Finished,
-    pub(super) max_hops: usize,
+    pub(super) options: &'a Options,
     /// What a message is sent as over a WebSocket.
     pub(super) message_type: Option<MessageType>,
     /// Set when a receiver takes more slowly than is sent. Nothing to set for a protocol that waits for
@@ -134,6 +137,8 @@ pub(super) struct View<'a> {
 }
 
 impl Context for View<'_> {
+    // Always: there is a copy of this for each protocol, and the path of each message leads through it.
+    #[inline(always)]
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
         if pipe.inbound.is_empty() {
@@ -143,7 +148,7 @@ impl Context for View<'_> {
             return None;
         }
         pipe.is_ready = true;
-        pipe.inbound.front()
+        pipe.inbound.peek()
     }
 
     fn pop(&mut self, id: PipeId) {
@@ -155,6 +160,8 @@ impl Context for View<'_> {
         }
     }
 
+    // As above.
+    #[inline(always)]
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
         let Some(Pipe { outbound, peer: Some(peer), is_ready: true, .. }) = self.pipes.get(id) else {
             return Push::Full;
@@ -198,17 +205,16 @@ impl Context for View<'_> {
     }
 
     fn max_hops(&self) -> usize {
-        self.max_hops
+        self.options.positive(name::MAXTTL)
     }
 }
 
 /// A message as it is received: still in its lane.
 pub struct Received<'a> {
-    /// The protocol header.
-    pub(super) header: &'a [u8],
+    pub(super) delivery: &'a Delivery,
+    /// Its length without what is in front of the body.
+    pub(super) length: usize,
     pub(super) pipe: &'a mut Pipe,
-    /// Leading bytes of the lane's front that are not body.
-    pub(super) skip: usize,
     /// Set when the message was taken out of the lane already.
     pub(super) taken: &'a mut bool,
 }
@@ -216,8 +222,8 @@ pub struct Received<'a> {
 impl Received<'_> {
     /// The protocol header, which only raw sockets see.
     #[must_use]
-    pub fn header(&self) -> &[u8] {
-        self.header
+    pub fn header(&self) -> Header {
+        self.pipe.inbound.peek().map_or_else(Header::new, |front| self.delivery.header(front))
     }
 
     /// The type of the WebSocket message that it came as; or, in the same process, what it was
@@ -230,23 +236,23 @@ impl Received<'_> {
     /// The body, in two runs.
     #[must_use]
     pub fn body(&self) -> (&[u8], &[u8]) {
-        self.pipe.inbound.peek().map_or((&[], &[]), |front| front.split(self.skip))
+        self.pipe.inbound.peek().map_or((&[], &[]), |front| front.split(self.delivery.skip))
     }
 
     /// Length of the body in bytes.
     #[must_use]
     pub fn len(&self) -> usize {
-        let (first, second) = self.body();
-        first.len() + second.len()
+        self.length
     }
 
     /// The body as message memory: without a copy if it came in such memory.
     #[must_use]
     pub fn into_chunk(self) -> Option<Chunk> {
         let front = self.pipe.inbound.peek()?;
-        let (first, second) = front.split(self.skip);
+        let skip = self.delivery.skip;
+        let (first, second) = front.split(skip);
         let in_head = front.head.len();
-        if !first.is_empty() || in_head > self.skip {
+        if !first.is_empty() || in_head > skip {
             return Chunk::joined(first, second);
         }
         let length = second.len();
@@ -259,7 +265,7 @@ impl Received<'_> {
                 if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) }
             }
             None => {
-                let (first, second) = self.pipe.inbound.peek()?.split(self.skip);
+                let (first, second) = self.pipe.inbound.peek()?.split(skip);
                 Chunk::joined(first, second)
             }
         }
@@ -279,6 +285,11 @@ mod tests {
             far_out,
             far_in,
         )
+    }
+
+    fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe, taken: &'a mut bool) -> Received<'a> {
+        let length = pipe.inbound.peek().unwrap().len() - delivery.skip;
+        Received { delivery, length, pipe, taken }
     }
 
     #[test]
@@ -303,8 +314,8 @@ mod tests {
         let address = chunk.as_ptr() as usize;
         producer.batch().push(&[], &mut Payload::Owned(chunk), None).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let mut taken = false;
-        let received = Received { header: &[], pipe: &mut pipe, skip: 4, taken: &mut taken };
+        let (mut taken, delivery) = (false, Delivery::plain(PipeId(1), 4));
+        let received = receive(&delivery, &mut pipe, &mut taken);
         assert_eq!((received.len(), received.body()), (4, (&[][..], &b"body"[..])));
         let chunk = received.into_chunk().unwrap();
         assert_eq!((&*chunk, chunk.as_ptr() as usize), (&b"body"[..], address + 4));
@@ -316,15 +327,15 @@ mod tests {
         let (mut pipe, mut producer, _far_in) = pipe();
         producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), None).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let mut taken = false;
-        let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
+        let (mut taken, delivery) = (false, Delivery::plain(PipeId(1), 2));
+        let received = receive(&delivery, &mut pipe, &mut taken);
         assert_eq!(&*received.into_chunk().unwrap(), b"small");
         assert!(!taken);
         pipe.inbound.pop();
         let shared = Chunk::copy_of(b"shared").unwrap();
         producer.batch().push(b"id", &mut Payload::Owned(shared.clone()), None).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let received = Received { header: &[], pipe: &mut pipe, skip: 2, taken: &mut taken };
+        let received = receive(&delivery, &mut pipe, &mut taken);
         let copy = received.into_chunk().unwrap();
         assert_eq!((&*copy, taken), (&b"shared"[..], true));
         assert_ne!(copy.as_ptr(), shared.as_ptr());

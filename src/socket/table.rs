@@ -81,6 +81,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         Ok(id)
     }
 
+    #[inline]
     fn slot(&self, id: i32) -> Option<&'static Slot<T>> {
         let number = usize::try_from(id).ok()?;
         Some(&self.segments.get(number / SEGMENT)?.get()?[number % SEGMENT])
@@ -99,6 +100,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     ///
     /// # Errors
     /// [`Error::Closed`] if nothing is open under this number.
+    #[inline]
     pub(crate) fn enter_locked(&self, id: i32) -> Result<Call<T>, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
         if slot.door.enter_locked() { Ok(Call { slot }) } else { Err(Error::Closed) }

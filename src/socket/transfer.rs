@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::fetch::Remotes;
-use super::pipes::Received;
+use super::pipes::{Received, View};
 use super::{Core, SOCKETS, Socket};
 use crate::error::Error;
 use crate::message::{Chunk, Outgoing, Payload};
 use crate::option::name;
 use crate::pipe::{Edges, INLINE_MAX};
-use crate::protocol::{Context, Protocol, Refusal};
+use crate::protocol::{Machine, Protocol, Refusal};
 use crate::sync::{Event, Ticket, Wake, now};
 
 /// How long a call may block.
@@ -59,13 +59,6 @@ impl Patience {
     }
 }
 
-/// How an attempt to receive ended.
-enum Attempt<R> {
-    Received(R),
-    /// There is no message, but these could have one.
-    Blocked(Remotes),
-}
-
 /// Sends a message from the socket with this number. On success its body was taken; on an error it is
 /// left with the caller.
 ///
@@ -105,12 +98,13 @@ pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -
     let mut edges = Edges::default();
     let ticket = call.receivers.ticket();
     let outcome = match call.try_recv(&mut core, &mut receiving, &mut edges) {
-        Ok(Attempt::Blocked(remotes)) => {
+        Ok(None) => {
+            let remotes = core.lend();
             drop(core);
             edges.deliver();
             return call.recv_later(ticket, remotes, receiving);
         }
-        Ok(Attempt::Received(result)) => Ok(result),
+        Ok(Some(result)) => Ok(result),
         Err(error) => Err(error),
     };
     core.keep();
@@ -204,10 +198,7 @@ impl Socket {
     }
 
     /// Asks the protocol something.
-    pub(super) fn ask<R>(
-        &self,
-        question: impl FnOnce(&mut dyn Protocol, &mut dyn Context) -> R,
-    ) -> Result<R, Error> {
+    pub(super) fn ask<R>(&self, question: impl FnOnce(&mut Machine, &mut View<'_>) -> R) -> Result<R, Error> {
         let mut edges = Edges::default();
         let answer = {
             let mut core = self.core.lock();
@@ -281,22 +272,26 @@ impl Socket {
             }
             ticket = self.receivers.ticket();
             let mut edges = Edges::default();
-            let outcome = self.try_recv(&mut self.core.lock(), &mut receiving, &mut edges);
+            let outcome = {
+                let mut core = self.core.lock();
+                let outcome = self.try_recv(&mut core, &mut receiving, &mut edges);
+                remotes = if matches!(outcome, Ok(None)) { core.lend() } else { Remotes::new() };
+                outcome
+            };
             edges.deliver();
-            match outcome? {
-                Attempt::Received(result) => return Ok(result),
-                Attempt::Blocked(again) => remotes = again,
+            if let Some(result) = outcome? {
+                return Ok(result);
             }
         }
     }
 
-    /// Answers what was made of the message.
+    /// Answers what was made of the message; without one, the call is to block.
     fn try_recv<R>(
         &self,
         core: &mut Core,
         Receiving { take, patience }: &mut Receiving<impl FnOnce(Received<'_>) -> R>,
         edges: &mut Edges,
-    ) -> Result<Attempt<R>, Error> {
+    ) -> Result<Option<R>, Error> {
         if !self.kind.can_recv() {
             return Err(Error::NotSupported);
         }
@@ -305,17 +300,14 @@ impl Socket {
         }
         core.work_off(&self.ready, edges);
         let outcome = match &core.call(edges, |protocol, context| protocol.recv(context)) {
-            Ok(delivery) => match core.deliver(delivery, take, edges) {
-                Some(result) => Ok(Attempt::Received(result)),
-                None => Ok(Attempt::Blocked(Remotes::new())),
-            },
+            Ok(delivery) => Ok(core.deliver(delivery, take, edges)),
             Err(refusal) => {
                 patience.gathers = !core.has_sent;
-                patience.consider(*refusal, core, core.fetches).map(|()| Attempt::Blocked(core.lend()))
+                patience.consider(*refusal, core, core.fetches).map(|()| None)
             }
         };
         self.settle(core, edges);
-        if matches!(outcome, Ok(Attempt::Received(_)))
+        if matches!(outcome, Ok(Some(_)))
             && self.receivers.has_waiters()
             && core.call(edges, |protocol, context| protocol.can_recv(context))
         {
@@ -335,14 +327,13 @@ impl Core {
     ) -> Option<R> {
         // A protocol delivers from a pipe that it was given; and it is called until it delivers.
         let pipe = self.pipes.get(delivery.pipe)?;
+        let length = pipe.inbound.peek()?.len().saturating_sub(delivery.skip);
         let take = take.take()?;
         let mut taken = false;
         self.has_sent = false;
-        let received = Received { header: &delivery.header, pipe, skip: delivery.skip, taken: &mut taken };
         self.statistics.messages_received += 1;
-        self.statistics.bytes_received += received.len() as u64;
-        let result = take(received);
-        let pipe = self.pipes.get(delivery.pipe)?;
+        self.statistics.bytes_received += length as u64;
+        let result = take(Received { delivery, length, pipe, taken: &mut taken });
         if !taken {
             pipe.inbound.skip();
         }

@@ -7,6 +7,7 @@ use super::Socket;
 use crate::error::Error;
 use crate::option::{ProtocolOption, name};
 use crate::pipe::Edges;
+use crate::protocol::Protocol;
 
 impl Socket {
     /// The socket itself, for telling it from a later one that has its number.

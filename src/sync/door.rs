@@ -52,6 +52,7 @@ impl Door {
     }
 
     /// Enters and takes the lock, if it is open; answers whether it was.
+    #[inline]
     pub(crate) fn enter_locked(&self) -> bool {
         let word = &self.word.word;
         let seen = word.load(Ordering::Relaxed);
@@ -62,6 +63,11 @@ impl Door {
         {
             return true;
         }
+        self.enter_locked_late()
+    }
+
+    #[cold]
+    fn enter_locked_late(&self) -> bool {
         let is_open = self.enter();
         if is_open {
             self.lock();

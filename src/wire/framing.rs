@@ -250,8 +250,8 @@ impl Decoder {
             (Framing::Tcp, length) | (Framing::Ipc, [1, length @ ..]) => length,
             (Framing::Ipc, _) => return Err(BadFrame::Type),
         };
-        let length = length.iter().fold(0_u64, |value, byte| value << 8 | u64::from(*byte));
-        let length = usize::try_from(length).map_err(|_| BadFrame::TooLong)?;
+        let length: [u8; 8] = length.try_into().map_err(|_| BadFrame::Type)?;
+        let length = usize::try_from(u64::from_be_bytes(length)).map_err(|_| BadFrame::TooLong)?;
         if length > max.unwrap_or(isize::MAX.unsigned_abs()) { Err(BadFrame::TooLong) } else { Ok(length) }
     }
 }

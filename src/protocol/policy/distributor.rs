@@ -55,7 +55,7 @@ impl Distributor {
         header: &[u8],
         body: &mut Payload<'_>,
         except: Option<PipeId>,
-        context: &mut dyn Context,
+        context: &mut impl Context,
     ) {
         let mut position = self.set_aside(except);
         while position < self.active {

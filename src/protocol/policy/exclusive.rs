@@ -56,16 +56,16 @@ impl Exclusive {
     }
 
     /// Sends a message; `false` when there is no peer, or no room: the body is as it was.
-    pub fn send(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut dyn Context) -> bool {
+    pub fn send(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut impl Context) -> bool {
         self.peer.is_some_and(|pipe| context.push(pipe, header, body) == Push::Taken)
     }
 
-    pub fn can_send(&self, context: &mut dyn Context) -> bool {
+    pub fn can_send(&self, context: &mut impl Context) -> bool {
         self.peer.is_some_and(|pipe| context.has_room(pipe))
     }
 
     /// Whose message is the next.
-    pub fn find(&mut self, context: &mut dyn Context) -> Option<PipeId> {
+    pub fn find(&mut self, context: &mut impl Context) -> Option<PipeId> {
         while let Some(&pipe) = self.sources.front() {
             if context.front(pipe).is_some() {
                 return Some(pipe);

@@ -31,9 +31,10 @@ impl FairQueue {
 
     /// Finds the next message of which `inspect` makes something, and leaves it in its place: the
     /// same message is found again. Messages of which it makes nothing are dropped.
+    #[inline]
     pub fn find<T>(
         &mut self,
-        context: &mut dyn Context,
+        context: &mut impl Context,
         inspect: impl Fn(Front<'_>) -> Option<T>,
     ) -> Option<(PipeId, T)> {
         while let Some(pipe) = self.pipes.current() {
@@ -51,9 +52,10 @@ impl FairQueue {
     }
 
     /// As [`FairQueue::find`], for a message that is delivered: the next pipe comes to its turn.
+    #[inline]
     pub fn take<T>(
         &mut self,
-        context: &mut dyn Context,
+        context: &mut impl Context,
         inspect: impl Fn(Front<'_>) -> Option<T>,
     ) -> Option<(PipeId, T)> {
         let found = self.find(context, inspect)?;

@@ -31,11 +31,12 @@ impl LoadBalancer {
 
     /// Sends a message; answers which pipe took it. `None`: no pipe has room, and the body is as
     /// it was.
+    #[inline]
     pub fn send(
         &mut self,
         header: &[u8],
         body: &mut Payload<'_>,
-        context: &mut dyn Context,
+        context: &mut impl Context,
     ) -> Option<PipeId> {
         while let Some(pipe) = self.pipes.current() {
             match context.push(pipe, header, body) {
@@ -49,7 +50,7 @@ impl LoadBalancer {
         None
     }
 
-    pub fn can_send(&mut self, context: &mut dyn Context) -> bool {
+    pub fn can_send(&mut self, context: &mut impl Context) -> bool {
         while let Some(pipe) = self.pipes.current() {
             if context.has_room(pipe) {
                 return true;
@@ -60,7 +61,7 @@ impl LoadBalancer {
     }
 
     /// The priority of the pipe that the next message goes to; `None` while no pipe has room.
-    pub fn priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+    pub fn priority(&mut self, context: &mut impl Context) -> Option<u8> {
         self.can_send(context).then(|| self.pipes.current_priority())?
     }
 }

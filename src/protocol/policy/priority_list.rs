@@ -77,6 +77,7 @@ impl PriorityList {
     }
 
     /// The pipe whose turn it is.
+    #[inline]
     pub fn current(&self) -> Option<PipeId> {
         Some(self.members[self.turn()?].pipe)
     }
@@ -87,6 +88,7 @@ impl PriorityList {
     }
 
     /// Ends the turn of the current pipe.
+    #[inline]
     pub fn advance(&mut self) {
         if let Some(place) = self.turn() {
             let Member { ring, next, .. } = self.members[place];
@@ -102,6 +104,7 @@ impl PriorityList {
     }
 
     /// The current member. While no ring has one, there is no ring of the number computed here.
+    #[inline]
     fn turn(&self) -> Option<Place> {
         self.turns.get(self.occupied.trailing_zeros() as usize).copied()
     }

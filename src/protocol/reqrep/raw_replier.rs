@@ -3,10 +3,10 @@
 //! Keeps no request: that is the cooked machine's part. RESPONDENT is the same machine, and its
 //! requests are surveys.
 
-use crate::message::{Header, Outgoing};
-use crate::protocol::backtrace::{WORD, backtrace};
+use crate::message::{Header, Outgoing, Payload};
+use crate::protocol::backtrace::backtrace;
 use crate::protocol::policy::FairQueue;
-use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
+use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Shown};
 
 /// The machine of a raw REP or RESPONDENT socket.
 #[derive(Debug)]
@@ -18,6 +18,24 @@ impl RawReplier {
     pub fn new() -> RawReplier {
         RawReplier { requests: FairQueue::new() }
     }
+
+    /// The next request: its pipe, and its backtrace.
+    pub fn take(&mut self, context: &mut impl Context) -> Result<(PipeId, Header), Refusal> {
+        let max_hops = context.max_hops();
+        let found = self.requests.take(context, |front| backtrace(front, max_hops));
+        found.ok_or(Refusal::WouldBlock)
+    }
+
+    /// Sends a reply; if its pipe is gone or full, it is dropped.
+    pub fn reply(
+        &mut self,
+        pipe: PipeId,
+        backtrace: &[u8],
+        body: &mut Payload<'_>,
+        context: &mut impl Context,
+    ) {
+        context.push(pipe, backtrace, body);
+    }
 }
 
 impl Protocol for RawReplier {
@@ -26,44 +44,38 @@ impl Protocol for RawReplier {
         Ok(())
     }
 
-    fn closing(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn closing(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.requests.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.requests.readable(pipe);
     }
 
-    fn writable(&mut self, _pipe: PipeId, _context: &mut dyn Context) {}
+    fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
     /// The header's first word is the pipe, the rest is sent. A reply whose pipe is missing, gone
     /// or full is dropped.
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if let Some((pipe, backtrace)) = message.header.split_first_chunk() {
             let pipe = PipeId(u32::from_be_bytes(*pipe));
-            context.push(pipe, backtrace, &mut message.body);
+            self.reply(pipe, backtrace, &mut message.body, context);
         }
         Ok(())
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
-        let max_hops = context.max_hops();
-        let found = self.requests.take(context, |front| backtrace(front, max_hops));
-        let (pipe, backtrace) = found.ok_or(Refusal::WouldBlock)?;
-        let skip = backtrace.len();
-        let mut header = Header::with_capacity(WORD + skip);
-        header.extend_from_slice(&pipe.0.to_be_bytes());
-        header.extend_from_slice(&backtrace);
-        Ok(Delivery { pipe, header, skip })
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
+        let (pipe, backtrace) = self.take(context)?;
+        Ok(Delivery { pipe, skip: backtrace.len(), shows: Shown::WordAndSkipped(pipe.0) })
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         true
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         let max_hops = context.max_hops();
         self.requests.find(context, |front| backtrace(front, max_hops)).is_some()
     }

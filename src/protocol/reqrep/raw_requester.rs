@@ -24,13 +24,13 @@ impl RawRequester {
         &mut self,
         header: &[u8],
         body: &mut Payload<'_>,
-        context: &mut dyn Context,
+        context: &mut impl Context,
     ) -> Option<PipeId> {
         self.repliers.send(header, body, context)
     }
 
     /// As [`Answers::find`].
-    pub fn find_reply(&mut self, word: Option<u32>, context: &mut dyn Context) -> Option<PipeId> {
+    pub fn find_reply(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         self.replies.find(word, context)
     }
 }
@@ -42,41 +42,41 @@ impl Protocol for RawRequester {
         Ok(())
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.repliers.remove(pipe);
     }
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.repliers.remove(pipe);
         self.replies.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.replies.readable(pipe);
     }
 
-    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.repliers.writable(pipe);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         let taker = self.send_to(&message.header, &mut message.body, context);
         taker.map(|_| ()).ok_or(Refusal::WouldBlock)
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.replies.recv(context)
     }
 
-    fn can_send(&mut self, context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, context: &mut impl Context) -> bool {
         self.repliers.can_send(context)
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.replies.can_recv(context)
     }
 
-    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+    fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         self.repliers.priority(context)
     }
 }

@@ -1,7 +1,6 @@
 //! REP: receives a request, sends its reply, and so on in turn.
 //!
-//! Knows one request at a time; what is needed to answer it is the header that the raw machine
-//! gave with it. RESPONDENT is the same machine, and its requests are surveys.
+//! Knows one request at a time; what is needed to answer it is the way that it came. RESPONDENT is the same machine, and its requests are surveys.
 
 use super::RawReplier;
 use crate::message::{Header, Outgoing};
@@ -11,8 +10,8 @@ use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Proto
 #[derive(Debug)]
 pub struct Replier {
     raw: RawReplier,
-    /// The way back to who asked, while a request waits for its reply.
-    way_back: Option<Header>,
+    /// The pipe and the backtrace of the request that waits for its reply.
+    way_back: Option<(PipeId, Header)>,
 }
 
 impl Replier {
@@ -26,46 +25,46 @@ impl Protocol for Replier {
         self.raw.attach(pipe, options)
     }
 
-    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.closing(pipe, context);
     }
 
-    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.detach(pipe, context);
     }
 
-    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.readable(pipe, context);
     }
 
-    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.writable(pipe, context);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
-        if self.way_back.is_none() {
-            return Err(Refusal::WrongState);
-        }
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
+        let (pipe, backtrace) = self.way_back.take().ok_or(Refusal::WrongState)?;
         if !message.header.is_empty() {
+            self.way_back = Some((pipe, backtrace));
             return Err(Refusal::InvalidArgument);
         }
-        message.header = self.way_back.take().unwrap_or_default();
-        self.raw.send(message, context)
+        self.raw.reply(pipe, &backtrace, &mut message.body, context);
+        Ok(())
     }
 
     /// Receives a request. One that was not answered is given up, also when there is no other.
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.way_back = None;
-        let delivery = self.raw.recv(context)?;
-        self.way_back = Some(delivery.header);
-        Ok(Delivery { header: Header::new(), ..delivery })
+        let (pipe, backtrace) = self.raw.take(context)?;
+        let skip = backtrace.len();
+        self.way_back = Some((pipe, backtrace));
+        Ok(Delivery::plain(pipe, skip))
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         self.way_back.is_some()
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.raw.can_recv(context)
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::RawRequester;
 use crate::error::Error;
-use crate::message::{Chunk, Header, MessageType, Outgoing, Payload};
+use crate::message::{Chunk, MessageType, Outgoing, Payload};
 use crate::option::{ProtocolOption, RESEND_INTERVAL};
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
@@ -63,7 +63,7 @@ impl Requester {
 
     /// Does what can be done now: finds the reply, or else sends the request if it is delayed.
     /// Every event ends here.
-    fn proceed(&mut self, context: &mut dyn Context) {
+    fn proceed(&mut self, context: &mut impl Context) {
         if let Some(Progress::Answered { .. }) = self.progress() {
             return;
         }
@@ -95,7 +95,7 @@ impl Protocol for Requester {
         self.raw.attach(pipe, options)
     }
 
-    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.closing(pipe, context);
         // The reply may have come just before, and nobody has said so yet.
         self.raw.readable(pipe, context);
@@ -105,7 +105,7 @@ impl Protocol for Requester {
         self.proceed(context);
     }
 
-    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.detach(pipe, context);
         match self.progress() {
             Some(Progress::Sent { pipe: lost, .. } | Progress::Answered { pipe: lost }) if lost == pipe => {
@@ -116,18 +116,18 @@ impl Protocol for Requester {
         self.proceed(context);
     }
 
-    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.readable(pipe, context);
         self.proceed(context);
     }
 
-    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.writable(pipe, context);
         self.proceed(context);
     }
 
     /// Takes every request: one that was not answered is given up for it.
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
         }
@@ -143,28 +143,28 @@ impl Protocol for Requester {
         Ok(())
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.proceed(context);
         match self.progress() {
             None => Err(Refusal::WrongState),
             Some(Progress::Answered { pipe }) => {
                 self.request = None;
-                Ok(Delivery { pipe, header: Header::new(), skip: WORD })
+                Ok(Delivery::plain(pipe, WORD))
             }
             Some(_) => Err(Refusal::WouldBlock),
         }
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         true
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.proceed(context);
         matches!(self.progress(), Some(Progress::Answered { .. }))
     }
 
-    fn send_priority(&mut self, context: &mut dyn Context) -> Option<u8> {
+    fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         self.raw.send_priority(context)
     }
 
@@ -179,7 +179,7 @@ impl Protocol for Requester {
         }
     }
 
-    fn timeout(&mut self, context: &mut dyn Context) {
+    fn timeout(&mut self, context: &mut impl Context) {
         if self.deadline().is_some_and(|deadline| deadline <= context.now()) {
             self.set_progress(Progress::Delayed);
         }
@@ -200,8 +200,8 @@ impl Protocol for Requester {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Kind;
     use crate::protocol::simulation::{Memory, Received, SEED, Simulation, simulate, wire};
+    use crate::protocol::{Kind, Machine};
 
     /// The first and the second request's number on the wire.
     const FIRST: u32 = LAST_WORD | (SEED + 1);
@@ -398,7 +398,7 @@ mod tests {
     #[test]
     fn numbers_have_31_bits_and_begin_again() {
         let mut simulation = Simulation::new(Kind::Req, false, false);
-        simulation.machine = Box::new(Requester::new(u32::MAX - 1));
+        simulation.machine = Machine::Requester(Requester::new(u32::MAX - 1));
         simulation.attach(1);
         for _ in 0..3 {
             assert_eq!(simulation.send(""), Ok(()));

@@ -6,6 +6,5 @@
 mod raw_surveyor;
 mod surveyor;
 
-pub use super::reqrep::{RawReplier as RawRespondent, Replier as Respondent};
 pub use raw_surveyor::RawSurveyor;
 pub use surveyor::Surveyor;

@@ -20,17 +20,17 @@ impl RawSurveyor {
     }
 
     /// Sends a survey to everyone who has room for it.
-    pub fn send_to_all(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut dyn Context) {
+    pub fn send_to_all(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut impl Context) {
         self.respondents.send(header, body, None, context);
     }
 
     /// As [`Answers::find`].
-    pub fn find_answer(&mut self, word: Option<u32>, context: &mut dyn Context) -> Option<PipeId> {
+    pub fn find_answer(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         self.answers.find(word, context)
     }
 
     /// As [`Answers::take`].
-    pub fn take_answer(&mut self, word: u32, context: &mut dyn Context) -> Option<PipeId> {
+    pub fn take_answer(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
         self.answers.take(word, context)
     }
 }
@@ -42,37 +42,37 @@ impl Protocol for RawSurveyor {
         Ok(())
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.respondents.remove(pipe);
     }
 
-    fn detach(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.respondents.remove(pipe);
         self.answers.remove(pipe);
     }
 
-    fn readable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.answers.readable(pipe);
     }
 
-    fn writable(&mut self, pipe: PipeId, _context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.respondents.writable(pipe);
     }
 
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         self.send_to_all(&message.header, &mut message.body, context);
         Ok(())
     }
 
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.answers.recv(context)
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         true
     }
 
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.answers.can_recv(context)
     }
 }

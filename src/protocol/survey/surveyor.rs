@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::RawSurveyor;
 use crate::error::Error;
-use crate::message::{Header, Outgoing};
+use crate::message::Outgoing;
 use crate::option::{ProtocolOption, SURVEY_DEADLINE};
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
@@ -62,7 +62,7 @@ impl Surveyor {
     }
 
     /// Drops what nobody will receive any more, so that pipes can come to their end.
-    fn drop_if_late(&mut self, context: &mut dyn Context) {
+    fn drop_if_late(&mut self, context: &mut impl Context) {
         if !self.is_open() {
             self.raw.find_answer(None, context);
         }
@@ -74,27 +74,27 @@ impl Protocol for Surveyor {
         self.raw.attach(pipe, options)
     }
 
-    fn closing(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.closing(pipe, context);
         // Its last words may not have been announced yet.
         self.readable(pipe, context);
     }
 
-    fn detach(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.detach(pipe, context);
     }
 
-    fn readable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.readable(pipe, context);
         self.drop_if_late(context);
     }
 
-    fn writable(&mut self, pipe: PipeId, context: &mut dyn Context) {
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.writable(pipe, context);
     }
 
     /// Begins a survey; the one before is over without a word.
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut dyn Context) -> Result<(), Refusal> {
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
         }
@@ -106,7 +106,7 @@ impl Protocol for Surveyor {
     }
 
     /// Receives an answer. That a survey's time is over is said once; after that there is none.
-    fn recv(&mut self, context: &mut dyn Context) -> Result<Delivery, Refusal> {
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         match self.survey {
             Survey::None => Err(Refusal::WrongState),
             Survey::Over => {
@@ -114,7 +114,7 @@ impl Protocol for Surveyor {
                 Err(Refusal::TimedOut)
             }
             Survey::Open { .. } => match self.raw.take_answer(self.word(), context) {
-                Some(pipe) => Ok(Delivery { pipe, header: Header::new(), skip: WORD }),
+                Some(pipe) => Ok(Delivery::plain(pipe, WORD)),
                 // The caller may be earlier than the call that the deadline is owed.
                 None if self.survey.is_due(context.now()) => {
                     self.survey = Survey::None;
@@ -125,12 +125,12 @@ impl Protocol for Surveyor {
         }
     }
 
-    fn can_send(&mut self, _context: &mut dyn Context) -> bool {
+    fn can_send(&mut self, _context: &mut impl Context) -> bool {
         true
     }
 
     /// Without a survey, or when its time is over, nobody needs to wait to be told so.
-    fn can_recv(&mut self, context: &mut dyn Context) -> bool {
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
         !self.is_open()
             || self.raw.find_answer(Some(self.word()), context).is_some()
             || self.survey.is_due(context.now())
@@ -143,7 +143,7 @@ impl Protocol for Surveyor {
         }
     }
 
-    fn timeout(&mut self, context: &mut dyn Context) {
+    fn timeout(&mut self, context: &mut impl Context) {
         if self.survey.is_due(context.now()) {
             self.survey = Survey::Over;
         }
@@ -164,8 +164,8 @@ impl Protocol for Surveyor {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::Kind;
     use crate::protocol::simulation::{Received, SEED, Simulation, simulate, wire};
+    use crate::protocol::{Kind, Machine};
 
     /// The first and the second survey's number on the wire.
     const FIRST: u32 = LAST_WORD | (SEED + 1);
@@ -313,7 +313,7 @@ mod tests {
     #[test]
     fn numbers_have_31_bits_and_begin_again() {
         let mut simulation = Simulation::new(Kind::Surveyor, false, false);
-        simulation.machine = Box::new(Surveyor::new(u32::MAX - 1));
+        simulation.machine = Machine::Surveyor(Surveyor::new(u32::MAX - 1));
         simulation.attach(1);
         for _ in 0..3 {
             assert_eq!(simulation.send(""), Ok(()));

@@ -1,0 +1,154 @@
+//! All machines in one type, which a socket has one of.
+//!
+//! A call of a socket asks its machine, which asks the socket for its pipes. One type for all, where a
+//! pointer to any would do, lets the compiler make one piece of code of that.
+
+use super::{
+    Context, Delivery, Kind, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pipeline,
+    pubsub, reqrep, survey,
+};
+use crate::error::Error;
+use crate::message::Outgoing;
+use crate::option::ProtocolOption;
+
+/// The machine of a socket.
+#[derive(Debug)]
+pub enum Machine {
+    /// PAIR.
+    Pair(pair::Pair),
+    /// PUB.
+    Publisher(pubsub::Publisher),
+    /// SUB.
+    Subscriber(pubsub::Subscriber),
+    /// REQ.
+    Requester(reqrep::Requester),
+    /// Raw REQ.
+    RawRequester(reqrep::RawRequester),
+    /// REP and RESPONDENT.
+    Replier(reqrep::Replier),
+    /// Raw REP and RESPONDENT.
+    RawReplier(reqrep::RawReplier),
+    /// PUSH.
+    Pusher(pipeline::Pusher),
+    /// PULL.
+    Puller(pipeline::Puller),
+    /// SURVEYOR.
+    Surveyor(survey::Surveyor),
+    /// Raw SURVEYOR.
+    RawSurveyor(survey::RawSurveyor),
+    /// BUS.
+    Bus(bus::Bus),
+    /// Raw BUS.
+    RawBus(bus::RawBus),
+}
+
+/// The same call of whichever machine it is.
+macro_rules! of_each {
+    ($machine:expr, $it:ident => $call:expr) => {
+        match $machine {
+            Machine::Pair($it) => $call,
+            Machine::Publisher($it) => $call,
+            Machine::Subscriber($it) => $call,
+            Machine::Requester($it) => $call,
+            Machine::RawRequester($it) => $call,
+            Machine::Replier($it) => $call,
+            Machine::RawReplier($it) => $call,
+            Machine::Pusher($it) => $call,
+            Machine::Puller($it) => $call,
+            Machine::Surveyor($it) => $call,
+            Machine::RawSurveyor($it) => $call,
+            Machine::Bus($it) => $call,
+            Machine::RawBus($it) => $call,
+        }
+    };
+}
+
+impl Machine {
+    /// The machine of a new socket.
+    ///
+    /// `seed` is any number: a REQ or SURVEYOR socket begins to count its questions there, so that one
+    /// that was started again does not take the answers to its forerunner for its own; and a raw BUS
+    /// socket tells its own pipes from those of others by it.
+    #[must_use]
+    pub fn new(kind: Kind, raw: bool, seed: u32) -> Machine {
+        match (kind, raw) {
+            (Kind::Pair, _) => Machine::Pair(pair::Pair::new()),
+            (Kind::Pub, _) => Machine::Publisher(pubsub::Publisher::new()),
+            (Kind::Sub, _) => Machine::Subscriber(pubsub::Subscriber::new()),
+            (Kind::Req, false) => Machine::Requester(reqrep::Requester::new(seed)),
+            (Kind::Req, true) => Machine::RawRequester(reqrep::RawRequester::new()),
+            (Kind::Rep | Kind::Respondent, false) => Machine::Replier(reqrep::Replier::new()),
+            (Kind::Rep | Kind::Respondent, true) => Machine::RawReplier(reqrep::RawReplier::new()),
+            (Kind::Push, _) => Machine::Pusher(pipeline::Pusher::new()),
+            (Kind::Pull, _) => Machine::Puller(pipeline::Puller::new()),
+            (Kind::Surveyor, false) => Machine::Surveyor(survey::Surveyor::new(seed)),
+            (Kind::Surveyor, true) => Machine::RawSurveyor(survey::RawSurveyor::new()),
+            (Kind::Bus, false) => Machine::Bus(bus::Bus::new(seed)),
+            (Kind::Bus, true) => Machine::RawBus(bus::RawBus::new(seed)),
+        }
+    }
+}
+
+impl Protocol for Machine {
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
+        of_each!(self, machine => machine.attach(pipe, options))
+    }
+
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
+        of_each!(self, machine => machine.closing(pipe, context));
+    }
+
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
+        of_each!(self, machine => machine.detach(pipe, context));
+    }
+
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
+        of_each!(self, machine => machine.readable(pipe, context));
+    }
+
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
+        of_each!(self, machine => machine.writable(pipe, context));
+    }
+
+    #[inline]
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
+        of_each!(self, machine => machine.send(message, context))
+    }
+
+    #[inline]
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
+        of_each!(self, machine => machine.recv(context))
+    }
+
+    fn can_send(&mut self, context: &mut impl Context) -> bool {
+        of_each!(self, machine => machine.can_send(context))
+    }
+
+    fn can_recv(&mut self, context: &mut impl Context) -> bool {
+        of_each!(self, machine => machine.can_recv(context))
+    }
+
+    fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
+        of_each!(self, machine => machine.send_priority(context))
+    }
+
+    fn is_busy(&self) -> bool {
+        of_each!(self, machine => machine.is_busy())
+    }
+
+    fn deadline(&self) -> Option<Time> {
+        of_each!(self, machine => machine.deadline())
+    }
+
+    fn timeout(&mut self, context: &mut impl Context) {
+        of_each!(self, machine => machine.timeout(context));
+    }
+
+    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
+        of_each!(self, machine => machine.set_option(option))
+    }
+
+    fn option(&self, name: i32) -> Result<i32, Error> {
+        of_each!(self, machine => machine.option(name))
+    }
+}
