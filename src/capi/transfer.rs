@@ -266,7 +266,8 @@ impl<'a> Body<'a> {
     ///
     /// # Safety
     /// Each place must be writable, and as long as it was said to be.
-    #[inline]
+    // Always: it is called from two places, and of each message.
+    #[inline(always)]
     unsafe fn fill(self, received: Received<'_>) -> Result<c_int, Error> {
         match self {
             Body::Run(vector) => {

@@ -24,7 +24,7 @@ pub(crate) use latch::model::{Held, Latch};
 #[cfg(not(loom))]
 pub(crate) use latch::{Held, Latch};
 pub(crate) use per_process::PerProcess;
-pub(crate) use spin::Spin;
+pub(crate) use spin::{Spin, let_others_proceed};
 pub(crate) use unload::keep;
 
 use std::time::Duration;

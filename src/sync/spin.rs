@@ -133,6 +133,13 @@ impl Spin {
     }
 }
 
+/// A pause of a microsecond or two, if others can go on meanwhile.
+pub(crate) fn let_others_proceed() {
+    if processors() > 1 {
+        (0..64).for_each(|_| std::hint::spin_loop());
+    }
+}
+
 /// Nanoseconds since a moment.
 fn since(start: Duration) -> u32 {
     u32::try_from(now().saturating_sub(start).as_nanos()).unwrap_or(u32::MAX)
