@@ -167,26 +167,28 @@ impl Context for View<'_> {
             return Push::Full;
         };
         let size = header.len() + body.bytes().len();
-        let mut push = |body: &mut Payload<'_>| {
+        let mut is_relieved = false;
+        loop {
             let mut batch = outbound.batch();
-            let pushed = batch.push(header, body, self.message_type)?;
-            if let Some(overtakes) = &mut self.overtakes {
-                **overtakes |= batch.is_overtaking();
-            }
-            Ok(pushed)
-        };
-        let mut pushed = push(body);
-        if pushed.is_err() && peer.clone().relieve() {
-            pushed = push(body);
-        }
-        match pushed {
-            Ok(Pushed { edge }) => {
-                if edge {
-                    self.edges.add_readable(peer, size);
+            match batch.push(header, body, self.message_type) {
+                Ok(Pushed { edge }) => {
+                    if let Some(overtakes) = &mut self.overtakes {
+                        **overtakes |= batch.is_overtaking();
+                    }
+                    if edge {
+                        self.edges.add_readable(peer, size);
+                    }
+                    return Push::Taken;
                 }
-                Push::Taken
+                Err(Full) if is_relieved => return Push::Full,
+                Err(Full) => {
+                    drop(batch);
+                    is_relieved = peer.clone().relieve();
+                    if !is_relieved {
+                        return Push::Full;
+                    }
+                }
             }
-            Err(Full) => Push::Full,
         }
     }
 

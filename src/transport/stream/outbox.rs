@@ -58,7 +58,9 @@ impl Outbox {
         if bytes.is_empty() {
             return;
         }
-        self.bytes_at_end().extend_from_slice(bytes);
+        let mut end = self.take_bytes();
+        end.extend_from_slice(bytes);
+        self.put_bytes(end);
         self.length += bytes.len();
     }
 
@@ -113,14 +115,16 @@ impl Outbox {
         mut encode_prefix: impl FnMut(usize, Option<MessageType>, &mut Vec<u8>) -> Option<Mask>,
     ) -> io::Result<bool> {
         let mut any = false;
-        while self.length - self.sent < GATHER {
+        let mut bytes = self.take_bytes();
+        let mut before = bytes.len();
+        while self.length + bytes.len() - before - self.sent < GATHER {
             let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
             let Front { head, body, message_type } = front;
-            let bytes = self.bytes_at_end();
-            let before = bytes.len();
-            let mask = encode_prefix(head.len() + body.len(), message_type, bytes);
+            let mask = encode_prefix(head.len() + body.len(), message_type, &mut bytes);
             let (start, in_head) = (bytes.len(), head.len());
-            bytes.extend_from_slice(head);
+            if in_head > 0 {
+                bytes.extend_from_slice(head);
+            }
             let is_long = body.len() >= COPY_MAX;
             if !is_long {
                 bytes.extend_from_slice(body);
@@ -128,7 +132,6 @@ impl Outbox {
             if let Some(mask) = mask {
                 mask.apply(0, &mut bytes[start..]);
             }
-            self.length += bytes.len() - before;
             any = true;
             match if is_long { lane.take_chunk() } else { None } {
                 Some(chunk) => {
@@ -136,12 +139,17 @@ impl Outbox {
                         Some(mask) => masked(chunk, mask, in_head)?,
                         None => chunk,
                     };
-                    self.length += chunk.len();
+                    self.length += bytes.len() - before + chunk.len();
+                    self.put_bytes(bytes);
                     self.pieces.push_back(Piece::Chunk(chunk));
+                    bytes = self.take_bytes();
+                    before = bytes.len();
                 }
                 None => lane.skip(),
             }
         }
+        self.length += bytes.len() - before;
+        self.put_bytes(bytes);
         // Once for all: the producer is not kept waiting for long.
         Ok(any && lane.tell())
     }
@@ -207,14 +215,22 @@ impl Outbox {
         }
     }
 
-    fn bytes_at_end(&mut self) -> &mut Vec<u8> {
-        if !matches!(self.pieces.back(), Some(Piece::Bytes(_))) {
-            self.pieces.push_back(Piece::Bytes(std::mem::take(&mut self.spare)));
+    /// Takes the last piece out, if it may be added to; or else the memory for a new one.
+    fn take_bytes(&mut self) -> Vec<u8> {
+        match self.pieces.pop_back() {
+            Some(Piece::Bytes(bytes)) => return bytes,
+            Some(chunk) => self.pieces.push_back(chunk),
+            None => {}
         }
-        match self.pieces.back_mut() {
-            Some(Piece::Bytes(bytes)) => bytes,
-            // Just pushed.
-            _ => unreachable!("the last piece holds bytes"),
+        std::mem::take(&mut self.spare)
+    }
+
+    /// Makes what [`Outbox::take_bytes`] has given the last piece, if there is anything in it.
+    fn put_bytes(&mut self, bytes: Vec<u8>) {
+        if bytes.is_empty() {
+            self.spare = bytes;
+        } else {
+            self.pieces.push_back(Piece::Bytes(bytes));
         }
     }
 }
