@@ -25,18 +25,10 @@ use std::sync::Arc;
 use super::block::{Block, LARGE, Record, SMALL};
 use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
-use crate::sync::{Apart, Held, Latch, let_others_proceed, store_then_load};
+use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, now, store_then_load};
 
 /// Longer messages than this travel in a chunk.
 pub(crate) const INLINE_MAX: usize = 2048;
-
-/// What a look finds is a handful if it is less than this, in bytes.
-const HANDFUL: usize = 1024;
-
-/// A consumer who has looked so often in a row, and found no more than a handful each time, keeps pace
-/// with the producer, and each slows the other down: both want the same cache lines. So he lets more
-/// gather before he looks again. Once he has found nothing, all begins anew.
-const MOST_HANDFULS: u32 = 4;
 
 /// A consumer that takes nothing is worth so many waits of a producer that could do without it.
 const MOST_WAITS: u32 = 256;
@@ -49,8 +41,14 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         consumer: Apart(Progress { taken: AtomicUsize::new(0), starved: AtomicBool::new(false) }),
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
-    let consumer =
-        Consumer { shared: shared.clone(), block: None, offset: 0, committed: 0, taken: 0, handfuls: 0 };
+    let consumer = Consumer {
+        shared: shared.clone(),
+        block: None,
+        offset: 0,
+        committed: 0,
+        taken: 0,
+        pace: Pace::default(),
+    };
     (Producer { shared, seen: Seen { taken: 0, waited_at: 0, waits: 0 } }, consumer)
 }
 
@@ -311,8 +309,8 @@ pub(crate) struct Consumer {
     committed: usize,
     /// As `Progress::taken`, which only we write.
     taken: usize,
-    /// So many looks in a row have found a handful.
-    handfuls: u32,
+    /// How closely we follow the producer.
+    pace: Pace,
 }
 
 // SAFETY: a consumer owns the blocks it points to, up to what is committed.
@@ -427,15 +425,14 @@ impl Consumer {
                 return true;
             }
             let Some(block) = self.block else { return false };
-            if self.handfuls >= MOST_HANDFULS {
+            if self.pace.pauses(now) {
                 let_others_proceed();
             }
             // The order matters: what was committed before `next` was linked is seen.
             let next = block.next();
             self.committed = block.committed();
             if self.offset < self.committed {
-                let is_handful = self.committed - self.offset < HANDFUL;
-                self.handfuls = if is_handful { self.handfuls.saturating_add(1) } else { 0 };
+                self.pace.found(self.committed - self.offset, now);
                 return true;
             }
             let Some(next) = next else { return false };
@@ -474,7 +471,7 @@ impl Consumer {
                 self.offset = 0;
                 self.committed = 0;
                 tail.parked = true;
-                self.handfuls = 0;
+                self.pace.found_nothing();
             }
         }
         drop(tail);

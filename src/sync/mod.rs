@@ -11,6 +11,7 @@ mod futex;
 mod latch;
 #[cfg(not(loom))]
 mod level;
+mod pace;
 mod per_process;
 mod spin;
 mod unload;
@@ -23,6 +24,7 @@ pub(crate) use futex::Futex;
 pub(crate) use latch::model::{Held, Latch};
 #[cfg(not(loom))]
 pub(crate) use latch::{Held, Latch};
+pub(crate) use pace::Pace;
 pub(crate) use per_process::PerProcess;
 pub(crate) use spin::{Spin, let_others_proceed};
 pub(crate) use unload::keep;
