@@ -98,15 +98,11 @@ impl Spin {
     }
 
     fn look<T>(&self, start: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        // With as many looking as there are processors, nobody could bring what they wait for.
-        if LOOKING.fetch_add(1, Ordering::Relaxed) >= processors() {
-            LOOKING.fetch_sub(1, Ordering::Relaxed);
-            return None;
-        }
+        let is_crowded = LOOKING.fetch_add(1, Ordering::Relaxed) + 1 >= processors();
         let mut found = look();
         let mut spent = 0;
         while found.is_none() && spent < LONGEST {
-            if spent < ALONE {
+            if spent < ALONE && !is_crowded {
                 (0..32).for_each(|_| std::hint::spin_loop());
             } else {
                 std::thread::yield_now();
