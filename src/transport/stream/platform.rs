@@ -26,3 +26,12 @@ pub(super) fn has_unacknowledged(stream: &Socket) -> bool {
 pub(super) fn has_unacknowledged(_stream: &Socket) -> bool {
     true
 }
+
+/// What a poller is told of a descriptor from which nothing is to be heard but its end, where there is
+/// such a thing: urgent bytes, which no stream of ours has.
+#[cfg(all(target_os = "linux", not(portable)))]
+pub(super) const NOTHING: Option<mio::Interest> = Some(mio::Interest::PRIORITY);
+
+/// As above.
+#[cfg(any(not(target_os = "linux"), portable))]
+pub(super) const NOTHING: Option<mio::Interest> = None;

@@ -9,8 +9,6 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mio::Interest;
-
 use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::Remote;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -129,11 +127,8 @@ impl Connection {
     /// Lends the reading, or takes it back, and tells the poller so. Answers whether that went well.
     pub(super) fn switch(&self, is_lent: bool) -> bool {
         self.loan.switch(is_lent, || {
-            let both = Interest::READABLE | Interest::WRITABLE;
-            let interest = if is_lent { Interest::WRITABLE } else { both };
             // Fails when the connection has ended. What came meanwhile is reported at once.
-            let change = |token| self.reactor.change(self.stream.as_raw_fd(), token, interest).is_ok();
-            self.token.get().is_some_and(|token| change(*token))
+            self.tell(|told| told.bytes = !is_lent)
         })
     }
 }

@@ -8,6 +8,7 @@
 //! * One that follows at once is left to the I/O thread, which writes what has gathered meanwhile.
 //! * Reading is the I/O thread's, unless a receiver that would sleep has borrowed it.
 
+mod interest;
 mod loan;
 mod reading;
 mod writing;
@@ -28,6 +29,7 @@ use crate::reactor::{Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Host, Linger, Note};
 use crate::wire::{Beginning, Mapping, Random};
+use interest::Told;
 use loan::Loan;
 use reading::Reader;
 use writing::{Closing, Writer};
@@ -59,6 +61,9 @@ pub(super) struct Connection {
     reader: Mutex<Reader>,
     writer: Mutex<Writer>,
     loan: Loan,
+    told: Mutex<Told>,
+    /// How often room was reported, in a row, and nobody waited for it.
+    in_vain: AtomicU8,
     /// The socket's end of the pipe, once there is one.
     end: OnceLock<Arc<dyn End>>,
     /// What the I/O thread was asked for, as `WRITE` and `READ`.
@@ -125,6 +130,8 @@ impl Connection {
             reader: Mutex::new(Reader::new(greeting)),
             writer: Mutex::new(Writer::new(&words, encoder)),
             loan: Loan::default(),
+            told: Mutex::new(Told::all()),
+            in_vain: AtomicU8::new(0),
             end: OnceLock::new(),
             asked: AtomicU8::new(0),
             blocked: AtomicBool::new(false),
@@ -278,8 +285,12 @@ impl Peer for Connection {
 
 impl Source for Connection {
     fn ready(self: Arc<Self>, ready: Ready) {
-        if ready.write && self.blocked.swap(false, Ordering::SeqCst) {
-            self.flush();
+        if ready.write {
+            if self.blocked.swap(false, Ordering::SeqCst) {
+                self.flush();
+            } else {
+                self.leave_out_room();
+            }
         }
         if ready.read {
             lock(&self.reader).note_end(ready.end);

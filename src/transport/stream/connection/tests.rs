@@ -108,3 +108,29 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
     assert_eq!(came, b"\x01\0\0\0\0\0\0\0\x0alast words");
     linger.wait();
 }
+
+#[test]
+#[cfg(all(target_os = "linux", not(portable)))]
+fn room_is_left_out_until_somebody_waits_for_it() {
+    let (connection, mut outbound, mut theirs) = connected();
+    let mut frame = [0; 10];
+    while lock(&connection.told).room {
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"x"), None).is_ok());
+        connection.flush();
+        theirs.read_exact(&mut frame).unwrap();
+    }
+    // More than the kernel takes: the rest is written when the I/O thread hears of room.
+    let large = vec![7; 4 << 20];
+    assert!(
+        outbound
+            .batch()
+            .push(&[], &mut Payload::Owned(crate::message::Chunk::copy_of(&large).unwrap()), None)
+            .is_ok()
+    );
+    connection.flush();
+    assert!(lock(&connection.told).room);
+    let mut came = vec![0; 9 + large.len()];
+    theirs.read_exact(&mut came).unwrap();
+    assert_eq!(came[9..], large);
+    connection.finish(Note::Dropped);
+}

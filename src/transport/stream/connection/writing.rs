@@ -158,6 +158,7 @@ impl Connection {
                     if self.blocked.swap(true, Ordering::SeqCst) {
                         return Ok(Pause::Full);
                     }
+                    self.await_room();
                 }
                 Err(error) => return Err(error.into()),
             }

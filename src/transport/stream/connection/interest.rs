@@ -1,0 +1,84 @@
+//! What the poller reports of a connection.
+//!
+//! Bytes, unless a receiver reads them himself. Room in the kernel as well; but Linux reports room of a
+//! local socket whenever the peer has read something, and not only to one that was refused before. There
+//! it is left out until somebody waits for it, or each message would wake the I/O thread of its sender.
+
+use std::os::fd::AsRawFd;
+use std::sync::atomic::Ordering;
+
+use mio::Interest;
+
+use super::Connection;
+use crate::sync::lock;
+use crate::transport::stream::platform::NOTHING;
+use crate::wire::Mapping;
+
+/// What the poller was told to report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Told {
+    /// Bytes that have come.
+    pub(super) bytes: bool,
+    /// Room for more to be written.
+    pub(super) room: bool,
+}
+
+/// So often in a row room is reported in vain before it is left out: each change is a system call, and
+/// who had to wait for room will soon do so again.
+const IN_VAIN: u8 = 16;
+
+impl Told {
+    /// With what a registration begins.
+    pub(super) fn all() -> Told {
+        Told { bytes: true, room: true }
+    }
+
+    /// As the poller has it; `None` if it cannot be told so.
+    fn interest(self) -> Option<Interest> {
+        match (self.bytes, self.room) {
+            (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
+            (true, false) => Some(Interest::READABLE),
+            (false, true) => Some(Interest::WRITABLE),
+            (false, false) => NOTHING,
+        }
+    }
+}
+
+impl Connection {
+    /// Changes what the poller reports. Answers whether that went well. What there is already to be
+    /// reported is reported anew.
+    pub(super) fn tell(&self, change: impl FnOnce(&mut Told)) -> bool {
+        let mut told = lock(&self.told);
+        let mut new = *told;
+        change(&mut new);
+        if new == *told {
+            return true;
+        }
+        let (Some(token), Some(interest)) = (self.token.get(), new.interest()) else { return false };
+        let is_told = self.reactor.change(self.stream.as_raw_fd(), *token, interest).is_ok();
+        if is_told {
+            *told = new;
+        }
+        is_told
+    }
+
+    /// Has the poller report room, for one who waits for it.
+    pub(super) fn await_room(&self) {
+        self.in_vain.store(0, Ordering::Relaxed);
+        self.tell(|told| told.room = true);
+    }
+
+    /// Room was reported, and nobody waits for it.
+    pub(super) fn leave_out_room(&self) {
+        if NOTHING.is_none() || self.mapping != Mapping::Ipc {
+            return;
+        }
+        // Only the I/O thread counts.
+        let in_vain = self.in_vain.load(Ordering::Relaxed) + 1;
+        self.in_vain.store(in_vain % IN_VAIN, Ordering::Relaxed);
+        if in_vain == IN_VAIN {
+            // Looked at under the lock: who waits says so before he has the poller told.
+            self.tell(|told| told.room = self.blocked.load(Ordering::SeqCst));
+        }
+    }
+}
