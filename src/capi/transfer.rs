@@ -94,40 +94,8 @@ pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags:
 /// as it says, or, for NN_MSG, pointing to a pointer to a message of the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
-    boundary::call(-1, || {
-        drop(socket::enter(s)?);
-        // SAFETY: as the caller promises, here and below; nothing outlives this call.
-        let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
-        // SAFETY: as above.
-        let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
-        if let [nn_iovec { iov_base, iov_len: NN_MSG }] = *vectors {
-            // SAFETY: as above.
-            let mut lent = unsafe { Lent::behind(iov_base) }?;
-            // SAFETY: as above.
-            let control = unsafe { Outbound::of(message) }?;
-            direct(&mut lent.0, &control)?;
-            let length = lent.send(s, flags)?;
-            control.spend();
-            return Ok(length);
-        }
-        let length = total(vectors)?;
-        if length > LONGEST {
-            return Err(Error::MessageSize);
-        }
-        let body = match *vectors {
-            // SAFETY: as above.
-            [nn_iovec { iov_base, iov_len }] => Payload::Borrowed(unsafe { bytes_at(iov_base, iov_len) }?),
-            // SAFETY: as above, and `length` is their total.
-            _ => Payload::Owned(unsafe { gather(vectors, length) }?),
-        };
-        // SAFETY: as above.
-        let control = unsafe { Outbound::of(message) }?;
-        let mut message = Outgoing::new(body);
-        direct(&mut message, &control)?;
-        let length = send(s, &mut message, flags)?;
-        control.spend();
-        Ok(length)
-    })
+    // SAFETY: as the caller promises.
+    boundary::call(-1, || unsafe { send_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
 }
 
 /// Receives a message into several places, with control messages; returns the length of the
@@ -145,21 +113,59 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
 /// or entries as it says, or, for NN_MSG, pointing to a pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
-    boundary::call(-1, || {
-        drop(socket::enter(s)?);
-        // SAFETY: as the caller promises; nothing outlives this call.
-        let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    // SAFETY: as the caller promises.
+    boundary::call(-1, || unsafe { receive_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
+}
+
+/// As [`nn_sendmsg`], which says what it must be given.
+unsafe fn send_parts(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> Result<c_int, Error> {
+    // SAFETY: as the caller promises, here and below; nothing outlives this call.
+    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    // SAFETY: as above.
+    let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
+    if let [nn_iovec { iov_base, iov_len: NN_MSG }] = *vectors {
         // SAFETY: as above.
-        let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
-        let control = Inbound::of(message);
+        let mut lent = unsafe { Lent::behind(iov_base) }?;
         // SAFETY: as above.
-        socket::recv(s, dont_wait(flags), |received| unsafe {
-            let filled = control.fill(&received.header(), received.message_type())?;
-            let length = body.fill(received)?;
-            filled.deliver();
-            Ok(length)
-        })?
-    })
+        let control = unsafe { Outbound::of(message) }?;
+        direct(&mut lent.0, &control)?;
+        let length = lent.send(s, flags)?;
+        control.spend();
+        return Ok(length);
+    }
+    let length = total(vectors)?;
+    if length > LONGEST {
+        return Err(Error::MessageSize);
+    }
+    let body = match *vectors {
+        // SAFETY: as above.
+        [nn_iovec { iov_base, iov_len }] => Payload::Borrowed(unsafe { bytes_at(iov_base, iov_len) }?),
+        // SAFETY: as above, and `length` is their total.
+        _ => Payload::Owned(unsafe { gather(vectors, length) }?),
+    };
+    // SAFETY: as above.
+    let control = unsafe { Outbound::of(message) }?;
+    let mut message = Outgoing::new(body);
+    direct(&mut message, &control)?;
+    let length = send(s, &mut message, flags)?;
+    control.spend();
+    Ok(length)
+}
+
+/// As [`nn_recvmsg`], which says what it must be given.
+unsafe fn receive_parts(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> Result<c_int, Error> {
+    // SAFETY: as the caller promises; nothing outlives this call.
+    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    // SAFETY: as above.
+    let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
+    let control = Inbound::of(message);
+    // SAFETY: as above.
+    socket::recv(s, dont_wait(flags), |received| unsafe {
+        let filled = control.fill(&received.header(), received.message_type())?;
+        let length = body.fill(received)?;
+        filled.deliver();
+        Ok(length)
+    })?
 }
 
 /// The longest body that can be sent: a longer one's length could not be returned.
