@@ -25,7 +25,7 @@ use std::sync::Arc;
 use super::block::{Block, LARGE, Record, SMALL};
 use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
-use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, now, store_then_load};
+use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load};
 
 /// Longer messages than this travel in a chunk.
 pub(crate) const INLINE_MAX: usize = 2048;
@@ -47,7 +47,8 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         offset: 0,
         committed: 0,
         taken: 0,
-        pace: Pace::default(),
+        pace: Pace::new(),
+        pauses: false,
     };
     (Producer { shared, seen: Seen { taken: 0, waited_at: 0, waits: 0 } }, consumer)
 }
@@ -311,6 +312,8 @@ pub(crate) struct Consumer {
     taken: usize,
     /// How closely we follow the producer.
     pace: Pace,
+    /// A pause is to be made before the next look.
+    pauses: bool,
 }
 
 // SAFETY: a consumer owns the blocks it points to, up to what is committed.
@@ -425,14 +428,14 @@ impl Consumer {
                 return true;
             }
             let Some(block) = self.block else { return false };
-            if self.pace.pauses(now) {
+            if std::mem::take(&mut self.pauses) {
                 let_others_proceed();
             }
             // The order matters: what was committed before `next` was linked is seen.
             let next = block.next();
             self.committed = block.committed();
             if self.offset < self.committed {
-                self.pace.found(self.committed - self.offset, now);
+                self.pauses = self.pace.pauses_after(self.committed - self.offset);
                 return true;
             }
             let Some(next) = next else { return false };
@@ -472,6 +475,7 @@ impl Consumer {
                 self.committed = 0;
                 tail.parked = true;
                 self.pace.found_nothing();
+                self.pauses = false;
             }
         }
         drop(tail);

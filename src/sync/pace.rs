@@ -2,60 +2,71 @@
 //!
 //! Two threads that look at the same cache lines in turn wait for them most of the time. A consumer
 //! that finds a handful of messages, takes them, and looks again at once does better to let more gather
-//! in between. One that finds a handful now and then does not: nothing would gather.
-
-use std::time::Duration;
+//! in between, if there is a producer at work: the pauses themselves show whether anything gathers.
 
 /// What a look finds is a handful if it is less than this, in bytes.
 const HANDFUL: usize = 1024;
-/// So many handfuls in a row, found within [`CLOSE`], mean that the consumer follows closely.
+/// After so many handfuls in a row a pause is tried.
 const SEVERAL: u32 = 4;
-/// See [`SEVERAL`].
-const CLOSE: Duration = Duration::from_micros(4);
-/// After so many pauses it is looked anew whether they are of use.
-const MOST_PAUSES: u32 = 64;
+/// After a pause in vain none is tried for so many looks, and twice as many after the next.
+const REST: u32 = 16;
+/// None is tried for so many looks at most.
+const MOST_REST: u32 = 4096;
 
 /// What the looks of one consumer have found lately.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Pace {
     /// Handfuls in a row.
     handfuls: u32,
-    /// When the first of them was found.
-    since: Duration,
+    /// Looks before which no pause is to be tried.
+    rest: u32,
+    /// How long to rest after the next pause in vain.
+    next_rest: u32,
+    /// Bytes that the last look found, if a pause followed it; else 0.
+    before_pause: usize,
 }
 
 impl Pace {
-    /// A look has found something, of so many bytes.
-    pub(crate) fn found(&mut self, bytes: usize, now: impl FnOnce() -> Duration) {
-        if bytes >= HANDFUL {
-            return self.found_nothing();
+    /// Nothing was looked for yet.
+    pub(crate) fn new() -> Pace {
+        Pace { handfuls: 0, rest: 0, next_rest: REST, before_pause: 0 }
+    }
+
+    /// A look has found something, of so many bytes. Answers whether to make a pause before the next.
+    #[inline]
+    pub(crate) fn pauses_after(&mut self, bytes: usize) -> bool {
+        if self.before_pause > 0 {
+            self.judge(bytes);
         }
-        if self.handfuls == 0 {
-            self.since = now();
+        if bytes >= HANDFUL || self.rest > 0 {
+            self.rest = self.rest.saturating_sub(1);
+            self.handfuls = 0;
+            return false;
         }
         self.handfuls += 1;
+        let pauses = self.handfuls >= SEVERAL;
+        if pauses {
+            self.handfuls = SEVERAL;
+            self.before_pause = bytes;
+        }
+        pauses
     }
 
     /// A look has found nothing.
     pub(crate) fn found_nothing(&mut self) {
         self.handfuls = 0;
+        self.before_pause = 0;
     }
 
-    /// Whether to make a pause before the next look.
-    #[inline]
-    pub(crate) fn pauses(&mut self, now: impl FnOnce() -> Duration) -> bool {
-        self.handfuls >= SEVERAL && self.pauses_after_several(now)
-    }
-
-    fn pauses_after_several(&mut self, now: impl FnOnce() -> Duration) -> bool {
-        let is_close = match self.handfuls - SEVERAL {
-            0 => now().saturating_sub(self.since) < CLOSE,
-            pauses => pauses < MOST_PAUSES,
-        };
-        if !is_close {
-            self.found_nothing();
+    /// Whether the pause was of use: more has gathered than there was before it.
+    fn judge(&mut self, bytes: usize) {
+        if bytes > self.before_pause {
+            self.next_rest = REST;
+        } else {
+            self.rest = self.next_rest;
+            self.next_rest = (2 * self.next_rest).min(MOST_REST);
         }
-        is_close
+        self.before_pause = 0;
     }
 }
 
@@ -63,41 +74,35 @@ impl Pace {
 mod tests {
     use super::*;
 
-    /// Looks that find a handful each, this time apart: how many pauses there are before them.
-    fn pauses(looks: u32, apart: Duration) -> u32 {
-        let (mut pace, mut moment, mut pauses) = (Pace::default(), Duration::ZERO, 0);
-        for _ in 0..looks {
-            moment += apart;
-            pauses += u32::from(pace.pauses(|| moment));
-            pace.found(64, || moment);
+    #[test]
+    fn who_follows_closely_makes_pauses_while_more_gathers() {
+        let mut pace = Pace::new();
+        for _ in 1..SEVERAL {
+            assert!(!pace.pauses_after(64));
         }
-        pauses
+        for round in 0..100 {
+            assert!(pace.pauses_after(64 + round), "{round}");
+        }
     }
 
     #[test]
-    fn who_follows_closely_makes_pauses_and_sometimes_none() {
-        assert_eq!(pauses(SEVERAL, Duration::from_nanos(100)), 0);
-        assert_eq!(pauses(SEVERAL + 10, Duration::from_nanos(100)), 10);
-        assert_eq!(pauses(2 * (SEVERAL + MOST_PAUSES), Duration::from_nanos(100)), 2 * MOST_PAUSES);
-    }
-
-    #[test]
-    fn who_finds_a_handful_now_and_then_makes_none() {
-        assert_eq!(pauses(1000, Duration::from_micros(20)), 0);
+    fn a_consumer_for_whom_nothing_gathers_makes_few_pauses() {
+        let mut pace = Pace::new();
+        let pauses = (0..100_000).filter(|_| pace.pauses_after(64)).count();
+        assert!((8..50).contains(&pauses), "{pauses}");
     }
 
     #[test]
     fn who_finds_much_or_nothing_begins_anew() {
-        let mut pace = Pace::default();
-        for what in [HANDFUL, 0] {
-            (0..SEVERAL).for_each(|_| pace.found(1, || Duration::ZERO));
-            assert!(pace.pauses(|| Duration::ZERO));
-            if what == 0 {
-                pace.found_nothing()
+        for finds_much in [false, true] {
+            let mut pace = Pace::new();
+            assert!((0..SEVERAL).all(|count| pace.pauses_after(64) == (count + 1 == SEVERAL)));
+            if finds_much {
+                assert!(!pace.pauses_after(HANDFUL))
             } else {
-                pace.found(what, || Duration::ZERO)
+                pace.found_nothing()
             }
-            assert!(!pace.pauses(|| Duration::ZERO));
+            assert!(!pace.pauses_after(64));
         }
     }
 }
