@@ -21,7 +21,6 @@ static void sending (const char *transport)
     /*  From the first message that arrives there, all go there. */
     struct nn_pollfd items[2] = { { one, NN_POLLIN, 0 }, { two, NN_POLLIN, 0 } };
     int64_t end = now_ms () + LIMIT_MS;
-    int low_count = 0;
     for (;;) {
         check (now_ms () < end);
         send_text (push, "which one?");
@@ -29,7 +28,6 @@ static void sending (const char *transport)
         if (items[0].revents)
             break;
         expect_text (two, "which one?");
-        low_count++;
     }
     expect_text (one, "which one?");
     for (int i = 0; i < 20; i++) {
