@@ -102,6 +102,10 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
         return Err(Error::UnknownDomain);
     }
     SOCKETS.get().open(|id, door| {
+        // Once more, under the table's lock: whoever terminates takes it afterwards, and finds what was opened before.
+        if IS_TERMINATED.get().load(Ordering::SeqCst) {
+            return Err(Error::Terminated);
+        }
         let kind = Kind::from_number(protocol).ok_or(Error::InvalidArgument)?;
         Ok(Socket::new(id, door, kind, domain == AF_SP_RAW))
     })
