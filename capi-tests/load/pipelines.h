@@ -198,7 +198,7 @@ static void flood (struct round *round)
 struct talk {
     int s;
     uint32_t each;
-    uint32_t seed;
+    uint32_t seed, listeners_seed;
     int asks; /* for the descriptor, in the middle */
     struct count *heard_here, *heard_there;
 };
@@ -219,15 +219,14 @@ static void *listening (void *argument)
 {
     struct talk *talk = argument;
     struct order order = { { 0 } };
-    uint32_t seed = talk->seed * 2654435761u | 1;
     for (uint32_t i = 0; i < talk->each; i++) {
         struct stamp stamp;
         if (talk->asks && i > talk->each / 2) {
             wait_readable (talk->s);
-            if (receive_stamped (talk->s, "", &stamp, &seed, NN_DONTWAIT) < 0)
+            if (receive_stamped (talk->s, "", &stamp, &talk->listeners_seed, NN_DONTWAIT) < 0)
                 broken ("a readable socket has nothing: %s", error_name (nn_errno ()));
         } else {
-            must_receive (talk->s, "", &stamp, &seed);
+            must_receive (talk->s, "", &stamp, &talk->listeners_seed);
         }
         is_next (&order, stamp);
         account (stamp);
@@ -242,8 +241,8 @@ static void pair (struct round *round)
     uint32_t each = 200 + next_random (&round->seed) % 1000;
     struct count at_a = NO_COUNT, at_b = NO_COUNT;
     struct talk talks[2] = {
-        { a, each, own_seed (round), next_random (&round->seed) % 2, &at_a, &at_b },
-        { b, each, own_seed (round), next_random (&round->seed) % 2, &at_b, &at_a },
+        { a, each, own_seed (round), own_seed (round), next_random (&round->seed) % 2, &at_a, &at_b },
+        { b, each, own_seed (round), own_seed (round), next_random (&round->seed) % 2, &at_b, &at_a },
     };
     bind_to (a, round->address[0]);
     connect_to (b, round->address[0]);
