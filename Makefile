@@ -260,11 +260,13 @@ memcheck: # some of the C tests under valgrind
 	@$(MAKE) --no-print-directory stage
 	@.ci/sanitize short
 
-sanitize: ## all C tests under AddressSanitizer, if there is a nightly toolchain, and under valgrind
-	@.ci/dependencies check
+sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind (takes about half an hour)
+	@.ci/dependencies sanitize
 	@$(MAKE) --no-print-directory stage
 	$(call heading,Memory: AddressSanitizer)
 	@.ci/sanitize address
+	$(call heading,Data races: ThreadSanitizer)
+	@.ci/sanitize thread
 	$(call heading,Memory: valgrind memcheck)
 	@.ci/sanitize memcheck
 

@@ -124,8 +124,7 @@ closing() {
 }
 
 # Runs a program on our library, or on the C library; a program that hangs is a failure.
-# UNDER is a command that watches what ours does, such as valgrind, and takes its time; if
-# the program itself watches for leaks, then not for the C library's.
+# UNDER is a command that watches what ours does, such as valgrind, and takes its time.
 on_ours() {
     # shellcheck disable=SC2086 # The command has words.
     LD_LIBRARY_PATH=$prefix/lib timeout -k 5 $((${LIMIT:-90} * ${PATIENCE:-1})) ${UNDER:-} "$@"
@@ -142,7 +141,7 @@ asserts() {
 }
 
 on_reference() {
-    NN_REFERENCE=1 LD_LIBRARY_PATH='' LSAN_OPTIONS=detect_leaks=0 timeout -k 5 "${LIMIT:-90}" "$@"
+    NN_REFERENCE=1 LD_LIBRARY_PATH='' timeout -k 5 "${LIMIT:-90}" "$@"
 }
 
 # loads FILE PROGRAM: whether the loader takes the library from the file.
