@@ -22,6 +22,8 @@ pub(super) struct Shared {
     sockets: Mutex<Vec<c_int>>,
     /// No call is begun any more.
     pub(super) is_over: AtomicBool,
+    /// All threads have done what they had to do.
+    pub(super) has_ended: AtomicBool,
     /// Protocol headers of any bytes were sent, so that bodies may begin with a part of one.
     pub(super) has_any_headers: AtomicBool,
 }
@@ -173,6 +175,10 @@ impl<'a> Caller<'a> {
                 // SAFETY: so many bytes are there.
                 let answer = unsafe { nn_symbol_info(*number, bytes.as_mut_ptr().cast(), (*room).into()) };
                 assert!((0..=c_int::from(*room).max(0)).contains(&answer));
+            }
+            Call::Terminate => {
+                nn_term();
+                assert_eq!(checked(nn_socket(AF_SP, NN_PAIR)), None, "a socket after nn_term");
             }
             Call::Explain(error) => assert!(!nn_strerror(*error).is_null()),
         }

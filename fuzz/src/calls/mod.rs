@@ -7,18 +7,22 @@
 //! not allowed to say otherwise; and a program that goes on for too long, as devices can, finds its
 //! sockets closed.
 //!
-//! What is not arbitrary: pointers; host names, interfaces and paths, so that nobody outside is
-//! talked to; and nn_term, which can only be called once in a process.
+//! Some programs have their threads interrupted by signals. Some call nn_term, which can only be
+//! called once in a process: these run in a child.
+//!
+//! What is not arbitrary: pointers; and host names, interfaces and paths, so that nobody outside is
+//! talked to.
 
 mod caller;
 mod place;
 mod program;
+mod signals;
 mod transfer;
 
 use std::sync::atomic::Ordering;
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{io, thread};
 
 use nanomsg::capi::nn_close;
 
@@ -26,6 +30,7 @@ use crate::watchdog::watch;
 use caller::{Caller, Shared};
 use place::Place;
 use program::Program;
+use signals::Targets;
 
 /// A program that takes longer finds its sockets closed.
 const TIME_FOR_CALLS: Duration = Duration::from_millis(300);
@@ -37,31 +42,67 @@ pub fn run(input: &[u8]) {
     let program = Program::read(input);
     watch(|| {
         let place = Place::get();
-        carry_out(&program, place);
-        let since = Instant::now();
-        while let Some(left) = place.left_behind() {
-            assert!(since.elapsed() < TIME_TO_VANISH, "{left}, after {program:#?}");
-            thread::sleep(Duration::from_millis(1));
+        if program.has_end {
+            in_child(|| run_in(&program, place));
+        } else {
+            run_in(&program, place);
         }
     });
 }
 
+fn run_in(program: &Program, place: &Place) {
+    carry_out(program, place);
+    let since = Instant::now();
+    while let Some(left) = place.left_behind() {
+        assert!(since.elapsed() < TIME_TO_VANISH, "{left}, after {program:#?}");
+        thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// Does something in a process of its own. A panic ends it, since the fuzzer has panics abort.
+fn in_child(job: impl FnOnce()) {
+    // SAFETY: the other threads of this process are the fuzzer's and the watchdog's, none of which the child needs.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        // SAFETY: plain calls; the child ends without the exit handlers of its parent.
+        unsafe {
+            libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+            job();
+            libc::_exit(0);
+        }
+    }
+    let mut status = -1;
+    // The fuzzer's own timer interrupts it. SAFETY: the status is there.
+    while unsafe { libc::waitpid(child, &raw mut status, 0) } != child {
+        assert_eq!(io::Error::last_os_error().kind(), io::ErrorKind::Interrupted);
+    }
+    assert_eq!(status, 0, "the status of the child");
+}
+
 fn carry_out(program: &Program, place: &Place) {
-    let shared = Shared::default();
+    let (shared, targets) = (Shared::default(), Targets::default());
     thread::scope(|scope| {
         let (end, ends) = mpsc::channel::<()>();
         for calls in &program.threads {
-            let (end, shared) = (end.clone(), &shared);
+            let (end, shared, targets) = (end.clone(), &shared, &targets);
             scope.spawn(move || {
+                targets.add_this_thread();
                 Caller::new(shared, place).carry_out(calls);
                 drop(end);
             });
         }
         drop(end);
+        if let Some(signals) = program.signals {
+            let (shared, targets) = (&shared, &targets);
+            scope.spawn(move || targets.interrupt(signals, || shared.has_ended.load(Ordering::SeqCst)));
+        }
         // Nobody sends anything: it disconnects when all are done.
         _ = ends.recv_timeout(TIME_FOR_CALLS);
         shared.is_over.store(true, Ordering::SeqCst);
         close_all(&shared);
+        // Until the last of them has dropped its own end.
+        _ = ends.recv();
+        shared.has_ended.store(true, Ordering::SeqCst);
     });
     // A call that was under way may have opened one more.
     close_all(&shared);

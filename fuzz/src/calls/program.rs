@@ -8,6 +8,8 @@ use std::ffi::{CString, c_int, c_short};
 use arbitrary::{Arbitrary, Result, Unstructured};
 use nanomsg::capi::constants::*;
 
+use super::signals::Signals;
+
 /// How many threads a program has.
 pub(super) const THREADS: usize = 3;
 /// The most calls of a program.
@@ -23,6 +25,10 @@ const LEVELS: [c_int; 7] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB,
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub(super) threads: [Vec<Call>; THREADS],
+    /// Signals that the threads get meanwhile.
+    pub(super) signals: Option<Signals>,
+    /// One of the calls is nn_term, which a process makes but once.
+    pub(super) has_end: bool,
 }
 
 impl Program {
@@ -33,8 +39,20 @@ impl Program {
             if bytes.is_empty() {
                 break;
             }
-            let (Ok(thread), Ok(call)) = (bytes.arbitrary::<u8>(), bytes.arbitrary()) else { break };
-            program.threads[usize::from(thread) % THREADS].push(call);
+            let Ok(thread) = bytes.arbitrary::<u8>() else { break };
+            let calls = &mut program.threads[usize::from(thread) % THREADS];
+            match thread {
+                0..245 => match bytes.arbitrary() {
+                    Ok(call) => calls.push(call),
+                    Err(_) => break,
+                },
+                245..250 => {
+                    calls.push(Call::Terminate);
+                    program.has_end = true;
+                }
+                250..253 => program.signals = Some(Signals::Restart),
+                253.. => program.signals = Some(Signals::Interrupt),
+            }
         }
         program
     }
@@ -115,6 +133,8 @@ pub(super) enum Call {
         room: i8,
     },
     Explain(c_int),
+    #[arbitrary(skip)]
+    Terminate,
 }
 
 /// The argument that names a socket.
