@@ -4,6 +4,7 @@
 //! does when it is called: it has no notion of messages, pipes or sockets. It is a guest of the
 //! process: it starts with the first source, takes no signals, and is gone when it is stopped.
 
+mod bell;
 mod timers;
 
 use std::os::fd::{AsRawFd, RawFd};
@@ -17,6 +18,7 @@ use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
 
 use crate::sync::{Mutex, PerProcess, await_readable, lock, now, without_signals};
+use bell::Bell;
 pub(crate) use timers::TimerId;
 use timers::Timers;
 
@@ -62,8 +64,7 @@ pub(crate) struct Reactor {
     sources: Mutex<Sources>,
     timers: Mutex<Timers<Arc<dyn Source>>>,
     mailbox: Mutex<Vec<Arc<dyn Source>>>,
-    /// The thread is about to look at its mailbox and timers anyway.
-    awake: AtomicBool,
+    bell: Bell,
     stopping: AtomicBool,
 }
 
@@ -122,7 +123,7 @@ impl Reactor {
             sources: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             mailbox: Mutex::default(),
-            awake: AtomicBool::new(false),
+            bell: Bell::new(),
             stopping: AtomicBool::new(false),
         };
         Ok((Arc::new(reactor), poll))
@@ -192,7 +193,7 @@ impl Reactor {
     }
 
     fn notify(&self) {
-        if !self.awake.swap(true, Ordering::SeqCst) {
+        if self.bell.rings() {
             // Cannot fail for want of anything: the descriptor exists, its counter only saturates.
             let _ = self.waker.wake();
         }
@@ -209,7 +210,7 @@ impl Reactor {
             // Fails only when interrupted; then there are no events, and we come back.
             let failed = poll.poll(&mut events, timeout).is_err();
             // From here on a notification need not wake us: we look at everything below.
-            self.awake.store(true, Ordering::SeqCst);
+            self.bell.awake();
             for event in events.iter().filter(|event| !failed && event.token() != MAILBOX) {
                 let source = lock(&self.sources).places.get(event.token().0).cloned().flatten();
                 if let Some(source) = source {
@@ -223,7 +224,7 @@ impl Reactor {
                 }
             }
             // Cleared before the mailbox is read: whoever comes after that wakes us again.
-            self.awake.store(false, Ordering::SeqCst);
+            self.bell.looks();
             let mail = std::mem::take(&mut *lock(&self.mailbox));
             for source in mail {
                 guarded(|| source.woken());

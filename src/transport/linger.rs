@@ -1,9 +1,9 @@
 //! The time that closing may take to deliver what was sent.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Event, Wake, now};
 
 /// One closing, and what is still unfinished of it.
@@ -88,5 +88,28 @@ mod tests {
         linger.wait();
         assert!(!linger.is_finished());
         drop(unfinished);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::sync::atomic::AtomicBool;
+
+    /// Whoever waits is woken, and sees what was done before that was finished.
+    #[test]
+    fn loom_waiting_ends_when_all_is_delivered() {
+        loom::model(|| {
+            let linger = Linger::begin(None);
+            let delivered = Arc::new(AtomicBool::new(false));
+            let (unfinished, other) = (linger.unfinished(), delivered.clone());
+            let finisher = loom::thread::spawn(move || {
+                other.store(true, Ordering::Relaxed);
+                drop(unfinished);
+            });
+            linger.wait();
+            assert!(delivered.load(Ordering::Relaxed));
+            finisher.join().unwrap();
+        });
     }
 }

@@ -1,0 +1,89 @@
+//! Whether the I/O thread must be woken for something new, or looks for it anyway.
+//!
+//! Owns one flag. Must not know how the thread is woken, nor what is new.
+
+use crate::sync::atomic::{AtomicBool, Ordering};
+
+/// The flag: the thread is about to look at its mailbox, its timers and whether it is to end.
+#[derive(Debug)]
+pub(super) struct Bell(AtomicBool);
+
+impl Bell {
+    /// The thread may be asleep.
+    pub(super) fn new() -> Bell {
+        Bell(AtomicBool::new(false))
+    }
+
+    /// Something new is there. Whether the thread must be woken, which is the caller's duty then.
+    pub(super) fn rings(&self) -> bool {
+        !self.0.swap(true, Ordering::SeqCst)
+    }
+
+    /// The thread is awake, and will look at everything.
+    pub(super) fn awake(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// The thread looks from now on, and sleeps after that: what comes later rings again.
+    pub(super) fn looks(&self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use loom::sync::{Arc, Condvar, Mutex};
+
+    /// The bell, and what the reactor has around it: what is new, and the poller's own memory of being woken.
+    struct Model {
+        bell: Bell,
+        mailbox: Mutex<usize>,
+        is_woken: Mutex<bool>,
+        woken: Condvar,
+    }
+
+    impl Model {
+        fn send(&self) {
+            *self.mailbox.lock().unwrap() += 1;
+            if self.bell.rings() {
+                *self.is_woken.lock().unwrap() = true;
+                self.woken.notify_one();
+            }
+        }
+
+        /// What the thread does between two sleeps, and how many letters it found.
+        fn turn(&self) -> usize {
+            let mut is_woken = self.is_woken.lock().unwrap();
+            while !*is_woken {
+                is_woken = self.woken.wait(is_woken).unwrap();
+            }
+            *is_woken = false;
+            drop(is_woken);
+            self.bell.awake();
+            self.bell.looks();
+            std::mem::take(&mut *self.mailbox.lock().unwrap())
+        }
+    }
+
+    /// The thread finds every letter without being woken by anything else: were one to lie there while it sleeps, the
+    /// model would not end.
+    #[test]
+    fn loom_every_letter_is_found() {
+        loom::model(|| {
+            let model = Arc::new(Model {
+                bell: Bell::new(),
+                mailbox: Mutex::new(0),
+                is_woken: Mutex::new(false),
+                woken: Condvar::new(),
+            });
+            let other = model.clone();
+            let sender = loom::thread::spawn(move || (0..2).for_each(|_| other.send()));
+            let mut found = 0;
+            while found < 2 {
+                found += model.turn();
+            }
+            sender.join().unwrap();
+        });
+    }
+}
