@@ -65,8 +65,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable bench soak \
-        sanitize deny faults fuzz upstream clean help
+        components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable apple bench \
+        soak sanitize deny faults fuzz upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -237,6 +237,10 @@ interop: ## conversations with the C library, nng, a browser and node (UPDATE_IN
 
 portable: ## the tests again, without what only Linux has
 	@.ci/portable
+
+apple: ## does it compile for macOS? (builds Rust's standard library first; Debian only)
+	$(call heading,Compiling for macOS)
+	@.ci/apple
 
 fuzz: ## any bytes at all, for 20 seconds in each target (ONLY=calls SECONDS_EACH=600; fuzz/run says more)
 	$(call heading,Fuzzing)

@@ -1,11 +1,12 @@
 //! One direction between two sockets: what must be said and heard before a message can go that
 //! way, so that a check need not know it.
 
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::role::{Kind, Role};
 use crate::socket::{Answer, Socket, wait_until};
+use crate::threads::Thread;
 
 /// A socket of the role under test and a peer, connected in inproc.
 pub struct Link {
@@ -170,24 +171,12 @@ pub fn blocked<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     call: impl FnOnce() -> T + Send + 'scope,
 ) -> ScopedJoinHandle<'scope, T> {
-    let thread_id = std::sync::Arc::new(AtomicI32::new(0));
-    let told = thread_id.clone();
+    let caller = std::sync::Arc::new(Thread::default());
+    let told = caller.clone();
     let thread = scope.spawn(move || {
-        // SAFETY: a plain call.
-        told.store(unsafe { libc::gettid() }, Ordering::Relaxed);
-        let result = call();
-        drop(told);
-        result
+        told.tell();
+        call()
     });
-    wait_until("a thread is blocked", || {
-        let id = thread_id.load(Ordering::Relaxed);
-        id != 0 && (thread.is_finished() || is_asleep(id))
-    });
+    wait_until("a thread is blocked", || thread.is_finished() || caller.is_asleep());
     thread
-}
-
-/// Whether a thread of this process sleeps.
-fn is_asleep(thread: i32) -> bool {
-    let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
-    status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('S'))
 }

@@ -17,6 +17,7 @@ mod flow;
 mod protocols;
 mod role;
 mod socket;
+mod threads;
 mod transports;
 
 /// `cases!(arguments: [name …] check …)`: a module for each check, and in it a test for each name,
