@@ -9,9 +9,9 @@ mod block;
 mod lane;
 mod ready_list;
 
-use std::os::fd::RawFd;
 use std::sync::Arc;
 
+use crate::sync::Descriptor;
 pub(crate) use lane::{Batch, Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
 pub(crate) use ready_list::{Bits, Entry, ReadyList};
 
@@ -44,7 +44,7 @@ pub(crate) trait Peer: Send + Sync {
 /// the next receiver still finds it borrowed, and then it is read in the background again.
 pub(crate) trait Remote: Send + Sync {
     /// Borrows the reading, and answers the descriptor. `None` when there is nothing to borrow.
-    fn borrow(self: Arc<Self>) -> Option<RawFd>;
+    fn borrow(self: Arc<Self>) -> Option<Descriptor>;
     /// Reads what there is, into the lane.
     fn fetch(self: Arc<Self>);
     /// As `fetch`, for one who has borrowed nothing, if it is not read in the background now.

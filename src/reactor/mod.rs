@@ -5,19 +5,18 @@
 //! process: it starts with the first source, takes no signals, and is gone when it is stopped.
 
 mod bell;
+mod near;
 mod timers;
 
-use std::os::fd::{AsRawFd, RawFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Registry, Token, Waker};
+use mio::{Events, Interest, Poll, Registry, Token, Waker, event};
 
-use crate::sync::{Mutex, PerProcess, await_readable, lock, now, without_signals};
+use crate::sync::{Mutex, PerProcess, lock, now, without_signals};
 use bell::Bell;
 pub(crate) use timers::TimerId;
 use timers::Timers;
@@ -129,11 +128,15 @@ impl Reactor {
         Ok((Arc::new(reactor), poll))
     }
 
-    /// Lets `source` hear of its descriptor, for reading and writing.
+    /// Lets `source` hear of what it polls, for reading and writing.
     ///
     /// # Errors
     /// The poller's.
-    pub(crate) fn register(&self, descriptor: RawFd, source: Arc<dyn Source>) -> std::io::Result<Token> {
+    pub(crate) fn register(
+        &self,
+        mut polled: impl event::Source,
+        source: Arc<dyn Source>,
+    ) -> std::io::Result<Token> {
         let mut sources = lock(&self.sources);
         let place = sources.free.pop().unwrap_or_else(|| {
             sources.places.push(None);
@@ -141,7 +144,7 @@ impl Reactor {
         });
         sources.places[place] = Some(source);
         let both = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.registry.register(&mut SourceFd(&descriptor), Token(place), both);
+        let registered = self.registry.register(&mut polled, Token(place), both);
         if registered.is_err() {
             sources.places[place] = None;
             sources.free.push(place);
@@ -153,15 +156,20 @@ impl Reactor {
     ///
     /// # Errors
     /// The poller's: the descriptor is not registered any more.
-    pub(crate) fn change(&self, descriptor: RawFd, token: Token, interest: Interest) -> std::io::Result<()> {
-        self.registry.reregister(&mut SourceFd(&descriptor), token, interest)
+    pub(crate) fn change(
+        &self,
+        mut polled: impl event::Source,
+        token: Token,
+        interest: Interest,
+    ) -> std::io::Result<()> {
+        self.registry.reregister(&mut polled, token, interest)
     }
 
     /// Forgets a registration. An event already on its way may still reach the next source that
     /// gets the token, which must bear it.
-    pub(crate) fn deregister(&self, descriptor: RawFd, token: Token) {
+    pub(crate) fn deregister(&self, mut polled: impl event::Source, token: Token) {
         // Fails only if the descriptor is unknown to the poller, which is what we want.
-        let _ = self.registry.deregister(&mut SourceFd(&descriptor));
+        let _ = self.registry.deregister(&mut polled);
         let mut sources = lock(&self.sources);
         let forgotten = sources.places.get_mut(token.0).and_then(Option::take);
         if forgotten.is_some() {
@@ -204,7 +212,7 @@ impl Reactor {
         while !self.stopping.load(Ordering::SeqCst) {
             let mut timeout = lock(&self.timers).next().map(|moment| moment.saturating_sub(now()));
             if let Some(time) = timeout.filter(|time| *time < NEAR) {
-                await_readable(poll.as_raw_fd(), time);
+                near::pause(&poll, time);
                 timeout = Some(Duration::ZERO);
             }
             // Fails only when interrupted; then there are no events, and we come back.

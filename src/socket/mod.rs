@@ -39,7 +39,7 @@ use crate::pipe::{Edges, ReadyList, Remote};
 use crate::protocol::{self, Kind, Machine, Protocol};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Apart, Door, Event, PerProcess};
+use crate::sync::{Apart, Descriptor, Door, Event, PerProcess};
 use crate::transport::{self, Endpoint, Host, Linger};
 
 /// Sockets that can be open at once.
@@ -85,6 +85,8 @@ pub struct Socket {
 pub enum OptionValue {
     /// Of most options.
     Int(i32),
+    /// Of `NN_SNDFD` and `NN_RCVFD`.
+    Descriptor(Descriptor),
     /// Of `NN_SOCKET_NAME`.
     Text(String),
 }
@@ -258,28 +260,28 @@ impl Socket {
         let mut core = self.core.lock();
         let value = match (level, name) {
             (0, name::SOCKET_NAME) => return Ok(OptionValue::Text(core.options.name().to_owned())),
-            (0, name::DOMAIN) => Ok(if self.is_raw { AF_SP_RAW } else { AF_SP }),
-            (0, name::PROTOCOL) => Ok(i32::from(self.kind.number())),
+            (0, name::DOMAIN) => Ok(OptionValue::Int(if self.is_raw { AF_SP_RAW } else { AF_SP })),
+            (0, name::PROTOCOL) => Ok(OptionValue::Int(i32::from(self.kind.number()))),
             // Bindings' own tests assert that it is zero, as the C library always says.
-            (0, name::LINGER) => Ok(0),
+            (0, name::LINGER) => Ok(OptionValue::Int(0)),
             (0, name::SNDFD) if self.kind.can_send() => {
-                self.pollable(&mut core, &mut edges, |core| &mut core.sendable)
+                self.pollable(&mut core, &mut edges, |core| &mut core.sendable).map(OptionValue::Descriptor)
             }
             (0, name::RCVFD) if self.kind.can_recv() => {
-                self.pollable(&mut core, &mut edges, |core| &mut core.receivable)
+                self.pollable(&mut core, &mut edges, |core| &mut core.receivable).map(OptionValue::Descriptor)
             }
-            (0, _) => core.options.get(name),
-            (LEVEL_TCP | LEVEL_WS, _) => core.options.get_transport(level, name),
-            _ if level == i32::from(self.kind.number()) => core.protocol.option(name),
+            (0, _) => core.options.get(name).map(OptionValue::Int),
+            (LEVEL_TCP | LEVEL_WS, _) => core.options.get_transport(level, name).map(OptionValue::Int),
+            _ if level == i32::from(self.kind.number()) => core.protocol.option(name).map(OptionValue::Int),
             _ => Err(Error::UnknownOption),
         };
         drop(core);
         edges.deliver();
-        value.map(OptionValue::Int)
+        value
     }
 
     /// A descriptor that is readable when the socket is being closed.
-    fn closing_descriptor(&self) -> Result<i32, Error> {
+    fn closing_descriptor(&self) -> Result<Descriptor, Error> {
         let mut edges = Edges::default();
         let descriptor = self.pollable(&mut self.core.lock(), &mut edges, |core| &mut core.closed);
         edges.deliver();
@@ -291,7 +293,7 @@ impl Socket {
         core: &mut Core,
         edges: &mut Edges,
         which: impl Fn(&mut Core) -> &mut Option<Pollable>,
-    ) -> Result<i32, Error> {
+    ) -> Result<Descriptor, Error> {
         if let Some(pollable) = which(core) {
             return Ok(pollable.descriptor());
         }

@@ -1,10 +1,12 @@
 //! Waiting for several sockets at once.
 
-use std::os::fd::RawFd;
+use std::io;
+use std::time::Duration;
 
 use super::{Call, OptionValue, enter};
 use crate::error::Error;
 use crate::option::name;
+use crate::sync::{self, Descriptor, Polled};
 
 /// A question about a socket, and its answer. Without a question, it is only waited for the
 /// socket's being closed.
@@ -37,30 +39,34 @@ pub fn poll(entries: &mut [PollEntry], timeout: i32) -> Result<usize, Error> {
     }
     let mut polled = room_for(2 * entries.len())?;
     for (entry, call) in entries.iter().zip(&calls) {
-        // poll(2) leaves entries with a negative descriptor out.
-        let fds = match (entry.readable, entry.writable) {
-            (false, false) => [call.closing_descriptor()?, -1],
-            (true, false) => [descriptor(call, name::RCVFD)?, -1],
-            (false, true) => [-1, descriptor(call, name::SNDFD)?],
-            (true, true) => [descriptor(call, name::RCVFD)?, descriptor(call, name::SNDFD)?],
-        };
-        polled.extend(fds.map(|fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 }));
+        if entry.readable {
+            polled.push(Polled::new(descriptor(call, name::RCVFD)?));
+        }
+        if entry.writable {
+            polled.push(Polled::new(descriptor(call, name::SNDFD)?));
+        }
+        if !entry.readable && !entry.writable {
+            polled.push(Polled::new(call.closing_descriptor()?));
+        }
     }
-    let count = libc::nfds_t::try_from(polled.len()).map_err(|_| Error::InvalidArgument)?;
-    // SAFETY: the array is valid for writing, and has that length.
-    if unsafe { libc::poll(polled.as_mut_ptr(), count, timeout) } < 0 {
-        return Err(match Error::from(std::io::Error::last_os_error()) {
-            Error::Os(libc::EINTR) => Error::Interrupted,
-            error => error,
-        });
-    }
+    let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+    sync::poll(&mut polled, timeout).map_err(|error| match error.kind() {
+        io::ErrorKind::Interrupted => Error::Interrupted,
+        _ => error.into(),
+    })?;
     if calls.iter().any(|call| call.is_closing()) {
         return Err(Error::Closed);
     }
     let mut answered = 0;
-    for (entry, polled) in entries.iter_mut().zip(polled.chunks(2)) {
-        entry.is_readable = polled[0].revents & libc::POLLIN != 0;
-        entry.is_writable = polled[1].revents & libc::POLLIN != 0;
+    let mut polled = polled.iter();
+    let mut is_so = || polled.next().is_some_and(Polled::is_readable);
+    for entry in entries {
+        entry.is_readable = entry.readable && is_so();
+        entry.is_writable = entry.writable && is_so();
+        if !entry.readable && !entry.writable {
+            // Nothing was asked, and nobody is closing it.
+            is_so();
+        }
         answered += usize::from(entry.is_readable || entry.is_writable);
     }
     Ok(answered)
@@ -73,9 +79,9 @@ fn room_for<T>(count: usize) -> Result<Vec<T>, Error> {
     Ok(list)
 }
 
-fn descriptor(call: &Call, name: i32) -> Result<RawFd, Error> {
+fn descriptor(call: &Call, name: i32) -> Result<Descriptor, Error> {
     match call.option(0, name)? {
-        OptionValue::Int(descriptor) => Ok(descriptor),
-        OptionValue::Text(_) => Err(Error::UnknownOption),
+        OptionValue::Descriptor(descriptor) => Ok(descriptor),
+        OptionValue::Int(_) | OptionValue::Text(_) => Err(Error::UnknownOption),
     }
 }

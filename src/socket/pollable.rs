@@ -3,9 +3,8 @@
 //! It is level-triggered and tells the truth as of the last change under the socket's lock.
 
 use std::io;
-use std::os::fd::RawFd;
 
-use crate::sync::Alarm;
+use crate::sync::{Alarm, Descriptor};
 
 /// An alarm and what it says.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ impl Pollable {
     }
 
     /// The descriptor, for poll(2) and its like.
-    pub(super) fn descriptor(&self) -> RawFd {
+    pub(super) fn descriptor(&self) -> Descriptor {
         self.alarm.descriptor()
     }
 

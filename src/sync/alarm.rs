@@ -1,53 +1,20 @@
 //! A descriptor that one thread makes readable for another one that sleeps in poll(2).
 
 use std::io;
-use std::os::fd::RawFd;
 use std::time::Duration;
 
-use super::Wake;
+use super::{Descriptor, Wake};
 
 #[cfg(not(loom))]
 pub(crate) use self::descriptor::Alarm;
 #[cfg(loom)]
 pub(crate) use self::model::Alarm;
 
-/// Sleeps until the descriptor can be read or the time is over; it may be woken before that.
-pub(crate) fn await_readable(descriptor: RawFd, time: Duration) {
-    let mut entry = [libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 }];
-    // Whoever waits looks again in any case.
-    let _ = poll(&mut entry, Some(time));
-}
-
-/// poll(2). Without a time it waits for ever. Answers how many are ready.
-#[cfg(all(target_os = "linux", not(portable)))]
-pub(super) fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usize> {
-    let time = time.map(|time| libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
-    });
-    let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    let count = entries.len() as libc::nfds_t;
-    // SAFETY: the entries are valid for writing, and so many; the time lives across the call.
-    let ready = unsafe { libc::ppoll(entries.as_mut_ptr(), count, time, std::ptr::null()) };
-    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
-}
-
-/// poll(2), which rounds up to milliseconds here. Without a time it waits for ever.
-#[cfg(any(not(target_os = "linux"), portable))]
-pub(super) fn poll(entries: &mut [libc::pollfd], time: Option<Duration>) -> io::Result<usize> {
-    let time = time.map(|time| time.as_micros().div_ceil(1000));
-    let time = time.map_or(-1, |time| libc::c_int::try_from(time).unwrap_or(libc::c_int::MAX));
-    let count = entries.len() as libc::nfds_t;
-    // SAFETY: the entries are valid for writing, and so many.
-    let ready = unsafe { libc::poll(entries.as_mut_ptr(), count, time) };
-    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
-}
-
 /// A descriptor to wait for besides an alarm, and whether it was ready.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Watched {
     /// The descriptor, waited for until it can be read.
-    pub(crate) descriptor: RawFd,
+    pub(crate) descriptor: Descriptor,
     /// Reading it will not block; it may find the end.
     pub(crate) is_ready: bool,
 }
@@ -55,7 +22,8 @@ pub(crate) struct Watched {
 #[cfg(not(loom))]
 mod descriptor {
     use super::super::level::Level;
-    use super::{Duration, RawFd, Wake, Watched, io, poll};
+    use super::super::{Polled, poll};
+    use super::{Descriptor, Duration, Wake, Watched, io};
 
     /// A descriptor that is readable from the time it rings until it is silenced.
     #[derive(Debug)]
@@ -71,7 +39,7 @@ mod descriptor {
         }
 
         /// The descriptor, for poll(2) and its like.
-        pub(crate) fn descriptor(&self) -> RawFd {
+        pub(crate) fn descriptor(&self) -> Descriptor {
             self.0.descriptor()
         }
 
@@ -88,10 +56,9 @@ mod descriptor {
         /// Sleeps until it rings, one of `watched` is ready, the deadline has passed or a signal
         /// came, and silences it.
         pub(crate) fn wait(&self, watched: &mut [Watched], deadline: Option<Duration>) -> Wake {
-            let entry = |fd| libc::pollfd { fd, events: libc::POLLIN, revents: 0 };
-            let mut entries = smallvec::SmallVec::<[libc::pollfd; 9]>::new();
-            entries.push(entry(self.descriptor()));
-            entries.extend(watched.iter().map(|watched| entry(watched.descriptor)));
+            let mut entries = smallvec::SmallVec::<[Polled; 9]>::new();
+            entries.push(Polled::new(self.descriptor()));
+            entries.extend(watched.iter().map(|watched| Polled::new(watched.descriptor)));
             let left = deadline.map(|deadline| deadline.saturating_sub(super::super::now()));
             match poll(&mut entries, left) {
                 Ok(0) => return Wake::TimedOut,
@@ -100,11 +67,11 @@ mod descriptor {
                 // Nothing is known: the caller looks again.
                 Err(_) => return Wake::Woken,
             }
-            if entries[0].revents != 0 {
+            if entries[0].is_ready() {
                 self.silence();
             }
             for (watched, entry) in watched.iter_mut().zip(&entries[1..]) {
-                watched.is_ready = entry.revents != 0;
+                watched.is_ready = entry.is_ready();
             }
             Wake::Woken
         }
@@ -115,7 +82,7 @@ mod descriptor {
 #[cfg(loom)]
 mod model {
     use super::super::{Mutex, lock};
-    use super::{Duration, Wake, Watched, io};
+    use super::{Descriptor, Duration, Wake, Watched, io};
 
     #[derive(Debug)]
     pub(crate) struct Alarm {
@@ -128,7 +95,7 @@ mod model {
             Ok(Alarm { is_ringing: Mutex::new(false), changed: loom::sync::Condvar::new() })
         }
 
-        pub(crate) fn descriptor(&self) -> std::os::fd::RawFd {
+        pub(crate) fn descriptor(&self) -> Descriptor {
             -1
         }
 

@@ -14,9 +14,10 @@ mod level;
 mod pace;
 mod per_process;
 mod spin;
+mod system;
 mod unload;
 
-pub(crate) use alarm::{Alarm, Watched, await_readable};
+pub(crate) use alarm::{Alarm, Watched};
 pub(crate) use door::Door;
 pub(crate) use event::{Event, Ticket, Wake};
 pub(crate) use futex::Futex;
@@ -27,9 +28,8 @@ pub(crate) use latch::{Held, Latch};
 pub(crate) use pace::Pace;
 pub(crate) use per_process::PerProcess;
 pub(crate) use spin::{Spin, let_others_proceed};
+pub(crate) use system::{Descriptor, Polled, now, poll, without_signals};
 pub(crate) use unload::keep;
-
-use std::time::Duration;
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
@@ -67,28 +67,4 @@ pub(crate) fn store_then_load(word: &atomic::AtomicUsize, value: usize) {
 /// the next operation, and the host must be able to close its sockets.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// The present moment on the monotonic clock.
-pub(crate) fn now() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: `time` is valid for writing; the monotonic clock exists on every Unix.
-    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
-}
-
-/// Runs `start` with every signal blocked, so that the threads it starts take none: the host's
-/// handlers run on the host's threads.
-pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    let mut all = std::mem::MaybeUninit::uninit();
-    let mut before = std::mem::MaybeUninit::uninit();
-    // SAFETY: both sets are valid for writing, and `all` is filled before it is read.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-    }
-    let result = start();
-    // SAFETY: `before` was filled by the call above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
-    result
 }

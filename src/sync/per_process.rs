@@ -8,6 +8,7 @@ use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 
+use super::system::watch_forks;
 use super::unload;
 
 /// Grows by one in the child at each fork.
@@ -50,10 +51,7 @@ impl<T: Send + Sync> PerProcess<T> {
 
     #[cold]
     fn make(&'static self, old: *mut Stamped<T>) -> &'static T {
-        // SAFETY: the handler only touches atomics, which is allowed in a forked child.
-        WATCH_FORKS.call_once(|| unsafe {
-            libc::pthread_atfork(None, None, Some(in_child));
-        });
+        WATCH_FORKS.call_once(|| watch_forks(in_child));
         let generation = GENERATION.load(Ordering::Relaxed);
         let made = unload::keep(Box::new(Stamped { generation, value: (self.make)() }));
         let made_at = ptr::from_ref(made).cast_mut();
@@ -66,7 +64,7 @@ impl<T: Send + Sync> PerProcess<T> {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, unix, not(loom)))]
 mod tests {
     use super::*;
 

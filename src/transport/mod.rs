@@ -120,7 +120,7 @@ pub(crate) fn bind(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoin
 pub(crate) fn connect(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_connect(address)? {
         Address::Inproc(name) => Ok(inproc::connect(name, host)),
-        Address::Ipc(path) => stream::connect_ipc(path, host),
+        Address::Ipc(path) => stream::connect_ipc(&path, host),
         Address::Tcp(address) => stream::connect_tcp(address, host),
         Address::Ws(address) => stream::connect_ws(address, host),
     }

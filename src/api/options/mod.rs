@@ -14,6 +14,7 @@ use super::socket::Socket;
 use crate::error::Error;
 use crate::option::{LEVEL_TCP, TCP_NODELAY, name};
 use crate::socket::OptionValue;
+use crate::sync::Descriptor;
 
 /// The level of the options that every socket has.
 const SOCKET: i32 = 0;
@@ -37,7 +38,14 @@ impl<P: Pattern> Socket<P> {
     fn get(&self, level: i32, name: i32) -> Result<i32, Error> {
         match self.enter()?.option(level, name)? {
             OptionValue::Int(value) => Ok(value),
-            OptionValue::Text(_) => Err(Error::UnknownOption),
+            OptionValue::Descriptor(_) | OptionValue::Text(_) => Err(Error::UnknownOption),
+        }
+    }
+
+    fn descriptor(&self, name: i32) -> Result<Descriptor, Error> {
+        match self.enter()?.option(SOCKET, name)? {
+            OptionValue::Descriptor(descriptor) => Ok(descriptor),
+            OptionValue::Int(_) | OptionValue::Text(_) => Err(Error::UnknownOption),
         }
     }
 
@@ -252,7 +260,7 @@ impl<P: Pattern> Socket<P> {
     pub fn name(&self) -> Result<String, Error> {
         match self.enter()?.option(SOCKET, name::SOCKET_NAME)? {
             OptionValue::Text(name) => Ok(name),
-            OptionValue::Int(_) => Err(Error::UnknownOption),
+            OptionValue::Int(_) | OptionValue::Descriptor(_) => Err(Error::UnknownOption),
         }
     }
 

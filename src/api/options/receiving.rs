@@ -1,6 +1,5 @@
 //! The options of sockets that receive.
 
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::super::pattern::Receives;
@@ -8,6 +7,7 @@ use super::super::socket::Socket;
 use super::{SOCKET, milliseconds_or, size};
 use crate::error::Error;
 use crate::option::name;
+use crate::sync::Descriptor;
 
 impl<P: Receives> Socket<P> {
     /// How long receiving may block; `None` for ever.
@@ -141,7 +141,7 @@ impl<P: Receives> Socket<P> {
     /// assert_eq!(socket.recv_descriptor()?, socket.recv_descriptor()?);
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
-    pub fn recv_descriptor(&self) -> Result<RawFd, Error> {
-        self.get(SOCKET, name::RCVFD)
+    pub fn recv_descriptor(&self) -> Result<Descriptor, Error> {
+        self.descriptor(name::RCVFD)
     }
 }

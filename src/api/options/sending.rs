@@ -1,6 +1,5 @@
 //! The options of sockets that send.
 
-use std::os::fd::RawFd;
 use std::time::Duration;
 
 use super::super::pattern::Sends;
@@ -9,6 +8,7 @@ use super::{SOCKET, milliseconds_or, size};
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{LEVEL_WS, WS_MSG_TYPE, name};
+use crate::sync::Descriptor;
 
 impl<P: Sends> Socket<P> {
     /// How long sending may block; `None` for ever.
@@ -150,7 +150,7 @@ impl<P: Sends> Socket<P> {
     /// assert_eq!(socket.send_descriptor()?, socket.send_descriptor()?);
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
-    pub fn send_descriptor(&self) -> Result<RawFd, Error> {
-        self.get(SOCKET, name::SNDFD)
+    pub fn send_descriptor(&self) -> Result<Descriptor, Error> {
+        self.descriptor(name::SNDFD)
     }
 }

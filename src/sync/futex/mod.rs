@@ -1,22 +1,26 @@
 //! A word that threads can sleep on until it changes, or until a signal handler runs.
 //!
-//! On Linux this is futex(2). Other systems have no such call in common, so there each sleeper has
-//! a pipe, and sleeps in poll(2); `--cfg portable` has Linux do the same, for the tests. Under loom
-//! it is a lock and a condition variable, which know nothing of signals.
+//! On Linux this is futex(2), on Windows WaitOnAddress. Other systems have no such call in common,
+//! so there each sleeper has a pipe, and sleeps in poll(2); `--cfg portable` has Linux do the same,
+//! for the tests. Under loom it is a lock and a condition variable, which know nothing of signals.
 
 #[cfg(all(not(loom), target_os = "linux", not(portable)))]
 mod linux;
 #[cfg(loom)]
 mod modelled;
-#[cfg(all(not(loom), any(not(target_os = "linux"), portable)))]
+#[cfg(all(not(loom), unix, any(not(target_os = "linux"), portable)))]
 mod pipes;
+#[cfg(all(not(loom), windows))]
+mod windows;
 
 #[cfg(all(not(loom), target_os = "linux", not(portable)))]
 pub(crate) use linux::Futex;
 #[cfg(loom)]
 pub(crate) use modelled::Futex;
-#[cfg(all(not(loom), any(not(target_os = "linux"), portable)))]
+#[cfg(all(not(loom), unix, any(not(target_os = "linux"), portable)))]
 pub(crate) use pipes::Futex;
+#[cfg(all(not(loom), windows))]
+pub(crate) use windows::Futex;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +75,7 @@ mod tests {
 
     /// What an interval timer does to a thread, done by hand: the handler may run before the sleep
     /// has begun, so the signal is sent until the wait is over.
+    #[cfg(unix)]
     #[test]
     fn a_signal_handler_ends_a_wait_even_if_calls_are_to_be_restarted() {
         extern "C" fn handler(_: libc::c_int) {}

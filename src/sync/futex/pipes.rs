@@ -10,9 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Wait;
-use crate::sync::alarm::poll;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Mutex, lock, now};
+use crate::sync::{Mutex, Polled, lock, now, poll};
 
 /// How long a thread sleeps for which the process has no more descriptors, until it looks again.
 const WITHOUT_PIPE: Duration = Duration::from_millis(10);
@@ -81,7 +80,7 @@ impl Pipe {
 
     /// Sleeps until there is a byte, the deadline has passed, or a signal handler has run.
     fn sleep(&self, deadline: Option<Duration>) -> Wait {
-        let mut polled = [libc::pollfd { fd: self.reader.as_raw_fd(), events: libc::POLLIN, revents: 0 }];
+        let mut polled = [Polled::new(self.reader.as_raw_fd())];
         loop {
             match poll(&mut polled, deadline.map(|deadline| deadline.saturating_sub(now()))) {
                 // The time may be rounded, and cut short when it is weeks.

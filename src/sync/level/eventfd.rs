@@ -2,7 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd};
+
+use crate::sync::Descriptor;
 
 /// A descriptor that is readable while it is raised.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Level {
     }
 
     /// The descriptor, for poll(2) and its like.
-    pub(crate) fn descriptor(&self) -> RawFd {
+    pub(crate) fn descriptor(&self) -> Descriptor {
         self.0.as_raw_fd()
     }
 

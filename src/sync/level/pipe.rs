@@ -1,9 +1,11 @@
 //! The descriptor on any Unix: the end of a pipe.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::AsRawFd;
 
 use mio::unix::pipe::{self, Receiver, Sender};
+
+use crate::sync::Descriptor;
 
 /// A descriptor that is readable while it is raised.
 #[derive(Debug)]
@@ -24,7 +26,7 @@ impl Level {
     }
 
     /// The descriptor, for poll(2) and its like.
-    pub(crate) fn descriptor(&self) -> RawFd {
+    pub(crate) fn descriptor(&self) -> Descriptor {
         self.receiver.as_raw_fd()
     }
 

@@ -8,15 +8,14 @@
 use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mio::Token;
-use socket2::{SockAddr, Socket};
 
 use super::connection::Connection;
-use super::{Owner, local, network};
+use super::platform::{self, LocalAddress, Stream, polled};
+use super::{Owner, network};
 use crate::address;
 use crate::endpoint::Backoff;
 use crate::error::Error;
@@ -39,7 +38,7 @@ pub(super) enum Target {
         ipv4_only: bool,
     },
     /// A local socket.
-    Local(SockAddr),
+    Local(LocalAddress),
 }
 
 /// A connected endpoint of tcp, ipc or ws.
@@ -62,7 +61,7 @@ enum Phase {
     /// Another thread looks the host up.
     Resolving,
     /// The kernel is connecting.
-    Connecting { stream: Socket, token: Token },
+    Connecting { stream: Stream, token: Token },
     /// There is a connection.
     Connected(Arc<Connection>),
     /// Until the next attempt.
@@ -89,7 +88,7 @@ impl Dialer {
     /// Makes the next attempt.
     fn attempt(self: &Arc<Self>) {
         let started = match &self.target {
-            Target::Local(address) => Some(local::start_connecting(address)),
+            Target::Local(address) => Some(platform::connect_local(address)),
             Target::Network { local, host, port, ipv4_only } => {
                 let next = lock(&self.state).addresses.pop_front();
                 match next {
@@ -111,7 +110,7 @@ impl Dialer {
         host: &address::Host,
         port: u16,
         ipv4_only: bool,
-    ) -> Option<io::Result<Socket>> {
+    ) -> Option<io::Result<Stream>> {
         if !matches!(host, address::Host::Name(_)) {
             let resolved = network::resolve(host, port, ipv4_only);
             return Some(resolved.and_then(|addresses| self.first_of(addresses)));
@@ -140,7 +139,7 @@ impl Dialer {
     }
 
     /// Starts connecting to the first address, and keeps the others for when that fails.
-    fn first_of(&self, addresses: Vec<SocketAddr>) -> io::Result<Socket> {
+    fn first_of(&self, addresses: Vec<SocketAddr>) -> io::Result<Stream> {
         let Target::Network { local, .. } = &self.target else { unreachable!("only a host has addresses") };
         let mut addresses = VecDeque::from(addresses);
         let first = addresses.pop_front().ok_or(io::ErrorKind::AddrNotAvailable)?;
@@ -149,14 +148,14 @@ impl Dialer {
     }
 
     /// The kernel is connecting: the reactor says when it is done.
-    fn connecting(self: &Arc<Self>, stream: Socket) {
+    fn connecting(self: &Arc<Self>, stream: Stream) {
         self.host.note(Note::Connecting);
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
             return;
         }
         // Registered under the lock: the reactor's call waits until the phase is set.
-        match self.reactor.register(stream.as_raw_fd(), self.clone()) {
+        match self.reactor.register(polled(&stream), self.clone()) {
             Ok(token) => state.phase = Phase::Connecting { stream, token },
             Err(error) => {
                 drop(state);
@@ -169,7 +168,7 @@ impl Dialer {
     fn connected(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let outcome = match &state.phase {
-            Phase::Connecting { stream, .. } => outcome(stream),
+            Phase::Connecting { stream, .. } => platform::is_connected(stream),
             _ => return,
         };
         if matches!(&outcome, Ok(false)) {
@@ -180,7 +179,7 @@ impl Dialer {
         else {
             return;
         };
-        self.reactor.deregister(stream.as_raw_fd(), token);
+        self.reactor.deregister(polled(&stream), token);
         let mapping = self.mapping.clone();
         let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
         let started = outcome.and_then(|_| Connection::start(stream, mapping, host, owner, reactor));
@@ -216,18 +215,6 @@ impl Dialer {
         }
         let moment = now() + state.backoff.delay();
         state.phase = Phase::Waiting(self.reactor.at(moment, self.clone()));
-    }
-}
-
-/// Whether connecting is done: not yet, yes, or it failed.
-fn outcome(stream: &Socket) -> io::Result<bool> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    match stream.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
     }
 }
 
@@ -268,7 +255,7 @@ impl Endpoint for Dialer {
                 (Phase::Closed(Some(connection.clone())), Some(connection))
             }
             Phase::Connecting { stream, token } => {
-                self.reactor.deregister(stream.as_raw_fd(), token);
+                self.reactor.deregister(polled(&stream), token);
                 (Phase::Closed(None), None)
             }
             Phase::Waiting(timer) => {

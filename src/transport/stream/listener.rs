@@ -1,16 +1,14 @@
 //! A listener: it accepts connections and keeps them until they end.
 
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mio::Token;
-use socket2::Socket;
 
 use super::Owner;
 use super::connection::Connection;
-use super::local::SocketFile;
+use super::platform::{Acceptor, Stream, polled};
 use crate::reactor::{Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Endpoint, Host, Linger, Note};
@@ -29,8 +27,8 @@ pub(super) struct Listener {
 }
 
 struct State {
-    /// `None` once the endpoint is closed; the file goes with the socket.
-    listening: Option<(Socket, Option<SocketFile>)>,
+    /// `None` once the endpoint is closed.
+    listening: Option<Arc<Acceptor>>,
     connections: Vec<Arc<Connection>>,
     /// Connections are waiting that could not be accepted: they are tried again after a pause.
     is_pausing: bool,
@@ -42,17 +40,16 @@ impl Listener {
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
-        socket: Socket,
+        acceptor: Acceptor,
         mapping: Mapping,
-        file: Option<SocketFile>,
         host: Arc<dyn Host>,
     ) -> io::Result<Arc<Listener>> {
         let reactor = crate::reactor::current()?;
-        let descriptor = socket.as_raw_fd();
-        let state = State { listening: Some((socket, file)), connections: Vec::new(), is_pausing: false };
+        let acceptor = Arc::new(acceptor);
+        let state = State { listening: Some(acceptor.clone()), connections: Vec::new(), is_pausing: false };
         let listener =
             Arc::new(Listener { mapping, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
-        let token = listener.reactor.register(descriptor, listener.clone())?;
+        let token = listener.reactor.register(polled(&*acceptor), listener.clone())?;
         // Set once, here; the endpoint cannot be closed before it is returned.
         let _ = listener.token.set(token);
         Ok(listener)
@@ -61,11 +58,11 @@ impl Listener {
     fn accept_all(self: &Arc<Self>) {
         loop {
             let accepted = match &lock(&self.state).listening {
-                Some((socket, _)) => socket.accept(),
+                Some(acceptor) => acceptor.accept(),
                 None => return,
             };
             match accepted {
-                Ok((stream, _)) => self.take(stream),
+                Ok(stream) => self.take(stream),
                 Err(error) => match error.kind() {
                     io::ErrorKind::WouldBlock => return,
                     io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
@@ -82,9 +79,9 @@ impl Listener {
         }
     }
 
-    fn take(self: &Arc<Self>, stream: Socket) {
+    fn take(self: &Arc<Self>, stream: Stream) {
         // A peer that will be refused is turned away before it believes that it is connected.
-        if !self.host.has_place() || stream.set_nonblocking(true).is_err() {
+        if !self.host.has_place() {
             return;
         }
         let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
@@ -130,8 +127,8 @@ impl Endpoint for Listener {
             let mut state = lock(&self.state);
             (state.listening.take(), state.connections.clone())
         };
-        if let (Some((socket, _)), Some(token)) = (&listening, self.token.get()) {
-            self.reactor.deregister(socket.as_raw_fd(), *token);
+        if let (Some(acceptor), Some(token)) = (&listening, self.token.get()) {
+            self.reactor.deregister(polled(&**acceptor), *token);
         }
         drop(listening);
         for connection in connections {

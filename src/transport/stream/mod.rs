@@ -7,13 +7,12 @@
 mod connection;
 mod dialer;
 mod listener;
-mod local;
 mod network;
 mod outbox;
 mod platform;
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use socket2::{SockAddr, Socket};
@@ -69,7 +68,7 @@ fn listen_at(
     let ipv4_only = host.settings().ipv4_only;
     let at = network::interface(&address.host, address.port, ipv4_only)?;
     let socket = network::listen(at, ipv4_only)?;
-    Ok(Listener::start(socket, mapping, None, host)?)
+    Ok(Listener::start(socket.into(), mapping, host)?)
 }
 
 fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
@@ -87,16 +86,15 @@ fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Ar
 /// # Errors
 /// [`Error::AddressInUse`], or the operating system's.
 pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
-    let (socket, file) = local::listen(path)?;
-    Ok(Listener::start(socket, Mapping::Ipc, Some(file), host)?)
+    Ok(Listener::start(platform::listen_locally(path)?, Mapping::Ipc, host)?)
 }
 
 /// Connects an ipc endpoint.
 ///
 /// # Errors
 /// The operating system's.
-pub(super) fn connect_ipc(path: PathBuf, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
-    let address = SockAddr::unix(&path)?;
+pub(super) fn connect_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+    let address = platform::local_address(path)?;
     Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
 }
 
@@ -114,7 +112,7 @@ trait Owner: Send + Sync {
 /// The operating system's, but for the one that says that it goes on.
 fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     match socket.connect(address) {
-        Err(error) if error.raw_os_error() == Some(libc::EINPROGRESS) => Ok(()),
+        Err(error) if platform::is_under_way(&error) => Ok(()),
         done => done,
     }
 }
@@ -126,6 +124,28 @@ mod tests {
     use crate::protocol::Kind;
     use crate::wire::Random;
     use std::hash::RandomState;
+
+    /// A plain stream of this machine.
+    #[cfg(unix)]
+    pub(super) type Plain = std::os::unix::net::UnixStream;
+    #[cfg(windows)]
+    pub(super) type Plain = std::net::TcpStream;
+
+    /// Two streams that are connected with each other.
+    #[cfg(unix)]
+    pub(super) fn connected_pair() -> (Plain, Plain) {
+        Plain::pair().unwrap()
+    }
+
+    /// Two streams that are connected with each other.
+    #[cfg(windows)]
+    pub(super) fn connected_pair() -> (Plain, Plain) {
+        use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        (near, listener.accept().unwrap().0)
+    }
 
     /// A WebSocket's two sides agree by a name; a table in wire knows those of all protocols.
     #[test]

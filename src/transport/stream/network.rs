@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
 
 use socket2::{Domain, Protocol, Socket, Type};
 
+use super::platform::{self, Stream};
 use crate::address::Host;
 use crate::error::Error;
 
@@ -40,8 +41,7 @@ fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
 /// The operating system's.
 pub(super) fn listen(address: SocketAddr, ipv4_only: bool) -> io::Result<Socket> {
     let socket = stream(address)?;
-    // A listener that ended leaves connections in TIME-WAIT, which must not keep the port.
-    socket.set_reuse_address(true)?;
+    platform::take_port(&socket)?;
     if address.is_ipv6() {
         socket.set_only_v6(ipv4_only || !address.ip().is_unspecified())?;
     }
@@ -54,13 +54,13 @@ pub(super) fn listen(address: SocketAddr, ipv4_only: bool) -> io::Result<Socket>
 ///
 /// # Errors
 /// The operating system's.
-pub(super) fn start_connecting(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<Socket> {
+pub(super) fn start_connecting(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<Stream> {
     let socket = stream(address)?;
     if let Some(local) = local {
         socket.bind(&local.into())?;
     }
     super::connect_without_waiting(&socket, &address.into())?;
-    Ok(socket)
+    Ok(Stream::from(socket))
 }
 
 fn stream(address: SocketAddr) -> io::Result<Socket> {
@@ -74,7 +74,7 @@ fn stream(address: SocketAddr) -> io::Result<Socket> {
 /// # Errors
 /// When the name has none that may be used.
 pub(super) fn resolve(host: &Host, port: u16, ipv4_only: bool) -> io::Result<Vec<SocketAddr>> {
-    let unreachable = || io::Error::from_raw_os_error(libc::EHOSTUNREACH);
+    let unreachable = || io::Error::from_raw_os_error(platform::UNREACHABLE);
     let addresses: Vec<SocketAddr> = match host {
         Host::Any => Vec::new(),
         Host::Literal(ip) => vec![SocketAddr::new(*ip, port)],

@@ -3,9 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 
-use socket2::Socket;
-
-use super::platform::NO_SIGNAL;
+use super::platform::{NO_SIGNAL, Stream};
 use crate::message::{Chunk, Front, MessageType};
 use crate::pipe::Consumer;
 use crate::wire::{Encoder, Framing, Mask};
@@ -168,7 +166,7 @@ impl Outbox {
     ///
     /// # Errors
     /// The system call's, `WouldBlock` among them.
-    pub(super) fn write_to(&mut self, stream: &Socket) -> io::Result<()> {
+    pub(super) fn write_to(&mut self, stream: &Stream) -> io::Result<()> {
         // The host must not see SIGPIPE, whatever it does with that signal.
         let count = match self.pieces.iter().collect::<smallvec::SmallVec<[_; 2]>>().as_slice() {
             [] => return Ok(()),
@@ -249,7 +247,7 @@ mod tests {
     use super::*;
     use crate::message::Payload;
     use crate::pipe::lane;
-    use socket2::{Domain, Type};
+    use crate::transport::stream::tests::connected_pair;
     use std::io::Read;
 
     #[test]
@@ -263,7 +261,8 @@ mod tests {
         assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc), true).unwrap());
         assert!(consumer.front().is_none());
 
-        let (near, mut far) = Socket::pair(Domain::UNIX, Type::STREAM, None).unwrap();
+        let (near, mut far) = connected_pair();
+        let near = Stream::from(near);
         let reader = std::thread::spawn(move || {
             let mut all = Vec::new();
             far.read_to_end(&mut all).unwrap();

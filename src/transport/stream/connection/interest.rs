@@ -4,14 +4,13 @@
 //! local socket whenever the peer has read something, and not only to one that was refused before. There
 //! it is left out until somebody waits for it, or each message would wake the I/O thread of its sender.
 
-use std::os::fd::AsRawFd;
 use std::sync::atomic::Ordering;
 
 use mio::Interest;
 
 use super::Connection;
 use crate::sync::lock;
-use crate::transport::stream::platform::NOTHING;
+use crate::transport::stream::platform::{NOTHING, polled};
 use crate::wire::Mapping;
 
 /// What the poller was told to report.
@@ -55,7 +54,7 @@ impl Connection {
             return true;
         }
         let (Some(token), Some(interest)) = (self.token.get(), new.interest()) else { return false };
-        let is_told = self.reactor.change(self.stream.as_raw_fd(), *token, interest).is_ok();
+        let is_told = self.reactor.change(polled(&self.stream), *token, interest).is_ok();
         if is_told {
             *told = new;
         }

@@ -5,14 +5,14 @@
 //! for [`KEEP`] loses it: at any time that it is lent, somebody who has borrowed it is inside, or
 //! a timer is set.
 
-use std::os::fd::{AsRawFd, RawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::Remote;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Descriptor, Mutex, lock};
+use crate::transport::stream::platform::descriptor;
 
 /// How long reading stays lent when nobody borrows it again, in nanoseconds.
 const KEEP: u64 = 2_000_000;
@@ -134,8 +134,9 @@ impl Connection {
 }
 
 impl Remote for Connection {
-    fn borrow(self: Arc<Self>) -> Option<RawFd> {
-        self.loan.enter(|| self.switch(true)).then(|| self.stream.as_raw_fd())
+    fn borrow(self: Arc<Self>) -> Option<Descriptor> {
+        let descriptor = descriptor(&self.stream)?;
+        self.loan.enter(|| self.switch(true)).then_some(descriptor)
     }
 
     fn fetch(self: Arc<Self>) {

@@ -15,15 +15,14 @@ mod writing;
 
 use std::hash::RandomState;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mio::Token;
-use socket2::Socket;
 
 use super::Owner;
+use super::platform::{Stream, note_writable, polled};
 use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
@@ -52,7 +51,7 @@ const READ: u8 = 2;
 
 /// A connection to a peer, and the pipe that it carries.
 pub(super) struct Connection {
-    stream: Socket,
+    stream: Stream,
     mapping: Mapping,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
@@ -109,7 +108,7 @@ impl Connection {
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
-        stream: Socket,
+        stream: Stream,
         mapping: Mapping,
         host: Arc<dyn Host>,
         owner: Arc<dyn Owner>,
@@ -140,11 +139,11 @@ impl Connection {
             ended: AtomicBool::new(false),
         });
         connection.call_at(now() + GREETING_TIME);
-        let token = connection.reactor.register(connection.stream.as_raw_fd(), connection.clone())?;
+        let token = connection.reactor.register(polled(&connection.stream), connection.clone())?;
         // Set once, here; whoever ends the connection meanwhile finds it below.
         let _ = connection.token.set(token);
         if connection.ended.load(Ordering::SeqCst) {
-            connection.reactor.deregister(connection.stream.as_raw_fd(), token);
+            connection.reactor.deregister(polled(&connection.stream), token);
         }
         Ok(connection)
     }
@@ -200,7 +199,7 @@ impl Connection {
             return;
         }
         if let Some(token) = self.token.get() {
-            self.reactor.deregister(self.stream.as_raw_fd(), *token);
+            self.reactor.deregister(polled(&self.stream), *token);
         }
         self.cancel_timers();
         // Fails if the peer was first.
@@ -285,6 +284,7 @@ impl Peer for Connection {
 
 impl Source for Connection {
     fn ready(self: Arc<Self>, ready: Ready) {
+        let reads = ready.write && note_writable(&self.stream);
         if ready.write {
             if self.blocked.swap(false, Ordering::SeqCst) {
                 self.flush();
@@ -292,7 +292,7 @@ impl Source for Connection {
                 self.leave_out_room();
             }
         }
-        if ready.read {
+        if ready.read || reads {
             lock(&self.reader).note_end(ready.end);
             self.receive();
         }

@@ -13,6 +13,7 @@ use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ, WRITE};
 use crate::message::{MessageType, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
+use crate::transport::stream::platform::SHORT_READ_IS_ALL;
 use crate::transport::{Ends, Note};
 use crate::wire::{BadFrame, BadGreeting, Decoder, Frame, Greeted, Greeting};
 
@@ -198,7 +199,7 @@ impl Connection {
                 let read = unsafe { scratch[..count - direct].assume_init_ref() };
                 self.take(reader, read, is_edge, is_new)?;
             }
-            if count < wanted && !reader.is_ending {
+            if SHORT_READ_IS_ALL && count < wanted && !reader.is_ending {
                 // The kernel had no more; what comes now is a new edge.
                 self.watch(reader);
                 return Ok(Pause::Done);

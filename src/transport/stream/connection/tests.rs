@@ -1,13 +1,13 @@
 //! Connections whose peer is a plain stream, and whose socket is this test.
 
 use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 
 use super::*;
 use crate::message::{MessageType, Payload};
 use crate::pipe::{Nobody, Producer};
 use crate::protocol::Kind;
 use crate::reactor;
+use crate::transport::stream::tests::{Plain, connected_pair};
 use crate::transport::{Ends, Refused, Settings};
 
 /// A PUSH socket with one pipe.
@@ -75,8 +75,8 @@ impl Host for Pushing {
 }
 
 /// A connection of a PUSH socket, its lane, and a peer that has greeted.
-fn connected() -> (Arc<Connection>, Producer, UnixStream) {
-    let (ours, mut theirs) = UnixStream::pair().unwrap();
+fn connected() -> (Arc<Connection>, Producer, Plain) {
+    let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
     let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
     let connection =

@@ -1,4 +1,4 @@
-//! ipc: local sockets and their files.
+//! ipc on Unix: local sockets and their files.
 
 use std::fs;
 use std::io;
@@ -6,6 +6,9 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
+
+use super::{Acceptor, Stream};
+use crate::transport::stream::connect_without_waiting;
 
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -31,7 +34,12 @@ impl Drop for SocketFile {
 ///
 /// # Errors
 /// The operating system's; `EADDRINUSE` when somebody listens there.
-pub(super) fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
+pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
+    let (socket, file) = listen(path)?;
+    Ok(Acceptor { socket, _file: Some(file) })
+}
+
+fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
     let address = SockAddr::unix(path)?;
     let probe = stream()?;
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
@@ -48,13 +56,24 @@ pub(super) fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
     Ok((socket, file))
 }
 
-/// A socket that is connected to `address`, or about to be.
+/// What a path is to the kernel.
+pub(in crate::transport::stream) type LocalAddress = SockAddr;
+
+/// What a path is to the kernel.
+///
+/// # Errors
+/// When it is too long for it.
+pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
+    SockAddr::unix(path)
+}
+
+/// A stream that is connected to `address`, or about to be.
 ///
 /// # Errors
 /// The operating system's.
-pub(super) fn start_connecting(address: &SockAddr) -> io::Result<Socket> {
+pub(in crate::transport::stream) fn connect_local(address: &LocalAddress) -> io::Result<Stream> {
     let socket = stream()?;
-    super::connect_without_waiting(&socket, address)?;
+    connect_without_waiting(&socket, address)?;
     Ok(socket)
 }
 

@@ -1,0 +1,21 @@
+//! Waiting for less than a millisecond, which the poller cannot.
+
+use std::time::Duration;
+
+use mio::Poll;
+
+/// Sleeps until the poller has something, at most for `time`; it may be woken before that.
+#[cfg(unix)]
+pub(super) fn pause(poll: &Poll, time: Duration) {
+    use std::os::fd::AsRawFd;
+
+    // Whoever waits looks again in any case.
+    let _ = crate::sync::poll(&mut [crate::sync::Polled::new(poll.as_raw_fd())], Some(time));
+}
+
+/// Lets others run: a thread that sleeps here does so for milliseconds, however short it means to.
+/// The caller comes again and again until the time is over.
+#[cfg(windows)]
+pub(super) fn pause(_poll: &Poll, _time: Duration) {
+    std::thread::yield_now();
+}

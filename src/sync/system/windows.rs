@@ -1,0 +1,68 @@
+//! Windows.
+
+use std::io;
+use std::os::windows::io::RawSocket;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Networking::WinSock::{POLLRDNORM, WSAPOLLFD, WSAPoll};
+
+/// What can be waited for.
+pub(crate) type Descriptor = RawSocket;
+
+/// A socket to wait for until it can be read, and whether that was so.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(crate) struct Polled(WSAPOLLFD);
+
+impl Polled {
+    /// Not ready, as far as is known.
+    pub(crate) fn new(descriptor: Descriptor) -> Polled {
+        // The same number, in the type that the interface gives it.
+        Polled(WSAPOLLFD { fd: descriptor as usize, events: POLLRDNORM, revents: 0 })
+    }
+
+    /// Whether anything was reported: it can be read, or has failed.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.revents != 0
+    }
+
+    /// Whether it can be read.
+    pub(crate) fn is_readable(&self) -> bool {
+        self.0.revents & POLLRDNORM != 0
+    }
+}
+
+/// WSAPoll, which rounds up to milliseconds. Without a time it waits for ever. Answers how many
+/// are ready.
+///
+/// # Errors
+/// The system call's.
+pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
+    if entries.is_empty() {
+        // WSAPoll would call that an error.
+        std::thread::sleep(time.unwrap_or(Duration::MAX));
+        return Ok(0);
+    }
+    let time = time.map(|time| time.as_micros().div_ceil(1000));
+    let time = time.map_or(-1, |time| i32::try_from(time).unwrap_or(i32::MAX));
+    let count = u32::try_from(entries.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    // SAFETY: the entries are WSAPOLLFDs, valid for writing, and so many.
+    let ready = unsafe { WSAPoll(entries.as_mut_ptr().cast(), count, time) };
+    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
+}
+
+/// The present moment on a clock that began to run a day before it was first read, so that there
+/// are moments before any that was read.
+pub(crate) fn now() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
+}
+
+/// Runs `start`: there are no signals to keep from the threads that it starts.
+pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    start()
+}
+
+/// There are no forks to watch.
+pub(in crate::sync) fn watch_forks(_in_child: extern "C" fn()) {}

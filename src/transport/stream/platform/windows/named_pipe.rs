@@ -1,0 +1,139 @@
+//! Named pipes: how they are called and opened, and a pipe's end as something that is read and
+//! written without waiting.
+//!
+//! mio begins every read before anybody asks for it, and copies what is written; so a write that
+//! it took may still be under way. Here it counts when it is done, or else closing would not know
+//! whether everything was delivered.
+
+use std::ffi::OsString;
+use std::fs::OpenOptions;
+use std::io::{self, IoSlice, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::windows::ffi::OsStrExt;
+use std::os::windows::fs::OpenOptionsExt;
+use std::os::windows::io::{FromRawHandle, IntoRawHandle};
+use std::path::Path;
+
+use mio::windows::NamedPipe;
+use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
+use windows_sys::Win32::Storage::FileSystem::{FILE_FLAG_OVERLAPPED, PIPE_ACCESS_DUPLEX};
+use windows_sys::Win32::System::Pipes::{
+    CreateNamedPipeW, PIPE_READMODE_BYTE, PIPE_REJECT_REMOTE_CLIENTS, PIPE_TYPE_BYTE,
+    PIPE_UNLIMITED_INSTANCES, PIPE_WAIT,
+};
+
+use crate::sync::{Mutex, lock};
+
+/// Bytes that the system keeps for each direction of a pipe, as far as it does.
+const BUFFER: u32 = 64 * 1024;
+/// So much is read at once: what mio reads at once.
+const READ_SIZE: usize = 4 * 1024;
+/// So much is written at once.
+const WRITE_SIZE: usize = 64 * 1024;
+
+/// The name of a pipe.
+pub(in crate::transport::stream) type LocalAddress = OsString;
+
+/// The name of the pipe that an address stands for, the same as in the C library.
+///
+/// # Errors
+/// None; there are some on Unix.
+pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
+    let mut name = OsString::from(r"\\.\pipe\");
+    name.push(path);
+    Ok(name)
+}
+
+/// The listening end of a pipe of this name, one of as many as are wanted.
+///
+/// # Errors
+/// The operating system's.
+pub(super) fn create(name: &LocalAddress) -> io::Result<NamedPipe> {
+    let name: Vec<u16> = name.encode_wide().chain([0]).collect();
+    // SAFETY: the name ends with a zero, and there are no attributes.
+    let handle = unsafe {
+        CreateNamedPipeW(
+            name.as_ptr(),
+            PIPE_ACCESS_DUPLEX | FILE_FLAG_OVERLAPPED,
+            PIPE_TYPE_BYTE | PIPE_READMODE_BYTE | PIPE_WAIT | PIPE_REJECT_REMOTE_CLIENTS,
+            PIPE_UNLIMITED_INSTANCES,
+            BUFFER,
+            BUFFER,
+            0,
+            std::ptr::null(),
+        )
+    };
+    if handle == INVALID_HANDLE_VALUE {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: just opened, and owned by nobody else.
+    Ok(unsafe { NamedPipe::from_raw_handle(handle) })
+}
+
+/// An end that is connected with a listening one.
+///
+/// # Errors
+/// The operating system's; `ERROR_PIPE_BUSY` when nobody listens at the moment.
+pub(super) fn open(name: &LocalAddress) -> io::Result<PipeEnd> {
+    let file = OpenOptions::new().read(true).write(true).custom_flags(FILE_FLAG_OVERLAPPED).open(name)?;
+    // SAFETY: the handle is open, and given away.
+    Ok(PipeEnd::new(unsafe { NamedPipe::from_raw_handle(file.into_raw_handle()) }))
+}
+
+/// A connected end.
+#[derive(Debug)]
+pub(super) struct PipeEnd {
+    pub(super) pipe: NamedPipe,
+    writing: Mutex<Writing>,
+}
+
+/// What has become of the last write.
+#[derive(Debug)]
+struct Writing {
+    /// The poller has not yet called the pipe writable: since it was registered, or since the write
+    /// began. It does so once for each.
+    is_busy: bool,
+    /// Bytes of a write that the caller does not yet know to be written.
+    written: usize,
+}
+
+impl PipeEnd {
+    pub(super) fn new(pipe: NamedPipe) -> PipeEnd {
+        PipeEnd { pipe, writing: Mutex::new(Writing { is_busy: true, written: 0 }) }
+    }
+
+    /// The poller has called the pipe writable.
+    pub(super) fn note_writable(&self) {
+        lock(&self.writing).is_busy = false;
+    }
+
+    /// Writes some of the bytes. While that goes on it is `WouldBlock`; the caller comes again with
+    /// the same bytes when the pipe is writable, and hears then how many were written.
+    pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        let mut writing = lock(&self.writing);
+        if !writing.is_busy && writing.written == 0 {
+            let mut bytes = Vec::with_capacity(WRITE_SIZE.min(slices.iter().map(|slice| slice.len()).sum()));
+            for slice in slices {
+                let room = WRITE_SIZE - bytes.len();
+                bytes.extend_from_slice(&slice[..slice.len().min(room)]);
+            }
+            writing.written = (&self.pipe).write(&bytes)?;
+            writing.is_busy = true;
+        }
+        if writing.is_busy {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        Ok(std::mem::take(&mut writing.written))
+    }
+
+    /// Reads what has come, as far as there is room.
+    pub(super) fn read(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let mut bytes = [0; READ_SIZE];
+        let wanted = room.len().min(READ_SIZE);
+        let count = (&self.pipe).read(&mut bytes[..wanted])?;
+        for (place, byte) in room.iter_mut().zip(&bytes[..count]) {
+            place.write(*byte);
+        }
+        Ok(count)
+    }
+}

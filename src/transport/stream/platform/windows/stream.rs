@@ -1,0 +1,192 @@
+//! A connection of tcp or ipc.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use libc::c_int;
+use mio::event::Source;
+use mio::net::TcpStream;
+use mio::{Interest, Registry, Token};
+use socket2::{MaybeUninitSlice, SockRef, Socket};
+
+use super::named_pipe::{self, LocalAddress, PipeEnd};
+
+/// A socket or a pipe. The lock is taken for reading by whoever uses it, and for writing by who
+/// tells the poller of it, or closes it.
+#[derive(Debug)]
+pub(in crate::transport::stream) struct Stream(RwLock<Kind>);
+
+#[derive(Debug)]
+enum Kind {
+    Network(TcpStream),
+    Pipe(PipeEnd),
+    /// A pipe was shut down: it has no other way to tell the peer than to be closed.
+    Gone,
+}
+
+/// A stream to a named pipe that somebody listens at.
+///
+/// # Errors
+/// The operating system's.
+pub(in crate::transport::stream) fn connect_local(name: &LocalAddress) -> io::Result<Stream> {
+    named_pipe::open(name).map(Stream::from)
+}
+
+impl From<Socket> for Stream {
+    fn from(socket: Socket) -> Stream {
+        std::net::TcpStream::from(socket).into()
+    }
+}
+
+impl From<std::net::TcpStream> for Stream {
+    fn from(stream: std::net::TcpStream) -> Stream {
+        TcpStream::from_std(stream).into()
+    }
+}
+
+impl From<TcpStream> for Stream {
+    fn from(stream: TcpStream) -> Stream {
+        Stream(RwLock::new(Kind::Network(stream)))
+    }
+}
+
+impl From<PipeEnd> for Stream {
+    fn from(end: PipeEnd) -> Stream {
+        Stream(RwLock::new(Kind::Pipe(end)))
+    }
+}
+
+fn gone() -> io::Error {
+    io::ErrorKind::NotConnected.into()
+}
+
+impl Stream {
+    fn kind(&self) -> RwLockReadGuard<'_, Kind> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn kind_mut(&self) -> RwLockWriteGuard<'_, Kind> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads what has come, as far as there is room.
+    pub(in crate::transport::stream) fn recv(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        match &*self.kind() {
+            Kind::Network(stream) => stream.try_io(|| SockRef::from(stream).recv(room)),
+            Kind::Pipe(end) => end.read(room),
+            Kind::Gone => Err(gone()),
+        }
+    }
+
+    /// As `recv`, into one place after the other. Nothing besides the count is known.
+    pub(in crate::transport::stream) fn recv_vectored(
+        &self,
+        rooms: &mut [MaybeUninitSlice<'_>],
+    ) -> io::Result<(usize, ())> {
+        let count = match &*self.kind() {
+            Kind::Network(stream) => {
+                stream.try_io(|| SockRef::from(stream).recv_vectored(rooms).map(|(count, _)| count))
+            }
+            Kind::Pipe(end) => rooms.first_mut().map_or(Ok(0), |room| end.read(room)),
+            Kind::Gone => Err(gone()),
+        };
+        count.map(|count| (count, ()))
+    }
+
+    /// Writes as much as the system takes at once. Who gets `WouldBlock` comes again with the same
+    /// bytes.
+    pub(in crate::transport::stream) fn send_with_flags(
+        &self,
+        bytes: &[u8],
+        flags: c_int,
+    ) -> io::Result<usize> {
+        self.send_vectored_with_flags(&[IoSlice::new(bytes)], flags)
+    }
+
+    /// As `send_with_flags`, from one place after the other.
+    pub(in crate::transport::stream) fn send_vectored_with_flags(
+        &self,
+        slices: &[IoSlice<'_>],
+        flags: c_int,
+    ) -> io::Result<usize> {
+        match &*self.kind() {
+            Kind::Network(stream) => {
+                stream.try_io(|| SockRef::from(stream).send_vectored_with_flags(slices, flags))
+            }
+            Kind::Pipe(end) => end.write(slices),
+            Kind::Gone => Err(gone()),
+        }
+    }
+
+    /// Ends one direction or both. A pipe has only both.
+    pub(in crate::transport::stream) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        if let Kind::Network(stream) = &*self.kind() {
+            return stream.shutdown(how);
+        }
+        if how == Shutdown::Both {
+            *self.kind_mut() = Kind::Gone;
+        }
+        Ok(())
+    }
+
+    /// Whether small messages are sent at once, on a socket.
+    pub(in crate::transport::stream) fn set_tcp_nodelay(&self, is_set: bool) -> io::Result<()> {
+        match &*self.kind() {
+            Kind::Network(stream) => stream.set_nodelay(is_set),
+            Kind::Pipe(_) | Kind::Gone => Ok(()),
+        }
+    }
+
+    /// The poller has called the stream writable. Answers whether reading is to be tried as well:
+    /// what a pipe had read before it was registered is not reported.
+    pub(super) fn note_writable(&self) -> bool {
+        match &*self.kind() {
+            Kind::Pipe(end) => {
+                end.note_writable();
+                true
+            }
+            Kind::Network(_) | Kind::Gone => false,
+        }
+    }
+
+    /// Whether connecting is done: not yet, yes, or it failed.
+    pub(super) fn is_connected(&self) -> io::Result<bool> {
+        let Kind::Network(stream) = &*self.kind() else { return Ok(true) };
+        if let Some(error) = stream.take_error()? {
+            return Err(error);
+        }
+        match stream.peer_addr() {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Source for &Stream {
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match &mut *self.kind_mut() {
+            Kind::Network(stream) => stream.register(registry, token, interests),
+            Kind::Pipe(end) => end.pipe.register(registry, token, interests),
+            Kind::Gone => Err(gone()),
+        }
+    }
+
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        match &mut *self.kind_mut() {
+            Kind::Network(stream) => stream.reregister(registry, token, interests),
+            Kind::Pipe(end) => end.pipe.reregister(registry, token, interests),
+            Kind::Gone => Err(gone()),
+        }
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        match &mut *self.kind_mut() {
+            Kind::Network(stream) => stream.deregister(registry),
+            Kind::Pipe(end) => end.pipe.deregister(registry),
+            Kind::Gone => Ok(()),
+        }
+    }
+}
