@@ -6,6 +6,16 @@ use std::ffi::{CStr, c_int};
 use std::fmt;
 use std::io;
 
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as own;
+#[cfg(windows)]
+use windows as own;
+
 /// Offset of the error numbers that belong to this library alone, and of the fallbacks for
 /// numbers that a platform lacks.
 pub const HAUSNUMERO: c_int = 156_384_712;
@@ -88,13 +98,13 @@ impl Error {
     }
 }
 
-/// The text for an error number that only this library knows, or `None` for one of the system's.
+/// The text for an error number, if the system's C library may have none for it.
 #[must_use]
 pub fn own_text(errno: c_int) -> Option<&'static CStr> {
     match errno.wrapping_sub(HAUSNUMERO) {
         53 => Some(c"Nanomsg library was terminated"),
         54 => Some(c"Operation cannot be performed in this state"),
-        _ => None,
+        _ => own::text(errno),
     }
 }
 
@@ -103,11 +113,7 @@ impl fmt::Display for Error {
         let errno = self.errno();
         match own_text(errno) {
             Some(text) => f.write_str(&text.to_string_lossy()),
-            None => {
-                let text = io::Error::from_raw_os_error(errno).to_string();
-                // Without the number that Rust adds, which is that of `errno`.
-                f.write_str(text.split_once(" (os error ").map_or(&text, |(text, _)| text))
-            }
+            None => f.write_str(&own::describe(errno)),
         }
     }
 }
@@ -116,7 +122,7 @@ impl std::error::Error for Error {}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
-        match error.raw_os_error() {
+        match error.raw_os_error().map(own::errno_of) {
             Some(libc::EADDRINUSE) => Error::AddressInUse,
             Some(errno) => Error::Os(errno),
             None if error.kind() == io::ErrorKind::WouldBlock => Error::WouldBlock,
@@ -138,10 +144,21 @@ mod tests {
         assert_eq!(Error::BadPointer.to_string(), "Bad address");
     }
 
+    #[cfg(unix)]
     #[test]
     fn system_errors_keep_their_number() {
         let error = Error::from(io::Error::from_raw_os_error(libc::EACCES));
         assert_eq!(error, Error::Os(libc::EACCES));
         assert_eq!(error.errno(), libc::EACCES);
+    }
+
+    #[cfg(windows)]
+    #[test]
+    fn system_errors_have_the_number_that_c_programs_know() {
+        let error = |answer: i32| Error::from(io::Error::from_raw_os_error(answer));
+        assert_eq!(error(10061), Error::Os(libc::ECONNREFUSED));
+        assert_eq!(error(10048), Error::AddressInUse);
+        assert_eq!(error(5), Error::Os(libc::EACCES));
+        assert_eq!(error(10061).to_string(), "Connection refused");
     }
 }

@@ -40,6 +40,11 @@ fn errno_location() -> *mut c_int {
     use libc::__errno_location as location;
     #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
     use libc::__error as location;
+    #[cfg(windows)]
+    unsafe extern "C" {
+        #[link_name = "_errno"]
+        fn location() -> *mut c_int;
+    }
 
     // SAFETY: the function has no preconditions.
     unsafe { location() }
