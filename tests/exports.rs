@@ -3,6 +3,9 @@
 //! Programs define functions of their own that the C library once let slip out, such as
 //! `nn_sleep`: a further symbol of ours would take their place.
 
+// It takes `nm`, and a shared library as Unix has it.
+#![cfg(unix)]
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;

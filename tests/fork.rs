@@ -1,5 +1,8 @@
 //! A Rust socket belongs to the process that opened it.
 
+// There are none elsewhere.
+#![cfg(unix)]
+
 use nanomsg::{Error, Pair};
 
 #[test]

@@ -1,5 +1,8 @@
 //! The manual in docs/man/ says what the headers say: it has every function with its prototype, and every constant.
 
+// It takes `mandoc`; what the pages say does not depend on the system.
+#![cfg(unix)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

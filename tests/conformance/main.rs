@@ -13,6 +13,7 @@
 //! A check waits for events, and for nothing longer than `socket::LIMIT`. Every check has addresses
 //! of its own, so they run side by side.
 
+mod descriptor;
 mod flow;
 mod protocols;
 mod role;

@@ -19,6 +19,7 @@ use nanomsg::capi::{
     nn_iovec, nn_msghdr, nn_recvmsg, nn_sendmsg, nn_setsockopt, nn_shutdown, nn_socket,
 };
 
+use crate::descriptor::{Descriptor, is_readable};
 use crate::role::{Kind, Role};
 
 /// When a check gives up. Nothing that works takes a noticeable part of it.
@@ -161,12 +162,21 @@ impl Socket {
     }
 
     pub fn get(&self, level: c_int, option: c_int) -> Answer<c_int> {
-        let mut value: c_int = 0;
-        let mut length = size_of::<c_int>();
+        self.value(level, option)
+    }
+
+    /// A descriptor that the socket has.
+    pub fn descriptor(&self, option: c_int) -> Answer<Descriptor> {
+        self.value(NN_SOL_SOCKET, option)
+    }
+
+    fn value<T: Default>(&self, level: c_int, option: c_int) -> Answer<T> {
+        let mut value = T::default();
+        let mut length = size_of::<T>();
         let place = (&raw mut value).cast();
-        // SAFETY: both places are valid for writing, and of the length that is told.
+        // SAFETY: both places are valid for writing, and of the length that is told; they hold numbers.
         answer(unsafe { nn_getsockopt(self.id, level, option, place, &raw mut length) })?;
-        assert_eq!(length, size_of::<c_int>(), "the length of option {option}");
+        assert_eq!(length, size_of::<T>(), "the length of option {option}");
         Ok(value)
     }
 
@@ -193,23 +203,23 @@ impl Socket {
 
     /// Whether the descriptor for receiving is readable now.
     pub fn says_receivable(&self) -> bool {
-        is_readable(self.get(NN_SOL_SOCKET, NN_RCVFD).expect("NN_RCVFD"), Duration::ZERO)
+        is_readable(self.descriptor(NN_RCVFD).expect("a descriptor"), Duration::ZERO)
     }
 
     /// Whether the descriptor for sending is readable now.
     pub fn says_sendable(&self) -> bool {
-        is_readable(self.get(NN_SOL_SOCKET, NN_SNDFD).expect("NN_SNDFD"), Duration::ZERO)
+        is_readable(self.descriptor(NN_SNDFD).expect("a descriptor"), Duration::ZERO)
     }
 
     /// Waits until there is something to receive.
     pub fn wait_receivable(&self) {
-        let descriptor = self.get(NN_SOL_SOCKET, NN_RCVFD).expect("NN_RCVFD");
+        let descriptor = self.descriptor(NN_RCVFD).expect("a descriptor");
         assert!(is_readable(descriptor, LIMIT), "{} did not become receivable", self.role);
     }
 
     /// Waits until a message can be sent.
     pub fn wait_sendable(&self) {
-        let descriptor = self.get(NN_SOL_SOCKET, NN_SNDFD).expect("NN_SNDFD");
+        let descriptor = self.descriptor(NN_SNDFD).expect("a descriptor");
         assert!(is_readable(descriptor, LIMIT), "{} did not become sendable", self.role);
     }
 }
@@ -282,14 +292,6 @@ pub fn answer(result: c_int) -> Answer<c_int> {
     }
     let errno = nn_errno();
     Err(NAMED.into_iter().find(|error| error.errno() == errno).unwrap_or(Error::Os(errno)))
-}
-
-fn is_readable(descriptor: c_int, timeout: Duration) -> bool {
-    let mut item = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
-    // SAFETY: one entry, valid for writing.
-    let count = unsafe { libc::poll(&raw mut item, 1, timeout.as_millis() as c_int) };
-    assert!(count >= 0, "poll: {}", std::io::Error::last_os_error());
-    count == 1
 }
 
 /// Waits for what nothing announces, looking once in a millisecond.

@@ -56,3 +56,39 @@ mod system {
         info.run_state == libc::TH_STATE_WAITING
     }
 }
+
+#[cfg(windows)]
+mod system {
+    use std::time::Duration;
+    use windows_sys::Win32::Foundation::{CloseHandle, FILETIME};
+    use windows_sys::Win32::System::Threading::{
+        GetCurrentThreadId, GetThreadTimes, OpenThread, THREAD_QUERY_LIMITED_INFORMATION,
+    };
+
+    /// Longer than the step in which the time is counted that a thread has run.
+    const STEP: Duration = Duration::from_millis(40);
+
+    pub fn own_number() -> i32 {
+        // SAFETY: a plain call.
+        unsafe { GetCurrentThreadId() }.cast_signed()
+    }
+
+    /// The system does not tell: a thread that has not run for a while is taken for asleep.
+    pub fn is_asleep(thread: i32) -> bool {
+        let before = time_run(thread);
+        std::thread::sleep(STEP);
+        before == time_run(thread)
+    }
+
+    fn time_run(thread: i32) -> [(u32, u32); 2] {
+        const NONE: FILETIME = FILETIME { dwLowDateTime: 0, dwHighDateTime: 0 };
+        let [mut begin, mut end, mut kernel, mut user] = [NONE; 4];
+        // SAFETY: the places are valid for writing, and the handle is closed once.
+        unsafe {
+            let handle = OpenThread(THREAD_QUERY_LIMITED_INFORMATION, 0, thread.cast_unsigned());
+            GetThreadTimes(handle, &raw mut begin, &raw mut end, &raw mut kernel, &raw mut user);
+            CloseHandle(handle);
+        }
+        [kernel, user].map(|time| (time.dwLowDateTime, time.dwHighDateTime))
+    }
+}

@@ -15,6 +15,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Ours,
+    #[cfg(unix)]
     Theirs,
 }
 
@@ -23,6 +24,7 @@ impl Whose {
     pub fn path(self) -> PathBuf {
         match self {
             Whose::Ours => env!("CARGO_BIN_EXE_nanocat").into(),
+            #[cfg(unix)]
             Whose::Theirs => {
                 let path = PathBuf::from("/usr/bin/nanocat");
                 assert!(path.exists(), "nanocat to compare with is missing: run `make dependencies`");
@@ -159,6 +161,7 @@ impl Folder {
         Folder(path)
     }
 
+    #[cfg(unix)]
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -170,6 +173,11 @@ impl Folder {
 
     /// An address in it.
     pub fn ipc(&self, name: &str) -> String {
+        if cfg!(windows) {
+            // The name of a pipe, which is in no folder.
+            let folder = self.0.file_name().expect("it has a name").to_string_lossy();
+            return format!("ipc://{folder}-{name}");
+        }
         format!("ipc://{}", self.file(name))
     }
 }
@@ -182,6 +190,7 @@ impl Drop for Folder {
 }
 
 /// An address on this machine that nobody is bound to.
+#[cfg(unix)]
 pub fn tcp() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     format!("tcp://{}", listener.local_addr().expect("it is bound"))

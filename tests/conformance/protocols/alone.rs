@@ -31,8 +31,8 @@ fn has_its_directions_only(role: Role) {
     };
     not(role.kind.sends(), socket.try_send(b"x"), Error::NotSupported);
     not(role.kind.receives(), socket.try_recv().map(|_| ()), Error::NotSupported);
-    not(role.kind.sends(), socket.get(NN_SOL_SOCKET, NN_SNDFD).map(|_| ()), Error::UnknownOption);
-    not(role.kind.receives(), socket.get(NN_SOL_SOCKET, NN_RCVFD).map(|_| ()), Error::UnknownOption);
+    not(role.kind.sends(), socket.descriptor(NN_SNDFD).map(|_| ()), Error::UnknownOption);
+    not(role.kind.receives(), socket.descriptor(NN_RCVFD).map(|_| ()), Error::UnknownOption);
 }
 
 fn answers_at_once(role: Role) {

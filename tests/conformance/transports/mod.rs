@@ -80,6 +80,8 @@ impl Transport {
         let plain = |text: String| Some(Address { text, file: None });
         match self {
             Transport::Inproc => plain(format!("inproc://{name}")),
+            // The name of a pipe, which is in no folder.
+            Transport::Ipc if cfg!(windows) => plain(format!("ipc://{name}")),
             Transport::Ipc => {
                 let file = std::env::temp_dir().join(name);
                 Some(Address { text: format!("ipc://{}", file.display()), file: Some(file) })
