@@ -65,8 +65,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable apple bench \
-        soak sanitize deny faults fuzz upstream clean help
+        components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable apple windows \
+        bench soak sanitize deny faults fuzz upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -241,6 +241,9 @@ portable: ## the tests again, without what only Linux has
 apple: ## does it compile for macOS? (builds Rust's standard library first; Debian only)
 	$(call heading,Compiling for macOS)
 	@.ci/apple
+
+windows: ## the tests on Windows, or by wine (Debian: builds Rust's standard library first)
+	@.ci/windows
 
 fuzz: ## any bytes at all, for 20 seconds in each target (ONLY=calls SECONDS_EACH=600; fuzz/run says more)
 	$(call heading,Fuzzing)
