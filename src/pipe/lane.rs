@@ -48,7 +48,6 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         committed: 0,
         taken: 0,
         pace: Pace::new(),
-        pauses: false,
     };
     (Producer { shared, seen: Seen { taken: 0, waited_at: 0, waits: 0 } }, consumer)
 }
@@ -312,8 +311,6 @@ pub(crate) struct Consumer {
     taken: usize,
     /// How closely we follow the producer.
     pace: Pace,
-    /// A pause is to be made before the next look.
-    pauses: bool,
 }
 
 // SAFETY: a consumer owns the blocks it points to, up to what is committed.
@@ -428,14 +425,14 @@ impl Consumer {
                 return true;
             }
             let Some(block) = self.block else { return false };
-            if std::mem::take(&mut self.pauses) {
+            if self.pace.takes_pause() {
                 let_others_proceed();
             }
             // The order matters: what was committed before `next` was linked is seen.
             let next = block.next();
             self.committed = block.committed();
             if self.offset < self.committed {
-                self.pauses = self.pace.pauses_after(self.committed - self.offset);
+                self.pace.found(self.committed - self.offset);
                 return true;
             }
             let Some(next) = next else { return false };
@@ -475,7 +472,6 @@ impl Consumer {
                 self.committed = 0;
                 tail.parked = true;
                 self.pace.found_nothing();
-                self.pauses = false;
             }
         }
         drop(tail);

@@ -22,40 +22,48 @@ pub(crate) struct Pace {
     rest: u32,
     /// How long to rest after the next pause in vain.
     next_rest: u32,
-    /// Bytes that the last look found, if a pause followed it; else 0.
+    /// Bytes that the last look found, if a pause follows it; else 0.
     before_pause: usize,
+    /// The pause is still to be made.
+    is_due: bool,
 }
 
 impl Pace {
     /// Nothing was looked for yet.
     pub(crate) fn new() -> Pace {
-        Pace { handfuls: 0, rest: 0, next_rest: REST, before_pause: 0 }
+        Pace { handfuls: 0, rest: 0, next_rest: REST, before_pause: 0, is_due: false }
     }
 
-    /// A look has found something, of so many bytes. Answers whether to make a pause before the next.
+    /// Whether to make a pause before the next look.
     #[inline]
-    pub(crate) fn pauses_after(&mut self, bytes: usize) -> bool {
+    pub(crate) fn takes_pause(&mut self) -> bool {
+        std::mem::take(&mut self.is_due)
+    }
+
+    /// A look has found something, of so many bytes.
+    #[inline]
+    pub(crate) fn found(&mut self, bytes: usize) {
         if self.before_pause > 0 {
             self.judge(bytes);
         }
         if bytes >= HANDFUL || self.rest > 0 {
             self.rest = self.rest.saturating_sub(1);
             self.handfuls = 0;
-            return false;
+            return;
         }
         self.handfuls += 1;
-        let pauses = self.handfuls >= SEVERAL;
-        if pauses {
+        if self.handfuls >= SEVERAL {
             self.handfuls = SEVERAL;
             self.before_pause = bytes;
+            self.is_due = true;
         }
-        pauses
     }
 
     /// A look has found nothing.
     pub(crate) fn found_nothing(&mut self) {
         self.handfuls = 0;
         self.before_pause = 0;
+        self.is_due = false;
     }
 
     /// Whether the pause was of use: more has gathered than there was before it.
@@ -73,6 +81,13 @@ impl Pace {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    impl Pace {
+        fn pauses_after(&mut self, bytes: usize) -> bool {
+            self.found(bytes);
+            self.takes_pause()
+        }
+    }
 
     #[test]
     fn who_follows_closely_makes_pauses_while_more_gathers() {

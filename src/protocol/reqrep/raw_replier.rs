@@ -3,7 +3,7 @@
 //! Keeps no request: that is the cooked machine's part. RESPONDENT is the same machine, and its
 //! requests are surveys.
 
-use crate::message::{Header, Outgoing, Payload};
+use crate::message::{Header, Outgoing};
 use crate::protocol::backtrace::backtrace;
 use crate::protocol::policy::FairQueue;
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Shown};
@@ -24,17 +24,6 @@ impl RawReplier {
         let max_hops = context.max_hops();
         let found = self.requests.take(context, |front| backtrace(front, max_hops));
         found.ok_or(Refusal::WouldBlock)
-    }
-
-    /// Sends a reply; if its pipe is gone or full, it is dropped.
-    pub fn reply(
-        &mut self,
-        pipe: PipeId,
-        backtrace: &[u8],
-        body: &mut Payload<'_>,
-        context: &mut impl Context,
-    ) {
-        context.push(pipe, backtrace, body);
     }
 }
 
@@ -61,7 +50,7 @@ impl Protocol for RawReplier {
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if let Some((pipe, backtrace)) = message.header.split_first_chunk() {
             let pipe = PipeId(u32::from_be_bytes(*pipe));
-            self.reply(pipe, backtrace, &mut message.body, context);
+            context.push(pipe, backtrace, &mut message.body);
         }
         Ok(())
     }

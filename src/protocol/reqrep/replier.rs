@@ -47,7 +47,8 @@ impl Protocol for Replier {
             self.way_back = Some((pipe, backtrace));
             return Err(Refusal::InvalidArgument);
         }
-        self.raw.reply(pipe, &backtrace, &mut message.body, context);
+        // Dropped if the pipe is gone or full.
+        context.push(pipe, &backtrace, &mut message.body);
         Ok(())
     }
 
