@@ -35,6 +35,21 @@ fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
     addresses().find(IpAddr::is_ipv4).or_else(|| addresses().find(|_| !ipv4_only))
 }
 
+/// Whether connecting is done: not yet, yes, or it failed. So for a local socket of Unix as well.
+///
+/// # Errors
+/// Why it failed.
+pub(super) fn is_connected(socket: &Socket) -> io::Result<bool> {
+    if let Some(error) = socket.take_error()? {
+        return Err(error);
+    }
+    match socket.peer_addr() {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 /// A socket that listens at `address`.
 ///
 /// # Errors

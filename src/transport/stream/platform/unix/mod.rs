@@ -13,6 +13,7 @@ use mio::{Interest, Registry, Token, event};
 use socket2::Socket;
 
 use crate::sync::Descriptor;
+pub(in crate::transport::stream) use crate::transport::stream::network::is_connected;
 use local::SocketFile;
 pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen_locally, local_address};
 
@@ -75,21 +76,6 @@ pub(in crate::transport::stream) fn take_port(socket: &Socket) -> io::Result<()>
 /// Whether a call to connect has failed only because it does not wait.
 pub(in crate::transport::stream) fn is_under_way(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)
-}
-
-/// Whether connecting is done: not yet, yes, or it failed.
-///
-/// # Errors
-/// Why it failed.
-pub(in crate::transport::stream) fn is_connected(stream: &Stream) -> io::Result<bool> {
-    if let Some(error) = stream.take_error()? {
-        return Err(error);
-    }
-    match stream.peer_addr() {
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
-    }
 }
 
 /// Where connections are accepted. The file goes with the socket.

@@ -12,6 +12,7 @@ use mio::{Interest, Registry, Token};
 use socket2::{MaybeUninitSlice, SockRef, Socket};
 
 use super::named_pipe::{self, LocalAddress, PipeEnd};
+use crate::transport::stream::network::is_connected;
 
 /// A socket or a pipe. The lock is taken for reading by whoever uses it, and for writing by who
 /// tells the poller of it, or closes it.
@@ -153,14 +154,9 @@ impl Stream {
 
     /// Whether connecting is done: not yet, yes, or it failed.
     pub(super) fn is_connected(&self) -> io::Result<bool> {
-        let Kind::Network(stream) = &*self.kind() else { return Ok(true) };
-        if let Some(error) = stream.take_error()? {
-            return Err(error);
-        }
-        match stream.peer_addr() {
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-            Err(error) => Err(error),
+        match &*self.kind() {
+            Kind::Network(stream) => is_connected(&SockRef::from(stream)),
+            Kind::Pipe(_) | Kind::Gone => Ok(true),
         }
     }
 }
