@@ -47,6 +47,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         offset: 0,
         committed: 0,
         taken: 0,
+        told_at: None,
         pace: Pace::new(),
     };
     (Producer { shared, seen: Seen { taken: 0, waited_at: 0, waits: 0 } }, consumer)
@@ -309,6 +310,8 @@ pub(crate) struct Consumer {
     committed: usize,
     /// As `Progress::taken`, which only we write.
     taken: usize,
+    /// What was taken when the producer was last told of room, until the lane is found empty.
+    told_at: Option<usize>,
     /// How closely we follow the producer.
     pace: Pace,
 }
@@ -396,11 +399,22 @@ impl Consumer {
     }
 
     /// Tells the producer what was taken. Answers whether it waits for room and must be told so.
-    pub(crate) fn tell(&self) -> bool {
+    pub(crate) fn tell(&mut self) -> bool {
         let Progress { taken, starved } = &*self.shared.consumer;
         // With `has_room`: either the producer sees what we took, or we see its mark.
         store_then_load(taken, self.taken);
-        starved.load(Ordering::SeqCst) && starved.swap(false, Ordering::Relaxed)
+        let is_edge = starved.load(Ordering::SeqCst) && starved.swap(false, Ordering::Relaxed);
+        if is_edge {
+            self.told_at = Some(self.taken);
+        }
+        is_edge
+    }
+
+    /// Whether the lane, which was just found empty, was full shortly before: its producer was told of
+    /// room, but has not come to use it, or not for long.
+    pub(crate) fn has_outrun(&mut self) -> bool {
+        let soon = self.shared.limit.saturating_mul(2);
+        self.told_at.take().is_some_and(|told_at| self.taken.wrapping_sub(told_at) <= soon)
     }
 
     /// Moves on to the first message; answers whether there is one, and parks the lane if not.

@@ -68,6 +68,8 @@ enum Edge {
     Readable(Arc<dyn Peer>, usize),
     /// See [`Peer::writable`].
     Writable(Arc<dyn Peer>),
+    /// See [`Edges::give_way`].
+    Outrun,
 }
 
 /// Edges gathered under a lock, to be delivered after it.
@@ -89,6 +91,12 @@ impl Edges {
     /// Remembers to tell `peer` of room.
     pub(crate) fn add_writable(&mut self, peer: &Arc<dyn Peer>) {
         self.add(Edge::Writable(peer.clone()));
+    }
+
+    /// Remembers to let others run: a sender who was told of room seems to wait for our processor.
+    /// Else those who have one to themselves would be received from more often.
+    pub(crate) fn give_way(&mut self) {
+        self.add(Edge::Outrun);
     }
 
     #[cold]
@@ -115,6 +123,7 @@ impl Edges {
             match edge {
                 Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),
+                Edge::Outrun => std::thread::yield_now(),
             }
         }
     }

@@ -142,6 +142,9 @@ impl Context for View<'_> {
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
         if pipe.inbound.is_empty() {
+            if pipe.inbound.has_outrun() {
+                self.edges.give_way();
+            }
             if pipe.peer.is_none() && !self.finished.contains(&id) {
                 self.finished.push(id);
             }

@@ -50,6 +50,24 @@ fn the_bound_counts_bytes_and_lets_one_message_of_any_size_pass() {
 }
 
 #[test]
+fn a_consumer_has_outrun_a_producer_that_does_not_use_its_room() {
+    let (mut producer, mut consumer) = lane(100);
+    for (later, outran) in [(0, true), (100, true), (250, false)] {
+        while push(&mut producer, b"0123456789").is_ok() {}
+        assert!(!consumer.is_empty() && consumer.pop());
+        for _ in 0..later / 10 {
+            assert!(push(&mut producer, b"0123456789").is_ok());
+            assert!(!consumer.is_empty() && !consumer.pop());
+        }
+        while !consumer.is_empty() {
+            consumer.pop();
+        }
+        assert_eq!(consumer.has_outrun(), outran, "{later}");
+        assert!(!consumer.has_outrun(), "only once");
+    }
+}
+
+#[test]
 fn empty_messages_count_as_one_byte() {
     let (mut producer, mut consumer) = lane(3);
     for _ in 0..3 {
