@@ -74,8 +74,10 @@ pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags:
     boundary::call(-1, || {
         let body =
             Body::of(nn_iovec { iov_base: buf, iov_len: len }).map_err(|error| socket_first(s, error))?;
-        // SAFETY: as the caller promises.
-        socket::recv(s, dont_wait(flags), |received| unsafe { body.fill(received) })?
+        // SAFETY: as the caller promises, here and below.
+        let filled = socket::recv(s, dont_wait(flags), |received| unsafe { body.fill(received) })??;
+        // SAFETY: as above.
+        Ok(unsafe { body.finish(filled) })
     })
 }
 
@@ -160,12 +162,14 @@ unsafe fn receive_parts(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> Resul
     let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
     let control = Inbound::of(message);
     // SAFETY: as above.
-    socket::recv(s, dont_wait(flags), |received| unsafe {
-        let filled = control.fill(&received.header(), received.message_type())?;
-        let length = body.fill(received)?;
-        filled.deliver();
-        Ok(length)
-    })?
+    let filled = socket::recv(s, dont_wait(flags), |received| unsafe {
+        let control = control.fill(&received.header(), received.message_type())?;
+        let filled = body.fill(received)?;
+        control.deliver();
+        Ok::<_, Error>(filled)
+    })??;
+    // SAFETY: as above.
+    Ok(unsafe { body.finish(filled) })
 }
 
 /// The longest body that can be sent: a longer one's length could not be returned.
@@ -268,34 +272,71 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Writes the body there, and says how long it is.
+    /// Writes the body there, or takes it out of its lane to be written by [`Body::finish`]: what is large
+    /// is not copied while the socket is locked.
     ///
     /// # Safety
     /// Each place must be writable, and as long as it was said to be.
     // Always: it is called from two places, and of each message.
     #[inline(always)]
-    unsafe fn fill(self, received: Received<'_>) -> Result<c_int, Error> {
+    unsafe fn fill(&self, received: Received<'_>) -> Result<Filled, Error> {
+        if let Body::Chunk(place) = *self {
+            let chunk: Chunk = received.into_chunk().ok_or(Error::OutOfMemory)?;
+            let length = chunk.len();
+            // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in
+            // packed places.
+            unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
+            return Ok(Filled::Whole(length));
+        }
+        Ok(match received.take_chunk() {
+            Ok((chunk, begin)) => Filled::Nothing(chunk, begin),
+            Err(received) => {
+                // SAFETY: as the caller promises.
+                unsafe { self.scatter(received.body()) };
+                Filled::Whole(received.len())
+            }
+        })
+    }
+
+    /// Writes what was not yet written, and says how long the body is.
+    ///
+    /// # Safety
+    /// As for [`Body::fill`].
+    #[inline]
+    unsafe fn finish(&self, filled: Filled) -> c_int {
+        as_length(match filled {
+            Filled::Whole(length) => length,
+            Filled::Nothing(chunk, begin) => {
+                let body = chunk.get(begin..).unwrap_or_default();
+                // SAFETY: as the caller promises.
+                unsafe { self.scatter((body, &[])) };
+                body.len()
+            }
+        })
+    }
+
+    /// Copies a body to where it goes.
+    ///
+    /// # Safety
+    /// As for [`Body::fill`].
+    #[inline]
+    unsafe fn scatter(&self, body: (&[u8], &[u8])) {
         match self {
-            Body::Run(vector) => {
-                // SAFETY: as the caller promises; the entry was checked by `of`.
-                unsafe { scatter(received.body(), &[vector]) };
-                Ok(as_length(received.len()))
-            }
-            Body::Runs(vectors) => {
-                // SAFETY: as above; the list was checked by `of_list`.
-                unsafe { scatter(received.body(), vectors) };
-                Ok(as_length(received.len()))
-            }
-            Body::Chunk(place) => {
-                let chunk: Chunk = received.into_chunk().ok_or(Error::OutOfMemory)?;
-                let length = as_length(chunk.len());
-                // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in
-                // packed places.
-                unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
-                Ok(length)
-            }
+            // SAFETY: as the caller promises; the entry was checked by `of`.
+            Body::Run(vector) => unsafe { scatter(body, std::slice::from_ref(vector)) },
+            // SAFETY: as above; the list was checked by `of_list`.
+            Body::Runs(vectors) => unsafe { scatter(body, vectors) },
+            Body::Chunk(_) => {}
         }
     }
+}
+
+/// What became of a body while the socket was locked.
+enum Filled {
+    /// All of its bytes were written, so many.
+    Whole(usize),
+    /// None were: they are in this chunk, from this byte on.
+    Nothing(Chunk, usize),
 }
 
 #[cfg(test)]

@@ -250,27 +250,34 @@ impl Received<'_> {
         self.length
     }
 
+    /// The memory that the body came in, and where it begins there, taken out of the lane: whoever copies
+    /// from it need not hold the socket up.
+    ///
+    /// # Errors
+    /// The message as it was, when its body lies in the lane itself.
+    pub fn take_chunk(self) -> Result<(Chunk, usize), Self> {
+        let begin = |front: Front<'_>| self.delivery.skip.checked_sub(front.head.len());
+        let chunk = self
+            .pipe
+            .inbound
+            .peek()
+            .and_then(begin)
+            .and_then(|begin| self.pipe.inbound.take_chunk().map(|chunk| (chunk, begin)));
+        *self.taken = chunk.is_some();
+        chunk.ok_or(self)
+    }
+
     /// The body as message memory: without a copy if it came in such memory.
     #[must_use]
     pub fn into_chunk(self) -> Option<Chunk> {
-        let front = self.pipe.inbound.peek()?;
-        let skip = self.delivery.skip;
-        let (first, second) = front.split(skip);
-        let in_head = front.head.len();
-        if !first.is_empty() || in_head > skip {
-            return Chunk::joined(first, second);
-        }
-        let length = second.len();
-        match self.pipe.inbound.take_chunk() {
-            Some(chunk) => {
-                *self.taken = true;
-                let surplus = chunk.len() - length;
-                let chunk = chunk.trimmed(surplus)?;
+        match self.take_chunk() {
+            Ok((chunk, begin)) => {
+                let chunk = chunk.trimmed(begin)?;
                 // A message that others have too must not be written to by one of them.
                 if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) }
             }
-            None => {
-                let (first, second) = self.pipe.inbound.peek()?.split(skip);
+            Err(received) => {
+                let (first, second) = received.body();
                 Chunk::joined(first, second)
             }
         }

@@ -133,7 +133,9 @@ impl<'a, 'b> Sending<'a, 'b> {
         {
             message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
         }
-        let patience = Patience::new(dont_wait, name::SNDTIMEO);
+        let mut patience = Patience::new(dont_wait, name::SNDTIMEO);
+        // A lane has room for a few large messages only: none is to be left unused.
+        patience.gathers = length <= INLINE_MAX;
         Ok(Sending { message, length, patience, overtakes: false })
     }
 
