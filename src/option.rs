@@ -131,6 +131,8 @@ impl MessageType {
 pub(crate) struct Options {
     /// Indexed by name, or by slot.
     values: [i32; 19],
+    /// Bit `n` is set when the option at `values[n]` was.
+    set: u32,
     /// `NN_SOCKET_NAME`; the socket's number until it is set.
     name: String,
 }
@@ -142,7 +144,7 @@ impl Options {
         for spec in &SPECS {
             values[index(spec.name)] = spec.default;
         }
-        Options { values, name: id.to_string() }
+        Options { values, set: 0, name: id.to_string() }
     }
 
     /// Sets an option of the socket level.
@@ -179,7 +181,13 @@ impl Options {
             return Err(Error::InvalidArgument);
         }
         self.values[index(name)] = value;
+        self.set |= 1 << index(name);
         Ok(())
+    }
+
+    /// Whether an integer option was set, be it to its default.
+    pub(crate) fn is_set(&self, name: i32) -> bool {
+        self.set & 1 << index(name) != 0
     }
 
     /// The value of an integer option of the socket level.

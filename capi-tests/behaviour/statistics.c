@@ -122,7 +122,7 @@ static void send_priority (int protocol, int peer_protocol, const char *transpor
 
 static void send_priority_when_full (void)
 {
-    static char body[200000];
+    static char body[300000]; /* more than any queue holds beside it */
     int s = open_socket (NN_PUSH), one = open_socket (NN_PULL), two = open_socket (NN_PULL);
     bind_to (one, "inproc://full-high");
     bind_to (two, "inproc://full-low");

@@ -13,7 +13,7 @@ use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions, Protocol};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock};
-use crate::transport::{Ends, Host, Note, Refused, Settings};
+use crate::transport::{Ends, Host, LaneLimits, Note, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
 pub(super) struct EndpointHost {
@@ -67,9 +67,13 @@ impl Host for EndpointHost {
         self.socket.kind != Kind::Pair || self.socket.core.lock().pipes.open() == 0
     }
 
-    fn lane_limits(&self) -> (usize, usize) {
-        let core = self.socket.core.lock();
-        (core.options.positive(name::RCVBUF), core.options.positive(name::SNDBUF))
+    fn lane_limits(&self) -> LaneLimits {
+        let options = &self.socket.core.lock().options;
+        LaneLimits {
+            receive: options.positive(name::RCVBUF),
+            send: options.positive(name::SNDBUF),
+            receive_is_set: options.is_set(name::RCVBUF),
+        }
     }
 
     fn nodelay(&self) -> bool {

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::{Endpoint, Ends, Host, Linger, Note};
+use super::{Endpoint, Ends, Host, LaneLimits, Linger, Note};
 use crate::error::Error;
-use crate::pipe::{End, Peer, lane};
+use crate::pipe::{Consumer, End, Peer, Producer, lane};
 use crate::sync::{Mutex, PerProcess, lock};
 
 /// Who is bound and connected to a name.
@@ -143,8 +143,8 @@ fn join(connector: &Arc<Inproc>, binder: &Arc<Inproc>) {
 }
 
 fn attach_both(from: &Arc<dyn Host>, to: &Arc<dyn Host>) -> Option<(Arc<dyn End>, Arc<dyn End>)> {
-    let (there, to_inbound) = lane(to.lane_limits().0);
-    let (back, from_inbound) = lane(from.lane_limits().0);
+    let (there, to_inbound) = joint_lane(from, to);
+    let (back, from_inbound) = joint_lane(to, from);
     let (to_relay, from_relay) = (Arc::new(Relay::default()), Arc::new(Relay::default()));
     let ends = Ends { inbound: from_inbound, outbound: there, peer: to_relay.clone() };
     let from_end = from.attach(ends).ok()?;
@@ -159,8 +159,15 @@ fn attach_both(from: &Arc<dyn Host>, to: &Arc<dyn Host>) -> Option<(Arc<dyn End>
     Some((from_end, to_end))
 }
 
+/// The lane from one socket to another, which stands for what the first may keep to send and the other
+/// to receive; but if the other was told how much that is, it keeps no more.
+fn joint_lane(from: &Arc<dyn Host>, to: &Arc<dyn Host>) -> (Producer, Consumer) {
+    let LaneLimits { receive, receive_is_set, .. } = to.lane_limits();
+    lane(if receive_is_set { receive } else { receive.saturating_add(from.lane_limits().send) })
+}
+
 fn attach_loop(host: &Arc<dyn Host>) -> Option<(Arc<dyn End>, Arc<dyn End>)> {
-    let (outbound, inbound) = lane(host.lane_limits().0);
+    let (outbound, inbound) = joint_lane(host, host);
     let relay = Arc::new(Relay::default());
     let end = host.attach(Ends { inbound, outbound, peer: relay.clone() }).ok()?;
     let _ = relay.0.set(end.clone());

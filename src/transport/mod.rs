@@ -61,6 +61,17 @@ pub(crate) struct Settings {
     pub(crate) ipv4_only: bool,
 }
 
+/// How much may wait in a pipe, in bytes of messages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LaneLimits {
+    /// `NN_RCVBUF`.
+    pub(crate) receive: usize,
+    /// `NN_SNDBUF`.
+    pub(crate) send: usize,
+    /// Somebody has set `NN_RCVBUF`.
+    pub(crate) receive_is_set: bool,
+}
+
 /// A socket, as one of its endpoints sees it.
 pub(crate) trait Host: Send + Sync {
     /// Settings of the endpoint.
@@ -73,8 +84,8 @@ pub(crate) trait Host: Send + Sync {
     fn receives(&self) -> bool;
     /// Whether a further pipe has a chance: a hint, to turn a peer away before it sends anything.
     fn has_place(&self) -> bool;
-    /// The bounds of the lanes of a new pipe in bytes: to receive, to send.
-    fn lane_limits(&self) -> (usize, usize);
+    /// The bounds of the lanes of a new pipe.
+    fn lane_limits(&self) -> LaneLimits;
     /// Whether `TCP_NODELAY` is to be set.
     fn nodelay(&self) -> bool;
     /// What the messages of a WebSocket are sent as.

@@ -283,6 +283,7 @@ impl<P: Pattern> Socket<P> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::api::{Pull, Push};
 
     #[test]
     fn times_are_rounded_up_and_have_a_limit() {
@@ -292,5 +293,18 @@ mod tests {
         assert_eq!(milliseconds(Duration::from_millis(2_147_483_648)), Err(Error::InvalidArgument));
         assert_eq!(milliseconds(Duration::MAX), Err(Error::InvalidArgument));
         assert_eq!(milliseconds_or(None, -1), Ok(-1));
+    }
+
+    #[test]
+    fn within_the_process_both_buffers_are_one_until_that_for_receiving_is_set() {
+        for (set, bound) in [(None, 131_072 + 1000), (Some(131_072), 131_072), (Some(500), 500)] {
+            let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
+            push.set_send_buffer(1000).unwrap();
+            set.into_iter().for_each(|bytes| pull.set_recv_buffer(bytes).unwrap());
+            pull.bind("inproc://options/both_buffers").unwrap();
+            push.connect("inproc://options/both_buffers").unwrap();
+            let taken = (0..).take_while(|_| push.try_send(&[0; 100]).is_ok()).count();
+            assert_eq!(taken, usize::div_ceil(bound, 100));
+        }
     }
 }

@@ -55,7 +55,8 @@ impl<P: Receives> Socket<P> {
     }
 
     /// Sets how many bytes of messages from one peer may wait to be received; one message of any
-    /// length always may. Holds for the connections made from now on.
+    /// length always may. Holds for the connections made from now on. Over inproc nothing else
+    /// bounds what waits; until this is set, the sender's [`Socket::send_buffer`] is added.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for zero or above 2,147,483,647, [`Error::Closed`].

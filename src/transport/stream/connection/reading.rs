@@ -14,7 +14,7 @@ use crate::message::{MessageType, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
 use crate::transport::stream::platform::SHORT_READ_IS_ALL;
-use crate::transport::{Ends, Note};
+use crate::transport::{Ends, LaneLimits, Note};
 use crate::wire::{BadFrame, BadGreeting, Decoder, Frame, Greeted, Greeting};
 
 /// A peer that is silent for so long in the middle of a frame is gone.
@@ -287,9 +287,9 @@ impl Connection {
         if !self.host.is_peer(greeted.protocol) {
             return Err(Broken::silently());
         }
-        let (receive_limit, send_limit) = self.host.lane_limits();
-        let (producer, inbound) = lane(receive_limit);
-        let (outbound, consumer) = lane(send_limit);
+        let LaneLimits { receive, send, .. } = self.host.lane_limits();
+        let (producer, inbound) = lane(receive);
+        let (outbound, consumer) = lane(send);
         let attached = self.host.attach(Ends { inbound, outbound, peer: self.clone() });
         let end = attached.map_err(|_| Broken::silently())?;
         {

@@ -8,7 +8,7 @@ use crate::pipe::{Nobody, Producer};
 use crate::protocol::Kind;
 use crate::reactor;
 use crate::transport::stream::tests::{Plain, connected_pair};
-use crate::transport::{Ends, Refused, Settings};
+use crate::transport::{Ends, LaneLimits, Refused, Settings};
 
 /// A PUSH socket with one pipe.
 #[derive(Default)]
@@ -46,8 +46,8 @@ impl Host for Pushing {
         true
     }
 
-    fn lane_limits(&self) -> (usize, usize) {
-        (100, 100)
+    fn lane_limits(&self) -> LaneLimits {
+        LaneLimits { receive: 100, send: 100, receive_is_set: false }
     }
 
     fn nodelay(&self) -> bool {
