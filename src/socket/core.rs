@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::fetch::Speakers;
 use super::host::EndpointHost;
 use super::pipes::{Finished, Pipes, View};
 use super::pollable::Pollable;
@@ -43,6 +44,8 @@ pub(super) struct Core {
     pub(super) has_sent: bool,
     /// A call has borrowed the reading of connections, and not all of it was taken back for good.
     pub(super) fetches: bool,
+    /// Whom to borrow from, when there are many.
+    pub(super) speakers: Speakers,
 }
 
 /// The endpoints of a socket.
@@ -83,6 +86,7 @@ impl Core {
             is_closing: false,
             has_sent: false,
             fetches: false,
+            speakers: Speakers::new(),
         }
     }
 

@@ -2,8 +2,9 @@
 //!
 //! Owns how a blocked receiver waits. It borrows the reading of its socket's connections, waits
 //! for their descriptors and for the socket's event, and reads into the lanes; after that it is as
-//! if the I/O thread had done so. One thread of a socket does this, the others sleep. Sockets with
-//! many connections, and those whose descriptors somebody polls, leave reading to the I/O thread.
+//! if the I/O thread had done so. One thread of a socket does this, the others sleep. Of many
+//! connections it borrows those that spoke lately, if they are few. The I/O thread reads from the
+//! others, and from all of a socket whose descriptors somebody polls.
 
 use std::sync::Arc;
 
@@ -13,21 +14,65 @@ use super::transfer::Patience;
 use super::{Core, Socket};
 use crate::error::Error;
 use crate::pipe::Remote;
+use crate::protocol::PipeId;
 use crate::sync::{Ticket, Watched};
 
 /// With more connections than this, waiting for all of them costs more than another thread.
 const MOST: usize = 16;
+/// When more connections than that speak, so many messages are received before it is tried again.
+const REST: u32 = 1024;
 
 /// The connections of a socket that are worth reading from.
 pub(super) type Remotes = SmallVec<[Arc<dyn Remote>; 2]>;
 
+/// The pipes of a socket that messages came from lately, if they are few.
+#[derive(Debug)]
+pub(super) struct Speakers {
+    pipes: SmallVec<[PipeId; MOST]>,
+    /// Messages that are to come before any pipe is noted.
+    rest: u32,
+}
+
+impl Speakers {
+    /// Nobody has spoken.
+    pub(super) fn new() -> Speakers {
+        Speakers { pipes: SmallVec::new(), rest: 0 }
+    }
+
+    /// A message came from this pipe.
+    fn note(&mut self, pipe: PipeId) {
+        if self.rest > 0 {
+            self.rest -= 1;
+        } else if self.pipes.contains(&pipe) {
+            // It is known.
+        } else if self.pipes.len() < MOST {
+            self.pipes.push(pipe);
+        } else {
+            self.pipes.clear();
+            self.rest = REST;
+        }
+    }
+}
+
 impl Core {
+    /// Remembers whom a message came from, if there are more than can all be read from.
+    #[inline]
+    pub(super) fn note_speaker(&mut self, pipe: PipeId) {
+        if self.pipes.open() > MOST {
+            self.speakers.note(pipe);
+        }
+    }
+
     /// The connections that a call may read from itself.
-    pub(super) fn remotes(&self) -> Remotes {
-        if self.receivable.is_some() || self.pipes.open() > MOST {
+    pub(super) fn remotes(&mut self) -> Remotes {
+        if self.receivable.is_some() {
             return Remotes::new();
         }
-        self.pipes.peers().filter_map(|peer| peer.clone().remote()).collect()
+        if self.pipes.open() <= MOST {
+            return self.pipes.peers().filter_map(|peer| peer.clone().remote()).collect();
+        }
+        let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
+        self.speakers.pipes.iter().filter_map(peer).filter_map(|peer| peer.remote()).collect()
     }
 
     /// As `remotes`, and remembers that a call is going to borrow from them.
@@ -79,9 +124,12 @@ impl Socket {
         let Some(watch) = watch else { return patience.wait(&self.receivers, ticket) };
         let Borrowed { remotes, watched } = &mut Borrowed::from(remotes);
         let fetch = || remotes.iter().for_each(|remote| remote.clone().fetch());
-        fetch();
-        if self.receivers.has_changed(ticket) {
-            return Ok(());
+        // The answer of the only peer to what was just sent cannot be here yet.
+        if patience.gathers || remotes.len() > 1 {
+            fetch();
+            if self.receivers.has_changed(ticket) {
+                return Ok(());
+            }
         }
         patience.result(watch.wait(ticket, patience.deadline, watched, fetch))?;
         for (remote, _) in remotes.iter().zip(watched).filter(|(_, watched)| watched.is_ready) {
@@ -102,5 +150,27 @@ impl Socket {
             // shortly after by the I/O thread, as if this call had come a moment earlier.
             self.core.lock().fetches = false;
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn few_speakers_are_known_and_many_are_left_alone_for_a_while() {
+        let mut speakers = Speakers::new();
+        let ids: Vec<_> = (0..=MOST as u32).map(PipeId).collect();
+        for _ in 0..3 {
+            ids[..MOST].iter().for_each(|id| speakers.note(*id));
+            assert_eq!(speakers.pipes.as_slice(), &ids[..MOST]);
+        }
+        speakers.note(ids[MOST]);
+        for _ in 0..REST {
+            assert!(speakers.pipes.is_empty());
+            speakers.note(ids[0]);
+        }
+        speakers.note(ids[1]);
+        assert_eq!(speakers.pipes.as_slice(), &ids[1..2]);
     }
 }

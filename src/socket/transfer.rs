@@ -22,7 +22,7 @@ pub(super) struct Patience {
     is_blocked: bool,
     /// Nobody waits for an answer to this call: it may let several messages gather, or room for
     /// several.
-    gathers: bool,
+    pub(super) gathers: bool,
 }
 
 impl Patience {
@@ -192,7 +192,7 @@ impl Socket {
             return Ok(true);
         }
         let remotes = {
-            let core = self.core.lock();
+            let mut core = self.core.lock();
             if core.fetches { core.remotes() } else { return Ok(false) }
         };
         self.fetch_borrowed(remotes);
@@ -344,6 +344,7 @@ impl Core {
         {
             edges.add_writable(peer);
         }
+        self.note_speaker(delivery.pipe);
         Some(result)
     }
 }
