@@ -16,6 +16,10 @@ use crate::wire::{Encoder, Mapping};
 
 /// In a burst the I/O thread writes what has gathered, and looks again after this time.
 const LOOK_AGAIN: Duration = Duration::from_micros(50);
+/// After a look that found so many bytes, the next comes twice as late,
+const MANY: usize = 512;
+/// and so many times as late in the end.
+const MOST_TIMES: u32 = 4;
 /// So long if senders write by themselves: they fill the lane faster than it would come.
 const LOOK_SELDOM: Duration = Duration::from_micros(250);
 /// How often a closing connection looks whether the peer has everything.
@@ -38,8 +42,15 @@ pub(super) struct Writer {
 pub(super) struct Burst {
     /// When it looks next.
     pub(super) due: Duration,
+    /// How long after the last look that is, in times of [`LOOK_AGAIN`].
+    times: u32,
     /// A sender has found the lane full, and written, since it looked last.
     pub(super) was_relieved: bool,
+}
+
+impl Burst {
+    /// One that has not been looked after yet.
+    const FIRST: Burst = Burst { due: Duration::ZERO, times: 1, was_relieved: false };
 }
 
 /// What a flush has come to, to be acted on without its lock.
@@ -69,9 +80,9 @@ impl Writer {
     }
 
     /// The burst goes on; answers when it is to be looked after next.
-    fn go_on(&mut self, time: Duration) -> Duration {
-        let due = now() + time;
-        self.burst = Some(Burst { due, was_relieved: false });
+    fn go_on(&mut self, pause: Duration, times: u32) -> Duration {
+        let due = now() + pause;
+        self.burst = Some(Burst { due, times, ..Burst::FIRST });
         due
     }
 }
@@ -108,18 +119,23 @@ impl Connection {
     pub(super) fn attend_burst(self: &Arc<Self>) {
         let (flushed, next) = {
             let mut writer = lock(&self.writer);
-            let was_relieved = writer.burst.take().is_some_and(|burst| burst.was_relieved);
+            let Burst { times, was_relieved, .. } = writer.burst.take().unwrap_or(Burst::FIRST);
             if was_relieved && writer.closing.is_none() {
-                let due = writer.go_on(LOOK_SELDOM);
+                let due = writer.go_on(LOOK_SELDOM, times);
                 drop(writer);
                 return self.call_at(due);
             }
-            let due = writer.lane.is_some().then(|| writer.go_on(LOOK_AGAIN));
+            let has_lane = writer.lane.is_some();
+            // So that the lane is not parked.
+            writer.burst = has_lane.then_some(Burst::FIRST);
             let before = writer.outbox.sent_ever();
             let mut flushed = self.write_out(&mut writer);
             let is_done = matches!(flushed.outcome, Ok(Pause::Done));
-            let goes_on = is_done && writer.outbox.sent_ever() != before;
-            if !goes_on {
+            let gathered = writer.outbox.sent_ever().wrapping_sub(before);
+            let next = if is_done && gathered > 0 {
+                let times = if gathered < MANY { 1 } else { (2 * times).min(MOST_TIMES) };
+                has_lane.then(|| writer.go_on(LOOK_AGAIN * times, times))
+            } else {
                 // It is over, and the lane is parked if it is empty. If the kernel is full or there was
                 // too much for one turn, whoever comes then writes the rest.
                 writer.burst = None;
@@ -128,8 +144,9 @@ impl Connection {
                     flushed = self.write_out(&mut writer);
                     flushed.has_room |= had_room;
                 }
-            }
-            (flushed, due.filter(|_| goes_on))
+                None
+            };
+            (flushed, next)
         };
         if let Some(due) = next {
             self.call_at(due);
