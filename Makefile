@@ -267,7 +267,7 @@ memcheck: # some of the C tests under valgrind
 	@$(MAKE) --no-print-directory stage
 	@.ci/sanitize short
 
-sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind (takes about half an hour)
+sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind, and fuzzing (takes the better part of an hour)
 	@.ci/dependencies sanitize
 	@$(MAKE) --no-print-directory stage
 	$(call heading,Memory: AddressSanitizer)
