@@ -86,13 +86,14 @@ static void *come_and_go (void *argument)
     return NULL;
 }
 
-/*  In a child: another library as far as it can see. */
+/*  In a child: another library as far as it can see. It goes on counting ports where the parent was,
+    whose other thread does so too. */
 static void use_from_scratch (void)
 {
     for (int i = 0; i < TRANSPORTS; i++) {
         char address[NN_SOCKADDR_MAX];
         int pull = open_patient (NN_PULL), push = open_patient (NN_PUSH);
-        bind_to (pull, fresh_address (all_transports[i], address));
+        bind_when_free (pull, fresh_address (all_transports[i], address));
         connect_to (push, address);
         send_text (push, "from scratch");
         expect_text (pull, "from scratch");
