@@ -292,7 +292,7 @@ impl<'a> Body<'a> {
             Ok((chunk, begin)) => Filled::Nothing(chunk, begin),
             Err(received) => {
                 // SAFETY: as the caller promises.
-                unsafe { self.scatter(received.body()) };
+                unsafe { scatter(received.body(), self.runs()) };
                 Filled::Whole(received.len())
             }
         })
@@ -309,24 +309,19 @@ impl<'a> Body<'a> {
             Filled::Nothing(chunk, begin) => {
                 let body = chunk.get(begin..).unwrap_or_default();
                 // SAFETY: as the caller promises.
-                unsafe { self.scatter((body, &[])) };
+                unsafe { scatter((body, &[]), self.runs()) };
                 body.len()
             }
         })
     }
 
-    /// Copies a body to where it goes.
-    ///
-    /// # Safety
-    /// As for [`Body::fill`].
+    /// The runs that a body is copied to, as `of` and `of_list` have checked them.
     #[inline]
-    unsafe fn scatter(&self, body: (&[u8], &[u8])) {
+    fn runs(&self) -> &[nn_iovec] {
         match self {
-            // SAFETY: as the caller promises; the entry was checked by `of`.
-            Body::Run(vector) => unsafe { scatter(body, std::slice::from_ref(vector)) },
-            // SAFETY: as above; the list was checked by `of_list`.
-            Body::Runs(vectors) => unsafe { scatter(body, vectors) },
-            Body::Chunk(_) => {}
+            Body::Run(vector) => std::slice::from_ref(vector),
+            Body::Runs(vectors) => vectors,
+            Body::Chunk(_) => &[],
         }
     }
 }
