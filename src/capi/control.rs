@@ -34,6 +34,9 @@ const WORD: usize = size_of::<size_t>();
 /// Length of a control message without data. It is a whole number of words.
 const EMPTY: usize = size_of::<nn_cmsghdr>();
 const _: () = assert!(EMPTY.is_multiple_of(WORD));
+/// The length that stands behind the control messages of a received message: longer than any
+/// buffer, and yet a program that steps by itself can add it to an offset without an overflow.
+const END: usize = isize::MAX as usize & !(WORD - 1);
 
 /// Steps through the control messages of `mhdr`: the one behind `cmsg`, or the first if that is
 /// NULL; NULL if there is no further one. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
@@ -192,8 +195,8 @@ const TYPE_SPACE: usize = EMPTY + WORD;
 
 /// Offset of the control message behind the one at `after`, or of the first.
 ///
-/// A length of 0 is let pass, since that is what a program sees which is about to fill a cleared
-/// buffer; but there is nothing behind such a one.
+/// A length of 0 is let pass, for a program that is about to fill a cleared buffer; but there is
+/// nothing behind such a one.
 fn next(buffer: &[u8], after: Option<usize>) -> Option<usize> {
     let offset = match after {
         None => 0,
@@ -232,9 +235,9 @@ fn protocol_header(buffer: &[u8]) -> &[u8] {
 
 /// Writes a protocol header and a type as the control messages of a buffer.
 ///
-/// What has no room is left out, and all behind it: what a reader finds there has the length 0.
-/// The same stands behind the last control message if there is room, so that no reader takes for
-/// another one what the caller had in its buffer before.
+/// What has no room is left out, and all behind it. If there is room for it, a control message of
+/// the length [`END`] follows, at which [`next`] stops whatever was in the buffer before. If there is
+/// none, `next` stops too.
 fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<MessageType>) {
     let length = header.len().to_ne_bytes();
     let mut rest = put(buffer, PROTO_SP, SP_HDR, &length, header);
@@ -246,6 +249,7 @@ fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<Mes
     let (Ok(rest) | Err(rest)) = rest;
     if let Some(end) = rest.get_mut(..EMPTY) {
         end.fill(MaybeUninit::new(0));
+        end[..WORD].write_copy_of_slice(&END.to_ne_bytes());
     }
 }
 
@@ -352,6 +356,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_not_written_is_not_found() {
+        for garbage in [0, 1, 0x10, 0x5a, 0xff] {
+            for room in 0..200 {
+                let buffer = written(room, garbage, b"12345", Some(MessageType::Text));
+                let fits = [space(5), space(5) + TYPE_SPACE].map(|length| length <= room);
+                assert_eq!(walk(&buffer).len(), fits.into_iter().filter(|fits| *fits).count(), "{room}");
+            }
+        }
+        // A program that steps by itself, as the C library does, does not get beyond the end either.
+        assert_eq!(END.checked_next_multiple_of(WORD), Some(END));
+    }
+
+    #[test]
     fn a_cleared_buffer_can_be_filled_and_ends() {
         assert_eq!(walk(&[0; 64]), [0]);
         assert_eq!(walk(&[0xff; 64]), [0; 0]);
@@ -383,7 +400,7 @@ mod tests {
 
     #[test]
     fn stepping_stays_within_the_buffer() {
-        let mut buffer = written(space(5) + EMPTY, 0xff, b"12345", None);
+        let mut buffer = [written(space(5), 0xff, b"12345", None), message(EMPTY, 0, 0, &[])].concat();
         let message = with_control(buffer.as_mut_ptr().cast(), buffer.len());
         let elsewhere = nn_cmsghdr { cmsg_len: EMPTY, cmsg_level: 0, cmsg_type: 0 };
         // SAFETY: the buffer is as long as was said; of a pointer to elsewhere, only the address
@@ -416,10 +433,9 @@ mod tests {
             let type_fits = room >= space(header.len()) + TYPE_SPACE;
             let number = find(&buffer, NN_WS, NN_WS_MSG_TYPE).map(|data| i32::from(data[0]));
             prop_assert_eq!(number, message_type.filter(|_| type_fits).map(MessageType::number));
-            let found = walk(&buffer).into_iter().filter(|&offset| word_at(&buffer, offset) != Some(0));
             let expected = [0, space(header.len())];
             let count = usize::from(fits) + usize::from(number.is_some());
-            prop_assert!(found.eq(expected[..count].iter().copied()));
+            prop_assert_eq!(walk(&buffer), &expected[..count]);
         }
 
         /// Hostile lengths lead neither out of the buffer nor round in circles.
