@@ -448,8 +448,9 @@ NN_EXPORT int nn_symbol_info(int i, struct nn_symbol_properties *buf, int buflen
 
 /* Closes every socket, and lets no new one be opened: nn_socket fails with ETERM from now on.
  *
- * Calls that are blocked in other threads end with EBADF. Meant for a program that is about to
- * end.
+ * Calls that are blocked in other threads end with EBADF. The sockets are closed together, and
+ * each has the time of its NN_LINGER from the same moment on. Before the first nn_socket of a
+ * process the call does nothing. Meant for a program that is about to end.
  */
 NN_EXPORT void nn_term(void);
 

@@ -7,6 +7,7 @@
 //! A call runs the protocol under the socket's own lock. Edges that it makes are gathered, and
 //! delivered when the lock is free, so no call ever holds the locks of two sockets.
 
+mod closing;
 mod condition;
 mod core;
 mod fetch;
@@ -25,6 +26,7 @@ use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub use self::closing::{close, terminate};
 use self::core::Core;
 use self::guarded::Guarded;
 use self::host::EndpointHost;
@@ -33,7 +35,6 @@ use self::pollable::Pollable;
 use self::table::Table;
 pub use self::transfer::{recv, send};
 use crate::error::Error;
-use crate::message;
 use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
 use crate::pipe::{Edges, ReadyList, Remote};
 use crate::protocol::{self, Kind, Machine, Protocol};
@@ -50,7 +51,6 @@ pub const AF_SP: i32 = 1;
 pub const AF_SP_RAW: i32 = 2;
 
 static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::new);
-static IS_TERMINATED: PerProcess<AtomicBool> = PerProcess::new(|| AtomicBool::new(false));
 
 /// A call that is inside a socket. The socket is not freed before the call has left.
 pub type Call = table::Call<Socket>;
@@ -97,45 +97,16 @@ pub enum OptionValue {
 /// [`Error::Terminated`], [`Error::UnknownDomain`], [`Error::TooManySockets`], or
 /// [`Error::InvalidArgument`] when there is no such protocol; looked at in this order.
 pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
-    if IS_TERMINATED.get().load(Ordering::SeqCst) {
-        return Err(Error::Terminated);
-    }
+    closing::begin_use()?;
     if domain != AF_SP && domain != AF_SP_RAW {
         return Err(Error::UnknownDomain);
     }
     SOCKETS.get().open(|id, door| {
         // Once more, under the table's lock: whoever terminates takes it afterwards, and finds what was opened before.
-        if IS_TERMINATED.get().load(Ordering::SeqCst) {
-            return Err(Error::Terminated);
-        }
+        closing::begin_use()?;
         let kind = Kind::from_number(protocol).ok_or(Error::InvalidArgument)?;
         Ok(Socket::new(id, door, kind, domain == AF_SP_RAW))
     })
-}
-
-/// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent for
-/// as long as `NN_LINGER` allows, and frees it.
-///
-/// # Errors
-/// [`Error::Closed`] when it is not open, or another thread is closing it.
-pub fn close(id: i32) -> Result<(), Error> {
-    let was_last = SOCKETS.get().close(id, Socket::end, |socket| socket.dismantle())?;
-    if was_last {
-        SOCKETS.get().if_empty(|| {
-            reactor::stop();
-            message::release_spare_memory();
-        });
-    }
-    Ok(())
-}
-
-/// Closes every socket, and lets none be opened any more.
-pub fn terminate() {
-    IS_TERMINATED.get().store(true, Ordering::SeqCst);
-    for id in 0..SOCKETS.get().end() {
-        // Most are closed already, or are being closed.
-        let _ = close(id);
-    }
 }
 
 /// Enters a call into a socket.
@@ -411,57 +382,6 @@ impl Socket {
             self.settle(&mut core, &mut edges);
         }
         edges.deliver();
-    }
-
-    /// The first part of closing: ends the calls inside, and the endpoints.
-    fn end(&self) {
-        let (endpoints, linger) = {
-            let mut core = self.core.lock();
-            core.is_closing = true;
-            let core = &mut *core;
-            // Whoever polls the descriptors looks again, and finds the socket closed.
-            let pollables = [&mut core.sendable, &mut core.receivable, &mut core.closed];
-            for pollable in pollables.into_iter().flatten() {
-                pollable.set(true);
-            }
-            let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
-            let open = std::mem::take(&mut core.endpoints.open).into_values();
-            let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
-            (endpoints, Linger::begin(core.options.timeout(name::LINGER)))
-        };
-        self.senders.notify_all();
-        self.receivers.notify_all();
-        for endpoint in &endpoints {
-            endpoint.close(&linger);
-        }
-        linger.wait();
-        let now = Linger::begin(Some(Duration::ZERO));
-        for endpoint in &endpoints {
-            endpoint.close(&now);
-        }
-    }
-
-    /// The last part of closing: nobody is inside any more.
-    fn dismantle(&self) {
-        // Endpoints that were being shut down by a call when the first part came.
-        let late = std::mem::take(&mut self.core.lock().endpoints.closing);
-        for (linger, endpoint) in late {
-            linger.wait();
-            endpoint.close(&Linger::begin(Some(Duration::ZERO)));
-        }
-        let (pipes, timer, pollables) = {
-            let mut core = self.core.lock();
-            let pollables = [core.sendable.take(), core.receivable.take(), core.closed.take()];
-            (core.pipes.take_all(), core.timer.take(), pollables)
-        };
-        // Asked for only if there is a timer: asking starts the I/O thread.
-        if let Some((_, timer)) = timer
-            && let Ok(reactor) = reactor::current()
-        {
-            reactor.cancel(timer);
-        }
-        // Outside the lock: what goes with them may call back.
-        drop((pipes, pollables));
     }
 }
 

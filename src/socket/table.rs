@@ -117,28 +117,18 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         end: impl FnOnce(&T),
         last: impl FnOnce(Arc<T>),
     ) -> Result<bool, Error> {
+        let closing = self.begin_closing(id)?;
+        end(&closing);
+        Ok(closing.finish(last))
+    }
+
+    /// The first phase of [`Table::close`]: keeps calls out.
+    ///
+    /// # Errors
+    /// As there.
+    pub(crate) fn begin_closing(&self, id: i32) -> Result<Closing<'_, T, LIMIT>, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
-        if !slot.door.begin_closing() {
-            return Err(Error::Closed);
-        }
-        let value = slot.value.load(Ordering::Relaxed);
-        // SAFETY: the door was open, and only we, who close it, take the value out.
-        end(unsafe { &*value });
-        slot.door.wait_until_empty();
-        // SAFETY: as above; every call has left, and none enters any more.
-        last(unsafe { Arc::from_raw(value.cast_const()) });
-        let mut numbers = lock(&self.numbers);
-        slot.door.close();
-        numbers.open -= 1;
-        if numbers.open == 0 {
-            // As the C library: with nothing open, numbers begin at zero again.
-            *numbers = Numbers::default();
-            return Ok(true);
-        }
-        if let Ok(number) = usize::try_from(id) {
-            numbers.free.push(number);
-        }
-        Ok(false)
+        if slot.door.begin_closing() { Ok(Closing { table: self, id, slot }) } else { Err(Error::Closed) }
     }
 
     /// Runs `then` if the table is empty, and keeps it so meanwhile.
@@ -152,6 +142,48 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     /// Every number below this may be in use.
     pub(crate) fn end(&self) -> i32 {
         i32::try_from(lock(&self.numbers).fresh).unwrap_or(i32::MAX)
+    }
+}
+
+/// A number that is being closed. Its value stays until [`Closing::finish`].
+#[must_use = "the number stays taken until the closing is finished"]
+pub(crate) struct Closing<'a, T: 'static, const LIMIT: usize> {
+    table: &'a Table<T, LIMIT>,
+    id: i32,
+    slot: &'static Slot<T>,
+}
+
+impl<T, const LIMIT: usize> Closing<'_, T, LIMIT> {
+    /// The last phase of [`Table::close`]: waits until the calls inside have left, has `last` take
+    /// the value apart, and frees the number. Answers whether it was the last one in the table.
+    pub(crate) fn finish(self, last: impl FnOnce(Arc<T>)) -> bool {
+        let Closing { table, id, slot } = self;
+        slot.door.wait_until_empty();
+        let value = slot.value.load(Ordering::Relaxed);
+        // SAFETY: only the thread that closes the door takes the value out; every call has left, and
+        // none enters any more.
+        last(unsafe { Arc::from_raw(value.cast_const()) });
+        let mut numbers = lock(&table.numbers);
+        slot.door.close();
+        numbers.open -= 1;
+        if numbers.open == 0 {
+            // As the C library: with nothing open, numbers begin at zero again.
+            *numbers = Numbers::default();
+            return true;
+        }
+        if let Ok(number) = usize::try_from(id) {
+            numbers.free.push(number);
+        }
+        false
+    }
+}
+
+impl<T, const LIMIT: usize> Deref for Closing<'_, T, LIMIT> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        // SAFETY: the door was open, and the value stays until `finish`, which takes the closing.
+        unsafe { &*self.slot.value.load(Ordering::Relaxed) }
     }
 }
 

@@ -1,0 +1,152 @@
+//! Closing: one socket, or all of them together.
+//!
+//! It has four phases: calls are kept out; those inside are ended; the endpoints deliver what was
+//! sent, for as long as `NN_LINGER` allows; what is left is taken apart. Terminating takes all
+//! sockets through one phase before any of them enters the next.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{SOCKETS, Socket};
+use crate::error::Error;
+use crate::message;
+use crate::option::name;
+use crate::reactor;
+use crate::sync::PerProcess;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::transport::{Endpoint, Linger};
+
+/// [`UNUSED`], [`USED`] or [`TERMINATED`], and never less than before.
+static STAGE: PerProcess<AtomicU8> = PerProcess::new(|| AtomicU8::new(UNUSED));
+/// No socket was asked for so far: there is nothing to terminate.
+const UNUSED: u8 = 0;
+/// A socket was asked for, whether there was one or not.
+const USED: u8 = 1;
+/// No socket is opened any more.
+const TERMINATED: u8 = 2;
+
+/// Notes that a socket is asked for.
+///
+/// # Errors
+/// [`Error::Terminated`].
+pub(super) fn begin_use() -> Result<(), Error> {
+    let before = STAGE.get().fetch_max(USED, Ordering::SeqCst);
+    if before == TERMINATED { Err(Error::Terminated) } else { Ok(()) }
+}
+
+/// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent for
+/// as long as `NN_LINGER` allows, and frees it.
+///
+/// # Errors
+/// [`Error::Closed`] when it is not open, or another thread is closing it.
+pub fn close(id: i32) -> Result<(), Error> {
+    let end = |socket: &Socket| socket.interrupt_calls().begin().wait();
+    if SOCKETS.get().close(id, end, |socket| socket.dismantle())? {
+        release_shared();
+    }
+    Ok(())
+}
+
+/// Closes every socket, and lets none be opened any more. Does nothing in a process that has not
+/// asked for a socket yet.
+///
+/// The sockets are closed together: the time of `NN_LINGER` begins for all of them before the first
+/// wait. One that another thread is closing is left to that thread.
+pub fn terminate() {
+    let stage = STAGE.get().compare_exchange(USED, TERMINATED, Ordering::SeqCst, Ordering::SeqCst);
+    if stage == Err(UNUSED) {
+        return;
+    }
+    let sockets = SOCKETS.get();
+    let closings: Vec<_> = (0..sockets.end()).filter_map(|id| sockets.begin_closing(id).ok()).collect();
+    let departures: Vec<_> = closings.iter().map(|socket| socket.interrupt_calls()).collect();
+    let departures: Vec<_> = departures.into_iter().map(Departure::begin).collect();
+    departures.into_iter().for_each(Departure::wait);
+    let mut was_last = false;
+    for closing in closings {
+        was_last |= closing.finish(|socket| socket.dismantle());
+    }
+    if was_last {
+        release_shared();
+    }
+}
+
+/// Releases what the sockets of the process share, unless one was opened meanwhile.
+fn release_shared() {
+    SOCKETS.get().if_empty(|| {
+        reactor::stop();
+        message::release_spare_memory();
+    });
+}
+
+impl Socket {
+    /// The first phase of closing: ends the calls inside. The time of `NN_LINGER` begins now.
+    fn interrupt_calls(&self) -> Departure {
+        let departure = {
+            let mut core = self.core.lock();
+            core.is_closing = true;
+            let core = &mut *core;
+            // Whoever polls the descriptors looks again, and finds the socket closed.
+            let pollables = [&mut core.sendable, &mut core.receivable, &mut core.closed];
+            for pollable in pollables.into_iter().flatten() {
+                pollable.set(true);
+            }
+            let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
+            let open = std::mem::take(&mut core.endpoints.open).into_values();
+            let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
+            Departure { endpoints, linger: Linger::begin(core.options.timeout(name::LINGER)) }
+        };
+        self.senders.notify_all();
+        self.receivers.notify_all();
+        departure
+    }
+
+    /// The last phase of closing: no call is inside any more.
+    fn dismantle(&self) {
+        // Endpoints that were being shut down by a call during the first phase.
+        let late = std::mem::take(&mut self.core.lock().endpoints.closing);
+        for (linger, endpoint) in late {
+            linger.wait();
+            endpoint.close(&Linger::begin(Some(Duration::ZERO)));
+        }
+        let (pipes, timer, pollables) = {
+            let mut core = self.core.lock();
+            let pollables = [core.sendable.take(), core.receivable.take(), core.closed.take()];
+            (core.pipes.take_all(), core.timer.take(), pollables)
+        };
+        // Asked for only if there is a timer: asking starts the I/O thread.
+        if let Some((_, timer)) = timer
+            && let Ok(reactor) = reactor::current()
+        {
+            reactor.cancel(timer);
+        }
+        // Outside the lock: what goes with them may call back.
+        drop((pipes, pollables));
+    }
+}
+
+/// The endpoints of a socket that is being closed, and the time they have.
+struct Departure {
+    endpoints: Vec<Arc<dyn Endpoint>>,
+    linger: Arc<Linger>,
+}
+
+impl Departure {
+    /// Begins to close the endpoints, which go on delivering.
+    fn begin(self) -> Departure {
+        self.close(&self.linger);
+        self
+    }
+
+    /// Waits until everything is delivered or the time is over, and closes what is left.
+    fn wait(self) {
+        self.linger.wait();
+        self.close(&Linger::begin(Some(Duration::ZERO)));
+    }
+
+    fn close(&self, linger: &Arc<Linger>) {
+        for endpoint in &self.endpoints {
+            endpoint.close(linger);
+        }
+    }
+}
