@@ -20,7 +20,7 @@ const LAYERS: &[&[&str]] = &[
     &["reactor"],
     &["transport"],
     &["socket"],
-    &["device", "poll"],
+    &["device"],
     &["api", "capi"],
     &["fuzzing"],
     &["bin"],
@@ -48,6 +48,18 @@ const IMPURE: &[&str] = &[
     "Instant",
     "SystemTime",
 ];
+
+#[test]
+fn every_room_of_the_table_is_there() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let only = ONLY.iter().flat_map(|(room, allowed)| allowed.iter().chain([room]));
+    let rooms = LAYERS.iter().copied().flatten().chain(SIBLINGS).chain(PURE).chain(only);
+    for room in rooms {
+        let is_there = source.join(room).is_dir() || source.join(room).with_extension("rs").is_file();
+        assert!(is_there, "src/ has no room `{room}`");
+        assert!(row_of(room).is_some(), "`{room}` has no row");
+    }
+}
 
 #[test]
 fn imports_run_one_way() {
