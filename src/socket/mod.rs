@@ -16,7 +16,7 @@ mod host;
 mod pipes;
 pub mod poll;
 mod pollable;
-mod statistics;
+pub(crate) mod statistics;
 mod table;
 mod transfer;
 mod typed;
@@ -301,7 +301,7 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidArgument`] when there is no such counter, [`Error::Closed`].
     pub fn statistic(&self, number: i32) -> Result<u64, Error> {
-        if number == statistics::SEND_PRIORITY {
+        if number == statistics::number::SEND_PRIORITY {
             let priority = self.ask(|protocol, context| protocol.send_priority(context))?;
             return Ok(priority.map_or(0, u64::from));
         }

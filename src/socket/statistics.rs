@@ -2,9 +2,39 @@
 
 use crate::transport::Note;
 
-/// The number of the one that is no counter: it is the protocol's, and known at the moment it is
-/// asked for.
-pub(super) const SEND_PRIORITY: i32 = 401;
+/// The numbers of the statistics, as in `nn.h`.
+pub(crate) mod number {
+    /// Connections that were made.
+    pub(crate) const ESTABLISHED: i32 = 101;
+    /// Connections that were accepted.
+    pub(crate) const ACCEPTED: i32 = 102;
+    /// Connections that this side closed.
+    pub(crate) const DROPPED: i32 = 103;
+    /// Connections that the other side closed.
+    pub(crate) const BROKEN: i32 = 104;
+    /// Attempts to connect that failed.
+    pub(crate) const CONNECT_ERRORS: i32 = 105;
+    /// Attempts to bind that failed.
+    pub(crate) const BIND_ERRORS: i32 = 106;
+    /// Attempts to accept that failed.
+    pub(crate) const ACCEPT_ERRORS: i32 = 107;
+    /// Connections that are up.
+    pub(crate) const CONNECTIONS: i32 = 201;
+    /// Endpoints that are connecting.
+    pub(crate) const CONNECTING: i32 = 202;
+    /// Endpoints with an error.
+    pub(crate) const FAILING: i32 = 203;
+    /// Messages sent.
+    pub(crate) const MESSAGES_SENT: i32 = 301;
+    /// Messages received.
+    pub(crate) const MESSAGES_RECEIVED: i32 = 302;
+    /// Bytes sent.
+    pub(crate) const BYTES_SENT: i32 = 303;
+    /// Bytes received.
+    pub(crate) const BYTES_RECEIVED: i32 = 304;
+    /// No counter: it is the protocol's, and known at the moment it is asked for.
+    pub(crate) const SEND_PRIORITY: i32 = 401;
+}
 
 /// The counters; they are under the socket's lock.
 #[derive(Debug, Default)]
@@ -48,20 +78,20 @@ impl Statistics {
     /// The value of a counter, by its `NN_STAT_` number; `connections` is the number of pipes.
     pub(super) fn get(&self, number: i32, connections: usize) -> Option<u64> {
         Some(match number {
-            101 => self.established,
-            102 => self.accepted,
-            103 => self.dropped,
-            104 => self.broken,
-            105 => self.connect_errors,
-            106 => self.bind_errors,
-            107 => self.accept_errors,
-            201 => connections as u64,
-            202 => self.connecting,
-            203 => self.failing,
-            301 => self.messages_sent,
-            302 => self.messages_received,
-            303 => self.bytes_sent,
-            304 => self.bytes_received,
+            number::ESTABLISHED => self.established,
+            number::ACCEPTED => self.accepted,
+            number::DROPPED => self.dropped,
+            number::BROKEN => self.broken,
+            number::CONNECT_ERRORS => self.connect_errors,
+            number::BIND_ERRORS => self.bind_errors,
+            number::ACCEPT_ERRORS => self.accept_errors,
+            number::CONNECTIONS => connections as u64,
+            number::CONNECTING => self.connecting,
+            number::FAILING => self.failing,
+            number::MESSAGES_SENT => self.messages_sent,
+            number::MESSAGES_RECEIVED => self.messages_received,
+            number::BYTES_SENT => self.bytes_sent,
+            number::BYTES_RECEIVED => self.bytes_received,
             _ => return None,
         })
     }
