@@ -111,6 +111,26 @@ fn every_header_has_a_page_that_includes_it() {
 }
 
 #[test]
+fn every_transport_is_named_where_addresses_are() {
+    let header = header("nn");
+    let has_addresses = |name: &String| page(&format!("nn_{name}.7")).contains(&format!("{name}://"));
+    let transports: Vec<_> =
+        headers().into_iter().filter(|name| name != "nn").filter(has_addresses).collect();
+    assert_eq!(transports, ["inproc", "ipc", "tcp", "ws"]);
+    for function in ["nn_bind", "nn_connect"] {
+        let before = header.split(&format!("int {function}(")).next().unwrap_or_default();
+        let comment = before.rsplit("\n\n").next().unwrap_or_default();
+        for name in &transports {
+            assert!(
+                page(&format!("{function}.3")).contains(&format!(".Xr nn_{name} 7")),
+                "{function}.3: {name}"
+            );
+            assert!(comment.contains(&format!("{name}://")), "the comment of {function} in nn.h: {name}");
+        }
+    }
+}
+
+#[test]
 fn every_constant_is_described() {
     let manual: String = pages().iter().map(|name| page(name)).collect();
     let words: BTreeSet<_> = manual.split_whitespace().collect();

@@ -490,8 +490,8 @@ NN_EXPORT int nn_socket(int domain, int protocol);
 
 /* Closes a socket; returns 0, or -1 with EBADF.
  *
- * What was sent is delivered first, within the time that NN_LINGER allows. Calls of other
- * threads on the socket end with EBADF.
+ * Waits until what was sent is delivered, for at most the time of NN_LINGER: 1000 milliseconds
+ * if it was not set, none if it is 0. Calls of other threads on the socket end with EBADF.
  */
 NN_EXPORT int nn_close(int s);
 
@@ -520,10 +520,10 @@ NN_EXPORT int nn_getsockopt(int s, int level, int option, void *optval, size_t *
 
 /* Adds an endpoint that others can connect to; returns its id (1 or more), or -1.
  *
- * An address is `inproc://name`, `ipc://path` or `tcp://interface:port`. Fails with EBADF (no
- * such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
- * EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or what the
- * system says.
+ * An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
+ * Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
+ * more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
+ * what the system says.
  *
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
@@ -533,10 +533,10 @@ NN_EXPORT int nn_bind(int s, const char *addr);
 /* Adds an endpoint that connects to others, now or when they are there; returns its id (1 or
  * more), or -1.
  *
- * An address is `inproc://name`, `ipc://path` or `tcp://[local;]host:port`. A connection that
- * is lost is made again. Fails with EBADF (no such socket), EINVAL (not an address),
- * ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or ENODEV
- * (no such interface).
+ * An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port` or
+ * `ws://[local;]host[:port][/path]`. A connection that is lost is made again. Fails with EBADF
+ * (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
+ * EPROTONOSUPPORT (no such transport) or ENODEV (no such interface).
  *
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
@@ -545,6 +545,7 @@ NN_EXPORT int nn_connect(int s, const char *addr);
 
 /* Removes an endpoint, with its connections; returns 0, or -1.
  *
+ * The call does not wait: what was sent is delivered in the background, within NN_LINGER.
  * `how` is the id that nn_bind or nn_connect returned. Fails with EBADF (no such socket) or
  * EINVAL (no such endpoint).
  */

@@ -9,10 +9,10 @@ use crate::socket;
 
 /// Adds an endpoint that others can connect to; returns its id (1 or more), or -1.
 ///
-/// An address is `inproc://name`, `ipc://path` or `tcp://interface:port`. Fails with EBADF (no
-/// such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
-/// EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or what the
-/// system says.
+/// An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
+/// Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
+/// more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
+/// what the system says.
 ///
 /// # Safety
 /// `addr` must be a text that ends with a zero, or NULL.
@@ -28,10 +28,10 @@ pub unsafe extern "C" fn nn_bind(s: c_int, addr: *const c_char) -> c_int {
 /// Adds an endpoint that connects to others, now or when they are there; returns its id (1 or
 /// more), or -1.
 ///
-/// An address is `inproc://name`, `ipc://path` or `tcp://[local;]host:port`. A connection that
-/// is lost is made again. Fails with EBADF (no such socket), EINVAL (not an address),
-/// ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or ENODEV
-/// (no such interface).
+/// An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port` or
+/// `ws://[local;]host[:port][/path]`. A connection that is lost is made again. Fails with EBADF
+/// (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
+/// EPROTONOSUPPORT (no such transport) or ENODEV (no such interface).
 ///
 /// # Safety
 /// `addr` must be a text that ends with a zero, or NULL.
@@ -46,6 +46,7 @@ pub unsafe extern "C" fn nn_connect(s: c_int, addr: *const c_char) -> c_int {
 
 /// Removes an endpoint, with its connections; returns 0, or -1.
 ///
+/// The call does not wait: what was sent is delivered in the background, within NN_LINGER.
 /// `how` is the id that nn_bind or nn_connect returned. Fails with EBADF (no such socket) or
 /// EINVAL (no such endpoint).
 #[unsafe(no_mangle)]

@@ -22,8 +22,8 @@ pub extern "C" fn nn_socket(domain: c_int, protocol: c_int) -> c_int {
 
 /// Closes a socket; returns 0, or -1 with EBADF.
 ///
-/// What was sent is delivered first, within the time that NN_LINGER allows. Calls of other
-/// threads on the socket end with EBADF.
+/// Waits until what was sent is delivered, for at most the time of NN_LINGER: 1000 milliseconds
+/// if it was not set, none if it is 0. Calls of other threads on the socket end with EBADF.
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_close(s: c_int) -> c_int {
     boundary::call(-1, || socket::close(s).map(|()| 0))
