@@ -4,38 +4,54 @@
 //! resolving -> connecting -> connected -> waiting -> resolving …
 //!      \____________\___________________/
 //! ```
+//!
+//! What comes next is decided by [`Attempts`]; here it is done. One thread at a time does so: the
+//! caller's until the first step that takes time, and then the I/O thread.
 
-use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mio::Token;
 
 use super::connection::Connection;
+use super::names::{self, Answer, Asker};
 use super::platform::{self, LocalAddress, Stream, polled};
 use super::{Owner, network};
-use crate::address;
-use crate::endpoint::Backoff;
+use crate::endpoint::{Attempts, Backoff, MAX_ADDRESSES, Step};
 use crate::error::Error;
 use crate::reactor::{Reactor, Ready, Source, TimerId};
-use crate::sync::{Mutex, lock, now, without_signals};
+use crate::sync::{Mutex, lock, now};
 use crate::transport::{Endpoint, Host, Linger, Note};
 use crate::wire::Mapping;
 
-/// Where a dialer connects to.
+/// What a dialer connects to.
 pub(super) enum Target {
-    /// A host, which may have several addresses.
-    Network {
-        /// Where connections start from, if that was said.
-        local: Option<SocketAddr>,
-        /// The host to look up.
-        host: address::Host,
+    /// Always the same address.
+    At(Destination),
+    /// A host, which may have several addresses, and others later.
+    Name {
+        /// Its name.
+        name: String,
         /// Its port.
         port: u16,
+        /// Where connections start from, if that was said.
+        local: Option<SocketAddr>,
         /// Whether addresses of IPv6 are left out.
         ipv4_only: bool,
+    },
+}
+
+/// One address to connect to.
+#[derive(Clone)]
+pub(super) enum Destination {
+    /// An address of the network.
+    Network {
+        /// Where to.
+        address: SocketAddr,
+        /// Where from, if that was said.
+        local: Option<SocketAddr>,
     },
     /// A local socket.
     Local(LocalAddress),
@@ -43,6 +59,8 @@ pub(super) enum Target {
 
 /// A connected endpoint of tcp, ipc or ws.
 pub(super) struct Dialer {
+    /// For the look-up of a name, which must not keep the dialer.
+    this: Weak<Dialer>,
     target: Target,
     mapping: Mapping,
     host: Arc<dyn Host>,
@@ -52,14 +70,18 @@ pub(super) struct Dialer {
 
 struct State {
     phase: Phase,
-    backoff: Backoff,
-    /// Addresses of the host that were not tried yet.
-    addresses: VecDeque<SocketAddr>,
+    attempts: Attempts<Destination>,
+    /// The last look-up took long.
+    is_slow: bool,
 }
 
 enum Phase {
-    /// Another thread looks the host up.
+    /// A thread is inside [`Dialer::proceed`], or about to call it.
+    Proceeding,
+    /// The name is being looked up.
     Resolving,
+    /// The name was looked up; the I/O thread goes on with these addresses.
+    Resolved(Vec<SocketAddr>),
     /// The kernel is connecting.
     Connecting { stream: Stream, token: Token },
     /// There is a connection.
@@ -68,6 +90,19 @@ enum Phase {
     Waiting(TimerId),
     /// The endpoint is closed; a connection may still be delivering.
     Closed(Option<Arc<Connection>>),
+}
+
+impl Destination {
+    /// Starts connecting.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn connect(&self) -> io::Result<Stream> {
+        match self {
+            Destination::Network { address, local } => network::start_connecting(*address, *local),
+            Destination::Local(address) => platform::connect_local(address),
+        }
+    }
 }
 
 impl Dialer {
@@ -79,89 +114,84 @@ impl Dialer {
         let reactor = crate::reactor::current()?;
         let settings = host.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
-        let state = State { phase: Phase::Resolving, backoff, addresses: VecDeque::new() };
-        let dialer = Arc::new(Dialer { target, mapping, host, reactor, state: Mutex::new(state) });
-        dialer.attempt();
+        let state = State { phase: Phase::Proceeding, attempts: Attempts::new(backoff), is_slow: false };
+        let dialer = Arc::new_cyclic(|this| Dialer {
+            this: this.clone(),
+            target,
+            mapping,
+            host,
+            reactor,
+            state: Mutex::new(state),
+        });
+        dialer.proceed(Step::Resolve);
         Ok(dialer)
     }
 
-    /// Makes the next attempt.
-    fn attempt(self: &Arc<Self>) {
-        let started = match &self.target {
-            Target::Local(address) => Some(platform::connect_local(address)),
-            Target::Network { local, host, port, ipv4_only } => {
-                let next = lock(&self.state).addresses.pop_front();
-                match next {
-                    Some(address) => Some(network::start_connecting(address, *local)),
-                    None => self.resolve(host, *port, *ipv4_only),
-                }
-            }
-        };
-        match started {
-            Some(Ok(stream)) => self.connecting(stream),
-            Some(Err(error)) => self.failed(error),
-            None => {}
+    /// Does one step after another, until one takes time.
+    fn proceed(self: &Arc<Self>, first: Step<Destination>) {
+        let mut next = Some(first);
+        while let Some(step) = next {
+            next = self.perform(step).unwrap_or_else(|error| Some(self.failed(error)));
         }
     }
 
-    /// Looks the host up, on a thread of its own if that can take long: then there is no answer.
-    fn resolve(
-        self: &Arc<Self>,
-        host: &address::Host,
-        port: u16,
-        ipv4_only: bool,
-    ) -> Option<io::Result<Stream>> {
-        if !matches!(host, address::Host::Name(_)) {
-            let resolved = network::resolve(host, port, ipv4_only);
-            return Some(resolved.and_then(|addresses| self.first_of(addresses)));
+    /// Does a step. Answers the next one, unless it comes with an event.
+    ///
+    /// # Errors
+    /// Why the attempt has failed.
+    fn perform(self: &Arc<Self>, step: Step<Destination>) -> io::Result<Option<Step<Destination>>> {
+        match step {
+            Step::Resolve => self.resolve(),
+            Step::Connect(destination) => self.connecting(destination.connect()?).map(|()| None),
+            Step::Wait(delay) => {
+                self.wait(delay);
+                Ok(None)
+            }
         }
-        {
+    }
+
+    fn resolve(self: &Arc<Self>) -> io::Result<Option<Step<Destination>>> {
+        let mut state = lock(&self.state);
+        match &self.target {
+            Target::At(destination) => Ok(Some(state.attempts.resolved([destination.clone()]))),
+            Target::Name { name, .. } if matches!(state.phase, Phase::Proceeding) => {
+                // Under the lock: an answer, or an end, comes after this.
+                names::look_up(name, state.is_slow, self.this.clone())?;
+                state.phase = Phase::Resolving;
+                Ok(None)
+            }
+            Target::Name { .. } => Ok(None),
+        }
+    }
+
+    /// The addresses are known: goes on with them.
+    fn resolved(self: &Arc<Self>) {
+        let step = {
             let mut state = lock(&self.state);
-            if matches!(state.phase, Phase::Closed(_)) {
-                return None;
-            }
-            state.phase = Phase::Resolving;
-        }
-        let dialer = self.clone();
-        let look_up = move || {
-            let Target::Network { host, port, ipv4_only, .. } = &dialer.target else { return };
-            let resolved = network::resolve(host, *port, *ipv4_only);
-            if !matches!(lock(&dialer.state).phase, Phase::Resolving) {
-                return;
-            }
-            match resolved.and_then(|addresses| dialer.first_of(addresses)) {
-                Ok(stream) => dialer.connecting(stream),
-                Err(error) => dialer.failed(error),
-            }
+            let Phase::Resolved(addresses) = &mut state.phase else { return };
+            let addresses = std::mem::take(addresses);
+            state.phase = Phase::Proceeding;
+            let Target::Name { local, .. } = self.target else { return };
+            let destination = |address| Destination::Network { address, local };
+            (!addresses.is_empty()).then(|| state.attempts.resolved(addresses.into_iter().map(destination)))
         };
-        let spawn = || std::thread::Builder::new().name("nanomsg-names".into()).spawn(look_up);
-        without_signals(spawn).err().map(Err)
-    }
-
-    /// Starts connecting to the first address, and keeps the others for when that fails.
-    fn first_of(&self, addresses: Vec<SocketAddr>) -> io::Result<Stream> {
-        let Target::Network { local, .. } = &self.target else { unreachable!("only a host has addresses") };
-        let mut addresses = VecDeque::from(addresses);
-        let first = addresses.pop_front().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        lock(&self.state).addresses = addresses;
-        network::start_connecting(first, *local)
+        self.proceed(step.unwrap_or_else(|| self.failed(network::unreachable())));
     }
 
     /// The kernel is connecting: the reactor says when it is done.
-    fn connecting(self: &Arc<Self>, stream: Stream) {
+    ///
+    /// # Errors
+    /// When it cannot.
+    fn connecting(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
         self.host.note(Note::Connecting);
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
-            return;
+            return Ok(());
         }
         // Registered under the lock: the reactor's call waits until the phase is set.
-        match self.reactor.register(polled(&stream), self.clone()) {
-            Ok(token) => state.phase = Phase::Connecting { stream, token },
-            Err(error) => {
-                drop(state);
-                self.failed(error);
-            }
-        }
+        let token = self.reactor.register(polled(&stream), self.clone())?;
+        state.phase = Phase::Connecting { stream, token };
+        Ok(())
     }
 
     /// The kernel is done: there is a connection, or an error.
@@ -174,8 +204,7 @@ impl Dialer {
         if matches!(&outcome, Ok(false)) {
             return;
         }
-        // Not a phase that anybody acts on; replaced before this call is over.
-        let Phase::Connecting { stream, token } = std::mem::replace(&mut state.phase, Phase::Resolving)
+        let Phase::Connecting { stream, token } = std::mem::replace(&mut state.phase, Phase::Proceeding)
         else {
             return;
         };
@@ -185,6 +214,7 @@ impl Dialer {
         let started = outcome.and_then(|_| Connection::start(stream, mapping, host, owner, reactor));
         match started {
             Ok(connection) => {
+                state.attempts.connected();
                 state.phase = Phase::Connected(connection.clone());
                 drop(state);
                 self.host.note(Note::Connected);
@@ -192,29 +222,42 @@ impl Dialer {
             }
             Err(error) => {
                 drop(state);
-                self.failed(error);
+                let step = self.failed(error);
+                self.proceed(step);
             }
         }
     }
 
-    /// An attempt has failed: the next address at once, or the first one after a while.
-    fn failed(self: &Arc<Self>, error: io::Error) {
+    /// An attempt has failed.
+    fn failed(&self, error: io::Error) -> Step<Destination> {
         self.host.note(Note::ConnectFailed(Error::from(error)));
-        let mut state = lock(&self.state);
-        if state.addresses.is_empty() {
-            self.wait(&mut state);
-        } else {
-            drop(state);
-            self.attempt();
-        }
+        lock(&self.state).attempts.failed()
     }
 
-    fn wait(self: &Arc<Self>, state: &mut State) {
-        if matches!(state.phase, Phase::Closed(_)) {
-            return;
+    fn wait(self: &Arc<Self>, delay: Duration) {
+        let mut state = lock(&self.state);
+        if !matches!(state.phase, Phase::Closed(_)) {
+            state.phase = Phase::Waiting(self.reactor.at(now() + delay, self.clone()));
         }
-        let moment = now() + state.backoff.delay();
-        state.phase = Phase::Waiting(self.reactor.at(moment, self.clone()));
+    }
+}
+
+impl Asker for Dialer {
+    fn answered(self: Arc<Self>, answer: &Answer) {
+        let Target::Name { port, ipv4_only, .. } = self.target else { return };
+        let mut state = lock(&self.state);
+        state.is_slow = answer.is_slow;
+        if matches!(state.phase, Phase::Resolving) {
+            let usable = answer.addresses.iter().filter(|address| address.is_ipv4() || !ipv4_only);
+            let with_port = usable.map(|address| {
+                let mut address = *address;
+                address.set_port(port);
+                address
+            });
+            state.phase = Phase::Resolved(with_port.take(MAX_ADDRESSES).collect());
+            // Under the lock: an endpoint that is closed asks the reactor for nothing.
+            self.reactor.wake(self.clone());
+        }
     }
 }
 
@@ -225,25 +268,43 @@ impl Source for Dialer {
         }
     }
 
+    fn woken(self: Arc<Self>) {
+        self.resolved();
+    }
+
     fn timeout(self: Arc<Self>, _now: Duration) {
-        if matches!(lock(&self.state).phase, Phase::Waiting(_)) {
-            self.attempt();
+        {
+            let mut state = lock(&self.state);
+            if !matches!(state.phase, Phase::Waiting(_)) {
+                return;
+            }
+            state.phase = Phase::Proceeding;
         }
+        self.proceed(Step::Resolve);
     }
 }
 
 impl Owner for Dialer {
     fn established(&self, _connection: &Arc<Connection>) {
-        lock(&self.state).backoff.reset();
+        lock(&self.state).attempts.established();
     }
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
-        let mut state = lock(&self.state);
-        match &mut state.phase {
-            Phase::Closed(closing) => *closing = None,
-            Phase::Connected(current) if Arc::ptr_eq(current, connection) => self.wait(&mut state),
-            _ => {}
-        }
+        let step = {
+            let mut state = lock(&self.state);
+            match &mut state.phase {
+                Phase::Connected(current) if Arc::ptr_eq(current, connection) => {
+                    state.phase = Phase::Proceeding;
+                    state.attempts.lost()
+                }
+                Phase::Closed(closing) => {
+                    *closing = None;
+                    return;
+                }
+                _ => return,
+            }
+        };
+        self.proceed(step);
     }
 }
 
@@ -262,7 +323,13 @@ impl Endpoint for Dialer {
                 self.reactor.cancel(timer);
                 (Phase::Closed(None), None)
             }
-            Phase::Resolving | Phase::Closed(None) => (Phase::Closed(None), None),
+            Phase::Resolving => {
+                if let Target::Name { name, .. } = &self.target {
+                    names::forget(name, self.this.as_ptr());
+                }
+                (Phase::Closed(None), None)
+            }
+            Phase::Proceeding | Phase::Resolved(_) | Phase::Closed(None) => (Phase::Closed(None), None),
         };
         state.phase = next;
         drop(state);

@@ -7,22 +7,24 @@
 mod connection;
 mod dialer;
 mod listener;
+mod names;
 mod network;
 mod outbox;
 mod platform;
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use socket2::{SockAddr, Socket};
 
 use super::{Endpoint, Host};
-use crate::address::{TcpAddress, WsAddress};
+use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::wire::Mapping;
 use connection::Connection;
-use dialer::{Dialer, Target};
+use dialer::{Destination, Dialer, Target};
 use listener::Listener;
 
 /// Binds a tcp endpoint.
@@ -77,7 +79,14 @@ fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Ar
         return Err(Error::InvalidArgument);
     }
     let local = address.local.map(|local| network::interface(&local, 0, ipv4_only)).transpose()?;
-    let target = Target::Network { local, host: address.host, port: address.port, ipv4_only };
+    let port = address.port;
+    let target = match address.host {
+        address::Host::Name(name) => Target::Name { name, port, local, ipv4_only },
+        address::Host::Literal(ip) => {
+            Target::At(Destination::Network { address: SocketAddr::new(ip, port), local })
+        }
+        address::Host::Any => return Err(Error::InvalidArgument),
+    };
     Ok(Dialer::start(target, mapping, host)?)
 }
 
@@ -95,7 +104,7 @@ pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpo
 /// The operating system's.
 pub(super) fn connect_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(path)?;
-    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
+    Ok(Dialer::start(Target::At(Destination::Local(address)), Mapping::Ipc, host)?)
 }
 
 /// Who made a connection, and is told how it goes.

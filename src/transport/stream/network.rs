@@ -84,20 +84,15 @@ fn stream(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The addresses of a host. Looking up a name may take seconds: never on the I/O thread.
-///
-/// # Errors
-/// When the name has none that may be used.
-pub(super) fn resolve(host: &Host, port: u16, ipv4_only: bool) -> io::Result<Vec<SocketAddr>> {
-    let unreachable = || io::Error::from_raw_os_error(platform::UNREACHABLE);
-    let addresses: Vec<SocketAddr> = match host {
-        Host::Any => Vec::new(),
-        Host::Literal(ip) => vec![SocketAddr::new(*ip, port)],
-        // What the resolver says has no errno value.
-        Host::Name(name) => (name.as_str(), port).to_socket_addrs().map_err(|_| unreachable())?.collect(),
-    };
-    let usable: Vec<SocketAddr> = addresses.into_iter().filter(|at| at.is_ipv4() || !ipv4_only).collect();
-    if usable.is_empty() { Err(unreachable()) } else { Ok(usable) }
+/// The addresses of a name, with port 0. This may take as long as the resolver likes.
+pub(super) fn look_up(name: &str) -> Vec<SocketAddr> {
+    // What the resolver says has no errno value.
+    (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
+}
+
+/// The error of a name that has no address which may be used.
+pub(super) fn unreachable() -> io::Error {
+    io::Error::from_raw_os_error(platform::UNREACHABLE)
 }
 
 #[cfg(test)]
