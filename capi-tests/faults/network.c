@@ -7,13 +7,11 @@
     network is, and no more than what was on its way when the peer dies behind a cut. */
 
 #include "../lib/plain.h"
+#include "../lib/network.h"
 #include <linux/if_tun.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/reqrep.h>
-#include <net/if.h>
-#include <sched.h>
 #include <stdatomic.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 
 #define NEAR "10.211.0.1"
@@ -106,15 +104,6 @@ static void set_weather (int lost, int doubled, int delay, int more)
 
 static pid_t far_side; /* holds the other namespace, and carries */
 
-static int request (const char *interface, unsigned long what, struct ifreq *value)
-{
-    int s = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    strcpy (value->ifr_name, interface);
-    int result = ioctl (s, what, value);
-    close (s);
-    return result;
-}
-
 static void set_address (const char *interface, unsigned long what, const char *address)
 {
     struct ifreq value;
@@ -123,14 +112,6 @@ static void set_address (const char *interface, unsigned long what, const char *
     in->sin_family = AF_INET;
     check (inet_pton (AF_INET, address, &in->sin_addr) == 1);
     check (request (interface, what, &value) == 0);
-}
-
-static void switch_interface (const char *interface, int on)
-{
-    struct ifreq value;
-    memset (&value, 0, sizeof (value));
-    value.ifr_flags = on ? IFF_UP | IFF_RUNNING : 0;
-    check (request (interface, SIOCSIFFLAGS, &value) == 0);
 }
 
 /*  An interface of this process's namespace, as the descriptor of its cable's end; -1 when the
@@ -164,10 +145,8 @@ static int lay_cable (void)
 {
     int made[2], ends[2];
     char byte;
-    if (unshare (CLONE_NEWNET) != 0) {
-        say ("SKIPPED: this user may not make network namespaces");
+    if (!leave_network ())
         return 0;
-    }
     ends[0] = make_interface ("near", NEAR);
     if (ends[0] < 0) {
         say ("SKIPPED: this system has no /dev/net/tun");

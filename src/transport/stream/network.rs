@@ -2,8 +2,9 @@
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::time::Duration;
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 
 use super::platform::{self, Stream};
 use crate::address::Host;
@@ -38,16 +39,30 @@ fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
 /// Whether connecting is done: not yet, yes, or it failed. So for a local socket of Unix as well.
 ///
 /// # Errors
-/// Why it failed.
+/// Why it failed. A socket that is connected to itself has found no peer: when nobody listens at a
+/// port from which the system serves outgoing connections, it may give a socket the port that it
+/// connects to, and TCP allows that.
 pub(super) fn is_connected(socket: &Socket) -> io::Result<bool> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
     match socket.peer_addr() {
+        Ok(peer) if is_own(socket, &peer) => {
+            // Closing it is to leave the port free, for whoever wants to bind it. Should that not be
+            // possible, the port is free a minute later.
+            let _ = socket.set_linger(Some(Duration::ZERO));
+            Err(io::Error::from_raw_os_error(platform::REFUSED))
+        }
         Ok(_) => Ok(true),
         Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
         Err(error) => Err(error),
     }
+}
+
+/// Whether an address of the network is the socket's own.
+fn is_own(socket: &Socket, address: &SockAddr) -> bool {
+    let address = address.as_socket();
+    address.is_some() && socket.local_addr().is_ok_and(|own| own.as_socket() == address)
 }
 
 /// A socket that listens at `address`.
@@ -111,5 +126,19 @@ mod tests {
         let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
         assert_eq!(at(loopback.clone(), true), Err(Error::NoSuchInterface));
         assert_eq!(at(loopback, false), Ok("[::1]:5".parse().unwrap()));
+    }
+
+    /// Only Linux is sure to take a connection from a port to itself.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_socket_that_is_connected_to_itself_has_found_nobody() {
+        let socket = stream((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let own = socket.local_addr().unwrap();
+        crate::transport::stream::connect_without_waiting(&socket, &own).unwrap();
+        let error = Error::from(is_connected(&socket).unwrap_err());
+        assert_eq!(error, Error::Os(libc::ECONNREFUSED));
+        drop(socket);
+        assert!(listen(own.as_socket().unwrap(), true).is_ok());
     }
 }

@@ -14,7 +14,7 @@ use unix as own;
 use windows as own;
 
 pub(super) use own::{
-    Acceptor, LocalAddress, NO_SIGNAL, NOTHING, SHORT_READ_IS_ALL, Stream, UNREACHABLE, connect_local,
-    descriptor, has_unacknowledged, is_connected, is_under_way, listen_locally, local_address, note_writable,
-    polled, take_port,
+    Acceptor, LocalAddress, NO_SIGNAL, NOTHING, REFUSED, SHORT_READ_IS_ALL, Stream, UNREACHABLE,
+    connect_local, descriptor, has_unacknowledged, is_connected, is_under_way, listen_locally, local_address,
+    note_writable, polled, take_port,
 };

@@ -32,6 +32,9 @@ pub(in crate::transport::stream) const SHORT_READ_IS_ALL: bool = true;
 /// There is no way to a host.
 pub(in crate::transport::stream) const UNREACHABLE: i32 = libc::EHOSTUNREACH;
 
+/// Nobody listens there.
+pub(in crate::transport::stream) const REFUSED: i32 = libc::ECONNREFUSED;
+
 /// What the poller polls.
 pub(in crate::transport::stream) struct Polled(RawFd);
 

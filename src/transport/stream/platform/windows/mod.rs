@@ -14,7 +14,7 @@ use libc::c_int;
 use mio::Interest;
 use socket2::Socket;
 use windows_sys::Win32::Networking::WinSock::{
-    SO_EXCLUSIVEADDRUSE, SOCKET_ERROR, SOL_SOCKET, WSAEHOSTUNREACH, setsockopt,
+    SO_EXCLUSIVEADDRUSE, SOCKET_ERROR, SOL_SOCKET, WSAECONNREFUSED, WSAEHOSTUNREACH, setsockopt,
 };
 
 use crate::sync::Descriptor;
@@ -34,6 +34,9 @@ pub(in crate::transport::stream) const NOTHING: Option<Interest> = None;
 
 /// There is no way to a host.
 pub(in crate::transport::stream) const UNREACHABLE: i32 = WSAEHOSTUNREACH;
+
+/// Nobody listens there.
+pub(in crate::transport::stream) const REFUSED: i32 = WSAECONNREFUSED;
 
 /// The object, for the poller.
 pub(in crate::transport::stream) fn polled<T>(source: &T) -> &T {
