@@ -55,6 +55,8 @@ pub(crate) enum Host {
     Any,
     /// An address in numbers; one of IPv6 may stand in brackets.
     Literal(IpAddr),
+    /// `fe80::1%eth0`: an address that is unique on one link only, and the interface to that link.
+    LinkLocal(Ipv6Addr, String),
     /// The name of a host or an interface.
     Name(String),
 }
@@ -145,7 +147,12 @@ impl WsAddress {
             return Err(Error::InvalidArgument);
         }
         let at = TcpAddress::to_connect(hosts, Some(WS_PORT))?;
-        let authority = hosts.split_once(';').map_or(hosts, |(_, remote)| remote).to_owned();
+        let written = hosts.split_once(';').map_or(hosts, |(_, remote)| remote);
+        let authority = match &at.host {
+            // Zones are this machine's affair, and no part of a URI's host (RFC 3986, 3.2.2).
+            Host::LinkLocal(_, zone) => written.replacen(&format!("%{zone}"), "", 1),
+            _ => written.to_owned(),
+        };
         let resource = if resource.is_empty() { "/" } else { resource }.to_owned();
         Ok(WsAddress { at, authority, resource })
     }
@@ -160,6 +167,8 @@ impl Host {
             Host::Literal(address.into())
         } else if let Ok(address) = inner.unwrap_or(text).parse::<Ipv4Addr>() {
             Host::Literal(address.into())
+        } else if let Some((address, zone)) = link_local(inner.unwrap_or(text)) {
+            Host::LinkLocal(address, zone.to_owned())
         } else {
             Host::Name(text.to_owned())
         }
@@ -167,8 +176,15 @@ impl Host {
 
     /// Whether it is an IPv6 address in numbers, which `NN_IPV4ONLY` forbids.
     pub(crate) fn is_ipv6(&self) -> bool {
-        matches!(self, Host::Literal(IpAddr::V6(_)))
+        matches!(self, Host::Literal(IpAddr::V6(_)) | Host::LinkLocal(..))
     }
+}
+
+/// An address with a zone (RFC 4007, 11): the name or the number of an interface.
+fn link_local(text: &str) -> Option<(Ipv6Addr, &str)> {
+    let (address, zone) = text.split_once('%')?;
+    let address = address.parse::<Ipv6Addr>().ok().filter(Ipv6Addr::is_unicast_link_local)?;
+    (!zone.is_empty()).then_some((address, zone))
 }
 
 /// Cuts the port off; zero, or more than 65535, or anything but digits is invalid.
@@ -211,6 +227,9 @@ mod tests {
         let local = Some(Host::Literal(Ipv4Addr::LOCALHOST.into()));
         let tcp = TcpAddress { local, host: Host::Literal(Ipv6Addr::LOCALHOST.into()), port: 1 };
         assert_eq!(connect("tcp://127.0.0.1;[::1]:1"), Ok(Address::Tcp(tcp)));
+        let link = |zone: &str| Host::LinkLocal("fe80::1".parse().unwrap(), zone.to_owned());
+        let tcp = TcpAddress { local: Some(link("1")), host: link("eth0.5:1"), port: 2 };
+        assert_eq!(connect("tcp://fe80::1%1;[fe80::1%eth0.5:1]:2"), Ok(Address::Tcp(tcp)));
         let tcp = TcpAddress { local: None, host: Host::Any, port: 65535 };
         assert_eq!(Address::to_bind("tcp://*:65535"), Ok(Address::Tcp(tcp)));
     }
@@ -231,6 +250,9 @@ mod tests {
         let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
         assert_eq!(ws("ws://lo;[::1]/x"), own(loopback.clone(), 80, "[::1]", "/x"));
         assert_eq!(ws("ws://[::1]:5"), own(loopback, 5, "[::1]:5", "/"));
+        let link = |zone: &str| Host::LinkLocal("fe80::1".parse().unwrap(), zone.to_owned());
+        assert_eq!(ws("ws://[fe80::1%eth0]/%eth0"), own(link("eth0"), 80, "[fe80::1]", "/%eth0"));
+        assert_eq!(ws("ws://[fe80::1%eth0]:5"), own(link("eth0"), 5, "[fe80::1]:5", "/"));
         for rest in
             ["", "/", "*", "*:5", ":5", "a:", "a:0", "a:5x", "a?b", "a b", "a/b c", "a/\r\nX: y", "-a/"]
         {
@@ -275,6 +297,10 @@ mod tests {
             "a...1:5",
             ".1:5",
             "a b:5",
+            "[fe80::1%]:5",
+            "[2001:db8::1%eth0]:5",
+            "[eth0%fe80::1]:5",
+            "127.0.0.1%lo:5",
         ] {
             assert_eq!(connect(&format!("tcp://{rest}")), Err(Error::InvalidArgument), "{rest}");
         }

@@ -54,6 +54,7 @@ fn host(host: &Host) -> String {
         Host::Any => "*".into(),
         Host::Literal(IpAddr::V6(address)) => format!("[{address}]"),
         Host::Literal(address) => address.to_string(),
+        Host::LinkLocal(address, zone) => format!("[{address}%{zone}]"),
         Host::Name(name) => name.clone(),
     }
 }

@@ -19,6 +19,7 @@ use super::connection::Connection;
 use super::names::{self, Answer, Asker};
 use super::platform::{self, LocalAddress, Stream, polled};
 use super::{Owner, network};
+use crate::address;
 use crate::endpoint::{Attempts, Backoff, MAX_ADDRESSES, Step};
 use crate::error::Error;
 use crate::reactor::{Reactor, Ready, Source, TimerId};
@@ -28,12 +29,10 @@ use crate::wire::Mapping;
 
 /// What a dialer connects to.
 pub(super) enum Target {
-    /// Always the same address.
-    At(Destination),
     /// A host, which may have several addresses, and others later.
-    Name {
-        /// Its name.
-        name: String,
+    Host {
+        /// Its address, or its name.
+        host: address::Host,
         /// Its port.
         port: u16,
         /// Where connections start from, if that was said.
@@ -41,6 +40,8 @@ pub(super) enum Target {
         /// Whether addresses of IPv6 are left out.
         ipv4_only: bool,
     },
+    /// A local socket.
+    Local(LocalAddress),
 }
 
 /// One address to connect to.
@@ -151,17 +152,26 @@ impl Dialer {
     }
 
     fn resolve(self: &Arc<Self>) -> io::Result<Option<Step<Destination>>> {
-        let mut state = lock(&self.state);
-        match &self.target {
-            Target::At(destination) => Ok(Some(state.attempts.resolved([destination.clone()]))),
-            Target::Name { name, .. } if matches!(state.phase, Phase::Proceeding) => {
-                // Under the lock: an answer, or an end, comes after this.
-                names::look_up(name, state.is_slow, self.this.clone())?;
-                state.phase = Phase::Resolving;
-                Ok(None)
+        let known = match &self.target {
+            Target::Host { host: address::Host::Name(name), .. } => {
+                return self.look_up(name).map(|()| None);
             }
-            Target::Name { .. } => Ok(None),
+            Target::Host { host, port, local, .. } => {
+                Destination::Network { address: network::numeric(host, *port)?, local: *local }
+            }
+            Target::Local(address) => Destination::Local(address.clone()),
+        };
+        Ok(Some(lock(&self.state).attempts.resolved([known])))
+    }
+
+    fn look_up(&self, name: &str) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        if !matches!(state.phase, Phase::Closed(_)) {
+            // Under the lock: an answer, or an end, comes after this.
+            names::look_up(name, state.is_slow, self.this.clone())?;
+            state.phase = Phase::Resolving;
         }
+        Ok(())
     }
 
     /// The addresses are known: goes on with them.
@@ -171,7 +181,7 @@ impl Dialer {
             let Phase::Resolved(addresses) = &mut state.phase else { return };
             let addresses = std::mem::take(addresses);
             state.phase = Phase::Proceeding;
-            let Target::Name { local, .. } = self.target else { return };
+            let Target::Host { local, .. } = self.target else { return };
             let destination = |address| Destination::Network { address, local };
             (!addresses.is_empty()).then(|| state.attempts.resolved(addresses.into_iter().map(destination)))
         };
@@ -244,7 +254,7 @@ impl Dialer {
 
 impl Asker for Dialer {
     fn answered(self: Arc<Self>, answer: &Answer) {
-        let Target::Name { port, ipv4_only, .. } = self.target else { return };
+        let Target::Host { port, ipv4_only, .. } = self.target else { return };
         let mut state = lock(&self.state);
         state.is_slow = answer.is_slow;
         if matches!(state.phase, Phase::Resolving) {
@@ -324,7 +334,7 @@ impl Endpoint for Dialer {
                 (Phase::Closed(None), None)
             }
             Phase::Resolving => {
-                if let Target::Name { name, .. } = &self.target {
+                if let Target::Host { host: address::Host::Name(name), .. } = &self.target {
                     names::forget(name, self.this.as_ptr());
                 }
                 (Phase::Closed(None), None)

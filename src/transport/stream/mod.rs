@@ -13,7 +13,6 @@ mod outbox;
 mod platform;
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -24,7 +23,7 @@ use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::wire::Mapping;
 use connection::Connection;
-use dialer::{Destination, Dialer, Target};
+use dialer::{Dialer, Target};
 use listener::Listener;
 
 /// Binds a tcp endpoint.
@@ -38,7 +37,7 @@ pub(super) fn bind_tcp(address: &TcpAddress, host: Arc<dyn Host>) -> Result<Arc<
 /// Connects a tcp endpoint.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] for an address that `NN_IPV4ONLY` forbids,
+/// [`Error::InvalidArgument`] for an address that `NN_IPV4ONLY` forbids, or whose interface does not exist,
 /// [`Error::NoSuchInterface`] for a local part that does not exist, or the operating system's.
 pub(super) fn connect_tcp(address: TcpAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     dial(address, Mapping::Tcp, host)
@@ -79,14 +78,11 @@ fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Ar
         return Err(Error::InvalidArgument);
     }
     let local = address.local.map(|local| network::interface(&local, 0, ipv4_only)).transpose()?;
-    let port = address.port;
-    let target = match address.host {
-        address::Host::Name(name) => Target::Name { name, port, local, ipv4_only },
-        address::Host::Literal(ip) => {
-            Target::At(Destination::Network { address: SocketAddr::new(ip, port), local })
-        }
-        address::Host::Any => return Err(Error::InvalidArgument),
-    };
+    let TcpAddress { host: remote, port, .. } = address;
+    if matches!(remote, address::Host::LinkLocal(..)) && network::numeric(&remote, port).is_err() {
+        return Err(Error::InvalidArgument);
+    }
+    let target = Target::Host { host: remote, port, local, ipv4_only };
     Ok(Dialer::start(target, mapping, host)?)
 }
 
@@ -104,7 +100,7 @@ pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpo
 /// The operating system's.
 pub(super) fn connect_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(path)?;
-    Ok(Dialer::start(Target::At(Destination::Local(address)), Mapping::Ipc, host)?)
+    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
 }
 
 /// Who made a connection, and is told how it goes.

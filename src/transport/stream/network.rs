@@ -1,7 +1,7 @@
 //! tcp: interfaces, names and sockets.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
 use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, Socket, Type};
@@ -13,27 +13,59 @@ use crate::error::Error;
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: i32 = 4096;
 
-/// The address that a host part names on this machine: `*`, a literal, or an interface.
+/// The address that a host part names on this machine: `*`, an address, or an interface.
 ///
 /// # Errors
 /// [`Error::NoSuchInterface`] for anything else, and for IPv6 where it is left out.
 pub(super) fn interface(host: &Host, port: u16, ipv4_only: bool) -> Result<SocketAddr, Error> {
-    let ip = match host {
-        Host::Any if ipv4_only => Ipv4Addr::UNSPECIFIED.into(),
-        Host::Any => Ipv6Addr::UNSPECIFIED.into(),
-        Host::Literal(ip) if ip.is_ipv4() || !ipv4_only => *ip,
-        Host::Literal(_) => return Err(Error::NoSuchInterface),
-        Host::Name(name) => interface_address(name, ipv4_only).ok_or(Error::NoSuchInterface)?,
-    };
-    Ok(SocketAddr::new(ip, port))
+    match host {
+        _ if ipv4_only && host.is_ipv6() => None,
+        Host::Any if ipv4_only => Some((Ipv4Addr::UNSPECIFIED, port).into()),
+        Host::Any => Some((Ipv6Addr::UNSPECIFIED, port).into()),
+        Host::Literal(_) | Host::LinkLocal(..) => numeric(host, port).ok(),
+        Host::Name(name) => interface_address(name, port, ipv4_only),
+    }
+    .ok_or(Error::NoSuchInterface)
 }
 
-/// The first address of an interface, one of IPv4 before one of IPv6.
-fn interface_address(name: &str, ipv4_only: bool) -> Option<IpAddr> {
+/// An address that is written in numbers. If it names an interface, that is looked for now: it has
+/// another number when it comes back.
+///
+/// # Errors
+/// When there is no such interface, or the host has a name.
+pub(super) fn numeric(host: &Host, port: u16) -> io::Result<SocketAddr> {
+    match host {
+        Host::Literal(ip) => Ok(SocketAddr::new(*ip, port)),
+        Host::LinkLocal(ip, zone) => {
+            let scope = interface_number(zone).ok_or_else(unreachable)?;
+            Ok(SocketAddrV6::new(*ip, port, 0, scope).into())
+        }
+        Host::Any | Host::Name(_) => Err(unreachable()),
+    }
+}
+
+/// The number of an interface, by its name or in digits; never zero, which stands for none.
+fn interface_number(zone: &str) -> Option<u32> {
+    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let named = interfaces.iter().find(|interface| interface.name == zone).and_then(|found| found.index);
+    named.or_else(|| zone.parse().ok()).filter(|number| *number != 0)
+}
+
+/// An address of an interface: one of IPv4, else one of IPv6; one that is unique on its link only, if
+/// there is no other.
+fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAddr> {
     let interfaces = if_addrs::get_if_addrs().ok()?;
-    let addresses =
-        || interfaces.iter().filter(|interface| interface.name == name).map(if_addrs::Interface::ip);
-    addresses().find(IpAddr::is_ipv4).or_else(|| addresses().find(|_| !ipv4_only))
+    let usable = interfaces
+        .iter()
+        .filter(|interface| interface.name == name && (interface.ip().is_ipv4() || !ipv4_only));
+    // Of equal ones the first.
+    let chosen = usable.min_by_key(|interface| (interface.is_link_local(), interface.ip().is_ipv6()))?;
+    Some(match chosen.ip() {
+        IpAddr::V6(ip) if ip.is_unicast_link_local() => {
+            SocketAddrV6::new(ip, port, 0, chosen.index.unwrap_or(0)).into()
+        }
+        ip => SocketAddr::new(ip, port),
+    })
 }
 
 /// Whether connecting is done: not yet, yes, or it failed. So for a local socket of Unix as well.
@@ -126,6 +158,11 @@ mod tests {
         let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
         assert_eq!(at(loopback.clone(), true), Err(Error::NoSuchInterface));
         assert_eq!(at(loopback, false), Ok("[::1]:5".parse().unwrap()));
+        let link = |zone: &str| Host::LinkLocal("fe80::1".parse().unwrap(), zone.to_owned());
+        assert_eq!(at(link("7"), false), Ok(SocketAddrV6::new("fe80::1".parse().unwrap(), 5, 0, 7).into()));
+        for (zone, ipv4_only) in [("7", true), ("0", false), ("no such interface", false)] {
+            assert_eq!(at(link(zone), ipv4_only), Err(Error::NoSuchInterface));
+        }
     }
 
     /// Only Linux is sure to take a connection from a port to itself.
