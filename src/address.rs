@@ -1,5 +1,9 @@
 //! `transport://address`, parsed once into a typed value.
+//!
+//! An address is a row of bytes. What follows `ipc://` and `inproc://` may be any; the hosts, ports
+//! and paths of the network are text.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
@@ -14,7 +18,7 @@ const MAX_PATH: usize = 107;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
     /// `inproc://name`: another socket of the same process.
-    Inproc(String),
+    Inproc(Vec<u8>),
     /// `ipc://path`: a local socket.
     Ipc(PathBuf),
     /// `tcp://…`.
@@ -67,13 +71,14 @@ impl Address {
     /// # Errors
     /// As `Address::split`; [`Error::InvalidArgument`] for a bad port. What the host part of an
     /// address may be is the transport's to say.
-    pub(crate) fn to_bind(text: &str) -> Result<Address, Error> {
-        match Self::split(text)? {
-            ("tcp", rest) => Ok(Address::Tcp(TcpAddress::to_bind(rest)?)),
+    pub(crate) fn to_bind(address: &[u8]) -> Result<Address, Error> {
+        match Self::split(address)? {
+            (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_bind(&text(rest))?)),
             // Every path is served, so none can be named: it would be a bad port.
-            ("ws", rest) => {
-                let at = TcpAddress::to_bind(rest)?;
-                Ok(Address::Ws(WsAddress { at, authority: rest.to_owned(), resource: "/".to_owned() }))
+            (b"ws", rest) => {
+                let authority = text(rest).into_owned();
+                let at = TcpAddress::to_bind(&authority)?;
+                Ok(Address::Ws(WsAddress { at, authority, resource: "/".to_owned() }))
             }
             (scheme, rest) => Self::local(scheme, rest),
         }
@@ -83,10 +88,10 @@ impl Address {
     ///
     /// # Errors
     /// As `Address::split`; [`Error::InvalidArgument`] for a bad port, host or path.
-    pub(crate) fn to_connect(text: &str) -> Result<Address, Error> {
-        match Self::split(text)? {
-            ("tcp", rest) => Ok(Address::Tcp(TcpAddress::to_connect(rest, None)?)),
-            ("ws", rest) => Ok(Address::Ws(WsAddress::to_connect(rest)?)),
+    pub(crate) fn to_connect(address: &[u8]) -> Result<Address, Error> {
+        match Self::split(address)? {
+            (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_connect(&text(rest), None)?)),
+            (b"ws", rest) => Ok(Address::Ws(WsAddress::to_connect(&text(rest))?)),
             (scheme, rest) => Self::local(scheme, rest),
         }
     }
@@ -95,24 +100,51 @@ impl Address {
     ///
     /// # Errors
     /// [`Error::AddressTooLong`], or [`Error::InvalidArgument`] when there is no `://`.
-    fn split(text: &str) -> Result<(&str, &str), Error> {
-        if text.len() > MAX_LENGTH {
+    fn split(address: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+        if address.len() > MAX_LENGTH {
             return Err(Error::AddressTooLong);
         }
-        let (scheme, rest) = text.split_once(':').ok_or(Error::InvalidArgument)?;
-        let rest = rest.strip_prefix("//").ok_or(Error::InvalidArgument)?;
+        let colon = address.iter().position(|byte| *byte == b':').ok_or(Error::InvalidArgument)?;
+        let (scheme, rest) = address.split_at(colon);
+        let rest = rest.strip_prefix(b"://").ok_or(Error::InvalidArgument)?;
         Ok((scheme, rest))
     }
 
-    fn local(scheme: &str, rest: &str) -> Result<Address, Error> {
+    fn local(scheme: &[u8], rest: &[u8]) -> Result<Address, Error> {
         match scheme {
-            "inproc" => Ok(Address::Inproc(rest.to_owned())),
-            "ipc" if rest.is_empty() => Err(Error::InvalidArgument),
-            "ipc" if rest.len() > MAX_PATH => Err(Error::AddressTooLong),
-            "ipc" => Ok(Address::Ipc(rest.into())),
+            b"inproc" => Ok(Address::Inproc(rest.to_owned())),
+            b"ipc" if rest.is_empty() => Err(Error::InvalidArgument),
+            b"ipc" if rest.len() > MAX_PATH => Err(Error::AddressTooLong),
+            b"ipc" => Ok(Address::Ipc(path(rest)?)),
             _ => Err(Error::UnknownTransport),
         }
     }
+}
+
+/// What follows the scheme of tcp and ws. Bytes that are no text become a character that is in the
+/// name of no host and no interface.
+fn text(rest: &[u8]) -> Cow<'_, str> {
+    String::from_utf8_lossy(rest)
+}
+
+/// A path is the bytes that it was given as.
+///
+/// # Errors
+/// None; there are some on Windows.
+#[cfg(unix)]
+fn path(bytes: &[u8]) -> Result<PathBuf, Error> {
+    use std::os::unix::ffi::OsStrExt;
+
+    Ok(std::ffi::OsStr::from_bytes(bytes).into())
+}
+
+/// The name of a pipe is text to the system, which here is given as UTF-8.
+///
+/// # Errors
+/// [`Error::InvalidArgument`] for anything else.
+#[cfg(windows)]
+fn path(bytes: &[u8]) -> Result<PathBuf, Error> {
+    std::str::from_utf8(bytes).map(PathBuf::from).map_err(|_| Error::InvalidArgument)
 }
 
 impl TcpAddress {
@@ -214,13 +246,13 @@ mod tests {
     use super::*;
 
     fn connect(text: &str) -> Result<Address, Error> {
-        Address::to_connect(text)
+        Address::to_connect(text.as_bytes())
     }
 
     #[test]
     fn every_transport_has_its_form() {
         assert_eq!(connect("inproc://a b"), Ok(Address::Inproc("a b".into())));
-        assert_eq!(connect("inproc://"), Ok(Address::Inproc(String::new())));
+        assert_eq!(connect("inproc://"), Ok(Address::Inproc(Vec::new())));
         assert_eq!(connect("ipc:///tmp/x.ipc"), Ok(Address::Ipc("/tmp/x.ipc".into())));
         let tcp = TcpAddress { local: None, host: Host::Name("localhost".into()), port: 5555 };
         assert_eq!(connect("tcp://localhost:5555"), Ok(Address::Tcp(tcp)));
@@ -231,7 +263,7 @@ mod tests {
         let tcp = TcpAddress { local: Some(link("1")), host: link("eth0.5:1"), port: 2 };
         assert_eq!(connect("tcp://fe80::1%1;[fe80::1%eth0.5:1]:2"), Ok(Address::Tcp(tcp)));
         let tcp = TcpAddress { local: None, host: Host::Any, port: 65535 };
-        assert_eq!(Address::to_bind("tcp://*:65535"), Ok(Address::Tcp(tcp)));
+        assert_eq!(Address::to_bind(b"tcp://*:65535"), Ok(Address::Tcp(tcp)));
     }
 
     #[test]
@@ -259,9 +291,13 @@ mod tests {
             assert_eq!(connect(&format!("ws://{rest}")), Err(Error::InvalidArgument), "{rest}");
         }
         for rest in ["*", "a", "*:5/", "*:5/a", "a:0"] {
-            assert_eq!(Address::to_bind(&format!("ws://{rest}")), Err(Error::InvalidArgument), "{rest}");
+            assert_eq!(
+                Address::to_bind(format!("ws://{rest}").as_bytes()),
+                Err(Error::InvalidArgument),
+                "{rest}"
+            );
         }
-        assert!(matches!(Address::to_bind("ws://*:5"), Ok(Address::Ws(ws)) if ws.at.port == 5));
+        assert!(matches!(Address::to_bind(b"ws://*:5"), Ok(Address::Ws(ws)) if ws.at.port == 5));
     }
 
     #[test]
@@ -276,6 +312,23 @@ mod tests {
         assert!(connect(&long).is_ok());
         assert_eq!(connect(&(long + "x")), Err(Error::AddressTooLong));
         assert_eq!(connect(&format!("ipc://{}", "x".repeat(108))), Err(Error::AddressTooLong));
+    }
+
+    #[test]
+    fn names_and_paths_are_bytes_and_hosts_are_text() {
+        let address = Address::to_connect(b"inproc://\x80\xff\x01");
+        assert_eq!(address, Ok(Address::Inproc(vec![0x80, 0xff, 1])));
+        let address = Address::to_bind(b"ipc://caf\xe9");
+        #[cfg(unix)]
+        assert!(matches!(address, Ok(Address::Ipc(path)) if path.as_os_str().len() == 4));
+        #[cfg(windows)]
+        assert_eq!(address, Err(Error::InvalidArgument));
+        for address in [&b"tcp://caf\xe9:5"[..], b"ws://caf\xe9:5", b"ws://h/caf\xe9", b"tcp://h:5\xe9"] {
+            assert_eq!(Address::to_connect(address), Err(Error::InvalidArgument));
+        }
+        let local = Address::to_connect(b"tcp://caf\xe9;h:5");
+        assert!(matches!(local, Ok(Address::Tcp(TcpAddress { local: Some(Host::Name(_)), .. }))));
+        assert_eq!(Address::to_bind(b"caf\xe9://x"), Err(Error::UnknownTransport));
     }
 
     #[test]

@@ -133,8 +133,8 @@ pub(crate) struct Options {
     values: [i32; 19],
     /// Bit `n` is set when the option at `values[n]` was.
     set: u32,
-    /// `NN_SOCKET_NAME`; the socket's number until it is set.
-    name: String,
+    /// `NN_SOCKET_NAME`, any bytes but zero; the socket's number until it is set.
+    name: Vec<u8>,
 }
 
 impl Options {
@@ -144,7 +144,7 @@ impl Options {
         for spec in &SPECS {
             values[index(spec.name)] = spec.default;
         }
-        Options { values, set: 0, name: id.to_string() }
+        Options { values, set: 0, name: id.to_string().into_bytes() }
     }
 
     /// Sets an option of the socket level.
@@ -156,7 +156,9 @@ impl Options {
             if value.len() > NAME_MAX {
                 return Err(Error::InvalidArgument);
             }
-            self.name = String::from_utf8_lossy(value).trim_end_matches('\0').to_owned();
+            // To a C program it is a text that ends with a zero.
+            let length = value.iter().position(|byte| *byte == 0).unwrap_or(value.len());
+            self.name = value[..length].to_owned();
             return Ok(());
         }
         let value = int(value)?;
@@ -212,7 +214,7 @@ impl Options {
     }
 
     /// `NN_SOCKET_NAME`.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &[u8] {
         &self.name
     }
 
@@ -287,7 +289,7 @@ mod tests {
     #[test]
     fn defaults_and_ranges() {
         let mut options = Options::new(7);
-        assert_eq!(options.name(), "7");
+        assert_eq!(options.name(), b"7");
         for (name, default, least, most) in [
             (name::SNDBUF, 131_072, 1, i32::MAX),
             (name::RCVBUF, 131_072, 1, i32::MAX),
@@ -324,6 +326,12 @@ mod tests {
         assert_eq!(options.set(name::SOCKET_NAME, &[b'n'; 64]), Err(Error::InvalidArgument));
         assert_eq!(options.set(name::SOCKET_NAME, &[b'n'; 63]), Ok(()));
         assert_eq!(options.name().len(), 63);
+        for (value, name) in
+            [(&b"caf\xe9"[..], &b"caf\xe9"[..]), (b"a\0b", b"a"), (b"a\0\0", b"a"), (b"", b"")]
+        {
+            assert_eq!(options.set(name::SOCKET_NAME, value), Ok(()));
+            assert_eq!(options.name(), name);
+        }
     }
 
     #[test]

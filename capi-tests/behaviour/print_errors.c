@@ -71,6 +71,17 @@ static void comes_and_goes (const char *transport)
     close_socket (s);
 }
 
+/*  The name and the address are printed as they were given. */
+static void no_text (const char *transport)
+{
+    (void) transport;
+    int s = open_patient (NN_PUSH);
+    check (nn_setsockopt (s, NN_SOL_SOCKET, NN_SOCKET_NAME, "caf\xe9", 4) == 0);
+    connect_to (s, "ipc://nob\xf6" "dy");
+    wait_until (count (s, NN_STAT_CONNECT_ERRORS) >= 3);
+    close_socket (s);
+}
+
 /*  What a call answers is not printed as well. */
 static void refused_at_once (const char *transport)
 {
@@ -114,5 +125,6 @@ int main (void)
         run ("errors that a call answers", "1", refused_at_once, networks[i]);
     }
     run ("errors of a listener", "1", cannot_accept, "tcp");
+    run ("a name and an address that are no text", "1", no_text, "ipc");
     return 0;
 }

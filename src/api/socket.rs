@@ -55,7 +55,8 @@ impl<P: Pattern> Socket<P> {
     /// Binds the socket to an address, to which others can connect from now on.
     ///
     /// `address` is `inproc://name`, `ipc://path` or `tcp://interface:port`, where the interface
-    /// is `*`, an address or a name such as `eth0`. A socket can have any number of endpoints.
+    /// is `*`, an address or a name such as `eth0`. It is a text, or bytes where a path or a name is no
+    /// text. A socket can have any number of endpoints.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if that is no address, [`Error::AddressTooLong`],
@@ -70,8 +71,8 @@ impl<P: Pattern> Socket<P> {
     /// assert_eq!(second.err(), Some(Error::AddressInUse));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn bind(&self, address: &str) -> Result<Endpoint, Error> {
-        Ok(Endpoint::new(&self.handle, self.enter()?.bind(address)?))
+    pub fn bind(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
+        Ok(Endpoint::new(&self.handle, self.enter()?.bind(address.as_ref())?))
     }
 
     /// Connects the socket to an address, now or as soon as somebody is bound to it, and again
@@ -92,8 +93,8 @@ impl<P: Pattern> Socket<P> {
     /// assert_eq!(socket.connect("pigeon://doc").err(), Some(Error::UnknownTransport));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn connect(&self, address: &str) -> Result<Endpoint, Error> {
-        Ok(Endpoint::new(&self.handle, self.enter()?.connect(address)?))
+    pub fn connect(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
+        Ok(Endpoint::new(&self.handle, self.enter()?.connect(address.as_ref())?))
     }
 
     /// Closes the socket: ends the calls of other threads on it with [`Error::Closed`], and

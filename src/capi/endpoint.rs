@@ -54,13 +54,11 @@ pub extern "C" fn nn_shutdown(s: c_int, how: c_int) -> c_int {
     boundary::call(-1, || socket::enter(s)?.shutdown(how).map(|()| 0))
 }
 
-/// The text at `address`, of which no more bytes are read than an address may have.
-///
-/// A text that is not UTF-8 is no address, though a path of the file system might look so.
+/// The bytes at `address` before the zero, of which no more are read than an address may have.
 ///
 /// # Safety
 /// `address` must be a text that ends with a zero, or null; it must live as long as the result.
-unsafe fn address_at<'a>(address: *const c_char) -> Result<&'a str, Error> {
+unsafe fn address_at<'a>(address: *const c_char) -> Result<&'a [u8], Error> {
     const LIMIT: usize = NN_SOCKADDR_MAX as usize;
     if address.is_null() {
         return Err(Error::InvalidArgument);
@@ -73,7 +71,7 @@ unsafe fn address_at<'a>(address: *const c_char) -> Result<&'a str, Error> {
     if bytes.len() == LIMIT {
         return Err(Error::AddressTooLong);
     }
-    std::str::from_utf8(bytes).map_err(|_| Error::InvalidArgument)
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -82,10 +80,10 @@ mod tests {
 
     use super::*;
 
-    fn parse(bytes: &[u8]) -> Result<String, Error> {
+    fn parse(bytes: &[u8]) -> Result<Vec<u8>, Error> {
         let text = CString::new(bytes).unwrap();
         // SAFETY: `text` is terminated, and lives until the copy is made.
-        unsafe { address_at(text.as_ptr()) }.map(str::to_owned)
+        unsafe { address_at(text.as_ptr()) }.map(<[u8]>::to_vec)
     }
 
     #[test]
@@ -93,12 +91,12 @@ mod tests {
         assert_eq!(parse(&[b'a'; 127]).unwrap().len(), 127);
         assert_eq!(parse(&[b'a'; 128]), Err(Error::AddressTooLong));
         assert_eq!(parse(&[b'a'; 4096]), Err(Error::AddressTooLong));
-        assert_eq!(parse(b"").unwrap(), "");
+        assert_eq!(parse(b"").unwrap(), b"");
     }
 
     #[test]
-    fn what_is_no_text_is_no_address() {
-        assert_eq!(parse(b"ipc://\xff"), Err(Error::InvalidArgument));
+    fn any_bytes_are_taken_but_null_is_not() {
+        assert_eq!(parse(b"ipc://\xff").unwrap(), b"ipc://\xff");
         // SAFETY: null is allowed.
         assert_eq!(unsafe { address_at(std::ptr::null()) }, Err(Error::InvalidArgument));
     }

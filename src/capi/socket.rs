@@ -86,7 +86,7 @@ pub unsafe extern "C" fn nn_getsockopt(
         match socket.option(level, option)? {
             OptionValue::Int(number) => write(&number.to_ne_bytes(), size_of::<c_int>()),
             OptionValue::Descriptor(descriptor) => write(&descriptor.to_ne_bytes(), size_of_val(&descriptor)),
-            OptionValue::Text(text) => write(&[text.as_bytes(), &[0]].concat(), text.len()),
+            OptionValue::Text(text) => write(&[&text[..], &[0]].concat(), text.len()),
         }
         Ok(0)
     })

@@ -22,12 +22,12 @@ pub(super) struct EndpointHost {
     pipe_options: PipeOptions,
     condition: Mutex<Condition>,
     /// The address, for people: without its transport.
-    address: String,
+    address: Vec<u8>,
 }
 
 impl EndpointHost {
     /// The host of an endpoint that is made now.
-    pub(super) fn new(socket: Arc<Socket>, address: &str, options: &Options) -> EndpointHost {
+    pub(super) fn new(socket: Arc<Socket>, address: &[u8], options: &Options) -> EndpointHost {
         let priority = |name| u8::try_from(options.positive(name)).unwrap_or(u8::MAX);
         let settings = Settings {
             reconnect_interval: options.timeout(name::RECONNECT_IVL).unwrap_or_default(),
@@ -36,7 +36,8 @@ impl EndpointHost {
         };
         let pipe_options =
             PipeOptions { send_priority: priority(name::SNDPRIO), receive_priority: priority(name::RCVPRIO) };
-        let address = address.split_once("://").map_or(address, |(_, rest)| rest).to_owned();
+        let scheme = address.windows(3).position(|bytes| bytes == b"://");
+        let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
         EndpointHost { socket, settings, pipe_options, condition: Mutex::default(), address }
     }
 
@@ -114,14 +115,15 @@ impl Host for EndpointHost {
         };
         if let Some(line) = line {
             // Where it cannot be written there is nobody to be told.
-            let _ = io::stderr().write_all(line.as_bytes());
+            let _ = io::stderr().write_all(&line);
         }
     }
 }
 
 /// What `NN_PRINT_ERRORS` has printed about an endpoint.
-fn error_line(socket: &str, address: &str, error: Error) -> String {
-    format!("nanomsg: socket.{socket}[{address}]: Error: {error}\n")
+fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
+    let error = format!("]: Error: {error}\n");
+    [b"nanomsg: socket.", socket, b"[", address, error.as_bytes()].concat()
 }
 
 /// The end of a pipe that belongs to a socket.
@@ -188,7 +190,7 @@ mod tests {
         ] {
             let id = open(AF_SP, kind.number().into()).unwrap();
             let socket = enter(id).unwrap();
-            let host = EndpointHost::new(socket.this.upgrade().unwrap(), "", &socket.core.lock().options);
+            let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
             let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
@@ -209,7 +211,7 @@ mod tests {
     fn a_question_can_be_answered_before_its_pipe_is_called_writable() {
         let id = open(AF_SP, Kind::Rep.number().into()).unwrap();
         let socket = enter(id).unwrap();
-        let host = EndpointHost::new(socket.this.upgrade().unwrap(), "", &socket.core.lock().options);
+        let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
         let (mut far_out, inbound) = lane(100);
         let (outbound, mut far_in) = lane(100);
         let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {

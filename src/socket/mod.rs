@@ -88,7 +88,7 @@ pub enum OptionValue {
     /// Of `NN_SNDFD` and `NN_RCVFD`.
     Descriptor(Descriptor),
     /// Of `NN_SOCKET_NAME`.
-    Text(String),
+    Text(Vec<u8>),
 }
 
 /// Opens a socket of a domain and a protocol, by their numbers.
@@ -144,7 +144,7 @@ impl Socket {
     ///
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
-    pub fn bind(&self, address: &str) -> Result<i32, Error> {
+    pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
         let bound = self.add_endpoint(address, transport::bind);
         if bound.is_err() {
             self.core.lock().statistics.bind_errors += 1;
@@ -156,14 +156,14 @@ impl Socket {
     ///
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
-    pub fn connect(&self, address: &str) -> Result<i32, Error> {
+    pub fn connect(&self, address: &[u8]) -> Result<i32, Error> {
         self.add_endpoint(address, transport::connect)
     }
 
     fn add_endpoint(
         &self,
-        address: &str,
-        make: impl FnOnce(&str, Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error>,
+        address: &[u8],
+        make: impl FnOnce(&[u8], Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
         let host = Arc::new(EndpointHost::new(this, address, &self.core.lock().options));

@@ -20,11 +20,11 @@ struct Name {
     connectors: Vec<Arc<Inproc>>,
 }
 
-static NAMES: PerProcess<Mutex<HashMap<String, Name>>> = PerProcess::new(Mutex::default);
+static NAMES: PerProcess<Mutex<HashMap<Vec<u8>, Name>>> = PerProcess::new(Mutex::default);
 
 /// An endpoint.
 struct Inproc {
-    name: String,
+    name: Vec<u8>,
     /// It was connected, and looks for a partner while it has none.
     is_connector: bool,
     host: Arc<dyn Host>,
@@ -69,7 +69,7 @@ impl Peer for Relay {
 ///
 /// # Errors
 /// [`Error::AddressInUse`].
-pub(super) fn bind(name: String, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn bind(name: Vec<u8>, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     let endpoint = Inproc::new(name, false, host);
     {
         let mut names = lock(NAMES.get());
@@ -84,7 +84,7 @@ pub(super) fn bind(name: String, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint
 }
 
 /// Connects to a name.
-pub(super) fn connect(name: String, host: Arc<dyn Host>) -> Arc<dyn Endpoint> {
+pub(super) fn connect(name: Vec<u8>, host: Arc<dyn Host>) -> Arc<dyn Endpoint> {
     let endpoint = Inproc::new(name, true, host);
     endpoint.host.note(Note::Connecting);
     let binder = {
@@ -100,7 +100,7 @@ pub(super) fn connect(name: String, host: Arc<dyn Host>) -> Arc<dyn Endpoint> {
 }
 
 /// Joins every connector of a name that has no pipe to whoever is bound to it.
-fn join_waiting(name: &str) {
+fn join_waiting(name: &[u8]) {
     let (binder, connectors) = match lock(NAMES.get()).get(name) {
         Some(Name { binder: Some(binder), connectors }) => (binder.clone(), connectors.clone()),
         _ => return,
@@ -175,7 +175,7 @@ fn attach_loop(host: &Arc<dyn Host>) -> Option<(Arc<dyn End>, Arc<dyn End>)> {
 }
 
 impl Inproc {
-    fn new(name: String, is_connector: bool, host: Arc<dyn Host>) -> Arc<Inproc> {
+    fn new(name: Vec<u8>, is_connector: bool, host: Arc<dyn Host>) -> Arc<Inproc> {
         Arc::new(Inproc { name, is_connector, host, links: Mutex::default() })
     }
 

@@ -115,7 +115,7 @@ pub(crate) trait Endpoint: Send + Sync {
 ///
 /// # Errors
 /// Those of the address, and of the operating system.
-pub(crate) fn bind(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(crate) fn bind(address: &[u8], host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_bind(address)? {
         Address::Inproc(name) => inproc::bind(name, host),
         Address::Ipc(path) => stream::bind_ipc(&path, host),
@@ -128,7 +128,7 @@ pub(crate) fn bind(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoin
 ///
 /// # Errors
 /// Those of the address, and of the operating system.
-pub(crate) fn connect(address: &str, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(crate) fn connect(address: &[u8], host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_connect(address)? {
         Address::Inproc(name) => Ok(inproc::connect(name, host)),
         Address::Ipc(path) => stream::connect_ipc(&path, host),

@@ -79,7 +79,7 @@ fn a_count_ends_what_would_go_on() {
 fn a_reader_that_stops_ends_the_program() {
     let folder = Folder::new();
     let source = Push::new().unwrap();
-    source.bind(&folder.ipc("pipe")).unwrap();
+    source.bind(folder.ipc("pipe")).unwrap();
     let mut receiver = Program::start(Whose::Ours, &format!("--pull --connect {} --raw", folder.ipc("pipe")));
     source.send(b"first").unwrap();
     receiver.read_until(b"first");

@@ -248,7 +248,8 @@ impl<P: Pattern> Socket<P> {
         self.set(SOCKET, name::MAXTTL, hops.into())
     }
 
-    /// What the socket is called in messages to people: its number, unless it was set.
+    /// What the socket is called in messages to people: its number, unless it was set. What a C
+    /// program has set need not be UTF-8; the rest of it is replaced.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -259,7 +260,7 @@ impl<P: Pattern> Socket<P> {
     /// ```
     pub fn name(&self) -> Result<String, Error> {
         match self.enter()?.option(SOCKET, name::SOCKET_NAME)? {
-            OptionValue::Text(name) => Ok(name),
+            OptionValue::Text(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
             OptionValue::Int(_) | OptionValue::Descriptor(_) => Err(Error::UnknownOption),
         }
     }
@@ -275,8 +276,8 @@ impl<P: Pattern> Socket<P> {
     /// assert_eq!(socket.name()?, "upstream");
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
-    pub fn set_name(&self, name: &str) -> Result<(), Error> {
-        self.enter()?.set_option(SOCKET, name::SOCKET_NAME, name.as_bytes())
+    pub fn set_name(&self, name: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.enter()?.set_option(SOCKET, name::SOCKET_NAME, name.as_ref())
     }
 }
 

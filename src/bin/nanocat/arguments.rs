@@ -32,11 +32,11 @@ pub struct Options {
     /// 1 and 2 say more, to people.
     pub verbosity: i64,
     /// Addresses to bind and to connect to, in their order.
-    pub bind: Vec<String>,
-    pub connect: Vec<String>,
+    pub bind: Vec<Vec<u8>>,
+    pub connect: Vec<Vec<u8>>,
     pub recv_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
-    pub name: Option<String>,
+    pub name: Option<Vec<u8>>,
     /// Empty for everything.
     pub subscriptions: Vec<Vec<u8>>,
     pub format: Format,
@@ -163,7 +163,7 @@ fn options(kind: Kind, matches: &ArgMatches) -> Options {
         connect: addresses(matches, false),
         recv_timeout: time(id::RECV_TIMEOUT),
         send_timeout: time(id::SEND_TIMEOUT),
-        name: matches.get_one::<String>(id::SOCKET_NAME).cloned(),
+        name: matches.get_one::<Vec<u8>>(id::SOCKET_NAME).cloned(),
         subscriptions: matches.get_many::<Vec<u8>>(id::SUBSCRIBE).unwrap_or_default().cloned().collect(),
         format: format(matches).unwrap_or(if output.is_some() { Format::Raw } else { Format::No }),
         output,
@@ -175,12 +175,12 @@ fn options(kind: Kind, matches: &ArgMatches) -> Options {
 }
 
 /// The addresses to bind or to connect to, in the order in which they were given.
-fn addresses(matches: &ArgMatches, binds: bool) -> Vec<String> {
+fn addresses(matches: &ArgMatches, binds: bool) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for (name, _, _, prefix, ..) in ENDPOINTS.into_iter().filter(|option| option.2 == binds) {
         let places = matches.indices_of(name).unwrap_or_default();
-        let values = matches.get_many::<String>(name).unwrap_or_default();
-        found.extend(places.zip(values.map(|value| format!("{prefix}{value}"))));
+        let values = matches.get_many::<Vec<u8>>(name).unwrap_or_default();
+        found.extend(places.zip(values.map(|value| [prefix.as_bytes(), value].concat())));
     }
     found.sort_unstable();
     found.into_iter().map(|(_, address)| address).collect()

@@ -154,7 +154,7 @@ pub const ENDPOINTS: [EndpointOption; 6] = [
 fn endpoints() -> impl Iterator<Item = Arg> {
     ENDPOINTS.into_iter().map(|(name, letter, _, _, what, help)| {
         let hint = if what == "PATH" { ValueHint::FilePath } else { ValueHint::Other };
-        let arg = value(name, what, ValueParser::string()).help(help);
+        let arg = value(name, what, bytes()).help(help);
         arg.short(letter).value_hint(hint).action(ArgAction::Append).help_heading("Socket Options")
     })
 }
@@ -164,7 +164,7 @@ fn socket_options() -> [Arg; 4] {
         last(value(id::RECV_TIMEOUT, "SEC", seconds())).help("End when no message came for SEC seconds"),
         last(value(id::SEND_TIMEOUT, "SEC", seconds()))
             .help("Give up when nobody took a message for SEC seconds"),
-        last(value(id::SOCKET_NAME, "NAME", ValueParser::string())).help("Call the socket NAME in messages"),
+        last(value(id::SOCKET_NAME, "NAME", bytes())).help("Call the socket NAME in messages"),
         value(id::SUBSCRIBE, "PREFIX", bytes())
             .help("Receive what begins with PREFIX; without this option, everything")
             .action(ArgAction::Append),

@@ -142,9 +142,9 @@ fn ready<P: Pattern>(socket: Socket<P>, options: &Options) -> Ready<P> {
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
     }
-    let tell = |what: &str, address: &str| {
+    let tell = |what: &str, address: &[u8]| {
         if options.verbosity > 0 {
-            eprintln!("{what} {address}");
+            eprintln!("{what} {}", String::from_utf8_lossy(address));
         }
     };
     for address in &options.bind {
