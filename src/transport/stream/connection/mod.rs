@@ -49,6 +49,9 @@ const WRITE: u8 = 1;
 /// Asked of the I/O thread: there is room again, read on.
 const READ: u8 = 2;
 
+/// Asked of the I/O thread: writing has failed, end the connection.
+const FAIL: u8 = 4;
+
 /// A connection to a peer, and the pipe that it carries.
 pub(super) struct Connection {
     stream: Stream,
@@ -65,7 +68,7 @@ pub(super) struct Connection {
     in_vain: AtomicU8,
     /// The socket's end of the pipe, once there is one.
     end: OnceLock<Arc<dyn End>>,
-    /// What the I/O thread was asked for, as `WRITE` and `READ`.
+    /// What the I/O thread was asked for, as `WRITE`, `READ` and `FAIL`.
     asked: AtomicU8,
     /// The kernel took no more; it will report when it does.
     blocked: AtomicBool,
@@ -300,6 +303,9 @@ impl Source for Connection {
 
     fn woken(self: Arc<Self>) {
         let asked = self.asked.swap(0, Ordering::SeqCst);
+        if asked & FAIL != 0 {
+            return self.fail();
+        }
         if asked & WRITE != 0 {
             self.attend_burst();
         }

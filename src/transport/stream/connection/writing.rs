@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{Broken, Connection, PER_TURN, Pause, WRITE, nanoseconds};
+use super::{Broken, Connection, FAIL, PER_TURN, Pause, WRITE, nanoseconds};
 use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::Note;
@@ -111,7 +111,10 @@ impl Connection {
             Ok(Pause::Done) if is_over => self.finish_closing(),
             Ok(Pause::Done | Pause::Full) => {}
             Ok(Pause::Turn) => self.ask(WRITE),
-            Err(_) => self.fail(),
+            // Not here: the socket may send to another peer when this one is gone, and that one may be
+            // gone too. So thousands of them are a queue, and no stack of nested calls.
+            Err(_) if !self.ended.load(Ordering::SeqCst) => self.ask(FAIL),
+            Err(_) => {}
         }
     }
 
@@ -183,8 +186,8 @@ impl Connection {
         Ok(Pause::Turn)
     }
 
-    /// Writing failed. What the peer had sent before is still read.
-    fn fail(self: &Arc<Self>) {
+    /// Writing failed. What the peer had sent before is still read. Called by the I/O thread's loop alone.
+    pub(super) fn fail(self: &Arc<Self>) {
         self.receive();
         self.finish(Note::Broken);
     }
