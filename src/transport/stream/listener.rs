@@ -88,13 +88,16 @@ impl Listener {
         match Connection::start(stream, self.mapping.clone(), host, owner, reactor) {
             Ok(connection) => {
                 self.host.note(Note::Accepted);
-                {
+                let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
-                }
-                connection.greet();
-                if lock(&self.state).listening.is_none() {
-                    connection.close(&Linger::begin(Some(Duration::ZERO)));
+                    state.listening.is_some()
+                };
+                // A listener that was closed meanwhile has not closed this one.
+                if is_open {
+                    connection.greet()
+                } else {
+                    connection.close(&Linger::begin(Some(Duration::ZERO)))
                 }
             }
             Err(error) => self.host.note(Note::AcceptFailed(error.into())),

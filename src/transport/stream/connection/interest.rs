@@ -4,9 +4,11 @@
 //! local socket whenever the peer has read something, and not only to one that was refused before. There
 //! it is left out until somebody waits for it, or each message would wake the I/O thread of its sender.
 
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mio::Interest;
+use mio::{Interest, Token};
 
 use super::Connection;
 use crate::sync::lock;
@@ -43,20 +45,54 @@ impl Told {
     }
 }
 
+/// The poller's side of a connection.
+pub(super) struct Registration {
+    /// What the poller reports.
+    pub(super) told: Told,
+    /// While it is registered.
+    token: Option<Token>,
+}
+
+impl Registration {
+    /// Not registered yet.
+    pub(super) fn new() -> Registration {
+        Registration { told: Told::all(), token: None }
+    }
+}
+
 impl Connection {
+    /// Lets the poller report the stream. The I/O thread may call before this returns.
+    ///
+    /// # Errors
+    /// The poller's.
+    pub(super) fn register(self: &Arc<Self>) -> io::Result<()> {
+        // The lock is held meanwhile: a connection that ends at once finds its token.
+        let mut registration = lock(&self.registration);
+        registration.token = Some(self.reactor.register(polled(&self.stream), self.clone())?);
+        Ok(())
+    }
+
+    /// Nothing is reported from now on.
+    pub(super) fn deregister(&self) {
+        let mut registration = lock(&self.registration);
+        if let Some(token) = registration.token.take() {
+            self.reactor.deregister(polled(&self.stream), token);
+        }
+    }
+
     /// Changes what the poller reports. Answers whether that went well. What there is already to be
     /// reported is reported anew.
     pub(super) fn tell(&self, change: impl FnOnce(&mut Told)) -> bool {
-        let mut told = lock(&self.told);
-        let mut new = *told;
+        let mut registration = lock(&self.registration);
+        let mut new = registration.told;
         change(&mut new);
-        if new == *told {
+        if new == registration.told {
             return true;
         }
-        let (Some(token), Some(interest)) = (self.token.get(), new.interest()) else { return false };
-        let is_told = self.reactor.change(polled(&self.stream), *token, interest).is_ok();
+        let (Some(token), Some(interest)) = (registration.token, new.interest()) else { return false };
+        let is_told = self.reactor.change(polled(&self.stream), token, interest).is_ok();
         if is_told {
-            *told = new;
+            registration.told = new;
         }
         is_told
     }

@@ -8,6 +8,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::timers::Purpose;
 use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::Remote;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -120,7 +121,7 @@ impl Connection {
     /// Has `end_loan` called at this moment.
     fn look_at_loan(self: &Arc<Self>, moment: Option<u64>) {
         if let Some(moment) = moment {
-            self.call_at(Duration::from_nanos(moment));
+            self.set_timer(Purpose::Loan, Duration::from_nanos(moment));
         }
     }
 

@@ -11,6 +11,7 @@
 mod interest;
 mod loan;
 mod reading;
+mod timers;
 mod writing;
 
 use std::hash::RandomState;
@@ -19,19 +20,18 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mio::Token;
-
 use super::Owner;
-use super::platform::{Stream, note_writable, polled};
+use super::platform::{Stream, note_writable};
 use crate::pipe::{End, Peer, Remote};
-use crate::reactor::{Reactor, Ready, Source, TimerId};
+use crate::reactor::{Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Host, Linger, Note};
 use crate::wire::{Beginning, Mapping, Random};
-use interest::Told;
+use interest::Registration;
 use loan::Loan;
 use reading::Reader;
-use writing::{Closing, Writer};
+use timers::{Purpose, Timers};
+use writing::{Closing, Life, Writer};
 
 /// A peer must have greeted by then.
 const GREETING_TIME: Duration = Duration::from_secs(5);
@@ -57,13 +57,12 @@ pub(super) struct Connection {
     stream: Stream,
     mapping: Mapping,
     reactor: Arc<Reactor>,
-    token: OnceLock<Token>,
     host: Arc<dyn Host>,
     owner: Arc<dyn Owner>,
     reader: Mutex<Reader>,
     writer: Mutex<Writer>,
     loan: Loan,
-    told: Mutex<Told>,
+    registration: Mutex<Registration>,
     /// How often room was reported, in a row, and nobody waited for it.
     in_vain: AtomicU8,
     /// The socket's end of the pipe, once there is one.
@@ -74,9 +73,7 @@ pub(super) struct Connection {
     blocked: AtomicBool,
     /// When the last write ended, in nanoseconds of the monotonic clock.
     last_write: AtomicU64,
-    /// Timers that are set. They hold the connection, and go with it.
-    timers: Mutex<Vec<TimerId>>,
-    ended: AtomicBool,
+    timers: Mutex<Timers>,
 }
 
 /// Why reading or writing stopped for now.
@@ -126,27 +123,24 @@ impl Connection {
             stream,
             mapping,
             reactor,
-            token: OnceLock::new(),
             host,
             owner,
             reader: Mutex::new(Reader::new(greeting)),
             writer: Mutex::new(Writer::new(&words, encoder)),
             loan: Loan::default(),
-            told: Mutex::new(Told::all()),
+            registration: Mutex::new(Registration::new()),
             in_vain: AtomicU8::new(0),
             end: OnceLock::new(),
             asked: AtomicU8::new(0),
             blocked: AtomicBool::new(false),
             last_write: AtomicU64::new(0),
             timers: Mutex::default(),
-            ended: AtomicBool::new(false),
         });
-        connection.call_at(now() + GREETING_TIME);
-        let token = connection.reactor.register(polled(&connection.stream), connection.clone())?;
-        // Set once, here; whoever ends the connection meanwhile finds it below.
-        let _ = connection.token.set(token);
-        if connection.ended.load(Ordering::SeqCst) {
-            connection.reactor.deregister(polled(&connection.stream), token);
+        {
+            // No greeting is read before its timer is set, which it cancels.
+            let _reader = lock(&connection.reader);
+            connection.register()?;
+            connection.set_timer(Purpose::Greeting, now() + GREETING_TIME);
         }
         Ok(connection)
     }
@@ -159,82 +153,67 @@ impl Connection {
 
     /// Ends the connection once everything that was sent on it is delivered, or the time is over.
     pub(super) fn close(self: &Arc<Self>, linger: &Arc<Linger>) {
+        // First, since the peer's greeting could still bring a pipe.
+        lock(&self.reader).close();
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
-        let has_pipe = lock(&self.writer).lane.is_some();
-        if !has_pipe || linger.deadline().is_some_and(|deadline| deadline <= now()) {
+        if !lock(&self.writer).begin_closing(linger) {
             return self.finish(Note::Dropped);
         }
-        lock(&self.writer).closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Dropped });
         if let Some(deadline) = linger.deadline() {
-            self.call_at(deadline);
+            self.set_timer(Purpose::Deadline, deadline);
         }
-        lock(&self.reader).close();
         self.switch(false);
         self.receive();
         self.flush();
     }
 
-    /// Ends the connection for what the peer has sent, which is told so.
+    /// Ends the connection for what the peer has sent, which is told so. A closing that is under way
+    /// goes on instead.
     fn dismiss(self: &Arc<Self>, words: &[u8]) {
         let linger = Linger::begin(Some(LAST_WORDS_TIME));
         let lane = {
             let mut writer = lock(&self.writer);
+            if !matches!(writer.life, Life::Open) {
+                return;
+            }
             writer.outbox.append(words);
-            writer.closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Broken });
+            writer.life = Life::Closing(Closing::new(&linger, Note::Broken));
             // Nothing is sent after the last words.
             writer.lane.take()
         };
         drop(lane);
-        lock(&self.reader).close();
         self.switch(false);
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
-        self.call_at(now() + LAST_WORDS_TIME);
+        self.set_timer(Purpose::Deadline, now() + LAST_WORDS_TIME);
         self.flush();
     }
 
     /// Lets go of everything, at once. `note` says why, unless a closing was under way.
     fn finish(self: &Arc<Self>, note: Note) {
-        if self.ended.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        if let Some(token) = self.token.get() {
-            self.reactor.deregister(polled(&self.stream), *token);
-        }
-        self.cancel_timers();
+        let (life, lane) = lock(&self.writer).end();
+        let closing = match life {
+            Life::Open => None,
+            Life::Closing(closing) => Some(closing),
+            Life::Ended => return,
+        };
+        self.deregister();
+        self.end_timers();
         // Fails if the peer was first.
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
-        let lane = lock(&self.writer).lane.take();
         drop(lane);
         lock(&self.reader).close();
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
         // A peer that goes while we are closing has not broken the connection.
-        let note = lock(&self.writer).closing.as_ref().map_or(note, |closing| closing.note);
-        self.host.note(note);
+        self.host.note(closing.as_ref().map_or(note, |closing| closing.note));
         self.owner.clone().ended(self);
-        let closing = lock(&self.writer).closing.take();
+        // Last: nn_close goes on when nothing is unfinished.
         drop(closing);
-    }
-
-    /// Has `timeout` called at `moment`.
-    fn call_at(self: &Arc<Self>, moment: Duration) {
-        let timer = self.reactor.at(moment, self.clone());
-        lock(&self.timers).push(timer);
-        if self.ended.load(Ordering::SeqCst) {
-            self.cancel_timers();
-        }
-    }
-
-    fn cancel_timers(&self) {
-        let timers = std::mem::take(&mut *lock(&self.timers));
-        for timer in timers {
-            self.reactor.cancel(timer);
-        }
     }
 
     /// Asks the I/O thread for something, once.
@@ -315,18 +294,18 @@ impl Source for Connection {
     }
 
     fn timeout(self: Arc<Self>, now: Duration) {
-        lock(&self.timers).retain(|timer| timer.moment() > now);
+        lock(&self.timers).forget_due(now);
         self.end_loan(now);
         if lock(&self.writer).burst.as_ref().is_some_and(|burst| burst.due <= now) {
             self.attend_burst();
         }
-        let is_over = lock(&self.writer).closing.as_ref().map(|closing| closing.unfinished.is_over(now));
+        let is_over = lock(&self.writer).closing().map(|closing| closing.unfinished.is_over(now));
         match is_over {
             Some(true) => return self.finish(Note::Dropped),
             Some(false) => return self.flush(),
             None => {}
         }
-        let is_late = lock(&self.reader).is_late(now, |moment| self.call_at(moment));
+        let is_late = lock(&self.reader).is_late(now, |moment| self.set_timer(Purpose::Frame, moment));
         if is_late {
             self.finish(Note::Broken);
         }

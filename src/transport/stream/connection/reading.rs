@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use socket2::MaybeUninitSlice;
 
+use super::timers::Purpose;
 use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ, WRITE};
 use crate::message::{MessageType, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
@@ -121,10 +122,15 @@ impl Connection {
         let mut is_new = false;
         let outcome = {
             let mut reader = lock(&self.reader);
-            SCRATCH.with_borrow_mut(|scratch| {
+            let outcome = SCRATCH.with_borrow_mut(|scratch| {
                 scratch.reserve(READ_SIZE);
                 self.receive_into(&mut reader, scratch.spare_capacity_mut(), &mut is_edge, &mut is_new)
-            })
+            });
+            if outcome.is_err() {
+                // A stream that is broken is read no further by another thread.
+                reader.close();
+            }
+            outcome
         };
         if is_new {
             self.owner.established(self);
@@ -254,8 +260,7 @@ impl Connection {
             let Some(greeted) = greeted else { return Ok(()) };
             let lane = self.open(&greeted).map_err(|_| Broken(greeting.no_place()))?;
             reader.phase = Phase::Open { decoder: self.mapping.decoder(), lane };
-            // The greeting came in time. Now, since a frame that follows it may want a timer of its own.
-            self.cancel_timers();
+            self.cancel_timers(Purpose::Greeting);
             *is_new = true;
         }
         match &mut reader.phase {
@@ -292,11 +297,10 @@ impl Connection {
         let (outbound, consumer) = lane(send);
         let attached = self.host.attach(Ends { inbound, outbound, peer: self.clone() });
         let end = attached.map_err(|_| Broken::silently())?;
-        {
-            // In time: nothing is sent on the pipe before `receive` says that it is writable.
-            let mut writer = lock(&self.writer);
-            writer.lane = Some(consumer);
-            writer.outbox.append(&greeted.answer);
+        // In time: nothing is sent on the pipe before `receive` says that it is writable.
+        if !lock(&self.writer).open(consumer, &greeted.answer) {
+            end.close();
+            return Err(Broken::silently());
         }
         if !greeted.answer.is_empty() {
             self.ask(WRITE);
@@ -329,7 +333,7 @@ impl Connection {
             if reader.timed.is_none() {
                 let last = reader.heard + FRAME_TIME;
                 reader.timed = Some(last);
-                self.call_at(last);
+                self.set_timer(Purpose::Frame, last);
             }
         }
     }

@@ -10,6 +10,9 @@ use crate::reactor;
 use crate::transport::stream::tests::{Plain, connected_pair};
 use crate::transport::{Ends, LaneLimits, Refused, Settings};
 
+/// What a PULL socket says first.
+const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
+
 /// A PUSH socket with one pipe.
 #[derive(Default)]
 struct Pushing {
@@ -84,7 +87,7 @@ fn connected() -> (Arc<Connection>, Producer, Plain) {
     connection.greet();
     let mut greeting = [0; 8];
     theirs.read_exact(&mut greeting).unwrap();
-    theirs.write_all(&[0, b'S', b'P', 0, 0, 81, 0, 0]).unwrap();
+    theirs.write_all(&GREETING).unwrap();
     // Here, if the I/O thread was not faster.
     connection.receive();
     let outbound = lock(&host.outbound).take().unwrap();
@@ -99,7 +102,7 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
     let flushed = connection.write_out(&mut lock(&connection.writer));
     assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"last words"), None).is_ok());
     let linger = Linger::begin(None);
-    lock(&connection.writer).closing = Some(Closing { unfinished: linger.unfinished(), note: Note::Dropped });
+    assert!(lock(&connection.writer).begin_closing(&linger));
     connection.act_on(flushed);
     assert!(!linger.is_finished());
     connection.close(&linger);
@@ -110,11 +113,40 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
 }
 
 #[test]
+fn closing_what_has_ended_waits_for_nothing() {
+    let (connection, _outbound, theirs) = connected();
+    drop(theirs);
+    connection.finish(Note::Broken);
+    let linger = Linger::begin(None);
+    assert!(!lock(&connection.writer).begin_closing(&linger));
+    connection.close(&linger);
+    connection.dismiss(b"why");
+    linger.wait();
+    assert!(lock(&connection.writer).outbox.is_empty());
+}
+
+#[test]
+fn a_greeting_cancels_its_own_timer_and_no_other() {
+    let (ours, mut theirs) = connected_pair();
+    ours.set_nonblocking(true).unwrap();
+    let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
+    let connection = Connection::start(ours.into(), Mapping::Ipc, host, Arc::new(Nobody), reactor).unwrap();
+    assert_eq!(lock(&connection.timers).purposes(), [Purpose::Greeting]);
+    connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
+    theirs.write_all(&GREETING).unwrap();
+    connection.receive();
+    assert_eq!(lock(&connection.timers).purposes(), [Purpose::Deadline]);
+    connection.finish(Note::Dropped);
+    connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
+    assert_eq!(lock(&connection.timers).purposes(), []);
+}
+
+#[test]
 #[cfg(all(target_os = "linux", not(portable)))]
 fn room_is_left_out_until_somebody_waits_for_it() {
     let (connection, mut outbound, mut theirs) = connected();
     let mut frame = [0; 10];
-    while lock(&connection.told).room {
+    while lock(&connection.registration).told.room {
         assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"x"), None).is_ok());
         connection.flush();
         theirs.read_exact(&mut frame).unwrap();
@@ -128,7 +160,7 @@ fn room_is_left_out_until_somebody_waits_for_it() {
             .is_ok()
     );
     connection.flush();
-    assert!(lock(&connection.told).room);
+    assert!(lock(&connection.registration).told.room);
     let mut came = vec![0; 9 + large.len()];
     theirs.read_exact(&mut came).unwrap();
     assert_eq!(came[9..], large);

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::timers::Purpose;
 use super::{Broken, Connection, FAIL, PER_TURN, Pause, WRITE, nanoseconds};
 use crate::pipe::Consumer;
 use crate::sync::{lock, now};
-use crate::transport::Note;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::outbox::Outbox;
 use crate::transport::stream::platform::has_unacknowledged;
+use crate::transport::{Linger, Note};
 use crate::wire::{Encoder, Mapping};
 
 /// In a burst the I/O thread writes what has gathered, and looks again after this time.
@@ -33,8 +34,18 @@ pub(super) struct Writer {
     pub(super) encoder: Encoder,
     /// The burst that is going on.
     pub(super) burst: Option<Burst>,
-    /// The connection goes when everything is written.
-    pub(super) closing: Option<Closing>,
+    pub(super) life: Life,
+}
+
+/// How far the life of a connection has come. It changes under the lock of the outbound direction,
+/// in the same hold in which the change is decided.
+pub(super) enum Life {
+    /// It carries messages, or will.
+    Open,
+    /// It ends when everything is written.
+    Closing(Closing),
+    /// It has no lane and never will have one.
+    Ended,
 }
 
 /// Messages come faster than it is worth to write each of them. The lane is not parked: the I/O
@@ -71,12 +82,54 @@ pub(super) struct Closing {
     pub(super) note: Note,
 }
 
+impl Closing {
+    /// One that `linger` waits for.
+    pub(super) fn new(linger: &Arc<Linger>, note: Note) -> Closing {
+        Closing { unfinished: linger.unfinished(), note }
+    }
+}
+
 impl Writer {
     /// Nothing but the words with which this side begins.
     pub(super) fn new(words: &[u8], encoder: Encoder) -> Writer {
         let mut outbox = Outbox::default();
         outbox.append(words);
-        Writer { lane: None, outbox, encoder, burst: None, closing: None }
+        Writer { lane: None, outbox, encoder, burst: None, life: Life::Open }
+    }
+
+    /// The peer has greeted: takes from this lane, and answers the greeting. Answers whether the
+    /// connection is still open.
+    pub(super) fn open(&mut self, lane: Consumer, answer: &[u8]) -> bool {
+        let is_open = matches!(self.life, Life::Open);
+        if is_open {
+            self.lane = Some(lane);
+            self.outbox.append(answer);
+        }
+        is_open
+    }
+
+    /// Begins to close, in the time of `linger`, if something may have to be delivered; answers
+    /// whether that is so. A closing that is under way gets the new time.
+    pub(super) fn begin_closing(&mut self, linger: &Arc<Linger>) -> bool {
+        let has_time = linger.deadline().is_none_or(|deadline| deadline > now());
+        let begins = has_time && self.lane.is_some();
+        if begins {
+            self.life = Life::Closing(Closing::new(linger, Note::Dropped));
+        }
+        begins
+    }
+
+    /// Ends the life of the connection. Answers what it was before, and the lane.
+    pub(super) fn end(&mut self) -> (Life, Option<Consumer>) {
+        (std::mem::replace(&mut self.life, Life::Ended), self.lane.take())
+    }
+
+    /// The closing that is under way.
+    pub(super) fn closing(&mut self) -> Option<&mut Closing> {
+        match &mut self.life {
+            Life::Closing(closing) => Some(closing),
+            Life::Open | Life::Ended => None,
+        }
     }
 
     /// The burst goes on; answers when it is to be looked after next.
@@ -98,7 +151,7 @@ impl Connection {
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
         let mut has_room = false;
         let outcome = self.flush_locked(writer, &mut has_room);
-        let is_over = writer.closing.is_some() && matches!(outcome, Ok(Pause::Done));
+        let is_over = writer.closing().is_some() && matches!(outcome, Ok(Pause::Done));
         Flushed { outcome, has_room, is_over }
     }
 
@@ -123,10 +176,10 @@ impl Connection {
         let (flushed, next) = {
             let mut writer = lock(&self.writer);
             let Burst { times, was_relieved, .. } = writer.burst.take().unwrap_or(Burst::FIRST);
-            if was_relieved && writer.closing.is_none() {
+            if was_relieved && writer.closing().is_none() {
                 let due = writer.go_on(LOOK_SELDOM, times);
                 drop(writer);
-                return self.call_at(due);
+                return self.set_timer(Purpose::Burst, due);
             }
             let has_lane = writer.lane.is_some();
             // So that the lane is not parked.
@@ -152,7 +205,7 @@ impl Connection {
             (flushed, next)
         };
         if let Some(due) = next {
-            self.call_at(due);
+            self.set_timer(Purpose::Burst, due);
         }
         self.act_on(flushed);
     }
@@ -200,9 +253,35 @@ impl Connection {
         self.receive();
         let is_speaking = lock(&self.reader).has_heard_more();
         if is_speaking && self.mapping != Mapping::Ipc && has_unacknowledged(&self.stream) {
-            self.call_at(now() + CLOSING_LOOK);
+            self.set_timer(Purpose::Closing, now() + CLOSING_LOOK);
         } else {
             self.finish(Note::Dropped);
         }
+    }
+}
+
+#[cfg(all(test, loom))]
+mod loom_tests {
+    use super::*;
+    use crate::pipe::lane;
+    use crate::sync::Mutex;
+    use crate::wire::Framing;
+
+    /// However a closing and an end meet, nothing is unfinished when both are over.
+    #[test]
+    fn loom_nothing_is_unfinished_after_the_end() {
+        loom::model(|| {
+            let (_producer, consumer) = lane(1);
+            let writer = Arc::new(Mutex::new(Writer::new(&[], Encoder::Framed(Framing::Ipc))));
+            assert!(lock(&writer).open(consumer, &[]));
+            let (linger, twin) = (Linger::begin(None), writer.clone());
+            let ender = loom::thread::spawn(move || {
+                let ended = lock(&twin).end();
+                drop(ended);
+            });
+            lock(&writer).begin_closing(&linger);
+            ender.join().unwrap();
+            assert!(linger.is_finished());
+        });
     }
 }
