@@ -37,6 +37,8 @@ use writing::{Closing, Life, Writer};
 const GREETING_TIME: Duration = Duration::from_secs(5);
 /// A peer that is sent away has so long to hear why.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
+/// After this time the kernel may have memory again.
+const RETRY_TIME: Duration = Duration::from_millis(10);
 /// A message that follows a write within this time belongs to a burst.
 const BURST_NANOSECONDS: u64 = 10_000;
 /// A message that long is never left to gather with others.
@@ -84,6 +86,8 @@ enum Pause {
     Full,
     /// It was enough for one turn.
     Turn,
+    /// The kernel had no memory; it is tried again after [`RETRY_TIME`].
+    Scarce,
 }
 
 /// Why a connection ends: it is of no further use. The peer is to hear these last words, if there
@@ -216,6 +220,11 @@ impl Connection {
         drop(closing);
     }
 
+    /// Tries again what the kernel had no memory for.
+    fn retry_later(self: &Arc<Self>) {
+        self.set_timer(Purpose::Retry, now() + RETRY_TIME);
+    }
+
     /// Asks the I/O thread for something, once.
     fn ask(self: &Arc<Self>, what: u8) {
         if self.asked.fetch_or(what, Ordering::SeqCst) & what == 0 {
@@ -243,6 +252,10 @@ impl Peer for Connection {
         };
         match outcome {
             Ok(Pause::Done | Pause::Full) => true,
+            Ok(Pause::Scarce) => {
+                self.retry_later();
+                true
+            }
             // The I/O thread goes on, or finds what is wrong.
             Ok(Pause::Turn) | Err(_) => {
                 self.ask(WRITE);
@@ -294,7 +307,10 @@ impl Source for Connection {
     }
 
     fn timeout(self: Arc<Self>, now: Duration) {
-        lock(&self.timers).forget_due(now);
+        if lock(&self.timers).take_due(now, Purpose::Retry) {
+            self.flush();
+            self.receive();
+        }
         self.end_loan(now);
         if lock(&self.writer).burst.as_ref().is_some_and(|burst| burst.due <= now) {
             self.attend_burst();

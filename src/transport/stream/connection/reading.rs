@@ -14,7 +14,7 @@ use super::{Broken, Connection, GREETING_TIME, PER_TURN, Pause, READ, WRITE};
 use crate::message::{MessageType, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
-use crate::transport::stream::platform::SHORT_READ_IS_ALL;
+use crate::transport::stream::platform::{SHORT_READ_IS_ALL, is_scarce};
 use crate::transport::{Ends, LaneLimits, Note};
 use crate::wire::{BadFrame, BadGreeting, Decoder, Frame, Greeted, Greeting};
 
@@ -150,6 +150,7 @@ impl Connection {
             // Who has borrowed the reading waits for the descriptor, and finds it ready.
             Ok(Pause::Turn) if self.is_borrowed() => {}
             Ok(Pause::Turn) => self.ask(READ),
+            Ok(Pause::Scarce) => self.retry_later(),
             Err(Broken(words)) if words.is_empty() => self.finish(Note::Broken),
             Err(Broken(words)) => self.dismiss(&words),
         }
@@ -193,6 +194,7 @@ impl Connection {
                     return Ok(Pause::Done);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if is_scarce(&error) => return Ok(Pause::Scarce),
                 Err(error) => return Err(error.into()),
             };
             let direct = count.min(direct_size);

@@ -22,6 +22,8 @@ pub(super) enum Purpose {
     Loan,
     /// A burst is looked after.
     Burst,
+    /// The kernel had no memory for a read or a write, which is tried again.
+    Retry,
 }
 
 /// The timers that are set. They hold the connection, and go with it.
@@ -33,9 +35,15 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Forgets the timers that have come at `now`.
-    pub(super) fn forget_due(&mut self, now: Duration) {
-        self.set.retain(|(_, timer)| timer.moment() > now);
+    /// Forgets the timers that have come at `now`. Answers whether one of them had this purpose.
+    pub(super) fn take_due(&mut self, now: Duration, wanted: Purpose) -> bool {
+        let mut is_due = false;
+        self.set.retain(|(purpose, timer)| {
+            let waits = timer.moment() > now;
+            is_due |= !waits && *purpose == wanted;
+            waits
+        });
+        is_due
     }
 
     /// What timers are set for.

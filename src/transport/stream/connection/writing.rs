@@ -11,7 +11,7 @@ use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::outbox::Outbox;
-use crate::transport::stream::platform::has_unacknowledged;
+use crate::transport::stream::platform::{has_unacknowledged, is_scarce};
 use crate::transport::{Linger, Note};
 use crate::wire::{Encoder, Mapping};
 
@@ -164,6 +164,7 @@ impl Connection {
             Ok(Pause::Done) if is_over => self.finish_closing(),
             Ok(Pause::Done | Pause::Full) => {}
             Ok(Pause::Turn) => self.ask(WRITE),
+            Ok(Pause::Scarce) => self.retry_later(),
             // Not here: the socket may send to another peer when this one is gone, and that one may be
             // gone too. So thousands of them are a queue, and no stack of nested calls.
             Err(_) if !self.ended.load(Ordering::SeqCst) => self.ask(FAIL),
@@ -233,6 +234,7 @@ impl Connection {
                     }
                     self.await_room();
                 }
+                Err(error) if is_scarce(&error) => return Ok(Pause::Scarce),
                 Err(error) => return Err(error.into()),
             }
         }

@@ -81,6 +81,11 @@ pub(in crate::transport::stream) fn is_under_way(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)
 }
 
+/// Whether a call on a stream has failed only for want of memory, for which the kernel has no event.
+pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
+}
+
 /// Where connections are accepted. The file goes with the socket.
 pub(in crate::transport::stream) struct Acceptor {
     socket: Socket,

@@ -14,7 +14,7 @@ use libc::c_int;
 use mio::Interest;
 use socket2::Socket;
 use windows_sys::Win32::Networking::WinSock::{
-    SO_EXCLUSIVEADDRUSE, SOCKET_ERROR, SOL_SOCKET, WSAECONNREFUSED, WSAEHOSTUNREACH, setsockopt,
+    SO_EXCLUSIVEADDRUSE, SOCKET_ERROR, SOL_SOCKET, WSAECONNREFUSED, WSAEHOSTUNREACH, WSAENOBUFS, setsockopt,
 };
 
 use crate::sync::Descriptor;
@@ -70,6 +70,11 @@ pub(in crate::transport::stream) fn take_port(socket: &Socket) -> io::Result<()>
 /// Whether a call to connect has failed only because it does not wait.
 pub(in crate::transport::stream) fn is_under_way(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock
+}
+
+/// Whether a call on a stream has failed only for want of memory, for which the system has no event.
+pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(WSAENOBUFS)
 }
 
 /// Whether connecting is done: not yet, yes, or it failed.
