@@ -132,6 +132,7 @@ impl Endpoint for Listener {
         };
         if let (Some(acceptor), Some(token)) = (&listening, self.token.get()) {
             self.reactor.deregister(polled(&**acceptor), *token);
+            acceptor.stop();
         }
         drop(listening);
         for connection in connections {

@@ -114,6 +114,13 @@ impl Acceptor {
         stream.set_nonblocking(true)?;
         Ok(stream)
     }
+
+    /// Stops listening, in every process that has the descriptor: a child that was forked would
+    /// keep the address otherwise, and have peers connect that nobody will ever accept.
+    pub(in crate::transport::stream) fn stop(&self) {
+        // Systems that refuse this for a socket that listens close it all the same.
+        let _ = self.socket.shutdown(std::net::Shutdown::Both);
+    }
 }
 
 /// Whether the peer's kernel may not have confirmed everything yet.
