@@ -25,6 +25,8 @@ const MOST_TIMES: u32 = 4;
 const LOOK_SELDOM: Duration = Duration::from_micros(250);
 /// How often a closing connection looks whether the peer has everything.
 const CLOSING_LOOK: Duration = Duration::from_millis(5);
+/// So long a local peer may take to read what its kernel has, before the connection goes.
+const LOCAL_PEER_TIME: Duration = Duration::from_millis(100);
 
 /// What is on its way to the peer, under the lock of the outbound direction.
 pub(super) struct Writer {
@@ -80,12 +82,14 @@ pub(super) struct Closing {
     pub(super) unfinished: Unfinished,
     /// What is noted at its end.
     pub(super) note: Note,
+    /// When everything was written, once it is.
+    written: Option<Duration>,
 }
 
 impl Closing {
     /// One that `linger` waits for.
     pub(super) fn new(linger: &Arc<Linger>, note: Note) -> Closing {
-        Closing { unfinished: linger.unfinished(), note }
+        Closing { unfinished: linger.unfinished(), note, written: None }
     }
 }
 
@@ -247,18 +251,31 @@ impl Connection {
         self.finish(Note::Broken);
     }
 
-    /// Everything is written: tells the peer so, and goes, unless the peer is still speaking.
-    /// Then going at once would have the kernel take back what the peer has not read yet.
+    /// Everything is written: tells the peer so, and goes, unless the peer could lose something by
+    /// that.
     fn finish_closing(self: &Arc<Self>) {
         // Fails if the peer was first.
         let _ = self.stream.shutdown(std::net::Shutdown::Write);
         self.receive();
-        let is_speaking = lock(&self.reader).has_heard_more();
-        if is_speaking && self.mapping != Mapping::Ipc && has_unacknowledged(&self.stream) {
+        if self.must_stay() {
             self.set_timer(Purpose::Closing, now() + CLOSING_LOOK);
         } else {
             self.finish(Note::Dropped);
         }
+    }
+
+    /// Whether what is written could be lost if the connection went now.
+    fn must_stay(&self) -> bool {
+        let is_at_risk = if self.mapping == Mapping::Ipc {
+            // nng drops what it has not read when it hears that both directions have ended.
+            let mut writer = lock(&self.writer);
+            let Some(closing) = writer.closing() else { return false };
+            now() < *closing.written.get_or_insert_with(now) + LOCAL_PEER_TIME
+        } else {
+            // While the peer is still speaking, the kernel takes back what the peer has not read yet.
+            lock(&self.reader).has_heard_more()
+        };
+        is_at_risk && has_unacknowledged(&self.stream)
     }
 }
 

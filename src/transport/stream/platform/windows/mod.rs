@@ -86,7 +86,7 @@ pub(in crate::transport::stream) fn is_connected(stream: &Stream) -> io::Result<
 }
 
 /// Whether the peer's system may not have confirmed everything yet. Who cannot ask waits until the
-/// peer has read to the end, and closes its side.
-pub(in crate::transport::stream) fn has_unacknowledged(_stream: &Stream) -> bool {
-    true
+/// peer has read to the end, and closes its side. A pipe keeps what was written for its peer.
+pub(in crate::transport::stream) fn has_unacknowledged(stream: &Stream) -> bool {
+    !stream.is_pipe()
 }

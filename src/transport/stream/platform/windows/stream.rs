@@ -152,6 +152,11 @@ impl Stream {
         }
     }
 
+    /// Whether this is a named pipe, or was one.
+    pub(super) fn is_pipe(&self) -> bool {
+        !matches!(&*self.kind(), Kind::Network(_))
+    }
+
     /// Whether connecting is done: not yet, yes, or it failed.
     pub(super) fn is_connected(&self) -> io::Result<bool> {
         match &*self.kind() {
