@@ -24,9 +24,12 @@
 #include <string.h>
 #include <unistd.h>
 
+/*  More than most libraries take in one frame of WebSocket. */
+#define LONGEST 3000000
+
 /*  Empty, around the sizes at which lengths are written differently, and large. None has
     as many bytes as one of the words above. */
-static const size_t sizes[] = { 0, 1, 125, 126, 2048, 2049, 65535, 65536, 100000 };
+static const size_t sizes[] = { 0, 1, 125, 126, 2048, 2049, 65535, 65536, 100000, LONGEST };
 #define SIZES (sizeof (sizes) / sizeof (sizes[0]))
 
 /*  How many small messages follow each other at once, where nobody answers. It is less
@@ -43,7 +46,7 @@ static const size_t sizes[] = { 0, 1, 125, 126, 2048, 2049, 65535, 65536, 100000
 /*  How long, in milliseconds, to wait for an answer before a greeting is said again. */
 #define GREETING_MS 20
 
-static char message[200000], expected[200000];
+static char message[LONGEST + 1], expected[LONGEST];
 
 void fail (const char *format, ...)
 {

@@ -3,7 +3,7 @@
 // has to: in front of each request and reply it puts the four bytes of the request's number.
 'use strict';
 
-const SIZES = [0, 1, 125, 126, 65535, 65536, 100000];
+const SIZES = [0, 1, 125, 126, 65535, 65536, 100000, 3000000];
 // The answer to the first message has this number.
 const ANSWERS = 7;
 

@@ -55,6 +55,7 @@ void library_open (const char *role, int text)
         fail ("%s: there is no such role", role);
     s = must ("nn_socket", nn_socket (AF_SP, protocols[i].protocol));
     set_int (NN_SOL_SOCKET, NN_SNDTIMEO, LIMIT_MS);
+    set_int (NN_SOL_SOCKET, NN_RCVMAXSIZE, -1);
     if (text)
         set_int (NN_WS, NN_WS_MSG_TYPE, NN_WS_MSG_TYPE_TEXT);
     if (strcmp (role, "sub") == 0)

@@ -53,6 +53,8 @@ void library_open (const char *role, int text)
         fail ("this release of nng sends no texts");
     must ("opening", protocols[i].open (&s));
     must ("setting a time limit", nng_socket_set_ms (s, NNG_OPT_SENDTIMEO, LIMIT_MS));
+    /*  Of messages; the limit of frames over ws, which is 1 MiB, stays. */
+    must ("taking any size", nng_socket_set_size (s, NNG_OPT_RECVMAXSZ, 0));
     if (strcmp (role, "sub") == 0)
         must ("subscribing", nng_socket_set (s, NNG_OPT_SUB_SUBSCRIBE, "", 0));
     if (strcmp (role, "surveyor") == 0)

@@ -7,7 +7,9 @@
 #include <nanomsg/tcp.h>
 #include <nanomsg/ws.h>
 
-static char out[1048577], in[1048577];
+#define LONGEST 3145729
+
+static char out[LONGEST], in[LONGEST];
 
 static void addresses (void)
 {
@@ -46,11 +48,13 @@ static void message_type (void)
 static void sizes (int type)
 {
     static const size_t lengths[] = { 0, 1, 3, 125, 126, 127, 128, 2047, 2048, 2049, 16383, 16384,
-        65535, 65536, 65537, 1048576 };
+        65535, 65536, 65537, 524288, 524289, 1048576, 1048577, LONGEST };
     char address[NN_SOCKADDR_MAX];
     int bound = open_patient (NN_PAIR), other = open_patient (NN_PAIR);
     set_int (bound, NN_WS, NN_WS_MSG_TYPE, type);
     set_int (other, NN_WS, NN_WS_MSG_TYPE, type);
+    set_int (bound, 0, NN_RCVMAXSIZE, -1);
+    set_int (other, 0, NN_RCVMAXSIZE, -1);
     set_int (other, NN_TCP, NN_TCP_NODELAY, 1);
     bind_to (bound, fresh_address ("ws", address));
     strcat (address, "/path");
@@ -67,12 +71,16 @@ static void sizes (int type)
         }
     say ("type %d: every size went through, both ways", type);
     /*  The library's own memory, sent without a copy, is masked all the same. */
-    void *message = nn_allocmsg (100000, 0);
-    memset (message, 'm', 100000);
-    check (nn_send (other, &message, NN_MSG, 0) == 100000);
-    check (nn_recv (bound, &message, NN_MSG, 0) == 100000);
-    check (memchr (message, 'm', 1) == message && memcmp (message, (char *) message + 1, 99999) == 0);
-    nn_freemsg (message);
+    static const int own[] = { 100000, LONGEST };
+    for (int i = 0; i < 2; i++) {
+        void *message = nn_allocmsg ((size_t) own[i], 0);
+        memset (message, 'm', (size_t) own[i]);
+        check (nn_send (other, &message, NN_MSG, 0) == own[i]);
+        check (nn_recv (bound, &message, NN_MSG, 0) == own[i]);
+        check (memchr (message, 'm', 1) == message);
+        check (memcmp (message, (char *) message + 1, (size_t) own[i] - 1) == 0);
+        nn_freemsg (message);
+    }
     close_socket (other);
     close_socket (bound);
 }

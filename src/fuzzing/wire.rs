@@ -7,7 +7,9 @@ use std::hash::RandomState;
 use std::mem::MaybeUninit;
 
 use crate::message::MessageType;
-use crate::wire::{BadFrame, Decoder, Encoder, Frame, Framing, Greeted, Greeting, Mapping, Random};
+use crate::wire::{
+    BadFrame, Carried, Decoder, Encoder, Frame, Framing, Greeted, Greeting, Mapping, Place, Random,
+};
 
 /// How the bytes of an input are to be read, which its first two bytes say.
 struct Reading {
@@ -130,11 +132,19 @@ pub fn frames(input: &[u8]) {
     let mut stream = Vec::new();
     for (payload, message_type) in &said.payloads {
         assert!(reading.max.is_none_or(|max| payload.len() <= max));
-        let mask = encoder.encode_prefix(payload.len(), *message_type, &mut stream);
-        let start = stream.len();
-        stream.extend_from_slice(payload);
-        if let Some(mask) = mask {
-            mask.apply(0, &mut stream[start..]);
+        let mut place = Place::First { head: 0, message_type: *message_type };
+        let mut rest = &payload[..];
+        loop {
+            let Carried { body, mask } = encoder.encode_prefix(place, rest.len(), &mut stream);
+            let start = stream.len();
+            stream.extend_from_slice(&rest[..body]);
+            if let Some(mask) = mask {
+                mask.apply(0, &mut stream[start..]);
+            }
+            (place, rest) = (Place::Further, &rest[body..]);
+            if rest.is_empty() {
+                break;
+            }
         }
     }
     let again = decode(&mapping, &stream, &reading);

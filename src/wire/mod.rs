@@ -13,4 +13,4 @@ mod websocket;
 pub(crate) use framing::{BadFrame, Frame, Framing};
 pub(crate) use greeting::{BadGreeting, Greeted, Greeting};
 pub(crate) use mapping::{Beginning, Decoder, Encoder, Mapping};
-pub(crate) use websocket::{Mask, Random};
+pub(crate) use websocket::{Carried, Mask, Place, Random};

@@ -2,11 +2,12 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
+use std::ops::Range;
 
 use super::platform::{NO_SIGNAL, Stream};
-use crate::message::{Chunk, Front, MessageType};
+use crate::message::{Chunk, Front};
 use crate::pipe::Consumer;
-use crate::wire::{Encoder, Framing, Mask};
+use crate::wire::{Carried, Encoder, Framing, Mask, Place};
 
 /// So much is gathered for one system call.
 const GATHER: usize = 128 * 1024;
@@ -38,14 +39,15 @@ pub(super) struct Outbox {
 #[derive(Debug)]
 enum Piece {
     Bytes(Vec<u8>),
-    Chunk(Chunk),
+    /// Part of a chunk; other pieces may have the rest.
+    Chunk(Chunk, Range<usize>),
 }
 
 impl Piece {
     fn bytes(&self) -> &[u8] {
         match self {
             Piece::Bytes(bytes) => bytes,
-            Piece::Chunk(chunk) => chunk,
+            Piece::Chunk(chunk, range) => &chunk[range.clone()],
         }
     }
 }
@@ -90,27 +92,25 @@ impl Outbox {
         }
         // Once here, and not for every message.
         match encoder {
-            Encoder::Framed(Framing::Tcp) => self.gather(lane, parks, |length, _, out| {
-                Framing::Tcp.encode_prefix(length, out);
-                None
-            }),
-            Encoder::Framed(Framing::Ipc) => self.gather(lane, parks, |length, _, out| {
-                Framing::Ipc.encode_prefix(length, out);
-                None
-            }),
-            Encoder::WebSocket(encoder) => self.gather(lane, parks, |length, message_type, out| {
-                encoder.encode_prefix(length, message_type, out)
-            }),
+            Encoder::Framed(Framing::Tcp) => {
+                self.gather(lane, parks, |place, body, out| framed(Framing::Tcp, place, body, out))
+            }
+            Encoder::Framed(Framing::Ipc) => {
+                self.gather(lane, parks, |place, body, out| framed(Framing::Ipc, place, body, out))
+            }
+            Encoder::WebSocket(encoder) => {
+                self.gather(lane, parks, |place, rest, out| encoder.encode_prefix(place, rest, out))
+            }
         }
     }
 
-    /// As `fill`. `encode_prefix` writes what comes in front of a payload of some length and type, and
-    /// answers the mask that is to be laid over it, if there is to be one.
+    /// As `fill`. `encode_prefix` writes what comes in front of a frame, when so many bytes of the body
+    /// are left, and answers how many of them the frame carries.
     fn gather(
         &mut self,
         lane: &mut Consumer,
         parks: bool,
-        mut encode_prefix: impl FnMut(usize, Option<MessageType>, &mut Vec<u8>) -> Option<Mask>,
+        mut encode_prefix: impl FnMut(Place, usize, &mut Vec<u8>) -> Carried,
     ) -> io::Result<bool> {
         let mut any = false;
         let mut bytes = self.take_bytes();
@@ -118,8 +118,10 @@ impl Outbox {
         while self.length + bytes.len() - before - self.sent < GATHER {
             let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
             let Front { head, body, message_type } = front;
-            let mask = encode_prefix(head.len() + body.len(), message_type, &mut bytes);
-            let (start, in_head) = (bytes.len(), head.len());
+            let (in_head, in_body) = (head.len(), body.len());
+            let first = Place::First { head: in_head, message_type };
+            let Carried { body: carried, mask } = encode_prefix(first, in_body, &mut bytes);
+            let start = bytes.len();
             if in_head > 0 {
                 bytes.extend_from_slice(head);
             }
@@ -133,13 +135,15 @@ impl Outbox {
             any = true;
             match if is_long { lane.take_chunk() } else { None } {
                 Some(chunk) => {
-                    let chunk = match mask {
-                        Some(mask) => masked(chunk, mask, in_head)?,
-                        None => chunk,
-                    };
-                    self.length += bytes.len() - before + chunk.len();
+                    self.length += bytes.len() - before + carried;
                     self.put_bytes(bytes);
-                    self.pieces.push_back(Piece::Chunk(chunk));
+                    let mut chunk = if mask.is_some() { unshared(chunk)? } else { chunk };
+                    mask_part(&mut chunk, 0..carried, mask, in_head)?;
+                    if carried < in_body {
+                        self.put_fragments(chunk, carried, &mut encode_prefix)?;
+                    } else {
+                        self.pieces.push_back(Piece::Chunk(chunk, 0..carried));
+                    }
                     bytes = self.take_bytes();
                     before = bytes.len();
                 }
@@ -150,6 +154,33 @@ impl Outbox {
         self.put_bytes(bytes);
         // Once for all: the producer is not kept waiting for long.
         Ok(any && lane.tell())
+    }
+
+    /// Appends a body of whose first frame, which carries `done` bytes, everything else is there.
+    fn put_fragments(
+        &mut self,
+        mut chunk: Chunk,
+        done: usize,
+        encode_prefix: &mut impl FnMut(Place, usize, &mut Vec<u8>) -> Carried,
+    ) -> io::Result<()> {
+        // All is masked before the pieces share the chunk.
+        let mut further = Vec::new();
+        let mut end = done;
+        while end < chunk.len() {
+            let mut prefix = Vec::new();
+            let Carried { body, mask } = encode_prefix(Place::Further, chunk.len() - end, &mut prefix);
+            let part = end..end + body;
+            mask_part(&mut chunk, part.clone(), mask, 0)?;
+            end = part.end;
+            further.push((prefix, part));
+        }
+        self.pieces.push_back(Piece::Chunk(chunk.clone(), 0..done));
+        for (prefix, part) in further {
+            self.append(&prefix);
+            self.length += part.len();
+            self.pieces.push_back(Piece::Chunk(chunk.clone(), part));
+        }
+        Ok(())
     }
 
     /// Whether the kernel has everything.
@@ -168,18 +199,14 @@ impl Outbox {
     /// The system call's, `WouldBlock` among them.
     pub(super) fn write_to(&mut self, stream: &Stream) -> io::Result<()> {
         // The host must not see SIGPIPE, whatever it does with that signal.
-        let count = match self.pieces.iter().collect::<smallvec::SmallVec<[_; 2]>>().as_slice() {
+        let count = match self.pieces.iter().take(PIECES).collect::<smallvec::SmallVec<[_; 2]>>().as_slice() {
             [] => return Ok(()),
             [only] => stream.send_with_flags(&only.bytes()[self.sent..], NO_SIGNAL)?,
             many => {
                 let mut slices = smallvec::SmallVec::<[IoSlice<'_>; PIECES]>::new();
                 let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
-                slices.extend(
-                    many.iter()
-                        .zip(skips)
-                        .take(PIECES)
-                        .map(|(piece, skip)| IoSlice::new(&piece.bytes()[skip..])),
-                );
+                slices
+                    .extend(many.iter().zip(skips).map(|(piece, skip)| IoSlice::new(&piece.bytes()[skip..])));
                 stream.send_vectored_with_flags(&slices, NO_SIGNAL)?
             }
         };
@@ -233,21 +260,39 @@ impl Outbox {
     }
 }
 
-/// The chunk with a mask laid over it, if nobody else has it; or else a copy. Its first byte is at
-/// `offset` in the payload.
-fn masked(chunk: Chunk, mask: Mask, offset: usize) -> io::Result<Chunk> {
+/// Writes the prefix of the only frame that a message has.
+#[inline]
+fn framed(framing: Framing, place: Place, body: usize, out: &mut Vec<u8>) -> Carried {
+    if let Place::First { head, .. } = place {
+        framing.encode_prefix(head + body, out);
+    }
+    Carried { body, mask: None }
+}
+
+/// The chunk if nobody else has it, or else a copy.
+fn unshared(chunk: Chunk) -> io::Result<Chunk> {
     let own = if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) };
-    let mut own = own.ok_or(io::ErrorKind::OutOfMemory)?;
-    mask.apply(offset, own.unique().ok_or(io::ErrorKind::OutOfMemory)?);
-    Ok(own)
+    own.ok_or_else(|| io::ErrorKind::OutOfMemory.into())
+}
+
+/// Lays a mask, if there is one, over part of a chunk that nobody else has. The part begins at
+/// `offset` in the payload of its frame.
+fn mask_part(chunk: &mut Chunk, part: Range<usize>, mask: Option<Mask>, offset: usize) -> io::Result<()> {
+    if let Some(mask) = mask {
+        let bytes = chunk.unique().ok_or(io::ErrorKind::OutOfMemory)?;
+        mask.apply(offset, &mut bytes[part]);
+    }
+    Ok(())
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::message::Payload;
+    use crate::message::{MessageType, Payload};
     use crate::pipe::lane;
     use crate::transport::stream::tests::connected_pair;
+    use crate::wire::{Mapping, Random};
+    use std::hash::RandomState;
     use std::io::Read;
 
     #[test]
@@ -277,5 +322,53 @@ mod tests {
         expected.extend([7; 20_000]);
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(reader.join().unwrap(), expected);
+    }
+
+    /// The payload of a message in frames of a client, and how long the frames' payloads are.
+    fn unmasked(mut stream: &[u8]) -> (Vec<u8>, Vec<usize>) {
+        let (mut payload, mut lengths) = (Vec::new(), Vec::new());
+        while let [_, short, rest @ ..] = stream {
+            let (length, rest) = match short & 127 {
+                127 => (u64::from_be_bytes(*rest.first_chunk().unwrap()), &rest[8..]),
+                126 => (u16::from_be_bytes(*rest.first_chunk().unwrap()).into(), &rest[2..]),
+                short => (short.into(), rest),
+            };
+            let (key, rest) = rest.split_first_chunk().unwrap();
+            let (part, rest) = rest.split_at(length.try_into().unwrap());
+            let start = payload.len();
+            payload.extend_from_slice(part);
+            Mask(*key).apply(0, &mut payload[start..]);
+            lengths.push(part.len());
+            stream = rest;
+        }
+        (payload, lengths)
+    }
+
+    #[test]
+    fn a_large_message_goes_in_masked_fragments_of_one_chunk() {
+        let body: Vec<u8> = (0..1_200_000_u32).map(|number| (number / 3) as u8).collect();
+        for is_shared in [false, true] {
+            let (mut producer, mut consumer) = lane(1 << 20);
+            let chunk = Chunk::copy_of(&body).unwrap();
+            let others = is_shared.then(|| chunk.clone());
+            producer.batch().push(b"head", &mut Payload::Owned(chunk), None).unwrap();
+            let random = Random::new(RandomState::new());
+            let mapping = Mapping::WebSocketClient {
+                authority: "h".into(),
+                resource: "/".into(),
+                message_type: MessageType::Binary,
+            };
+            let mut encoder = mapping.begin(16, MessageType::Binary, random).encoder;
+            let mut outbox = Outbox::default();
+            outbox.fill(&mut consumer, &mut encoder, true).unwrap();
+            let stream: Vec<u8> = outbox.pieces.iter().flat_map(Piece::bytes).copied().collect();
+            assert_eq!(outbox.length, stream.len());
+            let (payload, lengths) = unmasked(&stream);
+            assert_eq!(lengths, [4 + 524_288, 524_288, 151_424]);
+            assert_eq!((&payload[..4], &payload[4..]), (&b"head"[..], &body[..]));
+            assert!(others.is_none_or(|others| *others == *body), "others' memory is not masked");
+            // Nothing was copied into smaller pieces.
+            assert_eq!(outbox.pieces.len(), 6);
+        }
     }
 }

@@ -50,6 +50,33 @@ impl Random {
     }
 }
 
+/// The longest part of a body that goes in one frame; a longer body goes in fragments. nng takes no
+/// frame above 1 MiB, if it was not told to.
+pub(crate) const FRAGMENT_MAX: usize = 512 * 1024;
+
+/// Which frame of a message is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The first one; it carries the protocol's header, of `head` bytes, in front of the body.
+    First {
+        /// The length of the header.
+        head: usize,
+        /// The type of the message, if that was said.
+        message_type: Option<MessageType>,
+    },
+    /// One that goes on with the body.
+    Further,
+}
+
+/// What a frame carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Carried {
+    /// Bytes of the body; less than all that are left, if another frame follows.
+    pub(crate) body: usize,
+    /// What must be laid over the header and these bytes, if anything.
+    pub(crate) mask: Option<Mask>,
+}
+
 /// Makes the frames of one side.
 #[derive(Debug)]
 pub(crate) struct Encoder {
@@ -66,25 +93,24 @@ impl Encoder {
         Encoder { message_type, masks: (side == Side::Client).then_some(random) }
     }
 
-    /// Writes the header of a message of `length` bytes. Answers the mask that must be laid over
-    /// those bytes, if there is to be one.
-    pub(crate) fn encode_prefix(
-        &mut self,
-        length: usize,
-        message_type: Option<MessageType>,
-        out: &mut Vec<u8>,
-    ) -> Option<Mask> {
-        let data = match message_type.unwrap_or(self.message_type) {
-            MessageType::Text => Data::Text,
-            MessageType::Binary => Data::Binary,
+    /// Writes the header of a message's frame, when `rest` bytes of the body were in no frame yet.
+    pub(crate) fn encode_prefix(&mut self, place: Place, rest: usize, out: &mut Vec<u8>) -> Carried {
+        let (data, head) = match place {
+            Place::First { head, message_type } => match message_type.unwrap_or(self.message_type) {
+                MessageType::Text => (Data::Text, head),
+                MessageType::Binary => (Data::Binary, head),
+            },
+            Place::Further => (Data::Continue, 0),
         };
-        self.header(OpCode::Data(data), length, out)
+        let body = rest.min(FRAGMENT_MAX);
+        let mask = self.header(OpCode::Data(data), body == rest, head + body, out);
+        Carried { body, mask }
     }
 
     /// A whole control frame; its payload has at most 125 bytes.
     pub(crate) fn control(&mut self, kind: Control, payload: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
-        let mask = self.header(OpCode::Control(kind), payload.len(), &mut frame);
+        let mask = self.header(OpCode::Control(kind), true, payload.len(), &mut frame);
         let start = frame.len();
         frame.extend_from_slice(payload);
         if let Some(mask) = mask {
@@ -93,12 +119,12 @@ impl Encoder {
         frame
     }
 
-    fn header(&mut self, opcode: OpCode, length: usize, out: &mut Vec<u8>) -> Option<Mask> {
+    fn header(&mut self, opcode: OpCode, is_final: bool, length: usize, out: &mut Vec<u8>) -> Option<Mask> {
         let mask = self.masks.as_mut().map(|random| {
             let [one, two, three, four, ..] = random.next().to_ne_bytes();
             [one, two, three, four]
         });
-        let header = FrameHeader { opcode, mask, ..FrameHeader::default() };
+        let header = FrameHeader { is_final, opcode, mask, ..FrameHeader::default() };
         // A vector takes whatever is written to it.
         let _ = header.format(length as u64, out);
         mask.map(Mask)
@@ -130,18 +156,33 @@ mod tests {
     #[test]
     fn each_side_makes_its_own_frames() {
         let random = || Random::new(RandomState::new());
+        let first = |message_type| Place::First { head: 1, message_type };
+        let plain = |body| Carried { body, mask: None };
         let mut server = Encoder::new(Side::Server, MessageType::Text, random());
         let mut out = Vec::new();
-        assert_eq!(server.encode_prefix(126, None, &mut out), None);
+        assert_eq!(server.encode_prefix(first(None), 125, &mut out), plain(125));
         assert_eq!(out, [0x81, 126, 0, 126]);
         out.clear();
-        assert_eq!(server.encode_prefix(2, Some(MessageType::Binary), &mut out), None);
+        assert_eq!(server.encode_prefix(first(Some(MessageType::Binary)), 1, &mut out), plain(1));
         assert_eq!(out, [0x82, 2]);
         assert_eq!(server.control(Control::Pong, b"x"), [0x8a, 1, b'x']);
         let mut client = Encoder::new(Side::Client, MessageType::Binary, random());
         out.clear();
-        let first = client.encode_prefix(5, None, &mut out).unwrap();
-        assert_eq!(out, [&[0x82, 0x85][..], &first.0].concat());
-        assert_ne!(client.encode_prefix(5, None, &mut out), Some(first), "a mask is used once");
+        let mask = client.encode_prefix(first(None), 4, &mut out).mask.unwrap();
+        assert_eq!(out, [&[0x82, 0x85][..], &mask.0].concat());
+        assert_ne!(client.encode_prefix(first(None), 4, &mut out).mask, Some(mask), "a mask is used once");
+    }
+
+    #[test]
+    fn a_long_body_goes_in_fragments() {
+        let mut server = Encoder::new(Side::Server, MessageType::Binary, Random::new(RandomState::new()));
+        let mut out = Vec::new();
+        let first = Place::First { head: 4, message_type: None };
+        assert_eq!(server.encode_prefix(first, FRAGMENT_MAX + 2, &mut out).body, FRAGMENT_MAX);
+        assert_eq!(server.encode_prefix(Place::Further, 2, &mut out).body, 2);
+        assert_eq!(out, [&[0x02, 127, 0, 0, 0, 0, 0, 8, 0, 4][..], &[0x80, 2]].concat());
+        out.clear();
+        assert_eq!(server.encode_prefix(first, FRAGMENT_MAX, &mut out).body, FRAGMENT_MAX);
+        assert_eq!(out[0], 0x82);
     }
 }

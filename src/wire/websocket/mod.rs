@@ -10,7 +10,7 @@ mod upgrade;
 
 pub(super) use decoder::Decoder;
 pub(super) use frame::Encoder;
-pub(crate) use frame::{Mask, Random};
+pub(crate) use frame::{Carried, Mask, Place, Random};
 pub(super) use upgrade::{Client, Server};
 
 /// Which side of a connection this is. A client's frames are masked, a server's are not.

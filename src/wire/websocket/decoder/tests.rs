@@ -2,7 +2,7 @@ use std::hash::RandomState;
 
 use proptest::prelude::*;
 
-use super::super::{Encoder, Random};
+use super::super::{Carried, Encoder, Place, Random};
 use super::*;
 use crate::message::MessageType;
 
@@ -89,7 +89,8 @@ proptest! {
         let payloads: Vec<Vec<u8>> =
             lengths.iter().enumerate().map(|(index, length)| vec![index as u8; *length]).collect();
         for payload in &payloads {
-            let mask = encoder.encode_prefix(payload.len(), None, &mut stream);
+            let first = Place::First { head: 0, message_type: None };
+            let Carried { mask, .. } = encoder.encode_prefix(first, payload.len(), &mut stream);
             let start = stream.len();
             stream.extend_from_slice(payload);
             if let Some(mask) = mask {
