@@ -154,7 +154,10 @@ impl Connection {
     /// As `flush`, but leaves to the caller what is to be done without the lock.
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
         let mut has_room = false;
-        let outcome = self.flush_locked(writer, &mut has_room);
+        let outcome = match writer.life {
+            Life::Ended => Ok(Pause::Full),
+            Life::Open | Life::Closing(_) => self.flush_locked(writer, &mut has_room),
+        };
         let is_over = writer.closing().is_some() && matches!(outcome, Ok(Pause::Done));
         Flushed { outcome, has_room, is_over }
     }
@@ -171,8 +174,7 @@ impl Connection {
             Ok(Pause::Scarce) => self.retry_later(),
             // Not here: the socket may send to another peer when this one is gone, and that one may be
             // gone too. So thousands of them are a queue, and no stack of nested calls.
-            Err(_) if !self.ended.load(Ordering::SeqCst) => self.ask(FAIL),
-            Err(_) => {}
+            Err(_) => self.ask(FAIL),
         }
     }
 
