@@ -69,11 +69,11 @@ impl Endpoints {
 }
 
 impl Core {
-    /// The state of a new socket with this number.
-    pub(super) fn new(id: i32, protocol: Machine) -> Core {
+    /// The state of a new socket with this number. Its pipes are counted from `seed`.
+    pub(super) fn new(id: i32, protocol: Machine, seed: u32) -> Core {
         Core {
             protocol,
-            pipes: Pipes::new(),
+            pipes: Pipes::new(seed),
             finished: Finished::new(),
             left_behind: 0,
             options: Options::new(id),
@@ -133,11 +133,20 @@ impl Core {
     }
 
     fn work_off_all(&mut self, ready: &ReadyList, edges: &mut Edges) {
+        self.detach_finished(edges);
         while !ready.is_empty() {
-            ready.take(|key, bits| self.edge(PipeId(key), bits, edges));
+            ready.take(|key, bits| {
+                self.edge(PipeId(key), bits, edges);
+                // At once, so that the list stays short when many peers go.
+                self.detach_finished(edges);
+            });
         }
+    }
+
+    fn detach_finished(&mut self, edges: &mut Edges) {
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
+            self.speakers.forget(id);
             self.left_behind -= self.pipes.remove(id).map_or(0, |pipe| pipe.left_behind);
         }
     }
@@ -153,7 +162,7 @@ impl Core {
                 pipe.left_behind = backlog;
                 self.left_behind += backlog;
             } else {
-                self.finished.push(id);
+                pipe.finish(id, &mut self.finished);
             }
         }
         if bits.has(Bits::READABLE) {

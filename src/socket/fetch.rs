@@ -52,6 +52,11 @@ impl Speakers {
             self.rest = REST;
         }
     }
+
+    /// A pipe is gone.
+    pub(super) fn forget(&mut self, pipe: PipeId) {
+        self.pipes.retain(|speaker| *speaker != pipe);
+    }
 }
 
 impl Core {
@@ -165,6 +170,9 @@ mod tests {
             ids[..MOST].iter().for_each(|id| speakers.note(*id));
             assert_eq!(speakers.pipes.as_slice(), &ids[..MOST]);
         }
+        speakers.forget(ids[0]);
+        speakers.note(ids[0]);
+        assert_eq!(speakers.pipes.len(), MOST);
         speakers.note(ids[MOST]);
         for _ in 0..REST {
             assert!(speakers.pipes.is_empty());

@@ -99,9 +99,9 @@ impl Host for EndpointHost {
         if core.is_closing {
             return Err(Refused);
         }
-        let id = core.pipes.next_id(self.socket.seed).ok_or(Refused)?;
+        let id = core.pipes.next_id().ok_or(Refused)?;
         core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
-        core.pipes.insert(id, Pipe { inbound, outbound, peer: Some(peer), is_ready: false, left_behind: 0 });
+        core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
         Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
     }
 

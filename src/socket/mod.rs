@@ -13,6 +13,7 @@ mod core;
 mod fetch;
 mod guarded;
 mod host;
+mod id_table;
 mod pipes;
 pub mod poll;
 mod pollable;
@@ -61,8 +62,6 @@ pub struct Socket {
     id: i32,
     kind: Kind,
     is_raw: bool,
-    /// Where numbers that peers may remember begin.
-    seed: u32,
     core: Apart<Guarded<Core>>,
     /// Pipes to which something has happened since the lock was last held.
     ready: Apart<ReadyList>,
@@ -119,15 +118,15 @@ pub fn enter(id: i32) -> Result<Call, Error> {
 
 impl Socket {
     fn new(id: i32, door: &'static Door, kind: Kind, is_raw: bool) -> Arc<Socket> {
+        // Where numbers that peers may remember begin.
         let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, Machine::new(kind, is_raw, seed));
+        let core = Core::new(id, Machine::new(kind, is_raw, seed), seed);
         let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),
             id,
             kind,
             is_raw,
-            seed,
             core: Apart(Guarded::new(door, core)),
             ready: Apart(ReadyList::new()),
             senders: Apart(Event::new()),

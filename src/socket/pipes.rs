@@ -2,17 +2,12 @@
 
 use std::sync::Arc;
 
+use super::id_table::IdTable;
 use crate::message::{Chunk, Front, Header, MessageType, Payload};
 use crate::option::{Options, name};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, Push, Time};
 use crate::sync::now;
-
-/// Bits of a pipe's number that are its place; the rest say how often the place was used.
-const PLACE_BITS: u32 = 20;
-const PLACE_MASK: u32 = (1 << PLACE_BITS) - 1;
-/// Pipe ids have 31 bits.
-const ID_MASK: u32 = u32::MAX >> 1;
 
 /// One side of a pipe, in its socket.
 pub(super) struct Pipe {
@@ -24,97 +19,117 @@ pub(super) struct Pipe {
     /// The transport has said that it is writable, or a message has come. Until then the other
     /// side may refuse the pipe, and nobody takes from its outbound lane.
     pub(super) is_ready: bool,
-    /// Bytes that were in the inbound lane when the peer went.
+    /// The pipe is on the list of those that have come to their end.
+    is_finished: bool,
+    /// Its place in [`Pipes::open`], while it has a peer.
+    place: usize,
+    /// Memory that the pipe occupied when the peer went.
     pub(super) left_behind: usize,
 }
 
-/// All pipes of a socket, by id.
-pub(super) struct Pipes {
-    places: Vec<Place>,
-    free: Vec<u32>,
-    /// Pipes whose peer is not gone.
-    open: usize,
+impl Pipe {
+    /// A pipe to a peer that may still refuse it.
+    pub(super) fn new(inbound: Consumer, outbound: Producer, peer: Arc<dyn Peer>) -> Pipe {
+        Pipe {
+            inbound,
+            outbound,
+            peer: Some(peer),
+            is_ready: false,
+            is_finished: false,
+            place: 0,
+            left_behind: 0,
+        }
+    }
+
+    /// Puts the pipe on the list of those that have come to their end, if it is not there.
+    #[cold]
+    pub(super) fn finish(&mut self, id: PipeId, finished: &mut Finished) {
+        // Without memory for the list, the next look at the pipe tries again.
+        if !self.is_finished && finished.try_reserve(1).is_ok() {
+            self.is_finished = true;
+            finished.push(id);
+        }
+    }
 }
 
-struct Place {
-    id: PipeId,
-    pipe: Option<Pipe>,
+/// All pipes of a socket, by id. No call costs more for pipes that were there once.
+pub(super) struct Pipes {
+    table: IdTable<Pipe>,
+    /// The pipes whose peer is not gone, in no order.
+    open: Vec<PipeId>,
 }
 
 impl Pipes {
-    /// No pipes.
-    pub(super) fn new() -> Pipes {
-        Pipes { places: Vec::new(), free: Vec::new(), open: 0 }
+    /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may
+    /// remember.
+    pub(super) fn new(seed: u32) -> Pipes {
+        Pipes { table: IdTable::new(seed), open: Vec::new() }
     }
 
-    /// The id that the next pipe will have; `None` when there are too many. `seed` makes the ids
-    /// of a restarted process differ from those that its peers may remember.
-    pub(super) fn next_id(&mut self, seed: u32) -> Option<PipeId> {
-        if let Some(place) = self.free.last() {
-            return Some(self.places[*place as usize].id);
-        }
-        let place = u32::try_from(self.places.len()).ok().filter(|place| *place <= PLACE_MASK)?;
-        self.places.push(Place { id: PipeId((seed << PLACE_BITS | place) & ID_MASK), pipe: None });
-        self.free.push(place);
-        self.next_id(seed)
+    /// The id that the next pipe will have; `None` when there are too many, or no memory for more.
+    pub(super) fn next_id(&mut self) -> Option<PipeId> {
+        self.open.try_reserve(1).ok()?;
+        self.table.next_id()
     }
 
     /// Puts a pipe in, under the id that was announced.
     pub(super) fn insert(&mut self, id: PipeId, pipe: Pipe) {
-        debug_assert_eq!(self.free.last(), Some(&(id.0 & PLACE_MASK)));
-        self.free.pop();
-        self.open += usize::from(pipe.peer.is_some());
-        self.places[(id.0 & PLACE_MASK) as usize].pipe = Some(pipe);
+        debug_assert!(pipe.peer.is_some());
+        self.table.insert(id, Pipe { place: self.open.len(), ..pipe });
+        self.open.push(id);
     }
 
-    /// Takes a pipe out; its id is not used again for long.
+    /// Takes a pipe out.
     pub(super) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
-        let pipe = self.place(id)?.pipe.take()?;
-        self.open -= usize::from(pipe.peer.is_some());
-        let place = id.0 & PLACE_MASK;
-        self.places[place as usize].id = PipeId(id.0.wrapping_add(1 << PLACE_BITS) & ID_MASK);
-        self.free.push(place);
-        Some(pipe)
+        self.part(id);
+        self.table.remove(id)
     }
 
     /// The pipe with this id, if it is still there.
     #[inline]
     pub(super) fn get(&mut self, id: PipeId) -> Option<&mut Pipe> {
-        self.place(id)?.pipe.as_mut()
+        self.table.get(id)
     }
 
     /// Lets go of the peer of a pipe, which is gone. Answers whether there was one.
     pub(super) fn part(&mut self, id: PipeId) -> bool {
-        let peer = self.get(id).and_then(|pipe| pipe.peer.take());
-        self.open -= usize::from(peer.is_some());
-        peer.is_some()
+        let Some(pipe) = self.table.get(id) else { return false };
+        let place = pipe.place;
+        if pipe.peer.take().is_none() {
+            return false;
+        }
+        self.open.swap_remove(place);
+        if let Some(moved) = self.open.get(place)
+            && let Some(moved) = self.table.get(*moved)
+        {
+            moved.place = place;
+        }
+        true
     }
 
     /// The peers of all pipes.
     pub(super) fn peers(&self) -> impl Iterator<Item = &Arc<dyn Peer>> {
-        self.places.iter().filter_map(|place| place.pipe.as_ref()?.peer.as_ref())
+        self.open_pipes().filter_map(|pipe| pipe.peer.as_ref())
     }
 
     /// Takes all pipes out.
-    pub(super) fn take_all(&mut self) -> Vec<Pipe> {
-        self.open = 0;
-        self.places.iter_mut().filter_map(|place| place.pipe.take()).collect()
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = Pipe> + use<> {
+        self.open = Vec::new();
+        self.table.take_all()
     }
 
     /// Number of pipes whose peer is not gone.
     pub(super) fn open(&self) -> usize {
-        self.open
+        self.open.len()
     }
 
     /// Number of pipes whose peer is there, and can be sent to.
     pub(super) fn ready(&self) -> usize {
-        let pipes = self.places.iter().filter_map(|place| place.pipe.as_ref());
-        pipes.filter(|pipe| pipe.is_ready && pipe.peer.is_some()).count()
+        self.open_pipes().filter(|pipe| pipe.is_ready).count()
     }
 
-    #[inline]
-    fn place(&mut self, id: PipeId) -> Option<&mut Place> {
-        self.places.get_mut((id.0 & PLACE_MASK) as usize).filter(|place| place.id == id)
+    fn open_pipes(&self) -> impl Iterator<Item = &Pipe> {
+        self.open.iter().filter_map(|id| self.table.peek(*id))
     }
 }
 
@@ -145,8 +160,8 @@ impl Context for View<'_> {
             if pipe.inbound.has_outrun() {
                 self.edges.give_way();
             }
-            if pipe.peer.is_none() && !self.finished.contains(&id) {
-                self.finished.push(id);
+            if pipe.peer.is_none() {
+                pipe.finish(id, self.finished);
             }
             return None;
         }
@@ -292,11 +307,7 @@ mod tests {
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
-        (
-            Pipe { inbound, outbound, peer: Some(Arc::new(Nobody)), is_ready: true, left_behind: 0 },
-            far_out,
-            far_in,
-        )
+        (Pipe::new(inbound, outbound, Arc::new(Nobody)), far_out, far_in)
     }
 
     fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe, taken: &'a mut bool) -> Received<'a> {
@@ -305,18 +316,24 @@ mod tests {
     }
 
     #[test]
-    fn ids_are_not_used_again_at_once() {
-        let mut pipes = Pipes::new();
-        let first = pipes.next_id(5).unwrap();
-        pipes.insert(first, pipe().0);
-        assert_eq!(pipes.open(), 1);
-        assert!(pipes.remove(first).is_some());
-        let second = pipes.next_id(5).unwrap();
-        assert_ne!(first, second);
-        pipes.insert(second, pipe().0);
-        assert!(pipes.get(first).is_none() && pipes.get(second).is_some());
-        assert!(pipes.remove(first).is_none());
-        assert!(second.0 <= ID_MASK);
+    fn pipes_that_are_gone_are_not_looked_at() {
+        let mut pipes = Pipes::new(5);
+        let ids: Vec<PipeId> = (0..100)
+            .map(|_| {
+                let id = pipes.next_id().unwrap();
+                pipes.insert(id, pipe().0);
+                id
+            })
+            .collect();
+        assert!((0..3).all(|index| pipes.part(ids[index]) && !pipes.part(ids[index])));
+        assert!((1..90).all(|index| pipes.remove(ids[index]).is_some()));
+        assert_eq!((pipes.open(), pipes.peers().count(), pipes.open_pipes().count()), (10, 10, 10));
+        assert!(pipes.get(ids[0]).is_some() && pipes.get(ids[1]).is_none());
+        pipes.get(ids[90]).unwrap().is_ready = true;
+        assert_eq!(pipes.ready(), 1);
+        let places: Vec<usize> = pipes.open_pipes().map(|pipe| pipe.place).collect();
+        assert_eq!(places, (0..10).collect::<Vec<_>>());
+        assert_eq!((pipes.take_all().count(), pipes.open()), (11, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! REP: receives a request, sends its reply, and so on in turn.
 //!
-//! Knows one request at a time; what is needed to answer it is the way that it came. RESPONDENT is the same machine, and its requests are surveys.
+//! Knows one request at a time; what is needed to answer it is the way that it came. RESPONDENT is
+//! the same machine, and its requests are surveys.
 
 use super::RawReplier;
 use crate::message::{Header, Outgoing};
@@ -10,13 +11,28 @@ use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Proto
 #[derive(Debug)]
 pub struct Replier {
     raw: RawReplier,
-    /// The pipe and the backtrace of the request that waits for its reply.
-    way_back: Option<(PipeId, Header)>,
+    /// The request that waits for its reply.
+    request: Option<Request>,
+}
+
+/// What is needed to answer a request.
+#[derive(Debug)]
+struct Request {
+    /// Where it came from; `None` once that peer is gone. Its reply is dropped then.
+    pipe: Option<PipeId>,
+    backtrace: Header,
 }
 
 impl Replier {
     pub fn new() -> Replier {
-        Replier { raw: RawReplier::new(), way_back: None }
+        Replier { raw: RawReplier::new(), request: None }
+    }
+
+    /// Nothing can be sent to a pipe any more.
+    fn forget(&mut self, lost: PipeId) {
+        if let Some(request) = &mut self.request {
+            request.pipe.take_if(|pipe| *pipe == lost);
+        }
     }
 }
 
@@ -26,10 +42,12 @@ impl Protocol for Replier {
     }
 
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
+        self.forget(pipe);
         self.raw.closing(pipe, context);
     }
 
     fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
+        self.forget(pipe);
         self.raw.detach(pipe, context);
     }
 
@@ -41,28 +59,29 @@ impl Protocol for Replier {
         self.raw.writable(pipe, context);
     }
 
+    /// Takes a reply also when there is nobody to receive it: the peer is gone, or reads too slowly.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
-        let (pipe, backtrace) = self.way_back.take().ok_or(Refusal::WrongState)?;
-        if !message.header.is_empty() {
-            self.way_back = Some((pipe, backtrace));
+        if self.request.is_some() && !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
         }
-        // Dropped if the pipe is gone or full.
-        context.push(pipe, &backtrace, &mut message.body);
+        let Request { pipe, backtrace } = self.request.take().ok_or(Refusal::WrongState)?;
+        if let Some(pipe) = pipe {
+            context.push(pipe, &backtrace, &mut message.body);
+        }
         Ok(())
     }
 
     /// Receives a request. One that was not answered is given up, also when there is no other.
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        self.way_back = None;
+        self.request = None;
         let (pipe, backtrace) = self.raw.take(context)?;
         let skip = backtrace.len();
-        self.way_back = Some((pipe, backtrace));
+        self.request = Some(Request { pipe: Some(pipe), backtrace });
         Ok(Delivery::plain(pipe, skip))
     }
 
     fn can_send(&mut self, _context: &mut impl Context) -> bool {
-        self.way_back.is_some()
+        self.request.is_some()
     }
 
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
@@ -143,6 +162,27 @@ mod tests {
             assert_eq!(socket.body().unwrap(), "c");
             assert_eq!(socket.send("answer"), Ok(()));
             assert!(socket.sent(2).is_empty() && socket.sent(3).is_empty());
+        });
+    }
+
+    /// As when the count of pipes has wrapped in the meantime.
+    #[test]
+    fn a_reply_does_not_reach_a_later_pipe_of_the_same_id() {
+        simulate_both(|mut socket| {
+            for goes in [Simulation::close, Simulation::detach] {
+                socket.attach(1);
+                socket.arrive(1, wire(&[NUMBER], "question"));
+                assert_eq!(socket.body().unwrap(), "question");
+                goes(&mut socket, 1);
+                if socket.is_attached(1) {
+                    socket.detach(1);
+                }
+                socket.attach(1);
+                assert_eq!(socket.send("answer"), Ok(()));
+                assert!(socket.sent(1).is_empty());
+                assert_eq!(socket.send("again"), Err(Refusal::WrongState));
+                socket.detach(1);
+            }
         });
     }
 }

@@ -1,0 +1,220 @@
+//! Values by pipe id.
+//!
+//! Ids are counted: an id is not given out again before 2^31 others were, so one that is
+//! remembered after its pipe has gone names no other pipe. A value lies in the slot that the low
+//! bits of its id name. An id whose slot is taken is passed over, and at most half of the slots
+//! are taken; so giving out an id costs two steps on average, and finding a value one.
+
+use crate::protocol::PipeId;
+
+/// Pipe ids have 31 bits.
+const ID_MASK: u32 = u32::MAX >> 1;
+/// Values that there can be at once.
+const MOST: usize = 1 << 20;
+/// Slots of the first table.
+const FIRST_SLOTS: usize = 4;
+
+/// Values that are found by their ids.
+pub(super) struct IdTable<T> {
+    /// None, or a power of two.
+    slots: Vec<Slot<T>>,
+    /// Slots that are taken.
+    taken: usize,
+    /// The last id that was given out.
+    last_id: u32,
+}
+
+struct Slot<T> {
+    /// The id of the value, or of the last one that was here.
+    id: PipeId,
+    value: Option<T>,
+}
+
+impl<T> IdTable<T> {
+    /// An empty table, whose first id follows `seed`.
+    pub(super) fn new(seed: u32) -> IdTable<T> {
+        IdTable { slots: Vec::new(), taken: 0, last_id: seed & ID_MASK }
+    }
+
+    /// An id that is free, and has a slot; `None` when there are too many values, or no memory
+    /// for more.
+    pub(super) fn next_id(&mut self) -> Option<PipeId> {
+        if 2 * (self.taken + 1) > self.slots.len() {
+            self.grow()?;
+        }
+        loop {
+            self.last_id = (self.last_id + 1) & ID_MASK;
+            let id = PipeId(self.last_id);
+            if self.slot(id)?.value.is_none() {
+                return Some(id);
+            }
+        }
+    }
+
+    /// Stores a value under the id that was given out last.
+    pub(super) fn insert(&mut self, id: PipeId, value: T) {
+        debug_assert_eq!(id.0, self.last_id);
+        if let Some(slot) = self.slot(id) {
+            debug_assert!(slot.value.is_none(), "{id:?} is in use");
+            *slot = Slot { id, value: Some(value) };
+            self.taken += 1;
+        }
+    }
+
+    /// Takes a value out, if it is there.
+    pub(super) fn remove(&mut self, id: PipeId) -> Option<T> {
+        let value = self.slot(id).filter(|slot| slot.id == id)?.value.take()?;
+        self.taken -= 1;
+        Some(value)
+    }
+
+    /// The value with this id, if it is there.
+    #[inline]
+    pub(super) fn get(&mut self, id: PipeId) -> Option<&mut T> {
+        self.slot(id).filter(|slot| slot.id == id)?.value.as_mut()
+    }
+
+    /// As [`IdTable::get`], for reading.
+    pub(super) fn peek(&self, id: PipeId) -> Option<&T> {
+        self.slots.get(self.index(id)).filter(|slot| slot.id == id)?.value.as_ref()
+    }
+
+    /// Takes all values out.
+    pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
+        self.taken = 0;
+        std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.value)
+    }
+
+    /// Without slots, the place behind them.
+    #[inline]
+    fn index(&self, id: PipeId) -> usize {
+        id.0 as usize & self.slots.len().wrapping_sub(1)
+    }
+
+    #[inline]
+    fn slot(&mut self, id: PipeId) -> Option<&mut Slot<T>> {
+        let index = self.index(id);
+        self.slots.get_mut(index)
+    }
+
+    /// Twice the slots. Ids that differed in their low bits do so still.
+    fn grow(&mut self) -> Option<()> {
+        if self.taken == MOST {
+            return None;
+        }
+        let count = (2 * self.slots.len()).max(FIRST_SLOTS);
+        let mut slots = Vec::new();
+        slots.try_reserve_exact(count).ok()?;
+        slots.resize_with(count, || Slot { id: PipeId(0), value: None });
+        for slot in std::mem::replace(&mut self.slots, slots) {
+            if slot.value.is_some()
+                && let Some(place) = self.slot(slot.id)
+            {
+                *place = slot;
+            }
+        }
+        Some(())
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn insert(table: &mut IdTable<u32>, value: u32) -> PipeId {
+        let id = table.next_id().unwrap();
+        table.insert(id, value);
+        id
+    }
+
+    #[test]
+    fn an_id_is_not_given_out_again_before_the_count_has_wrapped() {
+        let mut table = IdTable::new(5);
+        let first = insert(&mut table, 0);
+        assert_eq!(table.remove(first), Some(0));
+        for value in 1..10_000 {
+            let id = insert(&mut table, value);
+            assert_ne!(id, first);
+            assert!(table.get(first).is_none() && table.remove(first).is_none());
+            assert_eq!(table.remove(id), Some(value));
+        }
+        // One value at a time needs no more slots than the first had.
+        assert_eq!(table.slots.len(), FIRST_SLOTS);
+    }
+
+    #[test]
+    fn ids_have_31_bits() {
+        let mut table = IdTable::new(u32::MAX - 2);
+        let ids: Vec<u32> = (0..4).map(|value| insert(&mut table, value).0).collect();
+        assert_eq!(ids, [ID_MASK - 1, ID_MASK, 0, 1]);
+        assert!((0..4).all(|value| table.get(PipeId(ids[value as usize])) == Some(&mut value.clone())));
+    }
+
+    #[test]
+    fn the_id_of_a_taken_slot_is_passed_over() {
+        let mut table = IdTable::new(0);
+        let long = insert(&mut table, 7);
+        let mut ids = Vec::new();
+        for value in 0..20 {
+            let id = insert(&mut table, value);
+            assert_ne!(id.0 as usize % FIRST_SLOTS, long.0 as usize % FIRST_SLOTS);
+            table.remove(id);
+            ids.push(id);
+        }
+        assert!(ids.is_sorted());
+        assert_eq!((table.slots.len(), table.get(long)), (FIRST_SLOTS, Some(&mut 7)));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Step {
+        Insert,
+        /// The value that is so far from the first.
+        Remove(usize),
+        /// As if so many pipes had come and gone.
+        Skip(u32),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            3 => Just(Step::Insert),
+            2 => (0..64_usize).prop_map(Step::Remove),
+            1 => (0..ID_MASK).prop_map(Step::Skip),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn behaves_as_a_map(seed: u32, steps in proptest::collection::vec(step(), 0..200)) {
+            let mut table = IdTable::new(seed);
+            let (mut model, mut gone) = (BTreeMap::new(), Vec::new());
+            for (value, step) in (0..).zip(steps) {
+                match step {
+                    Step::Insert => {
+                        let id = insert(&mut table, value);
+                        prop_assert!(id.0 <= ID_MASK);
+                        prop_assert_eq!(model.insert(id, value), None);
+                        gone.retain(|old| *old != id);
+                    }
+                    Step::Remove(index) => {
+                        let Some(id) = model.keys().nth(index).copied() else { continue };
+                        prop_assert_eq!(table.remove(id), model.remove(&id));
+                        gone.push(id);
+                    }
+                    Step::Skip(count) => table.last_id = (table.last_id + count) & ID_MASK,
+                }
+                prop_assert!(2 * model.len() <= table.slots.len());
+                for (id, value) in &mut model {
+                    prop_assert_eq!(table.peek(*id), Some(&*value));
+                    prop_assert_eq!(table.get(*id), Some(value));
+                }
+                prop_assert!(gone.iter().all(|id| table.peek(*id).is_none()));
+            }
+            prop_assert_eq!(table.take_all().count(), model.len());
+            prop_assert!(model.keys().all(|id| table.get(*id).is_none()));
+        }
+    }
+}
