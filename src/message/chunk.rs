@@ -148,6 +148,12 @@ impl Chunk {
         self.head().references.load(Ordering::Acquire) == 1
     }
 
+    /// The memory that the chunk takes, however much of it is data.
+    #[must_use]
+    pub fn footprint(&self) -> usize {
+        DATA_OFFSET + self.head().capacity
+    }
+
     /// Makes the data `size` bytes long; bytes that are new are zero. Keeps the address when the
     /// data shrinks, or grows within the capacity, and nobody else refers to it.
     ///

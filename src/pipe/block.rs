@@ -59,6 +59,25 @@ pub(crate) const fn record_size(inline: usize, with_chunk: bool) -> usize {
     size_of::<Prefix>() + data.next_multiple_of(size_of::<Prefix>())
 }
 
+/// What a lane's bound counts.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Charge {
+    /// The bytes of messages, an empty one as one byte.
+    Payload,
+    /// The memory of records, and of their chunks.
+    Memory,
+}
+
+impl Charge {
+    /// What a record counts that holds so many bytes inline, and takes `size` bytes of its block.
+    pub(crate) fn of(self, inline: usize, size: usize, chunk: Option<&Chunk>) -> usize {
+        match self {
+            Charge::Payload => (inline + chunk.map_or(0, |chunk| chunk.len())).max(1),
+            Charge::Memory => size + chunk.map_or(0, Chunk::footprint),
+        }
+    }
+}
+
 /// What a record holds, as the producer hands it over.
 pub(crate) enum Record<'a> {
     /// A small message, in two runs that are joined.
@@ -136,6 +155,11 @@ impl Block {
     /// Bytes of records that fit.
     pub(crate) fn capacity(&self) -> usize {
         self.header().capacity
+    }
+
+    /// The memory that the block takes.
+    pub(crate) fn footprint(&self) -> usize {
+        size_of::<Header>() + self.capacity()
     }
 
     /// The bytes of whole records, with what they contain.
@@ -228,6 +252,25 @@ impl Block {
                     (Front { head, body, message_type }, record_size(inline, true))
                 }
             }
+        }
+    }
+
+    /// The size in the block of the record at `offset`, and what it counts.
+    ///
+    /// # Safety
+    /// As for [`Block::read`].
+    pub(crate) unsafe fn measure(&self, offset: usize, charge: Charge) -> (usize, usize) {
+        // SAFETY: the caller says that a record is there; its chunk stays in it.
+        unsafe {
+            let prefix = self.data(offset).cast::<Prefix>();
+            let Prefix { inline, kind, .. } = prefix.read();
+            let inline = inline as usize;
+            let size = record_size(inline, kind != Kind::Inline);
+            let chunk = match kind {
+                Kind::Chunk => Chunk::from_raw(prefix.add(1).cast::<NonNull<u8>>().read()),
+                Kind::Inline | Kind::Emptied => None,
+            };
+            (size, charge.of(inline, size, chunk.map(ManuallyDrop::new).as_deref()))
         }
     }
 

@@ -17,12 +17,15 @@
 //! # Memory
 //!
 //! A lane that has carried nothing owns no block. One at rest keeps at most its small first
-//! block; larger ones are given back when it parks. The bound counts the bytes of messages, an
-//! empty one as one byte, and a lane below its bound takes a message of any size.
+//! block; larger ones are given back when it parks. The bound counts the memory that records take,
+//! with their prefix, rounded up, and with the whole of their chunk; but a bound of at most 1 KiB,
+//! where that does not matter, counts the bytes of messages. A lane below its bound takes a message
+//! of any size. Blocks come on top: one that is being filled and a spare one, and
+//! up to 2 KiB in each where the next record did not fit.
 
 use std::sync::Arc;
 
-use super::block::{Block, LARGE, Record, SMALL};
+use super::block::{Block, Charge, LARGE, Record, SMALL, record_size};
 use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load};
@@ -33,10 +36,16 @@ pub(crate) const INLINE_MAX: usize = 2048;
 /// A consumer that takes nothing is worth so many waits of a producer that could do without it.
 const MOST_WAITS: u32 = 256;
 
-/// Both ends of a new lane that holds about `limit` bytes, at least one message.
+/// Bounds up to this count the bytes of messages: hosts that set one count on it, and what a record
+/// takes besides is little.
+const COUNTS_PAYLOAD: usize = 1024;
+
+/// Both ends of a new lane that holds messages of about `limit` bytes of memory, at least one.
 pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
+    let charge = if limit <= COUNTS_PAYLOAD { Charge::Payload } else { Charge::Memory };
     let shared = Arc::new(Shared {
         limit: limit.max(1),
+        charge,
         tail: Latch::new(Tail { block: None, first: None, offset: 0, parked: true, gone: false, written: 0 }),
         consumer: Apart(Progress { taken: AtomicUsize::new(0), starved: AtomicBool::new(false) }),
         spare: AtomicPtr::new(std::ptr::null_mut()),
@@ -47,6 +56,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         offset: 0,
         committed: 0,
         taken: 0,
+        charge,
         told_at: None,
         pace: Pace::new(),
     };
@@ -55,6 +65,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
 
 struct Shared {
     limit: usize,
+    charge: Charge,
     tail: Latch<Tail>,
     /// A large block that the consumer is through with, for the producer to use again.
     spare: AtomicPtr<()>,
@@ -63,7 +74,7 @@ struct Shared {
 
 /// What the consumer looks at and writes with every message, and the producer seldom.
 struct Progress {
-    /// Bytes that the consumer has taken, ever; wraps.
+    /// The charges of what the consumer has taken, ever; wraps.
     taken: AtomicUsize,
     /// The producer found the lane full and wants to be told of room.
     starved: AtomicBool,
@@ -81,7 +92,7 @@ struct Tail {
     parked: bool,
     /// The consumer is gone: nothing can be pushed any more.
     gone: bool,
-    /// Bytes that were pushed, ever; wraps.
+    /// The charges of what was pushed, ever; wraps.
     written: usize,
 }
 
@@ -270,11 +281,12 @@ impl Batch<'_> {
         message_type: Option<MessageType>,
     ) -> Result<Pushed, Full> {
         let tail = &mut *self.tail;
-        let charge = (head.len() + body.bytes().len()).max(1);
-        let size = match &*body {
-            Payload::Borrowed(bytes) => Record::Inline(head, bytes).size(),
-            Payload::Owned(_) => super::block::record_size(head.len(), true),
+        let (inline, chunk) = match &*body {
+            Payload::Borrowed(bytes) => (head.len() + bytes.len(), None),
+            Payload::Owned(chunk) => (head.len(), Some(chunk)),
         };
+        let size = record_size(inline, chunk.is_some());
+        let charge = self.shared.charge.of(inline, size, chunk);
         let block = match tail.block {
             Some(block) if tail.offset + size <= block.capacity() => block,
             previous => {
@@ -310,6 +322,8 @@ pub(crate) struct Consumer {
     committed: usize,
     /// As `Progress::taken`, which only we write.
     taken: usize,
+    /// As in [`Shared`], whose other fields the producer writes.
+    charge: Charge,
     /// What was taken when the producer was last told of room, until the lane is found empty.
     told_at: Option<usize>,
     /// How closely we follow the producer.
@@ -353,9 +367,22 @@ impl Consumer {
         Some(unsafe { block.read(self.offset).0 })
     }
 
-    /// Bytes of the messages that were not taken yet.
-    pub(crate) fn backlog(&self) -> usize {
-        self.shared.tail.lock().written.wrapping_sub(self.taken)
+    /// Gives back the spare block, which is of no use without a producer. Answers the memory that the
+    /// messages take which are still there, and their blocks.
+    pub(crate) fn shrink(&mut self) -> usize {
+        self.free_spare();
+        let tail = self.shared.tail.lock();
+        let mut footprint = tail.written.wrapping_sub(self.taken);
+        let (mut next, mut offset) = (self.block.or(tail.first), self.offset);
+        while let Some(block) = next {
+            footprint = footprint.wrapping_add(block.footprint());
+            if let Charge::Memory = self.charge {
+                // Its records are part of the sum already.
+                footprint = footprint.wrapping_sub(block.committed() - offset);
+            }
+            (next, offset) = (block.next(), 0);
+        }
+        footprint
     }
 
     /// Drops the first message. Answers whether the producer waits for room and must be told.
@@ -373,8 +400,8 @@ impl Consumer {
         let Some(block) = self.block else { return };
         // SAFETY: a committed record is at `offset`, and nobody reads it any more.
         unsafe {
-            let (front, size) = block.read(self.offset);
-            self.taken = self.taken.wrapping_add(front.len().max(1));
+            let (size, charge) = block.measure(self.offset, self.charge);
+            self.taken = self.taken.wrapping_add(charge);
             drop(block.take_chunk(self.offset));
             self.offset += size;
         }
@@ -389,8 +416,7 @@ impl Consumer {
         let block = self.block?;
         // SAFETY: a committed record is at `offset`, and it is ours.
         unsafe {
-            let (front, size) = block.read(self.offset);
-            let charge = front.len().max(1);
+            let (size, charge) = block.measure(self.offset, self.charge);
             let chunk = block.take_chunk(self.offset)?;
             self.offset += size;
             self.taken = self.taken.wrapping_add(charge);

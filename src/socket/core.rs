@@ -15,9 +15,11 @@ use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
 use crate::reactor::TimerId;
 use crate::transport::{Endpoint, Linger};
 
-/// Bytes of messages that are kept, all in all, for peers that have gone. Else peers that come, fill
-/// their lane and go could take any amount of memory.
+/// Memory that is kept, all in all, for what peers that have gone had sent. Else peers that come, fill
+/// their lane and go could take any amount.
 const LEFT_BEHIND: usize = 64 * 1024 * 1024;
+/// About what a pipe takes of that besides the messages in its lane.
+const PIPE: usize = 1536;
 
 /// The state of a socket.
 pub(super) struct Core {
@@ -25,7 +27,7 @@ pub(super) struct Core {
     pub(super) pipes: Pipes,
     /// Pipes that are to be detached before the lock is given back.
     finished: Finished,
-    /// Bytes of messages whose peers are gone, as they were when these went.
+    /// Memory of pipes whose peers are gone, as it was when these went.
     left_behind: usize,
     pub(super) options: Options,
     pub(super) endpoints: Endpoints,
@@ -157,10 +159,10 @@ impl Core {
         let Some(pipe) = self.pipes.get(id) else { return };
         pipe.is_ready |= bits.has(Bits::WRITABLE);
         if is_parting {
-            let backlog = pipe.inbound.backlog();
-            if self.left_behind + backlog <= LEFT_BEHIND {
-                pipe.left_behind = backlog;
-                self.left_behind += backlog;
+            let footprint = pipe.inbound.shrink() + PIPE;
+            if self.left_behind + footprint <= LEFT_BEHIND {
+                pipe.left_behind = footprint;
+                self.left_behind += footprint;
             } else {
                 pipe.finish(id, &mut self.finished);
             }

@@ -1,7 +1,11 @@
 //! The lane on its own: order, bounds, edges, and memory.
 
-use super::*;
+use std::collections::VecDeque;
 use std::thread;
+
+use proptest::prelude::*;
+
+use super::*;
 
 fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
     producer.batch().push(&[], &mut Payload::Borrowed(bytes), None)
@@ -29,7 +33,7 @@ fn a_push_is_an_edge_only_after_the_lane_was_found_empty() {
 }
 
 #[test]
-fn the_bound_counts_bytes_and_lets_one_message_of_any_size_pass() {
+fn a_small_bound_counts_bytes_and_lets_one_message_of_any_size_pass() {
     let (mut producer, mut consumer) = lane(200);
     for _ in 0..20 {
         assert!(push(&mut producer, b"0123456789").is_ok());
@@ -68,13 +72,66 @@ fn a_consumer_has_outrun_a_producer_that_does_not_use_its_room() {
 }
 
 #[test]
-fn empty_messages_count_as_one_byte() {
+fn empty_messages_count_as_one_byte_of_a_small_bound() {
     let (mut producer, mut consumer) = lane(3);
     for _ in 0..3 {
         assert!(push(&mut producer, b"").is_ok());
     }
     assert_eq!(push(&mut producer, b""), Err(Full));
     assert_eq!(front(&mut consumer).unwrap(), b"");
+}
+
+#[test]
+fn a_large_bound_counts_memory() {
+    for (bytes, memory) in [(0, 8), (1, 16), (8, 16), (100, 112), (2000, 2008)] {
+        let (mut producer, _consumer) = lane(128 * 1024);
+        let count = (0..).take_while(|_| push(&mut producer, &[7; 2000][..bytes]).is_ok()).count();
+        assert_eq!(count, (128 * 1024_usize).div_ceil(memory));
+    }
+}
+
+proptest! {
+    /// What a lane counts is the memory of what is in it, whichever way it was put in and taken out.
+    #[test]
+    fn the_count_is_the_memory_of_what_is_there(
+        steps in proptest::collection::vec((0..5_u8, 0..3000_usize, 0..40_usize), 1..200),
+    ) {
+        let (mut producer, mut consumer) = lane(1 << 20);
+        let mut model = VecDeque::new();
+        for (kind, size, head) in steps {
+            let head = &[3; 40][..head];
+            match kind {
+                0 | 1 => {
+                    let size = size.min(INLINE_MAX);
+                    let mut body = Payload::Borrowed(&[7; INLINE_MAX][..size]);
+                    producer.batch().push(head, &mut body, None).unwrap();
+                    model.push_back(8 + (head.len() + size).next_multiple_of(8));
+                }
+                2 => {
+                    // Most of its memory is not data.
+                    let chunk = Chunk::new(size).unwrap().trimmed(size / 2).unwrap();
+                    let record = 8 + 8 + head.len().next_multiple_of(8);
+                    model.push_back(record + chunk.footprint());
+                    prop_assert!(chunk.footprint() >= size);
+                    producer.batch().push(head, &mut Payload::Owned(chunk), None).unwrap();
+                }
+                _ if consumer.is_empty() => {
+                    prop_assert!(model.is_empty());
+                    continue;
+                }
+                3 if consumer.take_chunk().is_some() => drop(model.pop_front()),
+                _ => {
+                    consumer.skip();
+                    model.pop_front();
+                }
+            }
+            let expected: usize = model.iter().sum();
+            prop_assert_eq!(producer.shared.tail.lock().written.wrapping_sub(consumer.taken), expected);
+            let footprint = consumer.shrink();
+            prop_assert!(footprint >= expected);
+            prop_assert!(footprint <= expected + expected / 7 + 2 * 16 * 1024 + 1024, "{}", footprint);
+        }
+    }
 }
 
 #[test]
