@@ -145,11 +145,53 @@ static void endless_frames (const char *transport)
     close_socket (pull);
 }
 
+#define ANNOUNCERS 800
+#define ANNOUNCED ((size_t) 1 << 20)
+
+/*  Peers that announce a message each, which all together would not fit, and say no more. */
+static void announcements (const char *transport)
+{
+    static int peers[ANNOUNCERS];
+    static char large[ANNOUNCED];
+    char address[NN_SOCKADDR_MAX];
+    int pull = open_patient (NN_PULL), push = open_patient (NN_PUSH), late = open_patient (NN_PUSH);
+    bind_to (pull, fresh_address (transport, address));
+    connect_to (push, address);
+    honest_message (push, pull);
+    long before = memory_kib ("VmSize");
+    for (int i = 0; i < ANNOUNCERS; i++) {
+        /*  In one write: who has greeted has announced. */
+        unsigned char bytes[17] = { 0, 'S', 'P', 0, 0, NN_PUSH, 0, 0 };
+        size_t size = 8 + plain_prefix (address, ANNOUNCED, bytes + 8);
+        peers[i] = plain_connect (address);
+        check (plain_send (peers[i], bytes, size) == 0);
+    }
+    wait_until (nn_get_statistic (pull, NN_STAT_CURRENT_CONNECTIONS) == ANNOUNCERS + 1);
+    long grown = memory_kib ("VmSize") - before;
+    connect_to (late, address);
+    honest_message (push, pull);
+    honest_message (late, pull);
+    check (nn_send (late, large, sizeof (large), 0) == sizeof (large));
+    check (nn_recv (pull, large, sizeof (large), 0) == sizeof (large));
+    say ("%s, %d peers that announce 1 MiB each: +%ld KiB of address space for each", transport,
+        ANNOUNCERS, grown / ANNOUNCERS);
+    for (int i = 0; i < ANNOUNCERS; i++) {
+        check (is_open (peers[i]));
+        close (peers[i]);
+    }
+    close_socket (late);
+    close_socket (push);
+    close_socket (pull);
+}
+
 int main (void)
 {
+    limit_descriptors (4096);
     huge = mmap (NULL, HUGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     check (huge != MAP_FAILED);
     limit_memory ();
+    each_plain_transport (transport)
+        announcements (transport);
     allocations ();
     each_transport (transport) {
         sending (transport, NN_PUSH, NN_PULL);

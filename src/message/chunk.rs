@@ -23,6 +23,13 @@ const TAG: u32 = 0x5ca9_4057;
 const FREED: u32 = 0xdead_4057;
 /// Distance from the head to data that was never trimmed.
 const DATA_OFFSET: usize = size_of::<Head>() + 8;
+/// So much memory is taken for data that is only announced.
+const UNSEEN: usize = 64 * 1024;
+
+/// What has to be allocated for this capacity, if there can be so much.
+fn total(capacity: usize) -> Option<usize> {
+    capacity.checked_add(DATA_OFFSET).filter(|total| isize::try_from(*total).is_ok())
+}
 
 /// Bookkeeping in front of the data.
 #[repr(C)]
@@ -49,19 +56,42 @@ impl Chunk {
     /// Memory for at least `capacity` bytes, of which there are none yet; `None` when there is not that much.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Option<Chunk> {
-        let total = capacity.checked_add(DATA_OFFSET).filter(|total| isize::try_from(*total).is_ok())?;
-        let (total, head) = match pool::take(total) {
+        let total = total(capacity)?;
+        let (total, memory) = match pool::take(total) {
             Some(piece) => piece,
             // SAFETY: a plain call. `malloc` aligns for every type that C knows.
             None => (total, NonNull::new(unsafe { libc::malloc(total) })?.cast()),
         };
-        let (capacity, head) = (total - DATA_OFFSET, head.cast::<Head>());
-        // SAFETY: `head` points at fresh memory, large enough for head, tag and data.
+        // SAFETY: the memory is fresh, and so large.
+        Some(unsafe { Chunk::in_memory(memory, total) })
+    }
+
+    /// Memory for data that is announced to become `length` bytes long, and may never come: as much as
+    /// lies ready, and otherwise little. [`Chunk::reserve`] makes it larger.
+    #[must_use]
+    pub fn for_announced(length: usize) -> Option<Chunk> {
+        if length <= UNSEEN {
+            return Chunk::with_capacity(length);
+        }
+        match pool::take(total(length.min(pool::LARGEST))?) {
+            // SAFETY: what the pool kept is nobody else's, and so large.
+            Some((total, memory)) => Some(unsafe { Chunk::in_memory(memory, total) }),
+            None => Chunk::with_capacity(UNSEEN),
+        }
+    }
+
+    /// An empty chunk in `total` bytes of memory.
+    ///
+    /// # Safety
+    /// They must come from `malloc`, belong to nobody else, and have room for the head and the tag.
+    unsafe fn in_memory(memory: NonNull<u8>, total: usize) -> Chunk {
+        let (capacity, head) = (total - DATA_OFFSET, memory.cast::<Head>());
+        // SAFETY: as the caller promises.
         unsafe {
             head.write(Head { references: AtomicUsize::new(1), size: 0, capacity });
-            let data = head.cast::<u8>().add(DATA_OFFSET);
+            let data = memory.add(DATA_OFFSET);
             Self::write_tag(data, 0, TAG);
-            Some(Chunk { data })
+            Chunk { data }
         }
     }
 
@@ -179,9 +209,27 @@ impl Chunk {
         if self.is_unique() && capacity <= self.head().capacity - self.gap() {
             return Ok(self);
         }
+        if self.is_unique() && self.gap() == 0 {
+            return self.reallocated(capacity);
+        }
         let Some(mut larger) = Chunk::with_capacity(capacity) else { return Err(self) };
         larger.append(&self);
         Ok(larger)
+    }
+
+    /// The same chunk with another capacity. The data is moved only where the allocator must do so. The
+    /// chunk must be unique and not trimmed, and the capacity not less than its data.
+    fn reallocated(self, capacity: usize) -> Result<Chunk, Chunk> {
+        let Some(total) = total(capacity) else { return Err(self) };
+        // SAFETY: the only reference to memory from `malloc`, whose begin is the head.
+        let moved = unsafe { libc::realloc(self.head_pointer().as_ptr().cast(), total) };
+        let Some(head) = NonNull::new(moved.cast::<Head>()) else { return Err(self) };
+        std::mem::forget(self);
+        // SAFETY: head, tag and data are where they were, counted from the begin of the memory.
+        unsafe {
+            (*head.as_ptr()).capacity = capacity;
+            Ok(Chunk { data: head.cast::<u8>().add(DATA_OFFSET) })
+        }
     }
 
     /// The same data without its first `count` bytes; moves nothing when the chunk is unique.
@@ -343,6 +391,26 @@ mod tests {
         let other = chunk.clone();
         assert!(chunk.spare().is_empty());
         drop(other);
+    }
+
+    #[test]
+    fn announced_data_takes_little_memory_and_all_as_it_comes() {
+        let size = pool::LARGEST - 12_345;
+        pool::release_spare_memory();
+        let mut chunk = Chunk::for_announced(size).unwrap();
+        assert!(chunk.footprint() <= UNSEEN + DATA_OFFSET || chunk.footprint() >= size);
+        for value in 0..size {
+            if chunk.append(&[value as u8]) == 0 {
+                let capacity = (2 * chunk.len()).min(size);
+                chunk = chunk.reserve(capacity).unwrap();
+                assert_eq!((chunk.append(&[value as u8]), chunk.footprint()), (1, capacity + DATA_OFFSET));
+            }
+        }
+        assert_eq!(chunk.len(), size);
+        assert!(chunk.iter().zip(0..size).all(|(byte, value)| *byte == value as u8));
+        assert_eq!(Chunk::for_announced(100).unwrap().footprint(), 100 + DATA_OFFSET);
+        assert!(Chunk::for_announced(usize::MAX).unwrap().footprint() <= pool::LARGEST + 64);
+        assert!(chunk.reserve(usize::MAX).is_err());
     }
 
     #[test]

@@ -8,8 +8,10 @@
 use std::ptr::NonNull;
 use std::sync::{Mutex, TryLockError};
 
+/// Memory of messages of at most this size is kept.
+pub(super) const LARGEST: usize = 1024 * 1024;
 /// Smaller pieces are the allocator's business alone, larger ones are too rare.
-const SIZES: std::ops::RangeInclusive<usize> = 16 * 1024..=1024 * 1024 + 64;
+const SIZES: std::ops::RangeInclusive<usize> = 16 * 1024..=LARGEST + 64;
 /// Bytes that are kept at most.
 const KEEP: usize = 4 * 1024 * 1024;
 

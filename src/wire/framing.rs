@@ -1,7 +1,8 @@
 //! The frames of tcp and ipc: a length, and that many bytes.
 //!
 //! tcp: `length u64 | payload`. ipc: `01 | length u64 | payload`. The decoder takes no memory for
-//! a length that is not allowed, and for an allowed one only as the bytes come.
+//! a length that is not allowed, and for an allowed one only as the bytes come: it begins with what
+//! [`Chunk::for_announced`] gives and is a few times what has come.
 
 use std::mem::MaybeUninit;
 
@@ -9,8 +10,8 @@ use crate::message::Chunk;
 
 /// Frames up to this size are handed on as bytes, longer ones as a chunk.
 pub(super) const SMALL_MAX: usize = 2048;
-/// The first memory taken for a large frame; it doubles as the bytes come.
-pub(super) const FIRST_CAPACITY: usize = 1 << 20;
+/// The memory for a frame of known length becomes so many times as large when it is full.
+const GROWTH: usize = 4;
 /// The longest prefix of a frame.
 const PREFIX_MAX: usize = 9;
 
@@ -194,10 +195,11 @@ impl Decoder {
             each(Frame::Bytes(&[]));
             State::START
         } else if length <= SMALL_MAX {
-            State::Small { length, bytes: Vec::with_capacity(length) }
+            let mut bytes = Vec::new();
+            bytes.try_reserve_exact(length).map_err(|_| BadFrame::OutOfMemory)?;
+            State::Small { length, bytes }
         } else {
-            let chunk = Chunk::with_capacity(length.min(FIRST_CAPACITY)).ok_or(BadFrame::OutOfMemory)?;
-            State::Large { length, chunk }
+            State::Large { length, chunk: Chunk::for_announced(length).ok_or(BadFrame::OutOfMemory)? }
         };
         Ok(())
     }
@@ -259,7 +261,9 @@ impl Decoder {
 /// The chunk of a payload of `length` bytes, with room for more of it.
 pub(super) fn grown(chunk: &mut Chunk, length: usize) -> Result<&mut Chunk, BadFrame> {
     if chunk.spare().is_empty() {
-        let capacity = chunk.len().saturating_mul(2).clamp(1, length);
+        // Where the length is not known, less of it may be in vain.
+        let times = if length == usize::MAX { 2 } else { GROWTH };
+        let capacity = chunk.len().saturating_mul(times).clamp(1, length);
         let full = std::mem::replace(chunk, Chunk::with_capacity(0).ok_or(BadFrame::OutOfMemory)?);
         *chunk = full.reserve(capacity).map_err(|_| BadFrame::OutOfMemory)?;
     }
@@ -346,7 +350,8 @@ mod tests {
     fn a_long_frame_takes_memory_only_as_its_bytes_come() {
         let mut decoder = Decoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &(1_u64 << 40).to_be_bytes(), None), Ok(vec![]));
-        assert!(decoder.spare().unwrap().unwrap().len() <= 2 * FIRST_CAPACITY + 64);
+        // All that lies ready, at most.
+        assert!(decoder.spare().unwrap().unwrap().len() <= (1 << 20) + 64);
         assert!(decoder.is_mid_frame());
     }
 

@@ -12,7 +12,7 @@ use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use super::{Mask, Side};
 use crate::message::{Chunk, MessageType};
-use crate::wire::framing::{BadFrame, FIRST_CAPACITY, Frame, SMALL_MAX, grown, split_front};
+use crate::wire::framing::{BadFrame, Frame, SMALL_MAX, grown, split_front};
 
 /// The longest header of a frame.
 const HEADER_MAX: usize = 14;
@@ -301,15 +301,15 @@ impl Message {
         length: usize,
         available: usize,
     ) -> Result<Message, BadFrame> {
-        let (bound, capacity) = match (is_only, length) {
+        let (bound, chunk) = match (is_only, length) {
             (true, ..=SMALL_MAX) => {
                 return Ok(Message { message_type, bound: 0, announced: length, chunk: None });
             }
-            (true, _) => (length, length.min(FIRST_CAPACITY)),
+            (true, _) => (length, Chunk::for_announced(length)),
             // How long it will become is not known: the memory doubles with what has come.
-            (false, _) => (usize::MAX, length.min(available).max(SMALL_MAX)),
+            (false, _) => (usize::MAX, Chunk::with_capacity(length.min(available).max(SMALL_MAX))),
         };
-        let chunk = Chunk::with_capacity(capacity).ok_or(BadFrame::OutOfMemory)?;
+        let chunk = chunk.ok_or(BadFrame::OutOfMemory)?;
         Ok(Message { message_type, bound, announced: length, chunk: Some(chunk) })
     }
 }
