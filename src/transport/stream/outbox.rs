@@ -15,6 +15,8 @@ const GATHER: usize = 128 * 1024;
 const COPY_MAX: usize = 16 * 1024;
 /// Pieces handed to the kernel at once.
 const PIECES: usize = 32;
+/// The longest prefix of a payload.
+const PREFIX_MAX: usize = 14;
 /// Memory that an idle connection may keep.
 const KEEP: usize = 2048;
 
@@ -80,7 +82,7 @@ impl Outbox {
     /// the lane is parked, if `parks` says so. Answers whether the lane's producer waits for room.
     ///
     /// # Errors
-    /// When there is no memory to mask a message in that others have too.
+    /// When there is no memory to gather messages in, or to mask one in that others have too.
     pub(super) fn fill(
         &mut self,
         lane: &mut Consumer,
@@ -117,6 +119,7 @@ impl Outbox {
         let mut before = bytes.len();
         while self.length + bytes.len() - before - self.sent < GATHER {
             let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
+            make_room(&mut bytes, &front)?;
             let Front { head, body, message_type } = front;
             let (in_head, in_body) = (head.len(), body.len());
             let first = Place::First { head: in_head, message_type };
@@ -258,6 +261,13 @@ impl Outbox {
             self.pieces.push_back(Piece::Bytes(bytes));
         }
     }
+}
+
+/// Reserves what the message takes among the bytes that are copied.
+#[inline]
+fn make_room(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
+    let copied = if front.body.len() < COPY_MAX { front.body.len() } else { 0 };
+    bytes.try_reserve(PREFIX_MAX + front.head.len() + copied).map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 /// Writes the prefix of the only frame that a message has.

@@ -123,8 +123,9 @@ impl Connection {
         let outcome = {
             let mut reader = lock(&self.reader);
             let outcome = SCRATCH.with_borrow_mut(|scratch| {
-                scratch.reserve(READ_SIZE);
-                self.receive_into(&mut reader, scratch.spare_capacity_mut(), &mut is_edge, &mut is_new)
+                let mut little = [MaybeUninit::uninit(); SPILL];
+                let memory = scratch_memory(scratch, &mut little);
+                self.receive_into(&mut reader, memory, &mut is_edge, &mut is_new)
             });
             if outcome.is_err() {
                 // A stream that is broken is read no further by another thread.
@@ -338,6 +339,17 @@ impl Connection {
                 self.set_timer(Purpose::Frame, last);
             }
         }
+    }
+}
+
+/// The thread's memory for reading; or a little, while there is none for that.
+fn scratch_memory<'a>(
+    scratch: &'a mut Vec<u8>,
+    little: &'a mut [MaybeUninit<u8>],
+) -> &'a mut [MaybeUninit<u8>] {
+    match scratch.try_reserve(READ_SIZE) {
+        Ok(()) => scratch.spare_capacity_mut(),
+        Err(_) => little,
     }
 }
 
