@@ -45,8 +45,6 @@ enum Kind {
     Inline = 0,
     /// A pointer to a chunk comes first, then the head.
     Chunk = 1,
-    /// As `Chunk`, but the chunk was taken out.
-    Emptied = 2,
 }
 
 /// A pointer to a block that is alive. Copies are allowed; who may free it is the lane's affair.
@@ -238,16 +236,12 @@ impl Block {
                     let body = std::slice::from_raw_parts(data.as_ptr(), inline);
                     (Front { head: &[], body, message_type }, record_size(inline, false))
                 }
-                Kind::Chunk | Kind::Emptied => {
+                Kind::Chunk => {
                     let head = std::slice::from_raw_parts(data.add(size_of::<usize>()).as_ptr(), inline);
-                    let body: &[u8] = if kind == Kind::Chunk {
-                        let raw = data.cast::<NonNull<u8>>().read();
-                        match Chunk::from_raw(raw).map(ManuallyDrop::new) {
-                            Some(chunk) => std::slice::from_raw_parts(chunk.as_ptr(), chunk.len()),
-                            None => &[],
-                        }
-                    } else {
-                        &[]
+                    let raw = data.cast::<NonNull<u8>>().read();
+                    let body: &[u8] = match Chunk::from_raw(raw).map(ManuallyDrop::new) {
+                        Some(chunk) => std::slice::from_raw_parts(chunk.as_ptr(), chunk.len()),
+                        None => &[],
                     };
                     (Front { head, body, message_type }, record_size(inline, true))
                 }
@@ -255,38 +249,34 @@ impl Block {
         }
     }
 
-    /// The size in the block of the record at `offset`, and what it counts.
+    /// Whether the body of the record at `offset` is in a chunk.
     ///
     /// # Safety
     /// As for [`Block::read`].
-    pub(crate) unsafe fn measure(&self, offset: usize, charge: Charge) -> (usize, usize) {
-        // SAFETY: the caller says that a record is there; its chunk stays in it.
+    pub(crate) unsafe fn has_chunk(&self, offset: usize) -> bool {
+        // SAFETY: the caller says that a record is there.
+        unsafe { self.data(offset).cast::<Prefix>().as_ref().kind == Kind::Chunk }
+    }
+
+    /// Takes out the record at `offset`: answers its size in the block, what it counts, and its chunk.
+    ///
+    /// # Safety
+    /// As for [`Block::read`], once for each record, and nobody may be reading it or read it later.
+    #[inline]
+    pub(crate) unsafe fn take(&self, offset: usize, charge: Charge) -> (usize, usize, Option<Chunk>) {
+        // SAFETY: the caller says that a record is there, and that it is his alone.
         unsafe {
             let prefix = self.data(offset).cast::<Prefix>();
             let Prefix { inline, kind, .. } = prefix.read();
             let inline = inline as usize;
-            let size = record_size(inline, kind != Kind::Inline);
-            let chunk = match kind {
-                Kind::Chunk => Chunk::from_raw(prefix.add(1).cast::<NonNull<u8>>().read()),
-                Kind::Inline | Kind::Emptied => None,
+            let (size, chunk) = match kind {
+                Kind::Inline => (record_size(inline, false), None),
+                Kind::Chunk => {
+                    let raw = prefix.add(1).cast::<NonNull<u8>>().read();
+                    (record_size(inline, true), Chunk::from_raw(raw))
+                }
             };
-            (size, charge.of(inline, size, chunk.map(ManuallyDrop::new).as_deref()))
-        }
-    }
-
-    /// Takes the chunk out of the record at `offset`, if it has one.
-    ///
-    /// # Safety
-    /// As for [`Block::read`], and nobody may be reading the record.
-    pub(crate) unsafe fn take_chunk(&self, offset: usize) -> Option<Chunk> {
-        // SAFETY: the caller says that a record is there, and that it is his alone.
-        unsafe {
-            let prefix = self.data(offset).cast::<Prefix>();
-            if prefix.as_ref().kind != Kind::Chunk {
-                return None;
-            }
-            (*prefix.as_ptr()).kind = Kind::Emptied;
-            Chunk::from_raw(prefix.add(1).cast::<NonNull<u8>>().read())
+            (size, charge.of(inline, size, chunk.as_ref()), chunk)
         }
     }
 }

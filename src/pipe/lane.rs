@@ -399,12 +399,7 @@ impl Consumer {
         }
         let Some(block) = self.block else { return };
         // SAFETY: a committed record is at `offset`, and nobody reads it any more.
-        unsafe {
-            let (size, charge) = block.measure(self.offset, self.charge);
-            self.taken = self.taken.wrapping_add(charge);
-            drop(block.take_chunk(self.offset));
-            self.offset += size;
-        }
+        drop(unsafe { self.take(block) });
     }
 
     /// Takes the chunk that holds the body of the first message, if a chunk does, and drops the
@@ -413,15 +408,23 @@ impl Consumer {
         if !self.advance() {
             return None;
         }
-        let block = self.block?;
         // SAFETY: a committed record is at `offset`, and it is ours.
-        unsafe {
-            let (size, charge) = block.measure(self.offset, self.charge);
-            let chunk = block.take_chunk(self.offset)?;
-            self.offset += size;
-            self.taken = self.taken.wrapping_add(charge);
-            Some(chunk)
-        }
+        let block = self.block.filter(|block| unsafe { block.has_chunk(self.offset) })?;
+        // SAFETY: as above, and nobody reads it any more.
+        unsafe { self.take(block) }
+    }
+
+    /// Goes on behind the first message; answers its chunk.
+    ///
+    /// # Safety
+    /// A committed record must be at `offset` in the block, and nobody read it any more.
+    #[inline]
+    unsafe fn take(&mut self, block: Block) -> Option<Chunk> {
+        // SAFETY: as the caller promises; the next record is another one.
+        let (size, charge, chunk) = unsafe { block.take(self.offset, self.charge) };
+        self.offset += size;
+        self.taken = self.taken.wrapping_add(charge);
+        chunk
     }
 
     /// Tells the producer what was taken. Answers whether it waits for room and must be told so.
