@@ -263,11 +263,18 @@ impl Outbox {
     }
 }
 
-/// Reserves what the message takes among the bytes that are copied.
+/// Sees to it that there is memory for what is copied of the message.
 #[inline]
 fn make_room(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
+    let room = bytes.capacity() - bytes.len();
+    if room >= PREFIX_MAX + front.len() { Ok(()) } else { grow(bytes, front) }
+}
+
+#[cold]
+fn grow(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
     let copied = if front.body.len() < COPY_MAX { front.body.len() } else { 0 };
-    bytes.try_reserve(PREFIX_MAX + front.head.len() + copied).map_err(|_| io::ErrorKind::OutOfMemory.into())
+    let reserved = bytes.try_reserve(PREFIX_MAX + front.head.len() + copied);
+    reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
 /// Writes the prefix of the only frame that a message has.
