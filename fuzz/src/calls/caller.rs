@@ -177,6 +177,8 @@ impl<'a> Caller<'a> {
                 assert!((0..=c_int::from(*room).max(0)).contains(&answer));
             }
             Call::Terminate => {
+                // Before the first nn_socket, which may fail, nn_term does nothing.
+                assert_eq!(checked(nn_socket(-1, NN_PAIR)), None);
                 nn_term();
                 assert_eq!(checked(nn_socket(AF_SP, NN_PAIR)), None, "a socket after nn_term");
             }
