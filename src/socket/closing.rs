@@ -94,7 +94,9 @@ impl Socket {
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
             let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
-            Departure { endpoints, linger: Linger::begin(core.options.timeout(name::LINGER)) }
+            let linger = Linger::begin(core.options.timeout(name::LINGER));
+            core.linger = Some(linger.clone());
+            Departure { endpoints, linger }
         };
         self.senders.notify_all();
         self.receivers.notify_all();
@@ -103,11 +105,15 @@ impl Socket {
 
     /// The last phase of closing: no call is inside any more.
     fn dismantle(&self) {
-        // Endpoints that were being shut down by a call during the first phase.
-        let late = std::mem::take(&mut self.core.lock().endpoints.closing);
-        for (linger, endpoint) in late {
-            linger.wait();
-            endpoint.close(&Linger::begin(Some(Duration::ZERO)));
+        // Endpoints that were being shut down by a call during the first phase: they have the time of this closing, as
+        // all others.
+        let (late, linger) = {
+            let mut core = self.core.lock();
+            (std::mem::take(&mut core.endpoints.closing), core.linger.take())
+        };
+        if let Some(linger) = linger.filter(|_| !late.is_empty()) {
+            let endpoints = late.into_iter().map(|(_, endpoint)| endpoint).collect();
+            Departure { endpoints, linger }.begin().wait();
         }
         let (pipes, timer, pollables) = {
             let mut core = self.core.lock();
@@ -148,5 +154,39 @@ impl Departure {
         for endpoint in &self.endpoints {
             endpoint.close(linger);
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::protocol::Kind;
+    use crate::socket::{AF_SP, enter, open};
+    use crate::sync::{Mutex, lock};
+
+    /// An endpoint that never delivers what it has.
+    #[derive(Default)]
+    struct Stuck(Mutex<Vec<Arc<Linger>>>);
+
+    impl Endpoint for Stuck {
+        fn close(&self, linger: &Arc<Linger>) {
+            lock(&self.0).push(linger.clone());
+        }
+    }
+
+    #[test]
+    fn an_endpoint_that_is_shut_down_during_nn_close_has_its_time() {
+        let id = open(AF_SP, Kind::Push.number().into()).unwrap();
+        let socket = enter(id).unwrap().this.upgrade().unwrap();
+        socket.set_option(0, name::LINGER, &0_i32.to_ne_bytes()).unwrap();
+        socket.interrupt_calls().begin().wait();
+        // nn_shutdown, which began before with a time without end, comes to its last step.
+        let (endpoint, forever) = (Arc::new(Stuck::default()), Linger::begin(None));
+        let unfinished = forever.unfinished();
+        socket.core.lock().endpoints.closing.push((forever, endpoint.clone()));
+        socket.dismantle();
+        assert!(lock(&endpoint.0).iter().all(|linger| linger.deadline().is_some()));
+        drop((unfinished, socket));
+        close(id).unwrap();
     }
 }

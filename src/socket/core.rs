@@ -42,6 +42,8 @@ pub(super) struct Core {
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
     pub(super) is_closing: bool,
+    /// The time in which the socket closes.
+    pub(super) linger: Option<Arc<Linger>>,
     /// Something was sent since the last message was received.
     pub(super) has_sent: bool,
     /// A call has borrowed the reading of connections, and not all of it was taken back for good.
@@ -86,6 +88,7 @@ impl Core {
             closed: None,
             timer: None,
             is_closing: false,
+            linger: None,
             has_sent: false,
             fetches: false,
             speakers: Speakers::new(),
