@@ -4,7 +4,7 @@
 
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-/// The flag: the thread is about to look at its mailbox, its timers and whether it is to end.
+/// The flag: the thread is awake, and looks for new work before it sleeps.
 #[derive(Debug)]
 pub(super) struct Bell(AtomicBool);
 
@@ -19,14 +19,16 @@ impl Bell {
         !self.0.swap(true, Ordering::SeqCst)
     }
 
-    /// The thread is awake, and will look at everything.
+    /// The thread is awake: what is new from now on, its own work included, rings no bell.
     pub(super) fn awake(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// The thread looks from now on, and sleeps after that: what comes later rings again.
+    /// The thread is about to look whether there is anything to do, and to sleep if there is not: what
+    /// comes later rings again.
     pub(super) fn looks(&self) {
-        self.0.store(false, Ordering::SeqCst);
+        // Not a plain store: what was done before a bell that did not ring is seen after this.
+        self.0.swap(false, Ordering::SeqCst);
     }
 }
 
@@ -52,16 +54,17 @@ mod loom_tests {
             }
         }
 
-        /// What the thread does between two sleeps, and how many letters it found.
+        /// One turn of the thread and the sleep before it, and how many letters it found.
         fn turn(&self) -> usize {
-            let mut is_woken = self.is_woken.lock().unwrap();
-            while !*is_woken {
-                is_woken = self.woken.wait(is_woken).unwrap();
-            }
-            *is_woken = false;
-            drop(is_woken);
-            self.bell.awake();
             self.bell.looks();
+            if *self.mailbox.lock().unwrap() == 0 {
+                let mut is_woken = self.is_woken.lock().unwrap();
+                while !*is_woken {
+                    is_woken = self.woken.wait(is_woken).unwrap();
+                }
+                *is_woken = false;
+            }
+            self.bell.awake();
             std::mem::take(&mut *self.mailbox.lock().unwrap())
         }
     }

@@ -1,4 +1,4 @@
-//! The I/O thread: it waits for descriptors and for moments, and calls whoever waits for them.
+//! The I/O thread: it waits for descriptors and for moments, and calls the sources that wait for them.
 //!
 //! Owns the poller, the registrations, the timers and the mailbox. Must not know what a source
 //! does when it is called: it has no notion of messages, pipes or sockets. It is a guest of the
@@ -6,36 +6,54 @@
 
 mod bell;
 mod near;
+mod sources;
 mod timers;
+mod turn;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use mio::{Events, Interest, Poll, Registry, Token, Waker, event};
+use mio::{Interest, Poll, Registry, Token, Waker, event};
 
-use crate::sync::{Mutex, PerProcess, lock, now, without_signals};
+use crate::sync::{Mutex, PerProcess, lock, without_signals};
 use bell::Bell;
+use sources::Sources;
 pub(crate) use timers::TimerId;
 use timers::Timers;
 
 /// Something that the reactor calls.
 ///
-/// Calls come from the I/O thread, one at a time. They must not block.
+/// Calls come from the I/O thread, one at a time. They must not block. Each is one step, with a bound on
+/// what it does: other sources wait for its end.
 pub(crate) trait Source: Send + Sync {
-    /// The descriptor may be ready. Readiness is reported at its edge: the source goes on until
-    /// the kernel has nothing more, or remembers that it has not.
-    fn ready(self: Arc<Self>, ready: Ready) {
+    /// The descriptor may be ready. Readiness is reported at its edge: a source that stops before
+    /// the kernel has nothing more answers [`Progress::More`], or remembers that it has stopped.
+    fn ready(self: Arc<Self>, ready: Ready) -> Progress {
         let _ = ready;
+        Progress::Done
     }
-    /// Somebody asked for this call with [`Reactor::wake`].
+    /// This call was asked for with [`Reactor::wake`].
     fn woken(self: Arc<Self>) {}
     /// The moment given to [`Reactor::at`] has come.
     fn timeout(self: Arc<Self>, now: Duration) {
         let _ = now;
     }
+    /// The poller has lost its registrations, this one among them: the host has closed descriptors
+    /// that are not its own. Nothing more is reported, unless [`Reactor::register_again`] succeeds.
+    fn lost(self: Arc<Self>) {}
+}
+
+/// What a step has come to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// There is no more to do.
+    Done,
+    /// There may be more: the call is made again after those of others.
+    More,
 }
 
 /// What a descriptor is ready for. A failed one is ready for everything.
@@ -49,28 +67,44 @@ pub(crate) struct Ready {
     pub(crate) end: bool,
 }
 
+impl Ready {
+    /// To read, or to accept.
+    pub(crate) const READ: Ready = Ready { read: true, write: false, end: false };
+
+    fn and(self, other: Ready) -> Ready {
+        Ready { read: self.read || other.read, write: self.write || other.write, end: self.end || other.end }
+    }
+}
+
 /// The poller's token of the mailbox.
 const MAILBOX: Token = Token(usize::MAX);
 
-/// The poller counts in milliseconds. Whoever asks to be called earlier than this means microseconds.
-const NEAR: Duration = Duration::from_millis(1);
-
 /// The I/O thread of the process, as others reach it.
 pub(crate) struct Reactor {
-    registry: Registry,
-    waker: Waker,
-    /// Sources by token; a free place keeps its token for the next.
+    poller: RwLock<Poller>,
+    /// A descriptor of the poller was found closed: the thread makes a new one.
+    has_lost_poller: AtomicBool,
     sources: Mutex<Sources>,
     timers: Mutex<Timers<Arc<dyn Source>>>,
-    mailbox: Mutex<Vec<Arc<dyn Source>>>,
+    mailbox: Mutex<VecDeque<Arc<dyn Source>>>,
     bell: Bell,
     stopping: AtomicBool,
 }
 
-#[derive(Default)]
-struct Sources {
-    places: Vec<Option<Arc<dyn Source>>>,
-    free: Vec<usize>,
+/// The poller, as threads that do not poll have it.
+struct Poller {
+    registry: Registry,
+    waker: Waker,
+}
+
+impl Poller {
+    /// A poller, and what the I/O thread polls.
+    fn new() -> io::Result<(Poll, Poller)> {
+        let poll = Poll::new()?;
+        let poller =
+            Poller { registry: poll.registry().try_clone()?, waker: Waker::new(poll.registry(), MAILBOX)? };
+        Ok((poll, poller))
+    }
 }
 
 /// A running thread.
@@ -85,7 +119,7 @@ static CURRENT: PerProcess<Mutex<Option<Running>>> = PerProcess::new(|| Mutex::n
 ///
 /// # Errors
 /// When the system has no descriptor or no thread to spare.
-pub(crate) fn current() -> std::io::Result<Arc<Reactor>> {
+pub(crate) fn current() -> io::Result<Arc<Reactor>> {
     let mut current = lock(CURRENT.get());
     if let Some(running) = &*current {
         return Ok(running.reactor.clone());
@@ -114,11 +148,11 @@ pub(crate) fn stop() {
 
 impl Reactor {
     /// A reactor whose thread does not run yet, and what the thread polls.
-    fn new() -> std::io::Result<(Arc<Reactor>, Poll)> {
-        let poll = Poll::new()?;
+    fn new() -> io::Result<(Arc<Reactor>, Poll)> {
+        let (poll, poller) = Poller::new()?;
         let reactor = Reactor {
-            registry: poll.registry().try_clone()?,
-            waker: Waker::new(poll.registry(), MAILBOX)?,
+            poller: RwLock::new(poller),
+            has_lost_poller: AtomicBool::new(false),
             sources: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             mailbox: Mutex::default(),
@@ -132,24 +166,33 @@ impl Reactor {
     ///
     /// # Errors
     /// The poller's.
-    pub(crate) fn register(
-        &self,
-        mut polled: impl event::Source,
-        source: Arc<dyn Source>,
-    ) -> std::io::Result<Token> {
+    pub(crate) fn register(&self, polled: impl event::Source, source: Arc<dyn Source>) -> io::Result<Token> {
+        // Locked until it is registered: an event finds the source.
         let mut sources = lock(&self.sources);
-        let place = sources.free.pop().unwrap_or_else(|| {
-            sources.places.push(None);
-            sources.places.len() - 1
-        });
-        sources.places[place] = Some(source);
-        let both = Interest::READABLE | Interest::WRITABLE;
-        let registered = self.registry.register(&mut polled, Token(place), both);
-        if registered.is_err() {
-            sources.places[place] = None;
-            sources.free.push(place);
+        let token = sources.insert(source);
+        let error = match self.register_again(polled, token) {
+            Ok(()) => return Ok(token),
+            Err(error) => error,
+        };
+        let forgotten = sources.remove(token);
+        drop(sources);
+        drop(forgotten);
+        #[cfg(unix)]
+        if error.raw_os_error() == Some(libc::EBADF) {
+            // What is registered was opened just now: it is the poller that was closed.
+            self.has_lost_poller.store(true, Ordering::SeqCst);
+            self.notify();
         }
-        registered.map(|()| Token(place))
+        Err(error)
+    }
+
+    /// Registers a source that the poller has [lost](Source::lost), under the token that it has.
+    ///
+    /// # Errors
+    /// The poller's.
+    pub(crate) fn register_again(&self, mut polled: impl event::Source, token: Token) -> io::Result<()> {
+        let both = Interest::READABLE | Interest::WRITABLE;
+        self.with_poller(|poller| poller.registry.register(&mut polled, token, both))
     }
 
     /// Lets a source hear of other things than before. What is ready already is reported anew.
@@ -161,27 +204,27 @@ impl Reactor {
         mut polled: impl event::Source,
         token: Token,
         interest: Interest,
-    ) -> std::io::Result<()> {
-        self.registry.reregister(&mut polled, token, interest)
+    ) -> io::Result<()> {
+        self.with_poller(|poller| poller.registry.reregister(&mut polled, token, interest))
     }
 
-    /// Forgets a registration. An event already on its way may still reach the next source that
-    /// gets the token, which must bear it.
+    /// Forgets a registration.
     pub(crate) fn deregister(&self, mut polled: impl event::Source, token: Token) {
         // Fails only if the descriptor is unknown to the poller, which is what we want.
-        let _ = self.registry.deregister(&mut polled);
-        let mut sources = lock(&self.sources);
-        let forgotten = sources.places.get_mut(token.0).and_then(Option::take);
-        if forgotten.is_some() {
-            sources.free.push(token.0);
-        }
-        drop(sources);
+        let _ = self.with_poller(|poller| poller.registry.deregister(&mut polled));
+        let forgotten = lock(&self.sources).remove(token);
         drop(forgotten);
+    }
+
+    /// Has [`Source::ready`] called soon, as after an event.
+    pub(crate) fn ready_again(&self, token: Token, ready: Ready) {
+        lock(&self.sources).note(token, ready);
+        self.notify();
     }
 
     /// Has [`Source::woken`] called soon.
     pub(crate) fn wake(&self, source: Arc<dyn Source>) {
-        lock(&self.mailbox).push(source);
+        lock(&self.mailbox).push_back(source);
         self.notify();
     }
 
@@ -201,65 +244,21 @@ impl Reactor {
     }
 
     fn notify(&self) {
-        if self.bell.rings() {
-            // Cannot fail for want of anything: the descriptor exists, its counter only saturates.
-            let _ = self.waker.wake();
+        if self.bell.rings() && self.with_poller(|poller| poller.waker.wake()).is_err() {
+            // The counter only saturates: it is the descriptor that was closed.
+            self.has_lost_poller.store(true, Ordering::SeqCst);
         }
     }
 
-    fn run(&self, mut poll: Poll) {
-        let mut events = Events::with_capacity(256);
-        while !self.stopping.load(Ordering::SeqCst) {
-            let mut timeout = lock(&self.timers).next().map(|moment| moment.saturating_sub(now()));
-            if let Some(time) = timeout.filter(|time| *time < NEAR) {
-                near::pause(&poll, time);
-                timeout = Some(Duration::ZERO);
-            }
-            // Fails only when interrupted; then there are no events, and we come back.
-            let failed = poll.poll(&mut events, timeout).is_err();
-            // From here on a notification need not wake us: we look at everything below.
-            self.bell.awake();
-            for event in events.iter().filter(|event| !failed && event.token() != MAILBOX) {
-                let source = lock(&self.sources).places.get(event.token().0).cloned().flatten();
-                if let Some(source) = source {
-                    let failed = event.is_error();
-                    let ready = Ready {
-                        read: failed || event.is_readable() || event.is_read_closed(),
-                        write: failed || event.is_writable() || event.is_write_closed(),
-                        end: failed || event.is_read_closed(),
-                    };
-                    guarded(|| source.ready(ready));
-                }
-            }
-            // Cleared before the mailbox is read: whoever comes after that wakes us again.
-            self.bell.looks();
-            let mail = std::mem::take(&mut *lock(&self.mailbox));
-            for source in mail {
-                guarded(|| source.woken());
-            }
-            self.run_timers();
-        }
+    fn with_poller<T>(&self, call: impl FnOnce(&Poller) -> T) -> T {
+        call(&self.poller.read().unwrap_or_else(PoisonError::into_inner))
     }
-
-    fn run_timers(&self) {
-        let now = now();
-        loop {
-            // The lock is not held during the call, which may set or cancel timers.
-            let due = lock(&self.timers).pop_due(now);
-            let Some(source) = due else { return };
-            guarded(|| source.timeout(now));
-        }
-    }
-}
-
-/// Keeps the thread alive when a source panics: the others go on.
-fn guarded(call: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(call));
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::sync::now;
     use std::sync::mpsc;
 
     struct Probe(std::sync::Mutex<mpsc::Sender<&'static str>>);

@@ -9,8 +9,10 @@ use mio::Poll;
 pub(super) fn pause(poll: &Poll, time: Duration) {
     use std::os::fd::AsRawFd;
 
-    // Whoever waits looks again in any case.
-    let _ = crate::sync::poll(&mut [crate::sync::Polled::new(poll.as_raw_fd())], Some(time));
+    if crate::sync::poll(&mut [crate::sync::Polled::new(poll.as_raw_fd())], Some(time)).is_err() {
+        // A signal, or the process may have no descriptors: either way the time passes.
+        std::thread::sleep(time);
+    }
 }
 
 /// Lets others run: a thread that sleeps here does so for milliseconds, however short it means to.

@@ -22,7 +22,7 @@ use super::{Owner, network};
 use crate::address;
 use crate::endpoint::{Attempts, Backoff, MAX_ADDRESSES, Step};
 use crate::error::Error;
-use crate::reactor::{Reactor, Ready, Source, TimerId};
+use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Endpoint, Host, Linger, Note};
 use crate::wire::Mapping;
@@ -272,9 +272,23 @@ impl Asker for Dialer {
 }
 
 impl Source for Dialer {
-    fn ready(self: Arc<Self>, ready: Ready) {
+    fn ready(self: Arc<Self>, ready: Ready) -> Progress {
         if ready.write {
             self.connected();
+        }
+        Progress::Done
+    }
+
+    fn lost(self: Arc<Self>) {
+        let mut state = lock(&self.state);
+        if let Phase::Connecting { stream, token } = &state.phase
+            && let Err(error) = self.reactor.register_again(polled(stream), *token)
+        {
+            self.reactor.deregister(polled(stream), *token);
+            state.phase = Phase::Proceeding;
+            drop(state);
+            let step = self.failed(error);
+            self.proceed(step);
         }
     }
 

@@ -9,13 +9,16 @@ use mio::Token;
 use super::Owner;
 use super::connection::Connection;
 use super::platform::{Acceptor, Stream, polled};
-use crate::reactor::{Reactor, Ready, Source};
+use crate::endpoint::Rate;
+use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Endpoint, Host, Linger, Note};
 use crate::wire::Mapping;
 
 /// How long to leave a connection waiting that could not be accepted, for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
+/// The pause when more connect than is accepted in a given time.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
 
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
@@ -30,7 +33,8 @@ struct State {
     /// `None` once the endpoint is closed.
     listening: Option<Arc<Acceptor>>,
     connections: Vec<Arc<Connection>>,
-    /// Connections are waiting that could not be accepted: they are tried again after a pause.
+    rate: Rate,
+    /// Connections may be waiting that were not accepted: they are tried again after a pause.
     is_pausing: bool,
 }
 
@@ -46,7 +50,12 @@ impl Listener {
     ) -> io::Result<Arc<Listener>> {
         let reactor = crate::reactor::current()?;
         let acceptor = Arc::new(acceptor);
-        let state = State { listening: Some(acceptor.clone()), connections: Vec::new(), is_pausing: false };
+        let state = State {
+            listening: Some(acceptor.clone()),
+            connections: Vec::new(),
+            rate: Rate::new(),
+            is_pausing: false,
+        };
         let listener =
             Arc::new(Listener { mapping, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
         let token = listener.reactor.register(polled(&*acceptor), listener.clone())?;
@@ -55,28 +64,38 @@ impl Listener {
         Ok(listener)
     }
 
-    fn accept_all(self: &Arc<Self>) {
-        loop {
-            let accepted = match &lock(&self.state).listening {
-                Some(acceptor) => acceptor.accept(),
-                None => return,
+    /// Accepts the next connection, if there is one; then there may be more.
+    fn accept(self: &Arc<Self>) -> Progress {
+        let accepted = {
+            let state = &mut *lock(&self.state);
+            let Some(acceptor) = state.listening.as_ref().filter(|_| !state.is_pausing) else {
+                return Progress::Done;
             };
-            match accepted {
-                Ok(stream) => self.take(stream),
-                Err(error) => match error.kind() {
-                    io::ErrorKind::WouldBlock => return,
-                    io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
-                    _ => {
-                        self.host.note(Note::AcceptFailed(error.into()));
-                        // Readiness is not reported again for what is waiting already.
-                        if !std::mem::replace(&mut lock(&self.state).is_pausing, true) {
-                            self.reactor.at(now() + PAUSE, self.clone());
-                        }
-                        return;
-                    }
-                },
+            if !state.rate.allows(now()) {
+                self.pause(state, SHORT_PAUSE);
+                return Progress::Done;
             }
+            acceptor.accept()
+        };
+        match accepted {
+            Ok(stream) => self.take(stream),
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => return Progress::Done,
+                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
+                _ => {
+                    self.host.note(Note::AcceptFailed(error.into()));
+                    self.pause(&mut lock(&self.state), PAUSE);
+                    return Progress::Done;
+                }
+            },
         }
+        Progress::More
+    }
+
+    /// Readiness is not reported again for what is waiting already: a timer stands in.
+    fn pause(self: &Arc<Self>, state: &mut State, time: Duration) {
+        state.is_pausing = true;
+        self.reactor.at(now() + time, self.clone());
     }
 
     fn take(self: &Arc<Self>, stream: Stream) {
@@ -106,13 +125,24 @@ impl Listener {
 }
 
 impl Source for Listener {
-    fn ready(self: Arc<Self>, _ready: Ready) {
-        self.accept_all();
+    fn ready(self: Arc<Self>, _ready: Ready) -> Progress {
+        self.accept()
     }
 
     fn timeout(self: Arc<Self>, _now: Duration) {
         lock(&self.state).is_pausing = false;
-        self.accept_all();
+        if let Some(token) = self.token.get() {
+            self.reactor.ready_again(*token, Ready::READ);
+        }
+    }
+
+    fn lost(self: Arc<Self>) {
+        let listening = lock(&self.state).listening.clone();
+        if let (Some(acceptor), Some(token)) = (listening, self.token.get())
+            && let Err(error) = self.reactor.register_again(polled(&*acceptor), *token)
+        {
+            self.host.note(Note::AcceptFailed(error.into()));
+        }
     }
 }
 

@@ -23,7 +23,7 @@ use std::time::Duration;
 use super::Owner;
 use super::platform::{Stream, note_writable};
 use crate::pipe::{End, Peer, Remote};
-use crate::reactor::{Reactor, Ready, Source};
+use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Host, Linger, Note};
 use crate::wire::{Beginning, Mapping, Random};
@@ -278,7 +278,7 @@ impl Peer for Connection {
 }
 
 impl Source for Connection {
-    fn ready(self: Arc<Self>, ready: Ready) {
+    fn ready(self: Arc<Self>, ready: Ready) -> Progress {
         let reads = ready.write && note_writable(&self.stream);
         if ready.write {
             if self.blocked.swap(false, Ordering::SeqCst) {
@@ -291,6 +291,12 @@ impl Source for Connection {
             lock(&self.reader).note_end(ready.end);
             self.receive();
         }
+        Progress::Done
+    }
+
+    /// Its descriptor may be another's by now.
+    fn lost(self: Arc<Self>) {
+        self.finish(Note::Broken);
     }
 
     fn woken(self: Arc<Self>) {

@@ -1,0 +1,128 @@
+/*  Peers that connect to one socket and go at once, again and again. Round trips of another
+    socket in the same process must not notice: the slowest stays below 50 ms, and the
+    mean below ten times that of a quiet time. (A machine on
+    which a quiet one takes long is given twice as much more.) */
+
+#include "../lib/plain.h"
+
+#include <nanomsg/pipeline.h>
+
+#define FLOODERS 2
+#define QUIET_TIME 1000
+#define FLOOD_TIME 2000
+
+static double now_precisely (void)
+{
+    struct timespec now;
+    clock_gettime (CLOCK_MONOTONIC, &now);
+    return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
+}
+
+/*  What a ws peer that is in order sends first. */
+static const char upgrade[] =
+    "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Protocol: pull.sp.nanomsg.org\r\n\r\n";
+
+static void flood (const char *address, int asks)
+{
+    struct sockaddr_storage storage;
+    struct linger at_once = { 1, 0 };
+    socklen_t size = plain_address (address, &storage);
+    for (;;) {
+        int peer = socket (storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        /*  Or all ports would soon be in TIME-WAIT. */
+        if (storage.ss_family == AF_INET && !asks)
+            setsockopt (peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof (at_once));
+        if (connect (peer, (struct sockaddr *) &storage, size) == 0 && asks)
+            send (peer, upgrade, sizeof (upgrade) - 1, MSG_NOSIGNAL);
+        close (peer);
+    }
+}
+
+struct figures {
+    int count;
+    double mean, slowest;
+};
+
+static struct figures round_trips (int s, int milliseconds)
+{
+    struct figures figures = { 0, 0, 0 };
+    double begin = now_precisely (), last = begin;
+    while (last < begin + milliseconds) {
+        send_text (s, "ping");
+        wait_readable (s);
+        expect_text (s, "ping");
+        double now = now_precisely ();
+        if (now - last > figures.slowest)
+            figures.slowest = now - last;
+        figures.count++;
+        last = now;
+    }
+    figures.mean = (last - begin) / figures.count;
+    return figures;
+}
+
+static void check_under_flood (const char *what, int s, const char *transport, int protocol,
+    int is_taken)
+{
+    char address[NN_SOCKADDR_MAX];
+    const char *plain = fresh_address (transport, address);
+    pid_t flooders[FLOODERS];
+    int flooded = open_patient (protocol), peer = -1;
+    bind_to (flooded, address);
+    if (is_taken) { /* a PAIR socket turns the others away */
+        peer = open_patient (protocol);
+        connect_to (peer, address);
+        send_text (peer, "here");
+        expect_text (flooded, "here");
+    }
+    char asked[NN_SOCKADDR_MAX + 4];
+    int asks = strcmp (transport, "ws") == 0;
+    if (asks) {
+        snprintf (asked, sizeof (asked), "tcp%s", address + 2);
+        plain = asked;
+    }
+    struct figures quiet = round_trips (s, QUIET_TIME);
+    for (int i = 0; i < FLOODERS; i++)
+        if ((flooders[i] = start_process ()) == 0)
+            flood (plain, asks);
+    struct figures flooded_by = round_trips (s, FLOOD_TIME);
+    for (int i = 0; i < FLOODERS; i++) {
+        kill (flooders[i], SIGKILL);
+        waitpid (flooders[i], NULL, 0);
+    }
+    say ("%s: %llu accepted; mean %.3f ms instead of %.3f, slowest %.1f ms instead of %.1f", what,
+        (unsigned long long) nn_get_statistic (flooded, NN_STAT_ACCEPTED_CONNECTIONS),
+        flooded_by.mean, quiet.mean, flooded_by.slowest, quiet.slowest);
+    check (flooded_by.slowest < 50 + 2 * quiet.slowest);
+    check (flooded_by.mean < 10 * quiet.mean);
+    close_socket (flooded);
+    if (peer >= 0)
+        close_socket (peer);
+}
+
+int main (void)
+{
+    char address[NN_SOCKADDR_MAX];
+    fresh_address ("tcp", address);
+    pid_t echo = start_process ();
+    if (echo == 0) {
+        int s = open_socket (NN_PAIR);
+        bind_to (s, address);
+        for (;;)
+            send_text (s, receive_text (s));
+    }
+    int s = open_patient (NN_PAIR);
+    connect_to (s, address);
+    round_trips (s, 100);
+    check_under_flood ("ipc", s, "ipc", NN_PULL, 0);
+    check_under_flood ("tcp", s, "tcp", NN_PULL, 0);
+    check_under_flood ("ipc, turned away", s, "ipc", NN_PAIR, 1);
+    check_under_flood ("tcp, turned away", s, "tcp", NN_PAIR, 1);
+    check_under_flood ("ws, with a full upgrade", s, "ws", NN_PULL, 0);
+    close_socket (s);
+    kill (echo, SIGKILL);
+    waitpid (echo, NULL, 0);
+    return 0;
+}
