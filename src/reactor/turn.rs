@@ -6,7 +6,6 @@
 //! steps and time is spent; then the poller is asked for what is new, without waiting.
 
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -14,7 +13,7 @@ use std::time::Duration;
 use mio::{Events, Poll};
 
 use super::{Poller, Progress, Reactor, near};
-use crate::sync::{lock, now};
+use crate::sync::{contained, lock, now};
 
 /// Steps of each kind in one turn, at most.
 const STEPS: usize = 64;
@@ -84,12 +83,13 @@ impl Reactor {
         }
     }
 
-    // Each answers whether there was something. No lock is held during a step.
+    // Each answers whether there was something. No lock is held during a step, and
+    // a source that panics does not end the thread.
 
     fn serve_ready(&self) -> bool {
         let next = lock(&self.sources).next();
         let Some((token, source, ready)) = next else { return false };
-        if guarded(|| source.ready(ready)) == Some(Progress::More) {
+        if contained(|| source.ready(ready)) == Some(Progress::More) {
             lock(&self.sources).note(token, ready);
         }
         true
@@ -97,12 +97,12 @@ impl Reactor {
 
     fn serve_mail(&self) -> bool {
         let next = lock(&self.mailbox).pop_front();
-        next.map(|source| guarded(|| source.woken())).is_some()
+        next.map(|source| contained(|| source.woken())).is_some()
     }
 
     fn serve_timer(&self, now: Duration) -> bool {
         let due = lock(&self.timers).pop_due(now);
-        due.map(|source| guarded(|| source.timeout(now))).is_some()
+        due.map(|source| contained(|| source.timeout(now))).is_some()
     }
 
     /// The poller has failed: the host has closed a descriptor of it. Makes a new one, and tells every source.
@@ -119,12 +119,7 @@ impl Reactor {
         drop(current);
         let sources = lock(&self.sources).all();
         for source in sources {
-            guarded(|| source.lost());
+            contained(|| source.lost());
         }
     }
-}
-
-/// Keeps the thread alive when a source panics: the others go on.
-fn guarded<T>(call: impl FnOnce() -> T) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(call)).ok()
 }

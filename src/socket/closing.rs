@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::message;
 use crate::option::name;
 use crate::reactor;
-use crate::sync::PerProcess;
 use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{PerProcess, contained};
 use crate::transport::{Endpoint, Linger};
 
 /// [`UNUSED`], [`USED`] or [`TERMINATED`], and never less than before.
@@ -59,7 +59,9 @@ pub fn terminate() {
     }
     let sockets = SOCKETS.get();
     let closings: Vec<_> = (0..sockets.end()).filter_map(|id| sockets.begin_closing(id).ok()).collect();
-    let departures: Vec<_> = closings.iter().map(|socket| socket.interrupt_calls()).collect();
+    // What panics in one socket is contained, and the others go on.
+    let departures: Vec<_> =
+        closings.iter().filter_map(|socket| contained(|| socket.interrupt_calls())).collect();
     let departures: Vec<_> = departures.into_iter().map(Departure::begin).collect();
     departures.into_iter().for_each(Departure::wait);
     let mut was_last = false;
@@ -152,7 +154,7 @@ impl Departure {
 
     fn close(&self, linger: &Arc<Linger>) {
         for endpoint in &self.endpoints {
-            endpoint.close(linger);
+            contained(|| endpoint.close(linger));
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{Door, Mutex, keep, lock};
+use crate::sync::{Door, Mutex, contained, keep, lock};
 
 /// Slots are made so many at a time.
 const SEGMENT: usize = 256;
@@ -107,7 +107,8 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     }
 
     /// Closes a number: keeps calls out, has `end` end those inside, waits until they have left,
-    /// and has `last` take the value apart. Answers whether it was the last one in the table.
+    /// and has `last` take the value apart. Answers whether it was the last one in the table. The number is
+    /// free afterwards even if one of the two panics.
     ///
     /// # Errors
     /// [`Error::Closed`] if nothing is open under this number, or another thread is closing it.
@@ -118,7 +119,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         last: impl FnOnce(Arc<T>),
     ) -> Result<bool, Error> {
         let closing = self.begin_closing(id)?;
-        end(&closing);
+        contained(|| end(&closing));
         Ok(closing.finish(last))
     }
 
@@ -162,7 +163,8 @@ impl<T, const LIMIT: usize> Closing<'_, T, LIMIT> {
         let value = slot.value.load(Ordering::Relaxed);
         // SAFETY: only the thread that closes the door takes the value out; every call has left, and
         // none enters any more.
-        last(unsafe { Arc::from_raw(value.cast_const()) });
+        let value = unsafe { Arc::from_raw(value.cast_const()) };
+        contained(|| last(value));
         let mut numbers = lock(&table.numbers);
         slot.door.close();
         numbers.open -= 1;
@@ -240,6 +242,21 @@ mod tests {
         assert_eq!(open(&table), Ok(1));
         assert_eq!([close(&table, 0), close(&table, 1), close(&table, 2)], [Ok(false), Ok(false), Ok(true)]);
         assert_eq!([open(&table), open(&table)], [Ok(0), Ok(1)]);
+    }
+
+    #[test]
+    fn a_panic_does_not_keep_a_number_from_being_closed() {
+        let table = Table::new();
+        assert_eq!([open(&table), open(&table)], [Ok(0), Ok(1)]);
+        let is_dropped = std::cell::Cell::new(false);
+        let last = |value| {
+            drop(value);
+            is_dropped.set(true);
+        };
+        assert_eq!(table.close(0, |_| panic!("asked for by the test"), last), Ok(false));
+        assert!(is_dropped.get() && table.enter(0).is_err());
+        assert_eq!(table.close(1, |_| {}, |_| panic!("asked for by the test")), Ok(true));
+        assert_eq!(open(&table), Ok(0));
     }
 
     #[test]

@@ -63,6 +63,11 @@ pub(crate) fn store_then_load(word: &atomic::AtomicUsize, value: usize) {
     }
 }
 
+/// Runs a step that others must follow, whatever becomes of it; a panic in it goes no further.
+pub(crate) fn contained<T>(step: impl FnOnce() -> T) -> Option<T> {
+    std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).ok()
+}
+
 /// Takes a lock. A panic under it does not spread: what the locks protect is put right again by
 /// the next operation, and the host must be able to close its sockets.
 pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

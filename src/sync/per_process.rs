@@ -5,19 +5,30 @@
 //! the old one is left alone.
 
 use std::ptr;
-use std::sync::Once;
-use std::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use super::system::watch_forks;
-use super::unload;
+use super::{spin, unload};
 
-/// Grows by one in the child at each fork.
+/// Grows in the child at each fork.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-static WATCH_FORKS: Once = Once::new();
+/// `in_child` is called at forks.
+static WATCHES_FORKS: AtomicBool = AtomicBool::new(false);
 
+/// May be called twice for one fork.
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     unload::forget();
+    spin::forget();
+}
+
+/// Sees to it that `in_child` is called at forks. It is registered before that is noted: threads
+/// that come at the same time, and a child forked in between, register it once more.
+fn ensure_forks_are_watched() {
+    if !WATCHES_FORKS.load(Ordering::Acquire) {
+        watch_forks(in_child);
+        WATCHES_FORKS.store(true, Ordering::Release);
+    }
 }
 
 /// A value made at its first use in a process.
@@ -51,7 +62,7 @@ impl<T: Send + Sync> PerProcess<T> {
 
     #[cold]
     fn make(&'static self, old: *mut Stamped<T>) -> &'static T {
-        WATCH_FORKS.call_once(|| watch_forks(in_child));
+        ensure_forks_are_watched();
         let generation = GENERATION.load(Ordering::Relaxed);
         let made = unload::keep(Box::new(Stamped { generation, value: (self.make)() }));
         let made_at = ptr::from_ref(made).cast_mut();

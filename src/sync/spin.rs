@@ -4,8 +4,7 @@
 //! something that comes sooner does better to look until it is there; whoever waits for longer
 //! only takes the processor from others. A [`Spin`] learns from how long its waits have taken.
 
-use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::now;
@@ -28,7 +27,7 @@ const GATHER: u32 = 2_000;
 const MOST_GATHER: u32 = 32_000;
 
 /// Threads that are looking now, in the whole process.
-static LOOKING: AtomicU32 = AtomicU32::new(0);
+static LOOKING: AtomicI32 = AtomicI32::new(0);
 
 /// What the waits of one kind have taught. Threads that wait at once learn together; a race
 /// between them costs a lesson, no more.
@@ -98,7 +97,7 @@ impl Spin {
     }
 
     fn look<T>(&self, start: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
-        let is_crowded = LOOKING.fetch_add(1, Ordering::Relaxed) + 1 >= processors();
+        let is_crowded = LOOKING.fetch_add(1, Ordering::Relaxed) >= processors().cast_signed() - 1;
         let mut found = look();
         let mut spent = 0;
         while found.is_none() && spent < LONGEST {
@@ -143,11 +142,25 @@ fn since(start: Duration) -> u32 {
 
 /// How many threads of this process can run at once.
 fn processors() -> u32 {
-    static COUNT: OnceLock<u32> = OnceLock::new();
-    let count =
-        || std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
-    // Unknown is one: then nobody looks.
-    *COUNT.get_or_init(|| if cfg!(loom) { 1 } else { count().unwrap_or(1) })
+    /// 0 until it is known. Threads that find it so may all count, with one result: nothing waits here
+    /// for another thread, which a forked child would not have.
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    match COUNT.load(Ordering::Relaxed) {
+        0 => {
+            let count = std::thread::available_parallelism().ok();
+            // Unknown is one: then no thread looks.
+            let count = count.and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1);
+            let count = if cfg!(loom) { 1 } else { count };
+            COUNT.store(count, Ordering::Relaxed);
+            count
+        }
+        count => count,
+    }
+}
+
+/// In a forked child: the threads that were looking are those of its parent.
+pub(super) fn forget() {
+    LOOKING.store(0, Ordering::Relaxed);
 }
 
 #[cfg(all(test, not(loom)))]

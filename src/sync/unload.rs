@@ -57,6 +57,8 @@ mod list {
     /// In a forked child: what its parent kept is left alone, as a lock in it may be held for ever.
     pub(in crate::sync) fn forget() {
         KEPT.store(ptr::null_mut(), Ordering::Relaxed);
+        #[cfg(not(test))]
+        super::moment::forget();
     }
 
     /// Frees every value.
@@ -83,11 +85,12 @@ mod list {
 /// (A test's process must not do it: threads of the test's own may still run.)
 #[cfg(all(target_os = "linux", not(any(loom, test))))]
 mod moment {
-    use std::sync::Once;
     use std::sync::atomic::{AtomicBool, Ordering};
 
+    /// The process ends, or it cannot be known.
     static IS_EXITING: AtomicBool = AtomicBool::new(false);
-    static PREPARE: Once = Once::new();
+    /// `exiting` is called when the process ends.
+    static IS_PREPARED: AtomicBool = AtomicBool::new(false);
 
     #[used]
     #[unsafe(link_section = ".fini_array")]
@@ -95,11 +98,22 @@ mod moment {
 
     /// Has an exit told apart from unloading.
     pub(super) fn prepare() {
-        PREPARE.call_once(|| {
-            // SAFETY: the handler only touches an atomic.
-            let failed = unsafe { libc::atexit(exiting) } != 0;
-            IS_EXITING.store(failed, Ordering::Relaxed);
-        });
+        if IS_PREPARED.load(Ordering::Relaxed) {
+            return;
+        }
+        // SAFETY: the handler only touches an atomic, and may be called twice.
+        if unsafe { libc::atexit(exiting) } != 0 {
+            IS_EXITING.store(true, Ordering::Relaxed);
+        }
+        IS_PREPARED.store(true, Ordering::Relaxed);
+    }
+
+    /// In a forked child: if its parent was in the middle of `prepare`, the C library's lock there may be
+    /// held for ever, and the child does without.
+    pub(super) fn forget() {
+        if !IS_PREPARED.swap(true, Ordering::Relaxed) {
+            IS_EXITING.store(true, Ordering::Relaxed);
+        }
     }
 
     extern "C" fn exiting() {

@@ -99,7 +99,7 @@ fn is_name(token: &str) -> bool {
 }
 
 /// The code as words, `::` and single characters, with their lines; without comments, texts and lifetimes.
-fn tokens(text: &str) -> Vec<(usize, String)> {
+pub(crate) fn tokens(text: &str) -> Vec<(usize, String)> {
     let mut tokens = Vec::new();
     let mut line = 1;
     let mut rest = text;

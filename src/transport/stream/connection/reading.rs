@@ -28,7 +28,8 @@ const SPILL: usize = 4 * 1024;
 
 thread_local! {
     /// Where this thread reads to before it is known what the bytes are. It stays empty: only its
-    /// capacity is used.
+    /// capacity is used. It is freed before the thread or the process has ended: calls that come later,
+    /// from exit handlers, do without.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -122,11 +123,13 @@ impl Connection {
         let mut is_new = false;
         let outcome = {
             let mut reader = lock(&self.reader);
-            let outcome = SCRATCH.with_borrow_mut(|scratch| {
+            let mut receive = |scratch: &mut Vec<u8>| {
                 let mut little = [MaybeUninit::uninit(); SPILL];
                 let memory = scratch_memory(scratch, &mut little);
                 self.receive_into(&mut reader, memory, &mut is_edge, &mut is_new)
-            });
+            };
+            let received = SCRATCH.try_with(|scratch| receive(&mut scratch.borrow_mut()));
+            let outcome = received.unwrap_or_else(|_| receive(&mut Vec::new()));
             if outcome.is_err() {
                 // A stream that is broken is read no further by another thread.
                 reader.close();
