@@ -6,7 +6,7 @@
 //! there. Knows words and queues; must not know who asks, nor what becomes of an answer.
 
 use super::policy::FairQueue;
-use super::{Context, Delivery, PipeId, Refusal, Shown};
+use super::{Context, Delivery, PipeId, PipeRefused, Refusal, Shown};
 use crate::message::{Front, Header};
 
 /// Marks the last word of a backtrace. A pipe's id never has this bit.
@@ -41,8 +41,8 @@ impl Answers {
         Answers { pipes: FairQueue::new() }
     }
 
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) {
-        self.pipes.insert(pipe, priority);
+    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+        self.pipes.insert(pipe, priority)
     }
 
     pub fn remove(&mut self, pipe: PipeId) {

@@ -38,9 +38,8 @@ impl RawBus {
 
 impl Protocol for RawBus {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.outbound.insert(pipe);
-        self.inbound.insert(pipe, options.receive_priority);
-        Ok(())
+        self.outbound.insert(pipe)?;
+        self.inbound.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {

@@ -7,7 +7,7 @@
 //! # The contract
 //!
 //! * [`Protocol::attach`] is called once for each pipe before anything else names it. It may
-//!   refuse. After it, [`Protocol::writable`] follows at once if the pipe has room.
+//!   refuse; then [`Protocol::detach`] is the next and last call that names it. After it, [`Protocol::writable`] follows at once if the pipe has room.
 //! * An empty inbound lane is an *edge*: when [`Context::front`] answers `None`, the machine may
 //!   forget the pipe until [`Protocol::readable`] names it. The same holds for a full outbound
 //!   lane: after [`Context::push`] answered [`Push::Full`], or [`Context::has_room`] `false`,
@@ -123,7 +123,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// The pipe was refused: an exclusive protocol has its one peer already.
+/// The pipe was refused: an exclusive protocol has its one peer already, or there is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeRefused;
 
@@ -181,7 +181,7 @@ pub trait Protocol: Send {
     /// A pipe to a compatible peer is there.
     ///
     /// # Errors
-    /// [`PipeRefused`] when the protocol takes no further peer.
+    /// [`PipeRefused`] when the protocol takes no further peer, or has no memory for it.
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
 
     /// The peer is gone; what it sent can still be received.

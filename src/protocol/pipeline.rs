@@ -23,8 +23,7 @@ impl Pusher {
 
 impl Protocol for Pusher {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.receivers.insert(pipe, options.send_priority);
-        Ok(())
+        self.receivers.insert(pipe, options.send_priority)
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
@@ -77,8 +76,7 @@ impl Puller {
 
 impl Protocol for Puller {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.senders.insert(pipe, options.receive_priority);
-        Ok(())
+        self.senders.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, _pipe: PipeId, _context: &mut impl Context) {}

@@ -28,8 +28,7 @@ impl Publisher {
 
 impl Protocol for Publisher {
     fn attach(&mut self, pipe: PipeId, _options: PipeOptions) -> Result<(), PipeRefused> {
-        self.subscribers.insert(pipe);
-        Ok(())
+        self.subscribers.insert(pipe)
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
@@ -84,8 +83,7 @@ fn subscribed(subscriptions: &Trie) -> impl Fn(Front<'_>) -> Option<()> {
 
 impl Protocol for Subscriber {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.publishers.insert(pipe, options.receive_priority);
-        Ok(())
+        self.publishers.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, _pipe: PipeId, _context: &mut impl Context) {}

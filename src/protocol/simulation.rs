@@ -107,7 +107,10 @@ impl Simulation {
     pub fn attach_with(&mut self, pipe: u32, priority: u8, room: usize) -> Result<(), PipeRefused> {
         let id = PipeId(pipe);
         let options = PipeOptions { send_priority: priority, receive_priority: priority };
-        self.machine.attach(id, options)?;
+        if let Err(refused) = self.machine.attach(id, options) {
+            self.machine.detach(id, &mut self.world);
+            return Err(refused);
+        }
         let (inbound, outbound) = (VecDeque::new(), VecDeque::new());
         let (closed, looped) = (false, false);
         let pipe = Pipe { inbound, outbound, room, closed, looped, told_empty: true, told_full: true };

@@ -22,6 +22,12 @@ impl<T> Slab<T> {
         Slab { values: Vec::new(), vacant: Vec::new() }
     }
 
+    /// Takes memory for one value more, and for giving each back; `None` when there is not that much.
+    pub fn try_reserve(&mut self) -> Option<()> {
+        self.values.try_reserve(1).ok()?;
+        self.vacant.try_reserve(self.values.len() + 1 - self.vacant.len()).ok()
+    }
+
     /// Stores a value.
     pub fn insert(&mut self, value: T) -> Place {
         if let Some(place) = self.vacant.pop() {

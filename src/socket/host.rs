@@ -9,7 +9,7 @@ use super::pipes::Pipe;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, name};
-use crate::pipe::{Bits, End, Entry, Peer, ReadyList};
+use crate::pipe::{Bits, Edges, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions, Protocol};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock};
@@ -100,7 +100,13 @@ impl Host for EndpointHost {
             return Err(Refused);
         }
         let id = core.pipes.next_id().ok_or(Refused)?;
-        core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
+        if core.protocol.attach(id, self.pipe_options).is_err() {
+            let mut edges = Edges::default();
+            core.call(&mut edges, |protocol, context| protocol.detach(id, context));
+            drop(core);
+            edges.deliver();
+            return Err(Refused);
+        }
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
         Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
     }

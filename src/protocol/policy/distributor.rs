@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use crate::message::Payload;
-use crate::protocol::{Context, PipeId, Push};
+use crate::protocol::{Context, PipeId, PipeRefused, Push};
 
 /// The outbound side of PUB and BUS.
 #[derive(Debug)]
@@ -24,10 +24,15 @@ impl Distributor {
     }
 
     /// Adds a pipe, which is not active yet.
-    pub fn insert(&mut self, pipe: PipeId) {
+    ///
+    /// # Errors
+    /// [`PipeRefused`] when there is no memory for it.
+    pub fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
+        self.pipes.try_reserve(1).map_err(|_| PipeRefused)?;
         let before = self.positions.insert(pipe, self.pipes.len());
         debug_assert!(before.is_none(), "{pipe:?} was added twice");
         self.pipes.push(pipe);
+        Ok(())
     }
 
     /// Forgets a pipe, if it is there.

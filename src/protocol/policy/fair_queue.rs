@@ -4,7 +4,7 @@
 
 use super::PriorityList;
 use crate::message::Front;
-use crate::protocol::{Context, PipeId};
+use crate::protocol::{Context, PipeId, PipeRefused};
 
 /// The inbound side of most protocols.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ impl FairQueue {
         FairQueue { pipes: PriorityList::new() }
     }
 
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) {
-        self.pipes.insert(pipe, priority);
+    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+        self.pipes.insert(pipe, priority)
     }
 
     pub fn remove(&mut self, pipe: PipeId) {

@@ -4,7 +4,7 @@
 
 use super::PriorityList;
 use crate::message::Payload;
-use crate::protocol::{Context, PipeId, Push};
+use crate::protocol::{Context, PipeId, PipeRefused, Push};
 
 /// The outbound side of PUSH and REQ.
 #[derive(Debug)]
@@ -17,8 +17,8 @@ impl LoadBalancer {
         LoadBalancer { pipes: PriorityList::new() }
     }
 
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) {
-        self.pipes.insert(pipe, priority);
+    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+        self.pipes.insert(pipe, priority)
     }
 
     pub fn remove(&mut self, pipe: PipeId) {

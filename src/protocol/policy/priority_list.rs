@@ -5,8 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::protocol::PipeId;
 use crate::protocol::slab::{Place, Slab};
+use crate::protocol::{PipeId, PipeRefused};
 
 /// Priorities are numbered from 1, the first, to this.
 const PRIORITIES: u8 = 16;
@@ -43,12 +43,17 @@ impl PriorityList {
     }
 
     /// Adds a pipe, which is not active yet. Its priority is 1 to 16; others are cut to that.
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) {
+    ///
+    /// # Errors
+    /// [`PipeRefused`] when there is no memory for it.
+    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+        self.members.try_reserve().ok_or(PipeRefused)?;
         let ring = priority.clamp(1, PRIORITIES) - 1;
         let member = Member { pipe, ring, active: false, next: 0, previous: 0 };
         let place = self.members.insert(member);
         let before = self.places.insert(pipe, place);
         debug_assert!(before.is_none(), "{pipe:?} was added twice");
+        Ok(())
     }
 
     /// Forgets a pipe, if it is there.
@@ -200,7 +205,7 @@ mod tests {
                 match step {
                     Step::Insert(pipe, _) if model.priorities.contains_key(&pipe) => {}
                     Step::Insert(pipe, priority) => {
-                        list.insert(pipe, priority);
+                        list.insert(pipe, priority).unwrap();
                         model.priorities.insert(pipe, priority);
                     }
                     Step::Remove(pipe) => {

@@ -29,8 +29,7 @@ impl RawReplier {
 
 impl Protocol for RawReplier {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.requests.insert(pipe, options.receive_priority);
-        Ok(())
+        self.requests.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, _pipe: PipeId, _context: &mut impl Context) {}

@@ -37,9 +37,8 @@ impl RawRequester {
 
 impl Protocol for RawRequester {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.repliers.insert(pipe, options.send_priority);
-        self.replies.insert(pipe, options.receive_priority);
-        Ok(())
+        self.repliers.insert(pipe, options.send_priority)?;
+        self.replies.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {

@@ -37,9 +37,8 @@ impl RawSurveyor {
 
 impl Protocol for RawSurveyor {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.respondents.insert(pipe);
-        self.answers.insert(pipe, options.receive_priority);
-        Ok(())
+        self.respondents.insert(pipe)?;
+        self.answers.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
