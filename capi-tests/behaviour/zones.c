@@ -23,6 +23,17 @@ static void change_address (unsigned long what, const char *text, uint32_t prefi
     close (s);
 }
 
+/*  The kernel makes an address usable a moment after it was added. */
+static int is_usable (const char *text)
+{
+    struct sockaddr_in6 own = { .sin6_family = AF_INET6, .sin6_scope_id = if_nametoindex ("lo") };
+    int s = socket (AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    check (inet_pton (AF_INET6, text, &own.sin6_addr) == 1);
+    int result = bind (s, (struct sockaddr *) &own, sizeof (own));
+    close (s);
+    return result == 0;
+}
+
 static int open_ipv6 (int on)
 {
     int s = open_patient (NN_PAIR);
@@ -92,6 +103,7 @@ int main (void)
         return 0;
     switch_interface ("lo", 1);
     change_address (SIOCSIFADDR, LINK_LOCAL, 64);
+    wait_until (is_usable (LINK_LOCAL));
     static const char *const both[] = { "tcp", "ws" };
     for (int i = 0; i < 2; i++) {
         talk (both[i], "[" LINK_LOCAL "%lo]", "[" LINK_LOCAL "%lo]");
