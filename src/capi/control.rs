@@ -115,6 +115,7 @@ impl Outbound<'_> {
 }
 
 /// Where the control data of a received message goes.
+#[derive(Clone, Copy)]
 pub(super) enum Inbound {
     /// Nobody wants it.
     Nowhere,

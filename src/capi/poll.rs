@@ -1,13 +1,14 @@
 //! `nn_poll`.
 
 use std::ffi::{c_int, c_short};
-
-use smallvec::SmallVec;
+use std::time::Duration;
 
 use super::boundary;
 use super::constants::{NN_POLLIN, NN_POLLOUT};
 use crate::error::Error;
-use crate::socket::poll::{PollEntry, poll};
+use crate::socket::Blocked;
+use crate::socket::poll::{PollEntry, Polling, room_for};
+use crate::sync::Sleep;
 
 /// What is asked about one socket, and the answer.
 #[repr(C)]
@@ -32,8 +33,8 @@ pub struct nn_pollfd {
 /// # Safety
 /// `fds` must point to `nfds` entries, or be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeout: c_int) -> c_int {
-    boundary::call(-1, || {
+pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeout: c_int) -> c_int {
+    boundary::blocking(|| {
         let count = usize::try_from(nfds).map_err(|_| Error::InvalidArgument)?;
         let fds = match count {
             0 => &mut [][..],
@@ -41,19 +42,37 @@ pub unsafe extern "C" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeout: c_in
             // SAFETY: as the caller promises.
             _ => unsafe { std::slice::from_raw_parts_mut(fds, count) },
         };
-        let mut entries = SmallVec::<[PollEntry; 16]>::new();
-        entries.try_reserve(count).map_err(|_| Error::OutOfMemory)?;
+        let mut entries = room_for(count)?;
         entries.extend(fds.iter().filter_map(question));
-        let answered = poll(&mut entries, timeout)?;
-        let mut entries = entries.iter();
-        for fd in fds {
+        let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+        boundary::park(Poll { fds, polling: Polling::new(entries, timeout, true)? })
+    })
+}
+
+/// A call, and where its answers go.
+struct Poll<'a> {
+    fds: &'a mut [nn_pollfd],
+    polling: Polling,
+}
+
+impl Blocked for Poll<'_> {
+    type Output = c_int;
+
+    fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+        let Some(answered) = self.polling.proceed()? else { return Ok(None) };
+        let mut entries = self.polling.entries().iter();
+        for fd in &mut *self.fds {
             fd.revents = match question(fd) {
                 Some(_) => entries.next().map_or(0, answer),
                 None => 0,
             };
         }
-        Ok(c_int::try_from(answered).unwrap_or(c_int::MAX))
-    })
+        Ok(Some(c_int::try_from(answered).unwrap_or(c_int::MAX)))
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.polling.sleep()
+    }
 }
 
 /// The entry as the socket layer wants it; `None` if it asks for nothing.

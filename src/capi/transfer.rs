@@ -8,14 +8,15 @@ use std::ffi::{c_int, c_void};
 
 use libc::size_t;
 
-use super::boundary;
+use super::boundary::{self, Progress};
 use super::constants::{NN_DONTWAIT, NN_MSG};
 use super::control::{Inbound, Outbound};
 use super::message::{chunk_behind, give};
 use super::vector::{bytes_at, check, gather, list_at, nn_iovec, scatter, total};
 use crate::error::Error;
 use crate::message::{Chunk, Outgoing, Payload};
-use crate::socket::{self, Received};
+use crate::socket::{self, Blocked, Entered, Pending, Received, Receiving, Sending, Step, ToSend};
+use crate::sync::Sleep;
 
 /// A message in several runs of bytes, with control messages.
 #[repr(C)]
@@ -44,17 +45,24 @@ pub struct nn_msghdr {
 /// `buf` must point to `len` bytes, or, if that is NN_MSG, to a pointer to a message of the
 /// caller's; or be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flags: c_int) -> c_int {
-    boundary::call(-1, || {
+pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flags: c_int) -> c_int {
+    boundary::blocking(|| {
         if len == NN_MSG {
             // SAFETY: as the caller promises.
-            let lent = unsafe { Lent::behind(buf) }.map_err(|error| socket_first(s, error))?;
-            return lent.send(s, flags);
+            let lent = unsafe { Parcel::lent(buf) }.map_err(|error| socket_first(s, error))?;
+            return send(s, lent, flags);
         }
         // SAFETY: as the caller promises; the message does not outlive this call.
         let body = if len > LONGEST { Err(Error::MessageSize) } else { unsafe { bytes_at(buf, len) } };
         let body = Payload::Borrowed(body.map_err(|error| socket_first(s, error))?);
-        send(s, &mut Outgoing::new(body), flags)
+        // The most frequent case: only a call that blocks needs what other messages need.
+        let mut message = Outgoing::new(body);
+        let length = as_length(message.body.bytes().len());
+        match socket::try_send(s, &mut message, dont_wait(flags)) {
+            Ok(Step::Done((), is_point)) => Ok(Progress::Done(length, is_point)),
+            Ok(Step::Blocked(entered)) => send_later(entered, Parcel::of(message), length),
+            Err(error) => Err(error),
+        }
     })
 }
 
@@ -70,14 +78,12 @@ pub unsafe extern "C" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flag
 /// # Safety
 /// `buf` must point to `len` writable bytes, or, if that is NN_MSG, to a pointer; or be NULL.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> c_int {
-    boundary::call(-1, || {
+pub unsafe extern "C-unwind" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> c_int {
+    boundary::blocking(|| {
         let body =
             Body::of(nn_iovec { iov_base: buf, iov_len: len }).map_err(|error| socket_first(s, error))?;
         // SAFETY: as the caller promises, here and below.
-        let filled = socket::recv(s, dont_wait(flags), |received| unsafe { body.fill(received) })??;
-        // SAFETY: as above.
-        Ok(unsafe { body.finish(filled) })
+        unsafe { receive(s, flags, body, move |received| body.fill(received)) }
     })
 }
 
@@ -95,9 +101,9 @@ pub unsafe extern "C" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags:
 /// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many bytes or entries
 /// as it says, or, for NN_MSG, pointing to a pointer to a message of the caller's.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
     // SAFETY: as the caller promises.
-    boundary::call(-1, || unsafe { send_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
+    boundary::blocking(|| unsafe { send_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
 }
 
 /// Receives a message into several places, with control messages; returns the length of the
@@ -114,62 +120,66 @@ pub unsafe extern "C" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c
 /// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many writable bytes
 /// or entries as it says, or, for NN_MSG, pointing to a pointer.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
+pub unsafe extern "C-unwind" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
     // SAFETY: as the caller promises.
-    boundary::call(-1, || unsafe { receive_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
+    boundary::blocking(|| unsafe { receive_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
 }
 
-/// As [`nn_sendmsg`], which says what it must be given.
-unsafe fn send_parts(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> Result<c_int, Error> {
-    // SAFETY: as the caller promises, here and below; nothing outlives this call.
+/// As [`nn_sendmsg`], which says what it must be given; what it was given must last until the call
+/// has ended.
+unsafe fn send_parts<'a>(
+    s: c_int,
+    msghdr: *const nn_msghdr,
+    flags: c_int,
+) -> Result<Progress<SendCall<'a>>, Error> {
+    // SAFETY: as the caller promises, here and below.
     let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
     // SAFETY: as above.
     let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
-    if let [nn_iovec { iov_base, iov_len: NN_MSG }] = *vectors {
+    let mut parcel = match *vectors {
         // SAFETY: as above.
-        let mut lent = unsafe { Lent::behind(iov_base) }?;
-        // SAFETY: as above.
-        let control = unsafe { Outbound::of(message) }?;
-        direct(&mut lent.0, &control)?;
-        let length = lent.send(s, flags)?;
-        control.spend();
-        return Ok(length);
-    }
-    let length = total(vectors)?;
-    if length > LONGEST {
-        return Err(Error::MessageSize);
-    }
-    let body = match *vectors {
-        // SAFETY: as above.
-        [nn_iovec { iov_base, iov_len }] => Payload::Borrowed(unsafe { bytes_at(iov_base, iov_len) }?),
-        // SAFETY: as above, and `length` is their total.
-        _ => Payload::Owned(unsafe { gather(vectors, length) }?),
+        [nn_iovec { iov_base, iov_len: NN_MSG }] => unsafe { Parcel::lent(iov_base) }?,
+        _ => {
+            let length = total(vectors)?;
+            if length > LONGEST {
+                return Err(Error::MessageSize);
+            }
+            Parcel::of(Outgoing::new(match *vectors {
+                // SAFETY: as above.
+                [nn_iovec { iov_base, iov_len }] => {
+                    Payload::Borrowed(unsafe { bytes_at(iov_base, iov_len) }?)
+                }
+                // SAFETY: as above, and `length` is their total.
+                _ => Payload::Owned(unsafe { gather(vectors, length) }?),
+            }))
+        }
     };
     // SAFETY: as above.
-    let control = unsafe { Outbound::of(message) }?;
-    let mut message = Outgoing::new(body);
-    direct(&mut message, &control)?;
-    let length = send(s, &mut message, flags)?;
-    control.spend();
-    Ok(length)
+    parcel.direct(unsafe { Outbound::of(message) }?)?;
+    send(s, parcel, flags)
 }
 
-/// As [`nn_recvmsg`], which says what it must be given.
-unsafe fn receive_parts(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> Result<c_int, Error> {
-    // SAFETY: as the caller promises; nothing outlives this call.
-    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+/// As [`nn_recvmsg`], which says what it must be given; what it was given must last until the call
+/// has ended.
+unsafe fn receive_parts<'a>(
+    s: c_int,
+    msghdr: *mut nn_msghdr,
+    flags: c_int,
+) -> Result<Progress<impl Blocked<Output = c_int>>, Error> {
+    // SAFETY: as the caller promises.
+    let message: &'a nn_msghdr = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
     // SAFETY: as above.
     let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
     let control = Inbound::of(message);
     // SAFETY: as above.
-    let filled = socket::recv(s, dont_wait(flags), |received| unsafe {
-        let control = control.fill(&received.header(), received.message_type())?;
-        let filled = body.fill(received)?;
-        control.deliver();
-        Ok::<_, Error>(filled)
-    })??;
-    // SAFETY: as above.
-    Ok(unsafe { body.finish(filled) })
+    unsafe {
+        receive(s, flags, body, move |received| {
+            let control = control.fill(&received.header(), received.message_type())?;
+            let filled = body.fill(received)?;
+            control.deliver();
+            Ok(filled)
+        })
+    }
 }
 
 /// The longest body that can be sent: a longer one's length could not be returned.
@@ -190,60 +200,161 @@ fn as_length(length: usize) -> c_int {
     c_int::try_from(length).unwrap_or(c_int::MAX)
 }
 
-/// Sends a message whose body belongs to this call, and says how long that was.
-#[inline]
-fn send(s: c_int, message: &mut Outgoing<'_>, flags: c_int) -> Result<c_int, Error> {
-    let length = message.body.bytes().len();
-    socket::send(s, message, dont_wait(flags))?;
-    Ok(as_length(length))
+/// A message that is being sent, and what the caller gave with it.
+struct Parcel<'a> {
+    message: Outgoing<'a>,
+    /// The body is a chunk of the caller's. It goes back to the caller, who knows its address,
+    /// unless it was sent: also if the send panics.
+    is_lent: bool,
+    control: Option<Outbound<'a>>,
 }
 
-/// Gives a message the protocol header and the type that a control buffer holds.
-fn direct(message: &mut Outgoing<'_>, control: &Outbound<'_>) -> Result<(), Error> {
-    let bytes = control.protocol_header();
-    message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
-    message.header.extend_from_slice(bytes);
-    message.message_type = control.message_type()?;
-    Ok(())
-}
+impl<'a> Parcel<'a> {
+    fn of(message: Outgoing<'a>) -> Parcel<'a> {
+        Parcel { message, is_lent: false, control: None }
+    }
 
-/// A message whose body is a chunk of the caller's.
-///
-/// It goes back to the caller, who knows its address, unless it was sent: also if the send
-/// panics.
-struct Lent(Outgoing<'static>);
-
-impl Lent {
     /// The message for the pointer that `place` points to.
+    ///
+    /// # Errors
+    /// Those of [`chunk_behind`], and [`Error::MessageSize`].
     ///
     /// # Safety
     /// As [`chunk_behind`]; and the chunk's owner must know that it is gone once it was sent.
-    unsafe fn behind(place: *const c_void) -> Result<Lent, Error> {
+    unsafe fn lent(place: *const c_void) -> Result<Parcel<'a>, Error> {
         // SAFETY: as the caller promises.
         let chunk = unsafe { chunk_behind(place) }?;
-        Ok(Lent(Outgoing::new(Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk)))))
+        let body = Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk));
+        let mut parcel = Parcel::of(Outgoing::new(body));
+        parcel.is_lent = true;
+        if parcel.message.body.bytes().len() > LONGEST { Err(Error::MessageSize) } else { Ok(parcel) }
     }
 
-    fn send(mut self, s: c_int, flags: c_int) -> Result<c_int, Error> {
-        if self.0.body.bytes().len() > LONGEST {
-            return Err(Error::MessageSize);
-        }
-        let length = send(s, &mut self.0, flags)?;
-        // A protocol that has nobody to send to leaves the body where it is. It is sent even so.
-        drop(self.0.body.take());
-        Ok(length)
+    /// Gives the message the protocol header and the type that a control buffer holds.
+    fn direct(&mut self, control: Outbound<'a>) -> Result<(), Error> {
+        let bytes = control.protocol_header();
+        self.message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
+        self.message.header.extend_from_slice(bytes);
+        self.message.message_type = control.message_type()?;
+        self.control = Some(control);
+        Ok(())
     }
 }
 
-impl Drop for Lent {
+impl<'a> ToSend<'a> for Parcel<'a> {
+    fn message(&mut self) -> &mut Outgoing<'a> {
+        &mut self.message
+    }
+
+    fn sent(&mut self) {
+        // A protocol that has nobody to send to leaves the body where it is. It is sent even so.
+        self.is_lent = false;
+        if let Some(control) = self.control.take() {
+            control.spend();
+        }
+    }
+}
+
+impl Drop for Parcel<'_> {
     fn drop(&mut self) {
-        if let Payload::Owned(chunk) = self.0.body.take() {
+        if self.is_lent
+            && let Payload::Owned(chunk) = self.message.body.take()
+        {
             give(chunk);
         }
     }
 }
 
+/// A call that sends, and the length that it answers.
+struct SendCall<'a> {
+    pending: Pending<Sending<Parcel<'a>>>,
+    length: c_int,
+}
+
+impl Blocked for SendCall<'_> {
+    type Output = c_int;
+
+    fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+        Ok(self.pending.proceed()?.map(|()| self.length))
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.pending.sleep()
+    }
+}
+
+/// Sends a message, and says how long its body was.
+fn send<'a>(s: c_int, mut parcel: Parcel<'a>, flags: c_int) -> Result<Progress<SendCall<'a>>, Error> {
+    let length = as_length(parcel.message.body.bytes().len());
+    match socket::try_send(s, &mut parcel.message, dont_wait(flags)) {
+        Ok(Step::Done((), is_point)) => {
+            parcel.sent();
+            Ok(Progress::Done(length, is_point))
+        }
+        Ok(Step::Blocked(entered)) => send_later(entered, parcel, length),
+        Err(error) => Err(error),
+    }
+}
+
+#[cold]
+fn send_later<'a>(
+    entered: Entered,
+    parcel: Parcel<'a>,
+    length: c_int,
+) -> Result<Progress<SendCall<'a>>, Error> {
+    boundary::park(SendCall { pending: Pending::new(entered, Sending(parcel)), length })
+}
+
+/// A call that receives, and where the body goes.
+struct ReceiveCall<'a, T: Take> {
+    pending: Pending<Receiving<T, Result<Filled, Error>>>,
+    body: Body<'a>,
+}
+
+/// Puts a received message where it belongs.
+trait Take: Fn(Received<'_>) -> Result<Filled, Error> + Copy {}
+
+impl<T: Fn(Received<'_>) -> Result<Filled, Error> + Copy> Take for T {}
+
+impl<T: Take> Blocked for ReceiveCall<'_, T> {
+    type Output = c_int;
+
+    fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+        let Some(filled) = self.pending.proceed()? else { return Ok(None) };
+        // SAFETY: as the maker of the call has promised.
+        Ok(Some(unsafe { self.body.finish(filled?) }))
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.pending.sleep()
+    }
+}
+
+/// Receives a message: `take` puts it into `body`.
+///
+/// # Safety
+/// As for [`Body::fill`], until the call has ended.
+#[inline]
+unsafe fn receive<'a, T: Take>(
+    s: c_int,
+    flags: c_int,
+    body: Body<'a>,
+    take: T,
+) -> Result<Progress<ReceiveCall<'a, T>>, Error> {
+    // Of the first try, which is to be quick, it is no part.
+    let mut receiving = Receiving::new(|received: Received<'_>| take(received));
+    match socket::receive(s, dont_wait(flags), &mut receiving) {
+        // SAFETY: as the caller promises.
+        Ok(Step::Done(filled, is_point)) => Ok(Progress::Done(unsafe { body.finish(filled?) }, is_point)),
+        Ok(Step::Blocked(entered)) => {
+            boundary::park(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
+        }
+        Err(error) => Err(error),
+    }
+}
+
 /// Where the body of a received message goes.
+#[derive(Clone, Copy)]
 enum Body<'a> {
     /// Into this run.
     Run(nn_iovec),
@@ -346,8 +457,8 @@ mod tests {
         let mut message = nn_allocmsg(3, 0);
         // SAFETY: `message` is live, and still is after the loan: the second call frees it.
         unsafe {
-            let lent = Lent::behind((&raw mut message).cast()).unwrap();
-            assert_eq!(lent.0.body.bytes().len(), 3);
+            let lent = Parcel::lent((&raw mut message).cast()).unwrap();
+            assert_eq!(lent.message.body.bytes().len(), 3);
             drop(lent);
             assert_eq!(nn_freemsg(message), 0);
         }

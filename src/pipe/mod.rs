@@ -11,7 +11,7 @@ mod ready_list;
 
 use std::sync::Arc;
 
-use crate::sync::Descriptor;
+use crate::sync::{Descriptor, Uncancellable};
 pub(crate) use lane::{Batch, Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
 pub(crate) use ready_list::{Bits, Entry, ReadyList};
 
@@ -119,6 +119,7 @@ impl Edges {
 
     #[cold]
     fn deliver_all(&mut self) {
+        let _uncancellable = Uncancellable::begin();
         for edge in self.first.take().into_iter().chain(std::mem::take(&mut self.more)) {
             match edge {
                 Edge::Readable(peer, size) => peer.readable(size),

@@ -13,6 +13,8 @@
 //!   lane: after [`Context::push`] answered [`Push::Full`], or [`Context::has_room`] `false`,
 //!   [`Protocol::writable`] names the pipe when it has room. Calls may come without need, and
 //!   twice: a machine must bear it.
+//! * What a machine does not want it drops, with [`Context::drop_front`], which bounds how much is
+//!   dropped under one hold of the socket's lock.
 //! * [`Protocol::closing`] says that the peer is gone: nothing can be sent any more, but what it
 //!   had sent can still be received. [`Protocol::detach`] is the end, with or without it.
 //! * `send` and `recv` answer [`Refusal::WouldBlock`] and leave the message with the caller.
@@ -78,8 +80,10 @@ pub enum Push {
 pub trait Context {
     /// The first message of the pipe's inbound lane, in place.
     fn front(&mut self, pipe: PipeId) -> Option<Front<'_>>;
-    /// Drops the first message of the pipe's inbound lane.
-    fn pop(&mut self, pipe: PipeId);
+    /// Drops the first message of the pipe's inbound lane. Answers whether the machine may go on: if
+    /// not, enough was dropped for now. Then it answers as if there were nothing more, without
+    /// forgetting the pipe, and is asked again soon.
+    fn drop_front(&mut self, pipe: PipeId) -> bool;
     /// Appends `header` and `body` to the pipe's outbound lane.
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push;
     /// Whether the next [`Context::push`] to the pipe will be taken, whatever its size.

@@ -2,8 +2,8 @@
 //! moves when it is told to.
 //!
 //! It holds a machine to the contract, and promises no more than the contract does. Each test runs
-//! in two worlds: in one, edges are as rare and as late as they may be, and in the other they come
-//! after every event, and twice.
+//! in two worlds: in one, edges are as rare and as late as they may be, and one message may be dropped
+//! at a time; in the other they come after every event, and twice.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -62,6 +62,10 @@ pub struct World {
     pub message_type: Option<MessageType>,
     /// How often the machine asked for something.
     pub questions: usize,
+    /// Whether the machine may drop one message only until it is asked again.
+    is_strict: bool,
+    /// It was told not to go on, and is to be asked again.
+    is_cut_short: bool,
 }
 
 /// The memory of a body, as it was when a pipe took it.
@@ -95,7 +99,7 @@ impl Pipe {
 impl Simulation {
     /// A machine without pipes.
     pub fn new(kind: Kind, raw: bool, lavish: bool) -> Simulation {
-        let world = World { cut: if lavish { 3 } else { 0 }, ..World::default() };
+        let world = World { cut: if lavish { 3 } else { 0 }, is_strict: !lavish, ..World::default() };
         let final_refusal_is_readable = kind == Kind::Surveyor && !raw;
         Simulation { machine: Machine::new(kind, raw, SEED), world, lavish, final_refusal_is_readable }
     }
@@ -239,7 +243,10 @@ impl Simulation {
     pub fn recv(&mut self) -> Result<Received, Refusal> {
         self.before_call();
         let can_recv = self.lavish.then(|| self.machine.can_recv(&mut self.world));
-        let result = self.machine.recv(&mut self.world);
+        let mut result = self.machine.recv(&mut self.world);
+        while result == Err(Refusal::WouldBlock) && std::mem::take(&mut self.world.is_cut_short) {
+            result = self.machine.recv(&mut self.world);
+        }
         let readable = match result {
             Ok(_) => true,
             Err(Refusal::WouldBlock) => false,
@@ -307,6 +314,9 @@ impl Simulation {
         if self.machine.is_busy() || self.lavish {
             self.before_call();
         }
+        while std::mem::take(&mut self.world.is_cut_short) {
+            self.machine.timeout(&mut self.world);
+        }
         if self.lavish {
             let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
             for id in ids {
@@ -335,9 +345,11 @@ impl Context for World {
         Some(Front { head, body, message_type: None })
     }
 
-    fn pop(&mut self, pipe: PipeId) {
+    fn drop_front(&mut self, pipe: PipeId) -> bool {
         self.questions += 1;
         self.pipe(pipe.0).inbound.pop_front().expect("only a message that was seen is dropped");
+        self.is_cut_short = self.is_strict;
+        !self.is_cut_short
     }
 
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {

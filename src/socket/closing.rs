@@ -11,6 +11,7 @@ use super::{SOCKETS, Socket};
 use crate::error::Error;
 use crate::message;
 use crate::option::name;
+use crate::pipe::Remote;
 use crate::reactor;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{PerProcess, contained};
@@ -88,6 +89,8 @@ impl Socket {
             let mut core = self.core.lock();
             core.is_closing = true;
             let core = &mut *core;
+            // A receiver that sleeps is not inside: it cannot give back what it borrowed.
+            core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
             // Whoever polls the descriptors looks again, and finds the socket closed.
             let pollables = [&mut core.sendable, &mut core.receivable, &mut core.closed];
             for pollable in pollables.into_iter().flatten() {

@@ -13,6 +13,7 @@ use crate::option::Options;
 use crate::pipe::{Bits, Edges, ReadyList};
 use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
 use crate::reactor::TimerId;
+use crate::sync::Uncancellable;
 use crate::transport::{Endpoint, Linger};
 
 /// Memory that is kept, all in all, for what peers that have gone had sent. Else peers that come, fill
@@ -21,12 +22,18 @@ const LEFT_BEHIND: usize = 64 * 1024 * 1024;
 /// About what a pipe takes of that besides the messages in its lane.
 const PIPE: usize = 1536;
 
+/// Messages that nobody wants and that are dropped under one hold of the lock. Peers could send such
+/// messages faster than they are dropped.
+const DROPS: u32 = 64;
+
 /// The state of a socket.
-pub(super) struct Core {
+pub(crate) struct Core {
     pub(super) protocol: Machine,
     pub(super) pipes: Pipes,
     /// Pipes that are to be detached before the lock is given back.
     finished: Finished,
+    /// How many messages may still be dropped under this hold of the lock.
+    drops_left: u32,
     /// Memory of pipes whose peers are gone, as it was when these went.
     left_behind: usize,
     pub(super) options: Options,
@@ -79,6 +86,7 @@ impl Core {
             protocol,
             pipes: Pipes::new(seed),
             finished: Finished::new(),
+            drops_left: DROPS,
             left_behind: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
@@ -117,6 +125,7 @@ impl Core {
             edges,
             finished: &mut self.finished,
             options: &self.options,
+            drops_left: &mut self.drops_left,
             message_type,
             overtakes,
         };
@@ -137,7 +146,25 @@ impl Core {
         !ready.is_empty() || !self.finished.is_empty()
     }
 
+    /// Whether messages were dropped under this hold of the lock.
+    #[inline]
+    pub(super) fn has_dropped(&self) -> bool {
+        self.drops_left < DROPS
+    }
+
+    /// Whether the protocol was told not to go on dropping messages: there may be others behind them,
+    /// which no edge will tell of.
+    pub(super) fn is_cut_short(&self) -> bool {
+        self.drops_left == 0
+    }
+
+    /// The lock is about to be given back. Answers whether the protocol was cut short.
+    pub(super) fn end_drops(&mut self) -> bool {
+        std::mem::replace(&mut self.drops_left, DROPS) == 0
+    }
+
     fn work_off_all(&mut self, ready: &ReadyList, edges: &mut Edges) {
+        let _uncancellable = Uncancellable::begin();
         self.detach_finished(edges);
         while !ready.is_empty() {
             ready.take(|key, bits| {

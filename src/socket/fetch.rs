@@ -1,6 +1,6 @@
 //! Receiving without another thread: a call that would sleep reads from the connections itself.
 //!
-//! Owns how a blocked receiver waits. It borrows the reading of its socket's connections, waits
+//! Owns what a blocked receiver reads from. It borrows the reading of its socket's connections, waits
 //! for their descriptors and for the socket's event, and reads into the lanes; after that it is as
 //! if the I/O thread had done so. One thread of a socket does this, the others sleep. Of many
 //! connections it borrows those that spoke lately, if they are few. The I/O thread reads from the
@@ -10,12 +10,10 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::transfer::Patience;
 use super::{Core, Socket};
-use crate::error::Error;
 use crate::pipe::Remote;
 use crate::protocol::PipeId;
-use crate::sync::{Ticket, Watched};
+use crate::sync::Descriptor;
 
 /// With more connections than this, waiting for all of them costs more than another thread.
 const MOST: usize = 16;
@@ -89,20 +87,50 @@ impl Core {
 }
 
 /// Connections whose reading was borrowed; it is given back when this goes.
-struct Borrowed {
+pub(super) struct Borrowed {
     remotes: Remotes,
-    watched: SmallVec<[Watched; 2]>,
+    descriptors: SmallVec<[Descriptor; 2]>,
 }
 
 impl Borrowed {
-    fn from(mut remotes: Remotes) -> Borrowed {
-        let mut watched = SmallVec::new();
+    /// Borrows from those that lend.
+    pub(super) fn from(mut remotes: Remotes) -> Borrowed {
+        let mut descriptors = SmallVec::new();
         remotes.retain(|remote| {
             let descriptor = remote.clone().borrow();
-            watched.extend(descriptor.map(|descriptor| Watched { descriptor, is_ready: false }));
+            descriptors.extend(descriptor);
             descriptor.is_some()
         });
-        Borrowed { remotes, watched }
+        Borrowed { remotes, descriptors }
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.remotes.len()
+    }
+
+    /// What to wait for.
+    pub(super) fn descriptors(&self) -> &[Descriptor] {
+        &self.descriptors
+    }
+
+    /// Reads what has come, into the lanes.
+    pub(super) fn fetch(&self) {
+        self.remotes.iter().for_each(|remote| remote.clone().fetch());
+    }
+
+    /// As `fetch`, of those that are ready.
+    pub(super) fn fetch_ready(&self, readiness: impl Iterator<Item = bool>) {
+        // Of what was not waited for, nothing is known.
+        let readiness = readiness.chain(std::iter::repeat(true));
+        for (remote, _) in self.remotes.iter().zip(readiness).filter(|(_, is_ready)| *is_ready) {
+            remote.clone().fetch();
+        }
+    }
+
+    /// Has the I/O thread read again at once: the socket is being closed.
+    pub(super) fn recall(mut self) {
+        self.remotes.drain(..).for_each(|remote| remote.recall());
     }
 }
 
@@ -115,34 +143,6 @@ impl Drop for Borrowed {
 }
 
 impl Socket {
-    /// Waits until there may be a message that was not there when the ticket was drawn.
-    ///
-    /// # Errors
-    /// [`Error::TimedOut`], or [`Error::Interrupted`].
-    pub(super) fn await_message(
-        &self,
-        remotes: Remotes,
-        ticket: Ticket,
-        patience: &Patience,
-    ) -> Result<(), Error> {
-        let watch = if remotes.is_empty() { None } else { self.receivers.watch() };
-        let Some(watch) = watch else { return patience.wait(&self.receivers, ticket) };
-        let Borrowed { remotes, watched } = &mut Borrowed::from(remotes);
-        let fetch = || remotes.iter().for_each(|remote| remote.clone().fetch());
-        // The answer of the only peer to what was just sent cannot be here yet.
-        if patience.gathers || remotes.len() > 1 {
-            fetch();
-            if self.receivers.has_changed(ticket) {
-                return Ok(());
-            }
-        }
-        patience.result(watch.wait(ticket, patience.deadline, watched, fetch))?;
-        for (remote, _) in remotes.iter().zip(watched).filter(|(_, watched)| watched.is_ready) {
-            remote.clone().fetch();
-        }
-        Ok(())
-    }
-
     /// Reads from the connections that are not read in the background, for a call that does not
     /// wait.
     pub(super) fn fetch_borrowed(&self, remotes: Remotes) {

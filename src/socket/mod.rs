@@ -7,6 +7,7 @@
 //! A call runs the protocol under the socket's own lock. Edges that it makes are gathered, and
 //! delivered when the lock is free, so no call ever holds the locks of two sockets.
 
+mod blocking;
 mod closing;
 mod condition;
 mod core;
@@ -27,6 +28,8 @@ use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+pub use self::blocking::{Blocked, Entered, Step};
+pub(crate) use self::blocking::{HeldSignals, Pending, Place};
 pub use self::closing::{close, terminate};
 use self::core::Core;
 use self::guarded::Guarded;
@@ -34,14 +37,14 @@ use self::host::EndpointHost;
 pub use self::pipes::Received;
 use self::pollable::Pollable;
 use self::table::Table;
-pub use self::transfer::{recv, send};
+pub use self::transfer::{Receiving, Sending, ToSend, receive, recv, send, try_send};
 use crate::error::Error;
 use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
 use crate::pipe::{Edges, ReadyList, Remote};
 use crate::protocol::{self, Kind, Machine, Protocol};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Apart, Descriptor, Door, Event, PerProcess};
+use crate::sync::{Alarm, Apart, Descriptor, Door, Event, PerProcess, Uncancellable};
 use crate::transport::{self, Endpoint, Host, Linger};
 
 /// Sockets that can be open at once.
@@ -77,6 +80,17 @@ pub struct Socket {
     prints_errors: bool,
     /// The protocol may do something while nobody calls.
     works_alone: bool,
+}
+
+/// What a socket can be polled for.
+#[derive(Clone, Copy, Debug)]
+enum PollEvent {
+    /// A message can be received.
+    Readable,
+    /// A message can be sent.
+    Writable,
+    /// Nothing but its being closed.
+    Closed,
 }
 
 /// The value of an option.
@@ -234,11 +248,10 @@ impl Socket {
             (0, name::PROTOCOL) => Ok(OptionValue::Int(i32::from(self.kind.number()))),
             // Bindings' own tests assert that it is zero, as the C library always says.
             (0, name::LINGER) => Ok(OptionValue::Int(0)),
-            (0, name::SNDFD) if self.kind.can_send() => {
-                self.pollable(&mut core, &mut edges, |core| &mut core.sendable).map(OptionValue::Descriptor)
-            }
-            (0, name::RCVFD) if self.kind.can_recv() => {
-                self.pollable(&mut core, &mut edges, |core| &mut core.receivable).map(OptionValue::Descriptor)
+            (0, name::SNDFD | name::RCVFD) => {
+                let event = if name == name::SNDFD { PollEvent::Writable } else { PollEvent::Readable };
+                self.pollable(&mut core, &mut edges, event)
+                    .map(|alarm| OptionValue::Descriptor(alarm.descriptor()))
             }
             (0, _) => core.options.get(name).map(OptionValue::Int),
             (LEVEL_TCP | LEVEL_WS, _) => core.options.get_transport(level, name).map(OptionValue::Int),
@@ -250,31 +263,32 @@ impl Socket {
         value
     }
 
-    /// A descriptor that is readable when the socket is being closed.
-    fn closing_descriptor(&self) -> Result<Descriptor, Error> {
+    /// What is readable while the event is there, and when the socket is being closed.
+    fn alarm(&self, event: PollEvent) -> Result<Arc<Alarm>, Error> {
         let mut edges = Edges::default();
-        let descriptor = self.pollable(&mut self.core.lock(), &mut edges, |core| &mut core.closed);
+        let alarm = self.pollable(&mut self.core.lock(), &mut edges, event);
         edges.deliver();
-        descriptor
+        alarm
     }
 
-    fn pollable(
-        &self,
-        core: &mut Core,
-        edges: &mut Edges,
-        which: impl Fn(&mut Core) -> &mut Option<Pollable>,
-    ) -> Result<Descriptor, Error> {
-        if let Some(pollable) = which(core) {
-            return Ok(pollable.descriptor());
+    fn pollable(&self, core: &mut Core, edges: &mut Edges, event: PollEvent) -> Result<Arc<Alarm>, Error> {
+        let place = match event {
+            PollEvent::Readable if self.kind.can_recv() => &mut core.receivable,
+            PollEvent::Writable if self.kind.can_send() => &mut core.sendable,
+            PollEvent::Closed => &mut core.closed,
+            _ => return Err(Error::UnknownOption),
+        };
+        if let Some(pollable) = place {
+            return Ok(pollable.alarm());
         }
         if core.is_closing {
             return Err(Error::Closed);
         }
-        let descriptor = which(core).insert(Pollable::new()?).descriptor();
+        let alarm = place.insert(Pollable::new()?).alarm();
         // From now on what comes must be seen at once, also when nobody calls.
         core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
         self.settle(core, edges);
-        Ok(descriptor)
+        Ok(alarm)
     }
 
     /// The socket's role in its pattern.
@@ -322,6 +336,7 @@ impl Socket {
     #[inline]
     fn settle(&self, core: &mut Core, edges: &mut Edges) {
         let is_settled = !core.has_work(&self.ready)
+            && !core.has_dropped()
             && !core.is_polled()
             && !self.works_alone
             && !self.is_watchful.load(Ordering::Relaxed);
@@ -331,6 +346,7 @@ impl Socket {
     }
 
     fn settle_all(&self, core: &mut Core, edges: &mut Edges) {
+        let _uncancellable = Uncancellable::begin();
         core.work_off(&self.ready, edges);
         let is_watchful = core.is_polled() || self.works_alone && core.protocol.is_busy();
         if is_watchful != self.is_watchful.load(Ordering::Relaxed) {
@@ -347,6 +363,20 @@ impl Socket {
         }
         if self.works_alone {
             self.set_timer(core);
+        }
+        if core.end_drops() {
+            self.go_on_later(is_watchful || self.works_alone);
+        }
+    }
+
+    /// The protocol was cut short, and no edge tells of what it has not looked at: a receiver that
+    /// sleeps goes on, and the I/O thread if it `must_be_prompt`.
+    fn go_on_later(&self, must_be_prompt: bool) {
+        if self.receivers.has_waiters() {
+            self.receivers.notify_one();
+        }
+        if must_be_prompt && let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) {
+            reactor.wake(this);
         }
     }
 
@@ -385,6 +415,21 @@ impl Socket {
 }
 
 impl Source for Socket {
+    fn woken(self: Arc<Self>) {
+        let mut edges = Edges::default();
+        {
+            let mut core = self.core.lock();
+            if core.is_closing {
+                return;
+            }
+            if self.works_alone {
+                core.call(&mut edges, |protocol, context| protocol.timeout(context));
+            }
+            self.settle(&mut core, &mut edges);
+        }
+        edges.deliver();
+    }
+
     fn timeout(self: Arc<Self>, now: Duration) {
         let mut edges = Edges::default();
         {

@@ -7,7 +7,7 @@ use crate::message::{Chunk, Front, Header, MessageType, Payload};
 use crate::option::{Options, name};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, Push, Time};
-use crate::sync::now;
+use crate::sync::{Uncancellable, now};
 
 /// One side of a pipe, in its socket.
 pub(super) struct Pipe {
@@ -146,6 +146,8 @@ pub(super) struct View<'a> {
     pub(super) options: &'a Options,
     /// What a message is sent as over a WebSocket.
     pub(super) message_type: Option<MessageType>,
+    /// How many messages may still be dropped under this hold of the lock.
+    pub(super) drops_left: &'a mut u32,
     /// Set when a receiver takes more slowly than is sent. Nothing to set for a protocol that waits for
     /// its receivers.
     pub(super) overtakes: Option<&'a mut bool>,
@@ -169,13 +171,15 @@ impl Context for View<'_> {
         pipe.inbound.peek()
     }
 
-    fn pop(&mut self, id: PipeId) {
+    fn drop_front(&mut self, id: PipeId) -> bool {
         if let Some(pipe) = self.pipes.get(id)
             && pipe.inbound.pop()
             && let Some(peer) = &pipe.peer
         {
             self.edges.add_writable(peer);
         }
+        *self.drops_left = self.drops_left.saturating_sub(1);
+        *self.drops_left > 0
     }
 
     // As above.
@@ -201,6 +205,7 @@ impl Context for View<'_> {
                 Err(Full) if is_relieved => return Push::Full,
                 Err(Full) => {
                     drop(batch);
+                    let _uncancellable = Uncancellable::begin();
                     is_relieved = peer.clone().relieve();
                     if !is_relieved {
                         return Push::Full;

@@ -3,13 +3,15 @@
 //! It is level-triggered and tells the truth as of the last change under the socket's lock.
 
 use std::io;
+use std::sync::Arc;
 
-use crate::sync::{Alarm, Descriptor};
+use crate::sync::Alarm;
 
 /// An alarm and what it says.
 #[derive(Debug)]
 pub(super) struct Pollable {
-    alarm: Alarm,
+    /// Kept open by those who wait for it, too.
+    alarm: Arc<Alarm>,
     is_ready: bool,
 }
 
@@ -19,12 +21,12 @@ impl Pollable {
     /// # Errors
     /// The operating system's.
     pub(super) fn new() -> io::Result<Pollable> {
-        Ok(Pollable { alarm: Alarm::new()?, is_ready: false })
+        Ok(Pollable { alarm: Arc::new(Alarm::new()?), is_ready: false })
     }
 
-    /// The descriptor, for poll(2) and its like.
-    pub(super) fn descriptor(&self) -> Descriptor {
-        self.alarm.descriptor()
+    /// What says so, with the descriptor for poll(2) and its like.
+    pub(super) fn alarm(&self) -> Arc<Alarm> {
+        self.alarm.clone()
     }
 
     /// Says whether a call would go through.

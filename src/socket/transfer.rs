@@ -1,7 +1,9 @@
-//! Sending and receiving: the one place where calls block.
+//! Sending and receiving: what a call tries, once or as often as it takes.
 
+use std::marker::PhantomData;
 use std::time::Duration;
 
+use super::blocking::{Attempt, Blocked, Entered, Pending, Step, Try};
 use super::fetch::Remotes;
 use super::pipes::{Received, View};
 use super::{Core, SOCKETS, Socket};
@@ -10,16 +12,26 @@ use crate::message::{Chunk, Outgoing, Payload};
 use crate::option::name;
 use crate::pipe::{Edges, INLINE_MAX};
 use crate::protocol::{Machine, Protocol, Refusal};
-use crate::sync::{Event, Ticket, Wake, now};
+use crate::sync::{Event, Uncancellable, now};
+
+/// How long a call that does not wait may take to drop messages that nobody wants.
+const DROPPING: Duration = Duration::from_millis(5);
+
+/// See [`Step::Done`].
+const MARKED: u64 = 64;
 
 /// How long a call may block.
-pub(super) struct Patience {
-    dont_wait: bool,
+#[derive(Clone, Copy)]
+pub(crate) struct Patience {
+    pub(super) dont_wait: bool,
     /// The option that says how long.
     option: i32,
+    /// Once the call has found that it would block.
     pub(super) deadline: Option<Duration>,
     /// The call has found once that it would block.
     is_blocked: bool,
+    /// What a call that does not wait may fetch was fetched.
+    has_fetched: bool,
     /// Nobody waits for an answer to this call: it may let several messages gather, or room for
     /// several.
     pub(super) gathers: bool,
@@ -27,35 +39,24 @@ pub(super) struct Patience {
 
 impl Patience {
     fn new(dont_wait: bool, option: i32) -> Patience {
-        Patience { dont_wait, option, deadline: None, is_blocked: false, gathers: true }
+        let (is_blocked, has_fetched) = (false, false);
+        Patience { dont_wait, option, deadline: None, is_blocked, has_fetched, gathers: true }
     }
 
-    /// What to do about a refusal: it is final, or the call blocks for as long as the options
-    /// say. One that does not wait may try once more if it can fetch something.
-    fn consider(&mut self, refusal: Refusal, core: &Core, can_fetch: bool) -> Result<(), Error> {
-        let is_final = self.dont_wait && (self.is_blocked || !can_fetch);
-        if refusal != Refusal::WouldBlock || is_final {
-            return Err(refusal.into());
+    /// What to do about a try that was not enough: it is final, or the call blocks for as long as the
+    /// options say. One that does not wait may try once more if it can fetch something, or if the
+    /// protocol was cut short.
+    fn consider(&mut self, is_cut_short: bool, core: &Core, can_fetch: bool) -> Result<(), Error> {
+        if self.dont_wait && !is_cut_short && (self.has_fetched || !can_fetch) {
+            return Err(Error::WouldBlock);
         }
         if !self.is_blocked {
             self.is_blocked = true;
-            self.deadline = core.options.timeout(self.option).map(|time| now() + time);
+            let time = if self.dont_wait { Some(DROPPING) } else { core.options.timeout(self.option) };
+            self.deadline = time.map(|time| now() + time);
         }
+        self.has_fetched |= self.dont_wait && !is_cut_short;
         Ok(())
-    }
-
-    /// Sleeps until something happens.
-    pub(super) fn wait(&self, event: &Event, ticket: Ticket) -> Result<(), Error> {
-        self.result(event.wait(ticket, self.deadline, self.gathers))
-    }
-
-    /// What the end of a sleep means for the call.
-    pub(super) fn result(&self, wake: Wake) -> Result<(), Error> {
-        match wake {
-            Wake::Woken => Ok(()),
-            Wake::TimedOut => Err(Error::TimedOut),
-            Wake::Interrupted => Err(Error::Interrupted),
-        }
     }
 }
 
@@ -67,22 +68,50 @@ impl Patience {
 /// [`Error::Interrupted`] by a signal, [`Error::Closed`] when it is not open or is closed by another
 /// thread, [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
 pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
-    let mut sending = Sending::new(message, dont_wait)?;
+    match try_send(id, message, dont_wait)? {
+        Step::Done((), _) => Ok(()),
+        Step::Blocked(entered) => Pending::new(entered, Sending(message)).finish().map(drop),
+    }
+}
+
+/// The first try of [`send`]. If it blocks, the rest is a [`Pending`] call with [`Sending`].
+///
+/// # Errors
+/// As [`send`].
+#[inline]
+pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<Step<()>, Error> {
+    let length = message.body.bytes().len();
+    if let Payload::Borrowed(bytes) = &message.body
+        && length > INLINE_MAX
+    {
+        message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
+    }
+    let mut overtakes = false;
     let call = SOCKETS.get().enter_locked(id)?;
     // SAFETY: the call has entered with the lock.
     let mut core = unsafe { call.core.locked() };
     let mut edges = Edges::default();
     let ticket = call.senders.ticket();
-    let outcome = call.try_send(&mut core, &mut sending, &mut edges);
-    if outcome == Ok(false) {
+    let outcome = call.try_send(&mut core, message, &mut overtakes, &mut edges);
+    if let Ok(Try::CutShort | Try::Blocked) = outcome {
+        let mut patience = Patience::new(dont_wait, name::SNDTIMEO);
+        // A lane has room for a few large messages only: none is to be left unused.
+        patience.gathers = length <= INLINE_MAX;
+        let considered = patience.consider(false, &core, false);
         drop(core);
         edges.deliver();
-        return call.send_later(ticket, sending);
+        considered?;
+        return Ok(Step::Blocked(Entered { call, ticket, patience, remotes: Some(Remotes::new()) }));
     }
+    let is_marked = core.statistics.messages_sent.is_multiple_of(MARKED);
     core.keep();
     call.unlock_and_leave();
     edges.deliver();
-    outcome.map(|_| sending.done())
+    if overtakes && !dont_wait && outcome.is_ok() {
+        let _uncancellable = Uncancellable::begin();
+        std::thread::sleep(CATCH_UP);
+    }
+    outcome.map(|_| Step::Done((), is_marked))
 }
 
 /// Receives a message at the socket with this number: `take` is called with it, once, and only on
@@ -91,90 +120,129 @@ pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), 
 /// # Errors
 /// As [`send`], with `NN_RCVTIMEO`.
 pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
-    let mut receiving = Receiving::new(take, dont_wait);
+    let mut receiving = Receiving::new(take);
+    match receive(id, dont_wait, &mut receiving)? {
+        Step::Done(result, _) => Ok(result),
+        Step::Blocked(entered) => Pending::new(entered, receiving).finish(),
+    }
+}
+
+/// The first try of [`recv`]. If it blocks, the rest is a [`Pending`] call.
+///
+/// # Errors
+/// As [`recv`].
+#[inline]
+pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
+    id: i32,
+    dont_wait: bool,
+    receiving: &mut Receiving<T, R>,
+) -> Result<Step<R>, Error> {
     let call = SOCKETS.get().enter_locked(id)?;
     // SAFETY: the call has entered with the lock.
     let mut core = unsafe { call.core.locked() };
     let mut edges = Edges::default();
     let ticket = call.receivers.ticket();
-    let outcome = match call.try_recv(&mut core, &mut receiving, &mut edges) {
-        Ok(None) => {
-            let remotes = core.lend();
-            drop(core);
+    let outcome = call.try_recv(&mut core, receiving, &mut edges);
+    let is_cut_short = match outcome {
+        Ok(Try::Done(result)) => {
+            let is_marked = core.statistics.messages_received.is_multiple_of(MARKED);
+            core.keep();
+            call.unlock_and_leave();
             edges.deliver();
-            return call.recv_later(ticket, remotes, receiving);
+            return Ok(Step::Done(result, is_marked));
         }
-        Ok(Some(result)) => Ok(result),
-        Err(error) => Err(error),
+        Ok(Try::CutShort) => true,
+        Ok(Try::Blocked) => false,
+        Err(error) => {
+            core.keep();
+            call.unlock_and_leave();
+            edges.deliver();
+            return Err(error);
+        }
     };
-    core.keep();
-    call.unlock_and_leave();
+    let mut patience = Patience::new(dont_wait, name::RCVTIMEO);
+    let considered = receiving.consider(&mut patience, is_cut_short, &core);
+    let remotes = (!is_cut_short && considered.is_ok()).then(|| core.lend());
+    drop(core);
     edges.deliver();
-    outcome
+    considered?;
+    Ok(Step::Blocked(Entered { call, ticket, patience, remotes }))
 }
 
-/// How long a publisher lets a receiver catch up, between two messages.
+/// A publisher does not wait for its receivers; but one that is about to overtake a receiver, and would
+/// drop its messages, makes a pause of this length.
 const CATCH_UP: Duration = Duration::from_micros(50);
 
+/// What a message to be sent belongs to.
+pub trait ToSend<'b> {
+    /// The message.
+    fn message(&mut self) -> &mut Outgoing<'b>;
+
+    /// It was sent.
+    fn sent(&mut self) {}
+}
+
+impl<'b> ToSend<'b> for &mut Outgoing<'b> {
+    fn message(&mut self) -> &mut Outgoing<'b> {
+        self
+    }
+}
+
 /// A message that is being sent.
-struct Sending<'a, 'b> {
-    message: &'a mut Outgoing<'b>,
-    length: usize,
-    patience: Patience,
-    /// It was sent, and a receiver takes more slowly than is sent.
-    overtakes: bool,
-}
+pub struct Sending<M>(pub M);
 
-impl<'a, 'b> Sending<'a, 'b> {
-    fn new(message: &'a mut Outgoing<'b>, dont_wait: bool) -> Result<Sending<'a, 'b>, Error> {
-        let length = message.body.bytes().len();
-        if let Payload::Borrowed(bytes) = &message.body
-            && length > INLINE_MAX
-        {
-            message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
-        }
-        let mut patience = Patience::new(dont_wait, name::SNDTIMEO);
-        // A lane has room for a few large messages only: none is to be left unused.
-        patience.gathers = length <= INLINE_MAX;
-        Ok(Sending { message, length, patience, overtakes: false })
-    }
+/// A message that is waited for: what is to be done with it.
+pub struct Receiving<T, R>(Option<T>, PhantomData<R>);
 
-    /// Ends a call that has sent the message. A publisher does not wait for its receivers; but one that
-    /// is about to overtake a receiver, and would drop its messages, makes a short pause.
-    fn done(&self) {
-        if self.overtakes && !self.patience.dont_wait {
-            std::thread::sleep(CATCH_UP);
-        }
+impl<R, T: FnOnce(Received<'_>) -> R> Receiving<T, R> {
+    /// `take` will be called once.
+    pub fn new(take: T) -> Receiving<T, R> {
+        Receiving(Some(take), PhantomData)
     }
 }
 
-/// A message that is waited for, and what is to be done with it.
-struct Receiving<T> {
-    take: Option<T>,
-    patience: Patience,
+impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
+    type Output = ();
+
+    fn event(socket: &Socket) -> &Event {
+        &socket.senders
+    }
+
+    fn attempt(&mut self, socket: &Socket, core: &mut Core, edges: &mut Edges) -> Result<Try<()>, Error> {
+        let outcome = socket.try_send(core, self.0.message(), &mut false, edges);
+        if let Ok(Try::Done(())) = outcome {
+            self.0.sent();
+        }
+        outcome
+    }
+
+    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error> {
+        patience.consider(is_cut_short, core, false)
+    }
 }
 
-impl<T> Receiving<T> {
-    fn new(take: T, dont_wait: bool) -> Receiving<T> {
-        Receiving { take: Some(take), patience: Patience::new(dont_wait, name::RCVTIMEO) }
+impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
+    type Output = R;
+
+    fn event(socket: &Socket) -> &Event {
+        &socket.receivers
+    }
+
+    fn attempt(&mut self, socket: &Socket, core: &mut Core, edges: &mut Edges) -> Result<Try<R>, Error> {
+        socket.try_recv(core, self, edges)
+    }
+
+    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error> {
+        patience.gathers = !core.has_sent;
+        patience.consider(is_cut_short, core, core.fetches)
+    }
+
+    fn lend(core: &mut Core) -> Remotes {
+        core.lend()
     }
 }
 
 impl Socket {
-    /// Waits for a chance to send, since the ticket was drawn, as often as it takes.
-    fn send_later(&self, mut ticket: Ticket, mut sending: Sending<'_, '_>) -> Result<(), Error> {
-        loop {
-            sending.patience.wait(&self.senders, ticket)?;
-            ticket = self.senders.ticket();
-            let mut edges = Edges::default();
-            let outcome = self.try_send(&mut self.core.lock(), &mut sending, &mut edges);
-            edges.deliver();
-            if outcome? {
-                return Ok(());
-            }
-        }
-    }
-
     /// Whether a message would be sent without waiting.
     ///
     /// # Errors
@@ -188,7 +256,7 @@ impl Socket {
     /// # Errors
     /// [`Error::Closed`] while it is being closed.
     pub fn can_recv(&self) -> Result<bool, Error> {
-        if self.ask(|protocol, context| protocol.can_recv(context))? {
+        if self.ask_until_sure(|protocol, context| protocol.can_recv(context))? {
             return Ok(true);
         }
         let remotes = {
@@ -196,11 +264,30 @@ impl Socket {
             if core.fetches { core.remotes() } else { return Ok(false) }
         };
         self.fetch_borrowed(remotes);
-        self.ask(|protocol, context| protocol.can_recv(context))
+        self.ask_until_sure(|protocol, context| protocol.can_recv(context))
     }
 
-    /// Asks the protocol something.
+    /// Asks the protocol something. If it is cut short, it says no and is asked again, for a while.
+    fn ask_until_sure(&self, question: impl Fn(&mut Machine, &mut View<'_>) -> bool) -> Result<bool, Error> {
+        let end = now() + DROPPING;
+        loop {
+            let (answer, is_sure) = self.ask_once(&question)?;
+            if answer || is_sure || end <= now() {
+                return Ok(answer);
+            }
+        }
+    }
+
+    /// Asks the protocol something that no message needs to be dropped for.
     pub(super) fn ask<R>(&self, question: impl FnOnce(&mut Machine, &mut View<'_>) -> R) -> Result<R, Error> {
+        self.ask_once(question).map(|(answer, _)| answer)
+    }
+
+    /// Asks the protocol something. Answers also whether it was not cut short.
+    fn ask_once<R>(
+        &self,
+        question: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
+    ) -> Result<(R, bool), Error> {
         let mut edges = Edges::default();
         let answer = {
             let mut core = self.core.lock();
@@ -209,21 +296,22 @@ impl Socket {
             }
             core.work_off(&self.ready, &mut edges);
             let answer = core.call(&mut edges, question);
+            let is_sure = !core.is_cut_short();
             // Who polls the descriptor after a no must find it saying the same.
             self.settle(&mut core, &mut edges);
-            answer
+            (answer, is_sure)
         };
         edges.deliver();
         Ok(answer)
     }
 
-    /// Answers whether the message was sent; if not, the call is to block.
     fn try_send(
         &self,
         core: &mut Core,
-        Sending { message, length, patience, overtakes }: &mut Sending<'_, '_>,
+        message: &mut Outgoing<'_>,
+        overtakes: &mut bool,
         edges: &mut Edges,
-    ) -> Result<bool, Error> {
+    ) -> Result<Try<()>, Error> {
         if !self.kind.can_send() {
             return Err(Error::NotSupported);
         }
@@ -235,6 +323,7 @@ impl Socket {
         }
         core.work_off(&self.ready, edges);
         let message_type = message.message_type;
+        let length = message.body.bytes().len();
         let overtakes = self.kind.drops().then_some(overtakes);
         let sent = core.call_to_send(message_type, overtakes, edges, |protocol, context| {
             protocol.send(message, context)
@@ -242,15 +331,17 @@ impl Socket {
         let outcome = match sent {
             Ok(()) => {
                 core.statistics.messages_sent += 1;
-                core.statistics.bytes_sent += *length as u64;
+                core.statistics.bytes_sent += length as u64;
                 core.has_sent = true;
-                Ok(true)
+                Ok(Try::Done(()))
             }
-            Err(refusal) => patience.consider(refusal, core, false).map(|()| false),
+            Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
+            Err(Refusal::WouldBlock) => Ok(Try::Blocked),
+            Err(refusal) => Err(refusal.into()),
         };
         self.settle(core, edges);
         // One edge wakes one of several blocked calls: it wakes the next.
-        if outcome == Ok(true)
+        if matches!(outcome, Ok(Try::Done(())))
             && self.senders.has_waiters()
             && core.call(edges, |protocol, context| protocol.can_send(context))
         {
@@ -259,41 +350,12 @@ impl Socket {
         outcome
     }
 
-    /// Waits for a message that was not there when the ticket was drawn, as often as it takes.
-    fn recv_later<R>(
-        &self,
-        mut ticket: Ticket,
-        mut remotes: Remotes,
-        mut receiving: Receiving<impl FnOnce(Received<'_>) -> R>,
-    ) -> Result<R, Error> {
-        loop {
-            if receiving.patience.dont_wait {
-                self.fetch_borrowed(remotes);
-            } else {
-                self.await_message(remotes, ticket, &receiving.patience)?;
-            }
-            ticket = self.receivers.ticket();
-            let mut edges = Edges::default();
-            let outcome = {
-                let mut core = self.core.lock();
-                let outcome = self.try_recv(&mut core, &mut receiving, &mut edges);
-                remotes = if matches!(outcome, Ok(None)) { core.lend() } else { Remotes::new() };
-                outcome
-            };
-            edges.deliver();
-            if let Some(result) = outcome? {
-                return Ok(result);
-            }
-        }
-    }
-
-    /// Answers what was made of the message; without one, the call is to block.
-    fn try_recv<R>(
+    fn try_recv<R, T: FnOnce(Received<'_>) -> R>(
         &self,
         core: &mut Core,
-        Receiving { take, patience }: &mut Receiving<impl FnOnce(Received<'_>) -> R>,
+        Receiving(take, _): &mut Receiving<T, R>,
         edges: &mut Edges,
-    ) -> Result<Option<R>, Error> {
+    ) -> Result<Try<R>, Error> {
         if !self.kind.can_recv() {
             return Err(Error::NotSupported);
         }
@@ -302,16 +364,19 @@ impl Socket {
         }
         core.work_off(&self.ready, edges);
         let outcome = match &core.call(edges, |protocol, context| protocol.recv(context)) {
-            Ok(delivery) => Ok(core.deliver(delivery, take, edges)),
-            Err(refusal) => {
-                patience.gathers = !core.has_sent;
-                patience.consider(*refusal, core, core.fetches).map(|()| None)
+            Ok(delivery) => {
+                let result = core.deliver(delivery, take, edges);
+                // A protocol delivers from a pipe that it was given; and it is called until it delivers.
+                Ok(result.map_or(Try::CutShort, Try::Done))
             }
+            Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
+            Err(Refusal::WouldBlock) => Ok(Try::Blocked),
+            Err(refusal) => Err((*refusal).into()),
         };
         self.settle(core, edges);
-        if matches!(outcome, Ok(Some(_)))
+        if matches!(outcome, Ok(Try::Done(_)))
             && self.receivers.has_waiters()
-            && core.call(edges, |protocol, context| protocol.can_recv(context))
+            && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.is_cut_short())
         {
             self.receivers.notify_one();
         }
@@ -327,7 +392,6 @@ impl Core {
         take: &mut Option<impl FnOnce(Received<'_>) -> R>,
         edges: &mut Edges,
     ) -> Option<R> {
-        // A protocol delivers from a pipe that it was given; and it is called until it delivers.
         let pipe = self.pipes.get(delivery.pipe)?;
         let length = pipe.inbound.peek()?.len().saturating_sub(delivery.skip);
         let take = take.take()?;

@@ -10,20 +10,11 @@ pub(crate) use self::descriptor::Alarm;
 #[cfg(loom)]
 pub(crate) use self::model::Alarm;
 
-/// A descriptor to wait for besides an alarm, and whether it was ready.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Watched {
-    /// The descriptor, waited for until it can be read.
-    pub(crate) descriptor: Descriptor,
-    /// Reading it will not block; it may find the end.
-    pub(crate) is_ready: bool,
-}
-
 #[cfg(not(loom))]
 mod descriptor {
     use super::super::level::Level;
-    use super::super::{Polled, poll};
-    use super::{Descriptor, Duration, Wake, Watched, io};
+    use super::super::{Sleep, Uncancellable};
+    use super::{Descriptor, Duration, Wake, io};
 
     /// A descriptor that is readable from the time it rings until it is silenced.
     #[derive(Debug)]
@@ -45,35 +36,26 @@ mod descriptor {
 
         /// Makes the descriptor readable.
         pub(crate) fn ring(&self) {
+            let _uncancellable = Uncancellable::begin();
             self.0.raise();
         }
 
         /// Makes the descriptor silent again.
         pub(crate) fn silence(&self) {
+            let _uncancellable = Uncancellable::begin();
             self.0.lower();
         }
 
-        /// Sleeps until it rings, one of `watched` is ready, the deadline has passed or a signal
-        /// came, and silences it.
-        pub(crate) fn wait(&self, watched: &mut [Watched], deadline: Option<Duration>) -> Wake {
-            let mut entries = smallvec::SmallVec::<[Polled; 9]>::new();
-            entries.push(Polled::new(self.descriptor()));
-            entries.extend(watched.iter().map(|watched| Polled::new(watched.descriptor)));
-            let left = deadline.map(|deadline| deadline.saturating_sub(super::super::now()));
-            match poll(&mut entries, left) {
-                Ok(0) => return Wake::TimedOut,
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => return Wake::Interrupted,
-                // Nothing is known: the caller looks again.
-                Err(_) => return Wake::Woken,
-            }
-            if entries[0].is_ready() {
+        /// Sleeps until it rings, the deadline has passed or a signal came, and silences it.
+        pub(crate) fn wait(&self, deadline: Option<Duration>) -> Wake {
+            let mut sleep = Sleep::new();
+            sleep.prepare(std::iter::once(self.descriptor()), deadline, None);
+            sleep.run();
+            let wake = sleep.wake();
+            if wake == Wake::Woken {
                 self.silence();
             }
-            for (watched, entry) in watched.iter_mut().zip(&entries[1..]) {
-                watched.is_ready = entry.is_ready();
-            }
-            Wake::Woken
+            wake
         }
     }
 }
@@ -82,7 +64,7 @@ mod descriptor {
 #[cfg(loom)]
 mod model {
     use super::super::{Mutex, lock};
-    use super::{Descriptor, Duration, Wake, Watched, io};
+    use super::{Descriptor, Duration, Wake, io};
 
     #[derive(Debug)]
     pub(crate) struct Alarm {
@@ -108,7 +90,7 @@ mod model {
             *lock(&self.is_ringing) = false;
         }
 
-        pub(crate) fn wait(&self, _watched: &mut [Watched], _deadline: Option<Duration>) -> Wake {
+        pub(crate) fn wait(&self, _deadline: Option<Duration>) -> Wake {
             let mut is_ringing = lock(&self.is_ringing);
             while !*is_ringing {
                 is_ringing = self.changed.wait(is_ringing).unwrap();
@@ -124,14 +106,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_rings_once_and_other_descriptors_end_the_wait_too() {
-        let (alarm, other) = (Alarm::new().unwrap(), Alarm::new().unwrap());
-        let mut watched = [Watched { descriptor: other.descriptor(), is_ready: false }];
-        assert_eq!(alarm.wait(&mut watched, Some(Duration::ZERO)), Wake::TimedOut);
+    fn it_rings_once() {
+        let alarm = Alarm::new().unwrap();
+        assert_eq!(alarm.wait(Some(Duration::ZERO)), Wake::TimedOut);
         alarm.ring();
-        assert_eq!((alarm.wait(&mut watched, None), watched[0].is_ready), (Wake::Woken, false));
-        assert_eq!(alarm.wait(&mut watched, Some(Duration::ZERO)), Wake::TimedOut);
-        other.ring();
-        assert_eq!((alarm.wait(&mut watched, None), watched[0].is_ready), (Wake::Woken, true));
+        assert_eq!(alarm.wait(None), Wake::Woken);
+        assert_eq!(alarm.wait(Some(Duration::ZERO)), Wake::TimedOut);
     }
 }

@@ -1,22 +1,25 @@
 //! What a blocked call sleeps on: something changed, look again.
 //!
 //! ```text
-//! waiter: ticket = event.ticket();  look;  event.wait(ticket)
+//! waiter: ticket = event.ticket();  look;  sleeper = event.lie_down(ticket);  sleep;  event.get_up(sleeper)
 //! other:  change;                          event.notify_one()
 //! ```
 //!
 //! Whatever changes after the ticket was drawn ends the wait, so nothing is missed between the
 //! look and the sleep. Notifying costs no system call while nobody sleeps.
 //!
-//! One of the waiters may sleep in poll(2) and wait for descriptors too: it holds the [`Watch`].
+//! Each sleeper has a descriptor, its alarm: only poll(2) and its like can wait for more
+//! descriptors besides, and let signals in for as long as they wait. A sleeper for which the system has no
+//! descriptor looks again every few milliseconds.
 
-use std::sync::OnceLock;
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::alarm::{Alarm, Watched};
+use smallvec::SmallVec;
+
 use super::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-pub(crate) use super::futex::Wait as Wake;
-use super::{Futex, Spin};
+use super::{Alarm, Descriptor, Mutex, Sleep, Spin, Wake, lock};
 
 /// The state of an event at the moment of looking.
 #[derive(Clone, Copy, Debug)]
@@ -25,51 +28,42 @@ pub(crate) struct Ticket(u32);
 /// A counter of changes with sleepers.
 #[derive(Debug)]
 pub(crate) struct Event {
-    changes: Futex,
-    /// How many sleep on the futex, and [`POLLING`].
+    changes: AtomicU32,
+    /// How many are asleep, or about to be, and can be woken.
     waiters: AtomicU32,
-    /// Somebody has the [`Watch`].
+    sleepers: Mutex<Sleepers>,
+    /// One thread has the right to wait for other descriptors too.
     is_watched: AtomicBool,
-    /// Wakes who sleeps in poll(2); there is none before somebody wants to.
-    alarm: OnceLock<Alarm>,
-    spin: Spin,
+    pub(crate) spin: Spin,
 }
 
-/// Who has the watch sleeps, or is about to.
-const POLLING: u32 = 1 << 31;
+#[derive(Debug, Default)]
+struct Sleepers {
+    /// In the order in which they lay down. Each is taken out before its alarm rings.
+    asleep: VecDeque<Arc<Alarm>>,
+    /// Alarms for the next sleepers.
+    spare: Vec<Arc<Alarm>>,
+}
+
+/// A place among those whom an event wakes: to be given back to it with [`Event::get_up`].
+#[derive(Debug)]
+pub(crate) struct Sleeper(Option<Arc<Alarm>>);
 
 impl Event {
     /// An event that nobody waits for.
     pub(crate) fn new() -> Event {
         Event {
-            changes: Futex::new(),
+            changes: AtomicU32::new(0),
             waiters: AtomicU32::new(0),
+            sleepers: Mutex::default(),
             is_watched: AtomicBool::new(false),
-            alarm: OnceLock::new(),
             spin: Spin::new(),
         }
     }
 
     /// To be drawn before looking at what the event is about.
     pub(crate) fn ticket(&self) -> Ticket {
-        Ticket(self.changes.word.load(Ordering::Acquire))
-    }
-
-    /// Sleeps until something changed since the ticket was drawn; before that it looks for a
-    /// while, if that has paid lately. `gathers` as for [`Spin::wait`].
-    pub(crate) fn wait(&self, ticket: Ticket, deadline: Option<Duration>, gathers: bool) -> Wake {
-        self.spin.wait(
-            gathers,
-            || self.has_changed(ticket).then_some(Wake::Woken),
-            || {
-                self.waiters.fetch_add(1, Ordering::Relaxed);
-                // With the fence in `notify`: either it sees this waiter, or the futex sees its change.
-                fence(Ordering::SeqCst);
-                let wake = self.changes.wait(ticket.0, deadline);
-                self.waiters.fetch_sub(1, Ordering::Relaxed);
-                wake
-            },
-        )
+        Ticket(self.changes.load(Ordering::Acquire))
     }
 
     /// Whether something changed since the ticket was drawn.
@@ -77,17 +71,61 @@ impl Event {
         self.ticket().0 != ticket.0
     }
 
-    /// The right to wait for descriptors too. One thread can have it; there is none either when
-    /// the system has no descriptor to spare.
-    pub(crate) fn watch(&self) -> Option<Watch<'_>> {
-        if self.is_watched.swap(true, Ordering::Acquire) {
+    /// Sleeps until something changed since the ticket was drawn. It is no call of the host's that is
+    /// to be interrupted: a signal may end it, or be missed.
+    pub(crate) fn wait(&self, ticket: Ticket, deadline: Option<Duration>) -> Wake {
+        let Some(sleeper) = self.lie_down(ticket) else { return Wake::Woken };
+        let wake = sleeper.wait(deadline);
+        self.get_up(sleeper);
+        wake
+    }
+
+    /// A place to sleep until something changes; none if that has happened since the ticket was
+    /// drawn.
+    pub(crate) fn lie_down(&self, ticket: Ticket) -> Option<Sleeper> {
+        let spare = lock(&self.sleepers).spare.pop();
+        let alarm = spare.or_else(|| Alarm::new().ok().map(Arc::new));
+        if let Some(alarm) = &alarm {
+            let mut sleepers = lock(&self.sleepers);
+            sleepers.asleep.push_back(alarm.clone());
+            self.count(&sleepers);
+        }
+        // With the fence in `notify`: either it sees this sleeper, or we see its change.
+        fence(Ordering::SeqCst);
+        let sleeper = Sleeper(alarm);
+        if self.has_changed(ticket) {
+            self.get_up(sleeper);
             return None;
         }
-        let watch = Watch { event: self };
-        if self.alarm.get().is_none() {
-            let _ = self.alarm.set(Alarm::new().ok()?);
-        }
-        Some(watch)
+        Some(sleeper)
+    }
+
+    /// Ends a sleep. Answers whether a notification was meant to end it: who has another reason to
+    /// leave notifies the next.
+    pub(crate) fn get_up(&self, Sleeper(alarm): Sleeper) -> bool {
+        let Some(alarm) = alarm else { return false };
+        let mut sleepers = lock(&self.sleepers);
+        let place = sleepers.asleep.iter().position(|other| Arc::ptr_eq(other, &alarm));
+        place.map(|place| sleepers.asleep.remove(place));
+        self.count(&sleepers);
+        sleepers.spare.push(alarm);
+        place.is_none()
+    }
+
+    fn count(&self, sleepers: &Sleepers) {
+        self.waiters.store(sleepers.asleep.len() as u32, Ordering::Relaxed);
+    }
+
+    /// Takes the right to wait for descriptors too, if no other thread has it.
+    pub(crate) fn watch(&self) -> bool {
+        !self.is_watched.swap(true, Ordering::Acquire)
+    }
+
+    /// Gives back the right to wait for descriptors too.
+    pub(crate) fn unwatch(&self) {
+        self.is_watched.store(false, Ordering::Release);
+        // A thread that sleeps, or is about to, because another one had the right may have it now.
+        self.notify_one();
     }
 
     /// Whether somebody sleeps, or is about to.
@@ -102,67 +140,51 @@ impl Event {
 
     /// Says that something changed, and wakes every sleeper.
     pub(crate) fn notify_all(&self) {
-        self.notify(i32::MAX);
+        self.notify(usize::MAX);
     }
 
-    fn notify(&self, count: i32) {
-        self.changes.word.fetch_add(1, Ordering::Release);
+    fn notify(&self, count: usize) {
+        self.changes.fetch_add(1, Ordering::Release);
         fence(Ordering::SeqCst);
-        let waiters = self.waiters.load(Ordering::Relaxed);
-        if waiters & POLLING != 0
-            && let Some(alarm) = self.alarm.get()
-        {
-            alarm.ring();
+        if self.has_waiters() {
+            self.wake(count);
         }
-        if waiters & !POLLING != 0 {
-            self.changes.wake(count);
-        }
+    }
+
+    #[cold]
+    fn wake(&self, count: usize) {
+        let woken: SmallVec<[_; 1]> = {
+            let mut sleepers = lock(&self.sleepers);
+            let count = count.min(sleepers.asleep.len());
+            let woken = sleepers.asleep.drain(..count).collect();
+            self.count(&sleepers);
+            woken
+        };
+        woken.iter().for_each(|alarm: &Arc<Alarm>| alarm.ring());
     }
 }
 
-/// The right to sleep until a descriptor is ready or the event changes.
-pub(crate) struct Watch<'a> {
-    event: &'a Event,
-}
-
-impl Watch<'_> {
-    /// As [`Event::wait`], and until one of `watched` is ready. `look` looks whether one is: it is
-    /// called again and again before the sleep, if that has paid lately.
-    pub(crate) fn wait(
-        &self,
-        ticket: Ticket,
-        deadline: Option<Duration>,
-        watched: &mut [Watched],
-        mut look: impl FnMut(),
-    ) -> Wake {
-        let Event { spin, waiters, alarm, .. } = self.event;
-        let Some(alarm) = alarm.get() else { return Wake::Woken };
-        spin.wait(
-            false,
-            || {
-                look();
-                self.event.has_changed(ticket).then_some(Wake::Woken)
-            },
-            || {
-                waiters.fetch_or(POLLING, Ordering::Relaxed);
-                // As in `Event::wait`.
-                fence(Ordering::SeqCst);
-                let wake = match self.event.has_changed(ticket) {
-                    true => Wake::Woken,
-                    false => alarm.wait(watched, deadline),
-                };
-                waiters.fetch_and(!POLLING, Ordering::Relaxed);
-                wake
-            },
-        )
+impl Sleeper {
+    /// What to wait for, if the system had a descriptor to spare.
+    pub(crate) fn descriptor(&self) -> Option<Descriptor> {
+        self.0.as_ref().map(|alarm| alarm.descriptor())
     }
-}
 
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        self.event.is_watched.store(false, Ordering::Release);
-        // Somebody who sleeps, or is about to, because there was one watch only may have it now.
-        self.event.notify_one();
+    /// The descriptor was ready: it is not to be so at the next sleep.
+    pub(crate) fn silence(&self) {
+        if let Some(alarm) = &self.0 {
+            alarm.silence();
+        }
+    }
+
+    fn wait(&self, deadline: Option<Duration>) -> Wake {
+        if let Some(alarm) = &self.0 {
+            return alarm.wait(deadline);
+        }
+        let mut sleep = Sleep::new();
+        sleep.prepare(std::iter::empty::<Descriptor>(), deadline, None);
+        sleep.run();
+        sleep.wake()
     }
 }
 
@@ -175,14 +197,14 @@ mod tests {
         let event = Event::new();
         let ticket = event.ticket();
         event.notify_one();
-        assert_eq!(event.wait(ticket, None, false), Wake::Woken);
+        assert_eq!(event.wait(ticket, None), Wake::Woken);
     }
 
     #[test]
     fn a_deadline_in_the_past_is_a_time_out() {
         let event = Event::new();
         let ticket = event.ticket();
-        assert_eq!(event.wait(ticket, Some(Duration::ZERO), false), Wake::TimedOut);
+        assert_eq!(event.wait(ticket, Some(Duration::ZERO)), Wake::TimedOut);
     }
 }
 
@@ -215,14 +237,17 @@ mod loom_tests {
     #[test]
     fn loom_who_has_the_watch_is_woken_too() {
         await_change(|event, ticket| {
-            event.watch().unwrap().wait(ticket, None, &mut [], || {});
+            if let Some(sleeper) = event.lie_down(ticket) {
+                sleeper.wait(None);
+                event.get_up(sleeper);
+            }
         });
     }
 
     #[test]
     fn loom_no_wake_up_is_lost() {
         await_change(|event, ticket| {
-            event.wait(ticket, None, false);
+            event.wait(ticket, None);
         });
     }
 }

@@ -13,13 +13,14 @@ mod latch;
 mod level;
 mod pace;
 mod per_process;
+mod sleep;
 mod spin;
 mod system;
 mod unload;
 
-pub(crate) use alarm::{Alarm, Watched};
+pub(crate) use alarm::Alarm;
 pub(crate) use door::Door;
-pub(crate) use event::{Event, Ticket, Wake};
+pub(crate) use event::{Event, Sleeper, Ticket};
 pub(crate) use futex::Futex;
 #[cfg(loom)]
 pub(crate) use latch::model::{Held, Latch};
@@ -27,8 +28,11 @@ pub(crate) use latch::model::{Held, Latch};
 pub(crate) use latch::{Held, Latch};
 pub(crate) use pace::Pace;
 pub(crate) use per_process::PerProcess;
+pub(crate) use sleep::{Sleep, Wake};
 pub(crate) use spin::{Spin, let_others_proceed};
-pub(crate) use system::{Descriptor, Polled, now, poll, without_signals};
+pub(crate) use system::{
+    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, now, poll, without_signals,
+};
 pub(crate) use unload::keep;
 
 #[cfg(loom)]

@@ -54,28 +54,37 @@ impl Spin {
         }
     }
 
-    /// Calls `look` until it answers something, for as long as that pays, and `sleep` after that.
-    /// `gathers` says that more of it is better than to have it at once.
-    pub(crate) fn wait<T>(
+    /// Calls `look` until it answers something, for as long as that pays. Else answers when it
+    /// began, for [`Spin::has_slept`]. `gathers` says that more of it is better than to have it at
+    /// once. `commit` is called, perhaps more than once, before
+    /// a wait goes on that is not expected to end within a few microseconds.
+    pub(crate) fn look_first<T>(
         &self,
         gathers: bool,
         look: impl FnMut() -> Option<T>,
-        sleep: impl FnOnce() -> T,
-    ) -> T {
+        mut commit: impl FnMut(),
+    ) -> Result<T, Duration> {
         let start = now();
-        let found = if self.pays() { self.look(start, look) } else { None };
-        let is_found = found.is_some();
-        let result = found.unwrap_or_else(sleep);
+        let Some(found) = (if self.pays() { self.look(start, look, &mut commit) } else { None }) else {
+            commit();
+            return Err(start);
+        };
         let spent = since(start);
         self.learn(spent);
-        if is_found && spent < STREAM {
+        if spent < STREAM {
             if gathers {
                 self.let_gather(start);
             }
         } else {
             self.gather.store(GATHER, Ordering::Relaxed);
         }
-        result
+        Ok(found)
+    }
+
+    /// A wait that began at `start` was slept through.
+    pub(crate) fn has_slept(&self, start: Duration) {
+        self.learn(since(start));
+        self.gather.store(GATHER, Ordering::Relaxed);
     }
 
     fn let_gather(&self, start: Duration) {
@@ -96,11 +105,24 @@ impl Spin {
         self.typical.load(Ordering::Relaxed) <= LONGEST && processors() > 1
     }
 
-    fn look<T>(&self, start: Duration, mut look: impl FnMut() -> Option<T>) -> Option<T> {
+    fn look<T>(
+        &self,
+        start: Duration,
+        mut look: impl FnMut() -> Option<T>,
+        commit: &mut impl FnMut(),
+    ) -> Option<T> {
+        let mut is_committed = self.typical.load(Ordering::Relaxed) > ALONE;
+        if is_committed {
+            commit();
+        }
         let is_crowded = LOOKING.fetch_add(1, Ordering::Relaxed) >= processors().cast_signed() - 1;
         let mut found = look();
         let mut spent = 0;
         while found.is_none() && spent < LONGEST {
+            if spent >= ALONE && !is_committed {
+                is_committed = true;
+                commit();
+            }
             if spent < ALONE && !is_crowded {
                 (0..32).for_each(|_| std::hint::spin_loop());
             } else {
@@ -170,14 +192,17 @@ mod tests {
     /// Waits for something that does not come while it is looked for.
     fn in_vain(spin: &Spin) -> bool {
         let mut looked = false;
-        spin.wait(
+        let mut is_committed = false;
+        let found = spin.look_first(
             false,
             || {
                 looked = true;
-                None
+                None::<()>
             },
-            || (),
+            || is_committed = true,
         );
+        spin.has_slept(found.unwrap_err());
+        assert!(is_committed);
         looked
     }
 
@@ -185,7 +210,7 @@ mod tests {
     fn what_is_there_at_once_is_not_slept_for() {
         let spin = Spin::new();
         if processors() > 1 {
-            assert_eq!(spin.wait(true, || Some("found"), || "slept"), "found");
+            assert_eq!(spin.look_first(true, || Some("found"), || ()), Ok("found"));
         }
     }
 

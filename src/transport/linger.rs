@@ -46,7 +46,7 @@ impl Linger {
     pub(crate) fn wait(&self) {
         loop {
             let ticket = self.changed.ticket();
-            if self.is_finished() || self.changed.wait(ticket, self.deadline, false) == Wake::TimedOut {
+            if self.is_finished() || self.changed.wait(ticket, self.deadline) == Wake::TimedOut {
                 return;
             }
         }

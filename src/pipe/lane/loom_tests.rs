@@ -27,7 +27,7 @@ fn loom_a_consumer_that_sleeps_on_empty_gets_every_message() {
                     assert_eq!(front.body, [byte]);
                     break;
                 }
-                event.wait(ticket, None, false);
+                event.wait(ticket, None);
             }
             consumer.pop();
         }
@@ -54,7 +54,7 @@ fn loom_a_producer_that_sleeps_on_full_gets_room() {
             if push(&mut producer, 1).is_ok() {
                 break;
             }
-            event.wait(ticket, None, false);
+            event.wait(ticket, None);
         }
         let mut consumer = receiver.join().unwrap();
         assert_eq!(consumer.front().unwrap().body, [1]);

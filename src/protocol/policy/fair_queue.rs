@@ -30,7 +30,8 @@ impl FairQueue {
     }
 
     /// Finds the next message of which `inspect` makes something, and leaves it in its place: the
-    /// same message is found again. Messages of which it makes nothing are dropped.
+    /// same message is found again. Messages of which it makes nothing are dropped,
+    /// for as long as the context allows.
     #[inline]
     pub fn find<T>(
         &mut self,
@@ -45,8 +46,11 @@ impl FairQueue {
             if let Some(found) = inspect(front) {
                 return Some((pipe, found));
             }
-            context.pop(pipe);
+            let may_go_on = context.drop_front(pipe);
             self.pipes.advance();
+            if !may_go_on {
+                return None;
+            }
         }
         None
     }

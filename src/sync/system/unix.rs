@@ -4,6 +4,11 @@ use std::io;
 use std::os::fd::RawFd;
 use std::time::Duration;
 
+use libc::c_int;
+
+mod cancellation;
+pub(crate) use cancellation::{Abandoned, CancelState, Uncancellable};
+
 /// What can be waited for.
 pub(crate) type Descriptor = RawFd;
 
@@ -33,32 +38,80 @@ impl Polled {
 ///
 /// # Errors
 /// The system call's, `Interrupted` among them.
-#[cfg(all(target_os = "linux", not(portable)))]
 pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
+    let _uncancellable = Uncancellable::begin();
+    // SAFETY: the entries are valid for writing, and so many; the thread cannot be cancelled.
+    let ready = unsafe { poll_with(entries.as_mut_ptr(), entries.len(), time, None) };
+    usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
+}
+
+/// As [`poll`]; an error is answered as a negative errno. With `signals` the thread lets in these signals while it sleeps, instead of those it
+/// lets in otherwise.
+///
+/// A thread that is cancelled here unwinds through this frame, in which nothing has a destructor.
+///
+/// # Safety
+/// `entries` must point to `count` entries, valid for writing. If the thread can be cancelled, no frame
+/// between this one and the C caller's may have something to drop.
+#[cfg(all(target_os = "linux", not(portable)))]
+pub(in crate::sync) unsafe fn poll_with(
+    entries: *mut Polled,
+    count: usize,
+    time: Option<Duration>,
+    signals: Option<&SignalMask>,
+) -> c_int {
+    unsafe extern "C-unwind" {
+        // Not the libc crate's, which says that it does not unwind.
+        #[link_name = "ppoll"]
+        fn poll_cancellable(
+            entries: *mut Polled,
+            count: libc::nfds_t,
+            time: *const libc::timespec,
+            signals: *const SignalMask,
+        ) -> c_int;
+    }
     let time = time.map(|time| libc::timespec {
         tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
     });
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
-    let count = entries.len() as libc::nfds_t;
-    // SAFETY: the entries are pollfds, valid for writing, and so many; the time lives across the call.
-    let ready = unsafe { libc::ppoll(entries.as_mut_ptr().cast(), count, time, std::ptr::null()) };
-    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
+    let signals = signals.map_or(std::ptr::null(), std::ptr::from_ref);
+    // SAFETY: as the caller promises; the time and the set live across the call.
+    let ready = unsafe { poll_cancellable(entries, count as libc::nfds_t, time, signals) };
+    if ready < 0 { -errno() } else { ready }
 }
 
-/// poll(2), which rounds up to milliseconds here. Without a time it waits for ever. Answers how
-/// many are ready.
+/// As [`poll`]; an error is answered as a negative errno. The time is rounded up to milliseconds here. With `signals` the thread lets in these
+/// signals while it sleeps, instead of those it lets in otherwise: one that comes in the few
+/// instructions before the sleep does not end it, since poll(2) cannot change both at once.
 ///
-/// # Errors
-/// The system call's, `Interrupted` among them.
+/// # Safety
+/// `entries` must point to `count` entries, valid for writing. If the thread can be cancelled, no frame
+/// between this one and the C caller's may have something to drop.
 #[cfg(any(not(target_os = "linux"), portable))]
-pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
+pub(in crate::sync) unsafe fn poll_with(
+    entries: *mut Polled,
+    count: usize,
+    time: Option<Duration>,
+    signals: Option<&SignalMask>,
+) -> c_int {
+    unsafe extern "C-unwind" {
+        // Not the libc crate's, which says that it does not unwind.
+        #[link_name = "poll"]
+        fn poll_cancellable(entries: *mut Polled, count: libc::nfds_t, time: c_int) -> c_int;
+    }
     let time = time.map(|time| time.as_micros().div_ceil(1000));
-    let time = time.map_or(-1, |time| libc::c_int::try_from(time).unwrap_or(libc::c_int::MAX));
-    let count = entries.len() as libc::nfds_t;
-    // SAFETY: the entries are pollfds, valid for writing, and so many.
-    let ready = unsafe { libc::poll(entries.as_mut_ptr().cast(), count, time) };
-    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
+    let time = time.map_or(-1, |time| c_int::try_from(time).unwrap_or(c_int::MAX));
+    let held = signals.map(SignalMask::set);
+    // SAFETY: as the caller promises.
+    let ready = unsafe { poll_cancellable(entries, count as libc::nfds_t, time) };
+    let ready = if ready < 0 { -errno() } else { ready };
+    held.map(|held| held.set());
+    ready
+}
+
+fn errno() -> c_int {
+    io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
 /// The present moment on the monotonic clock.
@@ -69,19 +122,62 @@ pub(crate) fn now() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// The signals that a thread does not let in.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(crate) struct SignalMask(libc::sigset_t);
+
+impl SignalMask {
+    /// Holds back every signal in this thread, but those that an instruction raises; answers what was held back
+    /// before.
+    pub(crate) fn hold() -> SignalMask {
+        let mut all = std::mem::MaybeUninit::uninit();
+        // SAFETY: the set is valid for writing, and filled before it is read.
+        let all = unsafe {
+            libc::sigfillset(all.as_mut_ptr());
+            for signal in
+                [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGTRAP, libc::SIGSYS]
+            {
+                libc::sigdelset(all.as_mut_ptr(), signal);
+            }
+            all.assume_init()
+        };
+        SignalMask(all).set()
+    }
+
+    /// Makes this the thread's mask; answers the one before. The handlers of signals that were held back
+    /// run now.
+    pub(crate) fn set(&self) -> SignalMask {
+        let mut before = std::mem::MaybeUninit::uninit();
+        // SAFETY: the sets are valid; the call fills the second one.
+        unsafe {
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, before.as_mut_ptr());
+            SignalMask(before.assume_init())
+        }
+    }
+
+    /// Whether a signal has come that this mask lets in, and that has a handler, which has run then.
+    pub(crate) fn has_let_one_in(&self) -> bool {
+        let time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let null = std::ptr::null_mut();
+        // SAFETY: no descriptors; the time and the set live across the call.
+        let result = unsafe { libc::pselect(0, null, null, null, &raw const time, &raw const self.0) };
+        result < 0 && io::Error::last_os_error().kind() == io::ErrorKind::Interrupted
+    }
+}
+
+impl std::fmt::Debug for SignalMask {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SignalMask")
+    }
+}
+
 /// Runs `start` with every signal blocked, so that the threads it starts take none: the host's
 /// handlers run on the host's threads.
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    let mut all = std::mem::MaybeUninit::uninit();
-    let mut before = std::mem::MaybeUninit::uninit();
-    // SAFETY: both sets are valid for writing, and `all` is filled before it is read.
-    unsafe {
-        libc::sigfillset(all.as_mut_ptr());
-        libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-    }
+    let before = SignalMask::hold();
     let result = start();
-    // SAFETY: `before` was filled by the call above.
-    unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), std::ptr::null_mut()) };
+    before.set();
     result
 }
 

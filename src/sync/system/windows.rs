@@ -1,5 +1,6 @@
 //! Windows.
 
+use std::ffi::c_int;
 use std::io;
 use std::os::windows::io::RawSocket;
 use std::sync::OnceLock;
@@ -39,17 +40,94 @@ impl Polled {
 /// # Errors
 /// The system call's.
 pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
-    if entries.is_empty() {
+    // SAFETY: the entries are valid for writing, and so many.
+    let ready = unsafe { poll_with(entries.as_mut_ptr(), entries.len(), time, None) };
+    usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
+}
+
+/// As [`poll`]; an error is answered as a negative number. There are no signals.
+///
+/// # Safety
+/// `entries` must point to `count` entries, valid for writing.
+pub(in crate::sync) unsafe fn poll_with(
+    entries: *mut Polled,
+    count: usize,
+    time: Option<Duration>,
+    _signals: Option<&SignalMask>,
+) -> c_int {
+    if count == 0 {
         // WSAPoll would call that an error.
         std::thread::sleep(time.unwrap_or(Duration::MAX));
-        return Ok(0);
+        return 0;
     }
     let time = time.map(|time| time.as_micros().div_ceil(1000));
     let time = time.map_or(-1, |time| i32::try_from(time).unwrap_or(i32::MAX));
-    let count = u32::try_from(entries.len()).map_err(|_| io::ErrorKind::InvalidInput)?;
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
     // SAFETY: the entries are WSAPOLLFDs, valid for writing, and so many.
-    let ready = unsafe { WSAPoll(entries.as_mut_ptr().cast(), count, time) };
-    usize::try_from(ready).map_err(|_| io::Error::last_os_error())
+    let ready = unsafe { WSAPoll(entries.cast(), count, time) };
+    if ready < 0 { -io::Error::last_os_error().raw_os_error().unwrap_or(1) } else { ready }
+}
+
+/// There are no signals to hold back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignalMask;
+
+impl SignalMask {
+    pub(crate) fn hold() -> SignalMask {
+        SignalMask
+    }
+
+    pub(crate) fn set(&self) -> SignalMask {
+        SignalMask
+    }
+
+    pub(crate) fn has_let_one_in(&self) -> bool {
+        false
+    }
+}
+
+/// Threads cannot be cancelled.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CancelState;
+
+impl CancelState {
+    pub(crate) const DISABLED: CancelState = CancelState;
+
+    pub(crate) fn set(self) -> CancelState {
+        self
+    }
+
+    /// There is nothing to test.
+    ///
+    /// # Safety
+    /// None is needed.
+    pub(crate) unsafe fn test() {}
+}
+
+/// See [`CancelState`].
+#[derive(Debug)]
+pub(crate) struct Uncancellable;
+
+impl Uncancellable {
+    pub(crate) fn begin() -> Uncancellable {
+        Uncancellable
+    }
+}
+
+/// See [`CancelState`]: nothing is ever abandoned.
+#[repr(C)]
+pub(crate) struct Abandoned {
+    pub(crate) discard: unsafe fn(*mut Abandoned),
+}
+
+impl Abandoned {
+    /// Has nothing to remember.
+    ///
+    /// # Safety
+    /// As on Unix.
+    pub(crate) unsafe fn remember(_this: *mut Abandoned) -> bool {
+        true
+    }
 }
 
 /// The present moment on a clock that began to run a day before it was first read, so that there

@@ -1,0 +1,364 @@
+//! A call that blocks: it tries, and sleeps in between.
+//!
+//! Owns what such a call has from the time its first try failed: the deadline, the signals that are
+//! held back, its place among those who are woken, the connections that it reads from. While it sleeps it is
+//! not inside the socket, and nothing of it is on a stack: see [`Blocked`].
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::fetch::{Borrowed, Remotes};
+use super::transfer::Patience;
+use super::{Call, Core, Socket, enter};
+use crate::error::Error;
+use crate::pipe::Edges;
+use crate::sync::{
+    Descriptor, Event, SignalMask, Sleep, Sleeper, Ticket, Uncancellable, Wake, let_others_proceed, now,
+};
+
+/// What became of the first try of a call.
+pub enum Step<T> {
+    /// It is done. Every 64th message of a socket is marked: that call is a point for what is to be done
+    /// now and then.
+    Done(T, bool),
+    /// It is to be done by a [`Pending`] call.
+    Blocked(Entered),
+}
+
+/// A call that goes on until it would block, and sleeps then. The two are apart, so that a call of the
+/// C face can be cancelled while it sleeps: it can be dropped between them, by any thread.
+pub trait Blocked: Sized {
+    /// What the call answers.
+    type Output;
+
+    /// Goes on. Without an answer the call is to sleep, and then to go on.
+    ///
+    /// # Errors
+    /// Those of the call.
+    fn proceed(&mut self) -> Result<Option<Self::Output>, Error>;
+
+    /// How to sleep, after [`Blocked::proceed`] had no answer.
+    fn sleep(&mut self) -> Option<&mut Sleep>;
+
+    /// Goes on to the end.
+    ///
+    /// # Errors
+    /// Those of the call.
+    fn finish(mut self) -> Result<Self::Output, Error> {
+        loop {
+            if let Some(output) = self.proceed()? {
+                return Ok(output);
+            }
+            if let Some(sleep) = self.sleep() {
+                sleep.run();
+            }
+        }
+    }
+}
+
+/// A socket that is not inside of, to be entered again.
+pub(crate) struct Place {
+    id: i32,
+    socket: Weak<Socket>,
+}
+
+impl Place {
+    /// The socket of a call.
+    pub(crate) fn of(call: &Call) -> Place {
+        Place { id: call.id, socket: call.this.clone() }
+    }
+
+    /// Enters a call into that very socket.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], also when another socket has its number.
+    pub(crate) fn enter(&self) -> Result<Call, Error> {
+        enter(self.id).and_then(|call| {
+            if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }
+        })
+    }
+}
+
+/// Signals are held back while this lives; their handlers run when it goes.
+pub(crate) struct HeldSignals(SignalMask);
+
+impl HeldSignals {
+    /// Holds them back from now on.
+    pub(crate) fn begin() -> HeldSignals {
+        HeldSignals(SignalMask::hold())
+    }
+
+    /// What the thread let in before.
+    pub(crate) fn mask(&self) -> SignalMask {
+        self.0
+    }
+
+    /// Whether a handler has run now, of a signal that was held back.
+    pub(crate) fn has_let_one_in(&self) -> bool {
+        self.0.has_let_one_in()
+    }
+}
+
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+/// One direction of a call: what it tries.
+pub(crate) trait Attempt {
+    type Output;
+
+    /// What tells that the next try may do better.
+    fn event(socket: &Socket) -> &Event;
+
+    /// The connections that the call may read from while it is blocked.
+    fn lend(core: &mut Core) -> Remotes {
+        let _ = core;
+        Remotes::new()
+    }
+
+    /// What to do about a try that was not enough, under the same hold of the lock.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`]: the call does not wait.
+    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error>;
+
+    /// Tries once, under the lock.
+    ///
+    /// # Errors
+    /// Those of the call: it is over.
+    fn attempt(
+        &mut self,
+        socket: &Socket,
+        core: &mut Core,
+        edges: &mut Edges,
+    ) -> Result<Try<Self::Output>, Error>;
+}
+
+/// What became of one try.
+pub(crate) enum Try<T> {
+    Done(T),
+    /// There was more to drop than is dropped at once: it is to be tried again now.
+    CutShort,
+    /// It is to be tried again when something has happened.
+    Blocked,
+}
+
+/// A call inside a socket, after its first try.
+pub struct Entered {
+    pub(super) call: Call,
+    /// Drawn before the try.
+    pub(super) ticket: Ticket,
+    pub(super) patience: Patience,
+    /// What it left to be read from; nothing if it was cut short.
+    pub(super) remotes: Option<Remotes>,
+}
+
+/// A call that blocks in a socket.
+pub(crate) struct Pending<A: Attempt> {
+    attempt: A,
+    patience: Patience,
+    place: Place,
+    /// Inside, unless it sleeps.
+    call: Option<Call>,
+    ticket: Ticket,
+    /// What the last try left to be read from; nothing if it was cut short.
+    remotes: Option<Remotes>,
+    /// What it reads from, and so has the event's watch.
+    borrowed: Option<Borrowed>,
+    sleeper: Option<Sleeper>,
+    sleep: Sleep,
+    /// When the wait began.
+    start: Duration,
+    /// The last to go: handlers run then.
+    signals: Option<HeldSignals>,
+}
+
+impl<A: Attempt> Pending<A> {
+    /// A call whose first try was this attempt's.
+    pub fn new(entered: Entered, attempt: A) -> Pending<A> {
+        let Entered { call, ticket, patience, remotes } = entered;
+        Pending {
+            attempt,
+            patience,
+            place: Place::of(&call),
+            call: Some(call),
+            ticket,
+            remotes,
+            borrowed: None,
+            sleeper: None,
+            sleep: Sleep::new(),
+            start: Duration::ZERO,
+            signals: None,
+        }
+    }
+
+    /// Waits until another try may do better. Answers whether the call is to sleep for that.
+    fn wait(&mut self, remotes: Remotes) -> bool {
+        let Pending { patience, call, ticket, borrowed, sleeper, sleep, start, signals, .. } = self;
+        let Some(inside) = call else { return false };
+        if patience.dont_wait {
+            inside.fetch_borrowed(remotes);
+            return false;
+        }
+        let event = A::event(inside);
+        if !remotes.is_empty() && event.watch() {
+            *borrowed = Some(Borrowed::from(remotes));
+        }
+        let fetch = || borrowed.iter().for_each(Borrowed::fetch);
+        let has_changed = || event.has_changed(*ticket).then_some(());
+        // The answer of the only peer to what was just sent cannot be here yet.
+        if patience.gathers || borrowed.as_ref().is_some_and(|borrowed| borrowed.count() > 1) {
+            fetch();
+            if borrowed.is_some() && has_changed().is_some() {
+                return false;
+            }
+        }
+        let look = || {
+            fetch();
+            has_changed()
+        };
+        let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
+        match event.spin.look_first(patience.gathers && borrowed.is_none(), look, hold) {
+            Ok(()) => return false,
+            Err(moment) => *start = moment,
+        }
+        let Some(place) = event.lie_down(*ticket) else { return false };
+        let alarm: smallvec::SmallVec<[Descriptor; 1]> = place.descriptor().into_iter().collect();
+        let watched = borrowed.as_ref().map_or(&[][..], Borrowed::descriptors);
+        // Without an alarm it is looked again soon.
+        let watched = if alarm.is_empty() { &[] } else { watched };
+        let count = alarm.len() + watched.len();
+        let mut all = alarm.iter().chain(watched).copied();
+        let all = (0..count).map(|_| all.next().unwrap_or_default());
+        sleep.prepare(all, patience.deadline, signals.as_ref().map(HeldSignals::mask));
+        *sleeper = Some(place);
+        *call = None;
+        true
+    }
+
+    /// What is to be done after a sleep: enters again, reads what has come.
+    fn get_up(&mut self, sleeper: Sleeper) -> Result<(), Error> {
+        let wake = self.sleep.wake();
+        let borrowed = self.borrowed.take();
+        let call = match self.place.enter() {
+            Ok(call) => self.call.insert(call),
+            Err(error) => {
+                // The timer of a loan could outlast the I/O thread.
+                borrowed.into_iter().for_each(Borrowed::recall);
+                return Err(error);
+            }
+        };
+        let event = A::event(call);
+        event.spin.has_slept(self.start);
+        let mut readiness = self.sleep.readiness();
+        if wake == Wake::Woken && readiness.next() == Some(true) {
+            sleeper.silence();
+        }
+        let was_meant = event.get_up(sleeper);
+        if let Some(borrowed) = &borrowed
+            && wake == Wake::Woken
+        {
+            borrowed.fetch_ready(readiness);
+        }
+        release(borrowed, event);
+        match wake {
+            Wake::Woken => Ok(()),
+            _ if was_meant && wake == Wake::TimedOut => Ok(()),
+            Wake::TimedOut => Err(Error::TimedOut),
+            Wake::Interrupted => {
+                if was_meant {
+                    event.notify_one();
+                }
+                Err(Error::Interrupted)
+            }
+        }
+    }
+
+    /// Whether the call goes on after a try that was not enough.
+    fn check(&mut self) -> Result<(), Error> {
+        let patience = &self.patience;
+        let outcome = if patience.deadline.is_some_and(|deadline| deadline <= now()) {
+            Err(if patience.dont_wait { Error::WouldBlock } else { Error::TimedOut })
+        } else if !patience.dont_wait && self.signals.get_or_insert_with(HeldSignals::begin).has_let_one_in()
+        {
+            Err(Error::Interrupted)
+        } else {
+            return Ok(());
+        };
+        if let (Some(call), None) = (&self.call, &self.remotes) {
+            // What it leaves undone is to be done by the next.
+            A::event(call).notify_one();
+        }
+        outcome
+    }
+}
+
+/// Gives back what was borrowed, and the right to borrow.
+fn release(borrowed: Option<Borrowed>, event: &Event) {
+    if borrowed.is_some() {
+        drop(borrowed);
+        event.unwatch();
+    }
+}
+
+impl<A: Attempt> Blocked for Pending<A> {
+    type Output = A::Output;
+
+    fn proceed(&mut self) -> Result<Option<A::Output>, Error> {
+        let _uncancellable = Uncancellable::begin();
+        if let Some(sleeper) = self.sleeper.take() {
+            self.get_up(sleeper)?;
+        }
+        loop {
+            if let Some(remotes) = self.remotes.take() {
+                if self.wait(remotes) {
+                    return Ok(None);
+                }
+                if let Some(call) = &self.call {
+                    release(self.borrowed.take(), A::event(call));
+                }
+            }
+            let Some(call) = &self.call else { return Err(Error::Closed) };
+            self.ticket = A::event(call).ticket();
+            let mut edges = Edges::default();
+            let outcome = {
+                let mut core = call.core.lock();
+                let outcome = self.attempt.attempt(call, &mut core, &mut edges);
+                let is_cut_short = matches!(outcome, Ok(Try::CutShort));
+                match outcome {
+                    Ok(Try::Done(output)) => Ok(Some(output)),
+                    Ok(_) => self.attempt.consider(&mut self.patience, is_cut_short, &core).map(|()| {
+                        self.remotes = (!is_cut_short).then(|| A::lend(&mut core));
+                        None
+                    }),
+                    Err(error) => Err(error),
+                }
+            };
+            edges.deliver();
+            if let Some(output) = outcome? {
+                return Ok(Some(output));
+            }
+            if self.remotes.is_none() {
+                let_others_proceed();
+            }
+            self.check()?;
+        }
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        Some(&mut self.sleep)
+    }
+}
+
+impl<A: Attempt> Drop for Pending<A> {
+    fn drop(&mut self) {
+        // Asleep only if the thread was cancelled.
+        if let Some(sleeper) = self.sleeper.take() {
+            _ = self.get_up(sleeper);
+        } else if let (Some(call), Some(_)) = (&self.call, &self.borrowed) {
+            release(self.borrowed.take(), A::event(call));
+        }
+    }
+}
