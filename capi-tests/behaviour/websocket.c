@@ -48,7 +48,7 @@ static void message_type (void)
 static void sizes (int type)
 {
     static const size_t lengths[] = { 0, 1, 3, 125, 126, 127, 128, 2047, 2048, 2049, 16383, 16384,
-        65535, 65536, 65537, 524288, 524289, 1048576, 1048577, LONGEST };
+        65535, 65536, 65537, 1048576, 1048577, LONGEST };
     char address[NN_SOCKADDR_MAX];
     int bound = open_patient (NN_PAIR), other = open_patient (NN_PAIR);
     set_int (bound, NN_WS, NN_WS_MSG_TYPE, type);

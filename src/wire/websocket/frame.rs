@@ -50,9 +50,9 @@ impl Random {
     }
 }
 
-/// The longest part of a body that goes in one frame; a longer body goes in fragments. nng takes no
-/// frame above 1 MiB, if it was not told to.
-pub(crate) const FRAGMENT_MAX: usize = 512 * 1024;
+/// The longest payload of a frame; a longer message goes in fragments. nng takes no longer frame, if
+/// it was not told to.
+const FRAME_MAX: usize = 1024 * 1024;
 
 /// Which frame of a message is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,7 +102,8 @@ impl Encoder {
             },
             Place::Further => (Data::Continue, 0),
         };
-        let body = rest.min(FRAGMENT_MAX);
+        // A header that leaves no room for half of that is not one of ours.
+        let body = rest.min(FRAME_MAX.saturating_sub(head).max(FRAME_MAX / 2));
         let mask = self.header(OpCode::Data(data), body == rest, head + body, out);
         Carried { body, mask }
     }
@@ -178,11 +179,12 @@ mod tests {
         let mut server = Encoder::new(Side::Server, MessageType::Binary, Random::new(RandomState::new()));
         let mut out = Vec::new();
         let first = Place::First { head: 4, message_type: None };
-        assert_eq!(server.encode_prefix(first, FRAGMENT_MAX + 2, &mut out).body, FRAGMENT_MAX);
+        let most = FRAME_MAX - 4;
+        assert_eq!(server.encode_prefix(first, most + 2, &mut out).body, most);
         assert_eq!(server.encode_prefix(Place::Further, 2, &mut out).body, 2);
-        assert_eq!(out, [&[0x02, 127, 0, 0, 0, 0, 0, 8, 0, 4][..], &[0x80, 2]].concat());
+        assert_eq!(out, [&[0x02, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &[0x80, 2]].concat());
         out.clear();
-        assert_eq!(server.encode_prefix(first, FRAGMENT_MAX, &mut out).body, FRAGMENT_MAX);
+        assert_eq!(server.encode_prefix(first, most, &mut out).body, most);
         assert_eq!(out[0], 0x82);
     }
 }
