@@ -341,6 +341,8 @@ impl Endpoint for Dialer {
             }
             Phase::Connecting { stream, token } => {
                 self.reactor.deregister(polled(&stream), token);
+                // A forked child may have the descriptor too.
+                let _ = stream.shutdown(std::net::Shutdown::Both);
                 (Phase::Closed(None), None)
             }
             Phase::Waiting(timer) => {
