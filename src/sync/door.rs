@@ -4,8 +4,10 @@
 //! operations, and not four. A door stays where it is for ever, so that one can knock at it without
 //! knowing whether there is still something behind it.
 
-use super::Futex;
+use std::time::Duration;
+
 use super::atomic::Ordering;
+use super::{Futex, now};
 
 /// There is something behind the door.
 const OPEN: u32 = 1 << 31;
@@ -15,8 +17,12 @@ const CLOSING: u32 = 1 << 30;
 const LOCKED: u32 = 1 << 29;
 /// Somebody sleeps until the lock is free.
 const WANTED: u32 = 1 << 28;
+/// One that sleeps has waited too long for the lock: those that come now queue up behind it.
+const STARVED: u32 = 1 << 27;
 /// Those inside.
-const INSIDE: u32 = WANTED - 1;
+const INSIDE: u32 = STARVED - 1;
+/// So long one sleeper may be overtaken by those that come later. (loom has no time.)
+const PATIENCE: Duration = if cfg!(loom) { Duration::ZERO } else { Duration::from_millis(1) };
 /// So often one looks whether the lock is free before sleeping.
 const LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
 
@@ -56,7 +62,7 @@ impl Door {
     pub(crate) fn enter_locked(&self) -> bool {
         let word = &self.word.word;
         let seen = word.load(Ordering::Relaxed);
-        let is_free = seen & (OPEN | CLOSING | LOCKED) == OPEN;
+        let is_free = seen & (OPEN | CLOSING | LOCKED | STARVED) == OPEN;
         // Acquire: as above, and what was done under the lock is seen.
         if is_free
             && word.compare_exchange(seen, (seen + 1) | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
@@ -113,31 +119,54 @@ impl Door {
 
     /// Takes the lock. It may be taken by who is not inside, and knows that there is something.
     pub(crate) fn lock(&self) {
-        let word = &self.word.word;
-        if word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED != 0 {
+        if !self.take(LOCKED, LOCKED | STARVED) {
             self.lock_late();
         }
+    }
+
+    /// Takes the lock, and leaves `mark` behind; not if there is any of `blocking`.
+    #[inline]
+    fn take(&self, mark: u32, blocking: u32) -> bool {
+        let before = self.word.word.fetch_or(mark, Ordering::Acquire);
+        if before & blocking == 0 {
+            return true;
+        }
+        if before & LOCKED == 0 {
+            // It was free, and another one is to have it.
+            self.unlock();
+        }
+        false
     }
 
     #[cold]
     fn lock_late(&self) {
         let word = &self.word.word;
-        // Who has slept leaves the mark behind, for others who may still sleep.
-        let mut mark = LOCKED;
+        // A thread that has slept leaves the mark behind, for others that may still sleep, and takes the
+        // lock whenever it is free: each of these is woken in its turn.
+        let (mut mark, mut blocking) = (LOCKED, LOCKED | STARVED);
+        let mut slept_at = None;
+        let mut starves = 0;
         loop {
             for _ in 0..LOOKS {
-                if word.load(Ordering::Relaxed) & LOCKED == 0 {
+                if word.load(Ordering::Relaxed) & blocking == 0 {
                     break;
                 }
                 std::hint::spin_loop();
             }
-            if word.fetch_or(mark, Ordering::Acquire) & LOCKED == 0 {
+            if self.take(mark, blocking) {
+                if starves != 0 {
+                    word.fetch_and(!STARVED, Ordering::Relaxed);
+                }
                 return;
             }
             let turn = self.queue.word.load(Ordering::Acquire);
-            if word.fetch_or(WANTED, Ordering::Relaxed) & LOCKED != 0 {
+            if slept_at.is_some_and(|moment| now() >= moment + PATIENCE) {
+                starves = STARVED;
+            }
+            if word.fetch_or(WANTED | starves, Ordering::Relaxed) & blocking != 0 {
+                slept_at.get_or_insert_with(now);
                 self.queue.wait(turn, None);
-                mark = LOCKED | WANTED;
+                (mark, blocking) = (LOCKED | WANTED, LOCKED);
             }
         }
     }
@@ -248,6 +277,38 @@ mod loom_tests {
             shared.0.lock();
             // SAFETY: we have the lock.
             assert_eq!(shared.1.with(|count| unsafe { *count }), 2);
+        });
+    }
+
+    /// With no patience, the second one that sleeps keeps others from overtaking it.
+    #[test]
+    fn loom_the_lock_reaches_each_of_three() {
+        let mut model = loom::model::Builder::new();
+        model.preemption_bound = Some(2);
+        model.check(|| {
+            let shared = Arc::new(Guarded(Door::new(), UnsafeCell::new(0)));
+            shared.0.open();
+            let turns = |shared: &Guarded| {
+                for _ in 0..2 {
+                    assert!(shared.0.enter_locked());
+                    add_one(shared);
+                    shared.0.unlock_and_leave();
+                }
+            };
+            let threads: Vec<_> = (0..2)
+                .map(|_| {
+                    let twin = shared.clone();
+                    loom::thread::spawn(move || turns(&twin))
+                })
+                .collect();
+            shared.0.lock();
+            add_one(&shared);
+            shared.0.unlock();
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+            shared.0.lock();
+            // SAFETY: we have the lock.
+            assert_eq!(shared.1.with(|count| unsafe { *count }), 5);
+            assert_eq!(shared.0.word.word.load(Ordering::Relaxed) & STARVED, 0);
         });
     }
 

@@ -1,13 +1,21 @@
 //! A lock that is held for a few instructions, and hardly ever wanted by two at once.
 //!
-//! Giving it back is a plain store: half of what a lock costs that wakes its sleepers. So nobody
-//! sleeps at it; whoever finds it taken looks again, and makes place for its holder if that takes
-//! longer. Do not call anything unknown under it.
+//! Giving it back is a plain store: half of what a lock costs that wakes its sleepers. A thread that
+//! finds it taken looks again some times, and then sleeps between two looks, longer each time: a
+//! short sleep may be over at once for a thread of real-time priority, and the holder, which has lost
+//! the processor to it, must run. Do not call anything unknown under it.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
+#[cfg(not(loom))]
+use std::time::Duration;
+
 use super::atomic::{AtomicBool, Ordering};
+
+/// The longest sleep between two looks.
+#[cfg(not(loom))]
+const LONGEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// A value behind a latch.
 pub(crate) struct Latch<T> {
@@ -48,13 +56,14 @@ impl<T> Latch<T> {
     #[cold]
     fn await_release(&self) {
         let mut looks = 0;
+        let mut sleep = Duration::from_micros(1);
         while self.is_taken.load(Ordering::Relaxed) {
             if looks < 100 {
                 looks += 1;
                 std::hint::spin_loop();
             } else {
-                // Its holder may have lost the processor, perhaps to us: a yield might not do.
-                std::thread::sleep(std::time::Duration::from_micros(1));
+                std::thread::sleep(sleep);
+                sleep = (2 * sleep).min(LONGEST_SLEEP);
             }
         }
     }
