@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use mio::{Interest, Poll, Registry, Token, Waker, event};
 
-use crate::sync::{Mutex, PerProcess, lock, without_signals};
+use crate::sync::{Mutex, PerProcess, above_standard, is_standard, lock, without_signals};
 use bell::Bell;
 use sources::Sources;
 pub(crate) use timers::TimerId;
@@ -100,10 +100,13 @@ struct Poller {
 impl Poller {
     /// A poller, and what the I/O thread polls.
     fn new() -> io::Result<(Poll, Poller)> {
-        let poll = Poll::new()?;
-        let poller =
-            Poller { registry: poll.registry().try_clone()?, waker: Waker::new(poll.registry(), MAILBOX)? };
-        Ok((poll, poller))
+        let make = || {
+            let poll = Poll::new()?;
+            let (registry, waker) = (poll.registry().try_clone()?, Waker::new(poll.registry(), MAILBOX)?);
+            Ok((poll, Poller { registry, waker }))
+        };
+        // What is opened after a poll that is not low is not low either.
+        above_standard(make, |(poll, _)| is_standard(poll))
     }
 }
 

@@ -1,6 +1,5 @@
 //! A socket as its transports see it: one of its endpoints, and its end of a pipe.
 
-use std::io::{self, Write};
 use std::sync::Arc;
 
 use super::Socket;
@@ -12,7 +11,7 @@ use crate::option::{Options, name};
 use crate::pipe::{Bits, Edges, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions, Protocol};
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, print};
 use crate::transport::{Ends, Host, LaneLimits, Note, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
@@ -120,8 +119,7 @@ impl Host for EndpointHost {
             printed.map(|error| error_line(core.options.name(), &self.address, error))
         };
         if let Some(line) = line {
-            // Where it cannot be written there is nobody to be told.
-            let _ = io::stderr().write_all(&line);
+            print(&line);
         }
     }
 }

@@ -31,7 +31,8 @@ pub(crate) use per_process::PerProcess;
 pub(crate) use sleep::{Sleep, Wake};
 pub(crate) use spin::{Spin, let_others_proceed};
 pub(crate) use system::{
-    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, now, poll, without_signals,
+    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, above_standard, is_standard, now,
+    poll, print, without_signals,
 };
 pub(crate) use unload::keep;
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Wait;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Mutex, Polled, lock, now, poll};
+use crate::sync::{Mutex, Polled, above_standard, is_standard, lock, now, poll};
 
 /// How long a thread sleeps for which the process has no more descriptors, until it looks again.
 const WITHOUT_PIPE: Duration = Duration::from_millis(10);
@@ -74,7 +74,8 @@ impl Futex {
 
 impl Pipe {
     fn new() -> std::io::Result<Arc<Pipe>> {
-        let (reader, writer) = std::io::pipe()?;
+        let (reader, writer) =
+            above_standard(std::io::pipe, |(reader, writer)| is_standard(reader) || is_standard(writer))?;
         Ok(Arc::new(Pipe { reader, writer }))
     }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd};
 
-use crate::sync::Descriptor;
+use crate::sync::{Descriptor, above_standard, is_standard};
 
 /// A descriptor that is readable while it is raised.
 #[derive(Debug)]
@@ -16,6 +16,10 @@ impl Level {
     /// # Errors
     /// The operating system's.
     pub(crate) fn new() -> io::Result<Level> {
+        above_standard(Level::make, |level| is_standard(&level.0))
+    }
+
+    fn make() -> io::Result<Level> {
         // SAFETY: a plain call; a descriptor that it answers is ours.
         let descriptor = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) };
         if descriptor < 0 {

@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 
 use mio::unix::pipe::{self, Receiver, Sender};
 
-use crate::sync::Descriptor;
+use crate::sync::{Descriptor, above_standard, is_standard};
 
 /// A descriptor that is readable while it is raised.
 #[derive(Debug)]
@@ -21,7 +21,8 @@ impl Level {
     /// # Errors
     /// The operating system's.
     pub(crate) fn new() -> io::Result<Level> {
-        let (sender, receiver) = pipe::new()?;
+        let (sender, receiver) =
+            above_standard(pipe::new, |(sender, receiver)| is_standard(sender) || is_standard(receiver))?;
         Ok(Level { receiver, sender })
     }
 

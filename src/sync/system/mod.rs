@@ -5,16 +5,45 @@
 //! Windows has sockets, which WSAPoll waits for, and neither signals, cancellation nor forks.
 
 #[cfg(unix)]
+mod stderr;
+#[cfg(unix)]
 mod unix;
 #[cfg(windows)]
 mod windows;
 
+use std::io;
+
+#[cfg(unix)]
+pub(crate) use stderr::print;
 #[cfg(unix)]
 use unix as own;
 #[cfg(windows)]
 use windows as own;
 
+#[cfg(windows)]
+pub(crate) use own::print;
 pub(crate) use own::{
-    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, now, poll, without_signals,
+    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, is_standard, now, poll,
+    without_signals,
 };
 pub(in crate::sync) use own::{poll_with, watch_forks};
+
+/// Makes something with a descriptor that is none of the standard ones, 0, 1 and 2: a host that has closed
+/// these may still write there.
+///
+/// # Errors
+/// Those of `make`.
+pub(crate) fn above_standard<T>(
+    mut make: impl FnMut() -> io::Result<T>,
+    is_standard: impl Fn(&T) -> bool,
+) -> io::Result<T> {
+    // Held until there is one with a number that is above.
+    let mut low = Vec::new();
+    loop {
+        let made = make()?;
+        if !is_standard(&made) {
+            return Ok(made);
+        }
+        low.push(made);
+    }
+}

@@ -1,7 +1,7 @@
 //! Unix, and what Linux has besides.
 
 use std::io;
-use std::os::fd::RawFd;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 use libc::c_int;
@@ -32,6 +32,11 @@ impl Polled {
     pub(crate) fn is_readable(&self) -> bool {
         self.0.revents & libc::POLLIN != 0
     }
+}
+
+/// Whether it has the number of a standard stream.
+pub(crate) fn is_standard(made: &impl AsRawFd) -> bool {
+    made.as_raw_fd() <= libc::STDERR_FILENO
 }
 
 /// poll(2). Without a time it waits for ever. Answers how many are ready.

@@ -1,7 +1,7 @@
 //! Windows.
 
 use std::ffi::c_int;
-use std::io;
+use std::io::{self, Write};
 use std::os::windows::io::RawSocket;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -32,6 +32,17 @@ impl Polled {
     pub(crate) fn is_readable(&self) -> bool {
         self.0.revents & POLLRDNORM != 0
     }
+}
+
+/// Whether it has the number of a standard stream: these are no objects of which we make some.
+pub(crate) fn is_standard<T>(_made: &T) -> bool {
+    false
+}
+
+/// Writes a line to standard error.
+pub(crate) fn print(line: &[u8]) {
+    // Where it cannot be written nobody is to be told.
+    let _ = io::stderr().write_all(line);
 }
 
 /// WSAPoll, which rounds up to milliseconds. Without a time it waits for ever. Answers how many

@@ -9,6 +9,7 @@ use socket2::{Domain, Protocol, SockAddr, Socket, Type};
 use super::platform::{self, Stream};
 use crate::address::Host;
 use crate::error::Error;
+use crate::sync::{above_standard, is_standard};
 
 /// Connections that the kernel may hold until they are accepted.
 const BACKLOG: i32 = 4096;
@@ -126,7 +127,8 @@ pub(super) fn start_connecting(address: SocketAddr, local: Option<SocketAddr>) -
 }
 
 fn stream(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    let make = || Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP));
+    let socket = above_standard(make, is_standard)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

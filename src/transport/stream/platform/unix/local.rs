@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{Acceptor, Stream};
+use crate::sync::{above_standard, is_standard};
 use crate::transport::stream::connect_without_waiting;
 
 /// Connections that the kernel may hold until they are accepted.
@@ -78,7 +79,7 @@ pub(in crate::transport::stream) fn connect_local(address: &LocalAddress) -> io:
 }
 
 fn stream() -> io::Result<Socket> {
-    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    let socket = above_standard(|| Socket::new(Domain::UNIX, Type::STREAM, None), is_standard)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
 }

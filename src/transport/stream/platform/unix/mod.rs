@@ -12,7 +12,7 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
 use socket2::Socket;
 
-use crate::sync::Descriptor;
+use crate::sync::{Descriptor, above_standard, is_standard};
 pub(in crate::transport::stream) use crate::transport::stream::network::is_connected;
 use local::SocketFile;
 pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen_locally, local_address};
@@ -110,7 +110,10 @@ impl Acceptor {
     /// # Errors
     /// The operating system's, `WouldBlock` among them.
     pub(in crate::transport::stream) fn accept(&self) -> io::Result<Stream> {
-        let (stream, _) = self.socket.accept()?;
+        let (mut stream, _) = self.socket.accept()?;
+        if is_standard(&stream) {
+            stream = above_standard(|| stream.try_clone(), is_standard)?;
+        }
         stream.set_nonblocking(true)?;
         Ok(stream)
     }

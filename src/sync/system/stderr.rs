@@ -1,0 +1,100 @@
+//! Writing to standard error without waiting, without a lock and without a signal.
+//!
+//! It may be a pipe or a terminal that nothing reads from, and it belongs to the host: its flags stay as
+//! they are. What cannot be written at once is dropped.
+
+use std::ffi::c_int;
+use std::mem::MaybeUninit;
+#[cfg(target_os = "linux")]
+use std::os::fd::FromRawFd;
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::ptr;
+
+/// Writes a line to standard error if that is possible at once.
+pub(crate) fn print(line: &[u8]) {
+    match kind() {
+        Some(libc::S_IFSOCK) => send(line),
+        Some(libc::S_IFREG) => write(libc::STDERR_FILENO, line),
+        Some(_) => match reopened() {
+            Some(own) => write(own.as_raw_fd(), line),
+            None if has_room() => write(libc::STDERR_FILENO, line),
+            None => {}
+        },
+        None => {}
+    }
+}
+
+/// What standard error is, as a part of its mode.
+fn kind() -> Option<libc::mode_t> {
+    let mut status = MaybeUninit::<libc::stat>::uninit();
+    // SAFETY: valid for writing; it is read only if the call has filled it.
+    let status =
+        unsafe { (libc::fstat(libc::STDERR_FILENO, status.as_mut_ptr()) == 0).then(|| status.assume_init()) };
+    status.map(|status| status.st_mode & libc::S_IFMT)
+}
+
+/// The same pipe or terminal, opened anew and not blocking. There is none if a pipe has no reader.
+#[cfg(target_os = "linux")]
+fn reopened() -> Option<OwnedFd> {
+    let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
+    // SAFETY: the path is a string that ends with a zero.
+    let descriptor = unsafe { libc::open(c"/dev/fd/2".as_ptr(), flags) };
+    // SAFETY: just opened, and owned by nothing else.
+    (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor) })
+}
+
+/// Elsewhere opening it would give the same description, which blocks.
+#[cfg(not(target_os = "linux"))]
+fn reopened() -> Option<OwnedFd> {
+    None
+}
+
+/// Whether a short write would not wait, unless another writer is faster. For systems and users for whom it
+/// cannot be opened anew.
+fn has_room() -> bool {
+    let mut entry = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
+    // SAFETY: one entry, valid for writing.
+    unsafe { libc::poll(&raw mut entry, 1, 0) == 1 && entry.revents == libc::POLLOUT }
+}
+
+fn send(line: &[u8]) {
+    // SAFETY: the bytes are valid for reading.
+    without_sigpipe(|| unsafe {
+        libc::send(libc::STDERR_FILENO, line.as_ptr().cast(), line.len(), libc::MSG_DONTWAIT);
+    });
+}
+
+fn write(descriptor: RawFd, line: &[u8]) {
+    // SAFETY: the bytes are valid for reading.
+    without_sigpipe(|| unsafe {
+        libc::write(descriptor, line.as_ptr().cast(), line.len());
+    });
+}
+
+/// Runs `write`; a SIGPIPE that it raises is taken back. Such a signal is sent to the thread that writes.
+fn without_sigpipe(write: impl FnOnce()) {
+    let mut pipe = MaybeUninit::uninit();
+    let mut before = MaybeUninit::uninit();
+    // SAFETY: the sets are valid for writing, and filled before they are read. sigwait is called for a signal
+    // that is pending for this thread, and so returns at once.
+    unsafe {
+        libc::sigemptyset(pipe.as_mut_ptr());
+        libc::sigaddset(pipe.as_mut_ptr(), libc::SIGPIPE);
+        libc::pthread_sigmask(libc::SIG_BLOCK, pipe.as_ptr(), before.as_mut_ptr());
+        let was_pending = is_pending();
+        write();
+        if !was_pending && is_pending() {
+            let mut signal: c_int = 0;
+            libc::sigwait(pipe.as_ptr(), &raw mut signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, before.as_ptr(), ptr::null_mut());
+    }
+}
+
+fn is_pending() -> bool {
+    let mut pending = MaybeUninit::uninit();
+    // SAFETY: valid for writing, and filled before it is read.
+    unsafe {
+        libc::sigpending(pending.as_mut_ptr()) == 0 && libc::sigismember(pending.as_ptr(), libc::SIGPIPE) == 1
+    }
+}
