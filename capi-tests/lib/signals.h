@@ -28,7 +28,7 @@ static inline void catch_signals (int flags)
 
 /*  Sends the signal until the call has returned: a signal that comes before the
     call sleeps does not count. */
-static void *interrupt (void *argument)
+static inline void *interrupt (void *argument)
 {
     pthread_t target = *(pthread_t *) argument;
     int64_t end = now_ms () + LIMIT_MS;

@@ -92,7 +92,7 @@ pub(super) fn blocking<B: Blocked<Output = c_int>>(
 pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B>, Error> {
     let state = CancelState::DISABLED.set();
     let result = match call.proceed() {
-        Ok(Some(value)) => Ok(Progress::Done(value, false)),
+        Ok(Some(value)) => Ok(Progress::Done(value, true)),
         Err(error) => Err(error),
         Ok(None) => {
             let mut place = Vec::new();
@@ -108,7 +108,7 @@ pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B
             }
             // Without memory it sleeps where it is, and cannot be cancelled.
             call.sleep().into_iter().for_each(Sleep::run);
-            call.finish().map(|value| Progress::Done(value, false))
+            call.finish().map(|value| Progress::Done(value, true))
         }
     };
     state.set();

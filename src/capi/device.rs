@@ -6,7 +6,7 @@ use super::boundary;
 use crate::device::{Device, join, reflect};
 use crate::error::Error;
 use crate::socket::Blocked;
-use crate::sync::{Sleep, Uncancellable};
+use crate::sync::Sleep;
 
 /// Forwards messages between two raw sockets of one pattern, with their protocol headers; does
 /// not return before that fails, and then returns -1.
@@ -20,7 +20,6 @@ use crate::sync::{Sleep, Uncancellable};
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn nn_device(s1: c_int, s2: c_int) -> c_int {
     boundary::blocking(|| {
-        let _uncancellable = Uncancellable::begin();
         let device = match (s1 < 0, s2 < 0) {
             (true, true) => Err(Error::Closed),
             (false, true) => reflect(s1),

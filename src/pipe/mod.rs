@@ -107,6 +107,11 @@ impl Edges {
         }
     }
 
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// Delivers all edges. No lock may be held.
     #[inline]
     pub(crate) fn deliver(mut self) {

@@ -153,6 +153,24 @@ pub struct Entered {
     pub(super) patience: Patience,
     /// What it left to be read from; nothing if it was cut short.
     pub(super) remotes: Option<Remotes>,
+    /// Held back already, if it was to be done before edges were delivered.
+    pub(super) signals: Option<HeldSignals>,
+}
+
+impl Entered {
+    /// The lock is given back. The first try was not enough: signals may interrupt the call from now on.
+    pub(super) fn after(
+        call: Call,
+        ticket: Ticket,
+        patience: Patience,
+        remotes: Option<Remotes>,
+        edges: Edges,
+    ) -> Entered {
+        let takes_time = !edges.is_empty() || remotes.is_none();
+        let signals = (takes_time && !patience.dont_wait).then(HeldSignals::begin);
+        edges.deliver();
+        Entered { call, ticket, patience, remotes, signals }
+    }
 }
 
 /// A call that blocks in a socket.
@@ -178,7 +196,7 @@ pub(crate) struct Pending<A: Attempt> {
 impl<A: Attempt> Pending<A> {
     /// A call whose first try was this attempt's.
     pub fn new(entered: Entered, attempt: A) -> Pending<A> {
-        let Entered { call, ticket, patience, remotes } = entered;
+        let Entered { call, ticket, patience, remotes, signals } = entered;
         Pending {
             attempt,
             patience,
@@ -190,7 +208,7 @@ impl<A: Attempt> Pending<A> {
             sleeper: None,
             sleep: Sleep::new(),
             start: Duration::ZERO,
-            signals: None,
+            signals,
         }
     }
 
@@ -206,6 +224,11 @@ impl<A: Attempt> Pending<A> {
         if !remotes.is_empty() && event.watch() {
             *borrowed = Some(Borrowed::from(remotes));
         }
+        let mut hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
+        if borrowed.is_some() {
+            // Reading takes its time.
+            hold();
+        }
         let fetch = || borrowed.iter().for_each(Borrowed::fetch);
         let has_changed = || event.has_changed(*ticket).then_some(());
         // The answer of the only peer to what was just sent cannot be here yet.
@@ -219,7 +242,6 @@ impl<A: Attempt> Pending<A> {
             fetch();
             has_changed()
         };
-        let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
         match event.spin.look_first(patience.gathers && borrowed.is_none(), look, hold) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
@@ -276,13 +298,20 @@ impl<A: Attempt> Pending<A> {
         }
     }
 
+    /// A call that waits is interrupted by signals from now on.
+    fn hold_signals(&mut self) {
+        if !self.patience.dont_wait {
+            self.signals.get_or_insert_with(HeldSignals::begin);
+        }
+    }
+
     /// Whether the call goes on after a try that was not enough.
     fn check(&mut self) -> Result<(), Error> {
+        self.hold_signals();
         let patience = &self.patience;
         let outcome = if patience.deadline.is_some_and(|deadline| deadline <= now()) {
             Err(if patience.dont_wait { Error::WouldBlock } else { Error::TimedOut })
-        } else if !patience.dont_wait && self.signals.get_or_insert_with(HeldSignals::begin).has_let_one_in()
-        {
+        } else if self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
             Err(Error::Interrupted)
         } else {
             return Ok(());
@@ -325,6 +354,7 @@ impl<A: Attempt> Blocked for Pending<A> {
             let mut edges = Edges::default();
             let outcome = {
                 let mut core = call.core.lock();
+                core.allow_drops();
                 let outcome = self.attempt.attempt(call, &mut core, &mut edges);
                 let is_cut_short = matches!(outcome, Ok(Try::CutShort));
                 match outcome {

@@ -22,9 +22,11 @@ const LEFT_BEHIND: usize = 64 * 1024 * 1024;
 /// About what a pipe takes of that besides the messages in its lane.
 const PIPE: usize = 1536;
 
-/// Messages that nobody wants and that are dropped under one hold of the lock. Peers could send such
-/// messages faster than they are dropped.
+/// Messages that nobody wants and that are dropped under one hold of the lock, by a call that is
+/// prepared to take longer. Peers could send such messages faster than they are dropped.
 const DROPS: u32 = 64;
+/// The same for other calls: a signal that comes meanwhile does not end them yet.
+const FIRST_DROPS: u32 = 4;
 
 /// The state of a socket.
 pub(crate) struct Core {
@@ -86,7 +88,7 @@ impl Core {
             protocol,
             pipes: Pipes::new(seed),
             finished: Finished::new(),
-            drops_left: DROPS,
+            drops_left: FIRST_DROPS,
             left_behind: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
@@ -146,10 +148,15 @@ impl Core {
         !ready.is_empty() || !self.finished.is_empty()
     }
 
-    /// Whether messages were dropped under this hold of the lock.
+    /// The caller is prepared to take longer, under this hold of the lock.
+    pub(super) fn allow_drops(&mut self) {
+        self.drops_left = DROPS;
+    }
+
+    /// Whether messages were dropped under this hold of the lock, or more than usual may be.
     #[inline]
     pub(super) fn has_dropped(&self) -> bool {
-        self.drops_left < DROPS
+        self.drops_left != FIRST_DROPS
     }
 
     /// Whether the protocol was told not to go on dropping messages: there may be others behind them,
@@ -160,7 +167,7 @@ impl Core {
 
     /// The lock is about to be given back. Answers whether the protocol was cut short.
     pub(super) fn end_drops(&mut self) -> bool {
-        std::mem::replace(&mut self.drops_left, DROPS) == 0
+        std::mem::replace(&mut self.drops_left, FIRST_DROPS) == 0
     }
 
     fn work_off_all(&mut self, ready: &ReadyList, edges: &mut Edges) {

@@ -422,6 +422,7 @@ impl Source for Socket {
             if core.is_closing {
                 return;
             }
+            core.allow_drops();
             if self.works_alone {
                 core.call(&mut edges, |protocol, context| protocol.timeout(context));
             }

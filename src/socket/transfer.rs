@@ -99,9 +99,11 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
         patience.gathers = length <= INLINE_MAX;
         let considered = patience.consider(false, &core, false);
         drop(core);
-        edges.deliver();
-        considered?;
-        return Ok(Step::Blocked(Entered { call, ticket, patience, remotes: Some(Remotes::new()) }));
+        if let Err(error) = considered {
+            edges.deliver();
+            return Err(error);
+        }
+        return Ok(Step::Blocked(Entered::after(call, ticket, patience, Some(Remotes::new()), edges)));
     }
     let is_marked = core.statistics.messages_sent.is_multiple_of(MARKED);
     core.keep();
@@ -164,9 +166,11 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let considered = receiving.consider(&mut patience, is_cut_short, &core);
     let remotes = (!is_cut_short && considered.is_ok()).then(|| core.lend());
     drop(core);
-    edges.deliver();
-    considered?;
-    Ok(Step::Blocked(Entered { call, ticket, patience, remotes }))
+    if let Err(error) = considered {
+        edges.deliver();
+        return Err(error);
+    }
+    Ok(Step::Blocked(Entered::after(call, ticket, patience, remotes, edges)))
 }
 
 /// A publisher does not wait for its receivers; but one that is about to overtake a receiver, and would
@@ -294,6 +298,7 @@ impl Socket {
             if core.is_closing {
                 return Err(Error::Closed);
             }
+            core.allow_drops();
             core.work_off(&self.ready, &mut edges);
             let answer = core.call(&mut edges, question);
             let is_sure = !core.is_cut_short();

@@ -62,6 +62,7 @@ impl<T> Latch<T> {
                 looks += 1;
                 std::hint::spin_loop();
             } else {
+                let _uncancellable = crate::sync::Uncancellable::begin();
                 std::thread::sleep(sleep);
                 sleep = (2 * sleep).min(LONGEST_SLEEP);
             }
