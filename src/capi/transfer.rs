@@ -145,9 +145,10 @@ unsafe fn send_parts<'a>(
                 return Err(Error::MessageSize);
             }
             Parcel::of(Outgoing::new(match *vectors {
-                // SAFETY: as above.
                 [nn_iovec { iov_base, iov_len }] => {
-                    Payload::Borrowed(unsafe { bytes_at(iov_base, iov_len) }?)
+                    // SAFETY: as above.
+                    let bytes = unsafe { bytes_at(iov_base, iov_len) }?;
+                    Payload::Borrowed(bytes)
                 }
                 // SAFETY: as above, and `length` is their total.
                 _ => Payload::Owned(unsafe { gather(vectors, length) }?),
@@ -161,13 +162,13 @@ unsafe fn send_parts<'a>(
 
 /// As [`nn_recvmsg`], which says what it must be given; what it was given must last until the call
 /// has ended.
-unsafe fn receive_parts<'a>(
+unsafe fn receive_parts(
     s: c_int,
     msghdr: *mut nn_msghdr,
     flags: c_int,
 ) -> Result<Progress<impl Blocked<Output = c_int>>, Error> {
     // SAFETY: as the caller promises.
-    let message: &'a nn_msghdr = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
     // SAFETY: as above.
     let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
     let control = Inbound::of(message);

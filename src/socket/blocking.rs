@@ -17,6 +17,7 @@ use crate::sync::{
 };
 
 /// What became of the first try of a call.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
 pub enum Step<T> {
     /// It is done. Every 64th message of a socket is marked: that call is a point for what is to be done
     /// now and then.
