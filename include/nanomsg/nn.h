@@ -642,8 +642,8 @@ NN_EXPORT int nn_poll(struct nn_pollfd *fds, int nfds, int timeout);
  * direction. With a negative id as one of the sockets, the other one sends back what it receives
  * itself. A message is received only when it can be sent. Fails with EBADF (no such socket, or
  * closed meanwhile), EINVAL (a socket is not raw, or they do not fit each other), ENOTSUP (a
- * single socket that does not both send and receive), EINTR (a signal came) or ETIMEDOUT
- * (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
+ * single socket that does not both send and receive), EINTR (a signal came; in
+ * two directions it goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
  */
 NN_EXPORT int nn_device(int s1, int s2);
 

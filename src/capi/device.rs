@@ -15,8 +15,8 @@ use crate::sync::Sleep;
 /// direction. With a negative id as one of the sockets, the other one sends back what it receives
 /// itself. A message is received only when it can be sent. Fails with EBADF (no such socket, or
 /// closed meanwhile), EINVAL (a socket is not raw, or they do not fit each other), ENOTSUP (a
-/// single socket that does not both send and receive), EINTR (a signal came, in one direction only: in two it goes on) or
-/// ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
+/// single socket that does not both send and receive), EINTR (a signal came; in
+/// two directions it goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn nn_device(s1: c_int, s2: c_int) -> c_int {
     boundary::blocking(|| {
