@@ -228,9 +228,10 @@ impl Options {
         usize::try_from(self.int(name)).unwrap_or(0)
     }
 
-    /// `NN_TCP_NODELAY`.
+    /// Whether the kernel sends small segments at once. It does, unless `NN_TCP_NODELAY` was set to 0: until then the
+    /// option reads 0, as in the C library, but messages are gathered here, and Nagle's algorithm would only delay them.
     pub(crate) fn nodelay(&self) -> bool {
-        self.int(NODELAY_SLOT) == 1
+        !self.is_set(NODELAY_SLOT) || self.int(NODELAY_SLOT) == 1
     }
 
     /// `NN_WS_MSG_TYPE`.

@@ -11,6 +11,9 @@
 //! As parking is decided under the lock that every push holds, no edge is lost and none comes
 //! twice, and a push costs no fence besides that lock. A lane is parked from the start.
 //!
+//! A consumer that lets messages gather leaves the lane unparked, and names the number of bytes at which the push is
+//! an edge as well ([`Consumer::report_at`]).
+//!
 //! The other way round, a producer that finds the lane full says so in `starved` and looks again;
 //! the consumer that then takes a message sees the mark, and its pop is an edge.
 //!
@@ -34,7 +37,7 @@ use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load}
 pub(crate) const INLINE_MAX: usize = 2048;
 
 /// A consumer that takes nothing is worth so many waits of a producer that could do without it.
-const MOST_WAITS: u32 = 256;
+const MOST_WAITS: u32 = 32;
 
 /// Bounds up to this count the bytes of messages: hosts that set one count on it, and what a record
 /// takes besides is little.
@@ -46,7 +49,15 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
     let shared = Arc::new(Shared {
         limit: limit.max(1),
         charge,
-        tail: Latch::new(Tail { block: None, first: None, offset: 0, parked: true, gone: false, written: 0 }),
+        tail: Latch::new(Tail {
+            block: None,
+            first: None,
+            offset: 0,
+            parked: true,
+            gone: false,
+            written: 0,
+            edge_at: 1,
+        }),
         consumer: Apart(Progress { taken: AtomicUsize::new(0), starved: AtomicBool::new(false) }),
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
@@ -94,6 +105,8 @@ struct Tail {
     gone: bool,
     /// The charges of what was pushed, ever; wraps.
     written: usize,
+    /// The push is an edge after which `written` has come to this: any, if the lane is parked.
+    edge_at: usize,
 }
 
 // SAFETY: the blocks that a tail points to belong to its lane, whose ends are `Send`.
@@ -307,8 +320,24 @@ impl Batch<'_> {
         // SAFETY: we hold the producer's lock, the record fits, and `offset` is the end.
         tail.offset = unsafe { block.write(tail.offset, record, message_type) };
         tail.written = tail.written.wrapping_add(charge);
-        Ok(Pushed { edge: std::mem::replace(&mut tail.parked, false) })
+        let edge = is_reached(tail.edge_at, tail.written);
+        if edge {
+            tail.parked = false;
+            tail.edge_at = never(tail.written);
+        }
+        Ok(Pushed { edge })
     }
+}
+
+/// Whether a count that wraps has come to a mark.
+#[inline]
+fn is_reached(mark: usize, count: usize) -> bool {
+    count.wrapping_sub(mark).cast_signed() >= 0
+}
+
+/// A mark that a count does not come to: at least not before gigabytes, and then an edge too many does no harm.
+fn never(count: usize) -> usize {
+    count.wrapping_add(usize::MAX / 2)
 }
 
 /// The end that messages are taken from.
@@ -351,6 +380,16 @@ impl Consumer {
         }
         // SAFETY: a committed record was found at `offset`; only we take it out.
         self.block.as_ref().map(|block| unsafe { block.read(self.offset).0 })
+    }
+
+    /// Makes the push an edge that brings the lane to `bytes` of messages, once, also if the lane is not parked.
+    /// Answers whether there are so many already: then there is no such push.
+    pub(crate) fn report_at(&mut self, bytes: usize) -> bool {
+        let mut tail = self.shared.tail.lock();
+        let mark = self.taken.wrapping_add(bytes);
+        let has_gathered = is_reached(mark, tail.written);
+        tail.edge_at = if has_gathered { never(tail.written) } else { mark };
+        has_gathered
     }
 
     /// Whether there is no message. As [`Consumer::front`] without one, an empty lane is parked.
@@ -514,6 +553,7 @@ impl Consumer {
                 self.offset = 0;
                 self.committed = 0;
                 tail.parked = true;
+                tail.edge_at = tail.written.wrapping_add(1);
                 self.pace.found_nothing();
             }
         }

@@ -108,8 +108,14 @@ impl Edges {
     }
 
     /// Whether there are none.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.first.is_none()
+    }
+
+    /// How many there are to deliver.
+    pub(crate) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.more.len()
     }
 
     /// Delivers all edges. No lock may be held.

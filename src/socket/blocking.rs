@@ -15,6 +15,7 @@ use crate::pipe::Edges;
 use crate::sync::{
     Descriptor, Event, SignalMask, Sleep, Sleeper, Ticket, Uncancellable, Wake, let_others_proceed, now,
 };
+use crate::transport;
 
 /// What became of the first try of a call.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
@@ -112,6 +113,9 @@ pub(crate) trait Attempt {
 
     /// What tells that the next try may do better.
     fn event(socket: &Socket) -> &Event;
+
+    /// The call waits for room for messages of the socket's.
+    const WAITS_FOR_ROOM: bool;
 
     /// The connections that the call may read from while it is blocked.
     fn lend(core: &mut Core) -> Remotes {
@@ -221,6 +225,7 @@ impl<A: Attempt> Pending<A> {
             inside.fetch_borrowed(remotes);
             return false;
         }
+        transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
         let event = A::event(inside);
         if !remotes.is_empty() && event.watch() {
             *borrowed = Some(Borrowed::from(remotes));

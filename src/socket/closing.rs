@@ -105,6 +105,7 @@ impl Socket {
         };
         self.senders.notify_all();
         self.receivers.notify_all();
+        self.batching.stop();
         departure
     }
 

@@ -12,7 +12,7 @@ use crate::pipe::{Bits, Edges, End, Entry, Peer, ReadyList};
 use crate::protocol::{Kind, PipeOptions, Protocol};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock, print};
-use crate::transport::{Ends, Host, LaneLimits, Note, Refused, Settings};
+use crate::transport::{Batching, Ends, Host, LaneLimits, Note, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
 pub(super) struct EndpointHost {
@@ -78,6 +78,10 @@ impl Host for EndpointHost {
 
     fn nodelay(&self) -> bool {
         self.socket.core.lock().options.nodelay()
+    }
+
+    fn batching(&self) -> &Arc<Batching> {
+        &self.socket.batching
     }
 
     fn message_type(&self) -> MessageType {

@@ -45,7 +45,7 @@ use crate::protocol::{self, Kind, Machine, Protocol};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Alarm, Apart, Descriptor, Door, Event, PerProcess, Uncancellable};
-use crate::transport::{self, Endpoint, Host, Linger};
+use crate::transport::{self, Batching, Endpoint, Host, Linger};
 
 /// Sockets that can be open at once.
 const MAX_SOCKETS: usize = 65_536;
@@ -74,6 +74,8 @@ pub struct Socket {
     receivers: Apart<Event>,
     /// Whoever puts something on the list must have it worked on at once.
     is_watchful: AtomicBool,
+    /// When messages are written.
+    batching: Arc<Batching>,
     /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
     max_message: AtomicI32,
     /// Failures that no call tells of are printed.
@@ -146,6 +148,7 @@ impl Socket {
             senders: Apart(Event::new()),
             receivers: Apart(Event::new()),
             is_watchful: AtomicBool::new(false),
+            batching: Arc::default(),
             max_message: AtomicI32::new(max_message),
             // Here, in a thread of the caller's: no other may look at variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),

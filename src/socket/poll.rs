@@ -8,6 +8,7 @@ use super::blocking::{Blocked, HeldSignals, Place};
 use super::{PollEvent, enter};
 use crate::error::Error;
 use crate::sync::{Alarm, Sleep, Uncancellable, now};
+use crate::transport;
 
 /// A question about a socket, and its answer. Without a question, it is only waited for the
 /// socket's being closed.
@@ -146,6 +147,7 @@ impl Blocked for Polling {
         if is_over {
             return self.answer().map(Some);
         }
+        transport::before_blocking(None);
         if self.ends_by_signals {
             self.signals.get_or_insert_with(HeldSignals::begin);
         }

@@ -107,11 +107,14 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     }
     let is_marked = core.statistics.messages_sent.is_multiple_of(MARKED);
     core.keep();
+    let throttle = (overtakes && !dont_wait && outcome.is_ok()).then(|| call.batching.clone());
     call.unlock_and_leave();
     edges.deliver();
-    if overtakes && !dont_wait && outcome.is_ok() {
+    // A publisher does not wait for its receivers; but one that is about to overtake a receiver, and would
+    // drop its messages, lets it catch up.
+    if let Some(batching) = throttle {
         let _uncancellable = Uncancellable::begin();
-        std::thread::sleep(CATCH_UP);
+        batching.let_receivers_catch_up();
     }
     outcome.map(|_| Step::Done((), is_marked))
 }
@@ -173,10 +176,6 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     Ok(Step::Blocked(Entered::after(call, ticket, patience, remotes, edges)))
 }
 
-/// A publisher does not wait for its receivers; but one that is about to overtake a receiver, and would
-/// drop its messages, makes a pause of this length.
-const CATCH_UP: Duration = Duration::from_micros(50);
-
 /// What a message to be sent belongs to.
 pub trait ToSend<'b> {
     /// The message.
@@ -208,6 +207,8 @@ impl<R, T: FnOnce(Received<'_>) -> R> Receiving<T, R> {
 impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
     type Output = ();
 
+    const WAITS_FOR_ROOM: bool = true;
+
     fn event(socket: &Socket) -> &Event {
         &socket.senders
     }
@@ -227,6 +228,8 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
 
 impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
     type Output = R;
+
+    const WAITS_FOR_ROOM: bool = false;
 
     fn event(socket: &Socket) -> &Event {
         &socket.receivers
@@ -337,7 +340,10 @@ impl Socket {
             Ok(()) => {
                 core.statistics.messages_sent += 1;
                 core.statistics.bytes_sent += length as u64;
-                core.has_sent = true;
+                let follows = std::mem::replace(&mut core.has_sent, true);
+                if !edges.is_empty() {
+                    self.batching.begin_send(follows, edges.len());
+                }
                 Ok(Try::Done(()))
             }
             Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::message::MessageType;
 use crate::pipe::{Consumer, End, Peer, Producer};
 pub(crate) use linger::Linger;
+pub(crate) use stream::{Batching, before_blocking};
 
 /// One side of a new pipe.
 pub(crate) struct Ends {
@@ -88,6 +89,8 @@ pub(crate) trait Host: Send + Sync {
     fn lane_limits(&self) -> LaneLimits;
     /// Whether `TCP_NODELAY` is to be set.
     fn nodelay(&self) -> bool;
+    /// When the messages of the socket are written.
+    fn batching(&self) -> &Arc<Batching>;
     /// What the messages of a WebSocket are sent as.
     fn message_type(&self) -> MessageType;
     /// The longest message to take, at present.

@@ -4,6 +4,7 @@
 //! its peer, gives the socket a pipe, and moves bytes between the pipe's lanes and the kernel. What
 //! is said on it is the affair of its [`Mapping`]: ws goes where tcp goes, and says it differently.
 
+mod batching;
 mod connection;
 mod dialer;
 mod listener;
@@ -22,6 +23,7 @@ use super::{Endpoint, Host};
 use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::wire::Mapping;
+pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
 use listener::Listener;

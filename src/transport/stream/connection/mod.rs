@@ -4,8 +4,8 @@
 //! the outbound lane is responsible for it until it has parked the lane, or the kernel is full
 //! and will report room; so a push that is no edge needs nobody to be told.
 //!
-//! * A message for an idle connection is written by the thread that sends it.
-//! * One that follows at once is left to the I/O thread, which writes what has gathered meanwhile.
+//! * A message is written by the thread that sends it, unless it is part of a flood: then messages gather, as
+//!   [`Batching`](super::Batching) says.
 //! * Reading is the I/O thread's, unless a receiver that would sleep has borrowed it.
 
 mod interest;
@@ -16,7 +16,7 @@ mod writing;
 
 use std::hash::RandomState;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -39,8 +39,6 @@ const GREETING_TIME: Duration = Duration::from_secs(5);
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// After this time the kernel may have memory again.
 const RETRY_TIME: Duration = Duration::from_millis(10);
-/// A message that follows a write within this time belongs to a burst.
-const BURST_NANOSECONDS: u64 = 10_000;
 /// A message that long is never left to gather with others.
 const WORTH_A_WRITE: usize = 16 * 1024;
 /// After so many reads or writes in a row other connections get their turn.
@@ -73,8 +71,8 @@ pub(super) struct Connection {
     asked: AtomicU8,
     /// The kernel took no more; it will report when it does.
     blocked: AtomicBool,
-    /// When the last write ended, in nanoseconds of the monotonic clock.
-    last_write: AtomicU64,
+    /// Messages gather in the lane, as `Writer::gathering` says in more detail.
+    is_gathering: AtomicBool,
     timers: Mutex<Timers>,
 }
 
@@ -137,7 +135,7 @@ impl Connection {
             end: OnceLock::new(),
             asked: AtomicU8::new(0),
             blocked: AtomicBool::new(false),
-            last_write: AtomicU64::new(0),
+            is_gathering: AtomicBool::new(false),
             timers: Mutex::default(),
         });
         {
@@ -225,6 +223,11 @@ impl Connection {
         self.set_timer(Purpose::Retry, now() + RETRY_TIME);
     }
 
+    /// The I/O thread that the connection belongs to.
+    pub(super) fn reactor(&self) -> &Arc<Reactor> {
+        &self.reactor
+    }
+
     /// Asks the I/O thread for something, once.
     fn ask(self: &Arc<Self>, what: u8) {
         if self.asked.fetch_or(what, Ordering::SeqCst) & what == 0 {
@@ -236,17 +239,23 @@ impl Connection {
 impl Peer for Connection {
     /// The socket has put a message into an empty lane.
     fn readable(self: Arc<Self>, size: usize) {
-        let since = || nanoseconds().saturating_sub(self.last_write.load(Ordering::Relaxed));
-        if size < WORTH_A_WRITE && since() < BURST_NANOSECONDS { self.ask(WRITE) } else { self.flush() }
+        if self.is_gathering.load(Ordering::Relaxed) {
+            self.write_for_sender();
+        } else if size < WORTH_A_WRITE && self.host.batching().gathers() {
+            self.gather();
+        } else {
+            self.flush();
+        }
     }
 
     /// The lane is full: its messages are written by the thread that has one more.
     fn relieve(self: Arc<Self>) -> bool {
         // The room that is made is ours, who asked for it: nobody else is to be told.
         let outcome = {
+            self.host.batching().note_full();
             let mut writer = lock(&self.writer);
-            if let Some(burst) = &mut writer.burst {
-                burst.was_relieved = true;
+            if let Some(gathering) = &mut writer.gathering {
+                gathering.is_written = true;
             }
             self.flush_locked(&mut writer, &mut false)
         };
@@ -305,7 +314,7 @@ impl Source for Connection {
             return self.fail();
         }
         if asked & WRITE != 0 {
-            self.attend_burst();
+            self.flush();
         }
         if asked & READ != 0 {
             self.receive();
@@ -318,9 +327,6 @@ impl Source for Connection {
             self.receive();
         }
         self.end_loan(now);
-        if lock(&self.writer).burst.as_ref().is_some_and(|burst| burst.due <= now) {
-            self.attend_burst();
-        }
         let is_over = lock(&self.writer).closing().map(|closing| closing.unfinished.is_over(now));
         match is_over {
             Some(true) => return self.finish(Note::Dropped),
@@ -335,7 +341,7 @@ impl Source for Connection {
 }
 
 /// The present moment, in nanoseconds of the monotonic clock.
-fn nanoseconds() -> u64 {
+pub(super) fn nanoseconds() -> u64 {
     nanoseconds_of(now())
 }
 

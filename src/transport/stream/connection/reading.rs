@@ -4,7 +4,6 @@ use std::cell::RefCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use socket2::MaybeUninitSlice;
@@ -144,8 +143,6 @@ impl Connection {
                 end.clone().writable();
             }
             if is_edge {
-                // What is sent now may be an answer, and no part of a burst.
-                self.last_write.store(0, Ordering::Relaxed);
                 end.clone().readable(0);
             }
         }

@@ -8,7 +8,7 @@ use crate::pipe::{Nobody, Producer};
 use crate::protocol::Kind;
 use crate::reactor;
 use crate::transport::stream::tests::{Plain, connected_pair};
-use crate::transport::{Ends, LaneLimits, Refused, Settings};
+use crate::transport::{Batching, Ends, LaneLimits, Refused, Settings};
 
 /// What a PULL socket says first.
 const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
@@ -17,6 +17,7 @@ const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
 #[derive(Default)]
 struct Pushing {
     outbound: Mutex<Option<Producer>>,
+    batching: Arc<Batching>,
 }
 
 impl End for Nobody {
@@ -55,6 +56,10 @@ impl Host for Pushing {
 
     fn nodelay(&self) -> bool {
         false
+    }
+
+    fn batching(&self) -> &Arc<Batching> {
+        &self.batching
     }
 
     fn message_type(&self) -> MessageType {
@@ -164,5 +169,23 @@ fn room_is_left_out_until_somebody_waits_for_it() {
     let mut came = vec![0; 9 + large.len()];
     theirs.read_exact(&mut came).unwrap();
     assert_eq!(came[9..], large);
+    connection.finish(Note::Dropped);
+}
+
+#[test]
+fn a_thread_that_blocks_has_written_what_gathered() {
+    let (connection, mut outbound, mut theirs) = connected();
+    for _ in 0..2 {
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"gathers"), None).unwrap().edge);
+        // As `gather`, but the I/O thread is not woken.
+        assert!(connection.begin_gathering() && connection.host.batching().add(connection.clone()));
+        assert!(!outbound.batch().push(&[], &mut Payload::Borrowed(b"as well"), None).unwrap().edge);
+        crate::transport::before_blocking(None);
+        theirs.set_nonblocking(true).unwrap();
+        let mut came = [0; 32];
+        theirs.read_exact(&mut came).unwrap();
+        assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x07gathers\x01\0\0\0\0\0\0\0\x07as well");
+        theirs.set_nonblocking(false).unwrap();
+    }
     connection.finish(Note::Dropped);
 }

@@ -20,8 +20,6 @@ pub(super) enum Purpose {
     Closing,
     /// The loan of the reading may end.
     Loan,
-    /// A burst is looked after.
-    Burst,
     /// The kernel had no memory for a read or a write, which is tried again.
     Retry,
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::timers::Purpose;
-use super::{Broken, Connection, FAIL, PER_TURN, Pause, WRITE, nanoseconds};
+use super::{Broken, Connection, FAIL, PER_TURN, Pause, WRITE};
 use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::linger::Unfinished;
@@ -15,14 +15,10 @@ use crate::transport::stream::platform::{has_unacknowledged, is_scarce};
 use crate::transport::{Linger, Note};
 use crate::wire::{Encoder, Mapping};
 
-/// In a burst the I/O thread writes what has gathered, and looks again after this time.
-const LOOK_AGAIN: Duration = Duration::from_micros(50);
-/// After a look that found so many bytes, the next comes twice as late,
-const MANY: usize = 512;
-/// and so many times as late in the end.
-const MOST_TIMES: u32 = 4;
-/// So long if senders write by themselves: they fill the lane faster than it would come.
-const LOOK_SELDOM: Duration = Duration::from_micros(250);
+/// A sender writes when so many bytes have gathered, at first,
+const GATHER_FIRST: usize = 1024;
+/// and in the end; the number is doubled from one write to the next.
+const GATHER_MOST: usize = 64 * 1024;
 /// How often a closing connection looks whether the peer has everything.
 const CLOSING_LOOK: Duration = Duration::from_millis(5);
 /// So long a local peer may take to read what its kernel has, before the connection goes.
@@ -34,8 +30,8 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbox: Outbox,
     pub(super) encoder: Encoder,
-    /// The burst that is going on.
-    pub(super) burst: Option<Burst>,
+    /// Messages gather in the lane.
+    pub(super) gathering: Option<Gathering>,
     pub(super) life: Life,
 }
 
@@ -50,20 +46,12 @@ pub(super) enum Life {
     Ended,
 }
 
-/// Messages come faster than it is worth to write each of them. The lane is not parked: the I/O
-/// thread looks after it until it finds it empty.
-pub(super) struct Burst {
-    /// When it looks next.
-    pub(super) due: Duration,
-    /// How long after the last look that is, in times of [`LOOK_AGAIN`].
-    times: u32,
-    /// A sender has found the lane full, and written, since it looked last.
-    pub(super) was_relieved: bool,
-}
-
-impl Burst {
-    /// One that has not been looked after yet.
-    const FIRST: Burst = Burst { due: Duration::ZERO, times: 1, was_relieved: false };
+/// Messages gather in the lane, which is not parked meanwhile.
+pub(super) struct Gathering {
+    /// The sender writes when so many bytes are in the lane.
+    enough: usize,
+    /// A sender has written since the I/O thread looked last.
+    pub(super) is_written: bool,
 }
 
 /// What a flush has come to, to be acted on without its lock.
@@ -98,7 +86,7 @@ impl Writer {
     pub(super) fn new(words: &[u8], encoder: Encoder) -> Writer {
         let mut outbox = Outbox::default();
         outbox.append(words);
-        Writer { lane: None, outbox, encoder, burst: None, life: Life::Open }
+        Writer { lane: None, outbox, encoder, gathering: None, life: Life::Open }
     }
 
     /// The peer has greeted: takes from this lane, and answers the greeting. Answers whether the
@@ -134,13 +122,6 @@ impl Writer {
             Life::Closing(closing) => Some(closing),
             Life::Open | Life::Ended => None,
         }
-    }
-
-    /// The burst goes on; answers when it is to be looked after next.
-    fn go_on(&mut self, pause: Duration, times: u32) -> Duration {
-        let due = now() + pause;
-        self.burst = Some(Burst { due, times, ..Burst::FIRST });
-        due
     }
 }
 
@@ -178,42 +159,66 @@ impl Connection {
         }
     }
 
-    /// Writes what a burst has gathered, and comes again until there is nothing.
-    pub(super) fn attend_burst(self: &Arc<Self>) {
-        let (flushed, next) = {
-            let mut writer = lock(&self.writer);
-            let Burst { times, was_relieved, .. } = writer.burst.take().unwrap_or(Burst::FIRST);
-            if was_relieved && writer.closing().is_none() {
-                let due = writer.go_on(LOOK_SELDOM, times);
-                drop(writer);
-                return self.set_timer(Purpose::Burst, due);
-            }
-            let has_lane = writer.lane.is_some();
-            // So that the lane is not parked.
-            writer.burst = has_lane.then_some(Burst::FIRST);
-            let before = writer.outbox.sent_ever();
-            let mut flushed = self.write_out(&mut writer);
-            let is_done = matches!(flushed.outcome, Ok(Pause::Done));
-            let gathered = writer.outbox.sent_ever().wrapping_sub(before);
-            let next = if is_done && gathered > 0 {
-                let times = if gathered < MANY { 1 } else { (2 * times).min(MOST_TIMES) };
-                has_lane.then(|| writer.go_on(LOOK_AGAIN * times, times))
-            } else {
-                // It is over, and the lane is parked if it is empty. If the kernel is full or there was
-                // too much for one turn, whoever comes then writes the rest.
-                writer.burst = None;
-                if is_done {
-                    let had_room = flushed.has_room;
-                    flushed = self.write_out(&mut writer);
-                    flushed.has_room |= had_room;
-                }
-                None
-            };
-            (flushed, next)
-        };
-        if let Some(due) = next {
-            self.set_timer(Purpose::Burst, due);
+    /// Lets messages gather in the lane, the first of which has come.
+    pub(super) fn gather(self: &Arc<Self>) {
+        if !self.begin_gathering() {
+            self.flush();
+        } else if self.host.batching().add(self.clone()) {
+            self.reactor.wake(self.host.batching().clone());
         }
+    }
+
+    /// Answers whether messages may gather in the lane now.
+    pub(super) fn begin_gathering(&self) -> bool {
+        let mut writer = lock(&self.writer);
+        let Writer { lane: Some(lane), gathering: gathering @ None, life: Life::Open, .. } = &mut *writer
+        else {
+            return false;
+        };
+        *gathering = Some(Gathering { enough: GATHER_FIRST, is_written: false });
+        self.is_gathering.store(true, Ordering::Relaxed);
+        // If there is more already, the I/O thread finds it.
+        lane.report_at(GATHER_FIRST);
+        true
+    }
+
+    /// Enough has gathered: the thread that sends writes it.
+    pub(super) fn write_for_sender(self: &Arc<Self>) {
+        let flushed = {
+            let mut writer = lock(&self.writer);
+            if let Some(gathering) = &mut writer.gathering {
+                gathering.enough = (2 * gathering.enough).min(GATHER_MOST);
+                gathering.is_written = true;
+            }
+            self.write_out(&mut writer)
+        };
+        self.act_on(flushed);
+    }
+
+    /// Writes what has gathered, and answers how much that was; `None` if the sender has written since the last call,
+    /// and is left alone.
+    pub(in crate::transport::stream) fn write_gathered(self: &Arc<Self>) -> Option<usize> {
+        let (flushed, written) = {
+            let mut writer = lock(&self.writer);
+            if writer.gathering.as_mut().is_some_and(|gathering| std::mem::take(&mut gathering.is_written)) {
+                return None;
+            }
+            let before = writer.outbox.sent_ever();
+            let flushed = self.write_out(&mut writer);
+            (flushed, writer.outbox.sent_ever().wrapping_sub(before))
+        };
+        self.act_on(flushed);
+        Some(written)
+    }
+
+    /// Writes what has gathered. The next message is an edge.
+    pub(in crate::transport::stream) fn stop_gathering(self: &Arc<Self>) {
+        let flushed = {
+            let mut writer = lock(&self.writer);
+            writer.gathering = None;
+            self.is_gathering.store(false, Ordering::Relaxed);
+            self.write_out(&mut writer)
+        };
         self.act_on(flushed);
     }
 
@@ -221,16 +226,23 @@ impl Connection {
     pub(super) fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<Pause, Broken> {
         for _ in 0..PER_TURN {
             if let Some(lane) = &mut writer.lane {
-                let parks = writer.burst.is_none();
+                let parks = writer.gathering.is_none();
                 *has_room |= writer.outbox.fill(lane, &mut writer.encoder, parks)?;
             }
             if writer.outbox.is_empty() {
                 writer.outbox.rest();
-                self.last_write.store(nanoseconds(), Ordering::Relaxed);
+                if let (Some(gathering), Some(lane)) = (&writer.gathering, &mut writer.lane)
+                    && lane.report_at(gathering.enough)
+                {
+                    continue;
+                }
                 return Ok(Pause::Done);
             }
             match writer.outbox.write_to(&self.stream) {
-                Ok(()) => self.blocked.store(false, Ordering::SeqCst),
+                Ok(()) => {
+                    self.blocked.store(false, Ordering::SeqCst);
+                    self.host.batching().wrote();
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                     // The mark first, then another try: room that is reported in between is

@@ -1,0 +1,239 @@
+//! When a message is written: at once by the thread that sends it, or together with those that follow.
+//!
+//! Owns this decision for all connections of a socket. A thread that sends faster than each message can be written is
+//! a flood, whether its messages go to one connection or are spread over a thousand: from then on they gather in the
+//! lanes. What has gathered is written by the sender, when it is much; by the sender, before it blocks in any call; or
+//! by the I/O thread, which is woken when gathering begins. It ends as soon as less gathers than is worth waiting for.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::connection::{Connection, nanoseconds};
+use crate::reactor::Source;
+use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::{Mutex, PerProcess, lock, now, thread_address};
+
+/// A message is prompt if it is sent within this time, in nanoseconds, after the write before it has ended.
+const PROMPT: u64 = 1_000;
+/// So many prompt messages in a row are written one by one. To write them costs no more than to wake the I/O thread.
+const AT_ONCE: u32 = 8;
+/// Gathering goes on if so many bytes have come between two looks of the I/O thread.
+const WORTH_WAITING: usize = 16 * 1024;
+/// The time between two looks of the I/O thread.
+const LOOK: Duration = Duration::from_micros(50);
+/// The time between two looks of the I/O thread when the senders write by themselves.
+const LOOK_SELDOM: Duration = Duration::from_micros(250);
+
+/// How long a publisher lets its receivers catch up, at first,
+const CATCH_UP: u64 = 50_000;
+/// and in the end, in nanoseconds. A receiver that has lost its processor needs milliseconds, and a message in each short
+/// pause would wake all the others.
+const CATCH_UP_MOST: u64 = 2_000_000;
+
+/// The batching of one socket.
+#[derive(Default)]
+pub(crate) struct Batching {
+    /// Prompt messages in a row.
+    prompt: AtomicU32,
+    /// When the last write of any connection ended, in nanoseconds of the monotonic clock.
+    last_write: AtomicU64,
+    /// A sender has found a lane full.
+    was_full: AtomicBool,
+    /// When the last pause for receivers that lag behind has ended, and how long it was, in nanoseconds.
+    last_pause: (AtomicU64, AtomicU64),
+    /// There are connections in `gathering`.
+    is_gathering: AtomicBool,
+    gathering: Mutex<Gathering>,
+}
+
+#[derive(Default)]
+struct Gathering {
+    connections: Vec<Arc<Connection>>,
+    /// The thread whose messages they are, or [`SEVERAL`].
+    thread: usize,
+    /// The time before the next look.
+    pause: Duration,
+}
+
+/// No thread has this address: messages of several threads gather.
+const SEVERAL: usize = 0;
+
+/// Sockets for which messages gather, of the whole process.
+#[derive(Default)]
+struct Registry {
+    count: AtomicUsize,
+    sockets: Mutex<Vec<Arc<Batching>>>,
+}
+
+static REGISTRY: PerProcess<Registry> = PerProcess::new(Registry::default);
+
+/// Writes what has gathered of the messages of the calling thread, which is about to block. A thread that blocks because
+/// the lanes of `full` have no room has written what they hold; there the flood goes on after that.
+#[inline]
+pub(crate) fn before_blocking(full: Option<&Arc<Batching>>) {
+    if REGISTRY.get().count.load(Ordering::Relaxed) > 0 {
+        write_own(full);
+    }
+}
+
+#[cold]
+fn write_own(full: Option<&Arc<Batching>>) {
+    let thread = thread_address();
+    let sockets = lock(&REGISTRY.get().sockets).clone();
+    for socket in sockets {
+        let is_own = [thread, SEVERAL].contains(&lock(&socket.gathering).thread);
+        if is_own && !full.is_some_and(|full| Arc::ptr_eq(full, &socket)) {
+            socket.stop();
+        }
+    }
+}
+
+/// How many messages in a row were prompt, after one for so many connections that came so many nanoseconds after the last
+/// write. To put it into each lane takes a moment, too.
+fn prompt_after(before: u32, since: u64, connections: usize) -> u32 {
+    let is_prompt = since < PROMPT + PROMPT / 4 * connections as u64;
+    if is_prompt { before.saturating_add(1) } else { 0 }
+}
+
+impl Batching {
+    /// A call sends a message on so many idle connections. `follows` says that the socket has received none since the
+    /// message before.
+    pub(crate) fn begin_send(&self, follows: bool, connections: usize) {
+        let since = nanoseconds().saturating_sub(self.last_write.load(Ordering::Relaxed));
+        let prompt = match follows {
+            false => 0,
+            true if self.was_full.swap(false, Ordering::Relaxed) => AT_ONCE,
+            true => prompt_after(self.prompt.load(Ordering::Relaxed), since, connections),
+        };
+        self.prompt.store(prompt, Ordering::Relaxed);
+    }
+
+    /// A receiver is more than half a lane behind: the sender makes a pause, which is twice as long as the one before if
+    /// that has brought nothing.
+    pub(crate) fn let_receivers_catch_up(&self) {
+        let (ended, length) = &self.last_pause;
+        let last = length.load(Ordering::Relaxed);
+        let is_next = nanoseconds().saturating_sub(ended.load(Ordering::Relaxed)) < last;
+        let pause = if is_next { (2 * last).min(CATCH_UP_MOST) } else { CATCH_UP };
+        std::thread::sleep(Duration::from_nanos(pause));
+        length.store(pause, Ordering::Relaxed);
+        ended.store(nanoseconds(), Ordering::Relaxed);
+    }
+
+    /// Whether messages are to gather.
+    pub(super) fn gathers(&self) -> bool {
+        self.prompt.load(Ordering::Relaxed) >= AT_ONCE || self.is_gathering.load(Ordering::Relaxed)
+    }
+
+    /// A sender has found a lane full.
+    pub(super) fn note_full(&self) {
+        self.was_full.store(true, Ordering::Relaxed);
+    }
+
+    /// A connection has written.
+    pub(super) fn wrote(&self) {
+        self.last_write.store(nanoseconds(), Ordering::Relaxed);
+    }
+
+    /// Messages gather for this connection from now on. Answers whether it is the first, for which the I/O thread must be
+    /// woken.
+    pub(super) fn add(self: &Arc<Self>, connection: Arc<Connection>) -> bool {
+        let thread = thread_address();
+        let mut gathering = lock(&self.gathering);
+        gathering.connections.push(connection);
+        if gathering.connections.len() > 1 {
+            if gathering.thread != thread {
+                gathering.thread = SEVERAL;
+            }
+            return false;
+        }
+        gathering.thread = thread;
+        gathering.pause = LOOK;
+        self.is_gathering.store(true, Ordering::Relaxed);
+        let registry = REGISTRY.get();
+        lock(&registry.sockets).push(self.clone());
+        registry.count.fetch_add(1, Ordering::Relaxed);
+        true
+    }
+
+    /// Ends the gathering: everything is written, and the next message at once.
+    pub(crate) fn stop(self: &Arc<Self>) {
+        let connections = {
+            let mut gathering = lock(&self.gathering);
+            if gathering.connections.is_empty() {
+                return;
+            }
+            self.is_gathering.store(false, Ordering::Relaxed);
+            let registry = REGISTRY.get();
+            let mut sockets = lock(&registry.sockets);
+            if let Some(place) = sockets.iter().position(|other| Arc::ptr_eq(other, self)) {
+                sockets.swap_remove(place);
+                registry.count.fetch_sub(1, Ordering::Relaxed);
+            }
+            std::mem::take(&mut gathering.connections)
+        };
+        for connection in connections {
+            connection.stop_gathering();
+        }
+    }
+
+    /// Writes what has gathered, and sees whether that is enough to go on.
+    fn look(self: Arc<Self>) {
+        let connections = lock(&self.gathering).connections.clone();
+        let Some(reactor) = connections.first().map(|connection| connection.reactor().clone()) else {
+            return;
+        };
+        let (mut bytes, mut is_written) = (0, false);
+        for connection in connections {
+            match connection.write_gathered() {
+                Some(written) => bytes += written,
+                None => is_written = true,
+            }
+        }
+        if !is_written && bytes < WORTH_WAITING {
+            self.prompt.store(0, Ordering::Relaxed);
+            return self.stop();
+        }
+        let pause = {
+            let mut gathering = lock(&self.gathering);
+            gathering.pause = if is_written { LOOK_SELDOM } else { (2 * gathering.pause).min(4 * LOOK) };
+            gathering.pause
+        };
+        reactor.at(now() + pause, self);
+    }
+}
+
+impl Source for Batching {
+    fn woken(self: Arc<Self>) {
+        self.look();
+    }
+
+    fn timeout(self: Arc<Self>, _now: Duration) {
+        self.look();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_many_messages_each_at_once_after_the_write_before() {
+        let prompt = |sends: &[u64]| sends.iter().fold(0, |before, since| prompt_after(before, *since, 1));
+        assert_eq!(prompt(&[300; 8]), AT_ONCE);
+        assert_eq!(prompt(&[300, 300, 5_000, 300]), 1);
+        assert_eq!(prompt(&[30_000; 1000]), 0);
+        // A publisher has put the message into many lanes since.
+        assert_eq!((prompt_after(3, 10_000, 1), prompt_after(3, 10_000, 64)), (0, 4));
+    }
+
+    #[test]
+    fn a_message_that_does_not_follow_ends_a_flood() {
+        let batching = Batching::default();
+        batching.note_full();
+        batching.begin_send(true, 1);
+        assert!(batching.gathers());
+        batching.begin_send(false, 1);
+        assert!(!batching.gathers());
+    }
+}
