@@ -1,7 +1,7 @@
 //! Every interleaving of a small lane: no message and no edge is lost.
 
 use super::*;
-use crate::sync::Event;
+use loom::sync::{Arc as LoomArc, Notify};
 
 fn push(producer: &mut Producer, byte: u8) -> Result<Pushed, Full> {
     producer.batch().push(&[], &mut Payload::Borrowed(&[byte]), None)
@@ -11,23 +11,22 @@ fn push(producer: &mut Producer, byte: u8) -> Result<Pushed, Full> {
 fn loom_a_consumer_that_sleeps_on_empty_gets_every_message() {
     loom::model(|| {
         let (mut producer, mut consumer) = lane(100);
-        let event = loom::sync::Arc::new(Event::new());
-        let told = event.clone();
+        let edge = LoomArc::new(Notify::new());
+        let told = edge.clone();
         let sender = loom::thread::spawn(move || {
             for byte in 0..2 {
                 if push(&mut producer, byte).unwrap().edge {
-                    told.notify_one();
+                    told.notify();
                 }
             }
         });
         for byte in 0..2 {
             loop {
-                let ticket = event.ticket();
                 if let Some(front) = consumer.front() {
                     assert_eq!(front.body, [byte]);
                     break;
                 }
-                event.wait(ticket, None);
+                edge.wait();
             }
             consumer.pop();
         }
@@ -40,21 +39,20 @@ fn loom_a_producer_that_sleeps_on_full_gets_room() {
     loom::model(|| {
         let (mut producer, mut consumer) = lane(1);
         push(&mut producer, 0).unwrap();
-        let event = loom::sync::Arc::new(Event::new());
-        let told = event.clone();
+        let edge = LoomArc::new(Notify::new());
+        let told = edge.clone();
         let receiver = loom::thread::spawn(move || {
             assert!(consumer.front().is_some());
             if consumer.pop() {
-                told.notify_one();
+                told.notify();
             }
             consumer
         });
         loop {
-            let ticket = event.ticket();
             if push(&mut producer, 1).is_ok() {
                 break;
             }
-            event.wait(ticket, None);
+            edge.wait();
         }
         let mut consumer = receiver.join().unwrap();
         assert_eq!(consumer.front().unwrap().body, [1]);
