@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::message::{Outgoing, Payload};
 use crate::option::name;
 use crate::socket::poll::{PollEntry, Polling, room_for};
-use crate::socket::{self, Blocked, Call, HeldSignals, Place, Received, enter};
+use crate::socket::{self, Blocked, Call, HeldSignals, Place, Received, TURNS, enter};
 use crate::sync::{Sleep, Uncancellable, now};
 
 /// Messages that go one way before the other way has its turn.
@@ -235,11 +235,9 @@ impl Blocked for Device {
 
     fn proceed(&mut self) -> Result<Option<Infallible>, Error> {
         let _uncancellable = Uncancellable::begin();
-        loop {
-            if self.wait()? {
-                self.sides.iter_mut().for_each(|side| side.call = None);
-                return Ok(None);
-            }
+        let mut turns = 0;
+        while !self.wait()? && turns < TURNS {
+            turns += 1;
             self.enter()?;
             for way in &mut self.ways {
                 way.proceed(&self.sides)?;
@@ -253,6 +251,9 @@ impl Blocked for Device {
                 return Err(Error::Interrupted);
             }
         }
+        // It sleeps, or its thread may be cancelled now: inside no socket.
+        self.sides.iter_mut().for_each(|side| side.call = None);
+        Ok(None)
     }
 
     fn sleep(&mut self) -> Option<&mut Sleep> {

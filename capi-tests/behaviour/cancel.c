@@ -4,6 +4,7 @@
 #include "../lib/test.h"
 #include <stdatomic.h>
 #include <nanomsg/pair.h>
+#include <nanomsg/pubsub.h>
 
 enum call { RECEIVE, RECEIVE_CHUNK, SEND, SEND_CHUNK, POLL, DEVICE, REFLECT, CALLS };
 static const char *const names[] = { "nn_recv", "nn_recv of NN_MSG", "nn_send", "nn_send of NN_MSG", "nn_poll",
@@ -148,6 +149,34 @@ static void under_traffic (enum call call, const char *transport, int closes)
     }
 }
 
+static void *publish (void *argument)
+{
+    while (nn_send (*(int *) argument, "junk", 4, 0) >= 0)
+        ;
+    return NULL;
+}
+
+/*  Ours alone: a call that never sleeps, since messages come that it does not want. */
+static void under_junk (const char *transport)
+{
+    struct caller caller = { .call = RECEIVE };
+    char address[NN_SOCKADDR_MAX];
+    caller.s = open_socket (NN_SUB);
+    check (nn_setsockopt (caller.s, NN_SUB, NN_SUB_SUBSCRIBE, "wanted", 6) == 0);
+    int publisher = open_socket (NN_PUB);
+    bind_to (caller.s, fresh_address (transport, address));
+    connect_to (publisher, address);
+    pthread_t flood = start_thread (publish, &publisher);
+    wait_until (nn_get_statistic (caller.s, NN_STAT_CURRENT_CONNECTIONS) == 1);
+    pthread_t thread = start_thread (make_calls, &caller);
+    wait_until (caller.thread);
+    poll (NULL, 0, QUIET_MS);
+    check (is_cancelled (thread) && caller.cleaned == 1);
+    close_socket (caller.s);
+    close_socket (publisher);
+    join_thread (flood);
+}
+
 /*  A message of the caller's stays the caller's. */
 static void *send_message (void *argument)
 {
@@ -181,6 +210,8 @@ int main (void)
         under_traffic (SEND, transport, 0);
         under_traffic (SEND, transport, 1);
     }
+    each_transport (transport)
+        under_junk (transport);
     void *chunk = nn_allocmsg (100000, 0);
     memset (chunk, 'x', 100000);
     pthread_t thread = start_thread (send_message, &chunk);

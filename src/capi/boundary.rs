@@ -123,7 +123,11 @@ fn sleep_and_go_on<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int 
         unsafe {
             let sleep = (*parked).call.sleep().map_or(std::ptr::null_mut(), std::ptr::from_mut);
             let state = (*parked).state;
-            if !sleep.is_null() {
+            if sleep.is_null() {
+                state.set();
+                CancelState::test();
+                CancelState::DISABLED.set();
+            } else {
                 Sleep::run_in(sleep, state);
             }
         }

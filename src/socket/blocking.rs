@@ -27,19 +27,23 @@ pub enum Step<T> {
     Blocked(Entered),
 }
 
+/// So often in a row a call does something before it comes back.
+pub(crate) const TURNS: usize = 64;
+
 /// A call that goes on until it would block, and sleeps then. The two are apart, so that a call of the
 /// C face can be cancelled while it sleeps: it can be dropped between them, by any thread.
 pub trait Blocked: Sized {
     /// What the call answers.
     type Output;
 
-    /// Goes on. Without an answer the call is to sleep, and then to go on.
+    /// Goes on. Without an answer the call is to sleep, if it says how, and then to go on. One that finds
+    /// something to do again and again comes back now and then, after [`TURNS`], so that its thread can be cancelled.
     ///
     /// # Errors
     /// Those of the call.
     fn proceed(&mut self) -> Result<Option<Self::Output>, Error>;
 
-    /// How to sleep, after [`Blocked::proceed`] had no answer.
+    /// How to sleep, after [`Blocked::proceed`] had no answer. Not at all if there is more to do.
     fn sleep(&mut self) -> Option<&mut Sleep>;
 
     /// Goes on to the end.
@@ -345,8 +349,10 @@ impl<A: Attempt> Blocked for Pending<A> {
         let _uncancellable = Uncancellable::begin();
         if let Some(sleeper) = self.sleeper.take() {
             self.get_up(sleeper)?;
+        } else if self.call.is_none() {
+            self.call = Some(self.place.enter()?);
         }
-        loop {
+        for _ in 0..TURNS {
             if let Some(remotes) = self.remotes.take() {
                 if self.wait(remotes) {
                     return Ok(None);
@@ -381,10 +387,13 @@ impl<A: Attempt> Blocked for Pending<A> {
             }
             self.check()?;
         }
+        // The thread may be cancelled now: not inside the socket.
+        self.call = None;
+        Ok(None)
     }
 
     fn sleep(&mut self) -> Option<&mut Sleep> {
-        Some(&mut self.sleep)
+        self.sleeper.is_some().then_some(&mut self.sleep)
     }
 }
 

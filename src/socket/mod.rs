@@ -29,7 +29,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 pub use self::blocking::{Blocked, Entered, Step};
-pub(crate) use self::blocking::{HeldSignals, Pending, Place};
+pub(crate) use self::blocking::{HeldSignals, Pending, Place, TURNS};
 pub use self::closing::{close, terminate};
 use self::core::Core;
 use self::guarded::Guarded;
