@@ -341,7 +341,9 @@ mod tests {
         let set = |options: &mut Options, level, name, value: i32| {
             options.set_transport(level, name, &value.to_ne_bytes())
         };
-        assert_eq!(options.get_transport(LEVEL_TCP, 1), Ok(0));
+        assert_eq!((options.get_transport(LEVEL_TCP, 1), options.nodelay()), (Ok(0), true));
+        assert_eq!(set(&mut options, LEVEL_TCP, 1, 0), Ok(()));
+        assert!(!options.nodelay());
         assert_eq!(set(&mut options, LEVEL_TCP, 1, 2), Err(Error::InvalidArgument));
         assert_eq!(set(&mut options, LEVEL_TCP, 1, 1), Ok(()));
         assert!(options.nodelay());

@@ -190,7 +190,7 @@ impl<P: Pattern> Socket<P> {
         self.set(SOCKET, name::IPV4ONLY, ipv4_only.into())
     }
 
-    /// Whether tcp sends small pieces at once, at the price of more packets.
+    /// Whether it was said that tcp sends small pieces at once. It does so as well as long as nothing was said.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -203,7 +203,8 @@ impl<P: Pattern> Socket<P> {
         self.get(LEVEL_TCP, TCP_NODELAY).map(|value| value == 1)
     }
 
-    /// Sets whether tcp sends small pieces at once, on the connections made from now on.
+    /// Sets whether tcp sends small pieces at once, on the connections made from now on. Without, the system may hold
+    /// back a small message until the peer has confirmed the one before, which can take 40 ms.
     ///
     /// # Errors
     /// [`Error::Closed`].
