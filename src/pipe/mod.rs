@@ -31,6 +31,11 @@ pub(crate) trait Peer: Send + Sync {
     fn relieve(self: Arc<Self>) -> bool {
         false
     }
+    /// Writes what the lane holds, without waiting for a peer or a lock. Answers how many bytes were written ever, if
+    /// there is something left.
+    fn write_now(self: Arc<Self>) -> Option<usize> {
+        None
+    }
     /// The peer as something to fetch messages from, if they do not come by themselves.
     fn remote(self: Arc<Self>) -> Option<Arc<dyn Remote>> {
         None

@@ -14,7 +14,7 @@ use crate::option::name;
 use crate::pipe::Remote;
 use crate::reactor;
 use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{PerProcess, contained};
+use crate::sync::{PerProcess, before_exit, contained, now};
 use crate::transport::{Endpoint, Linger};
 
 /// [`UNUSED`], [`USED`] or [`TERMINATED`], and never less than before.
@@ -26,11 +26,47 @@ const USED: u8 = 1;
 /// No socket is opened any more.
 const TERMINATED: u8 = 2;
 
+/// How long an exit may take to write what was sent.
+const EXIT_TIME: Duration = Duration::from_secs(1);
+/// An exit ends earlier when nothing could be written for so long: the peers do not read.
+const EXIT_PATIENCE: Duration = Duration::from_millis(100);
+/// The time between two tries to write.
+const EXIT_PAUSE: Duration = Duration::from_millis(1);
+
+/// Writes what the sockets still have, when the process ends without closing them.
+fn write_before_exit() {
+    let sockets = SOCKETS.get();
+    let calls = (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter(id).ok());
+    let mut peers: Vec<_> = calls
+        .filter_map(|call| Some(call.core.try_lock()?.pipes.peers().cloned().collect::<Vec<_>>()))
+        .flatten()
+        .collect();
+    let end = now() + EXIT_TIME;
+    let (mut written, mut last_progress) = (0, now());
+    loop {
+        let mut sum = 0_usize;
+        peers.retain(|peer| {
+            let left = peer.clone().write_now();
+            sum = sum.wrapping_add(left.unwrap_or_default());
+            left.is_some()
+        });
+        let now = now();
+        if std::mem::replace(&mut written, sum) != sum {
+            last_progress = now;
+        }
+        if peers.is_empty() || now >= end || now >= last_progress + EXIT_PATIENCE {
+            return;
+        }
+        std::thread::sleep(EXIT_PAUSE);
+    }
+}
+
 /// Notes that a socket is asked for.
 ///
 /// # Errors
 /// [`Error::Terminated`].
 pub(super) fn begin_use() -> Result<(), Error> {
+    before_exit(write_before_exit);
     let before = STAGE.get().fetch_max(USED, Ordering::SeqCst);
     if before == TERMINATED { Err(Error::Terminated) } else { Ok(()) }
 }

@@ -28,6 +28,11 @@ impl<T> Guarded<T> {
         Guard(self)
     }
 
+    /// Takes the lock if it is free.
+    pub(super) fn try_lock(&self) -> Option<Guard<'_, T>> {
+        self.door.try_lock().then_some(Guard(self))
+    }
+
     /// For who has taken the lock by entering.
     ///
     /// # Safety

@@ -140,6 +140,12 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         }
     }
 
+    /// As [`Table::end`], without waiting for a lock.
+    pub(crate) fn try_end(&self) -> Option<i32> {
+        let numbers = self.numbers.try_lock().ok()?;
+        i32::try_from(numbers.fresh).ok()
+    }
+
     /// Every number below this may be in use.
     pub(crate) fn end(&self) -> i32 {
         i32::try_from(lock(&self.numbers).fresh).unwrap_or(i32::MAX)

@@ -124,6 +124,11 @@ impl Door {
         }
     }
 
+    /// Takes the lock if it is free.
+    pub(crate) fn try_lock(&self) -> bool {
+        self.word.word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
+    }
+
     /// Takes the lock, and leaves `mark` behind; not if there is any of `blocking`.
     #[inline]
     fn take(&self, mark: u32, blocking: u32) -> bool {

@@ -34,7 +34,7 @@ pub(crate) use system::{
     Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, above_standard, is_standard, now,
     poll, print, without_signals,
 };
-pub(crate) use unload::keep;
+pub(crate) use unload::{before_exit, keep};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};

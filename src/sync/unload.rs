@@ -1,8 +1,10 @@
 //! What lives as long as the library is loaded, and is freed when a host unloads it.
 //!
-//! Owns the list of such values and the moment when they go. Nothing is freed when the process
+//! Owns the list of such values, the moment when they go, and what is called when exit(3) begins. Nothing is freed when the process
 //! ends: its other threads may still be inside a call then, while dlclose(3) is only for a library
 //! that nobody is inside of. Only Linux is asked for the moment; elsewhere such values stay.
+
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(super) use list::forget;
@@ -18,6 +20,15 @@ pub(crate) fn keep<T: Send + Sync>(value: Box<T>) -> &'static T {
 /// There is nothing to forget.
 #[cfg(any(not(target_os = "linux"), loom))]
 pub(super) fn forget() {}
+
+/// A function that exit(3) calls, or null.
+static BEFORE_EXIT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Has a function called when exit(3) begins, where that is known. It must not wait for a lock: the thread that exits may
+/// have been interrupted by a signal while it held one.
+pub(crate) fn before_exit(call: fn()) {
+    BEFORE_EXIT.store(call as *mut (), Ordering::Release);
+}
 
 #[cfg(all(target_os = "linux", not(loom)))]
 mod list {
@@ -118,6 +129,12 @@ mod moment {
 
     extern "C" fn exiting() {
         IS_EXITING.store(true, Ordering::Relaxed);
+        let call = super::BEFORE_EXIT.load(Ordering::Acquire);
+        if !call.is_null() {
+            // SAFETY: only `before_exit` stores there, and what it stores is such a function.
+            let call = unsafe { std::mem::transmute::<*mut (), fn()>(call) };
+            crate::sync::contained(call);
+        }
     }
 
     extern "C" fn unloaded() {

@@ -17,7 +17,7 @@ mod writing;
 use std::hash::RandomState;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, TryLockError};
 use std::time::Duration;
 
 use super::Owner;
@@ -271,6 +271,17 @@ impl Peer for Connection {
                 outcome.is_ok()
             }
         }
+    }
+
+    fn write_now(self: Arc<Self>) -> Option<usize> {
+        let mut writer = match self.writer.try_lock() {
+            Ok(writer) => writer,
+            Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
+            Err(TryLockError::WouldBlock) => return Some(0),
+        };
+        let outcome = self.flush_locked(&mut writer, &mut false);
+        let is_left = matches!(outcome, Ok(Pause::Full | Pause::Turn | Pause::Scarce));
+        is_left.then(|| writer.outbox.sent_ever())
     }
 
     /// The socket has taken a message from a full lane.
