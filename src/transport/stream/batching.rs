@@ -53,6 +53,8 @@ struct Gathering {
     thread: usize,
     /// The time before the next look.
     pause: Duration,
+    /// When the next look is due. A timer that comes earlier is left from a gathering before.
+    due: Duration,
 }
 
 /// No thread has this address: messages of several threads gather.
@@ -194,12 +196,13 @@ impl Batching {
             self.prompt.store(0, Ordering::Relaxed);
             return self.stop();
         }
-        let pause = {
+        let due = {
             let mut gathering = lock(&self.gathering);
             gathering.pause = if is_written { LOOK_SELDOM } else { (2 * gathering.pause).min(4 * LOOK) };
-            gathering.pause
+            gathering.due = now() + gathering.pause;
+            gathering.due
         };
-        reactor.at(now() + pause, self);
+        reactor.at(due, self);
     }
 }
 
@@ -208,8 +211,10 @@ impl Source for Batching {
         self.look();
     }
 
-    fn timeout(self: Arc<Self>, _now: Duration) {
-        self.look();
+    fn timeout(self: Arc<Self>, now: Duration) {
+        if lock(&self.gathering).due <= now {
+            self.look();
+        }
     }
 }
 
