@@ -30,7 +30,7 @@ pub(crate) enum Wait {
     /// The deadline has passed.
     TimedOut,
     /// A signal handler ran.
-    #[cfg_attr(loom, expect(dead_code, reason = "loom has no signals"))]
+    #[cfg_attr(any(loom, windows), expect(dead_code, reason = "there are no signals"))]
     Interrupted,
 }
 
