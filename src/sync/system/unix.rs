@@ -50,8 +50,8 @@ pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result
     usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
 }
 
-/// As [`poll`]; an error is answered as a negative errno. With `signals` the thread lets in these signals while it sleeps, instead of those it
-/// lets in otherwise.
+/// As [`poll`]; an error is answered as a negative errno. With `signals` the thread lets in these signals
+/// while it sleeps, instead of those it lets in otherwise.
 ///
 /// A thread that is cancelled here unwinds through this frame, in which nothing has a destructor.
 ///
@@ -86,9 +86,10 @@ pub(in crate::sync) unsafe fn poll_with(
     if ready < 0 { -errno() } else { ready }
 }
 
-/// As [`poll`]; an error is answered as a negative errno. The time is rounded up to milliseconds here. With `signals` the thread lets in these
-/// signals while it sleeps, instead of those it lets in otherwise: one that comes in the few
-/// instructions before the sleep does not end it, since poll(2) cannot change both at once.
+/// As [`poll`]; an error is answered as a negative errno. The time is rounded up to milliseconds here.
+/// With `signals` the thread lets in these signals while it sleeps, instead of those it lets in otherwise: one
+/// that comes in the few instructions before the sleep does not end it, since poll(2) cannot change both at
+/// once.
 ///
 /// # Safety
 /// `entries` must point to `count` entries, valid for writing. If the thread can be cancelled, no frame
