@@ -386,6 +386,10 @@ impl Consumer {
     /// Answers whether there are so many already: then there is no such push.
     pub(crate) fn report_at(&mut self, bytes: usize) -> bool {
         let mut tail = self.shared.tail.lock();
+        if tail.parked {
+            // Any push is an edge, and must stay one.
+            return false;
+        }
         let mark = self.taken.wrapping_add(bytes);
         let has_gathered = is_reached(mark, tail.written);
         tail.edge_at = if has_gathered { never(tail.written) } else { mark };
