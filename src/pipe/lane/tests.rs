@@ -223,3 +223,22 @@ fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
     push(&mut producer);
     assert_eq!(waits(&mut producer), MOST_WAITS as usize, "it has taken something");
 }
+
+#[test]
+fn a_push_that_brings_enough_is_an_edge_though_the_lane_is_not_parked() {
+    let (mut producer, mut consumer) = lane(1000);
+    assert_eq!(push(&mut producer, b"0123456789"), Ok(Pushed { edge: true }));
+    assert!(!consumer.report_at(30));
+    let mut edges = |count: usize| -> Vec<bool> {
+        (0..count).map(|_| push(&mut producer, b"0123456789").unwrap().edge).collect()
+    };
+    assert_eq!(edges(4), [false, true, false, false]);
+    assert!(consumer.report_at(50), "there is enough already");
+    while consumer.look().is_some() {
+        consumer.skip();
+    }
+    assert!(front(&mut consumer).is_none());
+    // Parked, a lane has the edge of its first push, whatever is asked for.
+    assert!(!consumer.report_at(1000));
+    assert_eq!(edges(3), [true, false, false]);
+}
