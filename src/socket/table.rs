@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{Door, Mutex, contained, keep, lock};
+use crate::sync::{Door, Mutex, contained, keep, lock, try_lock};
 
 /// Slots are made so many at a time.
 const SEGMENT: usize = 256;
@@ -142,8 +142,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
 
     /// As [`Table::end`], without waiting for a lock.
     pub(crate) fn try_end(&self) -> Option<i32> {
-        let numbers = self.numbers.try_lock().ok()?;
-        i32::try_from(numbers.fresh).ok()
+        i32::try_from(try_lock(&self.numbers)?.fresh).ok()
     }
 
     /// Every number below this may be in use.

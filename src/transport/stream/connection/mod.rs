@@ -17,14 +17,14 @@ mod writing;
 use std::hash::RandomState;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
-use std::sync::{Arc, OnceLock, TryLockError};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Owner;
 use super::platform::{Stream, note_writable};
 use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Progress, Reactor, Ready, Source};
-use crate::sync::{Mutex, lock, now};
+use crate::sync::{Mutex, lock, now, try_lock};
 use crate::transport::{Host, Linger, Note};
 use crate::wire::{Beginning, Mapping, Random};
 use interest::Registration;
@@ -274,11 +274,7 @@ impl Peer for Connection {
     }
 
     fn write_now(self: Arc<Self>) -> Option<usize> {
-        let mut writer = match self.writer.try_lock() {
-            Ok(writer) => writer,
-            Err(TryLockError::Poisoned(writer)) => writer.into_inner(),
-            Err(TryLockError::WouldBlock) => return Some(0),
-        };
+        let Some(mut writer) = try_lock(&self.writer) else { return Some(0) };
         let outcome = self.flush_locked(&mut writer, &mut false);
         let is_left = matches!(outcome, Ok(Pause::Full | Pause::Turn | Pause::Scarce));
         is_left.then(|| writer.outbox.sent_ever())
