@@ -48,14 +48,11 @@ pub fn join(one: i32, other: i32) -> Result<Device, Error> {
     if !sides[0].call()?.is_raw() || !sides[1].call()?.is_raw() {
         return Err(Error::InvalidArgument);
     }
-    let (one, other) = (sides[0].call()?.kind(), sides[1].call()?.kind());
-    if one.pattern() != other.pattern()
-        || one.can_recv() != other.can_send()
-        || one.can_send() != other.can_recv()
-    {
+    let (one, other) = (sides[0].call()?.protocol(), sides[1].call()?.protocol());
+    if one.pattern() != other.pattern() || one.can_recv != other.can_send || one.can_send != other.can_recv {
         return Err(Error::InvalidArgument);
     }
-    let ways: SmallVec<[Way; 2]> = match (one.can_recv(), other.can_recv()) {
+    let ways: SmallVec<[Way; 2]> = match (one.can_recv, other.can_recv) {
         (true, false) => [Way::new(0, 1)].into_iter().collect(),
         (false, _) => [Way::new(1, 0)].into_iter().collect(),
         (true, true) => SmallVec::from([Way::new(0, 1), Way::new(1, 0)]),
@@ -69,11 +66,11 @@ pub fn join(one: i32, other: i32) -> Result<Device, Error> {
 /// As [`join`], and [`Error::NotSupported`] when the socket does not both send and receive.
 pub fn reflect(socket: i32) -> Result<Device, Error> {
     let socket = Side::enter(socket)?;
-    let (is_raw, kind) = (socket.call()?.is_raw(), socket.call()?.kind());
+    let (is_raw, protocol) = (socket.call()?.is_raw(), socket.call()?.protocol());
     if !is_raw {
         return Err(Error::InvalidArgument);
     }
-    if !kind.can_recv() || !kind.can_send() {
+    if !protocol.can_recv || !protocol.can_send {
         return Err(Error::NotSupported);
     }
     Ok(Device::new([socket].into_iter().collect(), [Way::new(0, 0)].into_iter().collect()))

@@ -4,8 +4,8 @@ use std::fmt;
 use std::sync::Weak;
 
 use crate::error::Error;
-use crate::protocol::Kind;
-use crate::socket::{self, AF_SP, AF_SP_RAW, Call};
+use crate::protocol::ProtocolInfo;
+use crate::socket::{self, Call};
 
 /// A socket in the table.
 ///
@@ -23,9 +23,8 @@ impl Handle {
     ///
     /// # Errors
     /// [`Error::TooManySockets`], [`Error::Terminated`].
-    pub(super) fn open(kind: Kind, is_raw: bool) -> Result<Handle, Error> {
-        let domain = if is_raw { AF_SP_RAW } else { AF_SP };
-        let id = socket::open(domain, kind.number().into())?;
+    pub(super) fn open(protocol: &'static ProtocolInfo, is_raw: bool) -> Result<Handle, Error> {
+        let id = socket::open_protocol(Some(protocol), is_raw)?;
         Ok(Handle { id, socket: socket::enter(id)?.downgrade() })
     }
 
@@ -66,13 +65,14 @@ impl fmt::Debug for Handle {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::protocol;
 
     #[test]
     fn a_handle_does_not_reach_a_later_socket_of_its_number() {
-        let first = Handle::open(Kind::Pair, false).unwrap();
+        let first = Handle::open(&protocol::PAIR, false).unwrap();
         first.close().unwrap();
         // Other tests open sockets too: one of so many has the number that became free.
-        let later: Vec<_> = (0..64).map(|_| Handle::open(Kind::Pair, false).unwrap()).collect();
+        let later: Vec<_> = (0..64).map(|_| Handle::open(&protocol::PAIR, false).unwrap()).collect();
         assert_eq!(first.enter().err(), Some(Error::Closed));
         assert_eq!(first.close(), Err(Error::Closed));
         assert!(later.iter().all(|socket| socket.enter().is_ok() && socket.close() == Ok(())));

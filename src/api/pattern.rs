@@ -19,16 +19,16 @@ use std::marker::PhantomData;
 pub(super) use sealed::Role;
 
 mod sealed {
-    use crate::protocol::Kind;
+    use crate::protocol::ProtocolInfo;
 
     /// What the socket layer knows a role as.
     pub trait Role {
-        const KIND: Kind;
+        const PROTOCOL: &'static ProtocolInfo;
         const IS_RAW: bool = false;
     }
 }
 
-use crate::protocol::Kind;
+use crate::protocol::{self, ProtocolInfo};
 
 /// A role that a socket can play. Only the types of this module are roles.
 pub trait Pattern: Role {}
@@ -46,7 +46,7 @@ impl<P: Role> Pattern for P {}
 pub enum Pair {}
 
 impl Role for Pair {
-    const KIND: Kind = Kind::Pair;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR;
 }
 impl Sends for Pair {}
 impl Receives for Pair {}
@@ -56,7 +56,7 @@ impl Receives for Pair {}
 pub enum Pub {}
 
 impl Role for Pub {
-    const KIND: Kind = Kind::Pub;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PUB;
 }
 impl Sends for Pub {}
 
@@ -65,7 +65,7 @@ impl Sends for Pub {}
 pub enum Sub {}
 
 impl Role for Sub {
-    const KIND: Kind = Kind::Sub;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::SUB;
 }
 impl Receives for Sub {}
 
@@ -74,7 +74,7 @@ impl Receives for Sub {}
 pub enum Req {}
 
 impl Role for Req {
-    const KIND: Kind = Kind::Req;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::REQ;
 }
 impl Sends for Req {}
 impl Receives for Req {}
@@ -84,7 +84,7 @@ impl Receives for Req {}
 pub enum Rep {}
 
 impl Role for Rep {
-    const KIND: Kind = Kind::Rep;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::REP;
 }
 impl Sends for Rep {}
 impl Receives for Rep {}
@@ -94,7 +94,7 @@ impl Receives for Rep {}
 pub enum Push {}
 
 impl Role for Push {
-    const KIND: Kind = Kind::Push;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PUSH;
 }
 impl Sends for Push {}
 
@@ -103,7 +103,7 @@ impl Sends for Push {}
 pub enum Pull {}
 
 impl Role for Pull {
-    const KIND: Kind = Kind::Pull;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PULL;
 }
 impl Receives for Pull {}
 
@@ -112,7 +112,7 @@ impl Receives for Pull {}
 pub enum Bus {}
 
 impl Role for Bus {
-    const KIND: Kind = Kind::Bus;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::BUS;
 }
 impl Sends for Bus {}
 impl Receives for Bus {}
@@ -122,7 +122,7 @@ impl Receives for Bus {}
 pub enum Surveyor {}
 
 impl Role for Surveyor {
-    const KIND: Kind = Kind::Surveyor;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::SURVEYOR;
 }
 impl Sends for Surveyor {}
 impl Receives for Surveyor {}
@@ -132,7 +132,7 @@ impl Receives for Surveyor {}
 pub enum Respondent {}
 
 impl Role for Respondent {
-    const KIND: Kind = Kind::Respondent;
+    const PROTOCOL: &'static ProtocolInfo = &protocol::RESPONDENT;
 }
 impl Sends for Respondent {}
 impl Receives for Respondent {}
@@ -164,7 +164,7 @@ impl Receives for Respondent {}
 pub struct Raw<P>(PhantomData<P>);
 
 impl<P: Role> Role for Raw<P> {
-    const KIND: Kind = P::KIND;
+    const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
     const IS_RAW: bool = true;
 }
 impl<P: Sends> Sends for Raw<P> {}
@@ -174,12 +174,12 @@ impl<P: Receives> Receives for Raw<P> {}
 mod tests {
     use super::*;
 
-    fn check<P: Role>(sends: bool, receives: bool) -> Kind {
-        assert_eq!((sends, receives), (P::KIND.can_send(), P::KIND.can_recv()), "{:?}", P::KIND);
-        P::KIND
+    fn check<P: Role>(sends: bool, receives: bool) -> &'static ProtocolInfo {
+        assert_eq!((sends, receives), (P::PROTOCOL.can_send, P::PROTOCOL.can_recv), "{:?}", P::PROTOCOL);
+        P::PROTOCOL
     }
 
-    fn both<P: Sends + Receives>() -> Kind {
+    fn both<P: Sends + Receives>() -> &'static ProtocolInfo {
         check::<P>(true, true)
     }
 
@@ -197,6 +197,6 @@ mod tests {
             both::<Respondent>(),
             both::<Bus>(),
         ];
-        assert_eq!(roles[..], Kind::ALL[..]);
+        assert_eq!(roles[..], protocol::PROTOCOLS[..]);
     }
 }

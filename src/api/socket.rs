@@ -38,7 +38,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn new() -> Result<Socket<P>, Error> {
-        let handle = Handle::open(P::KIND, P::IS_RAW)?;
+        let handle = Handle::open(P::PROTOCOL, P::IS_RAW)?;
         Ok(Socket { handle, is_closed: AtomicBool::new(false), role: PhantomData })
     }
 
@@ -134,6 +134,6 @@ impl<P: Pattern> Drop for Socket<P> {
 
 impl<P: Pattern> fmt::Debug for Socket<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("role", &P::KIND).field("id", &self.handle).finish_non_exhaustive()
+        f.debug_struct("Socket").field("role", &P::PROTOCOL).field("id", &self.handle).finish_non_exhaustive()
     }
 }

@@ -161,7 +161,7 @@ fn client() -> Mapping {
 
 /// A PAIR's connection.
 fn begin(mapping: &Mapping) -> crate::wire::Beginning {
-    mapping.begin(16, MessageType::Binary, Random::new(RandomState::new()))
+    mapping.begin(crate::wire::PAIR, MessageType::Binary, Random::new(RandomState::new()))
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -136,11 +136,11 @@ impl Protocol for Bus {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Memory, Received, SEED, simulate, wire};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{self, Refusal};
 
     #[test]
     fn a_message_goes_to_every_peer_that_has_room() {
-        simulate(Kind::Bus, false, |mut bus| {
+        simulate(&protocol::BUS, false, |mut bus| {
             assert_eq!(bus.send("nobody is there"), Ok(()));
             bus.attach_with(1, 8, 1).unwrap();
             bus.attach(2);
@@ -155,7 +155,7 @@ mod tests {
 
     #[test]
     fn messages_come_from_every_peer_in_turn() {
-        simulate(Kind::Bus, false, |mut bus| {
+        simulate(&protocol::BUS, false, |mut bus| {
             bus.attach(1);
             bus.attach(2);
             bus.arrive(1, "1a");
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn a_header_is_for_raw_sockets_alone() {
-        simulate(Kind::Bus, false, |mut bus| {
+        simulate(&protocol::BUS, false, |mut bus| {
             bus.attach(1);
             assert_eq!(bus.send_raw(&wire(&[SEED, 1], ""), "a"), Err(Refusal::InvalidArgument));
             assert!(bus.sent(1).is_empty());
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_raw_message_is_not_sent_back_where_it_came_from() {
-        simulate(Kind::Bus, true, |mut bus| {
+        simulate(&protocol::BUS, true, |mut bus| {
             (1..=3).for_each(|pipe| bus.attach(pipe));
             bus.arrive(3, "a");
             let Received { header, body, .. } = bus.recv().unwrap();
@@ -191,7 +191,7 @@ mod tests {
 
     #[test]
     fn a_raw_header_is_empty_or_eight_bytes() {
-        simulate(Kind::Bus, true, |mut bus| {
+        simulate(&protocol::BUS, true, |mut bus| {
             bus.attach(1);
             assert_eq!(bus.send("to all"), Ok(()));
             assert_eq!(bus.send_raw(&u64::MAX.to_ne_bytes(), "no such pipe"), Ok(()));
@@ -206,7 +206,7 @@ mod tests {
     #[test]
     fn the_one_other_peer_gets_the_very_memory() {
         for origin in [1, 2] {
-            simulate(Kind::Bus, true, |mut bus| {
+            simulate(&protocol::BUS, true, |mut bus| {
                 bus.attach(1);
                 bus.attach(2);
                 let address = bus.send_chunk(&wire(&[SEED, origin], ""), "large");

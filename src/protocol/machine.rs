@@ -4,7 +4,7 @@
 //! pointer to any would do, lets the compiler make one piece of code of that.
 
 use super::{
-    Context, Delivery, Kind, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pipeline,
+    Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pipeline,
     pubsub, reqrep, survey,
 };
 use crate::error::Error;
@@ -61,32 +61,6 @@ macro_rules! of_each {
             Machine::RawBus($it) => $call,
         }
     };
-}
-
-impl Machine {
-    /// The machine of a new socket.
-    ///
-    /// `seed` is any number: a REQ or SURVEYOR socket begins to count its questions there, so that one
-    /// that was started again does not take the answers to its forerunner for its own; and a raw BUS
-    /// socket tells its own pipes from those of others by it.
-    #[must_use]
-    pub fn new(kind: Kind, raw: bool, seed: u32) -> Machine {
-        match (kind, raw) {
-            (Kind::Pair, _) => Machine::Pair(pair::Pair::new()),
-            (Kind::Pub, _) => Machine::Publisher(pubsub::Publisher::new()),
-            (Kind::Sub, _) => Machine::Subscriber(pubsub::Subscriber::new()),
-            (Kind::Req, false) => Machine::Requester(reqrep::Requester::new(seed)),
-            (Kind::Req, true) => Machine::RawRequester(reqrep::RawRequester::new()),
-            (Kind::Rep | Kind::Respondent, false) => Machine::Replier(reqrep::Replier::new()),
-            (Kind::Rep | Kind::Respondent, true) => Machine::RawReplier(reqrep::RawReplier::new()),
-            (Kind::Push, _) => Machine::Pusher(pipeline::Pusher::new()),
-            (Kind::Pull, _) => Machine::Puller(pipeline::Puller::new()),
-            (Kind::Surveyor, false) => Machine::Surveyor(survey::Surveyor::new(seed)),
-            (Kind::Surveyor, true) => Machine::RawSurveyor(survey::RawSurveyor::new()),
-            (Kind::Bus, false) => Machine::Bus(bus::Bus::new(seed)),
-            (Kind::Bus, true) => Machine::RawBus(bus::RawBus::new(seed)),
-        }
-    }
 }
 
 impl Protocol for Machine {

@@ -25,7 +25,6 @@ mod backtrace;
 mod bus;
 #[cfg(test)]
 mod contract;
-mod kind;
 mod machine;
 mod pair;
 mod pipeline;
@@ -36,10 +35,13 @@ mod reqrep;
 mod simulation;
 mod slab;
 mod survey;
+mod table;
 mod trie;
 
-pub use kind::Kind;
 pub use machine::Machine;
+#[cfg(test)]
+pub use table::PROTOCOLS;
+pub use table::{BUS, PAIR, PUB, PULL, PUSH, ProtocolInfo, REP, REQ, RESPONDENT, SUB, SURVEYOR};
 #[cfg(any(fuzzing, test))]
 pub(crate) use trie::Trie;
 
@@ -228,13 +230,14 @@ pub trait Protocol: Send {
     }
 
     /// Whether the machine has work of its own, for which it must be told of edges at once, also
-    /// while nobody calls the socket; only the machines that [work alone](works_alone) do.
+    /// while nobody calls the socket; only the machines that [work
+    /// alone](ProtocolInfo::works_alone) do.
     fn is_busy(&self) -> bool {
         false
     }
 
     /// When [`Protocol::timeout`] wants to be called; only the machines that [work
-    /// alone](works_alone) do.
+    /// alone](ProtocolInfo::works_alone) do.
     fn deadline(&self) -> Option<Time> {
         None
     }
@@ -261,11 +264,4 @@ pub trait Protocol: Send {
         let _ = name;
         Err(Error::UnknownOption)
     }
-}
-
-/// Whether a machine may ever have a [`Protocol::deadline`], or be [busy](Protocol::is_busy): one that
-/// has not is not asked.
-#[must_use]
-pub fn works_alone(kind: Kind, raw: bool) -> bool {
-    matches!(kind, Kind::Req | Kind::Surveyor) && !raw
 }

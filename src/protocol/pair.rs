@@ -60,12 +60,12 @@ impl Protocol for Pair {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::simulate;
-    use crate::protocol::{Kind, PipeRefused, Refusal};
+    use crate::protocol::{self, PipeRefused, Refusal};
 
     #[test]
     fn talks_both_ways_with_one_peer() {
         for raw in [false, true] {
-            simulate(Kind::Pair, raw, |mut socket| {
+            simulate(&protocol::PAIR, raw, |mut socket| {
                 assert_eq!(socket.send("nobody is there"), Err(Refusal::WouldBlock));
                 assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
                 socket.attach(1);
@@ -81,7 +81,7 @@ mod tests {
 
     #[test]
     fn a_full_pipe_blocks_until_it_has_room() {
-        simulate(Kind::Pair, false, |mut socket| {
+        simulate(&protocol::PAIR, false, |mut socket| {
             assert_eq!(socket.attach_with(1, 8, 1), Ok(()));
             assert_eq!(socket.send("a"), Ok(()));
             assert_eq!(socket.send("b"), Err(Refusal::WouldBlock));
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn a_second_peer_is_refused_until_the_first_has_gone() {
-        simulate(Kind::Pair, false, |mut socket| {
+        simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             assert_eq!(socket.attach_with(2, 8, 1), Err(PipeRefused));
             socket.close(1);
@@ -110,7 +110,7 @@ mod tests {
 
     #[test]
     fn what_earlier_peers_sent_is_received_first_and_in_order() {
-        simulate(Kind::Pair, false, |mut socket| {
+        simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.arrive(1, "a");
             socket.arrive(1, "b");
@@ -131,7 +131,7 @@ mod tests {
 
     #[test]
     fn a_closed_pipe_that_was_read_empty_can_be_readable_again() {
-        simulate(Kind::Pair, false, |mut socket| {
+        simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.close(1);
             assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn messages_of_a_detached_pipe_are_gone() {
-        simulate(Kind::Pair, false, |mut socket| {
+        simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.arrive(1, "a");
             socket.detach(1);
@@ -153,7 +153,7 @@ mod tests {
 
     #[test]
     fn a_pair_can_be_its_own_peer() {
-        simulate(Kind::Pair, false, |mut socket| {
+        simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.join_lanes(1);
             for text in ["a", "b"] {

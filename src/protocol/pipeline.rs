@@ -112,12 +112,12 @@ impl Protocol for Puller {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Memory, Simulation, simulate};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{self, Refusal};
 
     #[test]
     fn each_message_goes_to_the_next_receiver() {
         for raw in [false, true] {
-            simulate(Kind::Push, raw, |mut push| {
+            simulate(&protocol::PUSH, raw, |mut push| {
                 (1..=3).for_each(|pipe| push.attach(pipe));
                 for text in ["a", "b", "c", "d"] {
                     assert_eq!(push.send(text), Ok(()));
@@ -130,7 +130,7 @@ mod tests {
 
     #[test]
     fn a_full_receiver_is_passed_over_until_it_has_room() {
-        simulate(Kind::Push, false, |mut push| {
+        simulate(&protocol::PUSH, false, |mut push| {
             assert_eq!(push.send("nobody is there"), Err(Refusal::WouldBlock));
             push.attach_with(1, 8, 1).unwrap();
             push.attach_with(2, 8, 3).unwrap();
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn a_later_priority_is_used_when_the_earlier_have_no_room() {
-        simulate(Kind::Push, false, |mut push| {
+        simulate(&protocol::PUSH, false, |mut push| {
             push.attach_with(2, 2, 8).unwrap();
             push.attach_with(1, 1, 2).unwrap();
             assert_eq!(push.send_priority(), Some(1));
@@ -169,7 +169,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_to_a_receiver_that_has_gone() {
-        simulate(Kind::Push, false, |mut push| {
+        simulate(&protocol::PUSH, false, |mut push| {
             (1..=3).for_each(|pipe| push.attach(pipe));
             push.close(1);
             push.detach(2);
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_receiver_gets_the_very_memory() {
-        simulate(Kind::Push, false, |mut push| {
+        simulate(&protocol::PUSH, false, |mut push| {
             push.attach_with(1, 8, 0).unwrap();
             push.attach(2);
             let address = push.send_chunk(&[], "large");
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn messages_are_taken_from_one_sender_after_the_other() {
         for raw in [false, true] {
-            simulate(Kind::Pull, raw, |mut pull| {
+            simulate(&protocol::PULL, raw, |mut pull| {
                 assert_eq!(pull.recv(), Err(Refusal::WouldBlock));
                 (1..=3).for_each(|pipe| pull.attach(pipe));
                 for text in ["1a", "1b", "1c"] {
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn earlier_priorities_are_received_first() {
-        simulate(Kind::Pull, false, |mut pull| {
+        simulate(&protocol::PULL, false, |mut pull| {
             pull.attach_with(1, 16, 8).unwrap();
             pull.attach_with(2, 1, 8).unwrap();
             pull.arrive(1, "later");
@@ -225,7 +225,7 @@ mod tests {
 
     #[test]
     fn what_a_closed_sender_sent_is_received_and_what_a_detached_one_sent_is_not() {
-        simulate(Kind::Pull, false, |mut pull| {
+        simulate(&protocol::PULL, false, |mut pull| {
             pull.attach(1);
             pull.attach(2);
             pull.arrive(1, "a");
@@ -238,12 +238,12 @@ mod tests {
 
     #[test]
     fn the_other_direction_is_not_supported() {
-        simulate(Kind::Push, false, |mut push| {
+        simulate(&protocol::PUSH, false, |mut push| {
             push.attach(1);
             push.arrive(1, "against the protocol");
             assert_eq!(push.recv(), Err(Refusal::NotSupported));
         });
-        simulate(Kind::Pull, false, |mut pull| {
+        simulate(&protocol::PULL, false, |mut pull| {
             pull.attach(1);
             assert_eq!(pull.send("against the protocol"), Err(Refusal::NotSupported));
         });
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn idle_pipes_cost_nothing() {
-        let mut push = Simulation::new(Kind::Push, false, false);
+        let mut push = Simulation::new(&protocol::PUSH, false, false);
         (1..=500).for_each(|pipe| push.attach_with(pipe, 1, 0).unwrap());
         push.attach(501);
         assert_eq!(push.send("warm"), Ok(()));
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(push.send("a"), Ok(()));
         assert_eq!(push.world.questions, 1);
 
-        let mut pull = Simulation::new(Kind::Pull, false, false);
+        let mut pull = Simulation::new(&protocol::PULL, false, false);
         (1..=500).for_each(|pipe| pull.attach(pipe));
         pull.arrive(500, "a");
         pull.arrive(500, "b");

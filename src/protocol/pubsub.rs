@@ -138,12 +138,12 @@ mod tests {
     use crate::error::Error;
     use crate::option::ProtocolOption;
     use crate::protocol::simulation::{Memory, Simulation, simulate};
-    use crate::protocol::{Kind, Protocol, Refusal};
+    use crate::protocol::{self, Protocol, Refusal};
 
     #[test]
     fn a_message_goes_to_every_subscriber_that_has_room() {
         for raw in [false, true] {
-            simulate(Kind::Pub, raw, |mut publisher| {
+            simulate(&protocol::PUB, raw, |mut publisher| {
                 assert_eq!(publisher.send("nobody is there"), Ok(()));
                 publisher.attach_with(1, 8, 1).unwrap();
                 publisher.attach(2);
@@ -162,7 +162,7 @@ mod tests {
 
     #[test]
     fn nothing_is_sent_to_a_subscriber_that_has_gone() {
-        simulate(Kind::Pub, false, |mut publisher| {
+        simulate(&protocol::PUB, false, |mut publisher| {
             (1..=4).for_each(|pipe| publisher.attach(pipe));
             publisher.close(1);
             publisher.detach(3);
@@ -176,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_sole_subscriber_gets_the_very_memory_and_many_share_it() {
-        simulate(Kind::Pub, false, |mut publisher| {
+        simulate(&protocol::PUB, false, |mut publisher| {
             publisher.attach(1);
             let address = publisher.send_chunk(&[], "large");
             assert_eq!(publisher.memory(1), Some(Memory { address, unique: true }));
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn subscribers_that_are_full_cost_nothing() {
-        let mut publisher = Simulation::new(Kind::Pub, false, false);
+        let mut publisher = Simulation::new(&protocol::PUB, false, false);
         (1..=500).for_each(|pipe| publisher.attach_with(pipe, 8, 1).unwrap());
         publisher.attach(501);
         assert_eq!((publisher.send("fills"), publisher.send("is missed")), (Ok(()), Ok(())));
@@ -203,7 +203,7 @@ mod tests {
     #[test]
     fn only_what_was_subscribed_to_is_received() {
         for raw in [false, true] {
-            simulate(Kind::Sub, raw, |mut subscriber| {
+            simulate(&protocol::SUB, raw, |mut subscriber| {
                 subscriber.attach(1);
                 subscriber.attach(2);
                 subscriber.arrive(1, "early");
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn a_message_that_is_dropped_ends_a_turn_too() {
-        let mut subscriber = Simulation::new(Kind::Sub, false, false);
+        let mut subscriber = Simulation::new(&protocol::SUB, false, false);
         subscriber.set_option(ProtocolOption::Subscribe(b"a")).unwrap();
         subscriber.attach(1);
         subscriber.attach(2);
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn a_subscription_is_taken_back_as_often_as_it_was_made() {
-        simulate(Kind::Sub, false, |mut subscriber| {
+        simulate(&protocol::SUB, false, |mut subscriber| {
             subscriber.attach(1);
             for _ in 0..2 {
                 subscriber.set_option(ProtocolOption::Subscribe(b"")).unwrap();
@@ -252,12 +252,12 @@ mod tests {
 
     #[test]
     fn options_are_those_of_the_protocol_and_subscriptions_cannot_be_read() {
-        simulate(Kind::Sub, false, |mut subscriber| {
+        simulate(&protocol::SUB, false, |mut subscriber| {
             let other = subscriber.set_option(ProtocolOption::ResendInterval(1));
             assert_eq!(other, Err(Error::UnknownOption));
             assert_eq!(subscriber.machine.option(1), Err(Error::UnknownOption));
         });
-        simulate(Kind::Pub, false, |mut publisher| {
+        simulate(&protocol::PUB, false, |mut publisher| {
             let other = publisher.set_option(ProtocolOption::Subscribe(b"a"));
             assert_eq!(other, Err(Error::UnknownOption));
         });
@@ -265,12 +265,12 @@ mod tests {
 
     #[test]
     fn the_other_direction_is_not_supported() {
-        simulate(Kind::Pub, false, |mut publisher| {
+        simulate(&protocol::PUB, false, |mut publisher| {
             publisher.attach(1);
             publisher.arrive(1, "against the protocol");
             assert_eq!(publisher.recv(), Err(Refusal::NotSupported));
         });
-        simulate(Kind::Sub, false, |mut subscriber| {
+        simulate(&protocol::SUB, false, |mut subscriber| {
             subscriber.attach(1);
             assert_eq!(subscriber.send("against the protocol"), Err(Refusal::NotSupported));
         });

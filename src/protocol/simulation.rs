@@ -8,7 +8,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::{Context, Kind, Machine, PipeId, PipeOptions, PipeRefused, Protocol, Push, Refusal, Time};
+use super::{
+    Context, Machine, PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo, Push, Refusal, Time,
+};
 use crate::error::Error;
 use crate::message::{Chunk, Front, Header, MessageType, Outgoing, Payload};
 use crate::option::ProtocolOption;
@@ -20,9 +22,9 @@ pub const SEED: u32 = 6;
 const ROOM: usize = 8;
 
 /// Runs a test in both worlds.
-pub fn simulate(kind: Kind, raw: bool, test: impl Fn(Simulation)) {
+pub fn simulate(info: &ProtocolInfo, raw: bool, test: impl Fn(Simulation)) {
     for lavish in [false, true] {
-        test(Simulation::new(kind, raw, lavish));
+        test(Simulation::new(info, raw, lavish));
     }
 }
 
@@ -98,10 +100,10 @@ impl Pipe {
 
 impl Simulation {
     /// A machine without pipes.
-    pub fn new(kind: Kind, raw: bool, lavish: bool) -> Simulation {
+    pub fn new(info: &ProtocolInfo, raw: bool, lavish: bool) -> Simulation {
         let world = World { cut: if lavish { 3 } else { 0 }, is_strict: !lavish, ..World::default() };
-        let final_refusal_is_readable = kind == Kind::Surveyor && !raw;
-        Simulation { machine: Machine::new(kind, raw, SEED), world, lavish, final_refusal_is_readable }
+        let final_refusal_is_readable = *info == super::SURVEYOR && !raw;
+        Simulation { machine: (info.machine)(raw, SEED), world, lavish, final_refusal_is_readable }
     }
 
     pub fn attach(&mut self, pipe: u32) {

@@ -202,7 +202,7 @@ impl Departure {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::protocol::Kind;
+    use crate::protocol;
     use crate::socket::{AF_SP, enter, open};
     use crate::sync::{Mutex, lock};
 
@@ -218,7 +218,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_that_is_shut_down_during_nn_close_has_its_time() {
-        let id = open(AF_SP, Kind::Push.number().into()).unwrap();
+        let id = open(AF_SP, protocol::PUSH.number.into()).unwrap();
         let socket = enter(id).unwrap().this.upgrade().unwrap();
         socket.set_option(0, name::LINGER, &0_i32.to_ne_bytes()).unwrap();
         socket.interrupt_calls().begin().wait();

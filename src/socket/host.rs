@@ -9,7 +9,7 @@ use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, name};
 use crate::pipe::{Bits, Edges, End, Entry, Peer, ReadyList};
-use crate::protocol::{Kind, PipeOptions, Protocol};
+use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock, print};
 use crate::transport::{Batching, Ends, Host, LaneLimits, Note, Refused, Settings};
@@ -51,20 +51,12 @@ impl Host for EndpointHost {
         &self.settings
     }
 
-    fn protocol(&self) -> u16 {
-        self.socket.kind.number()
-    }
-
-    fn is_peer(&self, protocol: u16) -> bool {
-        self.socket.kind.is_peer(protocol)
-    }
-
-    fn receives(&self) -> bool {
-        self.socket.kind.can_recv()
+    fn protocol(&self) -> &'static ProtocolInfo {
+        self.socket.info
     }
 
     fn has_place(&self) -> bool {
-        self.socket.kind != Kind::Pair || self.socket.core.lock().pipes.open() == 0
+        !self.socket.info.is_exclusive || self.socket.core.lock().pipes.open() == 0
     }
 
     fn lane_limits(&self) -> LaneLimits {
@@ -185,31 +177,32 @@ mod tests {
     use crate::error::Error;
     use crate::message::{Outgoing, Payload};
     use crate::pipe::{Nobody, lane};
+    use crate::protocol;
     use crate::socket::{AF_SP, close, enter, open, recv, send};
 
     #[test]
     fn nothing_is_sent_on_a_pipe_before_it_is_writable() {
-        for (kind, at_first) in [
-            (Kind::Pair, Err(Error::WouldBlock)),
-            (Kind::Push, Err(Error::WouldBlock)),
-            (Kind::Pub, Ok(())),
-            (Kind::Bus, Ok(())),
-            (Kind::Surveyor, Ok(())),
+        for (info, at_first) in [
+            (&protocol::PAIR, Err(Error::WouldBlock)),
+            (&protocol::PUSH, Err(Error::WouldBlock)),
+            (&protocol::PUB, Ok(())),
+            (&protocol::BUS, Ok(())),
+            (&protocol::SURVEYOR, Ok(())),
         ] {
-            let id = open(AF_SP, kind.number().into()).unwrap();
+            let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
             let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
             let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
-                panic!("{kind:?} refused a pipe");
+                panic!("{info:?} refused a pipe");
             };
             let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
-            assert_eq!((send(), socket.statistic(201)), (at_first, Ok(0)), "{kind:?}");
-            assert!(far_in.is_empty(), "{kind:?}");
+            assert_eq!((send(), socket.statistic(201)), (at_first, Ok(0)), "{info:?}");
+            assert!(far_in.is_empty(), "{info:?}");
             end.writable();
-            assert_eq!((send(), socket.statistic(201)), (Ok(()), Ok(1)), "{kind:?}");
-            assert!(!far_in.is_empty(), "{kind:?}");
+            assert_eq!((send(), socket.statistic(201)), (Ok(()), Ok(1)), "{info:?}");
+            assert!(!far_in.is_empty(), "{info:?}");
             drop((host, socket));
             close(id).unwrap();
         }
@@ -217,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_question_can_be_answered_before_its_pipe_is_called_writable() {
-        let id = open(AF_SP, Kind::Rep.number().into()).unwrap();
+        let id = open(AF_SP, protocol::REP.number.into()).unwrap();
         let socket = enter(id).unwrap();
         let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
         let (mut far_out, inbound) = lane(100);

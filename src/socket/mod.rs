@@ -20,6 +20,8 @@ pub mod poll;
 mod pollable;
 pub(crate) mod statistics;
 mod table;
+#[cfg(all(test, not(loom)))]
+mod test_protocol;
 mod transfer;
 mod typed;
 
@@ -41,7 +43,7 @@ pub use self::transfer::{Receiving, Sending, ToSend, receive, recv, send, try_se
 use crate::error::Error;
 use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
 use crate::pipe::{Edges, ReadyList, Remote};
-use crate::protocol::{self, Kind, Machine, Protocol};
+use crate::protocol::{Protocol, ProtocolInfo};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{Alarm, Apart, Descriptor, Door, Event, PerProcess, Uncancellable};
@@ -63,7 +65,7 @@ pub type Call = table::Call<Socket>;
 pub struct Socket {
     this: Weak<Socket>,
     id: i32,
-    kind: Kind,
+    info: &'static ProtocolInfo,
     is_raw: bool,
     core: Apart<Guarded<Core>>,
     /// Pipes to which something has happened since the lock was last held.
@@ -116,11 +118,18 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
     if domain != AF_SP && domain != AF_SP_RAW {
         return Err(Error::UnknownDomain);
     }
+    open_protocol(ProtocolInfo::from_number(protocol), domain == AF_SP_RAW)
+}
+
+/// Opens a socket of a protocol.
+///
+/// # Errors
+/// [`Error::Terminated`], [`Error::TooManySockets`], or [`Error::InvalidArgument`] without a protocol.
+pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Result<i32, Error> {
     SOCKETS.get().open(|id, door| {
-        // Once more, under the table's lock: whoever terminates takes it afterwards, and finds what was opened before.
+        // Under the table's lock: a termination takes it later, and finds what was opened before.
         closing::begin_use()?;
-        let kind = Kind::from_number(protocol).ok_or(Error::InvalidArgument)?;
-        Ok(Socket::new(id, door, kind, domain == AF_SP_RAW))
+        Ok(Socket::new(id, door, info.ok_or(Error::InvalidArgument)?, is_raw))
     })
 }
 
@@ -133,15 +142,15 @@ pub fn enter(id: i32) -> Result<Call, Error> {
 }
 
 impl Socket {
-    fn new(id: i32, door: &'static Door, kind: Kind, is_raw: bool) -> Arc<Socket> {
+    fn new(id: i32, door: &'static Door, info: &'static ProtocolInfo, is_raw: bool) -> Arc<Socket> {
         // Where numbers that peers may remember begin.
         let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, Machine::new(kind, is_raw, seed), seed);
+        let core = Core::new(id, (info.machine)(is_raw, seed), seed);
         let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),
             id,
-            kind,
+            info,
             is_raw,
             core: Apart(Guarded::new(door, core)),
             ready: Apart(ReadyList::new()),
@@ -152,7 +161,7 @@ impl Socket {
             max_message: AtomicI32::new(max_message),
             // Here, in a thread of the caller's: no other may look at variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
-            works_alone: protocol::works_alone(kind, is_raw),
+            works_alone: info.works_alone && !is_raw,
         })
     }
 
@@ -229,7 +238,7 @@ impl Socket {
                 }
             }
             LEVEL_TCP | LEVEL_WS => core.options.set_transport(level, name, value)?,
-            _ if level == i32::from(self.kind.number()) => {
+            _ if level == i32::from(self.info.number) => {
                 drop(core);
                 return self.set_protocol_option(ProtocolOption::parse(level, name, value)?);
             }
@@ -248,7 +257,7 @@ impl Socket {
         let value = match (level, name) {
             (0, name::SOCKET_NAME) => return Ok(OptionValue::Text(core.options.name().to_owned())),
             (0, name::DOMAIN) => Ok(OptionValue::Int(if self.is_raw { AF_SP_RAW } else { AF_SP })),
-            (0, name::PROTOCOL) => Ok(OptionValue::Int(i32::from(self.kind.number()))),
+            (0, name::PROTOCOL) => Ok(OptionValue::Int(i32::from(self.info.number))),
             // Bindings' own tests assert that it is zero, as the C library always says.
             (0, name::LINGER) => Ok(OptionValue::Int(0)),
             (0, name::SNDFD | name::RCVFD) => {
@@ -258,7 +267,7 @@ impl Socket {
             }
             (0, _) => core.options.get(name).map(OptionValue::Int),
             (LEVEL_TCP | LEVEL_WS, _) => core.options.get_transport(level, name).map(OptionValue::Int),
-            _ if level == i32::from(self.kind.number()) => core.protocol.option(name).map(OptionValue::Int),
+            _ if level == i32::from(self.info.number) => core.protocol.option(name).map(OptionValue::Int),
             _ => Err(Error::UnknownOption),
         };
         drop(core);
@@ -276,8 +285,8 @@ impl Socket {
 
     fn pollable(&self, core: &mut Core, edges: &mut Edges, event: PollEvent) -> Result<Arc<Alarm>, Error> {
         let place = match event {
-            PollEvent::Readable if self.kind.can_recv() => &mut core.receivable,
-            PollEvent::Writable if self.kind.can_send() => &mut core.sendable,
+            PollEvent::Readable if self.info.can_recv => &mut core.receivable,
+            PollEvent::Writable if self.info.can_send => &mut core.sendable,
             PollEvent::Closed => &mut core.closed,
             _ => return Err(Error::UnknownOption),
         };
@@ -294,10 +303,10 @@ impl Socket {
         Ok(alarm)
     }
 
-    /// The socket's role in its pattern.
+    /// The socket's protocol.
     #[must_use]
-    pub fn kind(&self) -> Kind {
-        self.kind
+    pub fn protocol(&self) -> &'static ProtocolInfo {
+        self.info
     }
 
     /// Whether it shows and takes protocol headers.

@@ -320,7 +320,7 @@ impl Socket {
         overtakes: &mut bool,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
-        if !self.kind.can_send() {
+        if !self.info.can_send {
             return Err(Error::NotSupported);
         }
         if core.is_closing {
@@ -332,7 +332,7 @@ impl Socket {
         core.work_off(&self.ready, edges);
         let message_type = message.message_type;
         let length = message.body.bytes().len();
-        let overtakes = self.kind.drops().then_some(overtakes);
+        let overtakes = self.info.drops.then_some(overtakes);
         let sent = core.call_to_send(message_type, overtakes, edges, |protocol, context| {
             protocol.send(message, context)
         });
@@ -367,7 +367,7 @@ impl Socket {
         Receiving(take, _): &mut Receiving<T, R>,
         edges: &mut Edges,
     ) -> Result<Try<R>, Error> {
-        if !self.kind.can_recv() {
+        if !self.info.can_recv {
             return Err(Error::NotSupported);
         }
         if core.is_closing {

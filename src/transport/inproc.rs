@@ -113,7 +113,7 @@ fn join_waiting(name: &[u8]) {
 /// Makes the pipe between a connector and a binder, if there is none and both take it.
 fn join(connector: &Arc<Inproc>, binder: &Arc<Inproc>) {
     let (from, to) = (&connector.host, &binder.host);
-    if !from.is_peer(to.protocol()) || !to.is_peer(from.protocol()) {
+    if from.protocol().peer != to.protocol() {
         return;
     }
     // Two locks of the same kind: always the connector's first, and nobody is both.

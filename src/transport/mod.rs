@@ -15,6 +15,7 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::pipe::{Consumer, End, Peer, Producer};
+use crate::protocol::ProtocolInfo;
 pub(crate) use linger::Linger;
 pub(crate) use stream::{Batching, before_blocking};
 
@@ -77,12 +78,8 @@ pub(crate) struct LaneLimits {
 pub(crate) trait Host: Send + Sync {
     /// Settings of the endpoint.
     fn settings(&self) -> &Settings;
-    /// The number of the socket's protocol.
-    fn protocol(&self) -> u16;
-    /// Whether a peer of this protocol is one to speak with.
-    fn is_peer(&self, protocol: u16) -> bool;
-    /// Whether the protocol receives at all. If not, what a peer sends is dropped.
-    fn receives(&self) -> bool;
+    /// The socket's protocol. If it does not receive, what a peer sends is dropped.
+    fn protocol(&self) -> &'static ProtocolInfo;
     /// Whether a further pipe has a chance: a hint, to turn a peer away before it sends anything.
     fn has_place(&self) -> bool;
     /// The bounds of the lanes of a new pipe.

@@ -3,6 +3,24 @@
 use super::handshake::Handshake;
 use super::websocket::{Client, Server};
 
+/// A protocol, as greetings name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ProtocolId {
+    /// Its number, in the header of SP over TCP and IPC.
+    pub(crate) number: u16,
+    /// Its name, in the upgrade to a WebSocket.
+    pub(crate) name: &'static str,
+}
+
+/// The protocols of the two sides of a connection.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ProtocolPair {
+    /// That of this side's socket.
+    pub(crate) own: ProtocolId,
+    /// That of the sockets which it talks to.
+    pub(crate) peer: ProtocolId,
+}
+
 /// What is expected of the peer before the first message.
 #[derive(Debug)]
 pub(crate) enum Greeting {
@@ -59,3 +77,21 @@ impl Greeting {
         }
     }
 }
+
+/// PAIR on both sides.
+#[cfg(any(fuzzing, test))]
+pub(crate) const PAIR: ProtocolPair = {
+    let pair = ProtocolId { number: 16, name: "pair" };
+    ProtocolPair { own: pair, peer: pair }
+};
+
+/// REQ, which talks to REP.
+#[cfg(test)]
+pub(super) const REQ: ProtocolPair = ProtocolPair {
+    own: ProtocolId { number: 48, name: "req" },
+    peer: ProtocolId { number: 49, name: "rep" },
+};
+
+/// REP, which talks to REQ.
+#[cfg(test)]
+pub(super) const REP: ProtocolPair = ProtocolPair { own: REQ.peer, peer: REQ.own };

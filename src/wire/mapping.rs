@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use tungstenite::protocol::frame::coding::Control;
 
 use super::framing::{self, BadFrame, Frame, Framing};
-use super::greeting::Greeting;
+use super::greeting::{Greeting, ProtocolPair};
 use super::handshake::{Handshake, encode_header};
 use super::websocket::{self, Client, Random, Server, Side};
 use crate::message::MessageType;
@@ -44,23 +44,28 @@ pub(crate) struct Beginning {
 }
 
 impl Mapping {
-    /// Begins a connection of a socket that speaks `protocol`. `accepted_type` is what messages are
+    /// Begins a connection. `accepted_type` is what messages are
     /// sent as by the bound side of a WebSocket.
-    pub(crate) fn begin(&self, protocol: u16, accepted_type: MessageType, mut random: Random) -> Beginning {
+    pub(crate) fn begin(
+        &self,
+        protocols: ProtocolPair,
+        accepted_type: MessageType,
+        mut random: Random,
+    ) -> Beginning {
         let header = |encoder| {
             let greeting = Greeting::Header(Handshake::default());
-            Beginning { words: encode_header(protocol).to_vec(), greeting, encoder }
+            Beginning { words: encode_header(protocols.own.number).to_vec(), greeting, encoder }
         };
         match self {
             Mapping::Tcp => header(Encoder::Framed(Framing::Tcp)),
             Mapping::Ipc => header(Encoder::Framed(Framing::Ipc)),
             Mapping::WebSocketServer => {
                 let encoder = websocket::Encoder::new(Side::Server, accepted_type, random);
-                let greeting = Greeting::Request(Server::new(protocol));
+                let greeting = Greeting::Request(Server::new(protocols));
                 Beginning { words: Vec::new(), greeting, encoder: Encoder::WebSocket(encoder) }
             }
             Mapping::WebSocketClient { authority, resource, message_type } => {
-                let (client, words) = Client::new(protocol, authority, resource, &mut random);
+                let (client, words) = Client::new(protocols, authority, resource, &mut random);
                 let encoder = websocket::Encoder::new(Side::Client, *message_type, random);
                 let greeting = Greeting::Answer(Box::new(client));
                 Beginning { words, greeting, encoder: Encoder::WebSocket(encoder) }
@@ -200,10 +205,11 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::greeting::{PAIR, REP, REQ};
     use std::hash::RandomState;
 
     /// Brings both sides of a mapping through their greetings, the bytes cut in `cut`s.
-    fn meet(connected: u16, bound: u16, cut: usize) -> Option<(u16, u16)> {
+    fn meet(connected: ProtocolPair, bound: ProtocolPair, cut: usize) -> Option<(u16, u16)> {
         let random = || Random::new(RandomState::new());
         let client = Mapping::WebSocketClient {
             authority: "example.org:80".into(),
@@ -222,11 +228,10 @@ mod tests {
     #[test]
     fn two_sides_agree_however_their_bytes_are_cut() {
         for cut in [1, 7, 1000] {
-            for (connected, bound) in [(48, 49), (49, 48), (16, 16), (33, 32), (81, 80), (98, 99), (112, 112)]
-            {
-                assert_eq!(meet(connected, bound, cut), Some((bound, connected)));
-            }
-            for (connected, bound) in [(48, 48), (16, 49), (32, 32), (112, 16)] {
+            assert_eq!(meet(REQ, REP, cut), Some((49, 48)));
+            assert_eq!(meet(REP, REQ, cut), Some((48, 49)));
+            assert_eq!(meet(PAIR, PAIR, cut), Some((16, 16)));
+            for (connected, bound) in [(REQ, REQ), (PAIR, REP), (REP, REP), (REQ, PAIR)] {
                 assert_eq!(meet(connected, bound, cut), None);
             }
         }

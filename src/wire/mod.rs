@@ -11,6 +11,8 @@ mod mapping;
 mod websocket;
 
 pub(crate) use framing::{BadFrame, Frame, Framing};
-pub(crate) use greeting::{BadGreeting, Greeted, Greeting};
+#[cfg(any(fuzzing, test))]
+pub(crate) use greeting::PAIR;
+pub(crate) use greeting::{BadGreeting, Greeted, Greeting, ProtocolId, ProtocolPair};
 pub(crate) use mapping::{Beginning, Decoder, Encoder, Mapping};
 pub(crate) use websocket::{Carried, Mask, Place, Random};

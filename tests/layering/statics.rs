@@ -19,6 +19,7 @@ const ALLOWED: &[&str] = &[
     "&",
     "extern",
     "u32",
+    "ProtocolInfo",
 ];
 
 /// Other statics, and why each does no harm.

@@ -7,7 +7,7 @@ use super::super::socket::Socket;
 use super::milliseconds_or;
 use crate::error::Error;
 use crate::option::{ProtocolOption, RESEND_INTERVAL, SURVEY_DEADLINE};
-use crate::protocol::Kind;
+use crate::protocol;
 
 impl Socket<pattern::Sub> {
     /// Subscribes to the messages that begin with `prefix`; an empty one subscribes to all.
@@ -59,7 +59,7 @@ impl Socket<pattern::Req> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn resend_interval(&self) -> Result<Option<Duration>, Error> {
-        let milliseconds = self.get(Kind::Req.number().into(), RESEND_INTERVAL)?;
+        let milliseconds = self.get(protocol::REQ.number.into(), RESEND_INTERVAL)?;
         Ok(u64::try_from(milliseconds).ok().filter(|time| *time > 0).map(Duration::from_millis))
     }
 
@@ -94,7 +94,7 @@ impl Socket<pattern::Surveyor> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn survey_deadline(&self) -> Result<Option<Duration>, Error> {
-        let milliseconds = self.get(Kind::Surveyor.number().into(), SURVEY_DEADLINE)?;
+        let milliseconds = self.get(protocol::SURVEYOR.number.into(), SURVEY_DEADLINE)?;
         Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
     }
 

@@ -72,13 +72,13 @@ impl Protocol for RawReplier {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Simulation, simulate, wire};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{self, Refusal};
 
     const NUMBER: u32 = 0x8000_0009;
 
     fn simulate_both(test: impl Fn(Simulation)) {
-        for kind in [Kind::Rep, Kind::Respondent] {
-            simulate(kind, true, &test);
+        for info in [&protocol::REP, &protocol::RESPONDENT] {
+            simulate(info, true, &test);
         }
     }
 

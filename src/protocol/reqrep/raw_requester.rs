@@ -83,11 +83,11 @@ impl Protocol for RawRequester {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Received, simulate, wire};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{self, Refusal};
 
     #[test]
     fn requests_are_sent_as_they_are_to_one_replier_after_the_other() {
-        simulate(Kind::Req, true, |mut socket| {
+        simulate(&protocol::REQ, true, |mut socket| {
             assert_eq!(socket.send("nobody is there"), Err(Refusal::WouldBlock));
             socket.attach(1);
             socket.attach_with(2, 8, 1).unwrap();
@@ -104,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_reply_is_shown_with_its_first_word() {
-        simulate(Kind::Req, true, |mut socket| {
+        simulate(&protocol::REQ, true, |mut socket| {
             socket.attach(1);
             socket.arrive(1, wire(&[5], "a"));
             socket.arrive(1, "odd");

@@ -92,12 +92,12 @@ impl Protocol for Replier {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Received, Simulation, simulate, wire};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{self, Refusal};
 
     const NUMBER: u32 = 0x8000_0009;
 
     fn simulate_both(test: impl Fn(Simulation)) {
-        for kind in [Kind::Rep, Kind::Respondent] {
+        for kind in [&protocol::REP, &protocol::RESPONDENT] {
             simulate(kind, false, &test);
         }
     }

@@ -201,14 +201,14 @@ impl Protocol for Requester {
 mod tests {
     use super::*;
     use crate::protocol::simulation::{Memory, Received, SEED, Simulation, simulate, wire};
-    use crate::protocol::{Kind, Machine};
+    use crate::protocol::{self, Machine};
 
     /// The first and the second request's number on the wire.
     const FIRST: u32 = LAST_WORD | (SEED + 1);
     const SECOND: u32 = FIRST + 1;
 
     fn requester(test: impl Fn(Simulation)) {
-        simulate(Kind::Req, false, |mut socket| {
+        simulate(&protocol::REQ, false, |mut socket| {
             socket.attach(1);
             socket.attach(2);
             test(socket);
@@ -258,7 +258,7 @@ mod tests {
 
     #[test]
     fn a_request_without_a_pipe_waits_for_room() {
-        simulate(Kind::Req, false, |mut socket| {
+        simulate(&protocol::REQ, false, |mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             assert!(socket.machine.is_busy());
             socket.attach_with(1, 8, 0).unwrap();
@@ -322,7 +322,7 @@ mod tests {
 
     #[test]
     fn a_request_that_finds_no_room_again_is_still_answered_by_the_first() {
-        simulate(Kind::Req, false, |mut socket| {
+        simulate(&protocol::REQ, false, |mut socket| {
             socket.attach_with(1, 8, 1).unwrap();
             assert_eq!(socket.send("question"), Ok(()));
             socket.elapse(60_000);
@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn numbers_have_31_bits_and_begin_again() {
-        let mut simulation = Simulation::new(Kind::Req, false, false);
+        let mut simulation = Simulation::new(&protocol::REQ, false, false);
         simulation.machine = Machine::Requester(Requester::new(u32::MAX - 1));
         simulation.attach(1);
         for _ in 0..3 {

@@ -79,13 +79,13 @@ impl Protocol for RawSurveyor {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Received, simulate, wire};
-    use crate::protocol::{Kind, Refusal};
+    use crate::protocol::{self, Refusal};
 
     const NUMBER: u32 = 0x8000_0001;
 
     #[test]
     fn a_survey_goes_as_it_is_to_everyone_who_has_room() {
-        simulate(Kind::Surveyor, true, |mut socket| {
+        simulate(&protocol::SURVEYOR, true, |mut socket| {
             assert_eq!(socket.send("nobody is there"), Ok(()));
             socket.attach(1);
             socket.attach_with(2, 8, 1).unwrap();
@@ -103,7 +103,7 @@ mod tests {
 
     #[test]
     fn answers_come_from_everyone_in_turn_and_show_their_first_word() {
-        simulate(Kind::Surveyor, true, |mut socket| {
+        simulate(&protocol::SURVEYOR, true, |mut socket| {
             socket.attach(1);
             socket.attach(2);
             socket.arrive(1, wire(&[5, NUMBER], "a"));

@@ -165,14 +165,14 @@ impl Protocol for Surveyor {
 mod tests {
     use super::*;
     use crate::protocol::simulation::{Received, SEED, Simulation, simulate, wire};
-    use crate::protocol::{Kind, Machine};
+    use crate::protocol::{self, Machine};
 
     /// The first and the second survey's number on the wire.
     const FIRST: u32 = LAST_WORD | (SEED + 1);
     const SECOND: u32 = FIRST + 1;
 
     fn surveyor(test: impl Fn(Simulation)) {
-        simulate(Kind::Surveyor, false, |mut socket| {
+        simulate(&protocol::SURVEYOR, false, |mut socket| {
             socket.attach(1);
             socket.attach(2);
             test(socket);
@@ -270,7 +270,7 @@ mod tests {
 
     #[test]
     fn whoever_has_no_room_misses_the_survey() {
-        simulate(Kind::Surveyor, false, |mut socket| {
+        simulate(&protocol::SURVEYOR, false, |mut socket| {
             assert_eq!(socket.send("nobody is there"), Ok(()));
             assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
             socket.attach_with(1, 8, 1).unwrap();
@@ -312,7 +312,7 @@ mod tests {
 
     #[test]
     fn numbers_have_31_bits_and_begin_again() {
-        let mut simulation = Simulation::new(Kind::Surveyor, false, false);
+        let mut simulation = Simulation::new(&protocol::SURVEYOR, false, false);
         simulation.machine = Machine::Surveyor(Surveyor::new(u32::MAX - 1));
         simulation.attach(1);
         for _ in 0..3 {

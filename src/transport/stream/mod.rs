@@ -22,7 +22,8 @@ use socket2::{SockAddr, Socket};
 use super::{Endpoint, Host};
 use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
-use crate::wire::Mapping;
+use crate::protocol::ProtocolInfo;
+use crate::wire::{Mapping, ProtocolId, ProtocolPair};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
@@ -105,6 +106,12 @@ pub(super) fn connect_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn En
     Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
 }
 
+/// A protocol and its peer, as greetings name them.
+fn protocol_pair(own: &ProtocolInfo) -> ProtocolPair {
+    let id = |info: &ProtocolInfo| ProtocolId { number: info.number, name: info.name };
+    ProtocolPair { own: id(own), peer: id(own.peer) }
+}
+
 /// Who made a connection, and is told how it goes.
 trait Owner: Send + Sync {
     /// The greeting is done, and the socket has its pipe.
@@ -128,7 +135,7 @@ fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()
 mod tests {
     use super::*;
     use crate::message::MessageType;
-    use crate::protocol::Kind;
+    use crate::protocol::PROTOCOLS;
     use crate::wire::Random;
     use std::hash::RandomState;
 
@@ -154,24 +161,23 @@ mod tests {
         (near, listener.accept().unwrap().0)
     }
 
-    /// A WebSocket's two sides agree by a name; a table in wire knows those of all protocols.
+    /// A WebSocket's two sides agree by a name.
     #[test]
     fn every_protocol_has_a_name_under_which_its_peer_asks_for_it() {
-        let begin = |mapping: &Mapping, kind: Kind| {
-            mapping.begin(kind.number(), MessageType::Binary, Random::new(RandomState::new()))
+        let begin = |mapping: &Mapping, info: &ProtocolInfo| {
+            mapping.begin(protocol_pair(info), MessageType::Binary, Random::new(RandomState::new()))
         };
         let client = Mapping::WebSocketClient {
             authority: "h".into(),
             resource: "/".into(),
             message_type: MessageType::Binary,
         };
-        for bound in Kind::ALL {
-            for connected in Kind::ALL {
+        for bound in PROTOCOLS {
+            for connected in PROTOCOLS {
                 let words = begin(&client, connected).words;
                 let greeted = begin(&Mapping::WebSocketServer, bound).greeting.feed(&mut &words[..]);
-                let is_welcome =
-                    matches!(greeted, Ok(Some(greeted)) if greeted.protocol == connected.number());
-                assert_eq!(is_welcome, bound.is_peer(connected.number()), "{connected:?} to {bound:?}");
+                let is_welcome = matches!(greeted, Ok(Some(greeted)) if greeted.protocol == connected.number);
+                assert_eq!(is_welcome, bound.peer == connected, "{connected:?} to {bound:?}");
             }
         }
     }

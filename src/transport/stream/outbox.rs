@@ -375,7 +375,7 @@ mod tests {
                 resource: "/".into(),
                 message_type: MessageType::Binary,
             };
-            let mut encoder = mapping.begin(16, MessageType::Binary, random).encoder;
+            let mut encoder = mapping.begin(crate::wire::PAIR, MessageType::Binary, random).encoder;
             let mut outbox = Outbox::default();
             outbox.fill(&mut consumer, &mut encoder, true).unwrap();
             let stream: Vec<u8> = outbox.pieces.iter().flat_map(Piece::bytes).copied().collect();

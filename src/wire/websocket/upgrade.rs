@@ -8,8 +8,8 @@ use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
 use httparse::{EMPTY_HEADER, Error, Header, Request, Response, Status};
 use sha1::{Digest, Sha1};
 
-use super::{PAIR, Random, Subprotocol, asked_by, bound};
-use crate::wire::greeting::{BadGreeting, Greeted};
+use super::Random;
+use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
 
 /// The longest request or answer in bytes, without what may follow it.
 const HEAD_MAX: usize = 8 * 1024;
@@ -20,6 +20,10 @@ const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 /// How nng begins its request to an address without a path. That is not HTTP, but the C library
 /// serves it, as it serves every path.
 const NO_PATH: &[u8] = b"GET  ";
+/// The protocol of a peer that names none: PAIR.
+const UNNAMED: u16 = 16;
+/// What follows a protocol's name in `Sec-WebSocket-Protocol`.
+const NAME_END: &str = ".sp.nanomsg.org";
 /// The version of WebSocket that is spoken.
 const VERSION: &str = "13";
 
@@ -32,15 +36,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The bound side: it waits for a request.
 #[derive(Debug)]
 pub(crate) struct Server {
-    protocol: u16,
+    protocols: ProtocolPair,
     /// What has come of the request.
     head: Vec<u8>,
 }
 
 impl Server {
-    /// The bound side of a socket that speaks `protocol`.
-    pub(crate) fn new(protocol: u16) -> Server {
-        Server { protocol, head: Vec::new() }
+    /// The bound side.
+    pub(crate) fn new(protocols: ProtocolPair) -> Server {
+        Server { protocols, head: Vec::new() }
     }
 
     /// Takes what belongs to the request from the front of `input`; tells what was agreed on once
@@ -102,14 +106,14 @@ impl Server {
         let key = only(fields, "Sec-WebSocket-Key").filter(|key| is_key(key));
         let key = key.ok_or_else(|| bad("The request has no Sec-WebSocket-Key of 16 bytes."))?;
 
-        let own = bound(self.protocol).ok_or_else(|| bad("The socket's protocol has no name."))?;
+        let own = subprotocol(self.protocols.own);
         let mut asked = values(fields, "Sec-WebSocket-Protocol").flat_map(tokens).peekable();
         let chosen = if asked.peek().is_none() {
-            (own.bound == PAIR).then_some(&b""[..])
+            (self.protocols.own.number == UNNAMED).then_some(&b""[..])
         } else {
-            asked.find(|name| name.eq_ignore_ascii_case(own.name.as_bytes()))
+            asked.find(|name| name.eq_ignore_ascii_case(own.as_bytes()))
         };
-        let chosen = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {}.", own.name)))?;
+        let chosen = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
 
         let mut answer = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -123,14 +127,15 @@ impl Server {
             answer.extend_from_slice(b"\r\n");
         }
         answer.extend_from_slice(b"\r\n");
-        Ok(Greeted { protocol: own.connected, answer })
+        Ok(Greeted { protocol: self.protocols.peer.number, answer })
     }
 }
 
 /// The connecting side: it has asked, and waits for the answer.
 #[derive(Debug)]
 pub(crate) struct Client {
-    asked: Option<&'static Subprotocol>,
+    /// The protocol that was asked for.
+    asked: ProtocolId,
     /// The answer to the key that was sent.
     accept: String,
     /// What has come of the answer.
@@ -138,18 +143,18 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// The connecting side of a socket that speaks `protocol`, and its request to `authority` for
-    /// `resource`.
+    /// The connecting side, and its request to `authority` for `resource`.
     pub(crate) fn new(
-        protocol: u16,
+        protocols: ProtocolPair,
         authority: &str,
         resource: &str,
         random: &mut Random,
     ) -> (Client, Vec<u8>) {
         let nonce = [random.next().to_ne_bytes(), random.next().to_ne_bytes()].concat();
         let key = BASE64.encode(nonce);
-        let asked = asked_by(protocol);
-        let name = asked.map_or("", |asked| asked.name);
+        // The two sides agree on the bound side's protocol.
+        let asked = protocols.peer;
+        let name = subprotocol(asked);
         let request = format!(
             "GET {resource} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {VERSION}\r\n\
@@ -186,17 +191,22 @@ impl Client {
     /// leaves it at what was asked for.
     fn agreed(&self, answer: &Response<'_, '_>) -> Option<u16> {
         let fields = &*answer.headers;
-        let asked = self.asked?;
+        let asked = subprotocol(self.asked);
         let mut named = values(fields, "Sec-WebSocket-Protocol").filter(|name| !name.is_empty());
         let is_agreed = answer.code == Some(101)
             && has_token(fields, "Upgrade", "websocket")
             && has_token(fields, "Connection", "Upgrade")
             && only(fields, "Sec-WebSocket-Accept") == Some(self.accept.as_bytes())
-            && named.all(|name| name.eq_ignore_ascii_case(asked.name.as_bytes()))
+            && named.all(|name| name.eq_ignore_ascii_case(asked.as_bytes()))
             // None was asked for.
             && values(fields, "Sec-WebSocket-Extensions").flat_map(tokens).next().is_none();
-        is_agreed.then_some(asked.bound)
+        is_agreed.then_some(self.asked.number)
     }
+}
+
+/// A protocol's name in `Sec-WebSocket-Protocol`.
+fn subprotocol(protocol: ProtocolId) -> String {
+    format!("{}{NAME_END}", protocol.name)
 }
 
 /// Appends what a head may still need from the front of `input`. Answers how much that was.

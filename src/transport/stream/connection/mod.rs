@@ -20,8 +20,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::Owner;
 use super::platform::{Stream, note_writable};
+use super::{Owner, protocol_pair};
 use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, try_lock};
@@ -119,8 +119,11 @@ impl Connection {
         if mapping != Mapping::Ipc {
             stream.set_tcp_nodelay(host.nodelay())?;
         }
-        let Beginning { words, greeting, encoder } =
-            mapping.begin(host.protocol(), host.message_type(), Random::new(RandomState::new()));
+        let Beginning { words, greeting, encoder } = mapping.begin(
+            protocol_pair(host.protocol()),
+            host.message_type(),
+            Random::new(RandomState::new()),
+        );
         let connection = Arc::new(Connection {
             stream,
             mapping,

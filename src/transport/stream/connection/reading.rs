@@ -230,7 +230,7 @@ impl Connection {
     ) -> Result<(), Broken> {
         let Phase::Open { decoder, lane } = &mut reader.phase else { return Ok(()) };
         let mut intake =
-            Intake { lane: lane.batch(), is_taken: self.host.receives(), is_edge, is_lost: false };
+            Intake { lane: lane.batch(), is_taken: self.host.protocol().can_recv, is_edge, is_lost: false };
         let each = |frame: Frame<'_>, message_type| {
             reader.expects_large = matches!(frame, Frame::Chunk(_));
             intake.take(frame, message_type);
@@ -269,7 +269,7 @@ impl Connection {
         match &mut reader.phase {
             Phase::Open { decoder, lane } => {
                 let max = self.host.max_message();
-                let is_taken = self.host.receives();
+                let is_taken = self.host.protocol().can_recv;
                 let mut intake = Intake { lane: lane.batch(), is_taken, is_edge, is_lost: false };
                 let fed = decoder.feed(input, max, |frame, message_type| {
                     reader.expects_large = matches!(frame, Frame::Chunk(_));
@@ -292,7 +292,7 @@ impl Connection {
 
     /// The peer has greeted: gives the socket a pipe. Answers the lane to fill.
     fn open(self: &Arc<Self>, greeted: &Greeted) -> Result<Producer, Broken> {
-        if !self.host.is_peer(greeted.protocol) {
+        if self.host.protocol().peer.number != greeted.protocol {
             return Err(Broken::silently());
         }
         let LaneLimits { receive, send, .. } = self.host.lane_limits();

@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use super::*;
 use crate::message::{MessageType, Payload};
 use crate::pipe::{Nobody, Producer};
-use crate::protocol::Kind;
+use crate::protocol::{PUSH, ProtocolInfo};
 use crate::reactor;
 use crate::transport::stream::tests::{Plain, connected_pair};
 use crate::transport::{Batching, Ends, LaneLimits, Refused, Settings};
@@ -34,16 +34,8 @@ impl Host for Pushing {
         unreachable!("a connection has no use for them")
     }
 
-    fn protocol(&self) -> u16 {
-        Kind::Push.number()
-    }
-
-    fn is_peer(&self, protocol: u16) -> bool {
-        protocol == Kind::Pull.number()
-    }
-
-    fn receives(&self) -> bool {
-        false
+    fn protocol(&self) -> &'static ProtocolInfo {
+        &PUSH
     }
 
     fn has_place(&self) -> bool {

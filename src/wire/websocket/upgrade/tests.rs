@@ -3,6 +3,7 @@ use std::hash::RandomState;
 use proptest::prelude::*;
 
 use super::*;
+use crate::wire::greeting::{PAIR, REP, REQ};
 
 /// The request of RFC 6455, 1.3, with its lines changed by `edit`.
 fn request(edit: impl Fn(&str) -> String) -> Vec<u8> {
@@ -25,23 +26,23 @@ fn with(begins: &str, line: &str) -> Vec<u8> {
     request(|old| if old.starts_with(begins) { line.to_owned() } else { old.to_owned() })
 }
 
-fn ask(protocol: u16, request: &[u8]) -> Result<Option<Greeted>, String> {
+fn ask(protocols: ProtocolPair, request: &[u8]) -> Result<Option<Greeted>, String> {
     let mut rest = request;
-    let answer = Server::new(protocol).feed(&mut rest);
+    let answer = Server::new(protocols).feed(&mut rest);
     answer.map_err(|BadGreeting(words)| String::from_utf8(words).unwrap())
 }
 
 /// The status of the refusal of a request to a PAIR socket.
 fn status(request: &[u8]) -> u16 {
-    let words = ask(16, request).unwrap_err();
+    let words = ask(PAIR, request).unwrap_err();
     let (head, body) = words.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
     assert!(head.contains("\r\nConnection: close"), "{head}");
     head[9..12].parse().unwrap()
 }
 
-fn welcomes(protocol: u16, request: &[u8]) -> bool {
-    matches!(ask(protocol, request), Ok(Some(_)))
+fn welcomes(protocols: ProtocolPair, request: &[u8]) -> bool {
+    matches!(ask(protocols, request), Ok(Some(_)))
 }
 
 #[test]
@@ -49,7 +50,7 @@ fn the_example_of_the_standard_is_answered_as_it_says() {
     assert_eq!(accept_of(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let bytes = [request(str::to_owned), b"\x82\x80".to_vec()].concat();
     let mut rest = &bytes[..];
-    let greeted = Server::new(16).feed(&mut rest).unwrap().unwrap();
+    let greeted = Server::new(PAIR).feed(&mut rest).unwrap().unwrap();
     assert_eq!(rest, b"\x82\x80", "what follows is left");
     assert_eq!(greeted.protocol, 16);
     assert_eq!(
@@ -73,7 +74,7 @@ fn what_browsers_and_others_write_is_understood() {
         ("Origin", "Sec-WebSocket-Extensions: permessage-deflate"),
         ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="),
     ] {
-        assert!(welcomes(16, &with(begins, line)), "{line}");
+        assert!(welcomes(PAIR, &with(begins, line)), "{line}");
     }
 }
 
@@ -81,7 +82,7 @@ fn what_browsers_and_others_write_is_understood() {
 fn a_request_without_a_path_is_understood_however_it_arrives() {
     let request = [with("GET", "GET  HTTP/1.1"), b"\x82\x80".to_vec()].concat();
     for split in 0..request.len() - 2 {
-        let mut server = Server::new(16);
+        let mut server = Server::new(PAIR);
         let (mut begin, mut rest) = request.split_at(split);
         assert!(server.feed(&mut begin).unwrap().is_none(), "{split}");
         assert!(server.feed(&mut rest).unwrap().is_some(), "{split}");
@@ -93,20 +94,20 @@ fn a_request_without_a_path_is_understood_however_it_arrives() {
 fn the_subprotocol_is_that_of_the_bound_side() {
     let asks = |name: &str| with("Sec-WebSocket-Protocol", name);
     let missing = asks("");
-    assert!(welcomes(16, &missing), "a peer that names none is a PAIR");
-    let Ok(Some(Greeted { answer, .. })) = ask(16, &missing) else { panic!("refused") };
+    assert!(welcomes(PAIR, &missing), "a peer that names none is a PAIR");
+    let Ok(Some(Greeted { answer, .. })) = ask(PAIR, &missing) else { panic!("refused") };
     assert!(!String::from_utf8(answer).unwrap().contains("Protocol:"), "none asked, none answered");
-    for protocol in [32, 48, 49, 80, 112] {
-        assert!(!welcomes(protocol, &missing), "{protocol}");
+    for protocols in [REQ, REP] {
+        assert!(!welcomes(protocols, &missing), "{protocols:?}");
     }
     let rep = asks("Sec-WebSocket-Protocol: rep.sp.nanomsg.org");
-    assert_eq!(ask(49, &rep).unwrap().unwrap().protocol, 48);
-    assert!(!welcomes(48, &rep));
+    assert_eq!(ask(REP, &rep).unwrap().unwrap().protocol, 48);
+    assert!(!welcomes(REQ, &rep));
     assert_eq!(status(&rep), 400);
     assert_eq!(status(&asks("Sec-WebSocket-Protocol: pair")), 400);
     // What was asked for is given back as it was written.
     let Ok(Some(Greeted { answer, .. })) =
-        ask(49, &asks("Sec-WebSocket-Protocol: x, REP.sp.nanomsg.org,rep.sp.nanomsg.org"))
+        ask(REP, &asks("Sec-WebSocket-Protocol: x, REP.sp.nanomsg.org,rep.sp.nanomsg.org"))
     else {
         panic!("refused")
     };
@@ -138,7 +139,7 @@ fn what_is_wrong_with_a_request_has_a_status() {
     ] {
         assert_eq!(status(&with(begins, line)), expected, "{begins} -> {line}");
     }
-    let version = ask(16, &with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8")).unwrap_err();
+    let version = ask(PAIR, &with("Sec-WebSocket-Version", "Sec-WebSocket-Version: 8")).unwrap_err();
     assert!(version.contains("\r\nSec-WebSocket-Version: 13\r\n"));
 }
 
@@ -146,24 +147,24 @@ fn what_is_wrong_with_a_request_has_a_status() {
 fn a_request_ends_somewhere() {
     let padded = |count: usize| with("Origin", &format!("Cookie: {}", "x".repeat(count)));
     let room = HEAD_MAX - padded(0).len();
-    assert!(welcomes(16, &padded(room)));
+    assert!(welcomes(PAIR, &padded(room)));
     assert_eq!(status(&padded(room + 1)), 431);
     // A whole request that fills it, and more in the same breath.
     let bytes = [padded(room), vec![7; 3 * HEAD_MAX]].concat();
     let mut rest = &bytes[..];
-    assert!(Server::new(16).feed(&mut rest).unwrap().is_some());
+    assert!(Server::new(PAIR).feed(&mut rest).unwrap().is_some());
     assert_eq!(rest.len(), 3 * HEAD_MAX);
 
     let fields = |count: usize| with("Origin", &vec!["A: b"; count].join("\r\n"));
-    assert!(welcomes(16, &fields(FIELDS_MAX - 6)));
+    assert!(welcomes(PAIR, &fields(FIELDS_MAX - 6)));
     assert_eq!(status(&fields(FIELDS_MAX)), 431);
 }
 
-/// What a client that speaks `protocol` makes of an answer; `ACCEPT` in it stands for the right
+/// What a client makes of an answer; `ACCEPT` in it stands for the right
 /// key.
-fn told(protocol: u16, answer: &str) -> Option<u16> {
+fn told(protocols: ProtocolPair, answer: &str) -> Option<u16> {
     let mut random = Random::new(RandomState::new());
-    let (mut client, request) = Client::new(protocol, "h:1", "/x", &mut random);
+    let (mut client, request) = Client::new(protocols, "h:1", "/x", &mut random);
     let request = String::from_utf8(request).unwrap();
     assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: h:1\r\n"), "{request}");
     let answer = answer.replace("ACCEPT", &client.accept);
@@ -174,8 +175,8 @@ fn told(protocol: u16, answer: &str) -> Option<u16> {
 fn an_answer_must_be_one_to_what_was_asked() {
     let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n";
-    assert_eq!(told(48, good), Some(49));
-    assert_eq!(told(48, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")), Some(49));
+    assert_eq!(told(REQ, good), Some(49));
+    assert_eq!(told(REQ, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")), Some(49));
     for (part, instead) in [
         ("101 Switching Protocols", "200 OK"),
         ("HTTP/1.1", "HTTP/3"),
@@ -187,24 +188,24 @@ fn an_answer_must_be_one_to_what_was_asked() {
         ("rep.sp.nanomsg.org", "rep.sp.nanomsg.org\r\nSec-WebSocket-Extensions: permessage-deflate"),
     ] {
         assert!(good.contains(part));
-        assert_eq!(told(48, &good.replace(part, instead)), None, "{instead}");
+        assert_eq!(told(REQ, &good.replace(part, instead)), None, "{instead}");
     }
-    assert_eq!(told(48, &good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)))), None);
+    assert_eq!(told(REQ, &good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)))), None);
 }
 
 #[test]
 fn no_two_keys_are_the_same() {
     let mut random = Random::new(RandomState::new());
-    let (one, _) = Client::new(16, "h", "/", &mut random);
-    let (two, _) = Client::new(16, "h", "/", &mut random);
+    let (one, _) = Client::new(PAIR, "h", "/", &mut random);
+    let (two, _) = Client::new(PAIR, "h", "/", &mut random);
     assert_ne!(one.accept, two.accept);
 }
 
 proptest! {
     #[test]
     fn random_bytes_never_panic(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..60)) {
-        let mut server = Server::new(16);
-        let (mut client, _) = Client::new(16, "h", "/", &mut Random::new(RandomState::new()));
+        let mut server = Server::new(PAIR);
+        let (mut client, _) = Client::new(PAIR, "h", "/", &mut Random::new(RandomState::new()));
         for part in &parts {
             if server.feed(&mut &part[..]).is_err() {
                 break;
@@ -220,7 +221,7 @@ proptest! {
     #[test]
     fn a_request_may_be_cut_anywhere(cuts in prop::collection::vec(1_usize..80, 1..20), behind in 0_usize..50) {
         let bytes = [request(str::to_owned), vec![9; behind]].concat();
-        let mut server = Server::new(16);
+        let mut server = Server::new(PAIR);
         let mut rest = &bytes[..];
         let mut left = 0;
         let mut is_greeted = false;

@@ -1,0 +1,168 @@
+//! The table of protocols: what can be said of each without its machine, and how its machine is made.
+
+use std::fmt;
+
+use super::{Machine, bus, pair, pipeline, pubsub, reqrep, survey};
+
+/// A row of the table: one side of a scalability protocol, such as PUSH or PULL.
+#[derive(Clone, Copy)]
+pub struct ProtocolInfo {
+    /// The protocol's number, in the API and in the greeting of SP over TCP and IPC.
+    pub number: u16,
+    /// Its name: in a WebSocket's `Sec-WebSocket-Protocol` it is followed by `.sp.nanomsg.org`.
+    pub name: &'static str,
+    /// The protocol whose sockets its sockets talk to.
+    pub peer: &'static ProtocolInfo,
+    /// Its sockets send.
+    pub can_send: bool,
+    /// Its sockets receive.
+    pub can_recv: bool,
+    /// Its sockets have one peer at most.
+    pub is_exclusive: bool,
+    /// Its sockets drop a message for a receiver that has no room, for as long as they are asked to send.
+    pub drops: bool,
+    /// A cooked machine of it may have a [deadline](super::Protocol::deadline) or be
+    /// [busy](super::Protocol::is_busy). One that has neither is never asked.
+    pub works_alone: bool,
+    /// Makes the machine of a new socket, raw or not. The number is any: a REQ or SURVEYOR socket begins to count its
+    /// questions there, so that one that was started again does not take answers to an earlier one's questions for its
+    /// own; and a raw BUS socket tells its own pipes from those of others by it.
+    pub machine: fn(is_raw: bool, seed: u32) -> Machine,
+}
+
+/// Every protocol.
+pub static PROTOCOLS: [&ProtocolInfo; 10] =
+    [&PAIR, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
+
+/// One peer, both directions.
+pub static PAIR: ProtocolInfo =
+    ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
+
+/// Sends to all subscribers.
+pub static PUB: ProtocolInfo = ProtocolInfo {
+    can_recv: false,
+    drops: true,
+    ..row(32, "pub", &SUB, |_, _| Machine::Publisher(pubsub::Publisher::new()))
+};
+
+/// Receives what it has subscribed to.
+pub static SUB: ProtocolInfo = ProtocolInfo {
+    can_send: false,
+    ..row(33, "sub", &PUB, |_, _| Machine::Subscriber(pubsub::Subscriber::new()))
+};
+
+/// Asks, and waits for the reply.
+pub static REQ: ProtocolInfo = ProtocolInfo {
+    works_alone: true,
+    ..row(48, "req", &REP, |is_raw, seed| match is_raw {
+        false => Machine::Requester(reqrep::Requester::new(seed)),
+        true => Machine::RawRequester(reqrep::RawRequester::new()),
+    })
+};
+
+/// Answers.
+pub static REP: ProtocolInfo = row(49, "rep", &REQ, replier);
+
+/// Sends each message to one of its peers.
+pub static PUSH: ProtocolInfo = ProtocolInfo {
+    can_recv: false,
+    ..row(80, "push", &PULL, |_, _| Machine::Pusher(pipeline::Pusher::new()))
+};
+
+/// Receives from all its peers.
+pub static PULL: ProtocolInfo = ProtocolInfo {
+    can_send: false,
+    ..row(81, "pull", &PUSH, |_, _| Machine::Puller(pipeline::Puller::new()))
+};
+
+/// Asks all its peers, and waits for a time for their answers.
+pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
+    works_alone: true,
+    ..row(98, "surveyor", &RESPONDENT, |is_raw, seed| match is_raw {
+        false => Machine::Surveyor(survey::Surveyor::new(seed)),
+        true => Machine::RawSurveyor(survey::RawSurveyor::new()),
+    })
+};
+
+/// Answers, or does not.
+pub static RESPONDENT: ProtocolInfo = row(99, "respondent", &SURVEYOR, replier);
+
+/// Sends to all its peers, and receives from all.
+pub static BUS: ProtocolInfo = ProtocolInfo {
+    drops: true,
+    ..row(112, "bus", &BUS, |is_raw, seed| match is_raw {
+        false => Machine::Bus(bus::Bus::new(seed)),
+        true => Machine::RawBus(bus::RawBus::new(seed)),
+    })
+};
+
+/// A row of a protocol whose sockets send and receive, with any number of peers.
+const fn row(
+    number: u16,
+    name: &'static str,
+    peer: &'static ProtocolInfo,
+    machine: fn(bool, u32) -> Machine,
+) -> ProtocolInfo {
+    let (can_send, can_recv) = (true, true);
+    let (is_exclusive, drops, works_alone) = (false, false, false);
+    ProtocolInfo { number, name, peer, can_send, can_recv, is_exclusive, drops, works_alone, machine }
+}
+
+fn replier(is_raw: bool, _seed: u32) -> Machine {
+    match is_raw {
+        false => Machine::Replier(reqrep::Replier::new()),
+        true => Machine::RawReplier(reqrep::RawReplier::new()),
+    }
+}
+
+impl ProtocolInfo {
+    /// The protocol with this number.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<&'static ProtocolInfo> {
+        PROTOCOLS.into_iter().find(|info| i32::from(info.number) == number)
+    }
+
+    /// The number of the pattern that it is one side of: only within a pattern do messages mean the same.
+    #[must_use]
+    pub fn pattern(&self) -> u16 {
+        self.number / 16
+    }
+}
+
+impl fmt::Debug for ProtocolInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// A number stands for one protocol.
+impl PartialEq for ProtocolInfo {
+    fn eq(&self, other: &ProtocolInfo) -> bool {
+        self.number == other.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_or_a_name_stands_for_one_protocol() {
+        for info in PROTOCOLS {
+            assert_eq!(ProtocolInfo::from_number(info.number.into()), Some(info));
+            assert_eq!(PROTOCOLS.into_iter().filter(|other| other.name == info.name).count(), 1, "{info:?}");
+        }
+        for number in [-1, 0, 17, 96, 65_536 + 16] {
+            assert_eq!(ProtocolInfo::from_number(number), None);
+        }
+    }
+
+    #[test]
+    fn every_protocol_is_its_peers_peer() {
+        for info in PROTOCOLS {
+            assert_eq!(info.peer.peer, info);
+            assert_eq!(info.peer.pattern(), info.pattern());
+            assert_eq!((info.can_send, info.can_recv), (info.peer.can_recv, info.peer.can_send));
+        }
+    }
+}
