@@ -15,7 +15,7 @@ use smallvec::SmallVec;
 
 use crate::error::Error;
 use crate::message::{Outgoing, Payload};
-use crate::option::name;
+use crate::option::SocketOption;
 use crate::socket::poll::{PollEntry, Polling, room_for};
 use crate::socket::{self, Blocked, Call, HeldSignals, Place, Received, TURNS, enter};
 use crate::sync::{Sleep, Uncancellable, now};
@@ -164,8 +164,8 @@ impl Way {
     fn begin_wait(&mut self, missing: Missing, from: &Call, to: &Call) {
         let deadline = match &self.wait {
             Some(wait) if wait.missing.message == missing.message => wait.deadline,
-            _ if missing.message => from.timeout(name::RCVTIMEO).map(|time| now() + time),
-            _ => to.timeout(name::SNDTIMEO).map(|time| now() + time),
+            _ if missing.message => from.timeout(SocketOption::ReceiveTimeout).map(|time| now() + time),
+            _ => to.timeout(SocketOption::SendTimeout).map(|time| now() + time),
         };
         self.wait = Some(Wait { missing, deadline });
     }

@@ -16,6 +16,7 @@ mod device;
 mod endpoint;
 mod error;
 mod message;
+mod option;
 mod poll;
 mod socket;
 mod statistic;

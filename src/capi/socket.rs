@@ -5,10 +5,10 @@ use std::ptr;
 
 use libc::size_t;
 
-use super::boundary;
 use super::vector::bytes_at;
+use super::{boundary, option};
 use crate::error::Error;
-use crate::socket::{self, OptionValue};
+use crate::socket;
 
 /// Opens a socket and returns its id, or -1.
 ///
@@ -49,7 +49,7 @@ pub unsafe extern "C" fn nn_setsockopt(
         let socket = socket::enter(s)?;
         // SAFETY: as the caller promises; the call below does not keep the bytes.
         let value = unsafe { bytes_at(optval, optvallen) }?;
-        socket.set_option(level, option, value).map(|()| 0)
+        option::set(&socket, level, option, value).map(|()| 0)
     })
 }
 
@@ -75,18 +75,12 @@ pub unsafe extern "C" fn nn_getsockopt(
         if optval.is_null() || optvallen.is_null() {
             return Err(Error::BadPointer);
         }
-        let write = |bytes: &[u8], length: usize| {
-            // SAFETY: both pointers were checked; the caller promises `*optvallen` bytes of room.
-            unsafe {
-                let room = optvallen.read();
-                ptr::copy_nonoverlapping(bytes.as_ptr(), optval.cast(), bytes.len().min(room));
-                optvallen.write(length);
-            }
-        };
-        match socket.option(level, option)? {
-            OptionValue::Int(number) => write(&number.to_ne_bytes(), size_of::<c_int>()),
-            OptionValue::Descriptor(descriptor) => write(&descriptor.to_ne_bytes(), size_of_val(&descriptor)),
-            OptionValue::Text(text) => write(&[&text[..], &[0]].concat(), text.len()),
+        let (bytes, length) = option::get(&socket, level, option)?;
+        // SAFETY: both pointers were checked; the caller promises `*optvallen` bytes of room.
+        unsafe {
+            let room = optvallen.read();
+            ptr::copy_nonoverlapping(bytes.as_ptr(), optval.cast(), bytes.len().min(room));
+            optvallen.write(length);
         }
         Ok(0)
     })

@@ -3,12 +3,16 @@
 use std::ffi::c_int;
 
 use super::boundary;
-use crate::socket;
+use crate::error::Error;
+use crate::socket::{self, Statistic};
 
 /// The value of one of the NN_STAT_ counters of a socket, or (uint64_t) -1 on error.
 ///
 /// Fails with EBADF (no such socket) or EINVAL (no such statistic).
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_get_statistic(s: c_int, stat: c_int) -> u64 {
-    boundary::call(u64::MAX, || socket::enter(s)?.statistic(stat))
+    boundary::call(u64::MAX, || {
+        let socket = socket::enter(s)?;
+        socket.statistic(Statistic::from_number(stat).ok_or(Error::InvalidArgument)?)
+    })
 }

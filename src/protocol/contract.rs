@@ -7,8 +7,8 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::simulation::{SEED, Simulation, wire};
-use super::{PROTOCOLS, Protocol, SUB};
-use crate::option::ProtocolOption;
+use super::{PROTOCOLS, Protocol, SUB, SUBSCRIBE};
+use crate::option::Setting;
 
 #[derive(Clone, Debug)]
 enum Event {
@@ -88,7 +88,7 @@ proptest! {
         let works_alone = info.works_alone && !raw;
         let mut socket = Simulation::new(info, raw, lavish);
         if *info == SUB {
-            socket.set_option(ProtocolOption::Subscribe(b"a")).unwrap();
+            socket.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
         }
         for event in events {
             happen(&mut socket, event);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::message::Outgoing;
-use crate::option::ProtocolOption;
+use crate::option::Setting;
 
 /// The machine of a socket.
 #[derive(Debug)]
@@ -118,8 +118,8 @@ impl Protocol for Machine {
         of_each!(self, machine => machine.timeout(context));
     }
 
-    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
-        of_each!(self, machine => machine.set_option(option))
+    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        of_each!(self, machine => machine.set_option(name, setting))
     }
 
     fn option(&self, name: i32) -> Result<i32, Error> {

@@ -39,6 +39,9 @@ mod table;
 mod trie;
 
 pub use machine::Machine;
+pub use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
+pub use reqrep::RESEND_INTERVAL;
+pub use survey::SURVEY_DEADLINE;
 #[cfg(test)]
 pub use table::PROTOCOLS;
 pub use table::{BUS, PAIR, PUB, PULL, PUSH, ProtocolInfo, REP, REQ, RESPONDENT, SUB, SURVEYOR};
@@ -49,7 +52,7 @@ use std::time::Duration;
 
 use crate::error::Error;
 use crate::message::{Front, Header, MessageType, Outgoing, Payload};
-use crate::option::ProtocolOption;
+use crate::option::Setting;
 
 /// A moment, as the time that has passed since an origin which is the same for a whole process.
 pub type Time = Duration;
@@ -251,8 +254,8 @@ pub trait Protocol: Send {
     ///
     /// # Errors
     /// [`Error::UnknownOption`] when it is not one of this protocol's.
-    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
-        let _ = option;
+    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        let _ = (name, setting);
         Err(Error::UnknownOption)
     }
 

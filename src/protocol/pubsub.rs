@@ -9,7 +9,12 @@ use super::trie::Trie;
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 use crate::error::Error;
 use crate::message::{Front, Outgoing};
-use crate::option::ProtocolOption;
+use crate::option::Setting;
+
+/// `NN_SUB_SUBSCRIBE`: receive messages that begin with these bytes.
+pub const SUBSCRIBE: i32 = 1;
+/// `NN_SUB_UNSUBSCRIBE`: take one such subscription back.
+pub const UNSUBSCRIBE: i32 = 2;
 
 /// The machine of a PUB socket.
 ///
@@ -116,14 +121,14 @@ impl Protocol for Subscriber {
         self.publishers.find(context, subscribed(&self.subscriptions)).is_some()
     }
 
-    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
-        match option {
-            ProtocolOption::Subscribe(prefix) => {
+    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        match (name, setting) {
+            (SUBSCRIBE, Setting::Bytes(prefix)) => {
                 if !self.subscriptions.subscribe(prefix) {
                     return Err(Error::OutOfMemory);
                 }
             }
-            ProtocolOption::Unsubscribe(prefix) => {
+            (UNSUBSCRIBE, Setting::Bytes(prefix)) => {
                 // As the C library: what was not subscribed is not there afterwards either.
                 self.subscriptions.unsubscribe(prefix);
             }
@@ -136,9 +141,9 @@ impl Protocol for Subscriber {
 #[cfg(test)]
 mod tests {
     use crate::error::Error;
-    use crate::option::ProtocolOption;
+    use crate::option::Setting;
     use crate::protocol::simulation::{Memory, Simulation, simulate};
-    use crate::protocol::{self, Protocol, Refusal};
+    use crate::protocol::{self, Protocol, RESEND_INTERVAL, Refusal, SUBSCRIBE, UNSUBSCRIBE};
 
     #[test]
     fn a_message_goes_to_every_subscriber_that_has_room() {
@@ -208,7 +213,7 @@ mod tests {
                 subscriber.attach(2);
                 subscriber.arrive(1, "early");
                 assert_eq!(subscriber.recv(), Err(Refusal::WouldBlock));
-                subscriber.set_option(ProtocolOption::Subscribe(b"weather/")).unwrap();
+                subscriber.set_option(SUBSCRIBE, Setting::Bytes(b"weather/")).unwrap();
                 for text in ["sport/1", "weather/1", "weather", "", "weather/2"] {
                     subscriber.arrive(1, text);
                 }
@@ -224,7 +229,7 @@ mod tests {
     #[test]
     fn a_message_that_is_dropped_ends_a_turn_too() {
         let mut subscriber = Simulation::new(&protocol::SUB, false, false);
-        subscriber.set_option(ProtocolOption::Subscribe(b"a")).unwrap();
+        subscriber.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
         subscriber.attach(1);
         subscriber.attach(2);
         subscriber.arrive(1, "b");
@@ -238,27 +243,27 @@ mod tests {
         simulate(&protocol::SUB, false, |mut subscriber| {
             subscriber.attach(1);
             for _ in 0..2 {
-                subscriber.set_option(ProtocolOption::Subscribe(b"")).unwrap();
+                subscriber.set_option(SUBSCRIBE, Setting::Bytes(b"")).unwrap();
             }
-            subscriber.set_option(ProtocolOption::Unsubscribe(b"")).unwrap();
+            subscriber.set_option(UNSUBSCRIBE, Setting::Bytes(b"")).unwrap();
             subscriber.arrive(1, "a");
             assert_eq!(subscriber.bodies(), ["a"]);
-            subscriber.set_option(ProtocolOption::Unsubscribe(b"")).unwrap();
+            subscriber.set_option(UNSUBSCRIBE, Setting::Bytes(b"")).unwrap();
             subscriber.arrive(1, "b");
             assert_eq!(subscriber.recv(), Err(Refusal::WouldBlock));
-            subscriber.set_option(ProtocolOption::Unsubscribe(b"")).unwrap();
+            subscriber.set_option(UNSUBSCRIBE, Setting::Bytes(b"")).unwrap();
         });
     }
 
     #[test]
     fn options_are_those_of_the_protocol_and_subscriptions_cannot_be_read() {
         simulate(&protocol::SUB, false, |mut subscriber| {
-            let other = subscriber.set_option(ProtocolOption::ResendInterval(1));
+            let other = subscriber.set_option(RESEND_INTERVAL, Setting::Int(1));
             assert_eq!(other, Err(Error::UnknownOption));
             assert_eq!(subscriber.machine.option(1), Err(Error::UnknownOption));
         });
         simulate(&protocol::PUB, false, |mut publisher| {
-            let other = publisher.set_option(ProtocolOption::Subscribe(b"a"));
+            let other = publisher.set_option(SUBSCRIBE, Setting::Bytes(b"a"));
             assert_eq!(other, Err(Error::UnknownOption));
         });
     }

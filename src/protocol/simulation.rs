@@ -13,7 +13,7 @@ use super::{
 };
 use crate::error::Error;
 use crate::message::{Chunk, Front, Header, MessageType, Outgoing, Payload};
-use crate::option::ProtocolOption;
+use crate::option::Setting;
 
 /// The seed of the machines under test: the first question has the number that follows.
 pub const SEED: u32 = 6;
@@ -277,8 +277,8 @@ impl Simulation {
         std::iter::from_fn(|| self.body().ok()).collect()
     }
 
-    pub fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
-        self.machine.set_option(option)
+    pub fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        self.machine.set_option(name, setting)
     }
 
     /// Whoever waits for room is told when there is some.

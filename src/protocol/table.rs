@@ -2,7 +2,11 @@
 
 use std::fmt;
 
-use super::{Machine, bus, pair, pipeline, pubsub, reqrep, survey};
+use super::{
+    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pipeline, pubsub, reqrep,
+    survey,
+};
+use crate::option::OptionType;
 
 /// A row of the table: one side of a scalability protocol, such as PUSH or PULL.
 #[derive(Clone, Copy)]
@@ -24,6 +28,8 @@ pub struct ProtocolInfo {
     /// A cooked machine of it may have a [deadline](super::Protocol::deadline) or be
     /// [busy](super::Protocol::is_busy). One that has neither is never asked.
     pub works_alone: bool,
+    /// The names and the types of its options.
+    pub options: &'static [(i32, OptionType)],
     /// Makes the machine of a new socket, raw or not. The number is any: a REQ or SURVEYOR socket begins to count its
     /// questions there, so that one that was started again does not take answers to an earlier one's questions for its
     /// own; and a raw BUS socket tells its own pipes from those of others by it.
@@ -48,12 +54,14 @@ pub static PUB: ProtocolInfo = ProtocolInfo {
 /// Receives what it has subscribed to.
 pub static SUB: ProtocolInfo = ProtocolInfo {
     can_send: false,
+    options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes)],
     ..row(33, "sub", &PUB, |_, _| Machine::Subscriber(pubsub::Subscriber::new()))
 };
 
 /// Asks, and waits for the reply.
 pub static REQ: ProtocolInfo = ProtocolInfo {
     works_alone: true,
+    options: &[(RESEND_INTERVAL, OptionType::ANY_INT)],
     ..row(48, "req", &REP, |is_raw, seed| match is_raw {
         false => Machine::Requester(reqrep::Requester::new(seed)),
         true => Machine::RawRequester(reqrep::RawRequester::new()),
@@ -78,6 +86,7 @@ pub static PULL: ProtocolInfo = ProtocolInfo {
 /// Asks all its peers, and waits for a time for their answers.
 pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
     works_alone: true,
+    options: &[(SURVEY_DEADLINE, OptionType::ANY_INT)],
     ..row(98, "surveyor", &RESPONDENT, |is_raw, seed| match is_raw {
         false => Machine::Surveyor(survey::Surveyor::new(seed)),
         true => Machine::RawSurveyor(survey::RawSurveyor::new()),
@@ -105,7 +114,18 @@ const fn row(
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
     let (is_exclusive, drops, works_alone) = (false, false, false);
-    ProtocolInfo { number, name, peer, can_send, can_recv, is_exclusive, drops, works_alone, machine }
+    ProtocolInfo {
+        number,
+        name,
+        peer,
+        can_send,
+        can_recv,
+        is_exclusive,
+        drops,
+        works_alone,
+        options: &[],
+        machine,
+    }
 }
 
 fn replier(is_raw: bool, _seed: u32) -> Machine {
@@ -120,6 +140,12 @@ impl ProtocolInfo {
     #[must_use]
     pub fn from_number(number: i32) -> Option<&'static ProtocolInfo> {
         PROTOCOLS.into_iter().find(|info| i32::from(info.number) == number)
+    }
+
+    /// What the values of an option are, if it is one of this protocol's.
+    #[must_use]
+    pub fn option_type(&self, name: i32) -> Option<OptionType> {
+        self.options.iter().find(|option| option.0 == name).map(|option| option.1)
     }
 
     /// The number of the pattern that it is one side of: only within a pattern do messages mean the same.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use super::{SOCKETS, Socket};
 use crate::error::Error;
 use crate::message;
-use crate::option::name;
+use crate::option::SocketOption;
 use crate::pipe::Remote;
 use crate::reactor;
 use crate::sync::atomic::{AtomicU8, Ordering};
@@ -135,7 +135,7 @@ impl Socket {
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
             let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
-            let linger = Linger::begin(core.options.timeout(name::LINGER));
+            let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.linger = Some(linger.clone());
             Departure { endpoints, linger }
         };
@@ -202,6 +202,7 @@ impl Departure {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::option::Setting;
     use crate::protocol;
     use crate::socket::{AF_SP, enter, open};
     use crate::sync::{Mutex, lock};
@@ -220,7 +221,7 @@ mod tests {
     fn an_endpoint_that_is_shut_down_during_nn_close_has_its_time() {
         let id = open(AF_SP, protocol::PUSH.number.into()).unwrap();
         let socket = enter(id).unwrap().this.upgrade().unwrap();
-        socket.set_option(0, name::LINGER, &0_i32.to_ne_bytes()).unwrap();
+        socket.set_option(SocketOption::Linger, Setting::Int(0)).unwrap();
         socket.interrupt_calls().begin().wait();
         // nn_shutdown, which began before with a time without end, comes to its last step.
         let (endpoint, forever) = (Arc::new(Stuck::default()), Linger::begin(None));

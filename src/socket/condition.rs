@@ -2,7 +2,7 @@
 
 use smallvec::SmallVec;
 
-use super::statistics::Statistics;
+use super::statistics::{Statistic, Statistics};
 use crate::error::Error;
 use crate::transport::Note;
 
@@ -41,7 +41,7 @@ impl Condition {
             Note::Dropped | Note::Broken => None,
         };
         let news = news.filter(|error| !self.errors.contains(error))?;
-        statistics.failing += u64::from(self.errors.is_empty());
+        statistics[Statistic::Failing] += u64::from(self.errors.is_empty());
         self.errors.push(news);
         Some(news)
     }
@@ -54,13 +54,13 @@ impl Condition {
     }
 
     fn set_connecting(&mut self, is_connecting: bool, statistics: &mut Statistics) {
-        statistics.connecting -= u64::from(self.is_connecting);
-        statistics.connecting += u64::from(is_connecting);
+        statistics[Statistic::Connecting] -= u64::from(self.is_connecting);
+        statistics[Statistic::Connecting] += u64::from(is_connecting);
         self.is_connecting = is_connecting;
     }
 
     fn clear_errors(&mut self, statistics: &mut Statistics) {
-        statistics.failing -= u64::from(!self.errors.is_empty());
+        statistics[Statistic::Failing] -= u64::from(!self.errors.is_empty());
         self.errors.clear();
     }
 }
@@ -81,14 +81,14 @@ mod tests {
         assert_eq!(one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics), Some(UNREACHABLE));
         assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), None);
         assert_eq!(other.note(Note::AcceptFailed(REFUSED), &mut statistics), Some(REFUSED));
-        assert_eq!(statistics.failing, 2);
+        assert_eq!(statistics[Statistic::Failing], 2);
         assert_eq!(one.note(Note::Connected, &mut statistics), None);
         assert_eq!(other.note(Note::Accepted, &mut statistics), None);
-        assert_eq!(statistics.failing, 0);
+        assert_eq!(statistics[Statistic::Failing], 0);
         assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
         one.end(&mut statistics);
         assert_eq!(one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics), None);
-        assert_eq!(statistics.failing, 0);
+        assert_eq!(statistics[Statistic::Failing], 0);
     }
 
     #[test]
@@ -98,13 +98,13 @@ mod tests {
         // A name that is not known: it failed before it began to connect.
         other.note(Note::Connecting, &mut statistics);
         one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics);
-        assert_eq!(statistics.connecting, 1);
+        assert_eq!(statistics[Statistic::Connecting], 1);
         one.note(Note::Connecting, &mut statistics);
-        assert_eq!(statistics.connecting, 2);
+        assert_eq!(statistics[Statistic::Connecting], 2);
         one.end(&mut statistics);
         // Another thread was about to connect.
         one.note(Note::Connecting, &mut statistics);
         other.note(Note::Connected, &mut statistics);
-        assert_eq!(statistics.connecting, 0);
+        assert_eq!(statistics[Statistic::Connecting], 0);
     }
 }

@@ -7,7 +7,7 @@ use super::condition::Condition;
 use super::pipes::Pipe;
 use crate::error::Error;
 use crate::message::MessageType;
-use crate::option::{Options, name};
+use crate::option::{Options, SocketOption};
 use crate::pipe::{Bits, Edges, End, Entry, Peer, ReadyList};
 use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
@@ -27,14 +27,16 @@ pub(super) struct EndpointHost {
 impl EndpointHost {
     /// The host of an endpoint that is made now.
     pub(super) fn new(socket: Arc<Socket>, address: &[u8], options: &Options) -> EndpointHost {
-        let priority = |name| u8::try_from(options.positive(name)).unwrap_or(u8::MAX);
+        let priority = |name| u8::try_from(options.size(name)).unwrap_or(u8::MAX);
         let settings = Settings {
-            reconnect_interval: options.timeout(name::RECONNECT_IVL).unwrap_or_default(),
-            reconnect_interval_max: options.timeout(name::RECONNECT_IVL_MAX).unwrap_or_default(),
-            ipv4_only: options.positive(name::IPV4ONLY) == 1,
+            reconnect_interval: options.timeout(SocketOption::ReconnectInterval).unwrap_or_default(),
+            reconnect_interval_max: options.timeout(SocketOption::ReconnectIntervalMax).unwrap_or_default(),
+            ipv4_only: options.size(SocketOption::Ipv4Only) == 1,
         };
-        let pipe_options =
-            PipeOptions { send_priority: priority(name::SNDPRIO), receive_priority: priority(name::RCVPRIO) };
+        let pipe_options = PipeOptions {
+            send_priority: priority(SocketOption::SendPriority),
+            receive_priority: priority(SocketOption::ReceivePriority),
+        };
         let scheme = address.windows(3).position(|bytes| bytes == b"://");
         let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
         EndpointHost { socket, settings, pipe_options, condition: Mutex::default(), address }
@@ -62,9 +64,9 @@ impl Host for EndpointHost {
     fn lane_limits(&self) -> LaneLimits {
         let options = &self.socket.core.lock().options;
         LaneLimits {
-            receive: options.positive(name::RCVBUF),
-            send: options.positive(name::SNDBUF),
-            receive_is_set: options.is_set(name::RCVBUF),
+            receive: options.size(SocketOption::ReceiveBuffer),
+            send: options.size(SocketOption::SendBuffer),
+            receive_is_set: options.is_set(SocketOption::ReceiveBuffer),
         }
     }
 
@@ -178,7 +180,7 @@ mod tests {
     use crate::message::{Outgoing, Payload};
     use crate::pipe::{Nobody, lane};
     use crate::protocol;
-    use crate::socket::{AF_SP, close, enter, open, recv, send};
+    use crate::socket::{AF_SP, Statistic, close, enter, open, recv, send};
 
     #[test]
     fn nothing_is_sent_on_a_pipe_before_it_is_writable() {
@@ -198,10 +200,10 @@ mod tests {
                 panic!("{info:?} refused a pipe");
             };
             let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
-            assert_eq!((send(), socket.statistic(201)), (at_first, Ok(0)), "{info:?}");
+            assert_eq!((send(), socket.statistic(Statistic::Connections)), (at_first, Ok(0)), "{info:?}");
             assert!(far_in.is_empty(), "{info:?}");
             end.writable();
-            assert_eq!((send(), socket.statistic(201)), (Ok(()), Ok(1)), "{info:?}");
+            assert_eq!((send(), socket.statistic(Statistic::Connections)), (Ok(()), Ok(1)), "{info:?}");
             assert!(!far_in.is_empty(), "{info:?}");
             drop((host, socket));
             close(id).unwrap();

@@ -15,15 +15,15 @@ mod fetch;
 mod guarded;
 mod host;
 mod id_table;
+mod options;
 mod pipes;
 pub mod poll;
 mod pollable;
-pub(crate) mod statistics;
+mod statistics;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
 mod transfer;
-mod typed;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicI32;
@@ -38,15 +38,16 @@ use self::guarded::Guarded;
 use self::host::EndpointHost;
 pub use self::pipes::Received;
 use self::pollable::Pollable;
+pub use self::statistics::Statistic;
 use self::table::Table;
 pub use self::transfer::{Receiving, Sending, ToSend, receive, recv, send, try_send};
 use crate::error::Error;
-use crate::option::{LEVEL_TCP, LEVEL_WS, ProtocolOption, name};
+use crate::option::SocketOption;
 use crate::pipe::{Edges, ReadyList, Remote};
 use crate::protocol::{Protocol, ProtocolInfo};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Alarm, Apart, Descriptor, Door, Event, PerProcess, Uncancellable};
+use crate::sync::{Alarm, Apart, Door, Event, PerProcess, Uncancellable};
 use crate::transport::{self, Batching, Endpoint, Host, Linger};
 
 /// Sockets that can be open at once.
@@ -97,17 +98,6 @@ enum PollEvent {
     Closed,
 }
 
-/// The value of an option.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum OptionValue {
-    /// Of most options.
-    Int(i32),
-    /// Of `NN_SNDFD` and `NN_RCVFD`.
-    Descriptor(Descriptor),
-    /// Of `NN_SOCKET_NAME`.
-    Text(Vec<u8>),
-}
-
 /// Opens a socket of a domain and a protocol, by their numbers.
 ///
 /// # Errors
@@ -146,7 +136,7 @@ impl Socket {
         // Where numbers that peers may remember begin.
         let seed = RandomState::new().build_hasher().finish() as u32;
         let core = Core::new(id, (info.machine)(is_raw, seed), seed);
-        let max_message = core.options.get(name::RCVMAXSIZE).unwrap_or(-1);
+        let max_message = core.options.int(SocketOption::MaxMessage);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),
             id,
@@ -172,7 +162,7 @@ impl Socket {
     pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
         let bound = self.add_endpoint(address, transport::bind);
         if bound.is_err() {
-            self.core.lock().statistics.bind_errors += 1;
+            self.core.lock().statistics[Statistic::BindErrors] += 1;
         }
         bound
     }
@@ -211,7 +201,7 @@ impl Socket {
         let ((endpoint, host), linger) = {
             let mut core = self.core.lock();
             let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
-            let linger = Linger::begin(core.options.timeout(name::LINGER));
+            let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.endpoints.closing.retain(|(linger, _)| !linger.is_finished());
             (endpoint, linger)
         };
@@ -221,58 +211,6 @@ impl Socket {
             self.core.lock().endpoints.closing.push((linger, endpoint));
         }
         Ok(())
-    }
-
-    /// Sets an option. `level` is 0 for the socket, positive for a protocol, negative for a
-    /// transport.
-    ///
-    /// # Errors
-    /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
-    pub fn set_option(&self, level: i32, name: i32, value: &[u8]) -> Result<(), Error> {
-        let mut core = self.core.lock();
-        match level {
-            0 => {
-                core.options.set(name, value)?;
-                if name == name::RCVMAXSIZE {
-                    self.max_message.store(core.options.get(name)?, Ordering::Relaxed);
-                }
-            }
-            LEVEL_TCP | LEVEL_WS => core.options.set_transport(level, name, value)?,
-            _ if level == i32::from(self.info.number) => {
-                drop(core);
-                return self.set_protocol_option(ProtocolOption::parse(level, name, value)?);
-            }
-            _ => return Err(Error::UnknownOption),
-        }
-        Ok(())
-    }
-
-    /// The value of an option.
-    ///
-    /// # Errors
-    /// [`Error::UnknownOption`]; for the descriptors, the operating system's.
-    pub fn option(&self, level: i32, name: i32) -> Result<OptionValue, Error> {
-        let mut edges = Edges::default();
-        let mut core = self.core.lock();
-        let value = match (level, name) {
-            (0, name::SOCKET_NAME) => return Ok(OptionValue::Text(core.options.name().to_owned())),
-            (0, name::DOMAIN) => Ok(OptionValue::Int(if self.is_raw { AF_SP_RAW } else { AF_SP })),
-            (0, name::PROTOCOL) => Ok(OptionValue::Int(i32::from(self.info.number))),
-            // Bindings' own tests assert that it is zero, as the C library always says.
-            (0, name::LINGER) => Ok(OptionValue::Int(0)),
-            (0, name::SNDFD | name::RCVFD) => {
-                let event = if name == name::SNDFD { PollEvent::Writable } else { PollEvent::Readable };
-                self.pollable(&mut core, &mut edges, event)
-                    .map(|alarm| OptionValue::Descriptor(alarm.descriptor()))
-            }
-            (0, _) => core.options.get(name).map(OptionValue::Int),
-            (LEVEL_TCP | LEVEL_WS, _) => core.options.get_transport(level, name).map(OptionValue::Int),
-            _ if level == i32::from(self.info.number) => core.protocol.option(name).map(OptionValue::Int),
-            _ => Err(Error::UnknownOption),
-        };
-        drop(core);
-        edges.deliver();
-        value
     }
 
     /// What is readable while the event is there, and when the socket is being closed.
@@ -303,30 +241,12 @@ impl Socket {
         Ok(alarm)
     }
 
-    /// The socket's protocol.
-    #[must_use]
-    pub fn protocol(&self) -> &'static ProtocolInfo {
-        self.info
-    }
-
-    /// Whether it shows and takes protocol headers.
-    #[must_use]
-    pub fn is_raw(&self) -> bool {
-        self.is_raw
-    }
-
-    /// How long a call may block by `NN_SNDTIMEO` or `NN_RCVTIMEO`; `None` for ever.
-    #[must_use]
-    pub fn timeout(&self, option: i32) -> Option<Duration> {
-        self.core.lock().options.timeout(option)
-    }
-
-    /// The value of a counter, by its `NN_STAT_` number.
+    /// The value of a statistic.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when there is no such counter, [`Error::Closed`].
-    pub fn statistic(&self, number: i32) -> Result<u64, Error> {
-        if number == statistics::number::SEND_PRIORITY {
+    /// [`Error::Closed`].
+    pub fn statistic(&self, statistic: Statistic) -> Result<u64, Error> {
+        if statistic == Statistic::SendPriority {
             let priority = self.ask(|protocol, context| protocol.send_priority(context))?;
             return Ok(priority.map_or(0, u64::from));
         }
@@ -337,10 +257,13 @@ impl Socket {
                 // A connection counts as soon as a call would use it.
                 self.settle(&mut core, &mut edges);
             }
-            core.statistics.get(number, core.pipes.ready())
+            match statistic {
+                Statistic::Connections => core.pipes.ready() as u64,
+                counter => core.statistics[counter],
+            }
         };
         edges.deliver();
-        value.ok_or(Error::InvalidArgument)
+        Ok(value)
     }
 
     /// Works on the list and puts everything right that a change can have made wrong; the last

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::id_table::IdTable;
 use crate::message::{Chunk, Front, Header, MessageType, Payload};
-use crate::option::{Options, name};
+use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, Push, Time};
 use crate::sync::{Uncancellable, now};
@@ -230,7 +230,7 @@ impl Context for View<'_> {
     }
 
     fn max_hops(&self) -> usize {
-        self.options.positive(name::MAXTTL)
+        self.options.size(SocketOption::MaxHops)
     }
 }
 

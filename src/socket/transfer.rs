@@ -6,10 +6,10 @@ use std::time::Duration;
 use super::blocking::{Attempt, Blocked, Entered, Pending, Step, Try};
 use super::fetch::Remotes;
 use super::pipes::{Received, View};
-use super::{Core, SOCKETS, Socket};
+use super::{Core, SOCKETS, Socket, Statistic};
 use crate::error::Error;
 use crate::message::{Chunk, Outgoing, Payload};
-use crate::option::name;
+use crate::option::SocketOption;
 use crate::pipe::{Edges, INLINE_MAX};
 use crate::protocol::{Machine, Protocol, Refusal};
 use crate::sync::{Event, Uncancellable, now};
@@ -25,7 +25,7 @@ const MARKED: u64 = 64;
 pub(crate) struct Patience {
     pub(super) dont_wait: bool,
     /// The option that says how long.
-    option: i32,
+    option: SocketOption,
     /// Once the call has found that it would block.
     pub(super) deadline: Option<Duration>,
     /// The call has found once that it would block.
@@ -38,7 +38,7 @@ pub(crate) struct Patience {
 }
 
 impl Patience {
-    fn new(dont_wait: bool, option: i32) -> Patience {
+    fn new(dont_wait: bool, option: SocketOption) -> Patience {
         let (is_blocked, has_fetched) = (false, false);
         Patience { dont_wait, option, deadline: None, is_blocked, has_fetched, gathers: true }
     }
@@ -94,7 +94,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     let ticket = call.senders.ticket();
     let outcome = call.try_send(&mut core, message, &mut overtakes, &mut edges);
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
-        let mut patience = Patience::new(dont_wait, name::SNDTIMEO);
+        let mut patience = Patience::new(dont_wait, SocketOption::SendTimeout);
         // A lane has room for a few large messages only: none is to be left unused.
         patience.gathers = length <= INLINE_MAX;
         let considered = patience.consider(false, &core, false);
@@ -105,7 +105,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
         }
         return Ok(Step::Blocked(Entered::after(call, ticket, patience, Some(Remotes::new()), edges)));
     }
-    let is_marked = core.statistics.messages_sent.is_multiple_of(MARKED);
+    let is_marked = core.statistics[Statistic::MessagesSent].is_multiple_of(MARKED);
     core.keep();
     let throttle = (overtakes && !dont_wait && outcome.is_ok()).then(|| call.batching.clone());
     call.unlock_and_leave();
@@ -150,7 +150,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let is_cut_short = match outcome {
         Ok(Try::Done(result)) => {
-            let is_marked = core.statistics.messages_received.is_multiple_of(MARKED);
+            let is_marked = core.statistics[Statistic::MessagesReceived].is_multiple_of(MARKED);
             core.keep();
             call.unlock_and_leave();
             edges.deliver();
@@ -165,7 +165,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
             return Err(error);
         }
     };
-    let mut patience = Patience::new(dont_wait, name::RCVTIMEO);
+    let mut patience = Patience::new(dont_wait, SocketOption::ReceiveTimeout);
     let considered = receiving.consider(&mut patience, is_cut_short, &core);
     let remotes = (!is_cut_short && considered.is_ok()).then(|| core.lend());
     drop(core);
@@ -338,8 +338,8 @@ impl Socket {
         });
         let outcome = match sent {
             Ok(()) => {
-                core.statistics.messages_sent += 1;
-                core.statistics.bytes_sent += length as u64;
+                core.statistics[Statistic::MessagesSent] += 1;
+                core.statistics[Statistic::BytesSent] += length as u64;
                 let follows = std::mem::replace(&mut core.has_sent, true);
                 if !edges.is_empty() {
                     self.batching.begin_send(follows, edges.len());
@@ -408,8 +408,8 @@ impl Core {
         let take = take.take()?;
         let mut taken = false;
         self.has_sent = false;
-        self.statistics.messages_received += 1;
-        self.statistics.bytes_received += length as u64;
+        self.statistics[Statistic::MessagesReceived] += 1;
+        self.statistics[Statistic::BytesReceived] += length as u64;
         let result = take(Received { delivery, length, pipe, taken: &mut taken });
         if !taken {
             pipe.inbound.skip();

@@ -12,12 +12,7 @@ use std::time::Duration;
 use super::pattern::Pattern;
 use super::socket::Socket;
 use crate::error::Error;
-use crate::option::{LEVEL_TCP, TCP_NODELAY, name};
-use crate::socket::OptionValue;
-use crate::sync::Descriptor;
-
-/// The level of the options that every socket has.
-const SOCKET: i32 = 0;
+use crate::option::{Setting, SocketOption, Value};
 
 /// A time in whole milliseconds, rounded up, so that a short one does not become none at all.
 fn milliseconds(time: Duration) -> Result<i32, Error> {
@@ -35,36 +30,29 @@ fn size(bytes: usize) -> Result<i32, Error> {
 }
 
 impl<P: Pattern> Socket<P> {
-    fn get(&self, level: i32, name: i32) -> Result<i32, Error> {
-        match self.enter()?.option(level, name)? {
-            OptionValue::Int(value) => Ok(value),
-            OptionValue::Descriptor(_) | OptionValue::Text(_) => Err(Error::UnknownOption),
+    fn get(&self, option: SocketOption) -> Result<i32, Error> {
+        match self.enter()?.option(option) {
+            Value::Int(value) => Ok(value),
+            Value::Bytes(_) => Err(Error::UnknownOption),
         }
     }
 
-    fn descriptor(&self, name: i32) -> Result<Descriptor, Error> {
-        match self.enter()?.option(SOCKET, name)? {
-            OptionValue::Descriptor(descriptor) => Ok(descriptor),
-            OptionValue::Int(_) | OptionValue::Text(_) => Err(Error::UnknownOption),
-        }
-    }
-
-    fn set(&self, level: i32, name: i32, value: i32) -> Result<(), Error> {
-        self.enter()?.set_option(level, name, &value.to_ne_bytes())
+    fn set(&self, option: SocketOption, value: i32) -> Result<(), Error> {
+        self.enter()?.set_option(option, Setting::Int(value))
     }
 
     /// A number that cannot be negative.
-    fn get_size(&self, name: i32) -> Result<usize, Error> {
-        self.get(SOCKET, name).map(|value| usize::try_from(value).unwrap_or(0))
+    fn get_size(&self, option: SocketOption) -> Result<usize, Error> {
+        self.get(option).map(|value| usize::try_from(value).unwrap_or(0))
     }
 
     /// A time; `None` if it is negative.
-    fn get_time(&self, name: i32) -> Result<Option<Duration>, Error> {
-        self.get(SOCKET, name).map(|value| u64::try_from(value).ok().map(Duration::from_millis))
+    fn get_time(&self, option: SocketOption) -> Result<Option<Duration>, Error> {
+        self.get(option).map(|value| u64::try_from(value).ok().map(Duration::from_millis))
     }
 
-    fn get_priority(&self, name: i32) -> Result<u8, Error> {
-        self.get(SOCKET, name).map(|value| u8::try_from(value).unwrap_or(u8::MAX))
+    fn get_priority(&self, option: SocketOption) -> Result<u8, Error> {
+        self.get(option).map(|value| u8::try_from(value).unwrap_or(u8::MAX))
     }
 
     /// How long closing may take to deliver what was sent: 1 s, unless it was set; `None` for
@@ -80,7 +68,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn linger(&self) -> Result<Option<Duration>, Error> {
-        Ok(self.enter()?.linger())
+        self.get_time(SocketOption::Linger)
     }
 
     /// Sets how long closing may take to deliver what was sent, in milliseconds, rounded up;
@@ -97,7 +85,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_linger(&self, time: Option<Duration>) -> Result<(), Error> {
-        self.set(SOCKET, name::LINGER, milliseconds_or(time, -1)?)
+        self.set(SocketOption::Linger, milliseconds_or(time, -1)?)
     }
 
     /// The time before the first attempt to connect again: 100 ms, unless it was set.
@@ -111,7 +99,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn reconnect_interval(&self) -> Result<Duration, Error> {
-        self.get_time(name::RECONNECT_IVL).map(Option::unwrap_or_default)
+        self.get_time(SocketOption::ReconnectInterval).map(Option::unwrap_or_default)
     }
 
     /// Sets the time before the first attempt to connect again, in milliseconds, rounded up, for
@@ -128,7 +116,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_reconnect_interval(&self, time: Duration) -> Result<(), Error> {
-        self.set(SOCKET, name::RECONNECT_IVL, milliseconds(time)?)
+        self.set(SocketOption::ReconnectInterval, milliseconds(time)?)
     }
 
     /// The longest time between two attempts to connect; `None` if it is always the first one's.
@@ -141,7 +129,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn reconnect_interval_max(&self) -> Result<Option<Duration>, Error> {
-        self.get_time(name::RECONNECT_IVL_MAX).map(|time| time.filter(|time| !time.is_zero()))
+        self.get_time(SocketOption::ReconnectIntervalMax).map(|time| time.filter(|time| !time.is_zero()))
     }
 
     /// Sets the longest time between two attempts to connect, in milliseconds, rounded up, for
@@ -159,7 +147,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_reconnect_interval_max(&self, time: Option<Duration>) -> Result<(), Error> {
-        self.set(SOCKET, name::RECONNECT_IVL_MAX, milliseconds_or(time, 0)?)
+        self.set(SocketOption::ReconnectIntervalMax, milliseconds_or(time, 0)?)
     }
 
     /// Whether IPv6 is left out.
@@ -172,7 +160,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn ipv4_only(&self) -> Result<bool, Error> {
-        self.get(SOCKET, name::IPV4ONLY).map(|value| value == 1)
+        self.get(SocketOption::Ipv4Only).map(|value| value == 1)
     }
 
     /// Sets whether IPv6 is left out by the endpoints that are added from now on.
@@ -187,7 +175,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_ipv4_only(&self, ipv4_only: bool) -> Result<(), Error> {
-        self.set(SOCKET, name::IPV4ONLY, ipv4_only.into())
+        self.set(SocketOption::Ipv4Only, ipv4_only.into())
     }
 
     /// Whether it was said that tcp sends small pieces at once. It does so as well as long as nothing was said.
@@ -200,7 +188,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn tcp_nodelay(&self) -> Result<bool, Error> {
-        self.get(LEVEL_TCP, TCP_NODELAY).map(|value| value == 1)
+        self.get(SocketOption::TcpNodelay).map(|value| value == 1)
     }
 
     /// Sets whether tcp sends small pieces at once, on the connections made from now on. Without, the system may hold
@@ -216,7 +204,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_tcp_nodelay(&self, nodelay: bool) -> Result<(), Error> {
-        self.set(LEVEL_TCP, TCP_NODELAY, nodelay.into())
+        self.set(SocketOption::TcpNodelay, nodelay.into())
     }
 
     /// The most hops that a message may have made, over devices: 8, unless it was set.
@@ -229,7 +217,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn max_hops(&self) -> Result<u8, Error> {
-        self.get_priority(name::MAXTTL)
+        self.get_priority(SocketOption::MaxHops)
     }
 
     /// Sets the most hops that a message may have made: 1 to 255. One that made more is dropped.
@@ -246,7 +234,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_max_hops(&self, hops: u8) -> Result<(), Error> {
-        self.set(SOCKET, name::MAXTTL, hops.into())
+        self.set(SocketOption::MaxHops, hops.into())
     }
 
     /// What the socket is called in messages to people: its number, unless it was set. What a C
@@ -260,9 +248,9 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn name(&self) -> Result<String, Error> {
-        match self.enter()?.option(SOCKET, name::SOCKET_NAME)? {
-            OptionValue::Text(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
-            OptionValue::Int(_) | OptionValue::Descriptor(_) => Err(Error::UnknownOption),
+        match self.enter()?.option(SocketOption::SocketName) {
+            Value::Bytes(name) => Ok(String::from_utf8_lossy(&name).into_owned()),
+            Value::Int(_) => Err(Error::UnknownOption),
         }
     }
 
@@ -278,7 +266,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_name(&self, name: impl AsRef<[u8]>) -> Result<(), Error> {
-        self.enter()?.set_option(SOCKET, name::SOCKET_NAME, name.as_ref())
+        self.enter()?.set_option(SocketOption::SocketName, Setting::Bytes(name.as_ref()))
     }
 }
 

@@ -6,8 +6,8 @@ use super::super::pattern;
 use super::super::socket::Socket;
 use super::milliseconds_or;
 use crate::error::Error;
-use crate::option::{ProtocolOption, RESEND_INTERVAL, SURVEY_DEADLINE};
-use crate::protocol;
+use crate::option::Setting;
+use crate::protocol::{RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE};
 
 impl Socket<pattern::Sub> {
     /// Subscribes to the messages that begin with `prefix`; an empty one subscribes to all.
@@ -22,7 +22,7 @@ impl Socket<pattern::Sub> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn subscribe(&self, prefix: &[u8]) -> Result<(), Error> {
-        self.enter()?.set_protocol_option(ProtocolOption::Subscribe(prefix))
+        self.enter()?.set_protocol_option(SUBSCRIBE, Setting::Bytes(prefix))
     }
 
     /// Takes one subscription to `prefix` back. One that was made twice is still there once.
@@ -42,7 +42,7 @@ impl Socket<pattern::Sub> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn unsubscribe(&self, prefix: &[u8]) -> Result<(), Error> {
-        self.enter()?.set_protocol_option(ProtocolOption::Unsubscribe(prefix))
+        self.enter()?.set_protocol_option(UNSUBSCRIBE, Setting::Bytes(prefix))
     }
 }
 
@@ -59,7 +59,7 @@ impl Socket<pattern::Req> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn resend_interval(&self) -> Result<Option<Duration>, Error> {
-        let milliseconds = self.get(protocol::REQ.number.into(), RESEND_INTERVAL)?;
+        let milliseconds = self.enter()?.protocol_option(RESEND_INTERVAL)?;
         Ok(u64::try_from(milliseconds).ok().filter(|time| *time > 0).map(Duration::from_millis))
     }
 
@@ -78,7 +78,7 @@ impl Socket<pattern::Req> {
     /// ```
     pub fn set_resend_interval(&self, time: Option<Duration>) -> Result<(), Error> {
         let milliseconds = milliseconds_or(time, 0)?;
-        self.enter()?.set_protocol_option(ProtocolOption::ResendInterval(milliseconds))
+        self.enter()?.set_protocol_option(RESEND_INTERVAL, Setting::Int(milliseconds))
     }
 }
 
@@ -94,7 +94,7 @@ impl Socket<pattern::Surveyor> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn survey_deadline(&self) -> Result<Option<Duration>, Error> {
-        let milliseconds = self.get(protocol::SURVEYOR.number.into(), SURVEY_DEADLINE)?;
+        let milliseconds = self.enter()?.protocol_option(SURVEY_DEADLINE)?;
         Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
     }
 
@@ -114,6 +114,6 @@ impl Socket<pattern::Surveyor> {
     /// ```
     pub fn set_survey_deadline(&self, time: Option<Duration>) -> Result<(), Error> {
         let milliseconds = milliseconds_or(time, -1)?;
-        self.enter()?.set_protocol_option(ProtocolOption::SurveyDeadline(milliseconds))
+        self.enter()?.set_protocol_option(SURVEY_DEADLINE, Setting::Int(milliseconds))
     }
 }

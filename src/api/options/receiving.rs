@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use super::super::pattern::Receives;
 use super::super::socket::Socket;
-use super::{SOCKET, milliseconds_or, size};
+use super::{milliseconds_or, size};
 use crate::error::Error;
-use crate::option::name;
+use crate::option::SocketOption;
 use crate::sync::Descriptor;
 
 impl<P: Receives> Socket<P> {
@@ -20,7 +20,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn recv_timeout(&self) -> Result<Option<Duration>, Error> {
-        self.get_time(name::RCVTIMEO)
+        self.get_time(SocketOption::ReceiveTimeout)
     }
 
     /// Sets how long receiving may block, in milliseconds, rounded up; `None` for ever.
@@ -37,7 +37,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_recv_timeout(&self, time: Option<Duration>) -> Result<(), Error> {
-        self.set(SOCKET, name::RCVTIMEO, milliseconds_or(time, -1)?)
+        self.set(SocketOption::ReceiveTimeout, milliseconds_or(time, -1)?)
     }
 
     /// How many bytes of messages from one peer may wait to be received: 131,072, unless it was
@@ -51,7 +51,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn recv_buffer(&self) -> Result<usize, Error> {
-        self.get_size(name::RCVBUF)
+        self.get_size(SocketOption::ReceiveBuffer)
     }
 
     /// Sets how many bytes of messages from one peer may wait to be received; one message of any
@@ -70,7 +70,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_recv_buffer(&self, bytes: usize) -> Result<(), Error> {
-        self.set(SOCKET, name::RCVBUF, size(bytes)?)
+        self.set(SocketOption::ReceiveBuffer, size(bytes)?)
     }
 
     /// The longest message in bytes that is taken from a peer: 1,048,576, unless it was set;
@@ -84,7 +84,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn max_message_size(&self) -> Result<Option<usize>, Error> {
-        self.get(SOCKET, name::RCVMAXSIZE).map(|value| usize::try_from(value).ok())
+        self.get(SocketOption::MaxMessage).map(|value| usize::try_from(value).ok())
     }
 
     /// Sets the longest message in bytes that is taken from a peer; `None` for no limit.
@@ -99,7 +99,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_max_message_size(&self, bytes: Option<usize>) -> Result<(), Error> {
-        self.set(SOCKET, name::RCVMAXSIZE, bytes.map_or(Ok(-1), size)?)
+        self.set(SocketOption::MaxMessage, bytes.map_or(Ok(-1), size)?)
     }
 
     /// The priority for receiving of the endpoints that are added now: 8, unless it was set.
@@ -112,7 +112,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn recv_priority(&self) -> Result<u8, Error> {
-        self.get_priority(name::RCVPRIO)
+        self.get_priority(SocketOption::ReceivePriority)
     }
 
     /// Sets the priority for receiving of the endpoints that are added from now on: 1, the
@@ -128,7 +128,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_recv_priority(&self, priority: u8) -> Result<(), Error> {
-        self.set(SOCKET, name::RCVPRIO, priority.into())
+        self.set(SocketOption::ReceivePriority, priority.into())
     }
 
     /// A descriptor to poll, which is readable while [`Socket::try_recv`] would not say
@@ -143,6 +143,6 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn recv_descriptor(&self) -> Result<Descriptor, Error> {
-        self.descriptor(name::RCVFD)
+        self.enter()?.receive_descriptor()
     }
 }

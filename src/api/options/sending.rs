@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use super::super::pattern::Sends;
 use super::super::socket::Socket;
-use super::{SOCKET, milliseconds_or, size};
+use super::{milliseconds_or, size};
 use crate::error::Error;
 use crate::message::MessageType;
-use crate::option::{LEVEL_WS, WS_MSG_TYPE, name};
+use crate::option::SocketOption;
 use crate::sync::Descriptor;
 
 impl<P: Sends> Socket<P> {
@@ -21,7 +21,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn send_timeout(&self) -> Result<Option<Duration>, Error> {
-        self.get_time(name::SNDTIMEO)
+        self.get_time(SocketOption::SendTimeout)
     }
 
     /// Sets how long sending may block, in milliseconds, rounded up; `None` for ever.
@@ -38,7 +38,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_send_timeout(&self, time: Option<Duration>) -> Result<(), Error> {
-        self.set(SOCKET, name::SNDTIMEO, milliseconds_or(time, -1)?)
+        self.set(SocketOption::SendTimeout, milliseconds_or(time, -1)?)
     }
 
     /// How many bytes of messages may wait to be sent to one peer: 131,072, unless it was set.
@@ -51,7 +51,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn send_buffer(&self) -> Result<usize, Error> {
-        self.get_size(name::SNDBUF)
+        self.get_size(SocketOption::SendBuffer)
     }
 
     /// Sets how many bytes of messages may wait to be sent to one peer; one message of any length
@@ -67,7 +67,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_send_buffer(&self, bytes: usize) -> Result<(), Error> {
-        self.set(SOCKET, name::SNDBUF, size(bytes)?)
+        self.set(SocketOption::SendBuffer, size(bytes)?)
     }
 
     /// The priority for sending of the endpoints that are added now: 8, unless it was set.
@@ -80,7 +80,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn send_priority(&self) -> Result<u8, Error> {
-        self.get_priority(name::SNDPRIO)
+        self.get_priority(SocketOption::SendPriority)
     }
 
     /// Sets the priority for sending of the endpoints that are added from now on: 1, the highest,
@@ -98,7 +98,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn set_send_priority(&self, priority: u8) -> Result<(), Error> {
-        self.set(SOCKET, name::SNDPRIO, priority.into())
+        self.set(SocketOption::SendPriority, priority.into())
     }
 
     /// What messages are sent as over ws: binary, unless it was set.
@@ -113,7 +113,7 @@ impl<P: Sends> Socket<P> {
     /// ```
     pub fn ws_message_type(&self) -> Result<MessageType, Error> {
         // The table has no other number.
-        self.get(LEVEL_WS, WS_MSG_TYPE)
+        self.get(SocketOption::WsMessageType)
             .map(|number| MessageType::from_number(number).unwrap_or(MessageType::Binary))
     }
 
@@ -136,7 +136,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_ws_message_type(&self, message_type: MessageType) -> Result<(), Error> {
-        self.set(LEVEL_WS, WS_MSG_TYPE, message_type.number())
+        self.set(SocketOption::WsMessageType, message_type.number())
     }
 
     /// A descriptor to poll, which is readable while [`Socket::try_send`] would not say
@@ -151,6 +151,6 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn send_descriptor(&self) -> Result<Descriptor, Error> {
-        self.descriptor(name::SNDFD)
+        self.enter()?.send_descriptor()
     }
 }

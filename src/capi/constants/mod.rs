@@ -32,60 +32,26 @@ pub use ws::*;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::option::{
-        LEVEL_TCP, LEVEL_WS, ProtocolOption, RESEND_INTERVAL, SURVEY_DEADLINE, TCP_NODELAY, WS_BINARY,
-        WS_MSG_TYPE, WS_TEXT, name,
-    };
-    use crate::protocol::PROTOCOLS;
-    use crate::socket;
-    use crate::socket::statistics::number;
+    use crate::message::MessageType;
+    use crate::option::{LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, SocketOption, name};
+    use crate::protocol::{self, PROTOCOLS, ProtocolInfo};
+    use crate::socket::{self, Statistic};
 
     /// The layers below have names of their own for the numbers that they act on.
     #[test]
     fn the_layers_below_mean_the_same_numbers() {
         let pairs = [
-            (NN_LINGER, name::LINGER),
-            (NN_SNDBUF, name::SNDBUF),
-            (NN_RCVBUF, name::RCVBUF),
-            (NN_SNDTIMEO, name::SNDTIMEO),
-            (NN_RCVTIMEO, name::RCVTIMEO),
-            (NN_RECONNECT_IVL, name::RECONNECT_IVL),
-            (NN_RECONNECT_IVL_MAX, name::RECONNECT_IVL_MAX),
-            (NN_SNDPRIO, name::SNDPRIO),
-            (NN_RCVPRIO, name::RCVPRIO),
+            (NN_SOL_SOCKET, LEVEL_SOCKET),
             (NN_SNDFD, name::SNDFD),
             (NN_RCVFD, name::RCVFD),
             (NN_DOMAIN, name::DOMAIN),
             (NN_PROTOCOL, name::PROTOCOL),
-            (NN_IPV4ONLY, name::IPV4ONLY),
-            (NN_SOCKET_NAME, name::SOCKET_NAME),
-            (NN_RCVMAXSIZE, name::RCVMAXSIZE),
-            (NN_MAXTTL, name::MAXTTL),
             (NN_TCP, LEVEL_TCP),
-            (NN_TCP_NODELAY, TCP_NODELAY),
-            (NN_REQ_RESEND_IVL, RESEND_INTERVAL),
-            (NN_SURVEYOR_DEADLINE, SURVEY_DEADLINE),
             (NN_WS, LEVEL_WS),
-            (NN_WS_MSG_TYPE, WS_MSG_TYPE),
-            (NN_WS_MSG_TYPE_TEXT, WS_TEXT),
-            (NN_WS_MSG_TYPE_BINARY, WS_BINARY),
+            (NN_WS_MSG_TYPE_TEXT, MessageType::Text.number()),
+            (NN_WS_MSG_TYPE_BINARY, MessageType::Binary.number()),
             (AF_SP, socket::AF_SP),
             (AF_SP_RAW, socket::AF_SP_RAW),
-            (NN_STAT_ESTABLISHED_CONNECTIONS, number::ESTABLISHED),
-            (NN_STAT_ACCEPTED_CONNECTIONS, number::ACCEPTED),
-            (NN_STAT_DROPPED_CONNECTIONS, number::DROPPED),
-            (NN_STAT_BROKEN_CONNECTIONS, number::BROKEN),
-            (NN_STAT_CONNECT_ERRORS, number::CONNECT_ERRORS),
-            (NN_STAT_BIND_ERRORS, number::BIND_ERRORS),
-            (NN_STAT_ACCEPT_ERRORS, number::ACCEPT_ERRORS),
-            (NN_STAT_CURRENT_CONNECTIONS, number::CONNECTIONS),
-            (NN_STAT_INPROGRESS_CONNECTIONS, number::CONNECTING),
-            (NN_STAT_CURRENT_EP_ERRORS, number::FAILING),
-            (NN_STAT_MESSAGES_SENT, number::MESSAGES_SENT),
-            (NN_STAT_MESSAGES_RECEIVED, number::MESSAGES_RECEIVED),
-            (NN_STAT_BYTES_SENT, number::BYTES_SENT),
-            (NN_STAT_BYTES_RECEIVED, number::BYTES_RECEIVED),
-            (NN_STAT_CURRENT_SND_PRIORITY, number::SEND_PRIORITY),
         ];
         for (number, (ours, theirs)) in pairs.into_iter().enumerate() {
             assert_eq!(ours, theirs, "pair {number}");
@@ -94,12 +60,53 @@ mod tests {
     }
 
     #[test]
-    fn the_options_of_protocols_have_their_levels() {
-        let parse = |level, name| ProtocolOption::parse(level, name, &[0; 4]).unwrap();
-        assert!(matches!(parse(NN_SUB, NN_SUB_SUBSCRIBE), ProtocolOption::Subscribe(_)));
-        assert!(matches!(parse(NN_SUB, NN_SUB_UNSUBSCRIBE), ProtocolOption::Unsubscribe(_)));
-        assert!(matches!(parse(NN_REQ, NN_REQ_RESEND_IVL), ProtocolOption::ResendInterval(0)));
-        assert!(matches!(parse(NN_SURVEYOR, NN_SURVEYOR_DEADLINE), ProtocolOption::SurveyDeadline(0)));
+    fn the_options_have_the_numbers_of_the_table() {
+        for (level, name, option) in [
+            (NN_SOL_SOCKET, NN_LINGER, SocketOption::Linger),
+            (NN_SOL_SOCKET, NN_SNDBUF, SocketOption::SendBuffer),
+            (NN_SOL_SOCKET, NN_RCVBUF, SocketOption::ReceiveBuffer),
+            (NN_SOL_SOCKET, NN_SNDTIMEO, SocketOption::SendTimeout),
+            (NN_SOL_SOCKET, NN_RCVTIMEO, SocketOption::ReceiveTimeout),
+            (NN_SOL_SOCKET, NN_RECONNECT_IVL, SocketOption::ReconnectInterval),
+            (NN_SOL_SOCKET, NN_RECONNECT_IVL_MAX, SocketOption::ReconnectIntervalMax),
+            (NN_SOL_SOCKET, NN_SNDPRIO, SocketOption::SendPriority),
+            (NN_SOL_SOCKET, NN_RCVPRIO, SocketOption::ReceivePriority),
+            (NN_SOL_SOCKET, NN_IPV4ONLY, SocketOption::Ipv4Only),
+            (NN_SOL_SOCKET, NN_SOCKET_NAME, SocketOption::SocketName),
+            (NN_SOL_SOCKET, NN_RCVMAXSIZE, SocketOption::MaxMessage),
+            (NN_SOL_SOCKET, NN_MAXTTL, SocketOption::MaxHops),
+            (NN_TCP, NN_TCP_NODELAY, SocketOption::TcpNodelay),
+            (NN_WS, NN_WS_MSG_TYPE, SocketOption::WsMessageType),
+        ] {
+            assert_eq!(SocketOption::find(level, name), Some(option));
+        }
+        let names = |info: &ProtocolInfo| info.options.iter().map(|option| option.0).collect::<Vec<_>>();
+        assert_eq!(names(&protocol::SUB), [NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE]);
+        assert_eq!(names(&protocol::REQ), [NN_REQ_RESEND_IVL]);
+        assert_eq!(names(&protocol::SURVEYOR), [NN_SURVEYOR_DEADLINE]);
+    }
+
+    #[test]
+    fn the_statistics_have_the_numbers_of_the_table() {
+        for (number, statistic) in [
+            (NN_STAT_ESTABLISHED_CONNECTIONS, Statistic::Established),
+            (NN_STAT_ACCEPTED_CONNECTIONS, Statistic::Accepted),
+            (NN_STAT_DROPPED_CONNECTIONS, Statistic::Dropped),
+            (NN_STAT_BROKEN_CONNECTIONS, Statistic::Broken),
+            (NN_STAT_CONNECT_ERRORS, Statistic::ConnectErrors),
+            (NN_STAT_BIND_ERRORS, Statistic::BindErrors),
+            (NN_STAT_ACCEPT_ERRORS, Statistic::AcceptErrors),
+            (NN_STAT_CURRENT_CONNECTIONS, Statistic::Connections),
+            (NN_STAT_INPROGRESS_CONNECTIONS, Statistic::Connecting),
+            (NN_STAT_CURRENT_EP_ERRORS, Statistic::Failing),
+            (NN_STAT_MESSAGES_SENT, Statistic::MessagesSent),
+            (NN_STAT_MESSAGES_RECEIVED, Statistic::MessagesReceived),
+            (NN_STAT_BYTES_SENT, Statistic::BytesSent),
+            (NN_STAT_BYTES_RECEIVED, Statistic::BytesReceived),
+            (NN_STAT_CURRENT_SND_PRIORITY, Statistic::SendPriority),
+        ] {
+            assert_eq!(Statistic::from_number(number), Some(statistic));
+        }
     }
 
     #[test]

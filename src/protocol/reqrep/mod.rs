@@ -8,4 +8,4 @@ mod requester;
 pub use raw_replier::RawReplier;
 pub use raw_requester::RawRequester;
 pub use replier::Replier;
-pub use requester::Requester;
+pub use requester::{RESEND_INTERVAL, Requester};

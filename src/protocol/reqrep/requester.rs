@@ -8,11 +8,13 @@ use std::time::Duration;
 use super::RawRequester;
 use crate::error::Error;
 use crate::message::{Chunk, MessageType, Outgoing, Payload};
-use crate::option::{ProtocolOption, RESEND_INTERVAL};
+use crate::option::Setting;
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
-/// Milliseconds after which a request is sent again, unless the option says otherwise.
+/// `NN_REQ_RESEND_IVL`: milliseconds after which a request is sent again.
+pub const RESEND_INTERVAL: i32 = 1;
+/// Its default.
 const DEFAULT_RESEND_INTERVAL: i32 = 60_000;
 
 /// The machine of a REQ socket.
@@ -186,8 +188,10 @@ impl Protocol for Requester {
         self.proceed(context);
     }
 
-    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
-        let ProtocolOption::ResendInterval(milliseconds) = option else { return Err(Error::UnknownOption) };
+    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        let (RESEND_INTERVAL, Setting::Int(milliseconds)) = (name, setting) else {
+            return Err(Error::UnknownOption);
+        };
         self.resend_interval = milliseconds;
         Ok(())
     }
@@ -303,10 +307,10 @@ mod tests {
         requester(|mut socket| {
             assert_eq!(socket.machine.option(RESEND_INTERVAL), Ok(60_000));
             assert_eq!(socket.machine.option(2), Err(Error::UnknownOption));
-            socket.set_option(ProtocolOption::ResendInterval(100)).unwrap();
+            socket.set_option(RESEND_INTERVAL, Setting::Int(100)).unwrap();
             assert_eq!(socket.machine.option(RESEND_INTERVAL), Ok(100));
             assert_eq!(socket.send("question"), Ok(()));
-            socket.set_option(ProtocolOption::ResendInterval(40)).unwrap();
+            socket.set_option(RESEND_INTERVAL, Setting::Int(40)).unwrap();
             socket.elapse(99);
             assert!(socket.sent(2).is_empty());
             socket.elapse(1);
@@ -338,7 +342,7 @@ mod tests {
     fn no_interval_means_that_time_sends_nothing_again() {
         for interval in [0, -1, i32::MIN] {
             requester(|mut socket| {
-                socket.set_option(ProtocolOption::ResendInterval(interval)).unwrap();
+                socket.set_option(RESEND_INTERVAL, Setting::Int(interval)).unwrap();
                 assert_eq!(socket.send("question"), Ok(()));
                 assert_eq!(socket.machine.deadline(), None);
                 socket.elapse(u64::from(u32::MAX));
@@ -410,7 +414,7 @@ mod tests {
     fn a_header_and_the_options_of_others_are_refused() {
         requester(|mut socket| {
             assert_eq!(socket.send_raw(b"head", "x"), Err(Refusal::InvalidArgument));
-            let other = socket.set_option(ProtocolOption::Subscribe(b""));
+            let other = socket.set_option(2, Setting::Int(1));
             assert_eq!(other, Err(Error::UnknownOption));
         });
     }

@@ -7,4 +7,4 @@ mod raw_surveyor;
 mod surveyor;
 
 pub use raw_surveyor::RawSurveyor;
-pub use surveyor::Surveyor;
+pub use surveyor::{SURVEY_DEADLINE, Surveyor};

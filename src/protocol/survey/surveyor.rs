@@ -7,11 +7,13 @@ use std::time::Duration;
 use super::RawSurveyor;
 use crate::error::Error;
 use crate::message::Outgoing;
-use crate::option::{ProtocolOption, SURVEY_DEADLINE};
+use crate::option::Setting;
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
-/// Milliseconds within which a survey is to be answered, unless the option says otherwise.
+/// `NN_SURVEYOR_DEADLINE`: milliseconds within which a survey is to be answered.
+pub const SURVEY_DEADLINE: i32 = 1;
+/// Its default.
 const DEFAULT_DEADLINE: i32 = 1000;
 
 /// The machine of a SURVEYOR socket.
@@ -150,8 +152,10 @@ impl Protocol for Surveyor {
         self.drop_if_late(context);
     }
 
-    fn set_option(&mut self, option: ProtocolOption<'_>) -> Result<(), Error> {
-        let ProtocolOption::SurveyDeadline(milliseconds) = option else { return Err(Error::UnknownOption) };
+    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        let (SURVEY_DEADLINE, Setting::Int(milliseconds)) = (name, setting) else {
+            return Err(Error::UnknownOption);
+        };
         self.deadline = milliseconds;
         Ok(())
     }
@@ -285,7 +289,7 @@ mod tests {
             assert_eq!(socket.machine.option(SURVEY_DEADLINE), Ok(1000));
             assert_eq!(socket.machine.option(2), Err(Error::UnknownOption));
             assert_eq!(socket.send("a"), Ok(()));
-            socket.set_option(ProtocolOption::SurveyDeadline(5)).unwrap();
+            socket.set_option(SURVEY_DEADLINE, Setting::Int(5)).unwrap();
             assert_eq!(socket.machine.option(SURVEY_DEADLINE), Ok(5));
             socket.elapse(999);
             assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
@@ -298,10 +302,10 @@ mod tests {
     #[test]
     fn no_time_is_over_at_once_and_a_negative_one_never() {
         surveyor(|mut socket| {
-            socket.set_option(ProtocolOption::SurveyDeadline(0)).unwrap();
+            socket.set_option(SURVEY_DEADLINE, Setting::Int(0)).unwrap();
             assert_eq!((socket.send("a"), socket.recv()), (Ok(()), Err(Refusal::TimedOut)));
             for negative in [-1, i32::MIN] {
-                socket.set_option(ProtocolOption::SurveyDeadline(negative)).unwrap();
+                socket.set_option(SURVEY_DEADLINE, Setting::Int(negative)).unwrap();
                 assert_eq!(socket.send("b"), Ok(()));
                 assert_eq!(socket.machine.deadline(), None);
                 socket.elapse(u64::from(u32::MAX));
@@ -325,7 +329,7 @@ mod tests {
     fn a_header_and_the_options_of_others_are_refused() {
         surveyor(|mut socket| {
             assert_eq!(socket.send_raw(b"head", "x"), Err(Refusal::InvalidArgument));
-            let other = socket.set_option(ProtocolOption::ResendInterval(1));
+            let other = socket.set_option(2, Setting::Int(1));
             assert_eq!(other, Err(Error::UnknownOption));
         });
     }

@@ -1,0 +1,122 @@
+//! Options as C passes them: a level, a name, and bytes.
+
+use std::ffi::c_int;
+
+use crate::error::Error;
+use crate::option::{LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name};
+use crate::socket::{AF_SP, AF_SP_RAW, Socket};
+
+/// Sets an option.
+///
+/// # Errors
+/// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
+pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> Result<(), Error> {
+    if let Some(option) = SocketOption::find(level, name) {
+        return socket.set_option(option, setting(option.option_type(), bytes)?);
+    }
+    if level == c_int::from(socket.protocol().number) {
+        let option_type = socket.protocol().option_type(name).ok_or(Error::UnknownOption)?;
+        return socket.set_protocol_option(name, setting(option_type, bytes)?);
+    }
+    if [LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS].contains(&level) {
+        // Nearly all options of these levels are integers: as in the C library, the length is looked at first.
+        int(bytes)?;
+    }
+    Err(Error::UnknownOption)
+}
+
+/// The value of an option as bytes, and how many of them count: a text is followed by a zero, which does not.
+///
+/// # Errors
+/// [`Error::UnknownOption`]; for the descriptors, [`Error::Closed`] and the operating system's.
+pub(super) fn get(socket: &Socket, level: c_int, name: c_int) -> Result<(Vec<u8>, usize), Error> {
+    let int = |value: c_int| (value.to_ne_bytes().to_vec(), size_of::<c_int>());
+    match (level, name, SocketOption::find(level, name)) {
+        // Bindings' own tests assert that it is zero, as the C library always says.
+        (.., Some(SocketOption::Linger)) => Ok(int(0)),
+        (.., Some(option)) => match socket.option(option) {
+            Value::Int(value) => Ok(int(value)),
+            Value::Bytes(mut bytes) => {
+                let length = bytes.len();
+                if matches!(option.option_type(), OptionType::Text { .. }) {
+                    bytes.push(0);
+                }
+                Ok((bytes, length))
+            }
+        },
+        (LEVEL_SOCKET, name::DOMAIN, _) => Ok(int(if socket.is_raw() { AF_SP_RAW } else { AF_SP })),
+        (LEVEL_SOCKET, name::PROTOCOL, _) => Ok(int(socket.protocol().number.into())),
+        (LEVEL_SOCKET, name::SNDFD | name::RCVFD, _) => {
+            let is_for_sending = name == name::SNDFD;
+            let descriptor =
+                if is_for_sending { socket.send_descriptor() } else { socket.receive_descriptor() }?;
+            Ok((descriptor.to_ne_bytes().to_vec(), size_of_val(&descriptor)))
+        }
+        _ if level == c_int::from(socket.protocol().number) => socket.protocol_option(name).map(int),
+        _ => Err(Error::UnknownOption),
+    }
+}
+
+/// The setting that bytes stand for.
+fn setting(option_type: OptionType, bytes: &[u8]) -> Result<Setting<'_>, Error> {
+    match option_type {
+        OptionType::Int { .. } => int(bytes).map(Setting::Int),
+        OptionType::Text { .. } | OptionType::Bytes => Ok(Setting::Bytes(bytes)),
+    }
+}
+
+/// An `int` in the machine's byte order.
+fn int(bytes: &[u8]) -> Result<c_int, Error> {
+    bytes.try_into().map(c_int::from_ne_bytes).map_err(|_| Error::InvalidArgument)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::protocol::{PUSH, ProtocolInfo, REQ, SUB};
+    use crate::socket;
+
+    /// What becomes of options of a new socket.
+    fn outcomes(
+        protocol: &'static ProtocolInfo,
+        settings: &[(c_int, c_int, &[u8])],
+    ) -> Vec<Result<(), Error>> {
+        let id = socket::open_protocol(Some(protocol), false).unwrap();
+        let call = socket::enter(id).unwrap();
+        let outcomes = settings.iter().map(|(level, name, bytes)| set(&call, *level, *name, bytes)).collect();
+        drop(call);
+        socket::close(id).unwrap();
+        outcomes
+    }
+
+    #[test]
+    fn lengths_come_before_names() {
+        const INVALID: Result<(), Error> = Err(Error::InvalidArgument);
+        const UNKNOWN: Result<(), Error> = Err(Error::UnknownOption);
+        let one = 1_i32.to_ne_bytes();
+        let settings: [(c_int, c_int, &[u8]); 8] = [
+            (LEVEL_SOCKET, 99, &[0; 3]),
+            (LEVEL_SOCKET, 99, &one),
+            (LEVEL_SOCKET, 0, &one),
+            (LEVEL_SOCKET, name::DOMAIN, &one),
+            (LEVEL_WS, 1, &[1; 5]),
+            (LEVEL_WS, 2, &one),
+            (LEVEL_TCP, 2, &[]),
+            (-5, 1, &[]),
+        ];
+        let expected = [INVALID, UNKNOWN, UNKNOWN, UNKNOWN, INVALID, UNKNOWN, INVALID, UNKNOWN];
+        assert_eq!(outcomes(&PUSH, &settings), expected);
+    }
+
+    #[test]
+    fn the_options_of_a_protocol_belong_to_its_level() {
+        const UNKNOWN: Result<(), Error> = Err(Error::UnknownOption);
+        let (sub, req) = (c_int::from(SUB.number), c_int::from(REQ.number));
+        assert_eq!(
+            outcomes(&SUB, &[(sub, 1, b"a"), (sub, 3, b"a"), (req, 1, &[0; 4])]),
+            [Ok(()), UNKNOWN, UNKNOWN]
+        );
+        let settings: [(c_int, c_int, &[u8]); 3] = [(req, 1, &[0; 4]), (req, 1, b"a"), (req, 2, b"a")];
+        assert_eq!(outcomes(&REQ, &settings), [Ok(()), Err(Error::InvalidArgument), UNKNOWN]);
+    }
+}
