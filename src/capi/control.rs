@@ -250,7 +250,9 @@ fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<Mes
     let (Ok(rest) | Err(rest)) = rest;
     if let Some(end) = rest.get_mut(..EMPTY) {
         end.fill(MaybeUninit::new(0));
-        end[..WORD].write_copy_of_slice(&END.to_ne_bytes());
+        for (place, byte) in end.iter_mut().zip(END.to_ne_bytes()) {
+            place.write(byte);
+        }
     }
 }
 

@@ -126,8 +126,8 @@ impl Lookups {
     /// The next name for a thread, and whether it is known to be slow. Without one the thread ends.
     fn take(&mut self) -> Option<(String, bool)> {
         let prompt = self.waiting.pop_front().map(|name| (name, false));
-        let may_be_slow = self.slow_threads < MAX_SLOW;
-        let next = prompt.or_else(|| self.slow.pop_front_if(|_| may_be_slow).map(|name| (name, true)));
+        let mut slow = || (self.slow_threads < MAX_SLOW).then(|| self.slow.pop_front()).flatten();
+        let next = prompt.or_else(|| slow().map(|name| (name, true)));
         match &next {
             Some((name, is_slow)) => {
                 self.slow_threads += usize::from(*is_slow);

@@ -204,8 +204,9 @@ impl Connection {
                 unsafe { self.take_direct(reader, direct, is_edge) }?;
             }
             if count > direct {
+                let rest = &scratch[..count - direct];
                 // SAFETY: as above.
-                let read = unsafe { scratch[..count - direct].assume_init_ref() };
+                let read = unsafe { std::slice::from_raw_parts(rest.as_ptr().cast(), rest.len()) };
                 self.take(reader, read, is_edge, is_new)?;
             }
             if SHORT_READ_IS_ALL && count < wanted && !reader.is_ending {
