@@ -111,10 +111,14 @@ impl Drop for HeldSignals {
     }
 }
 
-/// One direction of a call: what it tries.
-pub(crate) trait Attempt {
+/// What a blocked call answers when it has succeeded.
+pub trait Answering {
+    /// The answer.
     type Output;
+}
 
+/// One direction of a call: what it tries.
+pub(crate) trait Attempt: Answering {
     /// What tells that the next try may do better.
     fn event(socket: &Socket) -> &Event;
 
@@ -183,7 +187,7 @@ impl Entered {
 }
 
 /// A call that blocks in a socket.
-pub(crate) struct Pending<A: Attempt> {
+pub struct Pending<A: Attempt> {
     attempt: A,
     patience: Patience,
     place: Place,

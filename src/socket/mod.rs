@@ -30,8 +30,8 @@ use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-pub use self::blocking::{Blocked, Entered, Step};
-pub(crate) use self::blocking::{HeldSignals, Pending, Place, TURNS};
+pub use self::blocking::{Blocked, Entered, Pending, Step};
+pub(crate) use self::blocking::{HeldSignals, Place, TURNS};
 pub use self::closing::{close, terminate};
 use self::core::Core;
 use self::guarded::Guarded;

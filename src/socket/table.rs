@@ -195,7 +195,7 @@ impl<T, const LIMIT: usize> Deref for Closing<'_, T, LIMIT> {
 }
 
 /// A call that is inside; the value stays there until it leaves.
-pub(crate) struct Call<T: 'static> {
+pub struct Call<T: 'static> {
     slot: &'static Slot<T>,
 }
 

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::blocking::{Attempt, Blocked, Entered, Pending, Step, Try};
+use super::blocking::{Answering, Attempt, Blocked, Entered, Pending, Step, Try};
 use super::fetch::Remotes;
 use super::pipes::{Received, View};
 use super::{Core, SOCKETS, Socket, Statistic};
@@ -204,9 +204,11 @@ impl<R, T: FnOnce(Received<'_>) -> R> Receiving<T, R> {
     }
 }
 
-impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
+impl<M> Answering for Sending<M> {
     type Output = ();
+}
 
+impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
     const WAITS_FOR_ROOM: bool = true;
 
     fn event(socket: &Socket) -> &Event {
@@ -226,9 +228,11 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
     }
 }
 
-impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
+impl<T, R> Answering for Receiving<T, R> {
     type Output = R;
+}
 
+impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
     const WAITS_FOR_ROOM: bool = false;
 
     fn event(socket: &Socket) -> &Event {

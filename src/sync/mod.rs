@@ -28,11 +28,12 @@ pub(crate) use latch::model::{Held, Latch};
 pub(crate) use latch::{Held, Latch};
 pub(crate) use pace::Pace;
 pub(crate) use per_process::PerProcess;
-pub(crate) use sleep::{Sleep, Wake};
+pub use sleep::Sleep;
+pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, let_others_proceed};
+pub use system::{Abandoned, CancelState, Uncancellable};
 pub(crate) use system::{
-    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, above_standard, is_standard, now,
-    poll, print, without_signals,
+    Descriptor, Polled, SignalMask, above_standard, is_standard, now, poll, print, without_signals,
 };
 pub(crate) use unload::{before_exit, keep};
 

@@ -29,7 +29,7 @@ pub(crate) enum Wake {
 }
 
 /// What a thread is to wait for, and how that went.
-pub(crate) struct Sleep {
+pub struct Sleep {
     entries: SmallVec<[Polled; 9]>,
     deadline: Option<Duration>,
     signals: Option<SignalMask>,

@@ -22,10 +22,8 @@ use windows as own;
 
 #[cfg(windows)]
 pub(crate) use own::print;
-pub(crate) use own::{
-    Abandoned, CancelState, Descriptor, Polled, SignalMask, Uncancellable, is_standard, now, poll,
-    without_signals,
-};
+pub use own::{Abandoned, CancelState, Uncancellable};
+pub(crate) use own::{Descriptor, Polled, SignalMask, is_standard, now, poll, without_signals};
 pub(in crate::sync) use own::{poll_with, watch_forks};
 
 /// Makes something with a descriptor that is none of the standard ones, 0, 1 and 2: a host that has closed

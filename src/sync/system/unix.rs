@@ -7,7 +7,7 @@ use std::time::Duration;
 use libc::c_int;
 
 mod cancellation;
-pub(crate) use cancellation::{Abandoned, CancelState, Uncancellable};
+pub use cancellation::{Abandoned, CancelState, Uncancellable};
 
 /// What can be waited for.
 pub(crate) type Descriptor = RawFd;

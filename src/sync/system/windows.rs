@@ -99,12 +99,12 @@ impl SignalMask {
 
 /// Threads cannot be cancelled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CancelState;
+pub struct CancelState;
 
 impl CancelState {
-    pub(crate) const DISABLED: CancelState = CancelState;
+    pub const DISABLED: CancelState = CancelState;
 
-    pub(crate) fn set(self) -> CancelState {
+    pub fn set(self) -> CancelState {
         self
     }
 
@@ -112,23 +112,23 @@ impl CancelState {
     ///
     /// # Safety
     /// None is needed.
-    pub(crate) unsafe fn test() {}
+    pub unsafe fn test() {}
 }
 
 /// See [`CancelState`].
 #[derive(Debug)]
-pub(crate) struct Uncancellable;
+pub struct Uncancellable;
 
 impl Uncancellable {
-    pub(crate) fn begin() -> Uncancellable {
+    pub fn begin() -> Uncancellable {
         Uncancellable
     }
 }
 
 /// See [`CancelState`]: nothing is ever abandoned.
 #[repr(C)]
-pub(crate) struct Abandoned {
-    pub(crate) discard: unsafe fn(*mut Abandoned),
+pub struct Abandoned {
+    pub discard: unsafe fn(*mut Abandoned),
 }
 
 impl Abandoned {
@@ -136,20 +136,20 @@ impl Abandoned {
     ///
     /// # Safety
     /// As on Unix.
-    pub(crate) unsafe fn remember(_this: *mut Abandoned) -> bool {
+    pub unsafe fn remember(_this: *mut Abandoned) -> bool {
         true
     }
 }
 
 /// The present moment on a clock that began to run a day before it was first read, so that there
 /// are moments before any that was read.
-pub(crate) fn now() -> Duration {
+pub fn now() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
 }
 
 /// Runs `start`: there are no signals to keep from the threads that it starts.
-pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 

@@ -12,15 +12,15 @@ use crate::sync::PerProcess;
 
 /// Whether a thread can be cancelled.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CancelState(c_int);
+pub struct CancelState(c_int);
 
 impl CancelState {
     /// It cannot: a request waits.
-    pub(crate) const DISABLED: CancelState = CancelState(if cfg!(target_vendor = "apple") { 0 } else { 1 });
+    pub const DISABLED: CancelState = CancelState(if cfg!(target_vendor = "apple") { 0 } else { 1 });
 
     /// Makes this the state of the thread; answers the one before. No cancellation point.
     #[cfg(not(target_os = "android"))]
-    pub(crate) fn set(self) -> CancelState {
+    pub fn set(self) -> CancelState {
         unsafe extern "C" {
             fn pthread_setcancelstate(state: c_int, before: *mut c_int) -> c_int;
         }
@@ -36,7 +36,7 @@ impl CancelState {
     /// If the thread can be cancelled, no frame up to the C caller's may have something to drop.
     #[cfg(not(target_os = "android"))]
     #[inline]
-    pub(crate) unsafe fn test() {
+    pub unsafe fn test() {
         unsafe extern "C-unwind" {
             fn pthread_testcancel();
         }
@@ -49,21 +49,21 @@ impl CancelState {
     /// # Safety
     /// None is needed.
     #[cfg(target_os = "android")]
-    pub(crate) unsafe fn test() {}
+    pub unsafe fn test() {}
 
     /// There is no cancellation.
     #[cfg(target_os = "android")]
-    pub(crate) fn set(self) -> CancelState {
+    pub fn set(self) -> CancelState {
         self
     }
 }
 
 /// The thread cannot be cancelled while this lives.
 #[derive(Debug)]
-pub(crate) struct Uncancellable(CancelState);
+pub struct Uncancellable(CancelState);
 
 impl Uncancellable {
-    pub(crate) fn begin() -> Uncancellable {
+    pub fn begin() -> Uncancellable {
         Uncancellable(CancelState::DISABLED.set())
     }
 }
@@ -77,8 +77,8 @@ impl Drop for Uncancellable {
 /// What a sleeping call has, for the case that its thread is cancelled: the first thing in it says
 /// how it is discarded. That is done when the thread's clean-up handlers have run.
 #[repr(C)]
-pub(crate) struct Abandoned {
-    pub(crate) discard: unsafe fn(*mut Abandoned),
+pub struct Abandoned {
+    pub discard: unsafe fn(*mut Abandoned),
 }
 
 static KEY: PerProcess<Key> = PerProcess::new(Key::new);
@@ -116,7 +116,7 @@ impl Abandoned {
     ///
     /// # Safety
     /// It must live until something else is said.
-    pub(crate) unsafe fn remember(this: *mut Abandoned) -> bool {
+    pub unsafe fn remember(this: *mut Abandoned) -> bool {
         // SAFETY: the key is ours.
         KEY.get().0.is_some_and(|key| unsafe { libc::pthread_setspecific(key, this.cast()) } == 0)
     }
