@@ -54,15 +54,15 @@ const HEADERS: [Header; 11] = [
     constants("ipc", "the transport within one machine", &["src/capi/constants/ipc.rs"]),
     constants("tcp", "the TCP transport", &["src/capi/constants/tcp.rs"]),
     Header { includes_nn: true, ..constants("ws", "the WebSocket transport", &["src/capi/constants/ws.rs"]) },
-    constants("pair", "two sockets that talk to each other alone", &["src/capi/constants/pair.rs"]),
-    constants("pipeline", "work handed out to whoever is free", &["src/capi/constants/pipeline.rs"]),
+    constants("pair", "messages between two sockets", &["src/capi/constants/pair.rs"]),
+    constants("pipeline", "each message to one of several peers", &["src/capi/constants/pipeline.rs"]),
     Header {
         includes_nn: true,
         ..constants("reqrep", "a request and its reply", &["src/capi/constants/reqrep.rs"])
     },
-    constants("pubsub", "messages to all who subscribed", &["src/capi/constants/pubsub.rs"]),
-    constants("survey", "a question to everyone", &["src/capi/constants/survey.rs"]),
-    constants("bus", "messages to all who are connected", &["src/capi/constants/bus.rs"]),
+    constants("pubsub", "messages to all subscribers", &["src/capi/constants/pubsub.rs"]),
+    constants("survey", "surveys of all peers, and their answers", &["src/capi/constants/survey.rs"]),
+    constants("bus", "messages to all connected peers", &["src/capi/constants/bus.rs"]),
 ];
 
 fn root() -> &'static Path {

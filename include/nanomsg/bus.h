@@ -1,4 +1,4 @@
-/* <nanomsg/bus.h>: messages to all who are connected.
+/* <nanomsg/bus.h>: messages to all connected peers.
  * Generated from the Rust sources; do not edit.
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 

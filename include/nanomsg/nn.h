@@ -20,8 +20,8 @@
 #    endif
 #endif
 
-/* Offset of the error numbers that belong to this library alone, and of the fallbacks for
- * numbers that a platform lacks. It comes before them for those who read macros one by one.
+/* Offset of the error numbers that only this library has, and of those that a platform lacks.
+ * It comes before them for tools that read macros one by one.
  */
 #define NN_HAUSNUMERO 156384712
 
@@ -124,13 +124,13 @@
 #define EFSM (NN_HAUSNUMERO + 54)
 #endif
 
-/* In place of a length: the buffer is a pointer to a pointer to a message of nn_allocmsg. */
+/* In place of a length: the buffer is a pointer to a pointer to a message from nn_allocmsg. */
 #define NN_MSG ((size_t) -1)
 
-/* A length, rounded up to whole words. */
+/* A length rounded up to whole words. */
 #define NN_CMSG_ALIGN_(len) \
     (((len) + sizeof (size_t) - 1) & ~(sizeof (size_t) - 1))
-/* Bytes that a control message with `len` bytes of data takes in a control buffer. */
+/* The space in a control buffer, in bytes, for a control message with `len` bytes of data. */
 #define NN_CMSG_SPACE(len) \
     (NN_CMSG_ALIGN_ (sizeof (struct nn_cmsghdr)) + NN_CMSG_ALIGN_ (len))
 /* The cmsg_len of a control message with `len` bytes of data. */
@@ -142,7 +142,7 @@
 /* The first control message of a header, or NULL. */
 #define NN_CMSG_FIRSTHDR(mhdr) \
     nn_cmsg_nxthdr_ ((const struct nn_msghdr*) (mhdr), NULL)
-/* The control message behind another one, or NULL. */
+/* The control message after another one, or NULL. */
 #define NN_CMSG_NXTHDR(mhdr, cmsg) \
     nn_cmsg_nxthdr_ ((const struct nn_msghdr*) (mhdr), (const struct nn_cmsghdr*) (cmsg))
 
@@ -152,76 +152,76 @@
 /* The revision of that version. */
 #define NN_VERSION_REVISION 1
 
-/* How many earlier versions this one can stand in for. */
+/* The number of earlier versions that this one is compatible with. */
 #define NN_VERSION_AGE 0
 
 /* Domain of sockets that run their protocol in full. */
 #define AF_SP 1
 
-/* Domain of raw sockets, which show the protocol header and leave the protocol to the caller. */
+/* Domain of raw sockets: the program reads and writes the protocol headers itself. */
 #define AF_SP_RAW 2
 
-/* Size of the longest address, its terminating zero included. */
+/* Size in bytes of the longest address, including its terminating zero. */
 #define NN_SOCKADDR_MAX 128
 
-/* Level of the options that every socket has. Protocols have levels above it, transports below. */
+/* Level of the options that every socket has. Levels of protocols are greater, of transports less. */
 #define NN_SOL_SOCKET 0
 
-/* Milliseconds that closing may take to deliver what was sent; -1: as long as it takes. */
+/* Milliseconds for which closing a socket goes on delivering what was sent; -1: without limit. */
 #define NN_LINGER 1
 
-/* Bytes that may wait to be sent to one peer. */
+/* Size in bytes of the send queue of each peer. */
 #define NN_SNDBUF 2
 
-/* Bytes that may wait to be received from one peer. */
+/* Size in bytes of the receive queue of each peer. */
 #define NN_RCVBUF 3
 
-/* Milliseconds after which a blocked send gives up; -1: never. */
+/* Milliseconds after which a blocked send fails with ETIMEDOUT; -1: never. */
 #define NN_SNDTIMEO 4
 
-/* Milliseconds after which a blocked receive gives up; -1: never. */
+/* Milliseconds after which a blocked receive fails with ETIMEDOUT; -1: never. */
 #define NN_RCVTIMEO 5
 
-/* Milliseconds to wait before a lost connection is tried again. */
+/* Milliseconds to wait before connecting again. */
 #define NN_RECONNECT_IVL 6
 
-/* Milliseconds that this wait may grow to by doubling; 0: it does not grow. */
+/* Upper limit in milliseconds of this wait, which doubles with each failure; 0: it stays the same. */
 #define NN_RECONNECT_IVL_MAX 7
 
-/* Priority for sending of endpoints created from now on, 1 (first) to 16 (last). */
+/* Send priority of endpoints added afterwards, 1 (highest) to 16. */
 #define NN_SNDPRIO 8
 
-/* Priority for receiving of endpoints created from now on, 1 (first) to 16 (last). */
+/* Receive priority of endpoints added afterwards, 1 (highest) to 16. */
 #define NN_RCVPRIO 9
 
-/* Descriptor that is readable as long as a send would not block. Only to be read. */
+/* Descriptor that is readable while a send would not block. Read-only. */
 #define NN_SNDFD 10
 
-/* Descriptor that is readable as long as a receive would not block. Only to be read. */
+/* Descriptor that is readable while a receive would not block. Read-only. */
 #define NN_RCVFD 11
 
-/* The socket's domain. Only to be read. */
+/* The socket's domain. Read-only. */
 #define NN_DOMAIN 12
 
-/* The socket's protocol. Only to be read. */
+/* The socket's protocol. Read-only. */
 #define NN_PROTOCOL 13
 
-/* 1: addresses are IPv4 addresses; 0: they may be IPv6 addresses as well. */
+/* 1: only IPv4 addresses are used; 0: IPv6 addresses too. */
 #define NN_IPV4ONLY 14
 
 /* A name for the socket, shown in error reports; at most 63 bytes. */
 #define NN_SOCKET_NAME 15
 
-/* Size in bytes of the largest message that is let in; -1: any size. */
+/* Size in bytes of the largest message that is accepted from a peer; -1: no limit. */
 #define NN_RCVMAXSIZE 16
 
 /* Number of hops after which a message is dropped, 1 to 255. */
 #define NN_MAXTTL 17
 
-/* Flag of the send and receive calls: fail with EAGAIN instead of blocking. */
+/* Flag of the send and receive functions: fail with EAGAIN instead of blocking. */
 #define NN_DONTWAIT 1
 
-/* Level of the control messages that belong to the protocols. */
+/* Level of the control messages of protocols. */
 #define PROTO_SP 1
 
 /* Control message with a protocol header: its length as a size_t, then its bytes. */
@@ -260,7 +260,7 @@
 /* Connections that are being made. */
 #define NN_STAT_INPROGRESS_CONNECTIONS 202
 
-/* Endpoints that are in an error state. */
+/* Endpoints that failed and have had no connection since. */
 #define NN_STAT_CURRENT_EP_ERRORS 203
 
 /* Messages sent. */
@@ -275,7 +275,7 @@
 /* Bytes of message bodies received. */
 #define NN_STAT_BYTES_RECEIVED 304
 
-/* Priority of the peers that messages are being sent to. */
+/* Send priority of the peer that gets the next message. */
 #define NN_STAT_CURRENT_SND_PRIORITY 401
 
 /* Namespace of a symbol: the namespaces themselves. */
@@ -293,7 +293,7 @@
 /* Namespace of a symbol: protocols, which are option levels too. */
 #define NN_NS_PROTOCOL 4
 
-/* Namespace of a symbol: option levels that are neither. */
+/* Namespace of a symbol: other option levels. */
 #define NN_NS_OPTION_LEVEL 5
 
 /* Namespace of a symbol: options of every socket. */
@@ -323,7 +323,7 @@
 /* Namespace of a symbol: statistics. */
 #define NN_NS_STATISTIC 14
 
-/* Type of a symbol that is no option. */
+/* Type of a symbol that is not an option. */
 #define NN_TYPE_NONE 0
 
 /* Type of an option: an int. */
@@ -353,59 +353,57 @@
 /* Unit: a count of events. */
 #define NN_UNIT_COUNTER 6
 
-/* A constant of this interface, described. */
+/* The description of a constant of this interface. */
 struct nn_symbol_properties {
     /* Its value. */
     int value;
     /* Its name. */
     const char *name;
-    /* The NN_NS_ constant that says what it is. */
+    /* Its namespace, an NN_NS_ constant. */
     int ns;
-    /* The NN_TYPE_ constant of an option, else NN_TYPE_NONE. */
+    /* For an option, its NN_TYPE_ constant, else NN_TYPE_NONE. */
     int type;
-    /* The NN_UNIT_ constant of an option, else NN_UNIT_NONE. */
+    /* For an option or a statistic, its NN_UNIT_ constant, else NN_UNIT_NONE. */
     int unit;
 };
 
-/* One run of bytes of a message. */
+/* A buffer with a part of a message. */
 struct nn_iovec {
-    /* Its first byte; with a length of NN_MSG, a pointer to a pointer to the message. */
+    /* Its first byte; if its length is NN_MSG, a pointer to a pointer to the message. */
     void *iov_base;
     /* Its length in bytes, or NN_MSG. */
     size_t iov_len;
 };
 
-/* A message in several runs of bytes, with control messages. */
+/* A message whose body lies in several buffers, with control messages. */
 struct nn_msghdr {
-    /* The runs of the body. */
+    /* The buffers of the body. */
     struct nn_iovec *msg_iov;
-    /* Their number. */
+    /* The number of buffers. */
     int msg_iovlen;
-    /* The buffer of the control messages, or NULL; with a length of NN_MSG, a pointer to a
-     * pointer to it.
-     */
+    /* The control buffer, or NULL; if its length is NN_MSG, a pointer to a pointer to it. */
     void *msg_control;
-    /* The buffer's length in bytes, or NN_MSG. */
+    /* The length in bytes of the control buffer, or NN_MSG. */
     size_t msg_controllen;
 };
 
-/* The beginning of a control message. Its data follow. */
+/* The header of a control message; its data follow. */
 struct nn_cmsghdr {
     /* Length in bytes of this structure and the data. */
     size_t cmsg_len;
-    /* Whose control message it is: PROTO_SP, or the level of a transport. */
+    /* The level: PROTO_SP, or a transport. */
     int cmsg_level;
-    /* Which of theirs it is. */
+    /* The type within the level, such as SP_HDR. */
     int cmsg_type;
 };
 
-/* What is asked about one socket, and the answer. */
+/* The events to wait for on one socket, and those that are present. */
 struct nn_pollfd {
     /* The socket's id. */
     int fd;
-    /* The events asked for: NN_POLLIN, NN_POLLOUT or both. */
+    /* The events to wait for: NN_POLLIN, NN_POLLOUT or both. */
     short events;
-    /* Those of them that have come. */
+    /* Those of them that are present. */
     short revents;
 };
 
@@ -413,65 +411,67 @@ struct nn_pollfd {
 extern "C" {
 #endif
 
-/* The error number of the calling thread's last failed call, the same as errno.
+/* Returns errno of the calling thread.
  *
- * For programs whose C runtime library is not the one that this library uses.
+ * For programs that use another C runtime library than this library, and so another errno.
  */
 NN_EXPORT int nn_errno(void);
 
-/* A text for an error number. Never NULL.
+/* Returns the text for an error number; never NULL.
  *
- * The text must not be changed or freed. One for a number that the system does not know is
- * valid until the thread asks for the next.
+ * The text must not be changed or freed. The text for a number that the system does not know is
+ * valid until the thread's next call.
  */
 NN_EXPORT const char *nn_strerror(int errnum);
 
-/* Steps through the constants of this interface: returns the name of number `i`, from 0 on, and
- * writes its value to `value` unless that is NULL.
+/* Returns the name of the constant with index `i`, from 0 on, and writes its value to `value`
+ * unless that is NULL.
  *
- * Past the end: NULL with EINVAL.
+ * Returns NULL with EINVAL past the last one.
  *
  * The caller promises:
  * `value` must be NULL or point to a number.
  */
 NN_EXPORT const char *nn_symbol(int i, int *value);
 
-/* Describes number `i`, from 0 on, of the constants of this interface; returns the number of
- * bytes written to `buf`, which are at most `buflen`.
+/* Writes the description of the constant with index `i`, from 0 on, to `buf`; returns the number
+ * of bytes written, which is at most `buflen`.
  *
- * Past the end: 0.
+ * Returns 0 past the last one.
  *
  * The caller promises:
  * `buf` must point to `buflen` writable bytes, or be NULL.
  */
 NN_EXPORT int nn_symbol_info(int i, struct nn_symbol_properties *buf, int buflen);
 
-/* Closes every socket, and lets no new one be opened: nn_socket fails with ETERM from now on.
+/* Closes all sockets; from now on nn_socket fails with ETERM.
  *
- * Calls that are blocked in other threads end with EBADF. The sockets are closed together, and
- * each has the time of its NN_LINGER from the same moment on. Before the first nn_socket of a
- * process the call does nothing. Meant for a program that is about to end.
+ * Calls that are blocked in other threads fail with EBADF. All sockets are closed at the same
+ * time, so that their NN_LINGER times run in parallel. Before the process's first nn_socket the
+ * call does nothing. Meant for a program that is about to end.
  */
 NN_EXPORT void nn_term(void);
 
 /* Allocates memory for a message of `size` bytes; `type` must be 0.
  *
- * The memory belongs to the caller until nn_freemsg, or until it was sent with NN_MSG as its
- * length. Returns NULL with ENOMEM (no memory) or EINVAL (no such type).
+ * The caller owns the memory until it calls nn_freemsg, or sends the message with NN_MSG as its
+ * length. Fails with NULL and ENOMEM (no memory) or EINVAL (no such type).
  */
 NN_EXPORT void *nn_allocmsg(size_t size, int type);
 
-/* Changes the size of a message, and perhaps its address; returns the address.
+/* Changes the size of a message, and possibly its address; returns the address.
  *
- * The bytes up to the smaller of both sizes stay as they are; a message that shrinks stays in
- * its place. Returns NULL with EFAULT (not a message) or ENOMEM (no memory); the old message is
- * then left as it was.
+ * The bytes up to the smaller of the two sizes are kept; a message that shrinks is not moved.
+ * Fails with NULL and EFAULT (not a message) or ENOMEM (no memory); the message is then left
+ * unchanged.
  *
  * The caller promises:
- * `msg` must come from nn_allocmsg, nn_reallocmsg or a receive with NN_MSG, and not have been
- * given back since; or be NULL.
+ * `msg` must come from nn_allocmsg, nn_reallocmsg or a receive with NN_MSG, and must not have been
+ * freed or sent; or be NULL.
  */
-NN_EXPORT void *nn_reallocmsg(void *msg, size_t size);
+NN_EXPORT
+void *nn_reallocmsg(void *msg,
+                    size_t size);
 
 /* Frees a message; returns 0, or -1 with EFAULT (not a message).
  *
@@ -490,16 +490,16 @@ NN_EXPORT int nn_socket(int domain, int protocol);
 
 /* Closes a socket; returns 0, or -1 with EBADF.
  *
- * Waits until what was sent is delivered, for at most the time of NN_LINGER: 1000 milliseconds
- * if it was not set, none if it is 0. Calls of other threads on the socket end with EBADF.
+ * Waits until messages already sent are delivered, for at most NN_LINGER milliseconds: 1000 by
+ * default; 0: do not wait. Calls of other threads on the socket fail with EBADF.
  */
 NN_EXPORT int nn_close(int s);
 
 /* Sets an option; returns 0, or -1.
  *
  * `level` is NN_SOL_SOCKET, a protocol or a transport. Fails with EBADF (no such socket),
- * EFAULT (no value, but a length), ENOPROTOOPT (no such option) or EINVAL (a value out of
- * range, or of the wrong length).
+ * EFAULT (`optval` is NULL and `optvallen` not 0), ENOPROTOOPT (no such option) or EINVAL (the
+ * value is out of range, or has the wrong length).
  *
  * The caller promises:
  * `optval` must point to `optvallen` bytes, or be NULL.
@@ -508,56 +508,58 @@ NN_EXPORT int nn_setsockopt(int s, int level, int option, const void *optval, si
 
 /* Reads an option; returns 0, or -1.
  *
- * At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the length
- * that the value really has. A text is followed by a zero where there is room for it, which
- * does not count. Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no
- * such option).
+ * At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the full length
+ * of the value. A text is followed by a zero if there is room; the length does not include it.
+ * Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no such option).
  *
  * The caller promises:
  * `optvallen` must point to a number, and `optval` to that many bytes; either may be NULL.
  */
 NN_EXPORT int nn_getsockopt(int s, int level, int option, void *optval, size_t *optvallen);
 
-/* Adds an endpoint that others can connect to; returns its id (1 or more), or -1.
+/* Adds an endpoint that peers connect to; returns its id (1 or more), or -1.
  *
  * An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
  * Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
  * more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
- * what the system says.
+ * another error of the operating system.
  *
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
 NN_EXPORT int nn_bind(int s, const char *addr);
 
-/* Adds an endpoint that connects to others, now or when they are there; returns its id (1 or
- * more), or -1.
+/* Adds an endpoint that connects to a peer; returns its id (1 or more), or -1.
  *
- * An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port` or
- * `ws://[local;]host[:port][/path]`. A connection that is lost is made again. Fails with EBADF
- * (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
- * EPROTONOSUPPORT (no such transport) or ENODEV (no such interface).
+ * The call does not wait for the peer. The library goes on trying to connect, and reconnects when
+ * the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
+ * or `ws://[local;]host[:port][/path]`. Fails with EBADF (no such socket), EINVAL (not an
+ * address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or
+ * ENODEV (no such interface).
  *
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
 NN_EXPORT int nn_connect(int s, const char *addr);
 
-/* Removes an endpoint, with its connections; returns 0, or -1.
+/* Removes an endpoint and its connections; returns 0, or -1.
  *
- * The call does not wait: what was sent is delivered in the background, within NN_LINGER.
+ * The call does not wait: messages already sent are delivered in the background, within NN_LINGER.
  * `how` is the id that nn_bind or nn_connect returned. Fails with EBADF (no such socket) or
  * EINVAL (no such endpoint).
  */
-NN_EXPORT int nn_shutdown(int s, int how);
+NN_EXPORT
+int nn_shutdown(int s,
+                int how);
 
 /* Sends a message; returns its length, or -1.
  *
- * With `len` NN_MSG, `buf` is a pointer to a pointer to a message of nn_allocmsg: if it is sent
- * it belongs to the library, if not, to the caller as before. `flags` is 0 or NN_DONTWAIT.
- * Fails with EBADF (no such socket, or closed meanwhile), EFAULT (no message), EMSGSIZE (longer
- * than INT_MAX), ENOTSUP (the socket cannot send), EFSM (not now), EAGAIN (NN_DONTWAIT),
- * ETIMEDOUT (NN_SNDTIMEO is over), EINTR (a signal came) or ENOMEM.
+ * If `len` is NN_MSG, `buf` is a pointer to a pointer to a message from nn_allocmsg. Once sent it
+ * belongs to the library; if the call fails it still belongs to the caller. `flags` is 0 or
+ * NN_DONTWAIT. Fails with EBADF (no such socket, or it was closed during the call), EFAULT (not a
+ * message), EMSGSIZE (longer than INT_MAX), ENOTSUP (the protocol cannot send), EFSM (it cannot
+ * send in its present state), EAGAIN (NN_DONTWAIT was given and the call would block), ETIMEDOUT
+ * (NN_SNDTIMEO has passed), EINTR (a signal handler ran) or ENOMEM.
  *
  * The caller promises:
  * `buf` must point to `len` bytes, or, if that is NN_MSG, to a pointer to a message of the
@@ -567,52 +569,59 @@ NN_EXPORT int nn_send(int s, const void *buf, size_t len, int flags);
 
 /* Receives a message; returns its length, or -1.
  *
- * At most `len` bytes are written to `buf`; the length returned is the message's even so. With
- * `len` NN_MSG, the message's address is written to the pointer that `buf` points to, and the
- * caller frees it with nn_freemsg. `flags` is 0 or NN_DONTWAIT. Fails with EBADF (no such
- * socket, or closed meanwhile), EFAULT (no buffer), ENOTSUP (the socket cannot receive), EFSM
- * (not now), EAGAIN (NN_DONTWAIT), ETIMEDOUT (NN_RCVTIMEO is over), EINTR (a signal came) or
- * ENOMEM (NN_MSG only: the message is lost).
+ * At most `len` bytes are written to `buf`; the full length of the message is returned in any
+ * case. If `len` is NN_MSG, the message's address is written to the pointer that `buf` points to,
+ * and the caller frees the message with nn_freemsg. `flags` is 0 or NN_DONTWAIT. Fails with EBADF
+ * (no such socket, or it was closed during the call), EFAULT (no buffer), ENOTSUP (the protocol
+ * cannot receive), EFSM (it cannot receive in its present state), EAGAIN (NN_DONTWAIT was given
+ * and the call would block), ETIMEDOUT (NN_RCVTIMEO has passed), EINTR (a signal handler ran) or
+ * ENOMEM (with NN_MSG only: the message is lost).
  *
  * The caller promises:
  * `buf` must point to `len` writable bytes, or, if that is NN_MSG, to a pointer; or be NULL.
  */
 NN_EXPORT int nn_recv(int s, void *buf, size_t len, int flags);
 
-/* Sends a message whose body lies in several places, with control messages; returns the length
- * of the body, or -1.
+/* Sends a message from several buffers, with control messages; returns the length of the body, or
+ * -1.
  *
- * A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; one
- * NN_WS_MSG_TYPE of level NN_WS says in its first byte what the message is sent as over ws. If
- * the body, which then must be the only run, or the control buffer is given with NN_MSG as its
- * length, it belongs to the library once the message is sent, and to the caller as before if
- * not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, lengths whose
- * sum is too large, or an unknown type) or EMSGSIZE (a negative number of runs).
- *
- * The caller promises:
- * `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many bytes or entries
- * as it says, or, for NN_MSG, pointing to a pointer to a message of the caller's.
- */
-NN_EXPORT int nn_sendmsg(int s, const struct nn_msghdr *msghdr, int flags);
-
-/* Receives a message into several places, with control messages; returns the length of the
- * body, or -1.
- *
- * The protocol header is written to the control buffer as a control message SP_HDR of level
- * PROTO_SP, if it has room for it, and behind it the type of a message that came over ws as one
- * NN_WS_MSG_TYPE of level NN_WS. If the body, which then must be the only run, or the control
- * buffer has NN_MSG as its length, its address is written to the pointer that the header points
- * to, and the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL (no header, or
- * NN_MSG among several runs) or EMSGSIZE (a negative number of runs).
+ * A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; the first
+ * byte of a control message NN_WS_MSG_TYPE of level NN_WS is the message's type over ws. If the
+ * only buffer of the body, or the control buffer, has the length NN_MSG, it belongs to the library
+ * once the message is sent; if the call fails it still belongs to the caller. Fails as nn_send,
+ * and with EINVAL (no header, NN_MSG for one of several buffers, a total length that is too large,
+ * or an unknown type) or EMSGSIZE (a negative number of buffers).
  *
  * The caller promises:
- * `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many writable bytes
- * or entries as it says, or, for NN_MSG, pointing to a pointer.
+ * `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of bytes
+ * or entries, or, for NN_MSG, pointing to a pointer to a message of the caller's.
  */
-NN_EXPORT int nn_recvmsg(int s, struct nn_msghdr *msghdr, int flags);
+NN_EXPORT
+int nn_sendmsg(int s,
+               const struct nn_msghdr *msghdr,
+               int flags);
 
-/* Steps through the control messages of `mhdr`: the one behind `cmsg`, or the first if that is
- * NULL; NULL if there is no further one. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
+/* Receives a message into several buffers, with control messages; returns the length of the body,
+ * or -1.
+ *
+ * The protocol header is written to the control buffer, if there is room, as a control message
+ * SP_HDR of level PROTO_SP; after it the type of a message that came over ws, as a control message
+ * NN_WS_MSG_TYPE of level NN_WS. If the only buffer of the body, or the control buffer, has the
+ * length NN_MSG, the library allocates it and writes its address to the pointer that iov_base or
+ * msg_control points to; the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL
+ * (no header, or NN_MSG for one of several buffers) or EMSGSIZE (a negative number of buffers).
+ *
+ * The caller promises:
+ * `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of
+ * writable bytes or entries, or, for NN_MSG, pointing to a pointer.
+ */
+NN_EXPORT
+int nn_recvmsg(int s,
+               struct nn_msghdr *msghdr,
+               int flags);
+
+/* Returns the control message of `mhdr` after `cmsg`, or the first one if `cmsg` is NULL; NULL if
+ * there are no more. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
  *
  * The caller promises:
  * `mhdr` must be NULL or point to a header with a valid control buffer, and `cmsg` be NULL or
@@ -622,32 +631,34 @@ NN_EXPORT
 struct nn_cmsghdr *nn_cmsg_nxthdr_(const struct nn_msghdr *mhdr,
                                    const struct nn_cmsghdr *cmsg);
 
-/* Waits until one of the events asked for has come; returns the number of sockets for which one
- * has, 0 when the time is over, or -1.
+/* Waits for events on several sockets; returns the number of sockets with an event, 0 after the
+ * timeout, or -1.
  *
- * `timeout` is in milliseconds; 0 does not wait, a negative one waits for ever. An entry that
- * asks for nothing is passed over. Fails with EBADF (an id is no socket), EFAULT (no list),
- * EINVAL (a negative count), EINTR (a signal came) or ENOPROTOOPT (a socket cannot do what it
- * is asked about at all); no answer is written then.
+ * `timeout` is in milliseconds; 0: do not wait; negative: no limit. An entry without events is
+ * ignored. Fails with EBADF (an id is not a socket), EFAULT (no list), EINVAL (a negative count),
+ * EINTR (a signal handler ran) or ENOPROTOOPT (a socket's protocol cannot send, or receive, at
+ * all); no `revents` is written then.
  *
  * The caller promises:
  * `fds` must point to `nfds` entries, or be NULL.
  */
 NN_EXPORT int nn_poll(struct nn_pollfd *fds, int nfds, int timeout);
 
-/* Forwards messages between two raw sockets of one pattern, with their protocol headers; does
- * not return before that fails, and then returns -1.
+/* Forwards messages between two raw sockets of one pattern, with their protocol headers; returns
+ * only when it fails, and then -1.
  *
- * What one of them receives, the other one sends, and the other way round if they have that
- * direction. With a negative id as one of the sockets, the other one sends back what it receives
- * itself. A message is received only when it can be sent. Fails with EBADF (no such socket, or
- * closed meanwhile), EINVAL (a socket is not raw, or they do not fit each other), ENOTSUP (a
- * single socket that does not both send and receive), EINTR (a signal came; in
- * two directions it goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
+ * Messages received from each socket are sent to the other, as far as their protocols receive and
+ * send. If one of the ids is negative, messages received from the other socket are sent back to
+ * it. A message is received only when it can be sent. Fails with EBADF (no such socket, or it was
+ * closed during the call), EINVAL (a socket is not raw, or the protocols do not match), ENOTSUP (a
+ * single socket that cannot both send and receive), EINTR (a signal handler ran; a device that
+ * forwards in both directions goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO has passed).
  */
-NN_EXPORT int nn_device(int s1, int s2);
+NN_EXPORT
+int nn_device(int s1,
+              int s2);
 
-/* The value of one of the NN_STAT_ counters of a socket, or (uint64_t) -1 on error.
+/* Returns the value of one of a socket's NN_STAT_ statistics, or (uint64_t) -1 on error.
  *
  * Fails with EBADF (no such socket) or EINVAL (no such statistic).
  */

@@ -1,4 +1,4 @@
-/* <nanomsg/pair.h>: two sockets that talk to each other alone.
+/* <nanomsg/pair.h>: messages between two sockets.
  * Generated from the Rust sources; do not edit.
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 
@@ -8,7 +8,7 @@
 /* Number of the pair pattern. */
 #define NN_PROTO_PAIR 1
 
-/* One of two. */
+/* Has one peer, and sends and receives. */
 #define NN_PAIR (NN_PROTO_PAIR * 16)
 
 #endif  /* NANOMSG_PAIR_H */

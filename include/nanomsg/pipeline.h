@@ -1,4 +1,4 @@
-/* <nanomsg/pipeline.h>: work handed out to whoever is free.
+/* <nanomsg/pipeline.h>: each message to one of several peers.
  * Generated from the Rust sources; do not edit.
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 
@@ -8,10 +8,10 @@
 /* Number of the pipeline pattern. */
 #define NN_PROTO_PIPELINE 5
 
-/* Hands messages out. Cannot receive. */
+/* Sends each message to one of its peers. Cannot receive. */
 #define NN_PUSH (NN_PROTO_PIPELINE * 16)
 
-/* Takes messages in. Cannot send. */
+/* Receives from its peers. Cannot send. */
 #define NN_PULL ((NN_PROTO_PIPELINE * 16) + 1)
 
 #endif  /* NANOMSG_PIPELINE_H */

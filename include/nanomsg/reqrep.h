@@ -10,16 +10,16 @@
 /* Number of the request/reply pattern. */
 #define NN_PROTO_REQREP 3
 
-/* Asks. */
+/* Sends requests. */
 #define NN_REQ (NN_PROTO_REQREP * 16)
 
-/* Answers. */
+/* Replies to requests. */
 #define NN_REP ((NN_PROTO_REQREP * 16) + 1)
 
 /* Option of NN_REQ: milliseconds after which a request without a reply is sent again. */
 #define NN_REQ_RESEND_IVL 1
 
-/* What a program may attach to a request of its own: a number or a pointer. */
+/* A number or a pointer that a program attaches to a request of its own. */
 typedef union nn_req_handle {
     /* A number. */
     int i;

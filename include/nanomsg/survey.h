@@ -1,4 +1,4 @@
-/* <nanomsg/survey.h>: a question to everyone.
+/* <nanomsg/survey.h>: surveys of all peers, and their answers.
  * Generated from the Rust sources; do not edit.
  * SPDX-License-Identifier: MIT OR Apache-2.0 */
 
@@ -8,13 +8,13 @@
 /* Number of the survey pattern. */
 #define NN_PROTO_SURVEY 6
 
-/* Asks everyone. */
+/* Sends surveys to all its peers. */
 #define NN_SURVEYOR ((NN_PROTO_SURVEY * 16) + 2)
 
-/* Answers. */
+/* Answers surveys. */
 #define NN_RESPONDENT ((NN_PROTO_SURVEY * 16) + 3)
 
-/* Option of NN_SURVEYOR: milliseconds within which an answer counts. */
+/* Option of NN_SURVEYOR: milliseconds within which answers are received. */
 #define NN_SURVEYOR_DEADLINE 1
 
 #endif  /* NANOMSG_SURVEY_H */

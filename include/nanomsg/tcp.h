@@ -8,7 +8,7 @@
 /* Option level of the tcp transport. */
 #define NN_TCP -3
 
-/* 1, or never set: send at once (TCP_NODELAY); 0: let the system gather small segments. */
+/* 1, or never set: Nagle's algorithm is off (TCP_NODELAY); 0: it is on. */
 #define NN_TCP_NODELAY 1
 
 #endif  /* NANOMSG_TCP_H */

@@ -10,13 +10,13 @@
 /* Option level of the ws transport. */
 #define NN_WS -4
 
-/* Type of the WebSocket messages sent, as a socket option or in a control message. */
+/* Type of the WebSocket messages that are sent: a socket option, and a control message. */
 #define NN_WS_MSG_TYPE 1
 
 /* WebSocket message type: text in UTF-8. */
 #define NN_WS_MSG_TYPE_TEXT 1
 
-/* WebSocket message type: bytes. */
+/* WebSocket message type: binary. */
 #define NN_WS_MSG_TYPE_BINARY 2
 
 #endif  /* NANOMSG_WS_H */

@@ -1,8 +1,8 @@
-//! The one door between C and Rust.
+//! The boundary between C and Rust: every entry point runs inside one of these functions.
 //!
-//! Owns `errno`, the rule that no panic crosses into C, and cancellation: pthread_cancel(3) ends a
-//! thread where a call sleeps, with nothing of Rust's on its stack, and nowhere else. Must not know
-//! what is called.
+//! Owns `errno`, the rule that no panic crosses into C, and cancellation: pthread_cancel(3) can end
+//! a thread only where a call sleeps, when no Rust frame on its stack has a destructor to run. Does
+//! not depend on what the entry points do.
 
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,23 +11,22 @@ use crate::error::Error;
 use crate::socket::Blocked;
 use crate::sync::{Abandoned, CancelState, Sleep, Uncancellable};
 
-/// Runs the body of a C entry point, which is no cancellation point.
+/// Runs the body of a C entry point that is not a cancellation point.
 ///
-/// On an error `errno` is set and `failure` returned. So it is on a panic, which is a defect of
-/// this library and must not end the host process: `errno` is then `ENOTRECOVERABLE`, since
-/// nobody can say in which state the object of the call was left. On success `errno` means
-/// nothing, as with any C function.
+/// On an error it sets `errno` and returns `failure`. A panic is a defect of this library and must
+/// not end the host process: it also returns `failure`, with `errno` set to `ENOTRECOVERABLE`,
+/// since the state of the socket or message is unknown. On success `errno` is left as it is.
 #[inline]
 pub(super) fn call<T>(failure: T, body: impl FnOnce() -> Result<T, Error>) -> T {
     let _uncancellable = Uncancellable::begin();
     guarded(body).unwrap_or_else(|errno| fail(errno, failure))
 }
 
-/// Runs `body`; answers errno when it fails.
+/// Runs `body`; returns an error number when it fails or panics.
 #[inline]
 fn guarded<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, c_int> {
-    // Unwind safety: what a body shares with other calls lies behind the socket layer's locks,
-    // and what it borrowed from the caller is given back by guards.
+    // Unwind safety: data that a body shares with other calls is protected by the socket layer's
+    // locks, and memory lent by the caller is returned to it by guards.
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.errno()),
@@ -41,28 +40,29 @@ fn fail<T>(errno: c_int, failure: T) -> T {
     failure
 }
 
-/// A call that sleeps, in memory of its own: there it outlives a thread that is cancelled.
+/// A sleeping call. It is on the heap, so that it is still valid when its thread is cancelled.
 #[repr(C)]
 pub(super) struct Parked<B> {
     abandoned: Abandoned,
-    /// Whether the caller's thread can be cancelled.
+    /// The cancellation state of the thread before the call.
     state: CancelState,
     call: B,
 }
 
-/// How far a call has come.
+/// The state of a call.
 pub(super) enum Progress<B> {
-    /// It has answered. Whether this is to be a cancellation point is said too.
+    /// It has returned this value; the flag tells whether it is a cancellation point this time.
     Done(c_int, bool),
-    /// It is to sleep.
+    /// It has to sleep.
     Asleep(*mut Parked<B>),
 }
 
-/// As [`call`], for a body that may block: the call is a cancellation point where it sleeps, when it
-/// fails, and now and then when it does neither. The body is none: what makes a system call in it sees
-/// to that itself.
+/// As [`call`], for a body that may block. The call is a cancellation point when it sleeps, when it
+/// fails, and from time to time when it does neither. The body itself must not be cancelled: code in
+/// it that makes system calls disables cancellation.
 ///
-/// The frames of this function and of the entry point have nothing to drop then: `body` is gone.
+/// At a cancellation point `body` has been consumed, so that neither this function's frame nor the
+/// entry point's has anything to drop.
 #[inline]
 pub(super) fn blocking<B: Blocked<Output = c_int>>(
     body: impl FnOnce() -> Result<Progress<B>, Error>,
@@ -70,21 +70,21 @@ pub(super) fn blocking<B: Blocked<Output = c_int>>(
     match guarded(body) {
         Ok(Progress::Done(value, is_point)) => {
             if is_point {
-                // SAFETY: as said above.
+                // SAFETY: no frame up to C has anything to drop, as stated above.
                 unsafe { CancelState::test() };
             }
             value
         }
         Err(errno) => {
-            // SAFETY: as said above.
+            // SAFETY: as above.
             unsafe { CancelState::test() };
             fail(errno, -1)
         }
-        Ok(Progress::Asleep(parked)) => sleep_and_go_on(parked),
+        Ok(Progress::Asleep(parked)) => sleep_and_resume(parked),
     }
 }
 
-/// Goes on with a call until it is to sleep, and puts it aside for that.
+/// Runs a call until it ends or has to sleep; for the sleep it is moved to the heap.
 ///
 /// # Errors
 /// Those of the call.
@@ -99,14 +99,14 @@ pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B
             if place.try_reserve_exact(1).is_ok() {
                 place.push(Parked { abandoned: Abandoned { discard: discard::<B> }, state, call });
                 let parked = Vec::leak(place).as_mut_ptr();
-                // SAFETY: `sleep_and_go_on` says otherwise before it goes.
+                // SAFETY: `resume` clears the entry before it frees the call.
                 if !unsafe { Abandoned::remember(parked.cast()) } {
-                    // SAFETY: as above. It sleeps even so, but cannot be cancelled.
+                    // SAFETY: as above. The call sleeps nevertheless, with cancellation disabled.
                     unsafe { (*parked).state = CancelState::DISABLED };
                 }
                 return Ok(Progress::Asleep(parked));
             }
-            // Without memory it sleeps where it is, and cannot be cancelled.
+            // Out of memory: it sleeps on the stack, with cancellation disabled.
             call.sleep().into_iter().for_each(Sleep::run);
             call.finish().map(|value| Progress::Done(value, true))
         }
@@ -115,11 +115,11 @@ pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B
     result
 }
 
-/// Sleeps and goes on, to the end of the call. The thread is ended in here if it is cancelled.
-fn sleep_and_go_on<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int {
+/// Sleeps and resumes until the call ends. A cancelled thread ends in here.
+fn sleep_and_resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int {
     loop {
-        // SAFETY: it is this thread's until `go_on` ends it, or the thread is cancelled. Nothing here, nor in the
-        // frames up to C, has a destructor.
+        // SAFETY: the call belongs to this thread until `resume` frees it or the thread is cancelled. Neither this
+        // frame nor any other up to C has a destructor to run.
         unsafe {
             let sleep = (*parked).call.sleep().map_or(std::ptr::null_mut(), std::ptr::from_mut);
             let state = (*parked).state;
@@ -131,7 +131,7 @@ fn sleep_and_go_on<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int 
                 Sleep::run_in(sleep, state);
             }
         }
-        match go_on(parked) {
+        match resume(parked) {
             Ok(None) => {}
             Ok(Some(value)) => return value,
             Err(errno) => return fail(errno, -1),
@@ -139,12 +139,12 @@ fn sleep_and_go_on<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int 
     }
 }
 
-/// Goes on after a sleep. Unless it is to sleep again, the call is gone then.
-fn go_on<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_int>, c_int> {
-    // SAFETY: as the caller has it.
+/// Resumes a call after a sleep, and frees it unless it has to sleep again.
+fn resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_int>, c_int> {
+    // SAFETY: the caller passes a live call of this thread.
     let result = guarded(|| unsafe { (*parked).call.proceed() });
     if !matches!(result, Ok(None)) {
-        // SAFETY: as above; it is not used again.
+        // SAFETY: as above; the call is not used afterwards.
         unsafe {
             let state = (*parked).state;
             Abandoned::remember(std::ptr::null_mut());
@@ -158,12 +158,12 @@ fn go_on<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_
     result
 }
 
-/// Lets go of a parked call.
+/// Frees a parked call.
 ///
 /// # Safety
-/// It is one, of this type, and not used again.
+/// `parked` must be a `Parked<B>` made by [`park`], and must not be used afterwards.
 unsafe fn discard<B>(parked: *mut Abandoned) {
-    // SAFETY: made so by `park`.
+    // SAFETY: `park` allocated it as a vector of one element.
     drop(unsafe { Vec::from_raw_parts(parked.cast::<Parked<B>>(), 1, 1) });
 }
 

@@ -1,8 +1,8 @@
-//! Control messages: `nn_cmsg_nxthdr_`, and the protocol header and a message's type as such.
+//! Control messages: `nn_cmsg_nxthdr_`, and those that carry a protocol header or a message type.
 //!
-//! Owns the layout of a control buffer: a row of control messages, each a `nn_cmsghdr` and its
-//! data, padded to whole words. Lengths in such a buffer come from the caller or from nobody, so
-//! none is believed before it was compared with the room there is.
+//! Owns the layout of a control buffer: a sequence of control messages, each a `nn_cmsghdr` and its
+//! data, padded to whole words. A length in such a buffer may be wrong or uninitialised, so each is
+//! compared with the size of the buffer before it is used.
 
 use std::ffi::{c_int, c_void};
 use std::mem::{ManuallyDrop, MaybeUninit};
@@ -18,15 +18,15 @@ use super::vector::bytes_at;
 use crate::error::Error;
 use crate::message::{Chunk, MessageType};
 
-/// The beginning of a control message. Its data follow.
+/// The header of a control message; its data follow.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct nn_cmsghdr {
     /// Length in bytes of this structure and the data.
     pub cmsg_len: size_t,
-    /// Whose control message it is: PROTO_SP, or the level of a transport.
+    /// The level: PROTO_SP, or a transport.
     pub cmsg_level: c_int,
-    /// Which of theirs it is.
+    /// The type within the level, such as SP_HDR.
     pub cmsg_type: c_int,
 }
 
@@ -34,12 +34,12 @@ const WORD: usize = size_of::<size_t>();
 /// Length of a control message without data. It is a whole number of words.
 const EMPTY: usize = size_of::<nn_cmsghdr>();
 const _: () = assert!(EMPTY.is_multiple_of(WORD));
-/// The length that stands behind the control messages of a received message: longer than any
-/// buffer, and yet a program that steps by itself can add it to an offset without an overflow.
+/// The length that ends the control messages of a received message. It is longer than any buffer,
+/// but small enough that a program can add it to an offset without an overflow.
 const END: usize = isize::MAX as usize & !(WORD - 1);
 
-/// Steps through the control messages of `mhdr`: the one behind `cmsg`, or the first if that is
-/// NULL; NULL if there is no further one. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
+/// Returns the control message of `mhdr` after `cmsg`, or the first one if `cmsg` is NULL; NULL if
+/// there are no more. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
 ///
 /// # Safety
 /// `mhdr` must be NULL or point to a header with a valid control buffer, and `cmsg` be NULL or
@@ -57,19 +57,19 @@ pub unsafe extern "C" fn nn_cmsg_nxthdr_(mhdr: *const nn_msghdr, cmsg: *const nn
     })
 }
 
-/// The control buffer of a message on its way out. The caller owns it until [`Outbound::spend`].
+/// The control buffer of a message to be sent. The caller owns it until [`Outbound::free`].
 pub(super) struct Outbound<'a> {
     start: *mut c_void,
     bytes: &'a [u8],
-    /// The buffer's memory, if the caller gives that to the library.
+    /// The buffer's memory, if the caller passes that to the library (`NN_MSG`).
     chunk: Option<ManuallyDrop<Chunk>>,
 }
 
 impl Outbound<'_> {
-    /// The control buffer that `message` names.
+    /// The control buffer of `message`.
     ///
     /// # Errors
-    /// [`Error::BadPointer`] when it is not there.
+    /// [`Error::BadPointer`] for null with a length, or a pointer to something else than a message.
     ///
     /// # Safety
     /// `msg_control` must be null, or point to `msg_controllen` bytes, or, if that is `NN_MSG`,
@@ -84,32 +84,31 @@ impl Outbound<'_> {
             let bytes = unsafe { bytes_at(start, message.msg_controllen) }?;
             return Ok(Outbound { start, bytes, chunk: None });
         }
-        // SAFETY: as the caller promises; what was taken for a pointer once can be read again.
+        // SAFETY: as the caller promises; `chunk_behind` has read the same pointer.
         let (chunk, start) = unsafe { (chunk_behind(start)?, start.cast::<*mut c_void>().read_unaligned()) };
-        // SAFETY: a chunk is as long as it says, and stays where it is when its owner moves.
+        // SAFETY: the chunk has `len()` bytes, and its data do not move when the `Chunk` does.
         let bytes = unsafe { bytes_at(start, chunk.len()) }?;
         Ok(Outbound { start, bytes, chunk: Some(chunk) })
     }
 
-    /// The protocol header in the buffer; empty if there is none, or one that does not fit.
+    /// The protocol header in the buffer; empty if there is none, or it exceeds its control message.
     pub(super) fn protocol_header(&self) -> &[u8] {
         protocol_header(self.bytes)
     }
 
-    /// The type in the buffer, if there is one: the first byte of its control message, which has
-    /// more of them where a program writes an int.
+    /// The message type in the buffer, if there is one: the first byte of its control message. (Some
+    /// programs write a whole int.)
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if it is none.
+    /// [`Error::InvalidArgument`] for an unknown type.
     pub(super) fn message_type(&self) -> Result<Option<MessageType>, Error> {
         let Some(data) = find(self.bytes, NN_WS, NN_WS_MSG_TYPE) else { return Ok(None) };
         let known = data.first().and_then(|byte| MessageType::from_number((*byte).into()));
         known.map(Some).ok_or(Error::InvalidArgument)
     }
 
-    /// The message was sent: what was given to the library is the library's, which is done with
-    /// it.
-    pub(super) fn spend(self) {
+    /// To be called when the message was sent: frees the buffer if the caller passed it to the library.
+    pub(super) fn free(self) {
         drop(self.chunk.map(ManuallyDrop::into_inner));
     }
 }
@@ -117,16 +116,16 @@ impl Outbound<'_> {
 /// Where the control data of a received message goes.
 #[derive(Clone, Copy)]
 pub(super) enum Inbound {
-    /// Nobody wants it.
+    /// It is not asked for.
     Nowhere,
     /// Into the caller's buffer.
     Room(*mut c_void, usize),
-    /// Into memory of the library's, whose address is then written to this place.
+    /// Into a new chunk, whose address is written to this place.
     Chunk(*mut c_void),
 }
 
 impl Inbound {
-    /// What `message` asks for.
+    /// The destination that `message` names.
     pub(super) fn of(message: &nn_msghdr) -> Inbound {
         match (message.msg_control, message.msg_controllen) {
             (place, _) if place.is_null() => Inbound::Nowhere,
@@ -141,40 +140,39 @@ impl Inbound {
     /// [`Error::OutOfMemory`].
     ///
     /// # Safety
-    /// The place must be writable, and as long as it was said to be.
+    /// The place must be writable, over the whole length given for it.
     pub(super) unsafe fn fill(
         self,
         header: &[u8],
         message_type: Option<MessageType>,
-    ) -> Result<Filled, Error> {
+    ) -> Result<FilledControl, Error> {
         let total = space(header.len()) + message_type.map_or(0, |_| TYPE_SPACE);
         match self {
-            Inbound::Nowhere => Ok(Filled(None)),
+            Inbound::Nowhere => Ok(FilledControl(None)),
             Inbound::Room(place, room) => {
                 let used = room.min(total.saturating_add(EMPTY));
-                // SAFETY: as the caller promises; `used` is no more than the room, nor than the
-                // few bytes that are written.
+                // SAFETY: as the caller promises; `used` does not exceed the room.
                 write(unsafe { std::slice::from_raw_parts_mut(place.cast(), used) }, header, message_type);
-                Ok(Filled(None))
+                Ok(FilledControl(None))
             }
             Inbound::Chunk(place) => {
                 let mut chunk = Chunk::new(total).ok_or(Error::OutOfMemory)?;
                 let bytes = chunk.unique().ok_or(Error::OutOfMemory)?;
-                // SAFETY: bytes that are initialised may be seen as bytes that need not be, as
-                // long as nothing uninitialised is written to them, and `write` does not.
+                // SAFETY: initialised bytes may be viewed as `MaybeUninit` as long as nothing
+                // uninitialised is written to them; `write` writes initialised bytes only.
                 let bytes = unsafe { &mut *(ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) };
                 write(bytes, header, message_type);
-                Ok(Filled(Some((chunk, place))))
+                Ok(FilledControl(Some((chunk, place))))
             }
         }
     }
 }
 
-/// Control data that were written; memory of the library's is not the caller's yet.
-pub(super) struct Filled(Option<(Chunk, *mut c_void)>);
+/// Control data that were written. A chunk with them is passed to the caller by [`FilledControl::deliver`].
+pub(super) struct FilledControl(Option<(Chunk, *mut c_void)>);
 
-impl Filled {
-    /// Hands the memory over, now that nothing can fail any more.
+impl FilledControl {
+    /// Passes the chunk to the caller. Called when the receive can no longer fail.
     ///
     /// # Safety
     /// As [`Inbound::fill`].
@@ -194,10 +192,10 @@ fn space(length: usize) -> usize {
 /// Length of the control message that carries a type.
 const TYPE_SPACE: usize = EMPTY + WORD;
 
-/// Offset of the control message behind the one at `after`, or of the first.
+/// Offset of the control message after the one at `after`, or of the first.
 ///
-/// A length of 0 is let pass, for a program that is about to fill a cleared buffer; but there is
-/// nothing behind such a one.
+/// A control message of length 0 is returned, since a program that fills a cleared buffer steps to
+/// it; no control message follows it.
 fn next(buffer: &[u8], after: Option<usize>) -> Option<usize> {
     let offset = match after {
         None => 0,
@@ -214,11 +212,11 @@ fn next(buffer: &[u8], after: Option<usize>) -> Option<usize> {
     (rest >= EMPTY && length <= rest).then_some(offset)
 }
 
-/// The data of the first control message of a level and type, if it is as long as it says.
-fn find(buffer: &[u8], level: c_int, kind: c_int) -> Option<&[u8]> {
+/// The data of the first control message of a level and type, if it is wholly in the buffer.
+fn find(buffer: &[u8], level: c_int, cmsg_type: c_int) -> Option<&[u8]> {
     let mut offset = next(buffer, None);
     while let Some(start) = offset {
-        if level_and_type_at(buffer, start) == Some((level, kind)) {
+        if level_and_type_at(buffer, start) == Some((level, cmsg_type)) {
             let length = word_at(buffer, start)?;
             return buffer.get(start..start.checked_add(length)?)?.get(EMPTY..);
         }
@@ -227,23 +225,23 @@ fn find(buffer: &[u8], level: c_int, kind: c_int) -> Option<&[u8]> {
     None
 }
 
-/// The protocol header in a control buffer; empty if there is none, or one that does not fit.
+/// The protocol header in a control buffer; empty if there is none, or it exceeds its control message.
 fn protocol_header(buffer: &[u8]) -> &[u8] {
     find(buffer, PROTO_SP, SP_HDR)
         .and_then(|data| data.get(WORD..)?.get(..word_at(data, 0)?))
         .unwrap_or_default()
 }
 
-/// Writes a protocol header and a type as the control messages of a buffer.
+/// Writes a protocol header and a message type as the control messages of a buffer.
 ///
-/// What has no room is left out, and all behind it. If there is room for it, a control message of
-/// the length [`END`] follows, at which [`next`] stops whatever was in the buffer before. If there is
-/// none, `next` stops too.
+/// A control message that does not fit is left out, and so are those after it. If there is room, a
+/// control message of length [`END`] follows, at which [`next`] stops: what was in the buffer before is
+/// not read. Where there is no room for it, `next` stops at the end of the buffer.
 fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<MessageType>) {
     let length = header.len().to_ne_bytes();
     let mut rest = put(buffer, PROTO_SP, SP_HDR, &length, header);
     if let (Ok(place), Some(message_type)) = (&mut rest, message_type) {
-        // One byte, which is also the first of an int with that value on most machines.
+        // One byte, which is also the first byte of a little-endian int.
         let number = message_type.number().to_le_bytes();
         rest = put(std::mem::take(place), NN_WS, NN_WS_MSG_TYPE, &number[..1], &[]);
     }
@@ -258,14 +256,14 @@ fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<Mes
 
 type Room<'a> = &'a mut [MaybeUninit<u8>];
 
-/// Writes a control message with data in two runs; answers the room behind it.
+/// Writes a control message whose data are given in two slices; returns the rest of the room.
 ///
 /// # Errors
-/// Hands the room back when it is too short.
+/// Returns the room unchanged if it is too short.
 fn put<'a>(
     room: Room<'a>,
     level: c_int,
-    kind: c_int,
+    cmsg_type: c_int,
     first: &[u8],
     second: &[u8],
 ) -> Result<Room<'a>, Room<'a>> {
@@ -275,7 +273,7 @@ fn put<'a>(
     }
     let (place, rest) = room.split_at_mut(length);
     let mut places = place.iter_mut();
-    for run in [&length.to_ne_bytes(), &level.to_ne_bytes()[..], &kind.to_ne_bytes(), first, second] {
+    for run in [&length.to_ne_bytes(), &level.to_ne_bytes()[..], &cmsg_type.to_ne_bytes(), first, second] {
         for (byte, place) in run.iter().zip(&mut places) {
             place.write(*byte);
         }
@@ -298,11 +296,11 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What [`write`] makes of a buffer that was full of `garbage`.
+    /// The result of [`write`] into a buffer that was full of `garbage`.
     fn written(room: usize, garbage: u8, header: &[u8], message_type: Option<MessageType>) -> Vec<u8> {
         let mut buffer = vec![MaybeUninit::new(garbage); room];
         write(&mut buffer, header, message_type);
-        // SAFETY: every byte was initialised at first, and `write` keeps it so.
+        // SAFETY: every byte was initialised, and `write` writes initialised bytes only.
         buffer.iter().map(|byte| unsafe { byte.assume_init() }).collect()
     }
 
@@ -367,7 +365,7 @@ mod tests {
                 assert_eq!(walk(&buffer).len(), fits.into_iter().filter(|fits| *fits).count(), "{room}");
             }
         }
-        // A program that steps by itself, as the C library does, does not get beyond the end either.
+        // Neither does a program get beyond the end that steps without nn_cmsg_nxthdr_.
         assert_eq!(END.checked_next_multiple_of(WORD), Some(END));
     }
 
@@ -378,7 +376,7 @@ mod tests {
         assert_eq!(walk(&[0; EMPTY - 1]), [0; 0]);
     }
 
-    /// A message header with this control buffer and nothing else.
+    /// A message header with this control buffer and no body.
     fn with_control(msg_control: *mut c_void, msg_controllen: usize) -> nn_msghdr {
         nn_msghdr { msg_iov: ptr::null_mut(), msg_iovlen: 0, msg_control, msg_controllen }
     }
@@ -395,9 +393,9 @@ mod tests {
             assert_eq!(first.cast(), place);
             assert_eq!(first.read_unaligned().cmsg_len, space(5));
             assert!(nn_cmsg_nxthdr_(&raw const message, first).is_null());
-            // As if the message was not sent: the memory is still the caller's.
+            // As when the message was not sent: the caller still owns the memory.
             assert_eq!(Outbound::of(&message).unwrap().protocol_header(), b"12345");
-            Outbound::of(&message).unwrap().spend();
+            Outbound::of(&message).unwrap().free();
         }
     }
 
@@ -406,8 +404,7 @@ mod tests {
         let mut buffer = [written(space(5), 0xff, b"12345", None), message(EMPTY, 0, 0, &[])].concat();
         let message = with_control(buffer.as_mut_ptr().cast(), buffer.len());
         let elsewhere = nn_cmsghdr { cmsg_len: EMPTY, cmsg_level: 0, cmsg_type: 0 };
-        // SAFETY: the buffer is as long as was said; of a pointer to elsewhere, only the address
-        // is looked at.
+        // SAFETY: the buffer has the given length; a pointer to elsewhere is not dereferenced.
         unsafe {
             let first = nn_cmsg_nxthdr_(&raw const message, ptr::null());
             assert_eq!(first.cast(), message.msg_control);
@@ -421,8 +418,8 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the room and what was in it: the header is there in full, or not at all, and the
-        /// type behind it as well.
+        /// For any room and any previous content, the header is there in full or not at all, and so
+        /// is the type.
         #[test]
         fn what_was_written_is_read_back(
             header in proptest::collection::vec(any::<u8>(), 0..40),
@@ -441,7 +438,7 @@ mod tests {
             prop_assert_eq!(walk(&buffer), &expected[..count]);
         }
 
-        /// Hostile lengths lead neither out of the buffer nor round in circles.
+        /// With wrong lengths a walk neither leaves the buffer nor runs for ever.
         #[test]
         fn any_buffer_can_be_walked(
             words in proptest::collection::vec(

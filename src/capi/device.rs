@@ -8,15 +8,15 @@ use crate::error::Error;
 use crate::socket::Blocked;
 use crate::sync::Sleep;
 
-/// Forwards messages between two raw sockets of one pattern, with their protocol headers; does
-/// not return before that fails, and then returns -1.
+/// Forwards messages between two raw sockets of one pattern, with their protocol headers; returns
+/// only when it fails, and then -1.
 ///
-/// What one of them receives, the other one sends, and the other way round if they have that
-/// direction. With a negative id as one of the sockets, the other one sends back what it receives
-/// itself. A message is received only when it can be sent. Fails with EBADF (no such socket, or
-/// closed meanwhile), EINVAL (a socket is not raw, or they do not fit each other), ENOTSUP (a
-/// single socket that does not both send and receive), EINTR (a signal came; in
-/// two directions it goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO of a socket is over).
+/// Messages received from each socket are sent to the other, as far as their protocols receive and
+/// send. If one of the ids is negative, messages received from the other socket are sent back to
+/// it. A message is received only when it can be sent. Fails with EBADF (no such socket, or it was
+/// closed during the call), EINVAL (a socket is not raw, or the protocols do not match), ENOTSUP (a
+/// single socket that cannot both send and receive), EINTR (a signal handler ran; a device that
+/// forwards in both directions goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO has passed).
 #[unsafe(no_mangle)]
 pub extern "C-unwind" fn nn_device(s1: c_int, s2: c_int) -> c_int {
     boundary::blocking(|| {
@@ -26,14 +26,14 @@ pub extern "C-unwind" fn nn_device(s1: c_int, s2: c_int) -> c_int {
             (true, false) => reflect(s2),
             (false, false) => join(s1, s2),
         }?;
-        boundary::park(Endless(device))
+        boundary::park(DeviceCall(device))
     })
 }
 
-/// A call that never answers.
-struct Endless(Device);
+/// A call that never returns a value.
+struct DeviceCall(Device);
 
-impl Blocked for Endless {
+impl Blocked for DeviceCall {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {

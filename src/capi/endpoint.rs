@@ -7,12 +7,12 @@ use super::constants::NN_SOCKADDR_MAX;
 use crate::error::Error;
 use crate::socket;
 
-/// Adds an endpoint that others can connect to; returns its id (1 or more), or -1.
+/// Adds an endpoint that peers connect to; returns its id (1 or more), or -1.
 ///
 /// An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
 /// Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
 /// more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
-/// what the system says.
+/// another error of the operating system.
 ///
 /// # Safety
 /// `addr` must be a text that ends with a zero, or NULL.
@@ -25,13 +25,13 @@ pub unsafe extern "C" fn nn_bind(s: c_int, addr: *const c_char) -> c_int {
     })
 }
 
-/// Adds an endpoint that connects to others, now or when they are there; returns its id (1 or
-/// more), or -1.
+/// Adds an endpoint that connects to a peer; returns its id (1 or more), or -1.
 ///
-/// An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port` or
-/// `ws://[local;]host[:port][/path]`. A connection that is lost is made again. Fails with EBADF
-/// (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes),
-/// EPROTONOSUPPORT (no such transport) or ENODEV (no such interface).
+/// The call does not wait for the peer. The library goes on trying to connect, and reconnects when
+/// the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
+/// or `ws://[local;]host[:port][/path]`. Fails with EBADF (no such socket), EINVAL (not an
+/// address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or
+/// ENODEV (no such interface).
 ///
 /// # Safety
 /// `addr` must be a text that ends with a zero, or NULL.
@@ -44,9 +44,9 @@ pub unsafe extern "C" fn nn_connect(s: c_int, addr: *const c_char) -> c_int {
     })
 }
 
-/// Removes an endpoint, with its connections; returns 0, or -1.
+/// Removes an endpoint and its connections; returns 0, or -1.
 ///
-/// The call does not wait: what was sent is delivered in the background, within NN_LINGER.
+/// The call does not wait: messages already sent are delivered in the background, within NN_LINGER.
 /// `how` is the id that nn_bind or nn_connect returned. Fails with EBADF (no such socket) or
 /// EINVAL (no such endpoint).
 #[unsafe(no_mangle)]
@@ -54,7 +54,7 @@ pub extern "C" fn nn_shutdown(s: c_int, how: c_int) -> c_int {
     boundary::call(-1, || socket::enter(s)?.shutdown(how).map(|()| 0))
 }
 
-/// The bytes at `address` before the zero, of which no more are read than an address may have.
+/// The bytes at `address` before the zero. At most `NN_SOCKADDR_MAX` bytes are read.
 ///
 /// # Safety
 /// `address` must be a text that ends with a zero, or null; it must live as long as the result.
@@ -63,7 +63,7 @@ unsafe fn address_at<'a>(address: *const c_char) -> Result<&'a [u8], Error> {
     if address.is_null() {
         return Err(Error::InvalidArgument);
     }
-    // SAFETY: the caller's text has a zero; nothing behind it is read.
+    // SAFETY: the caller's text ends with a zero; nothing after it is read.
     let bytes = unsafe {
         let length = libc::strnlen(address, LIMIT);
         std::slice::from_raw_parts(address.cast::<u8>(), length)

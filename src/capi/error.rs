@@ -6,18 +6,18 @@ use std::ptr;
 use super::boundary;
 use crate::error::own_text;
 
-/// The error number of the calling thread's last failed call, the same as errno.
+/// Returns errno of the calling thread.
 ///
-/// For programs whose C runtime library is not the one that this library uses.
+/// For programs that use another C runtime library than this library, and so another errno.
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_errno() -> c_int {
     boundary::call(0, || Ok(boundary::errno()))
 }
 
-/// A text for an error number. Never NULL.
+/// Returns the text for an error number; never NULL.
 ///
-/// The text must not be changed or freed. One for a number that the system does not know is
-/// valid until the thread asks for the next.
+/// The text must not be changed or freed. The text for a number that the system does not know is
+/// valid until the thread's next call.
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_strerror(errnum: c_int) -> *const c_char {
     boundary::call(ptr::null(), || {
@@ -37,7 +37,7 @@ mod tests {
     use crate::error::Error;
 
     fn text(errnum: c_int) -> String {
-        // SAFETY: the text is terminated, and copied before the thread asks for another.
+        // SAFETY: the text is terminated, and copied before the thread's next call.
         unsafe { CStr::from_ptr(nn_strerror(errnum)) }.to_string_lossy().into_owned()
     }
 

@@ -1,7 +1,6 @@
-//! `nn_allocmsg`, `nn_reallocmsg`, `nn_freemsg`, and the loan of such memory to a send.
+//! `nn_allocmsg`, `nn_reallocmsg`, `nn_freemsg`, and the conversion of their pointers to chunks.
 //!
-//! Owns the way a [`Chunk`] crosses the border: which pointers are taken for one, and who owns
-//! it at which moment.
+//! Owns the passing of a [`Chunk`] between C and Rust: the check of its pointer, and its ownership.
 
 use std::ffi::{c_int, c_void};
 use std::mem::ManuallyDrop;
@@ -13,13 +12,13 @@ use super::boundary;
 use crate::error::Error;
 use crate::message::Chunk;
 
-/// No message lies below this address: it is the page that no system maps.
+/// No message has a lower address: no system maps the first page.
 const FIRST_ADDRESS: usize = 4096;
 
 /// Allocates memory for a message of `size` bytes; `type` must be 0.
 ///
-/// The memory belongs to the caller until nn_freemsg, or until it was sent with NN_MSG as its
-/// length. Returns NULL with ENOMEM (no memory) or EINVAL (no such type).
+/// The caller owns the memory until it calls nn_freemsg, or sends the message with NN_MSG as its
+/// length. Fails with NULL and ENOMEM (no memory) or EINVAL (no such type).
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_allocmsg(size: size_t, r#type: c_int) -> *mut c_void {
     boundary::call(ptr::null_mut(), || {
@@ -30,15 +29,15 @@ pub extern "C" fn nn_allocmsg(size: size_t, r#type: c_int) -> *mut c_void {
     })
 }
 
-/// Changes the size of a message, and perhaps its address; returns the address.
+/// Changes the size of a message, and possibly its address; returns the address.
 ///
-/// The bytes up to the smaller of both sizes stay as they are; a message that shrinks stays in
-/// its place. Returns NULL with EFAULT (not a message) or ENOMEM (no memory); the old message is
-/// then left as it was.
+/// The bytes up to the smaller of the two sizes are kept; a message that shrinks is not moved.
+/// Fails with NULL and EFAULT (not a message) or ENOMEM (no memory); the message is then left
+/// unchanged.
 ///
 /// # Safety
-/// `msg` must come from nn_allocmsg, nn_reallocmsg or a receive with NN_MSG, and not have been
-/// given back since; or be NULL.
+/// `msg` must come from nn_allocmsg, nn_reallocmsg or a receive with NN_MSG, and must not have been
+/// freed or sent; or be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_reallocmsg(msg: *mut c_void, size: size_t) -> *mut c_void {
     boundary::call(ptr::null_mut(), || {
@@ -65,16 +64,16 @@ pub unsafe extern "C" fn nn_freemsg(msg: *mut c_void) -> c_int {
     })
 }
 
-/// Hands a chunk to the caller, who owns it from now on.
+/// Passes a chunk to the caller, which owns it from now on.
 pub(super) fn give(chunk: Chunk) -> *mut c_void {
     chunk.into_raw().as_ptr().cast()
 }
 
-/// The chunk whose data is at `message`. The caller owns it still: whoever takes it over says so
-/// with [`ManuallyDrop::into_inner`].
+/// The chunk whose data is at `message`. The C caller still owns it; [`ManuallyDrop::into_inner`]
+/// takes it over.
 ///
 /// # Errors
-/// [`Error::BadPointer`] when there is none, as far as that can be known.
+/// [`Error::BadPointer`] when the pointer can be seen not to be a chunk's.
 ///
 /// # Safety
 /// `message` must be null, or come from [`give`] and be the caller's.
@@ -88,10 +87,10 @@ pub(super) unsafe fn chunk_at(message: *mut c_void) -> Result<ManuallyDrop<Chunk
     Ok(ManuallyDrop::new(chunk))
 }
 
-/// The chunk that the pointer at `place` points to, as a length of `NN_MSG` means it.
+/// The chunk that the pointer at `place` points to: the meaning of a buffer with length `NN_MSG`.
 ///
 /// # Errors
-/// [`Error::BadPointer`] when there is none, as far as that can be known.
+/// As [`chunk_at`], and [`Error::BadPointer`] for null.
 ///
 /// # Safety
 /// `place` must be null or point to a pointer for which [`chunk_at`] may be called.
@@ -99,7 +98,7 @@ pub(super) unsafe fn chunk_behind(place: *const c_void) -> Result<ManuallyDrop<C
     if place.is_null() {
         return Err(Error::BadPointer);
     }
-    // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in packed places.
+    // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in packed structures.
     unsafe { chunk_at(place.cast::<*mut c_void>().read_unaligned()) }
 }
 
@@ -138,7 +137,7 @@ mod tests {
     #[test]
     fn what_is_no_message_is_refused() {
         let mut other = [0_u64; 4];
-        // SAFETY: null, the first page and readable memory are all allowed to be asked about.
+        // SAFETY: null, the first page and readable memory may all be passed.
         unsafe {
             for pointer in [ptr::null_mut(), ptr::without_provenance_mut(3), (&raw mut other[2]).cast()] {
                 assert_eq!((nn_freemsg(pointer), errno()), (-1, libc::EFAULT));

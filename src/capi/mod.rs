@@ -1,13 +1,13 @@
-//! The C face: the functions that C programs link to, one file for each noun of theirs.
+//! The C interface: the functions that C programs link to, one file for each noun of the interface.
 //!
 //! Owns everything that only C has: raw pointers, `errno`, `NN_MSG`, control messages, and the
 //! numbers of the headers. An entry point checks its pointers, makes slices of them, calls the
-//! socket layer, and casts the answer; it holds no state and decides nothing that a Rust program
-//! would want decided as well. Every one of them goes through the one `boundary` function, which
-//! catches panics and writes `errno`.
+//! socket layer, and converts the result. It has no state, and no behaviour that a Rust program
+//! needs too. Every entry point runs inside `boundary::call` or `boundary::blocking`, which catch
+//! panics and set `errno`.
 //!
-//! The headers in `include/nanomsg/` are generated from these files, doc comments included, so
-//! the comments on public items are written for readers of C.
+//! The headers in `include/nanomsg/` are generated from these files with their doc comments, so
+//! the comments on public items are written for C programmers.
 
 mod boundary;
 pub mod constants;

@@ -1,4 +1,4 @@
-//! Options as C passes them: a level, a name, and bytes.
+//! Options in the form in which C passes them: a level, a name, and bytes.
 
 use std::ffi::c_int;
 
@@ -19,20 +19,20 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
         return socket.set_protocol_option(name, setting(option_type, bytes)?);
     }
     if [LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS].contains(&level) {
-        // Nearly all options of these levels are integers: as in the C library, the length is looked at first.
+        // Nearly all options of these levels are integers. As in the C library, the length is checked first.
         int(bytes)?;
     }
     Err(Error::UnknownOption)
 }
 
-/// The value of an option as bytes, and how many of them count: a text is followed by a zero, which does not.
+/// The value of an option as bytes, and its length, which does not include the zero after a text.
 ///
 /// # Errors
-/// [`Error::UnknownOption`]; for the descriptors, [`Error::Closed`] and the operating system's.
+/// [`Error::UnknownOption`]; for the descriptors also [`Error::Closed`] and the operating system's errors.
 pub(super) fn get(socket: &Socket, level: c_int, name: c_int) -> Result<(Vec<u8>, usize), Error> {
     let int = |value: c_int| (value.to_ne_bytes().to_vec(), size_of::<c_int>());
     match (level, name, SocketOption::find(level, name)) {
-        // Bindings' own tests assert that it is zero, as the C library always says.
+        // The C library always answers 0, and tests of language bindings rely on that.
         (.., Some(SocketOption::Linger)) => Ok(int(0)),
         (.., Some(option)) => match socket.option(option) {
             Value::Int(value) => Ok(int(value)),
@@ -57,7 +57,7 @@ pub(super) fn get(socket: &Socket, level: c_int, name: c_int) -> Result<(Vec<u8>
     }
 }
 
-/// The setting that bytes stand for.
+/// The setting that bytes encode.
 fn setting(option_type: OptionType, bytes: &[u8]) -> Result<Setting<'_>, Error> {
     match option_type {
         OptionType::Int { .. } => int(bytes).map(Setting::Int),

@@ -10,25 +10,25 @@ use crate::socket::Blocked;
 use crate::socket::poll::{PollEntry, Polling, room_for};
 use crate::sync::Sleep;
 
-/// What is asked about one socket, and the answer.
+/// The events to wait for on one socket, and those that are present.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct nn_pollfd {
     /// The socket's id.
     pub fd: c_int,
-    /// The events asked for: NN_POLLIN, NN_POLLOUT or both.
+    /// The events to wait for: NN_POLLIN, NN_POLLOUT or both.
     pub events: c_short,
-    /// Those of them that have come.
+    /// Those of them that are present.
     pub revents: c_short,
 }
 
-/// Waits until one of the events asked for has come; returns the number of sockets for which one
-/// has, 0 when the time is over, or -1.
+/// Waits for events on several sockets; returns the number of sockets with an event, 0 after the
+/// timeout, or -1.
 ///
-/// `timeout` is in milliseconds; 0 does not wait, a negative one waits for ever. An entry that
-/// asks for nothing is passed over. Fails with EBADF (an id is no socket), EFAULT (no list),
-/// EINVAL (a negative count), EINTR (a signal came) or ENOPROTOOPT (a socket cannot do what it
-/// is asked about at all); no answer is written then.
+/// `timeout` is in milliseconds; 0: do not wait; negative: no limit. An entry without events is
+/// ignored. Fails with EBADF (an id is not a socket), EFAULT (no list), EINVAL (a negative count),
+/// EINTR (a signal handler ran) or ENOPROTOOPT (a socket's protocol cannot send, or receive, at
+/// all); no `revents` is written then.
 ///
 /// # Safety
 /// `fds` must point to `nfds` entries, or be NULL.
@@ -49,7 +49,7 @@ pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeou
     })
 }
 
-/// A call, and where its answers go.
+/// A call of `nn_poll`, and the entries to which the results are written.
 struct Poll<'a> {
     fds: &'a mut [nn_pollfd],
     polling: Polling,
@@ -75,7 +75,7 @@ impl Blocked for Poll<'_> {
     }
 }
 
-/// The entry as the socket layer wants it; `None` if it asks for nothing.
+/// The entry for the socket layer; `None` if it has no events.
 fn question(fd: &nn_pollfd) -> Option<PollEntry> {
     let asked = |event: c_int| c_int::from(fd.events) & event != 0;
     let (readable, writable) = (asked(NN_POLLIN), asked(NN_POLLOUT));

@@ -22,8 +22,8 @@ pub extern "C" fn nn_socket(domain: c_int, protocol: c_int) -> c_int {
 
 /// Closes a socket; returns 0, or -1 with EBADF.
 ///
-/// Waits until what was sent is delivered, for at most the time of NN_LINGER: 1000 milliseconds
-/// if it was not set, none if it is 0. Calls of other threads on the socket end with EBADF.
+/// Waits until messages already sent are delivered, for at most NN_LINGER milliseconds: 1000 by
+/// default; 0: do not wait. Calls of other threads on the socket fail with EBADF.
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_close(s: c_int) -> c_int {
     boundary::call(-1, || socket::close(s).map(|()| 0))
@@ -32,8 +32,8 @@ pub extern "C" fn nn_close(s: c_int) -> c_int {
 /// Sets an option; returns 0, or -1.
 ///
 /// `level` is NN_SOL_SOCKET, a protocol or a transport. Fails with EBADF (no such socket),
-/// EFAULT (no value, but a length), ENOPROTOOPT (no such option) or EINVAL (a value out of
-/// range, or of the wrong length).
+/// EFAULT (`optval` is NULL and `optvallen` not 0), ENOPROTOOPT (no such option) or EINVAL (the
+/// value is out of range, or has the wrong length).
 ///
 /// # Safety
 /// `optval` must point to `optvallen` bytes, or be NULL.
@@ -55,10 +55,9 @@ pub unsafe extern "C" fn nn_setsockopt(
 
 /// Reads an option; returns 0, or -1.
 ///
-/// At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the length
-/// that the value really has. A text is followed by a zero where there is room for it, which
-/// does not count. Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no
-/// such option).
+/// At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the full length
+/// of the value. A text is followed by a zero if there is room; the length does not include it.
+/// Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no such option).
 ///
 /// # Safety
 /// `optvallen` must point to a number, and `optval` to that many bytes; either may be NULL.

@@ -6,7 +6,7 @@ use super::boundary;
 use crate::error::Error;
 use crate::socket::{self, Statistic};
 
-/// The value of one of the NN_STAT_ counters of a socket, or (uint64_t) -1 on error.
+/// Returns the value of one of a socket's NN_STAT_ statistics, or (uint64_t) -1 on error.
 ///
 /// Fails with EBADF (no such socket) or EINVAL (no such statistic).
 #[unsafe(no_mangle)]

@@ -1,6 +1,6 @@
 //! `nn_symbol`, `nn_symbol_info`: the names and numbers of the interface, for language bindings.
 //!
-//! Owns the table of them. Its order is part of the interface; a new name goes to the end.
+//! Owns their table. The order is part of the interface: new names are added at the end.
 
 use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
@@ -16,7 +16,7 @@ use super::boundary;
 use super::constants::*;
 use crate::error::{Error, HAUSNUMERO};
 
-/// A constant of this interface, described.
+/// The description of a constant of this interface.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct nn_symbol_properties {
@@ -24,18 +24,18 @@ pub struct nn_symbol_properties {
     pub value: c_int,
     /// Its name.
     pub name: *const c_char,
-    /// The NN_NS_ constant that says what it is.
+    /// Its namespace, an NN_NS_ constant.
     pub ns: c_int,
-    /// The NN_TYPE_ constant of an option, else NN_TYPE_NONE.
+    /// For an option, its NN_TYPE_ constant, else NN_TYPE_NONE.
     pub r#type: c_int,
-    /// The NN_UNIT_ constant of an option, else NN_UNIT_NONE.
+    /// For an option or a statistic, its NN_UNIT_ constant, else NN_UNIT_NONE.
     pub unit: c_int,
 }
 
-/// Steps through the constants of this interface: returns the name of number `i`, from 0 on, and
-/// writes its value to `value` unless that is NULL.
+/// Returns the name of the constant with index `i`, from 0 on, and writes its value to `value`
+/// unless that is NULL.
 ///
-/// Past the end: NULL with EINVAL.
+/// Returns NULL with EINVAL past the last one.
 ///
 /// # Safety
 /// `value` must be NULL or point to a number.
@@ -51,10 +51,10 @@ pub unsafe extern "C" fn nn_symbol(i: c_int, value: *mut c_int) -> *const c_char
     })
 }
 
-/// Describes number `i`, from 0 on, of the constants of this interface; returns the number of
-/// bytes written to `buf`, which are at most `buflen`.
+/// Writes the description of the constant with index `i`, from 0 on, to `buf`; returns the number
+/// of bytes written, which is at most `buflen`.
 ///
-/// Past the end: 0.
+/// Returns 0 past the last one.
 ///
 /// # Safety
 /// `buf` must point to `buflen` writable bytes, or be NULL.
@@ -78,7 +78,7 @@ struct Symbol {
     name: &'static CStr,
     value: c_int,
     namespace: c_int,
-    kind: c_int,
+    option_type: c_int,
     unit: c_int,
 }
 
@@ -88,7 +88,7 @@ impl Symbol {
             value: self.value,
             name: self.name.as_ptr(),
             ns: self.namespace,
-            r#type: self.kind,
+            r#type: self.option_type,
             unit: self.unit,
         }
     }
@@ -98,7 +98,7 @@ fn symbol(index: c_int) -> Option<&'static Symbol> {
     SYMBOLS.get(usize::try_from(index).ok()?)
 }
 
-/// A name and a value that cannot differ from each other: `name!(NN_PAIR)`.
+/// The name and the value of a constant: `name!(NN_PAIR)`.
 macro_rules! name {
     ($constant:ident) => {
         (terminated(concat!(stringify!($constant), "\0")), $constant)
@@ -112,22 +112,22 @@ const fn terminated(name: &'static str) -> &'static CStr {
     }
 }
 
-/// A constant that is not the name of a value with a type.
+/// A constant that is neither an option nor a statistic.
 const fn plain(namespace: c_int, (name, value): (&'static CStr, c_int)) -> Symbol {
-    Symbol { name, value, namespace, kind: NN_TYPE_NONE, unit: NN_UNIT_NONE }
+    Symbol { name, value, namespace, option_type: NN_TYPE_NONE, unit: NN_UNIT_NONE }
 }
 
 /// An integer: an option or a statistic.
 const fn int(namespace: c_int, unit: c_int, (name, value): (&'static CStr, c_int)) -> Symbol {
-    Symbol { name, value, namespace, kind: NN_TYPE_INT, unit }
+    Symbol { name, value, namespace, option_type: NN_TYPE_INT, unit }
 }
 
 /// An option whose value is text or bytes.
 const fn text(namespace: c_int, (name, value): (&'static CStr, c_int)) -> Symbol {
-    Symbol { name, value, namespace, kind: NN_TYPE_STR, unit: NN_UNIT_NONE }
+    Symbol { name, value, namespace, option_type: NN_TYPE_STR, unit: NN_UNIT_NONE }
 }
 
-/// Error numbers of this library alone. The headers define them by the same sum.
+/// Error numbers that only this library has. The headers define them by the same sum.
 const ETERM: c_int = HAUSNUMERO + 53;
 const EFSM: c_int = HAUSNUMERO + 54;
 
@@ -261,7 +261,7 @@ mod tests {
 
     use super::*;
 
-    /// Number `index` as both functions tell it: they must agree.
+    /// The symbol `index`, as both functions return it: they must agree.
     fn told(index: c_int) -> Option<(String, nn_symbol_properties)> {
         let mut properties = nn_symbol_properties { value: 0, name: ptr::null(), ns: 0, r#type: 0, unit: 0 };
         let size = size_of::<nn_symbol_properties>() as c_int;
@@ -318,7 +318,7 @@ mod tests {
     fn no_more_is_written_than_there_is_room() {
         let mut place = [0xaa_u8; size_of::<nn_symbol_properties>()];
         let buffer = place.as_mut_ptr().cast::<nn_symbol_properties>();
-        // SAFETY: the place is at least as long as is said; null is allowed.
+        // SAFETY: the place has at least the given length; null is allowed.
         unsafe {
             assert_eq!(nn_symbol_info(1, buffer, 4), 4);
             assert_eq!((nn_symbol_info(1, buffer, 0), nn_symbol_info(1, buffer, -1)), (0, 0));

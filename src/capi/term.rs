@@ -3,11 +3,11 @@
 use super::boundary;
 use crate::socket;
 
-/// Closes every socket, and lets no new one be opened: nn_socket fails with ETERM from now on.
+/// Closes all sockets; from now on nn_socket fails with ETERM.
 ///
-/// Calls that are blocked in other threads end with EBADF. The sockets are closed together, and
-/// each has the time of its NN_LINGER from the same moment on. Before the first nn_socket of a
-/// process the call does nothing. Meant for a program that is about to end.
+/// Calls that are blocked in other threads fail with EBADF. All sockets are closed at the same
+/// time, so that their NN_LINGER times run in parallel. Before the process's first nn_socket the
+/// call does nothing. Meant for a program that is about to end.
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_term() {
     boundary::call((), || {

@@ -1,8 +1,8 @@
 //! `nn_send`, `nn_recv`, `nn_sendmsg`, `nn_recvmsg`.
 //!
-//! Owns the way of a message through the C face: who owns its memory before and after, and what
-//! the answer says of its length. A plain send or receive allocates nothing here and copies the
-//! message at most once.
+//! Owns what these calls add to the socket layer's: the ownership of a message's memory before and
+//! after a call, and the length that is returned. A plain send or receive allocates nothing here and
+//! copies the message at most once.
 
 use std::ffi::{c_int, c_void};
 
@@ -18,28 +18,28 @@ use crate::message::{Chunk, Outgoing, Payload};
 use crate::socket::{self, Blocked, Entered, Pending, Received, Receiving, Sending, Step, ToSend};
 use crate::sync::Sleep;
 
-/// A message in several runs of bytes, with control messages.
+/// A message whose body lies in several buffers, with control messages.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct nn_msghdr {
-    /// The runs of the body.
+    /// The buffers of the body.
     pub msg_iov: *mut nn_iovec,
-    /// Their number.
+    /// The number of buffers.
     pub msg_iovlen: c_int,
-    /// The buffer of the control messages, or NULL; with a length of NN_MSG, a pointer to a
-    /// pointer to it.
+    /// The control buffer, or NULL; if its length is NN_MSG, a pointer to a pointer to it.
     pub msg_control: *mut c_void,
-    /// The buffer's length in bytes, or NN_MSG.
+    /// The length in bytes of the control buffer, or NN_MSG.
     pub msg_controllen: size_t,
 }
 
 /// Sends a message; returns its length, or -1.
 ///
-/// With `len` NN_MSG, `buf` is a pointer to a pointer to a message of nn_allocmsg: if it is sent
-/// it belongs to the library, if not, to the caller as before. `flags` is 0 or NN_DONTWAIT.
-/// Fails with EBADF (no such socket, or closed meanwhile), EFAULT (no message), EMSGSIZE (longer
-/// than INT_MAX), ENOTSUP (the socket cannot send), EFSM (not now), EAGAIN (NN_DONTWAIT),
-/// ETIMEDOUT (NN_SNDTIMEO is over), EINTR (a signal came) or ENOMEM.
+/// If `len` is NN_MSG, `buf` is a pointer to a pointer to a message from nn_allocmsg. Once sent it
+/// belongs to the library; if the call fails it still belongs to the caller. `flags` is 0 or
+/// NN_DONTWAIT. Fails with EBADF (no such socket, or it was closed during the call), EFAULT (not a
+/// message), EMSGSIZE (longer than INT_MAX), ENOTSUP (the protocol cannot send), EFSM (it cannot
+/// send in its present state), EAGAIN (NN_DONTWAIT was given and the call would block), ETIMEDOUT
+/// (NN_SNDTIMEO has passed), EINTR (a signal handler ran) or ENOMEM.
 ///
 /// # Safety
 /// `buf` must point to `len` bytes, or, if that is NN_MSG, to a pointer to a message of the
@@ -55,7 +55,7 @@ pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_
         // SAFETY: as the caller promises; the message does not outlive this call.
         let body = if len > LONGEST { Err(Error::MessageSize) } else { unsafe { bytes_at(buf, len) } };
         let body = Payload::Borrowed(body.map_err(|error| socket_first(s, error))?);
-        // The most frequent case: only a call that blocks needs what other messages need.
+        // The most frequent case is kept short: only a call that blocks needs a `Parcel`.
         let mut message = Outgoing::new(body);
         let length = as_length(message.body.bytes().len());
         match socket::try_send(s, &mut message, dont_wait(flags)) {
@@ -68,12 +68,13 @@ pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_
 
 /// Receives a message; returns its length, or -1.
 ///
-/// At most `len` bytes are written to `buf`; the length returned is the message's even so. With
-/// `len` NN_MSG, the message's address is written to the pointer that `buf` points to, and the
-/// caller frees it with nn_freemsg. `flags` is 0 or NN_DONTWAIT. Fails with EBADF (no such
-/// socket, or closed meanwhile), EFAULT (no buffer), ENOTSUP (the socket cannot receive), EFSM
-/// (not now), EAGAIN (NN_DONTWAIT), ETIMEDOUT (NN_RCVTIMEO is over), EINTR (a signal came) or
-/// ENOMEM (NN_MSG only: the message is lost).
+/// At most `len` bytes are written to `buf`; the full length of the message is returned in any
+/// case. If `len` is NN_MSG, the message's address is written to the pointer that `buf` points to,
+/// and the caller frees the message with nn_freemsg. `flags` is 0 or NN_DONTWAIT. Fails with EBADF
+/// (no such socket, or it was closed during the call), EFAULT (no buffer), ENOTSUP (the protocol
+/// cannot receive), EFSM (it cannot receive in its present state), EAGAIN (NN_DONTWAIT was given
+/// and the call would block), ETIMEDOUT (NN_RCVTIMEO has passed), EINTR (a signal handler ran) or
+/// ENOMEM (with NN_MSG only: the message is lost).
 ///
 /// # Safety
 /// `buf` must point to `len` writable bytes, or, if that is NN_MSG, to a pointer; or be NULL.
@@ -87,46 +88,46 @@ pub unsafe extern "C-unwind" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t,
     })
 }
 
-/// Sends a message whose body lies in several places, with control messages; returns the length
-/// of the body, or -1.
+/// Sends a message from several buffers, with control messages; returns the length of the body, or
+/// -1.
 ///
-/// A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; one
-/// NN_WS_MSG_TYPE of level NN_WS says in its first byte what the message is sent as over ws. If
-/// the body, which then must be the only run, or the control buffer is given with NN_MSG as its
-/// length, it belongs to the library once the message is sent, and to the caller as before if
-/// not. Fails as nn_send, and with EINVAL (no header, NN_MSG among several runs, lengths whose
-/// sum is too large, or an unknown type) or EMSGSIZE (a negative number of runs).
+/// A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; the first
+/// byte of a control message NN_WS_MSG_TYPE of level NN_WS is the message's type over ws. If the
+/// only buffer of the body, or the control buffer, has the length NN_MSG, it belongs to the library
+/// once the message is sent; if the call fails it still belongs to the caller. Fails as nn_send,
+/// and with EINVAL (no header, NN_MSG for one of several buffers, a total length that is too large,
+/// or an unknown type) or EMSGSIZE (a negative number of buffers).
 ///
 /// # Safety
-/// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many bytes or entries
-/// as it says, or, for NN_MSG, pointing to a pointer to a message of the caller's.
+/// `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of bytes
+/// or entries, or, for NN_MSG, pointing to a pointer to a message of the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
     // SAFETY: as the caller promises.
     boundary::blocking(|| unsafe { send_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
 }
 
-/// Receives a message into several places, with control messages; returns the length of the
-/// body, or -1.
+/// Receives a message into several buffers, with control messages; returns the length of the body,
+/// or -1.
 ///
-/// The protocol header is written to the control buffer as a control message SP_HDR of level
-/// PROTO_SP, if it has room for it, and behind it the type of a message that came over ws as one
-/// NN_WS_MSG_TYPE of level NN_WS. If the body, which then must be the only run, or the control
-/// buffer has NN_MSG as its length, its address is written to the pointer that the header points
-/// to, and the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL (no header, or
-/// NN_MSG among several runs) or EMSGSIZE (a negative number of runs).
+/// The protocol header is written to the control buffer, if there is room, as a control message
+/// SP_HDR of level PROTO_SP; after it the type of a message that came over ws, as a control message
+/// NN_WS_MSG_TYPE of level NN_WS. If the only buffer of the body, or the control buffer, has the
+/// length NN_MSG, the library allocates it and writes its address to the pointer that iov_base or
+/// msg_control points to; the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL
+/// (no header, or NN_MSG for one of several buffers) or EMSGSIZE (a negative number of buffers).
 ///
 /// # Safety
-/// `msghdr` must be NULL or valid: each pointer in it NULL, or good for as many writable bytes
-/// or entries as it says, or, for NN_MSG, pointing to a pointer.
+/// `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of
+/// writable bytes or entries, or, for NN_MSG, pointing to a pointer.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
     // SAFETY: as the caller promises.
     boundary::blocking(|| unsafe { receive_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
 }
 
-/// As [`nn_sendmsg`], which says what it must be given; what it was given must last until the call
-/// has ended.
+/// The body of [`nn_sendmsg`], with the same safety conditions; what its arguments point to must be
+/// valid until the call has ended.
 unsafe fn send_parts<'a>(
     s: c_int,
     msghdr: *const nn_msghdr,
@@ -156,12 +157,12 @@ unsafe fn send_parts<'a>(
         }
     };
     // SAFETY: as above.
-    parcel.direct(unsafe { Outbound::of(message) }?)?;
+    parcel.set_control(unsafe { Outbound::of(message) }?)?;
     send(s, parcel, flags)
 }
 
-/// As [`nn_recvmsg`], which says what it must be given; what it was given must last until the call
-/// has ended.
+/// The body of [`nn_recvmsg`], with the same safety conditions; what its arguments point to must be
+/// valid until the call has ended.
 unsafe fn receive_parts(
     s: c_int,
     msghdr: *mut nn_msghdr,
@@ -183,10 +184,10 @@ unsafe fn receive_parts(
     }
 }
 
-/// The longest body that can be sent: a longer one's length could not be returned.
+/// The longest body that can be sent: the call returns the length as an `int`.
 const LONGEST: usize = c_int::MAX as usize;
 
-/// What a call says when its arguments are wrong: a number that is no open socket is named first.
+/// The error of a call whose arguments are wrong: that of the socket's id has precedence over `error`.
 #[cold]
 fn socket_first(s: c_int, error: Error) -> Error {
     socket::enter(s).err().unwrap_or(error)
@@ -196,16 +197,16 @@ fn dont_wait(flags: c_int) -> bool {
     flags & NN_DONTWAIT != 0
 }
 
-/// A length as a C function returns it. Only a peer can make it larger than can be said.
+/// A length as a C function returns it. Only a received message can be longer than `c_int::MAX`.
 fn as_length(length: usize) -> c_int {
     c_int::try_from(length).unwrap_or(c_int::MAX)
 }
 
-/// A message that is being sent, and what the caller gave with it.
+/// A message that is being sent, with the memory that the caller passed for it.
 struct Parcel<'a> {
     message: Outgoing<'a>,
-    /// The body is a chunk of the caller's. It goes back to the caller, who knows its address,
-    /// unless it was sent: also if the send panics.
+    /// The body is a chunk of the caller's. If it is not sent, even because of a panic, it belongs to
+    /// the caller again, which still has its address.
     is_lent: bool,
     control: Option<Outbound<'a>>,
 }
@@ -221,7 +222,7 @@ impl<'a> Parcel<'a> {
     /// Those of [`chunk_behind`], and [`Error::MessageSize`].
     ///
     /// # Safety
-    /// As [`chunk_behind`]; and the chunk's owner must know that it is gone once it was sent.
+    /// As [`chunk_behind`]; and the caller must not use the chunk after it was sent.
     unsafe fn lent(place: *const c_void) -> Result<Parcel<'a>, Error> {
         // SAFETY: as the caller promises.
         let chunk = unsafe { chunk_behind(place) }?;
@@ -231,8 +232,8 @@ impl<'a> Parcel<'a> {
         if parcel.message.body.bytes().len() > LONGEST { Err(Error::MessageSize) } else { Ok(parcel) }
     }
 
-    /// Gives the message the protocol header and the type that a control buffer holds.
-    fn direct(&mut self, control: Outbound<'a>) -> Result<(), Error> {
+    /// Sets the message's protocol header and type from a control buffer.
+    fn set_control(&mut self, control: Outbound<'a>) -> Result<(), Error> {
         let bytes = control.protocol_header();
         self.message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
         self.message.header.extend_from_slice(bytes);
@@ -248,10 +249,10 @@ impl<'a> ToSend<'a> for Parcel<'a> {
     }
 
     fn sent(&mut self) {
-        // A protocol that has nobody to send to leaves the body where it is. It is sent even so.
+        // A protocol without a peer to send to leaves the body in place; it counts as sent.
         self.is_lent = false;
         if let Some(control) = self.control.take() {
-            control.spend();
+            control.free();
         }
     }
 }
@@ -266,7 +267,7 @@ impl Drop for Parcel<'_> {
     }
 }
 
-/// A call that sends, and the length that it answers.
+/// A call that sends, and the length that it returns.
 struct SendCall<'a> {
     pending: Pending<Sending<Parcel<'a>>>,
     length: c_int,
@@ -284,7 +285,7 @@ impl Blocked for SendCall<'_> {
     }
 }
 
-/// Sends a message, and says how long its body was.
+/// Sends a message; the call returns the length of its body.
 fn send<'a>(s: c_int, mut parcel: Parcel<'a>, flags: c_int) -> Result<Progress<SendCall<'a>>, Error> {
     let length = as_length(parcel.message.body.bytes().len());
     match socket::try_send(s, &mut parcel.message, dont_wait(flags)) {
@@ -306,23 +307,23 @@ fn send_later<'a>(
     boundary::park(SendCall { pending: Pending::new(entered, Sending(parcel)), length })
 }
 
-/// A call that receives, and where the body goes.
+/// A call that receives, and the destination of the body.
 struct ReceiveCall<'a, T: Take> {
-    pending: Pending<Receiving<T, Result<Filled, Error>>>,
+    pending: Pending<Receiving<T, Result<FilledBody, Error>>>,
     body: Body<'a>,
 }
 
-/// Puts a received message where it belongs.
-trait Take: Fn(Received<'_>) -> Result<Filled, Error> + Copy {}
+/// Writes a received message to its destination.
+trait Take: Fn(Received<'_>) -> Result<FilledBody, Error> + Copy {}
 
-impl<T: Fn(Received<'_>) -> Result<Filled, Error> + Copy> Take for T {}
+impl<T: Fn(Received<'_>) -> Result<FilledBody, Error> + Copy> Take for T {}
 
 impl<T: Take> Blocked for ReceiveCall<'_, T> {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {
         let Some(filled) = self.pending.proceed()? else { return Ok(None) };
-        // SAFETY: as the maker of the call has promised.
+        // SAFETY: `receive`, which made the call, requires it of its caller.
         Ok(Some(unsafe { self.body.finish(filled?) }))
     }
 
@@ -331,7 +332,7 @@ impl<T: Take> Blocked for ReceiveCall<'_, T> {
     }
 }
 
-/// Receives a message: `take` puts it into `body`.
+/// Receives a message; `take` writes it to `body`.
 ///
 /// # Safety
 /// As for [`Body::fill`], until the call has ended.
@@ -342,7 +343,7 @@ unsafe fn receive<'a, T: Take>(
     body: Body<'a>,
     take: T,
 ) -> Result<Progress<ReceiveCall<'a, T>>, Error> {
-    // Of the first try, which is to be quick, it is no part.
+    // The first try, which must be fast, does not allocate or move a `ReceiveCall`.
     let mut receiving = Receiving::new(|received: Received<'_>| take(received));
     match socket::receive(s, dont_wait(flags), &mut receiving) {
         // SAFETY: as the caller promises.
@@ -354,19 +355,19 @@ unsafe fn receive<'a, T: Take>(
     }
 }
 
-/// Where the body of a received message goes.
+/// The destination of the body of a received message.
 #[derive(Clone, Copy)]
 enum Body<'a> {
-    /// Into this run.
+    /// This buffer.
     Run(nn_iovec),
-    /// Into these runs.
+    /// These buffers.
     Runs(&'a [nn_iovec]),
-    /// Into memory of the library's, whose address is then written to this place.
+    /// A chunk, whose address is written to this place.
     Chunk(*mut c_void),
 }
 
 impl<'a> Body<'a> {
-    /// What the entry asks for, checked before a message is taken for it.
+    /// The destination that the entry names. It is checked before a message is received.
     #[inline]
     fn of(vector: nn_iovec) -> Result<Body<'a>, Error> {
         match vector {
@@ -384,41 +385,41 @@ impl<'a> Body<'a> {
         }
     }
 
-    /// Writes the body there, or takes it out of its lane to be written by [`Body::finish`]: what is large
-    /// is not copied while the socket is locked.
+    /// Writes a small body. A large one is not copied while the socket is locked: its chunk is taken from
+    /// the lane, and [`Body::finish`] copies it.
     ///
     /// # Safety
-    /// Each place must be writable, and as long as it was said to be.
-    // Always: it is called from two places, and of each message.
+    /// Each place must be writable, over the whole length given for it.
+    // Inlined always: it runs for each message, and has two call sites.
     #[inline(always)]
-    unsafe fn fill(&self, received: Received<'_>) -> Result<Filled, Error> {
+    unsafe fn fill(&self, received: Received<'_>) -> Result<FilledBody, Error> {
         if let Body::Chunk(place) = *self {
             let chunk: Chunk = received.into_chunk().ok_or(Error::OutOfMemory)?;
             let length = chunk.len();
             // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in
-            // packed places.
+            // packed structures.
             unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
-            return Ok(Filled::Whole(length));
+            return Ok(FilledBody::Written(length));
         }
         Ok(match received.take_chunk() {
-            Ok((chunk, begin)) => Filled::Nothing(chunk, begin),
+            Ok((chunk, begin)) => FilledBody::Taken(chunk, begin),
             Err(received) => {
                 // SAFETY: as the caller promises.
                 unsafe { scatter(received.body(), self.runs()) };
-                Filled::Whole(received.len())
+                FilledBody::Written(received.len())
             }
         })
     }
 
-    /// Writes what was not yet written, and says how long the body is.
+    /// Writes a body that [`Body::fill`] has not written; returns the length of the body.
     ///
     /// # Safety
     /// As for [`Body::fill`].
     #[inline]
-    unsafe fn finish(&self, filled: Filled) -> c_int {
+    unsafe fn finish(&self, filled: FilledBody) -> c_int {
         as_length(match filled {
-            Filled::Whole(length) => length,
-            Filled::Nothing(chunk, begin) => {
+            FilledBody::Written(length) => length,
+            FilledBody::Taken(chunk, begin) => {
                 let body = chunk.get(begin..).unwrap_or_default();
                 // SAFETY: as the caller promises.
                 unsafe { scatter((body, &[]), self.runs()) };
@@ -427,7 +428,7 @@ impl<'a> Body<'a> {
         })
     }
 
-    /// The runs that a body is copied to, as `of` and `of_list` have checked them.
+    /// The buffers that a body is copied to, which `of` and `of_list` have checked.
     #[inline]
     fn runs(&self) -> &[nn_iovec] {
         match self {
@@ -438,12 +439,12 @@ impl<'a> Body<'a> {
     }
 }
 
-/// What became of a body while the socket was locked.
-enum Filled {
-    /// All of its bytes were written, so many.
-    Whole(usize),
-    /// None were: they are in this chunk, from this byte on.
-    Nothing(Chunk, usize),
+/// The state of a body after [`Body::fill`].
+enum FilledBody {
+    /// It was written; its length.
+    Written(usize),
+    /// It was not: it is in this chunk, from this byte on.
+    Taken(Chunk, usize),
 }
 
 #[cfg(test)]
@@ -456,7 +457,7 @@ mod tests {
     #[test]
     fn a_lent_message_goes_back_to_its_owner() {
         let mut message = nn_allocmsg(3, 0);
-        // SAFETY: `message` is live, and still is after the loan: the second call frees it.
+        // SAFETY: `message` is live, also after the send that fails: the second call frees it.
         unsafe {
             let lent = Parcel::lent((&raw mut message).cast()).unwrap();
             assert_eq!(lent.message.body.bytes().len(), 3);

@@ -1,6 +1,6 @@
-//! Bytes of the caller: one run of them, or the several runs of `nn_iovec`.
+//! Buffers of the caller: a pointer and a length, or a list of `nn_iovec`.
 //!
-//! Owns the checks of such lists, and the copying in and out. Must not know sockets.
+//! Owns the checks of such lists, and the copying from and to them. Must not know sockets.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -11,11 +11,11 @@ use super::constants::NN_MSG;
 use crate::error::Error;
 use crate::message::Chunk;
 
-/// One run of bytes of a message.
+/// A buffer with a part of a message.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct nn_iovec {
-    /// Its first byte; with a length of NN_MSG, a pointer to a pointer to the message.
+    /// Its first byte; if its length is NN_MSG, a pointer to a pointer to the message.
     pub iov_base: *mut c_void,
     /// Its length in bytes, or NN_MSG.
     pub iov_len: size_t,
@@ -24,8 +24,8 @@ pub struct nn_iovec {
 /// The bytes at `start`.
 ///
 /// # Errors
-/// [`Error::BadPointer`] for null with a length, [`Error::InvalidArgument`] for a length that no
-/// memory has.
+/// [`Error::BadPointer`] for null with a length, [`Error::InvalidArgument`] for a length above
+/// `isize::MAX`.
 ///
 /// # Safety
 /// `start` must point to `length` bytes, or be null; they must live as long as the result.
@@ -40,7 +40,7 @@ pub(super) unsafe fn bytes_at<'a>(start: *const c_void, length: usize) -> Result
     if isize::try_from(length).is_err() {
         return Err(Error::InvalidArgument);
     }
-    // SAFETY: as the caller promises; null and too long were sorted out.
+    // SAFETY: as the caller promises; null and lengths above `isize::MAX` were excluded.
     Ok(unsafe { std::slice::from_raw_parts(start.cast(), length) })
 }
 
@@ -63,7 +63,7 @@ pub(super) unsafe fn list_at<'a>(vectors: *const nn_iovec, count: c_int) -> Resu
     Ok(unsafe { std::slice::from_raw_parts(vectors, count) })
 }
 
-/// Whether a list consists of plain runs that are there.
+/// Checks that a list consists of plain buffers.
 ///
 /// # Errors
 /// [`Error::InvalidArgument`] for `NN_MSG` among them, [`Error::BadPointer`] for null with a
@@ -81,7 +81,7 @@ pub(super) fn check(vectors: &[nn_iovec]) -> Result<(), Error> {
     Ok(())
 }
 
-/// The length of a message that consists of the runs of a list.
+/// The total length of the buffers of a list.
 ///
 /// # Errors
 /// As [`check`], and [`Error::InvalidArgument`] for a sum out of range.
@@ -91,13 +91,13 @@ pub(super) fn total(vectors: &[nn_iovec]) -> Result<usize, Error> {
     lengths.try_fold(0, usize::checked_add).ok_or(Error::InvalidArgument)
 }
 
-/// The runs of a list, one behind the other in new memory.
+/// The contents of the buffers of a list, joined in a new chunk.
 ///
 /// # Errors
 /// [`Error::OutOfMemory`].
 ///
 /// # Safety
-/// [`total`] must have answered `size` for the list, and each entry must point to its bytes.
+/// `size` must be the [`total`] of the list, and each entry must point to its bytes.
 pub(super) unsafe fn gather(vectors: &[nn_iovec], size: usize) -> Result<Chunk, Error> {
     let mut chunk = Chunk::with_capacity(size).ok_or(Error::OutOfMemory)?;
     for vector in vectors {
@@ -107,19 +107,19 @@ pub(super) unsafe fn gather(vectors: &[nn_iovec], size: usize) -> Result<Chunk, 
     Ok(chunk)
 }
 
-/// Copies a message, which lies in two runs, into the runs of a list; what has no room is left
-/// out.
+/// Copies a message, which is given in two slices, into the buffers of a list. What does not fit is
+/// not copied.
 ///
 /// # Safety
-/// Each entry must point to as many writable bytes as it says, or have the length 0.
+/// Each entry must point to `iov_len` writable bytes, or have the length 0.
 #[inline]
 pub(super) unsafe fn scatter(message: (&[u8], &[u8]), vectors: &[nn_iovec]) {
     let (mut first, mut second) = message;
     for &nn_iovec { iov_base, iov_len } in vectors {
         let from_first = first.len().min(iov_len);
         let from_second = second.len().min(iov_len - from_first);
-        // SAFETY: both counts together are no more than the entry's bytes. These are the caller's and
-        // the message is ours, so the two do not overlap.
+        // SAFETY: the sum of both counts does not exceed the entry's length. The buffers belong to the
+        // caller and the message to the library, so the two do not overlap.
         unsafe {
             let place = iov_base.cast::<u8>();
             if from_first > 0 {
@@ -163,7 +163,7 @@ mod tests {
     }
 
     proptest! {
-        /// Whatever the cuts, the bytes that fit arrive in order, and no others are touched.
+        /// For any lengths of the buffers, the bytes that fit arrive in order, and no others are written.
         #[test]
         fn bytes_pass_through_any_cuts(
             message in proptest::collection::vec(1_u8.., 0..64),

@@ -1,4 +1,4 @@
-//! `<nanomsg/bus.h>`: messages to everyone who is directly connected.
+//! `<nanomsg/bus.h>`: messages to all connected peers.
 
 use libc::c_int;
 

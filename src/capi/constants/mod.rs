@@ -1,9 +1,9 @@
 //! The numbers of the C interface, one file for each public header.
 //!
-//! Every `#define` with a value in `include/nanomsg/` is generated from here, and the symbol
-//! table takes its values from here; nothing else may spell one of them out for C. The files
-//! hold constants (and the types that C declares next to them), never code: the header generator
-//! reads them as they are, one at a time, so each stands alone.
+//! Every `#define` with a value in `include/nanomsg/` is generated from these files, and the symbol
+//! table takes its values from them; no other file defines a number for C. The files hold constants
+//! and the types that C declares next to them, but no code. The header generator reads each file by
+//! itself, so none may import from another.
 
 mod bus;
 mod inproc;
@@ -37,9 +37,9 @@ mod tests {
     use crate::protocol::{self, PROTOCOLS, ProtocolInfo};
     use crate::socket::{self, Statistic};
 
-    /// The layers below have names of their own for the numbers that they act on.
+    /// The layers below define some of these numbers under names of their own.
     #[test]
-    fn the_layers_below_mean_the_same_numbers() {
+    fn the_layers_below_have_the_same_numbers() {
         let pairs = [
             (NN_SOL_SOCKET, LEVEL_SOCKET),
             (NN_SNDFD, name::SNDFD),

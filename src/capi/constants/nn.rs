@@ -6,62 +6,62 @@ use libc::{c_int, size_t};
 pub const NN_VERSION_CURRENT: c_int = 6;
 /// The revision of that version.
 pub const NN_VERSION_REVISION: c_int = 1;
-/// How many earlier versions this one can stand in for.
+/// The number of earlier versions that this one is compatible with.
 pub const NN_VERSION_AGE: c_int = 0;
 
 /// Domain of sockets that run their protocol in full.
 pub const AF_SP: c_int = 1;
-/// Domain of raw sockets, which show the protocol header and leave the protocol to the caller.
+/// Domain of raw sockets: the program reads and writes the protocol headers itself.
 pub const AF_SP_RAW: c_int = 2;
 
-/// Size of the longest address, its terminating zero included.
+/// Size in bytes of the longest address, including its terminating zero.
 pub const NN_SOCKADDR_MAX: c_int = 128;
 
-/// Level of the options that every socket has. Protocols have levels above it, transports below.
+/// Level of the options that every socket has. Levels of protocols are greater, of transports less.
 pub const NN_SOL_SOCKET: c_int = 0;
 
-/// Milliseconds that closing may take to deliver what was sent; -1: as long as it takes.
+/// Milliseconds for which closing a socket goes on delivering what was sent; -1: without limit.
 pub const NN_LINGER: c_int = 1;
-/// Bytes that may wait to be sent to one peer.
+/// Size in bytes of the send queue of each peer.
 pub const NN_SNDBUF: c_int = 2;
-/// Bytes that may wait to be received from one peer.
+/// Size in bytes of the receive queue of each peer.
 pub const NN_RCVBUF: c_int = 3;
-/// Milliseconds after which a blocked send gives up; -1: never.
+/// Milliseconds after which a blocked send fails with ETIMEDOUT; -1: never.
 pub const NN_SNDTIMEO: c_int = 4;
-/// Milliseconds after which a blocked receive gives up; -1: never.
+/// Milliseconds after which a blocked receive fails with ETIMEDOUT; -1: never.
 pub const NN_RCVTIMEO: c_int = 5;
-/// Milliseconds to wait before a lost connection is tried again.
+/// Milliseconds to wait before connecting again.
 pub const NN_RECONNECT_IVL: c_int = 6;
-/// Milliseconds that this wait may grow to by doubling; 0: it does not grow.
+/// Upper limit in milliseconds of this wait, which doubles with each failure; 0: it stays the same.
 pub const NN_RECONNECT_IVL_MAX: c_int = 7;
-/// Priority for sending of endpoints created from now on, 1 (first) to 16 (last).
+/// Send priority of endpoints added afterwards, 1 (highest) to 16.
 pub const NN_SNDPRIO: c_int = 8;
-/// Priority for receiving of endpoints created from now on, 1 (first) to 16 (last).
+/// Receive priority of endpoints added afterwards, 1 (highest) to 16.
 pub const NN_RCVPRIO: c_int = 9;
-/// Descriptor that is readable as long as a send would not block. Only to be read.
+/// Descriptor that is readable while a send would not block. Read-only.
 pub const NN_SNDFD: c_int = 10;
-/// Descriptor that is readable as long as a receive would not block. Only to be read.
+/// Descriptor that is readable while a receive would not block. Read-only.
 pub const NN_RCVFD: c_int = 11;
-/// The socket's domain. Only to be read.
+/// The socket's domain. Read-only.
 pub const NN_DOMAIN: c_int = 12;
-/// The socket's protocol. Only to be read.
+/// The socket's protocol. Read-only.
 pub const NN_PROTOCOL: c_int = 13;
-/// 1: addresses are IPv4 addresses; 0: they may be IPv6 addresses as well.
+/// 1: only IPv4 addresses are used; 0: IPv6 addresses too.
 pub const NN_IPV4ONLY: c_int = 14;
 /// A name for the socket, shown in error reports; at most 63 bytes.
 pub const NN_SOCKET_NAME: c_int = 15;
-/// Size in bytes of the largest message that is let in; -1: any size.
+/// Size in bytes of the largest message that is accepted from a peer; -1: no limit.
 pub const NN_RCVMAXSIZE: c_int = 16;
 /// Number of hops after which a message is dropped, 1 to 255.
 pub const NN_MAXTTL: c_int = 17;
 
-/// Flag of the send and receive calls: fail with EAGAIN instead of blocking.
+/// Flag of the send and receive functions: fail with EAGAIN instead of blocking.
 pub const NN_DONTWAIT: c_int = 1;
 
-/// In place of a length: the buffer is a pointer to a pointer to a message of nn_allocmsg.
+/// In place of a length: the buffer is a pointer to a pointer to a message from nn_allocmsg.
 pub const NN_MSG: size_t = usize::MAX;
 
-/// Level of the control messages that belong to the protocols.
+/// Level of the control messages of protocols.
 pub const PROTO_SP: c_int = 1;
 /// Control message with a protocol header: its length as a size_t, then its bytes.
 pub const SP_HDR: c_int = 1;
@@ -89,7 +89,7 @@ pub const NN_STAT_ACCEPT_ERRORS: c_int = 107;
 pub const NN_STAT_CURRENT_CONNECTIONS: c_int = 201;
 /// Connections that are being made.
 pub const NN_STAT_INPROGRESS_CONNECTIONS: c_int = 202;
-/// Endpoints that are in an error state.
+/// Endpoints that failed and have had no connection since.
 pub const NN_STAT_CURRENT_EP_ERRORS: c_int = 203;
 /// Messages sent.
 pub const NN_STAT_MESSAGES_SENT: c_int = 301;
@@ -99,7 +99,7 @@ pub const NN_STAT_MESSAGES_RECEIVED: c_int = 302;
 pub const NN_STAT_BYTES_SENT: c_int = 303;
 /// Bytes of message bodies received.
 pub const NN_STAT_BYTES_RECEIVED: c_int = 304;
-/// Priority of the peers that messages are being sent to.
+/// Send priority of the peer that gets the next message.
 pub const NN_STAT_CURRENT_SND_PRIORITY: c_int = 401;
 
 /// Namespace of a symbol: the namespaces themselves.
@@ -112,7 +112,7 @@ pub const NN_NS_DOMAIN: c_int = 2;
 pub const NN_NS_TRANSPORT: c_int = 3;
 /// Namespace of a symbol: protocols, which are option levels too.
 pub const NN_NS_PROTOCOL: c_int = 4;
-/// Namespace of a symbol: option levels that are neither.
+/// Namespace of a symbol: other option levels.
 pub const NN_NS_OPTION_LEVEL: c_int = 5;
 /// Namespace of a symbol: options of every socket.
 pub const NN_NS_SOCKET_OPTION: c_int = 6;
@@ -133,7 +133,7 @@ pub const NN_NS_EVENT: c_int = 13;
 /// Namespace of a symbol: statistics.
 pub const NN_NS_STATISTIC: c_int = 14;
 
-/// Type of a symbol that is no option.
+/// Type of a symbol that is not an option.
 pub const NN_TYPE_NONE: c_int = 0;
 /// Type of an option: an int.
 pub const NN_TYPE_INT: c_int = 1;
