@@ -1,4 +1,4 @@
-//! Reads the arguments: what clap makes of them, with the rules that it does not know.
+//! Parses the arguments, with clap and with the rules that clap cannot express.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -8,16 +8,16 @@ use clap::error::{Error, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, Command};
 
+use super::content::ContentSource;
 use super::definition::{ENDPOINTS, FORMATS, command, id};
 use super::failure::Failure;
 use super::format::Format;
-use super::kind::Kind;
-use super::payload::Source;
+use super::socket_type::SocketType;
 
-/// What the program is asked to do.
+/// The task that the arguments ask for.
 #[derive(Debug, PartialEq)]
 pub enum Request {
-    /// Print this text, and end well.
+    /// Print this text.
     Print(String),
     /// Print the manual page or the completion script of this name.
     Generate(String),
@@ -25,34 +25,34 @@ pub enum Request {
     Run(Box<Options>),
 }
 
-/// How the socket is to be used.
+/// The options with which a socket is run.
 #[derive(Debug, PartialEq)]
 pub struct Options {
-    pub kind: Kind,
-    /// 1 and 2 say more, to people.
+    pub socket_type: SocketType,
+    /// 1: print endpoints on standard error; 2: messages too.
     pub verbosity: i64,
-    /// Addresses to bind and to connect to, in their order.
+    /// Addresses to bind and to connect to, in the order of the arguments.
     pub bind: Vec<Vec<u8>>,
     pub connect: Vec<Vec<u8>>,
     pub recv_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
     pub name: Option<Vec<u8>>,
-    /// Empty for everything.
+    /// Prefixes; none subscribes to all messages.
     pub subscriptions: Vec<Vec<u8>>,
     pub format: Format,
-    /// Where messages go instead of standard output.
+    /// The file for received messages, instead of standard output.
     pub output: Option<PathBuf>,
     pub count: Option<u64>,
     pub interval: Option<Duration>,
     pub delay: Duration,
-    /// What is sent.
-    pub source: Option<Source>,
+    /// The source of the messages to send.
+    pub source: Option<ContentSource>,
 }
 
-/// Reads the arguments, the first of which is the name that the program was called by.
+/// Parses the arguments, of which the first is the name of the program.
 ///
 /// # Errors
-/// They are wrong; the text says how.
+/// A failure with a text about the wrong argument.
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Failure> {
     let mut command = command();
     let arguments = spelled_out(&command, arguments);
@@ -64,16 +64,16 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, F
     })
 }
 
-/// The arguments as clap understands them: a name such as `nn_push` becomes an option, and the
-/// value in `-D=x`, which is `=x`, keeps its first sign.
+/// Converts the arguments for clap: a program name such as `nn_push` becomes an option, and `-D=x`
+/// gets a second `=`, since the value here is `=x`.
 fn spelled_out(command: &Command, arguments: impl IntoIterator<Item = OsString>) -> Vec<OsString> {
     let mut arguments = arguments.into_iter();
     let called = arguments.next().unwrap_or_default();
     let own =
         Path::new(&called).file_name().and_then(OsStr::to_str).and_then(|name| name.strip_prefix("nn_"));
-    let types = || Kind::ALL.map(Kind::option).into_iter();
-    let kind = own.filter(|own| types().any(|name| name == *own)).map(|own| format!("--{own}").into());
-    let mut result: Vec<OsString> = [called].into_iter().chain(kind).collect();
+    let types = || SocketType::ALL.map(SocketType::option).into_iter();
+    let socket_type = own.filter(|own| types().any(|name| name == *own)).map(|own| format!("--{own}").into());
+    let mut result: Vec<OsString> = [called].into_iter().chain(socket_type).collect();
     let mut is_value = false;
     for argument in arguments {
         if is_value {
@@ -83,7 +83,7 @@ fn spelled_out(command: &Command, arguments: impl IntoIterator<Item = OsString>)
         }
         let text = argument.to_str().unwrap_or_default();
         if text == "-" || text == "--" {
-            continue; // Means nothing, as in the C library's nanocat.
+            continue; // Ignored, as in the C library's nanocat.
         }
         if let Some(name) = text.strip_prefix("--") {
             is_value = long(command, name).is_some_and(takes_value);
@@ -110,7 +110,7 @@ fn short(command: &Command, letter: char) -> Option<&Arg> {
     command.get_arguments().find(|arg| arg.get_short() == Some(letter))
 }
 
-/// The option with this name, or the only one that begins so.
+/// The option with this name, or the only one whose name begins with it.
 fn long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     let named = || command.get_arguments().filter_map(|arg| Some((arg, arg.get_long()?)));
     let exact = named().find(|(_, long)| *long == name);
@@ -123,41 +123,43 @@ fn request(command: &mut Command, matches: &ArgMatches) -> Result<Request, Error
     if let Some(product) = matches.get_one::<String>(id::GENERATE) {
         return Ok(Request::Generate(product.clone()));
     }
-    let Some(kind) = Kind::ALL.into_iter().find(|kind| matches.get_flag(kind.option())) else {
-        let types = Kind::ALL.map(|kind| format!("--{}", kind.option())).join(", ");
+    let Some(socket_type) =
+        SocketType::ALL.into_iter().find(|socket_type| matches.get_flag(socket_type.option()))
+    else {
+        let types = SocketType::ALL.map(|socket_type| format!("--{}", socket_type.option())).join(", ");
         let text = format!("a socket type is needed: {types}");
         return Err(command.error(ErrorKind::MissingRequiredArgument, text));
     };
-    let options = options(kind, matches);
+    let options = options(socket_type, matches);
     if options.bind.is_empty() && options.connect.is_empty() {
         let endpoints = ENDPOINTS.map(|(name, _, _, _, what, _)| format!("--{name} {what}")).join(", ");
         let text = format!("an endpoint is needed: {endpoints}");
         return Err(command.error(ErrorKind::MissingRequiredArgument, text));
     }
-    for (option, why) in kind.refused() {
+    for (option, why) in socket_type.refused() {
         if matches.value_source(option) == Some(ValueSource::CommandLine) {
-            let text = format!("--{option} cannot be used with --{}, which {why}", kind.option());
+            let text = format!("--{option} cannot be used with --{}, which {why}", socket_type.option());
             return Err(command.error(ErrorKind::ArgumentConflict, text));
         }
     }
-    if kind.must_send() && options.source.is_none() {
-        let text = format!("--{} needs something to send: --data, --file or --lines", kind.option());
+    if socket_type.must_send() && options.source.is_none() {
+        let text = format!("--{} needs something to send: --data, --file or --lines", socket_type.option());
         return Err(command.error(ErrorKind::MissingRequiredArgument, text));
     }
     Ok(Request::Run(Box::new(options)))
 }
 
-fn options(kind: Kind, matches: &ArgMatches) -> Options {
+fn options(socket_type: SocketType, matches: &ArgMatches) -> Options {
     let time = |name| matches.get_one::<Option<Duration>>(name).copied().flatten();
     let path = |name| matches.get_one::<PathBuf>(name).cloned();
     let output = path(id::OUTPUT);
     let source = match (matches.get_one::<Vec<u8>>(id::DATA), path(id::FILE)) {
-        (_, file) if matches.get_flag(id::LINES) => Some(Source::Lines(file)),
-        (Some(data), _) => Some(Source::Data(data.clone())),
-        (None, file) => file.map(Source::File),
+        (_, file) if matches.get_flag(id::LINES) => Some(ContentSource::Lines(file)),
+        (Some(data), _) => Some(ContentSource::Data(data.clone())),
+        (None, file) => file.map(ContentSource::File),
     };
     Options {
-        kind,
+        socket_type,
         verbosity: i64::from(matches.get_count(id::VERBOSE)) - i64::from(matches.get_count(id::SILENT)),
         bind: addresses(matches, true),
         connect: addresses(matches, false),
@@ -174,7 +176,7 @@ fn options(kind: Kind, matches: &ArgMatches) -> Options {
     }
 }
 
-/// The addresses to bind or to connect to, in the order in which they were given.
+/// The addresses to bind or to connect to, in the order of the arguments.
 fn addresses(matches: &ArgMatches, binds: bool) -> Vec<Vec<u8>> {
     let mut found = Vec::new();
     for (name, _, _, prefix, ..) in ENDPOINTS.into_iter().filter(|option| option.2 == binds) {

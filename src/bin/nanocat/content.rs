@@ -1,4 +1,4 @@
-//! What is sent: one message again and again, or the lines of a text, one after the other.
+//! The messages that are sent: one message repeatedly, or the lines of a text.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -8,9 +8,9 @@ use nanomsg::Message;
 
 use super::failure::Failure;
 
-/// Where that comes from, as the arguments say.
+/// The source of the messages, from the arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum ContentSource {
     /// The argument itself.
     Data(Vec<u8>),
     /// All of a file, as one message.
@@ -19,9 +19,9 @@ pub enum Source {
     Lines(Option<PathBuf>),
 }
 
-/// What is sent.
-pub enum Payload {
-    /// This message, again and again.
+/// The messages.
+pub enum Content {
+    /// This message, repeatedly.
     Same(Message),
     /// Each line.
     Lines(Lines),
@@ -33,30 +33,30 @@ pub struct Lines {
     text: Box<dyn BufRead + Send>,
 }
 
-impl Payload {
+impl Content {
     /// Opens the source; a file that is one message is read as a whole.
     ///
     /// # Errors
     /// The file cannot be opened or read.
-    pub fn open(source: &Source) -> Result<Payload, Failure> {
+    pub fn open(source: &ContentSource) -> Result<Content, Failure> {
         match source {
-            Source::Data(bytes) => Payload::same(bytes),
-            Source::File(path) => {
+            ContentSource::Data(bytes) => Content::same(bytes),
+            ContentSource::File(path) => {
                 let mut bytes = Vec::new();
                 let read = open(path)?.read_to_end(&mut bytes);
                 read.map_err(|error| Failure::file(format!("Can't read {}", name_of(path)), &error))?;
-                Payload::same(&bytes)
+                Content::same(&bytes)
             }
-            Source::Lines(path) => {
+            ContentSource::Lines(path) => {
                 let path = path.as_deref().unwrap_or(Path::new("-"));
                 let text = Box::new(BufReader::new(open(path)?));
-                Ok(Payload::Lines(Lines { name: name_of(path), text }))
+                Ok(Content::Lines(Lines { name: name_of(path), text }))
             }
         }
     }
 
-    fn same(bytes: &[u8]) -> Result<Payload, Failure> {
-        Message::copy_of(bytes).map(Payload::Same).map_err(Failure::socket("Can't hold the message"))
+    fn same(bytes: &[u8]) -> Result<Content, Failure> {
+        Message::copy_of(bytes).map(Content::Same).map_err(Failure::socket("Can't hold the message"))
     }
 
     /// The next message; `None` when there are no more lines.
@@ -65,8 +65,8 @@ impl Payload {
     /// The text cannot be read.
     pub fn next(&mut self) -> Result<Option<Message>, Failure> {
         match self {
-            Payload::Same(message) => Ok(Some(message.clone())),
-            Payload::Lines(lines) => lines.next(),
+            Content::Same(message) => Ok(Some(message.clone())),
+            Content::Lines(lines) => lines.next(),
         }
     }
 }
@@ -92,7 +92,7 @@ fn open(path: &Path) -> Result<Box<dyn Read + Send>, Failure> {
     Ok(Box::new(file))
 }
 
-/// What people know a file as.
+/// The name of a file in error texts.
 fn name_of(path: &Path) -> String {
     if path == Path::new("-") { "standard input".into() } else { path.display().to_string() }
 }
@@ -102,8 +102,8 @@ mod tests {
     use super::*;
 
     fn lines(text: &'static [u8]) -> Vec<Vec<u8>> {
-        let mut payload = Payload::Lines(Lines { name: "text".into(), text: Box::new(text) });
-        std::iter::from_fn(|| payload.next().unwrap()).map(|message| message.to_vec()).collect()
+        let mut content = Content::Lines(Lines { name: "text".into(), text: Box::new(text) });
+        std::iter::from_fn(|| content.next().unwrap()).map(|message| message.to_vec()).collect()
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The arguments as clap knows them. Help text, completions and manual page are made from this.
+//! The definition of the arguments for clap. Help text, completions and manual page are made from it.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use clap::{Arg, ArgAction, ArgGroup, Command, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::format::Format;
-use super::kind::Kind;
+use super::socket_type::SocketType;
 
-/// The program's name, unless it was called by another one.
+/// The name of the program.
 pub const NAME: &str = "nanocat";
 
 /// The long names of the options.
@@ -46,7 +46,7 @@ pub mod id {
         &[FORMAT, "raw", "ascii", "quoted", "msgpack", "hex", OUTPUT, RECV_TIMEOUT];
 }
 
-/// The options that are formats, with their letters.
+/// The formats that are options too, with their letters.
 pub const FORMATS: [(Format, Option<char>); 5] = [
     (Format::Raw, None),
     (Format::Ascii, Some('A')),
@@ -55,7 +55,7 @@ pub const FORMATS: [(Format, Option<char>); 5] = [
     (Format::Hex, None),
 ];
 
-/// What `--generate` makes besides completion scripts: the manual page, and the names of the links.
+/// The values of `--generate` besides the shells: the manual page, and the names of the links.
 pub const MANUAL: &str = "man";
 pub const LINKS: &str = "links";
 
@@ -63,31 +63,31 @@ const USAGE: &str = "\
 nanocat --<TYPE> <ENDPOINT>... [OPTIONS]
        nn_<TYPE> <ENDPOINT>... [OPTIONS]";
 
-/// What one does with it: in words, and as commands.
+/// Examples: a description, and the commands.
 pub const EXAMPLES: [(&str, &[&str]); 5] = [
     (
-        "Answer requests, and ask",
+        "Answer requests, and send one",
         &[
             "nanocat --rep --bind tcp://127.0.0.1:1234 --data pong --ascii",
             "nanocat --req --connect tcp://127.0.0.1:1234 --data ping --ascii",
         ],
     ),
     (
-        "The same in short, by the names that choose the type",
+        "The same, with the links that select the socket type",
         &["nn_rep -L1234 -Dpong -A", "nn_req -l1234 -Dping -A"],
     ),
-    ("Ask once a second, ten times", &["nn_req -l1234 -Dping -A -i1 --count 10"]),
+    ("Send a request every second, ten times", &["nn_req -l1234 -Dping -A -i1 --count 10"]),
     (
-        "Send what another program prints, as one message, and keep it in a file",
+        "Send the output of a program as one message, and write it to a file",
         &["ls | nn_push -L1234 -F-", "nn_pull -l1234 --count 1 --output listing"],
     ),
-    ("Send each line of a log as a message of its own", &["tail -f log | nn_pub -L1234 --lines"]),
+    ("Send each line of a log as a message", &["tail -f log | nn_pub -L1234 --lines"]),
 ];
 
-/// What the exit status says.
-pub const STATUS: &str = "0 if all went well, 1 for wrong arguments, 2 for a file that cannot be read or written, \
-                          3 when a socket cannot do what it should. That --recv-timeout is over is a good end, \
-                          but not for --rep with something to send.";
+/// The exit status.
+pub const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if a file cannot be read or written, \
+                          3 if a socket operation fails. The end of --recv-timeout is a success, \
+                          except for --rep with something to send.";
 
 /// The definition.
 pub fn command() -> Command {
@@ -100,14 +100,14 @@ pub fn command() -> Command {
         .disable_version_flag(true)
         .args(generic())
         .args(types())
-        .group(ArgGroup::new("type").args(Kind::ALL.map(Kind::option)))
+        .group(ArgGroup::new("type").args(SocketType::ALL.map(SocketType::option)))
         .args(endpoints())
         .args(socket_options())
         .args(input())
         .args(output())
 }
 
-/// The examples, as they end the help text.
+/// The end of the help text: the examples and the exit status.
 fn examples() -> String {
     let mut text = String::from("Examples:\n");
     for (what, commands) in EXAMPLES {
@@ -120,28 +120,28 @@ fn generic() -> [Arg; 4] {
     let shells = Shell::value_variants().iter().filter_map(Shell::to_possible_value);
     let products = PossibleValuesParser::new(shells.chain([MANUAL.into(), LINKS.into()]));
     [
-        flag(id::VERBOSE, "Say more of what is done: endpoints, and twice, messages")
+        flag(id::VERBOSE, "Print endpoints on standard error; given twice, messages too")
             .short('v')
             .action(ArgAction::Count),
-        flag(id::SILENT, "Say less, if --verbose is there too").short('q').action(ArgAction::Count),
+        flag(id::SILENT, "Print less: cancels one --verbose").short('q').action(ArgAction::Count),
         flag("help", "Print this text").short('h').action(ArgAction::Help),
         value(id::GENERATE, "WHAT", products)
-            .help("Print the manual page, the names of links that choose the type, or a shell's completion script")
+            .help("Print the manual page, the names of the links that select the socket type, or a shell's completion script")
             .exclusive(true),
     ]
     .map(|arg| arg.help_heading("Generic"))
 }
 
 fn types() -> impl Iterator<Item = Arg> {
-    let flags = Kind::ALL.into_iter().map(|kind| flag(kind.option(), kind.help()));
+    let flags = SocketType::ALL.into_iter().map(|socket_type| flag(socket_type.option(), socket_type.help()));
     flags.map(|arg| arg.help_heading("Socket Types"))
 }
 
-/// An option that adds an endpoint: its name and its letter, whether it binds, what goes before
-/// the value to make an address of it, what the value is, and the help text.
+/// An option that adds an endpoint: its name, its letter, whether it binds, the prefix that makes an
+/// address of the value, the name of the value, and the help text.
 type EndpointOption = (&'static str, Option<char>, bool, &'static str, &'static str, &'static str);
 
-/// All of them.
+/// All options that add an endpoint.
 pub const ENDPOINTS: [EndpointOption; 6] = [
     (id::BIND, None, true, "", "ADDR", "Bind to ADDR, such as tcp://*:5555"),
     (id::CONNECT, None, false, "", "ADDR", "Connect to ADDR, such as tcp://host:5555"),
@@ -161,12 +161,12 @@ fn endpoints() -> impl Iterator<Item = Arg> {
 
 fn socket_options() -> [Arg; 4] {
     [
-        last(value(id::RECV_TIMEOUT, "SEC", seconds())).help("End when no message came for SEC seconds"),
+        last(value(id::RECV_TIMEOUT, "SEC", seconds())).help("End if no message arrives for SEC seconds"),
         last(value(id::SEND_TIMEOUT, "SEC", seconds()))
-            .help("Give up when nobody took a message for SEC seconds"),
-        last(value(id::SOCKET_NAME, "NAME", bytes())).help("Call the socket NAME in messages"),
+            .help("Fail if a message cannot be sent within SEC seconds"),
+        last(value(id::SOCKET_NAME, "NAME", bytes())).help("Set the name of the socket, for error messages"),
         value(id::SUBSCRIBE, "PREFIX", bytes())
-            .help("Receive what begins with PREFIX; without this option, everything")
+            .help("Receive messages that begin with PREFIX; without this option, all messages")
             .action(ArgAction::Append),
     ]
     .map(|arg| {
@@ -179,14 +179,14 @@ fn input() -> impl Iterator<Item = Arg> {
     let names = FORMATS.map(|(format, _)| format.name());
     let help = |format| match format {
         Format::No => "",
-        Format::Raw => "Print messages as they are, with nothing between them",
-        Format::Ascii => "Print a line for each message, with dots for what is not printable ASCII",
+        Format::Raw => "Print messages unchanged, without separators",
+        Format::Ascii => "Print a line for each message, with dots for bytes that are not printable ASCII",
         Format::Quoted => "Print a line for each message, in double quotes, escaped as in C",
-        Format::Msgpack => "Print each message as a msgpack string of bytes, for programs",
-        Format::Hex => "Print a line for each message, in double quotes, all of it as \\x and digits",
+        Format::Msgpack => "Print each message as a msgpack binary value",
+        Format::Hex => "Print a line for each message, in double quotes, each byte as \\x and two digits",
     };
     let by_name = value(id::FORMAT, "FORMAT", EnumValueParser::<Format>::new())
-        .help("Print messages in this format, as the options below");
+        .help("Print messages in this format: the same as the options below");
     let flags =
         FORMATS.into_iter().map(move |(format, letter)| flag(format.name(), help(format)).short(letter));
     // Of several formats, the last one counts.
@@ -195,11 +195,11 @@ fn input() -> impl Iterator<Item = Arg> {
         .chain(flags)
         .map(move |arg| arg.overrides_with_all(names.into_iter().chain([id::FORMAT])));
     let file = last(value(id::OUTPUT, "PATH", ValueParser::path_buf()))
-        .help("Write messages to the file PATH, raw unless another format is asked for")
+        .help("Write messages to the file PATH; the default format is raw")
         .short('o')
         .value_hint(ValueHint::FilePath);
     let count = last(value(id::COUNT, "N", clap::value_parser!(u64).range(1..))).help(
-        "End after N messages: sent, for sockets that only send; answered, for --req and --rep; else received",
+        "End after N messages: sent, by sockets that only send; answered, by --req and --rep; otherwise received",
     );
     formats.chain([file, count]).map(|arg| arg.help_heading("Input Options"))
 }
@@ -209,15 +209,15 @@ fn output() -> [Arg; 5] {
         last(value(id::INTERVAL, "SEC", seconds())).short('i').help("Send again every SEC seconds"),
         last(value(id::DELAY, "SEC", seconds()))
             .short('d')
-            .help("Wait for SEC seconds before sending, for peers that are still connecting"),
+            .help("Wait SEC seconds before sending, so that peers can connect"),
         value(id::DATA, "DATA", bytes()).short('D').conflicts_with_all([id::FILE, id::LINES]).help(
-            "Send DATA: once, or as --interval and --count say; for --rep, as the reply to each request",
+            "Send DATA: once, or as set by --interval and --count; with --rep, as the reply to each request",
         ),
         value(id::FILE, "PATH", ValueParser::path_buf())
             .short('F')
             .value_hint(ValueHint::FilePath)
-            .help("Send what is in the file PATH, or with -, in standard input"),
-        flag(id::LINES, "Send each line of standard input, or of the file of --file, as a message"),
+            .help("Send the content of the file PATH, or of standard input if PATH is -"),
+        flag(id::LINES, "Send each line of standard input, or of the file given by --file, as a message"),
     ]
     .map(|arg| arg.help_heading("Output Options"))
 }
@@ -226,12 +226,12 @@ fn flag(name: &'static str, help: &'static str) -> Arg {
     Arg::new(name).long(name).help(help).action(ArgAction::SetTrue)
 }
 
-/// An option with a value, which may begin with a dash, and be empty.
+/// An option with a value, which may begin with a dash or be empty.
 fn value(name: &'static str, what: &'static str, parser: impl Into<ValueParser>) -> Arg {
     Arg::new(name).long(name).value_name(what).value_parser(parser.into()).allow_hyphen_values(true)
 }
 
-/// Given several times, the last one counts.
+/// Makes the last one count if an option is given several times.
 fn last(arg: Arg) -> Arg {
     let own = arg.get_id().clone();
     arg.overrides_with(own)
@@ -246,7 +246,7 @@ fn bytes() -> ValueParser {
 fn seconds() -> ValueParser {
     ValueParser::new(|text: &str| match text.trim_start().parse::<f64>() {
         Ok(seconds) if seconds < 0.0 => Ok(None),
-        // A float that is too large becomes the largest number.
+        // The cast saturates.
         Ok(seconds) if seconds.is_finite() => Ok(Some(Duration::from_millis((seconds * 1000.0) as u64))),
         _ => Err("not a number of seconds"),
     })

@@ -1,4 +1,4 @@
-//! Why the program ends early: the text for people, and the status for the shell.
+//! Failures that end the program: an error text and an exit status.
 
 use std::fmt::Display;
 use std::io;
@@ -10,15 +10,15 @@ use nanomsg::Error;
 const USAGE: u8 = 1;
 /// A file cannot be read or written.
 const FILE: u8 = 2;
-/// A socket cannot do what it should.
+/// A socket operation failed.
 const SOCKET: u8 = 3;
-/// Nobody reads the output any more: what a shell calls the end by SIGPIPE.
+/// The reader has closed the output: the status that a shell reports for SIGPIPE.
 const BROKEN_PIPE: u8 = 128 + 13;
 
-/// An end that is not a success.
+/// A failure.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
-    /// The status for the shell.
+    /// The exit status.
     pub status: u8,
     text: String,
 }
@@ -29,32 +29,32 @@ impl Failure {
         Failure { status: USAGE, text: text.to_string() }
     }
 
-    /// A file could not be read or written; `what` says which, and what was tried.
+    /// A file could not be read or written; `what` describes the operation.
     pub fn file(what: impl Display, error: &io::Error) -> Failure {
         let status = if error.kind() == io::ErrorKind::BrokenPipe { BROKEN_PIPE } else { FILE };
         Failure { status, text: format!("{what}: {}", plain(error)) }
     }
 
-    /// A socket could not do `what`.
+    /// A socket operation, described by `what`, failed.
     pub fn socket(what: &str) -> impl Fn(Error) -> Failure {
         move |error| Failure { status: SOCKET, text: format!("{what}: {}", plain(error)) }
     }
 
-    /// Says what has happened. That nobody reads the output is no news to whoever stopped.
-    pub fn tell(&self) {
+    /// Prints the text on standard error, unless the reader has closed the output.
+    pub fn print(&self) {
         if self.status != BROKEN_PIPE {
             eprintln!("{}", self.text.trim_end());
         }
     }
 
-    /// Ends the program from whichever thread this is.
+    /// Prints the text and ends the program, from any thread.
     pub fn exit(&self) -> ! {
-        self.tell();
+        self.print();
         process::exit(self.status.into())
     }
 }
 
-/// An error's text without the number that Rust adds to those of the operating system.
+/// The text of an error, without the number that Rust adds to errors of the operating system.
 fn plain(error: impl Display) -> String {
     let text = error.to_string();
     match text.split_once(" (os error ") {

@@ -1,29 +1,29 @@
-//! How a received message is shown: the bytes are the same as those of the C library's nanocat.
+//! The formats in which received messages are printed, the same as those of the C library's nanocat.
 
 use std::io::{self, Write};
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
 
-/// A form in which messages are shown.
+/// A format in which messages are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
-    /// Not at all.
+    /// They are not printed.
     No,
-    /// As it is.
+    /// Unchanged.
     Raw,
-    /// A line, with a dot for what is not printable ASCII.
+    /// A line, with a dot for each byte that is not printable ASCII.
     Ascii,
     /// A line in double quotes, as in C.
     Quoted,
-    /// A msgpack string of bytes.
+    /// A msgpack binary value.
     Msgpack,
     /// A line in double quotes, each byte as `\x` and two digits.
     Hex,
 }
 
 impl Format {
-    /// The word for `--format`.
+    /// The name in `--format`.
     pub fn name(self) -> &'static str {
         match self {
             Format::No => "no",
@@ -35,7 +35,7 @@ impl Format {
         }
     }
 
-    /// The message in this form.
+    /// The message in this format.
     pub fn apply(self, message: &[u8]) -> Vec<u8> {
         let mut shown = Vec::with_capacity(message.len() + 8);
         match self {
@@ -93,7 +93,7 @@ fn hex(shown: &mut Vec<u8>, byte: u8) {
     shown.extend_from_slice(&[b'\\', b'x', digit(byte >> 4), digit(byte & 15)]);
 }
 
-/// The type and the length of a msgpack string of bytes: with one, two or four bytes of length.
+/// The type and the length of a msgpack binary value: the length takes one, two or four bytes.
 fn msgpack_head(shown: &mut Vec<u8>, length: usize) {
     if let Ok(length) = u8::try_from(length) {
         shown.extend_from_slice(&[0xc4, length]);
@@ -107,7 +107,7 @@ fn msgpack_head(shown: &mut Vec<u8>, length: usize) {
     }
 }
 
-/// Where received messages go.
+/// The destination of received messages.
 pub struct Output {
     format: Format,
     name: String,
@@ -115,15 +115,15 @@ pub struct Output {
 }
 
 impl Output {
-    /// Messages go to `target`, which people know as `name`.
+    /// Prints messages to `target`; `name` is its name in error texts.
     pub fn new(format: Format, name: String, target: Box<dyn Write + Send>) -> Output {
         Output { format, name, target }
     }
 
-    /// Shows a message; whoever reads the output has it when this is done.
+    /// Prints a message, and flushes the output.
     ///
     /// # Errors
-    /// What the file or the pipe says.
+    /// Those of the file or the pipe.
     pub fn show(&mut self, message: &[u8]) -> io::Result<()> {
         if self.format == Format::No {
             return Ok(());
@@ -132,7 +132,7 @@ impl Output {
         self.target.flush()
     }
 
-    /// What people know the output as.
+    /// The name of the output in error texts.
     pub fn name(&self) -> &str {
         &self.name
     }

@@ -1,4 +1,4 @@
-//! What `make install` lays beside the program: manual page, completion scripts, names of links.
+//! The files that `make install` installs with the program: manual page, completion scripts, links.
 
 use std::io::{self, Write};
 
@@ -7,22 +7,22 @@ use clap_complete::Shell;
 use clap_mangen::Man;
 
 use super::definition::{EXAMPLES, LINKS, MANUAL, NAME, STATUS, command};
-use super::kind::Kind;
+use super::socket_type::SocketType;
 
-/// What `--generate` prints.
+/// Prints the product of `--generate`.
 ///
 /// # Errors
-/// What the writer says.
+/// Those of the writer.
 pub fn generate(product: &str, output: &mut impl Write) -> io::Result<()> {
     let mut text = Vec::new();
     if product == MANUAL {
         manual(&mut text)?;
     } else if product == LINKS {
-        for kind in Kind::ALL {
-            writeln!(text, "nn_{}", kind.option())?;
+        for socket_type in SocketType::ALL {
+            writeln!(text, "nn_{}", socket_type.option())?;
         }
     } else {
-        // The argument's definition has these and no others.
+        // The definition of the argument allows no other values.
         let shell = Shell::from_str(product, false).map_err(io::Error::other)?;
         clap_complete::generate(shell, &mut command(), NAME, &mut text);
     }
@@ -43,7 +43,7 @@ fn manual(text: &mut Vec<u8>) -> io::Result<()> {
     writeln!(text, ".SH \"SEE ALSO\"\n.BR nanomsg (7)")
 }
 
-/// Text for a manual page; none of ours begins a line with a dot or a quote.
+/// Escapes text for a manual page. No line of the texts begins with a dot or a quote.
 fn roff(text: &str) -> String {
     text.replace('\\', "\\e").replace('-', "\\-")
 }

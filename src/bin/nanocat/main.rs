@@ -1,16 +1,16 @@
 //! nanocat: sends and receives messages from the command line.
 //!
-//! It has the options, the output and the exit status of the C library's nanocat, and some more.
-//! Owns the arguments and what people read; everything else is the library's, of which it uses
-//! what every Rust program can.
+//! It has the options, the output and the exit status of the C library's nanocat, and additional
+//! options. It owns the arguments and the printed texts, and uses only the library's public Rust
+//! interface.
 
 mod arguments;
+mod content;
 mod definition;
 mod failure;
 mod format;
 mod generate;
-mod kind;
-mod payload;
+mod socket_type;
 mod talk;
 
 use std::env;
@@ -24,17 +24,17 @@ use nanomsg::pattern::{Pattern, Receives, Sends};
 use nanomsg::{Bus, Error, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor};
 
 use arguments::{Options, Request};
+use content::Content;
 use failure::Failure;
 use format::Output;
-use kind::Kind;
-use payload::Payload;
-use talk::Manner;
+use socket_type::SocketType;
+use talk::TransferOptions;
 
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.tell();
+            failure.print();
             ExitCode::from(failure.status)
         }
     }
@@ -49,44 +49,54 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-/// Opens a socket of the type, and does with it what the type is for.
+/// Opens a socket of the type that was selected, and sends and receives.
 fn talk(options: &Options) -> Result<(), Failure> {
-    // Files first, and the socket when it is clear that it will be used.
-    let payload = options.source.as_ref().map(Payload::open).transpose()?;
+    // The files are opened first: if one cannot be opened, no socket is.
+    let content = options.source.as_ref().map(Content::open).transpose()?;
     let output = &mut output(options)?;
-    let manner = Manner {
+    let transfer = TransferOptions {
         count: options.count,
         interval: options.interval,
         recv_timeout: options.recv_timeout,
-        is_chatty: options.verbosity > 1,
+        is_verbose: options.verbosity > 1,
     };
-    match (options.kind, payload) {
-        (Kind::Push, Some(payload)) => talk::send(&*sender(Push::new(), options)?, manner, payload),
-        (Kind::Pub, Some(payload)) => talk::send(&*sender(Pub::new(), options)?, manner, payload),
-        (Kind::Req, Some(payload)) => talk::ask(&*both(Req::new(), options)?, manner, payload, output),
-        (Kind::Rep, Some(payload)) => talk::answer(&*both(Rep::new(), options)?, manner, payload, output),
-        (Kind::Surveyor, Some(payload)) => {
-            talk::ask(&*both(Surveyor::new(), options)?, manner, payload, output)
+    match (options.socket_type, content) {
+        (SocketType::Push, Some(content)) => talk::send(&*sender(Push::new(), options)?, transfer, content),
+        (SocketType::Pub, Some(content)) => talk::send(&*sender(Pub::new(), options)?, transfer, content),
+        (SocketType::Req, Some(content)) => {
+            talk::ask(&*both(Req::new(), options)?, transfer, content, output)
         }
-        (Kind::Respondent, Some(payload)) => {
-            talk::answer(&*both(Respondent::new(), options)?, manner, payload, output)
+        (SocketType::Rep, Some(content)) => {
+            talk::answer(&*both(Rep::new(), options)?, transfer, content, output)
         }
-        (Kind::Bus, Some(payload)) => talk::converse(&both(Bus::new(), options)?, manner, payload, output),
-        (Kind::Pair, Some(payload)) => talk::converse(&both(Pair::new(), options)?, manner, payload, output),
-        (Kind::Sub, _) => talk::receive(&*subscriber(options)?, manner, output),
-        (Kind::Pull, _) => talk::receive(&*receiver(Pull::new(), options)?, manner, output),
-        (Kind::Rep, None) => talk::receive(&*both(Rep::new(), options)?, manner, output),
-        (Kind::Respondent, None) => talk::receive(&*both(Respondent::new(), options)?, manner, output),
-        (Kind::Bus, None) => talk::receive(&*both(Bus::new(), options)?, manner, output),
-        (Kind::Pair, None) => talk::receive(&*both(Pair::new(), options)?, manner, output),
+        (SocketType::Surveyor, Some(content)) => {
+            talk::ask(&*both(Surveyor::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Respondent, Some(content)) => {
+            talk::answer(&*both(Respondent::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Bus, Some(content)) => {
+            talk::converse(&both(Bus::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Pair, Some(content)) => {
+            talk::converse(&both(Pair::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Sub, _) => talk::receive(&*subscriber(options)?, transfer, output),
+        (SocketType::Pull, _) => talk::receive(&*receiver(Pull::new(), options)?, transfer, output),
+        (SocketType::Rep, None) => talk::receive(&*both(Rep::new(), options)?, transfer, output),
+        (SocketType::Respondent, None) => {
+            talk::receive(&*both(Respondent::new(), options)?, transfer, output)
+        }
+        (SocketType::Bus, None) => talk::receive(&*both(Bus::new(), options)?, transfer, output),
+        (SocketType::Pair, None) => talk::receive(&*both(Pair::new(), options)?, transfer, output),
         // The arguments were checked for something to send.
-        (Kind::Push | Kind::Pub | Kind::Req | Kind::Surveyor, None) => {
+        (SocketType::Push | SocketType::Pub | SocketType::Req | SocketType::Surveyor, None) => {
             Err(Failure::usage("There is nothing to send"))
         }
     }
 }
 
-/// Where messages are shown.
+/// The destination of received messages.
 fn output(options: &Options) -> Result<Output, Failure> {
     let Some(path) = &options.output else {
         return Ok(Output::new(options.format, "standard output".into(), Box::new(io::stdout())));
@@ -96,9 +106,10 @@ fn output(options: &Options) -> Result<Output, Failure> {
     Ok(Output::new(options.format, name, Box::new(file)))
 }
 
-/// A socket that was just opened, if it was.
+/// The result of opening a socket.
 type Opened<P> = Result<Socket<P>, Error>;
-/// A socket that is ready. It is closed, and what it sent delivered, when the last one lets go.
+/// A socket with its options and endpoints. Dropping the last reference closes it, which delivers the
+/// messages sent.
 type Ready<P> = Result<Arc<Socket<P>>, Failure>;
 
 fn sender<P: Sends>(socket: Opened<P>, options: &Options) -> Ready<P> {
@@ -137,23 +148,23 @@ fn set_send_timeout<P: Sends>(socket: &Socket<P>, options: &Options) -> Result<(
     socket.set_send_timeout(options.send_timeout).map_err(Failure::socket("Can't set send timeout"))
 }
 
-/// Gives a socket its name and its endpoints, and waits if that is asked for.
+/// Sets the name of a socket, adds its endpoints, and waits for `--delay`.
 fn ready<P: Pattern>(socket: Socket<P>, options: &Options) -> Ready<P> {
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
     }
-    let tell = |what: &str, address: &[u8]| {
+    let report = |what: &str, address: &[u8]| {
         if options.verbosity > 0 {
             eprintln!("{what} {}", String::from_utf8_lossy(address));
         }
     };
     for address in &options.bind {
         socket.bind(address).map_err(Failure::socket("Can't bind"))?;
-        tell("bound to", address);
+        report("bound to", address);
     }
     for address in &options.connect {
         socket.connect(address).map_err(Failure::socket("Can't connect"))?;
-        tell("connecting to", address);
+        report("connecting to", address);
     }
     thread::sleep(options.delay);
     Ok(Arc::new(socket))

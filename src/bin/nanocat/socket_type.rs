@@ -1,10 +1,10 @@
-//! The socket types that one can ask for.
+//! The socket types.
 
 use super::definition::id;
 
-/// A socket type. A further one is a line here, and one where sockets are opened.
+/// A socket type. `main.rs` opens the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SocketType {
     Push,
     Pull,
     Pub,
@@ -17,74 +17,74 @@ pub enum Kind {
     Pair,
 }
 
-impl Kind {
-    /// Every type there is, in the order of the help text.
-    pub const ALL: [Kind; 10] = [
-        Kind::Push,
-        Kind::Pull,
-        Kind::Pub,
-        Kind::Sub,
-        Kind::Req,
-        Kind::Rep,
-        Kind::Surveyor,
-        Kind::Respondent,
-        Kind::Bus,
-        Kind::Pair,
+impl SocketType {
+    /// All types, in the order of the help text.
+    pub const ALL: [SocketType; 10] = [
+        SocketType::Push,
+        SocketType::Pull,
+        SocketType::Pub,
+        SocketType::Sub,
+        SocketType::Req,
+        SocketType::Rep,
+        SocketType::Surveyor,
+        SocketType::Respondent,
+        SocketType::Bus,
+        SocketType::Pair,
     ];
 
-    /// The option that asks for it, without its dashes. With `nn_` in front, it is the name under
-    /// which the program is of that type without being asked.
+    /// The option that selects the type, without its dashes. A link to the program with the name `nn_`
+    /// and this option selects the type as well.
     pub const fn option(self) -> &'static str {
         match self {
-            Kind::Push => "push",
-            Kind::Pull => "pull",
-            Kind::Pub => "pub",
-            Kind::Sub => "sub",
-            Kind::Req => "req",
-            Kind::Rep => "rep",
-            Kind::Surveyor => "surveyor",
-            Kind::Respondent => "respondent",
-            Kind::Bus => "bus",
-            Kind::Pair => "pair",
+            SocketType::Push => "push",
+            SocketType::Pull => "pull",
+            SocketType::Pub => "pub",
+            SocketType::Sub => "sub",
+            SocketType::Req => "req",
+            SocketType::Rep => "rep",
+            SocketType::Surveyor => "surveyor",
+            SocketType::Respondent => "respondent",
+            SocketType::Bus => "bus",
+            SocketType::Pair => "pair",
         }
     }
 
-    /// What it does, for the help text.
+    /// The description in the help text.
     pub const fn help(self) -> &'static str {
         match self {
-            Kind::Push => "Hand messages out, each to one of the peers",
-            Kind::Pull => "Take messages that are handed out",
-            Kind::Pub => "Publish messages to all subscribers",
-            Kind::Sub => "Receive what is published",
-            Kind::Req => "Send requests, and receive the replies",
-            Kind::Rep => "Receive requests, and reply if there is something to send",
-            Kind::Surveyor => "Ask all peers, and receive their answers",
-            Kind::Respondent => "Receive surveys, and answer if there is something to send",
-            Kind::Bus => "Send to all peers, and receive from all",
-            Kind::Pair => "Talk to one peer",
+            SocketType::Push => "Send each message to one of the peers",
+            SocketType::Pull => "Receive from --push sockets",
+            SocketType::Pub => "Send each message to all subscribers",
+            SocketType::Sub => "Receive published messages",
+            SocketType::Req => "Send requests, and receive replies",
+            SocketType::Rep => "Receive requests, and reply if there is something to send",
+            SocketType::Surveyor => "Send surveys to all peers, and receive their answers",
+            SocketType::Respondent => "Receive surveys, and answer if there is something to send",
+            SocketType::Bus => "Send to all peers, and receive from all",
+            SocketType::Pair => "Send to one peer, and receive from it",
         }
     }
 
-    /// Whether it sends at all.
+    /// Whether it can send.
     pub const fn sends(self) -> bool {
-        !matches!(self, Kind::Pull | Kind::Sub)
+        !matches!(self, SocketType::Pull | SocketType::Sub)
     }
 
-    /// Whether it receives at all.
+    /// Whether it can receive.
     pub const fn receives(self) -> bool {
-        !matches!(self, Kind::Push | Kind::Pub)
+        !matches!(self, SocketType::Push | SocketType::Pub)
     }
 
-    /// Whether it makes no sense without something to send.
+    /// Whether it needs something to send.
     pub const fn must_send(self) -> bool {
-        matches!(self, Kind::Push | Kind::Pub | Kind::Req | Kind::Surveyor)
+        matches!(self, SocketType::Push | SocketType::Pub | SocketType::Req | SocketType::Surveyor)
     }
 
-    /// The options that this type does not take, and why not.
+    /// The options that this type does not allow, each with the reason.
     pub fn refused(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let sending = (!self.sends()).then_some((id::SENDING, "only receives"));
         let receiving = (!self.receives()).then_some((id::RECEIVING, "only sends"));
-        let subscribing = (self != Kind::Sub).then_some((&[id::SUBSCRIBE][..], "has no subscriptions"));
+        let subscribing = (self != SocketType::Sub).then_some((&[id::SUBSCRIBE][..], "has no subscriptions"));
         [sending, receiving, subscribing]
             .into_iter()
             .flatten()
