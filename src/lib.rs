@@ -1,7 +1,7 @@
 //! A drop-in replacement for libnanomsg: the same C interface, wire protocols and behaviour.
 //!
-//! C programs link `-lnanomsg` and include `<nanomsg/nn.h>`; [`capi`] is what they reach. Rust
-//! programs use the sockets of this page, whose types know what each of them can do.
+//! C programs link `-lnanomsg` and include `<nanomsg/nn.h>`; [`capi`] has the functions. Rust programs
+//! use the socket types of this page, each of which has only the methods that its protocol supports.
 //!
 //! # Quick start
 //!
@@ -25,31 +25,30 @@
 //! # Ok::<(), nanomsg::Error>(())
 //! ```
 //!
-//! A [`Socket`] is opened with `new`, gets endpoints with [`bind`](Socket::bind) and
-//! [`connect`](Socket::connect), and is closed when it is dropped. Which side binds does not
-//! matter, nor who comes first. [`send`](Socket::send) and [`recv`](Socket::recv) block;
-//! [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do not. Every failure is an
-//! [`Error`].
+//! `new` opens a [`Socket`], [`bind`](Socket::bind) and [`connect`](Socket::connect) add endpoints, and
+//! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
+//! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
+//! not. Every failure is an [`Error`].
 //!
 //! # The layers
 //!
-//! Imports run one way, from the bottom of this list to its top; a test keeps it so.
+//! A module may import only from modules above it in this list; a test checks that.
 //!
-//! | room | owns |
+//! | module | owns |
 //! |---|---|
-//! | `error`, `address`, `option` | one table each: errors, addresses, options |
-//! | `message` | the memory of a message, and the shapes in which it is handed on |
+//! | `error`, `address`, `option` | errors, addresses and options, one table each |
+//! | `message` | messages and their memory |
 //! | `sync` | locks, events, the clock, state that starts anew after a fork |
-//! | `pipe` | lanes, ready lists, edges |
 //! | `protocol` | the scalability protocols as pure state machines |
-//! | `wire` | bytes only: the greeting, the frames |
-//! | `endpoint` | the rules of endpoints: back-off |
+//! | `wire` | bytes only: handshakes and frames |
+//! | `endpoint` | rules of endpoints: attempts to connect, back-off, accept rate |
+//! | `pipe` | lanes, ready lists, edges |
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
 //! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
-//! | `socket` | where protocol meets transport: sending, receiving, closing |
-//! | `device` | two sockets joined |
-//! | `api`, [`capi`] | the Rust face and the C face, which do not know each other |
-//! | `fuzzing` | what is tried with any bytes at all; only there for tests and the fuzzer |
+//! | `socket` | sockets: sending, receiving, blocking, options, closing |
+//! | `device` | forwarding between two sockets |
+//! | `api`, [`capi`] | the Rust interface and the C interface, which do not import from each other |
+//! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 
 mod address;
 mod api;

@@ -3,10 +3,10 @@
 use super::handle::Handle;
 use crate::error::Error;
 
-/// An address that a socket is bound or connected to; what [`Socket::bind`](crate::Socket::bind)
-/// and [`Socket::connect`](crate::Socket::connect) answer.
+/// An address that a socket is bound or connected to, returned by [`Socket::bind`](crate::Socket::bind)
+/// and [`Socket::connect`](crate::Socket::connect).
 ///
-/// Dropping it changes nothing: the endpoint lives as long as its socket, unless it is shut down.
+/// Dropping it has no effect: the endpoint exists until it is shut down or its socket is closed.
 #[derive(Debug)]
 pub struct Endpoint {
     socket: Handle,
@@ -18,14 +18,14 @@ impl Endpoint {
         Endpoint { socket: socket.clone(), id }
     }
 
-    /// The endpoint's number: 1 for a socket's first one, then 2, and so on.
+    /// The number of the endpoint: 1 for the first one of a socket, then 2, and so on.
     #[must_use]
     pub fn id(&self) -> i32 {
         self.id
     }
 
-    /// Ends the endpoint with its connections. What was sent on it is still delivered, for as
-    /// long as [`Socket::linger`](crate::Socket::linger) says; the call does not wait for that.
+    /// Removes the endpoint and its connections. Messages already sent on it are delivered in the
+    /// background, within [`Socket::linger`](crate::Socket::linger); the call does not wait.
     ///
     /// # Errors
     /// [`Error::Closed`] if the socket is closed.

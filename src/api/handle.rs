@@ -1,4 +1,4 @@
-//! A socket's number, together with the means to tell that it is still the same socket.
+//! A handle to a socket, which detects that its number was reused.
 
 use std::fmt;
 use std::sync::Weak;
@@ -7,14 +7,13 @@ use crate::error::Error;
 use crate::protocol::ProtocolInfo;
 use crate::socket::{self, Call};
 
-/// A socket in the table.
+/// A handle to a socket in the table.
 ///
-/// Numbers are used again: a call enters only if the number still belongs to the socket that the
-/// handle was made for.
+/// Numbers are reused: a call enters only if the number still belongs to the socket of the handle.
 #[derive(Clone)]
 pub(super) struct Handle {
     id: i32,
-    /// Keeps the address from being used again, so that comparing addresses is enough.
+    /// While this exists the memory of the socket is not reused, so comparing addresses is enough.
     socket: Weak<socket::Socket>,
 }
 
@@ -37,7 +36,7 @@ impl Handle {
         if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }
     }
 
-    /// Calls `call` with the socket's number, which remains this socket's meanwhile.
+    /// Calls `call` with the socket's number, which is not reused during the call.
     ///
     /// # Errors
     /// [`Error::Closed`] when the socket is closed, and those of `call`.
@@ -46,10 +45,10 @@ impl Handle {
         call(self.id)
     }
 
-    /// Closes the socket. The caller sees to it that this happens once.
+    /// Closes the socket. Must be called at most once.
     ///
     /// # Errors
-    /// [`Error::Closed`] when the library was terminated meanwhile.
+    /// [`Error::Closed`] if `nn_term` has closed it.
     pub(super) fn close(&self) -> Result<(), Error> {
         drop(self.enter()?);
         socket::close(self.id)
@@ -71,7 +70,7 @@ mod tests {
     fn a_handle_does_not_reach_a_later_socket_of_its_number() {
         let first = Handle::open(&protocol::PAIR, false).unwrap();
         first.close().unwrap();
-        // Other tests open sockets too: one of so many has the number that became free.
+        // Other tests open sockets too, but one of these gets the number that became free.
         let later: Vec<_> = (0..64).map(|_| Handle::open(&protocol::PAIR, false).unwrap()).collect();
         assert_eq!(first.enter().err(), Some(Error::Closed));
         assert_eq!(first.close(), Err(Error::Closed));

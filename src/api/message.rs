@@ -1,4 +1,4 @@
-//! A message, as a program holds it.
+//! A message owned by the program.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,9 +6,9 @@ use std::ops::Deref;
 use crate::error::Error;
 use crate::message::{Chunk, Header, MessageType, Outgoing, Payload};
 
-/// A message: bytes, in memory that is sent and received without being copied.
+/// A message: bytes in memory that is sent and received without being copied.
 ///
-/// It dereferences to its bytes. A clone shares the memory until one of them is written to.
+/// It dereferences to its bytes. A clone shares the memory until one of the two is written to.
 ///
 /// ```
 /// # use nanomsg::{Message, Pair};
@@ -38,7 +38,7 @@ impl Message {
         Message(Outgoing::new(Payload::Borrowed(&[])))
     }
 
-    /// A message of `length` bytes, which are zero; fill it with [`Message::make_mut`].
+    /// A message of `length` zero bytes. [`Message::make_mut`] gives write access.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
@@ -66,16 +66,15 @@ impl Message {
         Ok(Message::of(Header::new(), Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?, None))
     }
 
-    /// A message that was received.
+    /// A received message.
     pub(super) fn of(header: Header, body: Chunk, message_type: Option<MessageType>) -> Message {
         Message(Outgoing { header, body: Payload::Owned(body), message_type })
     }
 
-    /// The bytes for writing. Those of a message that shares its memory with a clone are copied
-    /// first.
+    /// The bytes, for writing. If a clone shares the memory, the bytes are copied first.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`], when a copy was needed.
+    /// [`Error::OutOfMemory`], if a copy was needed.
     ///
     /// ```
     /// # use nanomsg::Message;
@@ -92,13 +91,13 @@ impl Message {
                 if !chunk.is_unique() {
                     *chunk = Chunk::copy_of(chunk).ok_or(Error::OutOfMemory)?;
                 }
-                // Unique by now, and nobody can get at it to clone it.
+                // It is unique by now, and cannot be cloned through this exclusive reference.
                 Ok(chunk.unique().unwrap_or_default())
             }
         }
     }
 
-    /// The protocol header: for raw sockets, which show and take it; empty for all others.
+    /// The protocol header of a raw socket's message; empty for all others.
     /// [`pattern::Raw`](crate::pattern::Raw) has an example.
     ///
     /// ```
@@ -122,8 +121,8 @@ impl Message {
         self.0.header = Header::from_slice(header);
     }
 
-    /// The type of a message that was received over ws; or of one that came from the same process,
-    /// or was not sent yet, what [`Message::set_message_type`] has said of it.
+    /// The type of the message over ws. For a message that was received over inproc, or was not sent
+    /// yet, it is the one set by [`Message::set_message_type`].
     ///
     /// ```
     /// # use nanomsg::Message;
@@ -135,8 +134,8 @@ impl Message {
         self.0.message_type
     }
 
-    /// Sets what the message is sent as over ws; with `None`, it is what
-    /// [`Socket::ws_message_type`](crate::Socket::ws_message_type) says.
+    /// Sets the type of the message over ws; with `None`, it is
+    /// [`Socket::ws_message_type`](crate::Socket::ws_message_type).
     ///
     /// ```
     /// # use nanomsg::{Message, MessageType, Pair};

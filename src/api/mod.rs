@@ -1,11 +1,11 @@
-//! The Rust face: typed sockets, messages and endpoints.
+//! The Rust interface: typed sockets, messages and endpoints.
 //!
-//! Owns what only a Rust program has: the types that say which socket can do what, and the memory
-//! that frees itself. A method checks its arguments, calls the socket layer, and hands the answer
-//! on; it decides nothing that a C program would want decided as well. The C face is its
-//! neighbour, and neither knows the other.
+//! Owns what only a Rust program has: the types that determine what each socket can do, and the
+//! ownership of messages. A method checks its arguments, calls the socket layer, and returns the
+//! result; it has no behaviour that a C program needs too. This module and the C interface do not
+//! import from each other.
 //!
-//! A further protocol is one more type in [`pattern`], and one more name below.
+//! A new protocol needs a type in [`pattern`], and a name below.
 
 mod endpoint;
 mod handle;
@@ -20,7 +20,7 @@ pub use message::Message;
 pub use socket::Socket;
 pub use transfer::Unsent;
 
-/// A PAIR socket: one peer, and messages in both directions.
+/// A PAIR socket: has one peer, and sends and receives.
 ///
 /// ```
 /// # use nanomsg::Pair;
@@ -33,7 +33,8 @@ pub use transfer::Unsent;
 /// ```
 pub type Pair = Socket<pattern::Pair>;
 
-/// A PUB socket: each message goes to all subscribers, and nobody is waited for.
+/// A PUB socket: sends each message to all subscribers. It never blocks: a subscriber that has no room
+/// misses the message.
 ///
 /// ```
 /// # use nanomsg::{Pub, Sub};
@@ -48,15 +49,15 @@ pub type Pair = Socket<pattern::Pair>;
 /// ```
 pub type Pub = Socket<pattern::Pub>;
 
-/// A SUB socket: receives the messages that begin with a prefix it has subscribed to; see [`Pub`]
-/// for an example.
+/// A SUB socket: receives messages that begin with one of its subscriptions; see [`Pub`] for an
+/// example.
 pub type Sub = Socket<pattern::Sub>;
 
 /// A REQ socket: sends a request to one of its peers, and receives the reply.
 ///
-/// A request is sent again when the peer that has it goes, or does not reply for long
-/// ([`Socket::set_resend_interval`]). Sending another one gives up the one before; without a
-/// request, receiving fails with [`Error::WrongState`](crate::Error::WrongState).
+/// A request is sent again when its connection is lost, or no reply has arrived for some time
+/// ([`Socket::set_resend_interval`]). Sending another request cancels the one before; receiving
+/// without a request fails with [`Error::WrongState`](crate::Error::WrongState).
 ///
 /// ```
 /// # use nanomsg::{Rep, Req};
@@ -71,11 +72,11 @@ pub type Sub = Socket<pattern::Sub>;
 /// ```
 pub type Req = Socket<pattern::Req>;
 
-/// A REP socket: receives a request, and sends the reply to whoever asked; see [`Req`] for an
-/// example. Without a request, sending fails with [`Error::WrongState`](crate::Error::WrongState).
+/// A REP socket: receives a request, and sends the reply to the peer that it came from; see [`Req`] for
+/// an example. Sending without a request fails with [`Error::WrongState`](crate::Error::WrongState).
 pub type Rep = Socket<pattern::Rep>;
 
-/// A PUSH socket: each message goes to one of the peers, to whichever has room.
+/// A PUSH socket: sends each message to one of the peers that have room, in turn.
 ///
 /// ```
 /// # use nanomsg::{Pull, Push};
@@ -87,7 +88,7 @@ pub type Rep = Socket<pattern::Rep>;
 /// # Ok::<(), nanomsg::Error>(())
 /// ```
 ///
-/// It cannot receive, and the compiler says so:
+/// It cannot receive; a call of `recv` does not compile:
 ///
 /// ```compile_fail,E0599
 /// # use nanomsg::Push;
@@ -96,10 +97,11 @@ pub type Rep = Socket<pattern::Rep>;
 /// ```
 pub type Push = Socket<pattern::Push>;
 
-/// A PULL socket: receives from all its peers, from each in turn; see [`Push`] for an example.
+/// A PULL socket: receives from all its peers in turn; see [`Push`] for an example.
 pub type Pull = Socket<pattern::Pull>;
 
-/// A BUS socket: each message goes to all peers, and nobody is waited for.
+/// A BUS socket: sends each message to all peers. It never blocks: a peer that has no room misses the
+/// message.
 ///
 /// ```
 /// # use nanomsg::Bus;
@@ -112,10 +114,10 @@ pub type Pull = Socket<pattern::Pull>;
 /// ```
 pub type Bus = Socket<pattern::Bus>;
 
-/// A SURVEYOR socket: asks all its peers at once, and receives their answers until the survey is
-/// over ([`Socket::set_survey_deadline`]). Then receiving fails with
+/// A SURVEYOR socket: sends a survey to all its peers, and receives their answers until the deadline
+/// ([`Socket::set_survey_deadline`]). Then receiving fails once with
 /// [`Error::TimedOut`](crate::Error::TimedOut), and without a survey with
-/// [`Error::WrongState`](crate::Error::WrongState). Another survey gives up the one before.
+/// [`Error::WrongState`](crate::Error::WrongState). Sending another survey cancels the one before.
 ///
 /// ```
 /// # use nanomsg::{Respondent, Surveyor};
@@ -130,7 +132,7 @@ pub type Bus = Socket<pattern::Bus>;
 /// ```
 pub type Surveyor = Socket<pattern::Surveyor>;
 
-/// A RESPONDENT socket: receives a survey, and sends the answer to whoever asked; see
-/// [`Surveyor`] for an example. Without a survey, sending fails with
+/// A RESPONDENT socket: receives a survey, and sends the answer to the peer that it came from; see
+/// [`Surveyor`] for an example. Sending without a survey fails with
 /// [`Error::WrongState`](crate::Error::WrongState).
 pub type Respondent = Socket<pattern::Respondent>;

@@ -1,7 +1,6 @@
-//! The roles that a socket can play, as types: `Socket<pattern::Push>` is a PUSH socket.
+//! The roles of sockets, as types: `Socket<pattern::Push>` is a PUSH socket.
 //!
-//! They exist for the compiler alone, and carry no values. Functions that take any socket that
-//! can send are generic over them:
+//! The types have no values. A function that takes any socket that can send is generic over them:
 //!
 //! ```
 //! use nanomsg::{Error, Push, Socket, pattern};
@@ -10,7 +9,7 @@
 //!     socket.try_send(b"hello")
 //! }
 //!
-//! assert_eq!(greet(&Push::new()?), Err(Error::WouldBlock)); // Nobody is there.
+//! assert_eq!(greet(&Push::new()?), Err(Error::WouldBlock)); // There is no peer.
 //! # Ok::<(), Error>(())
 //! ```
 
@@ -21,7 +20,7 @@ pub(super) use sealed::Role;
 mod sealed {
     use crate::protocol::ProtocolInfo;
 
-    /// What the socket layer knows a role as.
+    /// A role, as the socket layer identifies it.
     pub trait Role {
         const PROTOCOL: &'static ProtocolInfo;
         const IS_RAW: bool = false;
@@ -30,7 +29,7 @@ mod sealed {
 
 use crate::protocol::{self, ProtocolInfo};
 
-/// A role that a socket can play. Only the types of this module are roles.
+/// The role of a socket. Only the types of this module are roles.
 pub trait Pattern: Role {}
 
 /// A role that sends.
@@ -137,9 +136,9 @@ impl Role for Respondent {
 impl Sends for Respondent {}
 impl Receives for Respondent {}
 
-/// The raw form of a role, for programs that pass messages on: it moves messages as its role
-/// does, but keeps no state, and shows the protocol's header ([`Message::header`]) and takes it
-/// from the message that is sent.
+/// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
+/// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
+/// is sent with the header that it has.
 ///
 /// ```
 /// use nanomsg::{Rep, Req, Socket, pattern};
@@ -150,7 +149,7 @@ impl Receives for Respondent {}
 /// client.connect("inproc://doc/raw")?;
 /// client.send(b"question")?;
 ///
-/// // The header says where the request came from: the message goes back as it is.
+/// // The header has the route to the client, so the message can be sent back as it is.
 /// let mut request = server.recv()?;
 /// assert_eq!((&*request, request.header().len()), (&b"question"[..], 8));
 /// request.make_mut()?.make_ascii_uppercase();
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_has_a_role_with_its_directions() {
+    fn each_protocol_has_a_role_with_its_directions() {
         let roles = [
             both::<Pair>(),
             check::<Pub>(true, false),

@@ -10,16 +10,16 @@ use super::pattern::Pattern;
 use crate::error::Error;
 use crate::socket::Call;
 
-/// A socket that plays the role `P`.
+/// A socket with the role `P`, on which its methods depend.
 ///
-/// Programs mostly use its names: [`Pair`](crate::Pair), [`Push`](crate::Push),
+/// Programs mostly use the type aliases: [`Pair`](crate::Pair), [`Push`](crate::Push),
 /// [`Pull`](crate::Pull), [`Req`](crate::Req), [`Rep`](crate::Rep), [`Pub`](crate::Pub),
-/// [`Sub`](crate::Sub) and [`Bus`](crate::Bus). Which methods there are depends on the role.
+/// [`Sub`](crate::Sub), [`Surveyor`](crate::Surveyor), [`Respondent`](crate::Respondent) and
+/// [`Bus`](crate::Bus).
 ///
-/// Any number of threads may use a socket at the same time, through references or an `Arc`. It is
-/// closed when it is dropped; that can take as long as [`Socket::linger`] says, if something that
-/// was sent waits to be delivered. A socket does not survive a `fork`: in the child, each call
-/// answers [`Error::Closed`].
+/// Any number of threads may use a socket at the same time, through references or an `Arc`. Dropping
+/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered. In the
+/// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
 pub struct Socket<P: Pattern> {
     pub(super) handle: Handle,
     is_closed: AtomicBool,
@@ -30,8 +30,8 @@ impl<P: Pattern> Socket<P> {
     /// Opens a socket.
     ///
     /// # Errors
-    /// [`Error::TooManySockets`] when 65,536 are open, [`Error::Terminated`] after a C function
-    /// of the same process called `nn_term`.
+    /// [`Error::TooManySockets`] if 65,536 are open, [`Error::Terminated`] after a call of `nn_term`
+    /// from C code in the same process.
     ///
     /// ```
     /// let socket = nanomsg::Pair::new()?;
@@ -47,21 +47,21 @@ impl<P: Pattern> Socket<P> {
         self.handle.enter()
     }
 
-    /// Calls `call` with the socket's number, which remains this socket's meanwhile.
+    /// Calls `call` with the socket's number, which is not reused during the call.
     pub(super) fn by_number<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
         self.handle.by_number(call)
     }
 
-    /// Binds the socket to an address, to which others can connect from now on.
+    /// Binds the socket to an address, to which peers can then connect.
     ///
-    /// `address` is `inproc://name`, `ipc://path` or `tcp://interface:port`, where the interface
-    /// is `*`, an address or a name such as `eth0`. It is a text, or bytes where a path or a name is no
-    /// text. A socket can have any number of endpoints.
+    /// `address` is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`, where
+    /// the interface is `*`, an address or a name such as `eth0`. It is given as text or as bytes. A socket
+    /// can have any number of endpoints.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if that is no address, [`Error::AddressTooLong`],
+    /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
     /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`], [`Error::AddressInUse`],
-    /// [`Error::Closed`], or what the operating system says.
+    /// [`Error::Closed`], or an error of the operating system.
     ///
     /// ```
     /// # use nanomsg::{Error, Pair};
@@ -75,16 +75,16 @@ impl<P: Pattern> Socket<P> {
         Ok(Endpoint::new(&self.handle, self.enter()?.bind(address.as_ref())?))
     }
 
-    /// Connects the socket to an address, now or as soon as somebody is bound to it, and again
-    /// whenever the connection is lost.
+    /// Connects the socket to an address. The connection is made in the background, as soon as a peer is
+    /// bound to the address, and made again when it is lost.
     ///
-    /// `address` is `inproc://name`, `ipc://path` or `tcp://host:port`; `tcp://local;host:port`
-    /// connects from the local interface of that name or address.
+    /// `address` is `inproc://name`, `ipc://path`, `tcp://host:port` or `ws://host[:port][/path]`;
+    /// `tcp://local;host:port` connects from the local interface of that name or address.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if that is no address, [`Error::AddressTooLong`],
-    /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`] or [`Error::Closed`]. That nobody
-    /// is there is not an error.
+    /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
+    /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`] or [`Error::Closed`]. The absence of a
+    /// peer is not an error.
     ///
     /// ```
     /// # use nanomsg::{Error, Pull};
@@ -97,9 +97,9 @@ impl<P: Pattern> Socket<P> {
         Ok(Endpoint::new(&self.handle, self.enter()?.connect(address.as_ref())?))
     }
 
-    /// Closes the socket: ends the calls of other threads on it with [`Error::Closed`], and
-    /// delivers what was sent, for as long as [`Socket::linger`] says. Dropping the socket does
-    /// the same; this is for stopping threads that share it.
+    /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already
+    /// sent are delivered, within [`Socket::linger`]. Dropping the socket does the same; this method is
+    /// for stopping threads that share the socket.
     ///
     /// # Errors
     /// [`Error::Closed`] if it is closed already.
@@ -117,7 +117,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn close(&self) -> Result<(), Error> {
-        // Once, because the number may be another socket's afterwards.
+        // Once only: afterwards the number may belong to another socket.
         if self.is_closed.swap(true, Ordering::Relaxed) {
             return Err(Error::Closed);
         }

@@ -9,12 +9,12 @@ use crate::error::Error;
 use crate::message::{Outgoing, Payload};
 use crate::socket::{self, Received};
 
-/// A message that was not sent, and why. `?` turns it into an [`Error`] and drops the message.
+/// A message that was not sent, and the error. `?` converts it to the [`Error`] and drops the message.
 #[derive(Debug)]
 pub struct Unsent {
-    /// Why it was not sent.
+    /// The error.
     pub error: Error,
-    /// The message, as it was.
+    /// The message, unchanged.
     pub message: Message,
 }
 
@@ -33,15 +33,15 @@ impl From<Unsent> for Error {
 }
 
 impl<P: Sends> Socket<P> {
-    /// Sends a copy of `bytes`. Blocks while no peer can take it, for at most
+    /// Sends a copy of `bytes`. Blocks while the message cannot be sent, for at most
     /// [`Socket::send_timeout`].
     ///
-    /// That it was sent means that it is on its way: it waits in a queue of its peer or of the
-    /// network, and a peer that goes may not have seen it.
+    /// Success means that the library has accepted the message, not that a peer has received it: the
+    /// message can be lost if the connection breaks.
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::Interrupted`] when a signal handler ran meanwhile,
-    /// [`Error::WrongState`] when the pattern does not allow it now, [`Error::Closed`] or
+    /// [`Error::TimedOut`], [`Error::Interrupted`] if a signal handler ran during the call,
+    /// [`Error::WrongState`] if the protocol cannot send in its present state, [`Error::Closed`] or
     /// [`Error::OutOfMemory`].
     ///
     /// ```
@@ -56,7 +56,7 @@ impl<P: Sends> Socket<P> {
     /// As [`Socket::send`], without blocking.
     ///
     /// # Errors
-    /// [`Error::WouldBlock`] when no peer can take it now, and those of [`Socket::send`].
+    /// [`Error::WouldBlock`] if the message cannot be sent now, and those of [`Socket::send`].
     ///
     /// ```
     /// # use nanomsg::{Error, Push};
@@ -67,10 +67,10 @@ impl<P: Sends> Socket<P> {
         self.send_bytes(bytes, true)
     }
 
-    /// As [`Socket::send`], with the message's own memory: a long one is not copied.
+    /// As [`Socket::send`], with the memory of the message: a large one is not copied.
     ///
     /// # Errors
-    /// Those of [`Socket::send`]; the message comes back with them.
+    /// Those of [`Socket::send`]; the message is returned with the error.
     ///
     /// ```
     /// # use nanomsg::{Message, Pull, Push};
@@ -90,8 +90,8 @@ impl<P: Sends> Socket<P> {
     /// As [`Socket::send_message`], without blocking.
     ///
     /// # Errors
-    /// [`Error::WouldBlock`] when no peer can take it now, and those of [`Socket::send`]; the
-    /// message comes back with them.
+    /// [`Error::WouldBlock`] if the message cannot be sent now, and those of [`Socket::send`]; the
+    /// message is returned with the error.
     ///
     /// ```
     /// # use nanomsg::{Error, Message, Push};
@@ -118,9 +118,9 @@ impl<P: Receives> Socket<P> {
     /// Receives a message. Blocks while there is none, for at most [`Socket::recv_timeout`].
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::Interrupted`] when a signal handler ran meanwhile,
-    /// [`Error::WrongState`] when the pattern does not allow it now, [`Error::Closed`] or
-    /// [`Error::OutOfMemory`]; then the message is lost.
+    /// [`Error::TimedOut`], [`Error::Interrupted`] if a signal handler ran during the call,
+    /// [`Error::WrongState`] if the protocol cannot receive in its present state, [`Error::Closed`], or
+    /// [`Error::OutOfMemory`], in which case the message is lost.
     ///
     /// ```
     /// # use nanomsg::{Error, Req};
@@ -134,7 +134,7 @@ impl<P: Receives> Socket<P> {
     /// As [`Socket::recv`], without blocking.
     ///
     /// # Errors
-    /// [`Error::WouldBlock`] when there is no message now, and those of [`Socket::recv`].
+    /// [`Error::WouldBlock`] if there is no message, and those of [`Socket::recv`].
     ///
     /// ```
     /// # use nanomsg::{Error, Pull};

@@ -1,7 +1,7 @@
-//! Options, as methods with types: times are durations, and `None` is for ever or without limit.
+//! Options, as methods with types: times are durations, and `None` means without limit.
 //!
-//! Ranges and defaults are the option table's, not ours. Here are the options that every socket
-//! has; the files beside this one have those of a direction or of one protocol.
+//! The option table has the ranges and defaults. This file has the options of every socket; the files
+//! beside it have those of sockets that send, of sockets that receive, and of single protocols.
 
 mod protocols;
 mod receiving;
@@ -14,13 +14,13 @@ use super::socket::Socket;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 
-/// A time in whole milliseconds, rounded up, so that a short one does not become none at all.
+/// A time in whole milliseconds, rounded up, so that a short time does not become zero.
 fn milliseconds(time: Duration) -> Result<i32, Error> {
     let whole = time.as_nanos().div_ceil(1_000_000);
     i32::try_from(whole).map_err(|_| Error::InvalidArgument)
 }
 
-/// A time, or a number that stands for none.
+/// A time, or the number `none` for `None`.
 fn milliseconds_or(time: Option<Duration>, none: i32) -> Result<i32, Error> {
     time.map_or(Ok(none), milliseconds)
 }
@@ -55,8 +55,8 @@ impl<P: Pattern> Socket<P> {
         self.get(option).map(|value| u8::try_from(value).unwrap_or(u8::MAX))
     }
 
-    /// How long closing may take to deliver what was sent: 1 s, unless it was set; `None` for
-    /// ever.
+    /// The time for which closing the socket goes on delivering messages already sent: 1 s by default;
+    /// `None`: without limit.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -71,8 +71,8 @@ impl<P: Pattern> Socket<P> {
         self.get_time(SocketOption::Linger)
     }
 
-    /// Sets how long closing may take to deliver what was sent, in milliseconds, rounded up;
-    /// `None` for ever, zero not to wait.
+    /// Sets the time for which closing the socket goes on delivering messages already sent, in
+    /// milliseconds, rounded up. `None`: without limit; zero: do not wait.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
@@ -88,7 +88,7 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::Linger, milliseconds_or(time, -1)?)
     }
 
-    /// The time before the first attempt to connect again: 100 ms, unless it was set.
+    /// The wait before the first attempt to connect again: 100 ms by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -102,8 +102,8 @@ impl<P: Pattern> Socket<P> {
         self.get_time(SocketOption::ReconnectInterval).map(Option::unwrap_or_default)
     }
 
-    /// Sets the time before the first attempt to connect again, in milliseconds, rounded up, for
-    /// the endpoints that are added from now on.
+    /// Sets the wait before the first attempt to connect again, in milliseconds, rounded up, for
+    /// endpoints added afterwards.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
@@ -119,7 +119,7 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::ReconnectInterval, milliseconds(time)?)
     }
 
-    /// The longest time between two attempts to connect; `None` if it is always the first one's.
+    /// The longest wait between two attempts to connect; `None` if the wait stays the same.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -132,9 +132,9 @@ impl<P: Pattern> Socket<P> {
         self.get_time(SocketOption::ReconnectIntervalMax).map(|time| time.filter(|time| !time.is_zero()))
     }
 
-    /// Sets the longest time between two attempts to connect, in milliseconds, rounded up, for
-    /// the endpoints that are added from now on: each attempt that fails doubles the time before
-    /// the next, up to this. With `None`, or zero, the time is always the first one's.
+    /// Sets the longest wait between two attempts to connect, in milliseconds, rounded up, for
+    /// endpoints added afterwards: the wait doubles with each failure, up to this time. With `None`, or
+    /// zero, it stays the same.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
@@ -150,7 +150,7 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::ReconnectIntervalMax, milliseconds_or(time, 0)?)
     }
 
-    /// Whether IPv6 is left out.
+    /// Whether only IPv4 addresses are used.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -163,7 +163,7 @@ impl<P: Pattern> Socket<P> {
         self.get(SocketOption::Ipv4Only).map(|value| value == 1)
     }
 
-    /// Sets whether IPv6 is left out by the endpoints that are added from now on.
+    /// Sets whether endpoints added afterwards use only IPv4 addresses.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -178,7 +178,8 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::Ipv4Only, ipv4_only.into())
     }
 
-    /// Whether it was said that tcp sends small pieces at once. It does so as well as long as nothing was said.
+    /// The value that [`Socket::set_tcp_nodelay`] has set. Until it is called this is `false`, but
+    /// `TCP_NODELAY` is on.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -191,8 +192,8 @@ impl<P: Pattern> Socket<P> {
         self.get(SocketOption::TcpNodelay).map(|value| value == 1)
     }
 
-    /// Sets whether tcp sends small pieces at once, on the connections made from now on. Without, the system may hold
-    /// back a small message until the peer has confirmed the one before, which can take 40 ms.
+    /// Sets `TCP_NODELAY` for connections made afterwards. When it is off, a small message may wait until
+    /// the peer has acknowledged the one before, which can take 40 ms.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -207,7 +208,7 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::TcpNodelay, nodelay.into())
     }
 
-    /// The most hops that a message may have made, over devices: 8, unless it was set.
+    /// The most hops that a message may have made over devices: 8 by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -220,7 +221,7 @@ impl<P: Pattern> Socket<P> {
         self.get_priority(SocketOption::MaxHops)
     }
 
-    /// Sets the most hops that a message may have made: 1 to 255. One that made more is dropped.
+    /// Sets the most hops that a message may have made: 1 to 255. A message with more is dropped.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for zero, [`Error::Closed`].
@@ -237,8 +238,8 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::MaxHops, hops.into())
     }
 
-    /// What the socket is called in messages to people: its number, unless it was set. What a C
-    /// program has set need not be UTF-8; the rest of it is replaced.
+    /// The name of the socket in printed errors: its number by default. Bytes that are not UTF-8, which C
+    /// code may have set, are replaced.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -254,7 +255,7 @@ impl<P: Pattern> Socket<P> {
         }
     }
 
-    /// Sets what the socket is called in messages to people: at most 63 bytes.
+    /// Sets the name of the socket in printed errors: at most 63 bytes.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a longer name, [`Error::Closed`].
@@ -294,7 +295,7 @@ mod tests {
             pull.bind("inproc://options/both_buffers").unwrap();
             push.connect("inproc://options/both_buffers").unwrap();
             let taken = (0..).take_while(|_| push.try_send(&[0; 100]).is_ok()).count();
-            // A message of 100 bytes takes 112, which small bounds do not count.
+            // A message of 100 bytes occupies 112 bytes, but small bounds count its length only.
             assert_eq!(taken, bound.div_ceil(if bound > 1024 { 112 } else { 100 }));
         }
     }

@@ -1,4 +1,4 @@
-//! The options that belong to one protocol.
+//! The options of single protocols.
 
 use std::time::Duration;
 
@@ -10,8 +10,8 @@ use crate::option::Setting;
 use crate::protocol::{RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE};
 
 impl Socket<pattern::Sub> {
-    /// Subscribes to the messages that begin with `prefix`; an empty one subscribes to all.
-    /// Without a subscription nothing is received.
+    /// Subscribes to messages that begin with `prefix`; an empty prefix subscribes to all messages.
+    /// Without a subscription no message is received.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -25,7 +25,7 @@ impl Socket<pattern::Sub> {
         self.enter()?.set_protocol_option(SUBSCRIBE, Setting::Bytes(prefix))
     }
 
-    /// Takes one subscription to `prefix` back. One that was made twice is still there once.
+    /// Removes one subscription to `prefix`. If it was made twice, one of the two stays.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -47,8 +47,7 @@ impl Socket<pattern::Sub> {
 }
 
 impl Socket<pattern::Req> {
-    /// After which time without a reply a request is sent again: 60 s, unless it was set; `None`
-    /// if it is not.
+    /// The time after which a request without a reply is sent again: 60 s by default; `None`: never.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -63,9 +62,9 @@ impl Socket<pattern::Req> {
         Ok(u64::try_from(milliseconds).ok().filter(|time| *time > 0).map(Duration::from_millis))
     }
 
-    /// Sets after which time without a reply a request is sent again, in milliseconds, rounded
-    /// up, for the requests that are sent from now on. With `None`, or zero, it is sent again
-    /// only when the peer that has it goes.
+    /// Sets the time after which a request without a reply is sent again, in milliseconds, rounded up,
+    /// for requests sent afterwards. With `None`, or zero, a request is sent again only when its
+    /// connection is lost.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
@@ -83,7 +82,7 @@ impl Socket<pattern::Req> {
 }
 
 impl Socket<pattern::Surveyor> {
-    /// How long a survey lasts: one second, unless it was set; `None` for ever.
+    /// The time from a survey to its deadline: one second by default; `None`: no deadline.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -98,8 +97,8 @@ impl Socket<pattern::Surveyor> {
         Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
     }
 
-    /// Sets how long a survey lasts, in milliseconds, rounded up, for the surveys that are sent
-    /// from now on; `None` for ever.
+    /// Sets the time from a survey to its deadline, in milliseconds, rounded up, for surveys sent
+    /// afterwards. `None`: no deadline.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].

@@ -10,7 +10,7 @@ use crate::option::SocketOption;
 use crate::sync::Descriptor;
 
 impl<P: Receives> Socket<P> {
-    /// How long receiving may block; `None` for ever.
+    /// The time for which receiving may block; `None`: without limit.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -23,7 +23,7 @@ impl<P: Receives> Socket<P> {
         self.get_time(SocketOption::ReceiveTimeout)
     }
 
-    /// Sets how long receiving may block, in milliseconds, rounded up; `None` for ever.
+    /// Sets the time for which receiving may block, in milliseconds, rounded up; `None`: without limit.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
@@ -40,8 +40,7 @@ impl<P: Receives> Socket<P> {
         self.set(SocketOption::ReceiveTimeout, milliseconds_or(time, -1)?)
     }
 
-    /// How many bytes of messages from one peer may wait to be received: 131,072, unless it was
-    /// set.
+    /// The size in bytes of the receive queue of each peer: 131,072 by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -54,9 +53,9 @@ impl<P: Receives> Socket<P> {
         self.get_size(SocketOption::ReceiveBuffer)
     }
 
-    /// Sets how many bytes of messages from one peer may wait to be received; one message of any
-    /// length always may. Holds for the connections made from now on. Over inproc nothing else
-    /// bounds what waits; until this is set, the sender's [`Socket::send_buffer`] is added.
+    /// Sets the size in bytes of the receive queue of each peer, for connections made afterwards. An empty
+    /// queue takes one message of any length. Over inproc there is one queue, of this size if it was set,
+    /// else of the sum of this size and the sender's [`Socket::send_buffer`].
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for zero or above 2,147,483,647, [`Error::Closed`].
@@ -73,8 +72,8 @@ impl<P: Receives> Socket<P> {
         self.set(SocketOption::ReceiveBuffer, size(bytes)?)
     }
 
-    /// The longest message in bytes that is taken from a peer: 1,048,576, unless it was set;
-    /// `None` if there is no limit. A peer that sends a longer one is disconnected.
+    /// The size in bytes of the largest message that is accepted from a peer: 1,048,576 by default; `None`:
+    /// no limit. A peer that sends a larger one is disconnected.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -87,7 +86,7 @@ impl<P: Receives> Socket<P> {
         self.get(SocketOption::MaxMessage).map(|value| usize::try_from(value).ok())
     }
 
-    /// Sets the longest message in bytes that is taken from a peer; `None` for no limit.
+    /// Sets the size in bytes of the largest message that is accepted from a peer; `None`: no limit.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647, [`Error::Closed`].
@@ -102,7 +101,7 @@ impl<P: Receives> Socket<P> {
         self.set(SocketOption::MaxMessage, bytes.map_or(Ok(-1), size)?)
     }
 
-    /// The priority for receiving of the endpoints that are added now: 8, unless it was set.
+    /// The receive priority of endpoints that are added now: 8 by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -115,8 +114,8 @@ impl<P: Receives> Socket<P> {
         self.get_priority(SocketOption::ReceivePriority)
     }
 
-    /// Sets the priority for receiving of the endpoints that are added from now on: 1, the
-    /// highest, to 16. Messages of a lower one are received when there are none of a higher one.
+    /// Sets the receive priority of endpoints added afterwards: 1 (highest) to 16. Messages from peers of
+    /// a lower priority are received only while there are none from peers of a higher one.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for another number, [`Error::Closed`].
@@ -131,11 +130,11 @@ impl<P: Receives> Socket<P> {
         self.set(SocketOption::ReceivePriority, priority.into())
     }
 
-    /// A descriptor to poll, which is readable while [`Socket::try_recv`] would not say
+    /// A descriptor for polling, which is readable while [`Socket::try_recv`] would not fail with
     /// [`Error::WouldBlock`]. It belongs to the socket: do not read from it or close it.
     ///
     /// # Errors
-    /// [`Error::Closed`], or the operating system's when there are no more descriptors.
+    /// [`Error::Closed`], or an error of the operating system, if there are no more descriptors.
     ///
     /// ```
     /// let socket = nanomsg::Pull::new()?;

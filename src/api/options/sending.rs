@@ -11,7 +11,7 @@ use crate::option::SocketOption;
 use crate::sync::Descriptor;
 
 impl<P: Sends> Socket<P> {
-    /// How long sending may block; `None` for ever.
+    /// The time for which sending may block; `None`: without limit.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -24,7 +24,7 @@ impl<P: Sends> Socket<P> {
         self.get_time(SocketOption::SendTimeout)
     }
 
-    /// Sets how long sending may block, in milliseconds, rounded up; `None` for ever.
+    /// Sets the time for which sending may block, in milliseconds, rounded up; `None`: without limit.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
@@ -41,7 +41,7 @@ impl<P: Sends> Socket<P> {
         self.set(SocketOption::SendTimeout, milliseconds_or(time, -1)?)
     }
 
-    /// How many bytes of messages may wait to be sent to one peer: 131,072, unless it was set.
+    /// The size in bytes of the send queue of each peer: 131,072 by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -54,8 +54,8 @@ impl<P: Sends> Socket<P> {
         self.get_size(SocketOption::SendBuffer)
     }
 
-    /// Sets how many bytes of messages may wait to be sent to one peer; one message of any length
-    /// always may. Holds for the connections made from now on.
+    /// Sets the size in bytes of the send queue of each peer, for connections made afterwards. An empty
+    /// queue takes one message of any length.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for zero or above 2,147,483,647, [`Error::Closed`].
@@ -70,7 +70,7 @@ impl<P: Sends> Socket<P> {
         self.set(SocketOption::SendBuffer, size(bytes)?)
     }
 
-    /// The priority for sending of the endpoints that are added now: 8, unless it was set.
+    /// The send priority of endpoints that are added now: 8 by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -83,8 +83,8 @@ impl<P: Sends> Socket<P> {
         self.get_priority(SocketOption::SendPriority)
     }
 
-    /// Sets the priority for sending of the endpoints that are added from now on: 1, the highest,
-    /// to 16. Peers of a lower one get messages when none of a higher one has room.
+    /// Sets the send priority of endpoints added afterwards: 1 (highest) to 16. Peers of a lower priority
+    /// get messages only while no peer of a higher one has room.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for another number, [`Error::Closed`].
@@ -101,7 +101,7 @@ impl<P: Sends> Socket<P> {
         self.set(SocketOption::SendPriority, priority.into())
     }
 
-    /// What messages are sent as over ws: binary, unless it was set.
+    /// The type of messages sent over ws: binary by default.
     ///
     /// # Errors
     /// [`Error::Closed`].
@@ -112,16 +112,15 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn ws_message_type(&self) -> Result<MessageType, Error> {
-        // The table has no other number.
+        // The table allows no other number.
         self.get(SocketOption::WsMessageType)
             .map(|number| MessageType::from_number(number).unwrap_or(MessageType::Binary))
     }
 
-    /// Sets what messages are sent as over ws, unless [`Message::set_message_type`] says something
-    /// else of one. Browsers hand text to their scripts as a string. Holds for the endpoints that
-    /// are connected, and the connections that are accepted, from now on. A peer that gets text
-    /// which is not UTF-8 ends the connection; the headers of requests, surveys and their answers
-    /// are not.
+    /// Sets the type of messages sent over ws, for endpoints that are connected and connections that are
+    /// accepted afterwards; [`Message::set_message_type`] has precedence. Browsers pass text to scripts as
+    /// a string. A peer ends the connection if it receives text that is not UTF-8, so requests, surveys
+    /// and their answers must be binary: their protocol headers are not UTF-8.
     ///
     /// [`Message::set_message_type`]: crate::Message::set_message_type
     ///
@@ -139,11 +138,11 @@ impl<P: Sends> Socket<P> {
         self.set(SocketOption::WsMessageType, message_type.number())
     }
 
-    /// A descriptor to poll, which is readable while [`Socket::try_send`] would not say
+    /// A descriptor for polling, which is readable while [`Socket::try_send`] would not fail with
     /// [`Error::WouldBlock`]. It belongs to the socket: do not read from it or close it.
     ///
     /// # Errors
-    /// [`Error::Closed`], or the operating system's when there are no more descriptors.
+    /// [`Error::Closed`], or an error of the operating system, if there are no more descriptors.
     ///
     /// ```
     /// let socket = nanomsg::Push::new()?;
