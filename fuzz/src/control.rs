@@ -1,8 +1,8 @@
-//! The target `control`: any bytes as a control buffer, on its way out and back.
+//! The target `control`: any bytes as a control buffer, sent and received.
 //!
-//! Control messages lie one behind the other inside their buffer, whatever it says of itself, and
-//! reading them ends. What a raw socket was given as a protocol header comes out of the other one,
-//! if it comes out at all, into any room; behind it stands nothing that was not written.
+//! Control messages are within their buffer, in ascending order, for any lengths in it, and a walk
+//! through them ends. A protocol header that a raw socket has sent is received unchanged or not at
+//! all, into a buffer of any size, and nothing follows it that was not written.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
@@ -13,10 +13,10 @@ use nanomsg::capi::*;
 const EMPTY: usize = size_of::<nn_cmsghdr>();
 const WORD: usize = size_of::<usize>();
 
-/// The first two bytes say how much room there is to receive into, and which sockets talk.
+/// The first two bytes select the size of the receive buffer and the sockets.
 pub fn control(input: &[u8]) {
     let Some((&[room, kind], buffer)) = input.split_first_chunk() else { return };
-    // As large as it says and no larger, and aligned as C programs have it.
+    // A buffer of exactly the given length, with the alignment of C programs.
     let mut words = vec![0_usize; buffer.len().div_ceil(WORD)];
     // SAFETY: there is that much room.
     unsafe { words.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(buffer.as_ptr(), buffer.len()) };
@@ -30,7 +30,7 @@ pub fn control(input: &[u8]) {
 
     let protocols = [[NN_REP, NN_REQ], [NN_SURVEYOR, NN_RESPONDENT], [NN_BUS, NN_BUS], [NN_PAIR, NN_PAIR]];
     let pair = protocols[usize::from(kind) % protocols.len()].map(|protocol| nn_socket(AF_SP_RAW, protocol));
-    // SAFETY: the addresses are texts, and all pointers lead to what they say.
+    // SAFETY: the addresses are texts, and all pointers are valid for the given lengths.
     unsafe {
         assert!(pair.iter().all(|socket| *socket >= 0));
         assert!(nn_bind(pair[0], c"inproc://control".as_ptr()) > 0);
@@ -46,7 +46,7 @@ pub fn control(input: &[u8]) {
                 check_received(&header, &place);
             }
         }
-        // In memory of the library's.
+        // In a message of the library (NN_MSG).
         let mut message = nn_allocmsg(buffer.len(), 0);
         message.cast::<u8>().copy_from_nonoverlapping(buffer.as_ptr(), buffer.len());
         out.msg_control = (&raw mut message).cast();
@@ -67,7 +67,8 @@ pub fn control(input: &[u8]) {
     }
 }
 
-/// Only whole control messages were written, a protocol header first, and nothing behind the room.
+/// Checks that only whole control messages were written, the protocol header first, and nothing after
+/// the room.
 fn check_received(header: &nn_msghdr, place: &[usize]) {
     let room = header.msg_controllen;
     let listed = walk(header);
@@ -80,12 +81,12 @@ fn check_received(header: &nn_msghdr, place: &[usize]) {
     let is_known = |&(length, level, kind): &(usize, c_int, c_int)| {
         (level, kind) == (NN_WS, NN_WS_MSG_TYPE) && length > EMPTY && length <= room
     };
-    assert!(listed.iter().skip(1).all(is_known) && listed.len() <= 2, "nobody wrote {listed:?}");
+    assert!(listed.iter().skip(1).all(is_known) && listed.len() <= 2, "not sent: {listed:?}");
     let behind = room.div_ceil(WORD);
     assert!(place[behind..].iter().all(|word| *word == usize::MAX), "more was written than there is room");
 }
 
-/// Length, level and type of all control messages of a buffer, which must be there.
+/// Length, level and type of all control messages of a valid buffer.
 fn walk(header: &nn_msghdr) -> Vec<(usize, c_int, c_int)> {
     let mut listed = Vec::new();
     let mut at: *mut nn_cmsghdr = null_mut();

@@ -1,8 +1,8 @@
-//! Fuzz targets: functions that take any bytes, and panic if the library does what it must not.
+//! Fuzz targets of the C interface: functions of any bytes, which panic if a check fails.
 //!
-//! Here are those that see of the library what a C program sees. Those that look inside are in the
-//! library's room `fuzzing`. src/bin/ gives each of them to libFuzzer, and seeds/ has its first
-//! inputs. A panic ends the process even where the library would have caught it.
+//! Targets of the library's inside are in its module `fuzzing`. src/bin/ has a libFuzzer program for
+//! each target, and seeds/ the seeds. A panic ends the process, even in code where the library would
+//! catch it.
 
 pub mod calls;
 pub mod control;

@@ -1,7 +1,7 @@
-//! The target `options`: any row of options, set and read on sockets of every kind.
+//! The target `options`: any sequence of options, set and read on sockets of every type.
 //!
-//! What was set is what is read; what was refused has changed nothing; and no read writes more than
-//! there is room.
+//! The value that was set is read; a refused value changes nothing; and no read writes beyond its
+//! buffer.
 
 use std::collections::BTreeMap;
 use std::ffi::c_int;
@@ -10,7 +10,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use nanomsg::capi::constants::*;
 use nanomsg::capi::*;
 
-/// What no read may touch.
+/// The content of memory that a read must not change.
 const UNTOUCHED: u8 = 0xa5;
 
 #[derive(Arbitrary, Debug)]
@@ -29,7 +29,7 @@ enum Value {
     Bytes(Vec<u8>),
 }
 
-/// The first two bytes choose the socket.
+/// The first two bytes select the socket.
 pub fn options(input: &[u8]) {
     let Some((&[raw, protocol], rest)) = input.split_first_chunk() else { return };
     let protocols =
@@ -46,7 +46,7 @@ pub fn options(input: &[u8]) {
     assert_eq!(nn_close(socket), 0);
 }
 
-/// Sets an option, and reads it. `known` is what is known of those that can be read.
+/// Sets an option, and reads it. `known` has the known values of options that can be read.
 fn take(socket: c_int, step: &Step, known: &mut BTreeMap<(c_int, c_int), Vec<u8>>) {
     let (level, name) = (step.level.into(), step.name.into());
     let before = read(socket, level, name, 64);
@@ -86,7 +86,7 @@ fn take(socket: c_int, step: &Step, known: &mut BTreeMap<(c_int, c_int), Vec<u8>
     }
 }
 
-/// What can be read of an option into a room of so many bytes.
+/// The value of an option, read into a buffer of the given length.
 fn read(socket: c_int, level: c_int, name: c_int, room: u8) -> Option<Vec<u8>> {
     let mut bytes = vec![UNTOUCHED; room.into()];
     let mut length = bytes.len();

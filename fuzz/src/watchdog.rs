@@ -1,7 +1,7 @@
-//! Ends the process when something takes longer than anything may: a hang becomes a finding.
+//! Ends the process when a job exceeds the time limit, so that a hang becomes a finding.
 //!
-//! Every thread tells first where it is. What does the telling is not made for signal handlers, but
-//! the process is lost in any case.
+//! Before that, every thread prints its backtrace. The code for this is not safe in signal handlers, but
+//! the process is about to end anyway.
 
 use std::backtrace::Backtrace;
 use std::ffi::c_int;
@@ -10,16 +10,16 @@ use std::sync::{LazyLock, Mutex, Once};
 use std::time::{Duration, Instant};
 use std::{fs, process, thread};
 
-/// No call blocks for longer than a few milliseconds, but the machine may be busy.
+/// The time limit. No call blocks for longer than a few milliseconds, but the machine may be busy.
 const LIMIT: Duration = Duration::from_secs(20);
 
 static FIRST: LazyLock<Instant> = LazyLock::new(Instant::now);
-/// When the job that is being done began, in milliseconds after `FIRST`; `NO_JOB` while none is.
+/// The start of the current job, in milliseconds after `FIRST`; `NO_JOB` if there is none.
 static BEGAN: AtomicU64 = AtomicU64::new(NO_JOB);
 const NO_JOB: u64 = u64::MAX;
 static TELL_ONE_BY_ONE: Mutex<()> = Mutex::new(());
 
-/// Does something that must come to an end.
+/// Runs a job that must end within the time limit.
 pub(crate) fn watch(job: impl FnOnce()) {
     static START: Once = Once::new();
     START.call_once(|| drop(thread::spawn(guard)));
@@ -48,7 +48,7 @@ fn guard() {
             libc::signal(libc::SIGUSR2, handler as *const () as libc::sighandler_t);
             libc::syscall(libc::SYS_tgkill, libc::getpid(), id, libc::SIGUSR2);
         }
-        // The library's own thread blocks all signals: nobody says that it has heard.
+        // A fixed time: the library's I/O thread blocks all signals, and so never reports.
         thread::sleep(LIMIT / 20);
     }
     process::abort();

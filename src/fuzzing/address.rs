@@ -1,7 +1,7 @@
 //! The target `address`: any bytes as an address.
 //!
-//! What is taken for an address can be written down again, and means the same then; and nothing of
-//! it can break out of the line of HTTP that it becomes part of.
+//! An address that was parsed and written as text again has the same meaning, and its parts cannot
+//! break out of the line of HTTP in which they are sent.
 
 use std::net::IpAddr;
 
@@ -28,7 +28,7 @@ pub fn address(input: &[u8]) {
             }
         };
         match (parse(&written), address) {
-            // What was written may have another form; what is meant is compared.
+            // The text may have another form, so the parsed values are compared.
             (Ok(Address::Ws(again)), Address::Ws(first)) => {
                 assert_eq!(
                     (again.at, again.resource),
@@ -37,7 +37,7 @@ pub fn address(input: &[u8]) {
                     input.escape_ascii()
                 );
             }
-            (Err(_), _) if written.len() > MAX_LENGTH => {} // With brackets and a port it is longer.
+            (Err(_), _) if written.len() > MAX_LENGTH => {} // Brackets and a port make it longer.
             (again, first) => assert_eq!(again, Ok(first), "{}", input.escape_ascii()),
         }
     }

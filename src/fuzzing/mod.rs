@@ -1,9 +1,8 @@
-//! Fuzz targets that look inside: functions that take any bytes, and panic if what they try does
-//! what it must not.
+//! Fuzz targets of the library's inside: functions of any bytes, which panic if a check fails.
 //!
-//! The package in fuzz/ gives them to a fuzzer, and has their first inputs; each of those is a test
-//! here as well. It is not part of the library as it is built for use. Owns no checks of whole
-//! calls: those see of the library what a C program sees, and stand in fuzz/.
+//! The package in fuzz/ runs them with a fuzzer, and has their seeds; the test below runs them on the
+//! seeds. The module is compiled only for tests and fuzzing. The targets of the C interface are in
+//! fuzz/.
 
 mod address;
 mod trie;
@@ -20,7 +19,7 @@ mod tests {
 
     use super::*;
 
-    /// Gives a target every input that is kept for it.
+    /// Runs a target on each of its seeds.
     fn replay(name: &str, target: fn(&[u8])) {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds").join(name);
         let seeds = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
@@ -30,7 +29,7 @@ mod tests {
     }
 
     #[test]
-    fn every_input_that_was_kept_is_still_harmless() {
+    fn every_seed_passes() {
         replay("address", address);
         replay("trie", trie);
         replay("handshake", handshake);

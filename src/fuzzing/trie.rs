@@ -1,12 +1,11 @@
-//! The target `trie`: any row of subscriptions, compared with a plain list of them.
+//! The target `trie`: any sequence of subscriptions, compared with a plain list.
 
 use crate::protocol::Trie;
 
-/// The longest word. Few letters and short words share nodes, and meet again.
+/// The longest word. Short words of few letters often share nodes.
 const WORD_MAX: usize = 15;
 
-/// Carries out steps, each of which begins with a byte that says what is done and how long the word
-/// is that follows.
+/// Runs steps: each is a byte with the operation and the length of a word, and then the word.
 pub fn trie(mut input: &[u8]) {
     let mut trie = Trie::new();
     let mut list: Vec<&[u8]> = Vec::new();

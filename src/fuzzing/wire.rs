@@ -1,7 +1,7 @@
-//! The targets `handshake`, `framing`, `upgrade` and `frames`: any bytes as what a peer says.
+//! The targets `handshake`, `framing`, `upgrade` and `frames`: any bytes as those of a peer.
 //!
-//! However its bytes are cut, they mean the same; and what they mean is compared with a plain
-//! reading of them, or said again by ourselves.
+//! The result must be the same for any segmentation of the stream. It is compared with that of a
+//! simple decoder, or encoded and decoded again.
 
 use std::hash::RandomState;
 use std::mem::MaybeUninit;
@@ -11,15 +11,15 @@ use crate::wire::{
     BadFrame, Carried, Decoder, Encoder, Frame, Framing, Greeted, Greeting, Mapping, Place, Random,
 };
 
-/// How the bytes of an input are to be read, which its first two bytes say.
+/// How an input is read, from its first two bytes.
 struct Reading {
-    /// Which side, or which of two mappings.
+    /// Selects the side, or one of two mappings.
     other: bool,
     /// The longest payload allowed.
     max: Option<usize>,
-    /// The longest part of the stream that comes at once.
+    /// The longest segment of the stream.
     part: usize,
-    /// Large payloads are read straight into their memory, as far as that is asked for.
+    /// Large payloads are read directly into their memory, as far as the decoder asks for that.
     is_direct: bool,
 }
 
@@ -57,12 +57,12 @@ pub fn handshake(input: &[u8]) {
     }
 }
 
-/// The request for an upgrade, or the answer to ours.
+/// The request for an upgrade, or the response to our request.
 pub fn upgrade(input: &[u8]) {
     let Some((reading, stream)) = Reading::split(input) else { return };
     let server = || begin(&Mapping::WebSocketServer).greeting;
     let (whole, cut) = if reading.other {
-        // A client's key is its secret: `ACCEPT` stands for the answer to it.
+        // The client's key is random: `ACCEPT` in the input stands for the value that matches it.
         let client = || {
             let client = begin(&client());
             let (said, _) = greet(server(), &client.words, usize::MAX);
@@ -93,7 +93,7 @@ pub fn framing(input: &[u8]) {
     let said = decode(&mapping, stream, &reading);
     assert_eq!(said, decode(&mapping, stream, &Reading { part: usize::MAX, is_direct: false, ..reading }));
 
-    // What a plain reader finds; a stream that ends in a frame ends well.
+    // The result of a simple decoder; a stream that ends within a frame is no error.
     let mut expected = Said::default();
     let mut rest = stream;
     while !rest.is_empty() {
@@ -127,7 +127,7 @@ pub fn frames(input: &[u8]) {
     let total: usize = said.payloads.iter().map(|(payload, _)| payload.len()).sum();
     assert!(total <= stream.len());
 
-    // The same messages from us.
+    // The same messages, encoded by the library.
     let Encoder::WebSocket(mut encoder) = begin(&sender).encoder else { unreachable!("it is ws") };
     let mut stream = Vec::new();
     for (payload, message_type) in &said.payloads {
@@ -159,7 +159,7 @@ fn client() -> Mapping {
     }
 }
 
-/// A PAIR's connection.
+/// A connection of a PAIR socket.
 fn begin(mapping: &Mapping) -> crate::wire::Beginning {
     mapping.begin(crate::wire::PAIR, MessageType::Binary, Random::new(RandomState::new()))
 }
@@ -168,8 +168,8 @@ fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
     bytes.windows(wanted.len()).position(|window| window == wanted)
 }
 
-/// What a greeting comes to, with how many bytes are left behind it; or the last words to a peer
-/// that greets like that.
+/// The result of a handshake and the number of bytes after it; or the final reply to a peer whose
+/// handshake is wrong.
 type GreetingOutcome = (Result<Option<Greeted>, Vec<u8>>, usize);
 
 fn greet(mut greeting: Greeting, stream: &[u8], part: usize) -> GreetingOutcome {
@@ -187,7 +187,7 @@ fn greet(mut greeting: Greeting, stream: &[u8], part: usize) -> GreetingOutcome 
     (Ok(None), left)
 }
 
-/// What a peer has said behind its greeting.
+/// What a peer has sent after its handshake.
 #[derive(Debug, PartialEq)]
 struct Said {
     payloads: Vec<(Vec<u8>, Option<MessageType>)>,
@@ -226,7 +226,7 @@ fn decode(mapping: &Mapping, stream: &[u8], reading: &Reading) -> Said {
     said
 }
 
-/// As a connection does that reads large payloads into their place.
+/// Decodes as a connection does that reads large payloads directly into their memory.
 fn directly(
     decoder: &mut Decoder,
     part: &[u8],
@@ -238,7 +238,7 @@ fn directly(
     for (place, byte) in spare.iter_mut().zip(part) {
         *place = MaybeUninit::new(*byte);
     }
-    // SAFETY: that many were just written.
+    // SAFETY: that many bytes were just written.
     unsafe { decoder.appended(count, &mut *keep) }?;
     decoder.feed(&part[count..], max, keep)
 }

@@ -1,5 +1,5 @@
-//! Carries out the calls of one thread, with arguments in memory that is exactly as large as they
-//! say, and checks each answer as far as nothing else need be known.
+//! Makes the calls of one thread, with arguments in memory of exactly the given lengths, and checks
+//! each result as far as one thread can.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::{null, null_mut};
@@ -20,11 +20,11 @@ const PATIENCE: c_int = 3;
 pub(super) struct Shared {
     /// Every number that nn_socket has returned.
     sockets: Mutex<Vec<c_int>>,
-    /// No call is begun any more.
+    /// No further call is made.
     pub(super) is_over: AtomicBool,
     /// All threads have done what they had to do.
     pub(super) has_ended: AtomicBool,
-    /// Protocol headers of any bytes were sent, so that bodies may begin with a part of one.
+    /// Arbitrary protocol headers were sent, so a received body may begin with a part of one.
     pub(super) has_any_headers: AtomicBool,
 }
 
@@ -38,21 +38,21 @@ impl Shared {
 pub(super) struct Caller<'a> {
     pub(super) shared: &'a Shared,
     place: &'a Place,
-    /// The messages of the library's that this thread owns.
+    /// The messages from the library that this thread owns.
     pub(super) messages: Vec<*mut c_void>,
 }
 
 impl Drop for Caller<'_> {
     fn drop(&mut self) {
         for message in self.messages.drain(..) {
-            // SAFETY: whoever is in the list is owned.
+            // SAFETY: the thread owns each message of the list.
             assert_eq!(unsafe { nn_freemsg(message) }, 0);
         }
     }
 }
 
-/// Checks a call's answer: not below -1, and with -1 goes an error that is known and is not the one
-/// of a panic.
+/// Checks the result of a call: it is not below -1, and -1 comes with a known error that is not that of
+/// a panic.
 pub(super) fn checked(answer: c_int) -> Option<c_int> {
     assert!(answer >= -1, "the answer is {answer}");
     if answer >= 0 {
@@ -136,7 +136,7 @@ impl<'a> Caller<'a> {
                 let answered = entries.iter().filter(|entry| entry.revents > 0).count();
                 assert!(answer.is_none_or(|answer| answer == answered as c_int || list.is_none()));
                 for entry in entries.iter().filter(|_| answer.is_some()) {
-                    assert_eq!(entry.revents & !entry.events, 0, "events that nobody asked for");
+                    assert_eq!(entry.revents & !entry.events, 0, "events that were not asked for");
                 }
             }
             Call::Device(one, other) => {
@@ -186,7 +186,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// The socket that a program means; -1 if it has none yet.
+    /// The socket that an argument names; -1 if the program has none yet.
     fn number(&self, socket: Socket) -> c_int {
         match socket {
             Socket::Known(choice) => {
@@ -198,7 +198,7 @@ impl<'a> Caller<'a> {
         }
     }
 
-    /// A socket that does not wait for long.
+    /// Opens a socket with short timeouts.
     fn open(&self, domain: c_int, protocol: c_int) -> Option<c_int> {
         let socket = checked(nn_socket(domain, protocol))?;
         for option in [NN_SNDTIMEO, NN_RCVTIMEO, NN_LINGER] {
@@ -208,7 +208,7 @@ impl<'a> Caller<'a> {
         Some(socket)
     }
 
-    /// Remembers a message that was given to this thread, and fills it.
+    /// Records a message that this thread now owns, and fills it.
     fn keep_filled(&mut self, message: *mut c_void, length: usize) {
         if !message.is_null() {
             // SAFETY: the message is as long as that.
@@ -224,7 +224,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Sets an option. Times for which something may block are kept short.
+/// Sets an option. Timeouts are kept short.
 fn set(socket: c_int, level: c_int, option: c_int, value: &Value) {
     let bytes = match value {
         Value::Small(number) => c_int::from(*number).to_ne_bytes().to_vec(),
@@ -247,7 +247,7 @@ fn set(socket: c_int, level: c_int, option: c_int, value: &Value) {
     checked(unsafe { nn_setsockopt(socket, level, option, bytes.as_ptr().cast(), bytes.len()) });
 }
 
-/// Reads an option, into no place if there is no room.
+/// Reads an option, with NULL if the buffer has no bytes.
 fn get(socket: c_int, level: c_int, option: c_int, room: Option<u8>) {
     let mut bytes = vec![0_u8; room.unwrap_or(0).into()];
     let mut length = bytes.len();

@@ -1,17 +1,16 @@
 //! The target `calls`: any program of calls of the C interface, made by three threads on the same
 //! sockets.
 //!
-//! Nothing may end or hang the process, no call may give an answer that it cannot have, and
-//! nothing may arrive that was not sent. When all sockets are closed there must be no thread, no
-//! descriptor and no file left. Calls block for a few milliseconds at most, because the program is
-//! not allowed to say otherwise; and a program that goes on for too long, as devices can, finds its
-//! sockets closed.
+//! No call may end or hang the process or return an impossible result, and only messages that were
+//! sent may be received. When all sockets are closed, no thread, descriptor or file may be left. Calls
+//! block for a few milliseconds at most, because the options of programs are limited; the sockets of a
+//! program that runs for too long, as devices do, are closed.
 //!
-//! Some programs have their threads interrupted by signals. Some call nn_term, which can only be
-//! called once in a process: these run in a child.
+//! In some programs the threads are interrupted by signals. Programs that call nn_term, which affects
+//! the whole process, run in a child.
 //!
-//! What is not arbitrary: pointers; and host names, interfaces and paths, so that nobody outside is
-//! talked to.
+//! Not arbitrary are pointers; and host names, interfaces and paths, so that a program reaches nothing
+//! outside the process.
 
 mod caller;
 mod place;
@@ -59,7 +58,7 @@ fn run_in(program: &Program, place: &Place) {
     }
 }
 
-/// Does something in a process of its own. A panic ends it, since the fuzzer has panics abort.
+/// Runs a job in a child process. A panic ends the child, since panics abort under the fuzzer.
 fn in_child(job: impl FnOnce()) {
     // SAFETY: the other threads of this process are the fuzzer's and the watchdog's, none of which the child needs.
     let child = unsafe { libc::fork() };
@@ -96,15 +95,15 @@ fn carry_out(program: &Program, place: &Place) {
             let (shared, targets) = (&shared, &targets);
             scope.spawn(move || targets.interrupt(signals, || shared.has_ended.load(Ordering::SeqCst)));
         }
-        // Nobody sends anything: it disconnects when all are done.
+        // Nothing is sent: the channel disconnects when all threads are done.
         _ = ends.recv_timeout(TIME_FOR_CALLS);
         shared.is_over.store(true, Ordering::SeqCst);
         close_all(&shared);
-        // Until the last of them has dropped its own end.
+        // Wait until the last thread has dropped its end.
         _ = ends.recv();
         shared.has_ended.store(true, Ordering::SeqCst);
     });
-    // A call that was under way may have opened one more.
+    // A call that was running may have opened another socket.
     close_all(&shared);
 }
 

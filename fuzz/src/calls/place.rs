@@ -1,5 +1,5 @@
-//! Where a program runs: addresses that lead nowhere but into this process, and what of it is
-//! there before a program begins.
+//! The environment of a program: addresses within this process, and the threads, descriptors and
+//! files that exist before the program begins.
 
 use std::ffi::CString;
 use std::path::PathBuf;
@@ -8,10 +8,10 @@ use std::{env, fs, process};
 
 use super::program::Address;
 
-/// What every program of this process finds.
+/// The environment of every program of this process.
 #[derive(Debug)]
 pub(super) struct Place {
-    /// For ipc, and nothing else.
+    /// The folder for ipc only.
     folder: PathBuf,
     /// A loopback address that no other process uses.
     host: String,
@@ -21,7 +21,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// The place, which is as it was found by the first caller.
+    /// The environment, as the first call has found it.
     pub(super) fn get() -> &'static Place {
         static PLACE: OnceLock<Place> = OnceLock::new();
         PLACE.get_or_init(|| {
@@ -42,7 +42,7 @@ impl Place {
             0..4 => own.clone(),
             4 => format!("{own};{own}"),
             5 if is_bound => "lo".to_owned(),
-            5 => "lo;127.0.0.1".to_owned(), // A name alone would be asked for in the network.
+            5 => "lo;127.0.0.1".to_owned(), // A name alone would be looked up in the network.
             6 => "localhost".to_owned(),
             _ => "[::1]".to_owned(),
         };
@@ -63,7 +63,7 @@ impl Place {
         CString::new(text).expect("there are no zeros in it")
     }
 
-    /// What is there that was not there at first, when no socket is open.
+    /// What is left that was not there at first, when no socket is open.
     pub(super) fn left_behind(&self) -> Option<String> {
         let files = fs::read_dir(&self.folder).map_or(0, Iterator::count);
         let (threads, descriptors) = (count("task"), count("fd"));

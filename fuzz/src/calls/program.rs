@@ -1,7 +1,7 @@
-//! A program of calls: which ones there are, and how bytes become one.
+//! Programs of calls, and how bytes become one.
 //!
-//! Whatever the bytes are, they are a program; and a byte more or less in one call leaves those
-//! behind it much as they were. Must not call anything.
+//! Any bytes are a program, and a byte more or less in one call changes the following calls little.
+//! This module calls no function of the library.
 
 use std::ffi::{CString, c_int, c_short};
 
@@ -25,9 +25,9 @@ const LEVELS: [c_int; 7] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB,
 #[derive(Debug, Default)]
 pub(super) struct Program {
     pub(super) threads: [Vec<Call>; THREADS],
-    /// Signals that the threads get meanwhile.
+    /// Signals that the threads get during the program.
     pub(super) signals: Option<Signals>,
-    /// One of the calls is nn_term, which a process makes but once.
+    /// One of the calls is nn_term, which affects the whole process.
     pub(super) has_end: bool,
 }
 
@@ -61,8 +61,8 @@ impl Program {
 /// A call with its arguments.
 #[derive(Arbitrary, Debug)]
 pub(super) enum Call {
-    /// Two sockets that fit each other, one bound and one connected. It is there because bytes
-    /// would rarely do that.
+    /// Opens two sockets of matching types, one bound and one connected, which random bytes rarely
+    /// do.
     Couple {
         protocols: Couple,
         is_raw: [bool; 2],
@@ -140,7 +140,7 @@ pub(super) enum Call {
 /// The argument that names a socket.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Socket {
-    /// One of those that the program has opened; it may be closed again.
+    /// One that the program has opened; it may be closed already.
     Known(u8),
     Any(c_int),
 }
@@ -208,16 +208,16 @@ pub(super) enum Value {
     Small(i8),
     Int(c_int),
     Bytes(Vec<u8>),
-    /// None, but a length.
+    /// NULL with a length.
     Null(u8),
 }
 
-/// A length that something is allocated with.
+/// The length of an allocation.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub(super) enum Size {
     Short(u8),
     Long(u16),
-    /// None that any machine has.
+    /// A length that no machine can allocate.
     Absurd(u64),
 }
 
@@ -231,7 +231,7 @@ impl Size {
     }
 }
 
-/// The bytes of a message, or where they go.
+/// The bytes of a message to send, or the destination of a received one.
 #[derive(Debug)]
 pub(super) enum Body {
     /// In the caller's memory, all of one value.
@@ -266,7 +266,7 @@ impl<'a> Arbitrary<'a> for Body {
 pub(super) struct Header {
     /// The runs of the body; none is a NULL list.
     pub(super) runs: Option<Vec<Body>>,
-    /// A count that is below zero, in place of that of the runs.
+    /// A negative count in place of the number of runs.
     pub(super) is_negative: bool,
     pub(super) control: Control,
 }
@@ -275,9 +275,9 @@ pub(super) struct Header {
 #[derive(Arbitrary, Debug)]
 pub(super) enum Control {
     None,
-    /// Any bytes; to receive into, as much room.
+    /// Any bytes; for receiving, a buffer of that length.
     Bytes(Vec<u8>),
-    /// A protocol header, as raw sockets want it.
+    /// A protocol header, for raw sockets.
     Protocol(Vec<u8>),
     /// The type of a message over ws.
     Type(u8),
@@ -285,7 +285,7 @@ pub(super) enum Control {
     Message(u8),
 }
 
-/// An address without a process and a port: who runs the program fills them in.
+/// An address whose folder, host and port are filled in when the program runs.
 #[derive(Debug)]
 pub(super) enum Address {
     Inproc(u8),
@@ -299,7 +299,7 @@ pub(super) enum Address {
         port: u8,
         path: u8,
     },
-    /// Text that leads nowhere outside the process.
+    /// Text that reaches nothing outside the process.
     Text(CString),
 }
 
@@ -314,7 +314,7 @@ impl<'a> Arbitrary<'a> for Address {
             240.. => {
                 let mut text = bytes.arbitrary::<Vec<u8>>()?;
                 text.retain(|byte| *byte != 0);
-                // The network and the file system are not to be searched.
+                // Keeps the program away from the network and the file system.
                 if [&b"tcp"[..], b"ws", b"ipc"].iter().any(|scheme| text.starts_with(scheme)) {
                     text.splice(0..0, *b"inproc://");
                 }

@@ -5,29 +5,29 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{mem, ptr, thread};
 
-/// Whether a system call that a signal interrupts is begun again (SA_RESTART).
+/// Whether an interrupted system call is restarted (SA_RESTART).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Signals {
     Restart,
     Interrupt,
 }
 
-/// Between two signals to all callers: less than any call blocks for.
+/// The time between two signals to all callers: less than any call blocks for.
 const INTERVAL: Duration = Duration::from_micros(200);
 
-/// The threads that are to be interrupted, while they are there.
+/// The threads that are interrupted, while they exist.
 #[derive(Debug, Default)]
 pub(super) struct Targets(Mutex<Vec<c_int>>);
 
 impl Targets {
-    /// Has the calling thread interrupted from now on.
+    /// Adds the calling thread.
     pub(super) fn add_this_thread(&self) {
         // SAFETY: it has no arguments.
         let id = unsafe { libc::gettid() };
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(id);
     }
 
-    /// Sends signals until there is an end. A thread that has ended does not get them.
+    /// Sends signals until `is_over`. A thread that has ended does not get them.
     pub(super) fn interrupt(&self, signals: Signals, is_over: impl Fn() -> bool) {
         handle(signals);
         while !is_over() {
@@ -40,7 +40,7 @@ impl Targets {
     }
 }
 
-/// Has the signal do nothing but interrupt.
+/// Installs a handler that does nothing but interrupt.
 fn handle(signals: Signals) {
     extern "C" fn nothing(_signal: c_int) {}
     let handler: extern "C" fn(c_int) = nothing;

@@ -1,4 +1,4 @@
-//! The four calls that move messages: what they are given, and what they must have done with it.
+//! The four calls that send and receive: their arguments, and the checks of their results.
 
 use std::ffi::{c_int, c_void};
 use std::ptr::{null, null_mut};
@@ -11,13 +11,13 @@ use nanomsg::capi::*;
 use super::caller::{Caller, checked};
 use super::program::{Body, Control, Header};
 
-/// What no receive may touch.
+/// The content of memory that a receive must not change.
 const UNTOUCHED: u8 = 0xa5;
 
-/// A run of a body, or where it goes, while a call is made with it.
+/// A buffer of a body, for the time of a call.
 enum Run {
     Bytes(Vec<u8>),
-    /// The address of a message of the library's; boxed, because it is pointed to.
+    /// The address of a message from the library; boxed, because the call has a pointer to it.
     Message(Box<*mut c_void>),
     Null(usize),
 }
@@ -32,7 +32,7 @@ impl Run {
     }
 }
 
-/// A control buffer while a call is made with it.
+/// A control buffer, for the time of a call.
 enum Buffer {
     Bytes(Vec<u8>),
     Message(Box<*mut c_void>),
@@ -65,7 +65,7 @@ impl Caller<'_> {
         };
         let mut runs: Vec<Run> =
             header.runs.iter().flatten().take(8).map(|body| self.run_to_send(body)).collect();
-        // All bytes of a body are alike, so that it is known when it comes back.
+        // All bytes of a body are equal, so that it is recognised when it is received.
         let fill = runs
             .iter()
             .find_map(|run| if let Run::Bytes(bytes) = run { bytes.first().copied() } else { None });
@@ -162,7 +162,7 @@ impl Caller<'_> {
         })
     }
 
-    /// A message that was not sent is this thread's as before.
+    /// A message that was not sent still belongs to this thread.
     fn after_sending(&mut self, runs: Vec<Run>, answer: Option<c_int>) {
         let mut length = 0;
         for run in runs {
@@ -181,7 +181,8 @@ impl Caller<'_> {
         assert!(answer.is_none_or(|answer| answer as usize == length), "so much was not sent");
     }
 
-    /// What came must be the end of something that was sent, and nothing else may have changed.
+    /// Checks that the received bytes are the end of a message that was sent, and that no other memory
+    /// has changed.
     fn after_receiving(&mut self, runs: Vec<Run>, answer: Option<c_int>) {
         let Some(length) = answer.map(|answer| answer as usize) else {
             for run in runs {
@@ -210,7 +211,7 @@ impl Caller<'_> {
             }
         }
         let is_whole = body.iter().all(|byte| Some(byte) == body.first());
-        assert!(is_whole || self.shared.has_any_headers.load(Ordering::SeqCst), "nobody sent {body:x?}");
+        assert!(is_whole || self.shared.has_any_headers.load(Ordering::SeqCst), "not sent: {body:x?}");
     }
 }
 
@@ -223,7 +224,7 @@ fn run_to_receive(body: &Body) -> Run {
     }
 }
 
-/// Makes a call with a header that points to the runs and to the control buffer.
+/// Makes a call with a header that points to the buffers and to the control buffer.
 fn with_header(
     header: &Header,
     runs: &mut [Run],
@@ -237,7 +238,7 @@ fn with_header(
     checked(call(&mut nn_msghdr { msg_iov, msg_iovlen, msg_control, msg_controllen }))
 }
 
-/// Visits all control messages of a header: they must lie one behind the other.
+/// Walks through the control messages of a header, and checks that they are in ascending order.
 ///
 /// # Safety
 /// The control buffer must be there.
