@@ -1,9 +1,9 @@
 //! The shared library exports the public functions and nothing else.
 //!
-//! Programs define functions of their own that the C library once let slip out, such as
-//! `nn_sleep`: a further symbol of ours would take their place.
+//! Some programs define functions with names such as `nn_sleep`, which early releases of the C library
+//! exported by mistake. A further exported symbol could replace such a function.
 
-// It takes `nm`, and a shared library as Unix has it.
+// Needs `nm`, and a shared library of a Unix system.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -17,7 +17,7 @@ fn library() -> PathBuf {
     test.with_file_name(name)
 }
 
-/// The names that the library defines for others.
+/// The names that the library exports.
 fn exported() -> BTreeSet<String> {
     // Apple's nm has no long options, and its linker puts an underscore in front of C's names.
     let (options, prefix): (&[_], _) = if cfg!(target_vendor = "apple") {

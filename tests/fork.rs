@@ -1,6 +1,6 @@
 //! A Rust socket belongs to the process that opened it.
 
-// There are none elsewhere.
+// Other systems have no fork.
 #![cfg(unix)]
 
 use nanomsg::{Error, Pair};
@@ -11,7 +11,7 @@ fn a_child_neither_reaches_nor_closes_the_sockets_of_its_parent() {
     // SAFETY: the child allocates, which the C library allows, and ends without returning.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // The child's first socket has the number that its parent's has.
+        // The child's first socket has the same number as its parent's.
         let own = Pair::new().and_then(|own| own.bind("inproc://own").map(|_| own));
         let refused = parent.send(b"hello") == Err(Error::Closed) && parent.close() == Err(Error::Closed);
         drop(parent);

@@ -1,25 +1,25 @@
-//! The public C headers are what the Rust sources say, and every compiler mode takes them.
+//! The public C headers are generated from the Rust sources, and compile in every mode.
 //!
-//! `UPDATE_HEADERS=1 cargo test --test headers` writes them anew.
+//! `UPDATE_HEADERS=1 cargo test --test headers` writes them.
 
-// It takes compilers for C and C++; what the headers are does not depend on the system.
+// Needs compilers for C and C++. The headers do not depend on the system, so one system is enough.
 #![cfg(unix)]
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A header, and what it is made from.
+/// A header, and the files it is made from.
 struct Header {
     /// Its name, without `.h`.
     name: &'static str,
-    /// What it is for, in a few words.
+    /// Its purpose, in a few words.
     purpose: &'static str,
     /// The configuration in `cbindgen/`, without `.toml`.
     configuration: &'static str,
     /// The Rust files that it is made from, in the order of its parts.
     sources: &'static [&'static str],
-    /// Whether it brings `nn.h` along, as it always has.
+    /// Whether it includes `nn.h`, as the C library's does.
     includes_nn: bool,
 }
 
@@ -74,7 +74,7 @@ impl Header {
         root().join("include/nanomsg").join(self.name).with_extension("h")
     }
 
-    /// The text that the sources ask for.
+    /// The text generated from the sources.
     fn generate(&self) -> String {
         let configuration = root().join("cbindgen").join(self.configuration).with_extension("toml");
         let configuration = cbindgen::Config::from_file(configuration).expect("a valid configuration");
@@ -97,8 +97,8 @@ impl Header {
     }
 }
 
-/// What cbindgen wrote, in the manner of C: a comment of one line stays in its line, none begins
-/// with `//`, and the heading that Rust gives to conditions is spelt out.
+/// Converts the output of cbindgen to C style: a comment of one line stays on one line, none begins
+/// with `//`, and the heading `# Safety` is replaced.
 fn tidy(text: &str) -> String {
     let mut lines = text.lines();
     let mut tidied = String::new();
@@ -158,7 +158,7 @@ fn no_header_is_forgotten() {
     assert_eq!(files, expected);
 }
 
-/// Compiles a program that includes these headers; the compiler must have nothing to say.
+/// Compiles a program that includes these headers, without an error or a warning.
 fn compile(program: &str, headers: &[&str], language: &str, standard: &str) {
     let text: String = headers.iter().map(|name| format!("#include <nanomsg/{name}.h>\n")).collect();
     let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}-{standard}.c", headers.join("-")));

@@ -1,6 +1,6 @@
-//! The manual in docs/man/ says what the headers say: it has every function with its prototype, and every constant.
+//! The manual in docs/man/ agrees with the headers: it has every function with its prototype, and every constant.
 
-// It takes `mandoc`; what the pages say does not depend on the system.
+// Needs `mandoc`. The pages do not depend on the system, so one system is enough.
 #![cfg(unix)]
 
 use std::collections::BTreeSet;
@@ -44,7 +44,7 @@ fn names_in(folder: &str) -> BTreeSet<String> {
     files.iter().map(|path| name(path).expect("names in ASCII")).collect()
 }
 
-/// A declaration with nothing between its words, for comparing two that are laid out differently.
+/// A declaration without white space, for comparing two with different layouts.
 fn squeezed(declaration: &str) -> String {
     declaration.split_whitespace().collect()
 }
@@ -83,7 +83,7 @@ fn documented(name: &str) -> String {
     squeezed(&format!("{result}({})", arguments.join(",")))
 }
 
-/// The arguments of a macro; one that has spaces stands in quotes.
+/// The arguments of a macro; one with spaces is in quotes.
 fn quoted_words(text: &str) -> Vec<String> {
     let pieces = text.split('"').enumerate();
     let words = pieces.flat_map(|(number, piece)| match number % 2 {
@@ -152,7 +152,7 @@ fn every_constant_is_described() {
     assert!(count > 70, "only {count} constants found");
 }
 
-/// The variables that the library asks for, wherever it does.
+/// The environment variables that the library reads.
 fn variables_in(folder: &Path) -> BTreeSet<String> {
     let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let paths = entries.map(|entry| entry.expect("an entry").path());

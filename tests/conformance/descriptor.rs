@@ -1,4 +1,4 @@
-//! What NN_RCVFD and NN_SNDFD give, and whether it can be read.
+//! The descriptors of NN_RCVFD and NN_SNDFD.
 
 use std::time::Duration;
 

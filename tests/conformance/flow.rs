@@ -1,10 +1,10 @@
-//! One direction between two sockets: what must be said and heard before a message can go that
-//! way, so that a check need not know it.
+//! One direction between two sockets. Where a protocol needs a question before a message can be sent,
+//! the question is sent and received here.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::{Answer, Socket, wait_until};
 use crate::threads::Thread;
 
@@ -23,7 +23,7 @@ impl Link {
     /// As `new`; both sockets are prepared before they are connected.
     pub fn with(role: Role, raw_peer: bool, prepare: impl Fn(&Socket)) -> Link {
         let subject = Socket::open(role);
-        let peer = Socket::open(Role { kind: role.kind.peer(), raw: raw_peer });
+        let peer = Socket::open(Role { socket_type: role.socket_type.peer(), raw: raw_peer });
         prepare(&subject);
         prepare(&peer);
         connect(&subject, &peer);
@@ -32,8 +32,8 @@ impl Link {
 
     /// Every direction that the role has.
     pub fn flows(&self) -> Vec<Flow<'_>> {
-        let outward = self.subject.role.kind.sends().then(|| self.outward());
-        let inward = self.subject.role.kind.receives().then(|| self.inward());
+        let outward = self.subject.role.socket_type.sends().then(|| self.outward());
+        let inward = self.subject.role.socket_type.receives().then(|| self.inward());
         outward.into_iter().chain(inward).collect()
     }
 
@@ -58,13 +58,13 @@ pub fn connect(one: &Socket, other: &Socket) {
     other.wait_for_connections(before[1] + 1);
 }
 
-/// An inproc address that nobody has.
+/// An unused inproc address.
 pub fn inproc_address() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("inproc://conformance/{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
-/// A direction. An answer takes a question first, which is asked when it is needed.
+/// A direction. An answer needs a question, which is sent when it is needed.
 pub struct Flow<'a> {
     pub from: &'a Socket,
     pub to: &'a Socket,
@@ -74,22 +74,22 @@ pub struct Flow<'a> {
 
 impl<'a> Flow<'a> {
     pub fn new(from: &'a Socket, to: &'a Socket) -> Flow<'a> {
-        Flow { from, to, header: from.role.own_header().to_vec(), is_open: !from.role.kind.answers() }
+        Flow { from, to, header: from.role.own_header().to_vec(), is_open: !from.role.socket_type.answers() }
     }
 
-    /// Whether every message takes a question of its own: so it is unless both sides are content
-    /// with several answers to one.
+    /// Whether every message needs a question of its own, that is, unless both sides allow several
+    /// answers to one question.
     pub fn is_turn_by_turn(&self) -> bool {
-        self.from.role.kind.answers()
-            && (!self.from.role.raw || (self.to.role.kind == Kind::Req && !self.to.role.raw))
+        self.from.role.socket_type.answers()
+            && (!self.from.role.raw || (self.to.role.socket_type == SocketType::Req && !self.to.role.raw))
     }
 
-    /// How many messages may be on the way at once.
+    /// The number of messages that may be sent before one is received.
     pub fn window(&self) -> usize {
         if self.is_turn_by_turn() { 1 } else { 16 }
     }
 
-    /// Asks the question that the next message answers, if it takes one. `send` does so as well.
+    /// Sends the question that the next message answers, if it needs one. `send` does so too.
     pub fn open(&mut self) {
         if !self.is_open {
             self.to.send_with(self.to.role.own_header(), b"question").expect("a question is sent");
@@ -144,13 +144,13 @@ impl std::fmt::Display for Flow<'_> {
 /// Sends a message in every direction that two connected sockets have.
 pub fn exchange(one: &Socket, other: &Socket) {
     for (from, to) in [(one, other), (other, one)] {
-        if from.role.kind.sends() {
+        if from.role.socket_type.sends() {
             Flow::new(from, to).carry(b"there and back");
         }
     }
 }
 
-/// A message of so many bytes, in which a lost or doubled piece would show.
+/// A message of a length, in which a lost or duplicated part is detected.
 pub fn patterned(size: usize) -> Vec<u8> {
     (0..size).map(|index| ((index * 131) >> 7) as u8).collect()
 }
@@ -166,7 +166,7 @@ pub fn number_in(body: &[u8]) -> usize {
     text.parse().expect("a number")
 }
 
-/// Runs a call that will block in a thread of its own, and waits until it does (or is over).
+/// Runs a call that will block in a thread of its own, and waits until it blocks (or has ended).
 pub fn blocked<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     call: impl FnOnce() -> T + Send + 'scope,

@@ -1,17 +1,15 @@
-//! The conformance kit: what every protocol must do, raw and cooked, and what every transport
-//! must do.
+//! The conformance kit: checks for every protocol, raw and cooked, and for every transport.
 //!
 //! A check is written once, as a function of a role or of a transport, and becomes one test for
 //! each of them: `protocols::flow::keeps_the_order::raw_req` is the check `keeps_the_order` for
 //! the raw REQ socket. A new protocol is a row in `role.rs` and in the lists of `protocols`, a new
 //! transport one in `transports`; a new check is a function and its name in a list.
 //!
-//! The sockets are those of the C functions, called from Rust: there the protocol is a number, so
-//! that one table names them all, and there even a call that a role forbids can be made. The Rust
-//! face forbids it when it is compiled.
+//! The checks use the C functions, in which the protocol is a number and calls that a role does not
+//! support can be made; with the Rust interface they do not compile.
 //!
-//! A check waits for events, and for nothing longer than `socket::LIMIT`. Every check has addresses
-//! of its own, so they run side by side.
+//! A check waits for events, for at most `socket::LIMIT`. Every check has addresses of its own, so
+//! that checks run in parallel.
 
 mod descriptor;
 mod flow;
@@ -22,7 +20,7 @@ mod threads;
 mod transports;
 
 /// `cases!(arguments: [name …] check …)`: a module for each check, and in it a test for each name,
-/// which calls the check with what `arguments` says of the name.
+/// which calls the check with the value of the function of that name in `arguments`.
 macro_rules! cases {
     ($arguments:path: [$($name:ident)*] $($check:ident)*) => {
         $crate::cases!(@each $arguments; [$($name)*]; $($check)*);

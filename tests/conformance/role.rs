@@ -1,7 +1,6 @@
-//! The table of roles: what each kind of socket is and may do, as the protocols' standards say.
+//! The table of roles: the properties of each socket type, from the protocols' standards.
 //!
-//! It is written out here once more, and not taken from the library, because it is what the
-//! library is measured by.
+//! They are not taken from the library, since the library is tested against them.
 
 use std::ffi::c_int;
 use std::fmt;
@@ -11,9 +10,9 @@ use nanomsg::capi::constants::{
     NN_BUS, NN_PAIR, NN_PUB, NN_PULL, NN_PUSH, NN_REP, NN_REQ, NN_RESPONDENT, NN_SUB, NN_SURVEYOR,
 };
 
-/// A kind of socket.
+/// A socket type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum SocketType {
     Pair,
     Pub,
     Sub,
@@ -26,33 +25,33 @@ pub enum Kind {
     Bus,
 }
 
-impl Kind {
-    pub const ALL: [Kind; 10] = [
-        Kind::Pair,
-        Kind::Pub,
-        Kind::Sub,
-        Kind::Req,
-        Kind::Rep,
-        Kind::Push,
-        Kind::Pull,
-        Kind::Surveyor,
-        Kind::Respondent,
-        Kind::Bus,
+impl SocketType {
+    pub const ALL: [SocketType; 10] = [
+        SocketType::Pair,
+        SocketType::Pub,
+        SocketType::Sub,
+        SocketType::Req,
+        SocketType::Rep,
+        SocketType::Push,
+        SocketType::Pull,
+        SocketType::Surveyor,
+        SocketType::Respondent,
+        SocketType::Bus,
     ];
 
-    /// Its number, and the one kind that it talks to.
-    const fn facts(self) -> (c_int, Kind) {
+    /// Its number, and the one type that it talks to.
+    const fn facts(self) -> (c_int, SocketType) {
         match self {
-            Kind::Pair => (NN_PAIR, Kind::Pair),
-            Kind::Pub => (NN_PUB, Kind::Sub),
-            Kind::Sub => (NN_SUB, Kind::Pub),
-            Kind::Req => (NN_REQ, Kind::Rep),
-            Kind::Rep => (NN_REP, Kind::Req),
-            Kind::Push => (NN_PUSH, Kind::Pull),
-            Kind::Pull => (NN_PULL, Kind::Push),
-            Kind::Surveyor => (NN_SURVEYOR, Kind::Respondent),
-            Kind::Respondent => (NN_RESPONDENT, Kind::Surveyor),
-            Kind::Bus => (NN_BUS, Kind::Bus),
+            SocketType::Pair => (NN_PAIR, SocketType::Pair),
+            SocketType::Pub => (NN_PUB, SocketType::Sub),
+            SocketType::Sub => (NN_SUB, SocketType::Pub),
+            SocketType::Req => (NN_REQ, SocketType::Rep),
+            SocketType::Rep => (NN_REP, SocketType::Req),
+            SocketType::Push => (NN_PUSH, SocketType::Pull),
+            SocketType::Pull => (NN_PULL, SocketType::Push),
+            SocketType::Surveyor => (NN_SURVEYOR, SocketType::Respondent),
+            SocketType::Respondent => (NN_RESPONDENT, SocketType::Surveyor),
+            SocketType::Bus => (NN_BUS, SocketType::Bus),
         }
     }
 
@@ -60,110 +59,110 @@ impl Kind {
         self.facts().0
     }
 
-    pub const fn peer(self) -> Kind {
+    pub const fn peer(self) -> SocketType {
         self.facts().1
     }
 
     pub const fn sends(self) -> bool {
-        !matches!(self, Kind::Sub | Kind::Pull)
+        !matches!(self, SocketType::Sub | SocketType::Pull)
     }
 
     pub const fn receives(self) -> bool {
-        !matches!(self, Kind::Pub | Kind::Push)
+        !matches!(self, SocketType::Pub | SocketType::Push)
     }
 
     /// Whether what it sends is a question.
     pub const fn asks(self) -> bool {
-        matches!(self, Kind::Req | Kind::Surveyor)
+        matches!(self, SocketType::Req | SocketType::Surveyor)
     }
 
     /// Whether what it sends is an answer.
     pub const fn answers(self) -> bool {
-        matches!(self, Kind::Rep | Kind::Respondent)
+        matches!(self, SocketType::Rep | SocketType::Respondent)
     }
 }
 
-/// A kind of socket, cooked or raw.
+/// A socket type, cooked or raw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Role {
-    pub kind: Kind,
+    pub socket_type: SocketType,
     pub raw: bool,
 }
 
 impl fmt::Display for Role {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}{:?}", if self.raw { "raw " } else { "" }, self.kind)
+        write!(f, "{}{:?}", if self.raw { "raw " } else { "" }, self.socket_type)
     }
 }
 
-/// What becomes of a message when no peer can take it.
+/// The result for a message when no peer can take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unwanted {
     /// The sender waits.
     Waits,
     /// It is dropped.
     Dropped,
-    /// The newest one is kept until somebody takes it.
+    /// The newest one is kept until a peer takes it.
     Kept,
 }
 
 impl Role {
-    pub const fn cooked(kind: Kind) -> Role {
-        Role { kind, raw: false }
+    pub const fn cooked(socket_type: SocketType) -> Role {
+        Role { socket_type, raw: false }
     }
 
-    pub const fn raw(kind: Kind) -> Role {
-        Role { kind, raw: true }
+    pub const fn raw(socket_type: SocketType) -> Role {
+        Role { socket_type, raw: true }
     }
 
-    /// What becomes of what it sends when no peer can take it.
+    /// The result for a message that it sends when no peer can take it.
     pub const fn unwanted(self) -> Unwanted {
-        match (self.kind, self.raw) {
-            (Kind::Req, false) => Unwanted::Kept,
-            (Kind::Pair | Kind::Push | Kind::Req, _) => Unwanted::Waits,
+        match (self.socket_type, self.raw) {
+            (SocketType::Req, false) => Unwanted::Kept,
+            (SocketType::Pair | SocketType::Push | SocketType::Req, _) => Unwanted::Waits,
             _ => Unwanted::Dropped,
         }
     }
 
-    /// What a call to send says that must not block, when there is no peer and never was one.
+    /// The result of a send without blocking on a socket that never had a peer.
     pub const fn send_alone(self) -> Result<(), Error> {
-        match (self.kind, self.raw) {
-            (Kind::Sub | Kind::Pull, _) => Err(Error::NotSupported),
-            (Kind::Rep | Kind::Respondent, false) => Err(Error::WrongState),
-            (Kind::Pair | Kind::Push, _) | (Kind::Req, true) => Err(Error::WouldBlock),
+        match (self.socket_type, self.raw) {
+            (SocketType::Sub | SocketType::Pull, _) => Err(Error::NotSupported),
+            (SocketType::Rep | SocketType::Respondent, false) => Err(Error::WrongState),
+            (SocketType::Pair | SocketType::Push, _) | (SocketType::Req, true) => Err(Error::WouldBlock),
             _ => Ok(()),
         }
     }
 
     /// The same for receiving.
     pub const fn recv_alone(self) -> Error {
-        match (self.kind, self.raw) {
-            (Kind::Pub | Kind::Push, _) => Error::NotSupported,
-            (Kind::Req | Kind::Surveyor, false) => Error::WrongState,
+        match (self.socket_type, self.raw) {
+            (SocketType::Pub | SocketType::Push, _) => Error::NotSupported,
+            (SocketType::Req | SocketType::Surveyor, false) => Error::WrongState,
             _ => Error::WouldBlock,
         }
     }
 
-    /// Whether the descriptor for receiving is readable although there is no message, because
-    /// whoever waits for one should hear that none will come.
+    /// Whether the descriptor for receiving is readable although there is no message, so that a caller
+    /// that polls it learns that none will arrive.
     pub const fn says_receivable_alone(self) -> bool {
-        matches!((self.kind, self.raw), (Kind::Surveyor, false))
+        matches!((self.socket_type, self.raw), (SocketType::Surveyor, false))
     }
 
-    /// The header of a message that it sends unasked.
+    /// The header of a message that it sends without a question.
     pub const fn own_header(self) -> &'static [u8] {
-        match (self.kind, self.raw) {
+        match (self.socket_type, self.raw) {
             // The number of the question, with the bit that marks the last word.
-            (Kind::Req | Kind::Surveyor, true) => &[0x80, 0, 0, 7],
+            (SocketType::Req | SocketType::Surveyor, true) => &[0x80, 0, 0, 7],
             _ => &[],
         }
     }
 
-    /// Length of the header that it shows of a message which made no hop.
+    /// The length of the header of a received message that has made no hop.
     pub const fn header_length(self) -> usize {
-        match (self.kind, self.raw) {
-            (Kind::Req | Kind::Surveyor, true) => 4,
-            (Kind::Rep | Kind::Respondent | Kind::Bus, true) => 8,
+        match (self.socket_type, self.raw) {
+            (SocketType::Req | SocketType::Surveyor, true) => 4,
+            (SocketType::Rep | SocketType::Respondent | SocketType::Bus, true) => 8,
             _ => 0,
         }
     }

@@ -1,7 +1,7 @@
-//! A socket as the checks use it: the C functions, made safe, with typed answers.
+//! The socket of the checks: a safe interface to the C functions, with typed results.
 //!
-//! Owns every pointer that goes to the library. Must not know which role does what: a wrong call
-//! goes to the library as it is, since its answer is what a check wants to see.
+//! Owns every pointer that is passed to the library. Does not know the roles: a wrong call is passed to
+//! the library too, since a check tests its result.
 
 use std::ffi::{CString, c_int, c_void};
 use std::mem::size_of;
@@ -20,7 +20,7 @@ use nanomsg::capi::{
 };
 
 use crate::descriptor::{Descriptor, is_readable};
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 
 /// When a check gives up. Nothing that works takes a noticeable part of it.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -46,23 +46,25 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Opens a socket that hears everything, as far as its role is to choose.
+    /// Opens a socket; a SUB socket subscribes to all messages.
     pub fn open(role: Role) -> Socket {
-        let id = nn_socket(if role.raw { AF_SP_RAW } else { AF_SP }, role.kind.number());
+        let id = nn_socket(if role.raw { AF_SP_RAW } else { AF_SP }, role.socket_type.number());
         let socket = Socket { id: answer(id).expect("nn_socket"), role, is_closed: AtomicBool::new(false) };
         socket.set(NN_SOL_SOCKET, NN_SNDTIMEO, LIMIT_MS).expect("NN_SNDTIMEO");
         socket.set(NN_SOL_SOCKET, NN_RCVTIMEO, LIMIT_MS).expect("NN_RCVTIMEO");
         socket.set(NN_SOL_SOCKET, NN_RECONNECT_IVL, 10).expect("NN_RECONNECT_IVL");
-        if role.kind == Kind::Sub {
-            socket.set_bytes(role.kind.number(), NN_SUB_SUBSCRIBE, b"").expect("NN_SUB_SUBSCRIBE");
+        if role.socket_type == SocketType::Sub {
+            socket.set_bytes(role.socket_type.number(), NN_SUB_SUBSCRIBE, b"").expect("NN_SUB_SUBSCRIBE");
         }
-        if role.kind == Kind::Surveyor && !role.raw {
-            socket.set(role.kind.number(), NN_SURVEYOR_DEADLINE, LIMIT_MS).expect("NN_SURVEYOR_DEADLINE");
+        if role.socket_type == SocketType::Surveyor && !role.raw {
+            socket
+                .set(role.socket_type.number(), NN_SURVEYOR_DEADLINE, LIMIT_MS)
+                .expect("NN_SURVEYOR_DEADLINE");
         }
         socket
     }
 
-    /// The number that the C functions know it by.
+    /// Its number for the C functions.
     pub fn id(&self) -> c_int {
         self.id
     }
@@ -83,7 +85,7 @@ impl Socket {
         answer(nn_shutdown(self.id, endpoint)).map(|_| ())
     }
 
-    /// Closes the socket, while others may be blocked in it; nobody may call it afterwards.
+    /// Closes the socket, while other threads may be blocked in it. It must not be used afterwards.
     pub fn close(&self) -> Answer<()> {
         assert!(!self.is_closed.swap(true, Ordering::Relaxed), "closed twice: the number may be another's");
         answer(nn_close(self.id)).map(|_| ())
@@ -109,15 +111,15 @@ impl Socket {
         self.send_flags(header, body, NN_DONTWAIT)
     }
 
-    /// Allocates nothing before the call: whoever waits for a thread to fall asleep in it would be
-    /// deceived by one that waits for memory.
+    /// Allocates nothing before the call: a check that waits until the thread sleeps in the call must not
+    /// find it waiting for the allocator's lock.
     fn send_flags(&self, header: &[u8], body: &[u8], flags: c_int) -> Answer<()> {
         let mut vector = nn_iovec { iov_base: body.as_ptr().cast_mut().cast(), iov_len: body.len() };
         let mut control = Control::of(header);
         let (place, length) = if header.is_empty() { (ptr::null_mut(), 0) } else { control.place() };
         let message =
             nn_msghdr { msg_iov: &raw mut vector, msg_iovlen: 1, msg_control: place, msg_controllen: length };
-        // SAFETY: every pointer is to a value of this function or its caller, of the length told.
+        // SAFETY: every pointer is to a value of this function or its caller, of the given length.
         let sent = answer(unsafe { nn_sendmsg(self.id, &raw const message, flags) })?;
         assert_eq!(sent as usize, body.len(), "the length that nn_sendmsg answers");
         Ok(())
@@ -144,9 +146,9 @@ impl Socket {
         };
         // SAFETY: as for sending; `start` takes the address of a message.
         let length = answer(unsafe { nn_recvmsg(self.id, &raw mut message, flags) })?;
-        // SAFETY: the library gave a message of this length, which is ours until it is freed.
+        // SAFETY: the library returned a message of this length, which belongs to the caller until it is freed.
         let body = unsafe { std::slice::from_raw_parts(start.cast::<u8>(), length as usize) }.to_vec();
-        // SAFETY: as above, and nobody uses it after this.
+        // SAFETY: as above; it is not used afterwards.
         assert_eq!(unsafe { nn_freemsg(start) }, 0, "nn_freemsg");
         Ok(Message { header: control.header().to_vec(), body })
     }
@@ -156,7 +158,7 @@ impl Socket {
     }
 
     pub fn set_bytes(&self, level: c_int, option: c_int, value: &[u8]) -> Answer<()> {
-        // SAFETY: the value has the length that is told.
+        // SAFETY: the value has the given length.
         let result = unsafe { nn_setsockopt(self.id, level, option, value.as_ptr().cast(), value.len()) };
         answer(result).map(|_| ())
     }
@@ -174,7 +176,7 @@ impl Socket {
         let mut value = T::default();
         let mut length = size_of::<T>();
         let place = (&raw mut value).cast();
-        // SAFETY: both places are valid for writing, and of the length that is told; they hold numbers.
+        // SAFETY: both places are valid for writing, and have the given lengths; they hold numbers.
         answer(unsafe { nn_getsockopt(self.id, level, option, place, &raw mut length) })?;
         assert_eq!(length, size_of::<T>(), "the length of option {option}");
         Ok(value)
@@ -185,13 +187,13 @@ impl Socket {
         nn_get_statistic(self.id, number)
     }
 
-    /// What may tell why a message did not arrive: connections now, made, accepted, dropped and
-    /// broken; messages sent and received.
+    /// Statistics for the report of a lost message: connections now, made, accepted, dropped and broken;
+    /// messages sent and received.
     pub fn history(&self) -> [u64; 7] {
         [201, 101, 102, 103, 104, 301, 302].map(|number| self.statistic(number))
     }
 
-    /// Waits until the socket has so many connections. No descriptor tells of them.
+    /// Waits until the socket has the given number of connections, by polling.
     pub fn wait_for_connections(&self, count: u64) {
         wait_until(&format!("{count} connections of {}", self.role), || self.connections() == count);
     }
@@ -252,7 +254,7 @@ impl Control {
         Control { head, length: header.len(), header: bytes }
     }
 
-    /// Where it is, and how long what is used of it, in whole words.
+    /// Its address, and the length of its used part, in whole words.
     fn place(&mut self) -> (*mut c_void, usize) {
         let length = self.head.cmsg_len.next_multiple_of(size_of::<usize>());
         (ptr::from_mut(self).cast(), length)
@@ -265,7 +267,7 @@ impl Control {
     }
 }
 
-/// What a C function that returns -1 on failure says.
+/// The result of a C function that returns -1 on failure.
 pub fn answer(result: c_int) -> Answer<c_int> {
     const NAMED: [Error; 18] = [
         Error::WouldBlock,
@@ -294,7 +296,7 @@ pub fn answer(result: c_int) -> Answer<c_int> {
     Err(NAMED.into_iter().find(|error| error.errno() == errno).unwrap_or(Error::Os(errno)))
 }
 
-/// Waits for what nothing announces, looking once in a millisecond.
+/// Waits for a condition that has no event, by checking it every millisecond.
 pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + LIMIT;
     while !condition() {

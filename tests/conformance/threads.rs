@@ -1,18 +1,18 @@
-//! Whether another thread of this process sleeps, which no two systems tell in the same way.
+//! Whether another thread of this process sleeps; each system has its own way to find out.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
-/// A thread, as another one may ask for it. There is none before it was told.
+/// A thread whose state another thread may query. It is empty until the thread has registered.
 #[derive(Default)]
 pub struct Thread(AtomicI32);
 
 impl Thread {
-    /// The calling thread is the one.
+    /// Registers the calling thread.
     pub fn tell(&self) {
         self.0.store(system::own_number(), Ordering::Relaxed);
     }
 
-    /// Whether it was told, and sleeps.
+    /// Whether the thread has registered, and sleeps.
     pub fn is_asleep(&self) -> bool {
         let number = self.0.load(Ordering::Relaxed);
         number != 0 && system::is_asleep(number)
@@ -43,7 +43,7 @@ mod system {
     pub fn is_asleep(thread: i32) -> bool {
         let mut info = std::mem::MaybeUninit::<libc::thread_basic_info>::zeroed();
         let mut count = libc::THREAD_BASIC_INFO_COUNT;
-        // SAFETY: the place is as long as `count` says, and zeros are valid in it.
+        // SAFETY: the place has the length `count`, and zeros are valid in it.
         let info = unsafe {
             libc::thread_info(
                 thread.cast_unsigned(),
@@ -65,7 +65,7 @@ mod system {
         GetCurrentThreadId, GetThreadTimes, OpenThread, THREAD_QUERY_LIMITED_INFORMATION,
     };
 
-    /// Longer than the step in which the time is counted that a thread has run.
+    /// Longer than the resolution of a thread's run time.
     const STEP: Duration = Duration::from_millis(40);
 
     pub fn own_number() -> i32 {
@@ -73,7 +73,7 @@ mod system {
         unsafe { GetCurrentThreadId() }.cast_signed()
     }
 
-    /// The system does not tell: a thread that has not run for a while is taken for asleep.
+    /// The system has no query for this: a thread that has not run for a while counts as asleep.
     pub fn is_asleep(thread: i32) -> bool {
         let before = time_run(thread);
         std::thread::sleep(STEP);

@@ -1,7 +1,7 @@
-//! Keeps the imports of the library running in one direction, and its statics harmless.
+//! Checks the direction of imports in the library, and its statics.
 //!
-//! It reads every file under src/, finds each path that begins with `crate`, `super` or `self` in code (not in
-//! comments and texts), and compares the room that it leads to with the table below. A new room needs a place there.
+//! It reads every file under src/, finds each path in code that begins with `crate`, `super` or `self` (not in
+//! comments and strings), and compares the room of that path with the table below. A new room needs a place there.
 
 mod paths;
 mod statics;
@@ -72,7 +72,7 @@ fn imports_run_one_way() {
     let mut violations = Vec::new();
     for file in files {
         let name = file.strip_prefix(root).expect("it was found under the root").to_str().expect("UTF-8");
-        // Windows writes them otherwise.
+        // Windows has other separators.
         let name = &name.replace(std::path::MAIN_SEPARATOR, "/");
         let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{name}: {error}"));
         violations.extend(check(name, &text));
@@ -92,7 +92,7 @@ fn rust_files(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// What is wrong with one file; its name is relative to the package, as in `src/wire/mod.rs`.
+/// The violations in one file; its name is relative to the package, as in `src/wire/mod.rs`.
 fn check(file: &str, text: &str) -> Vec<String> {
     let module = module_of(file);
     let Some(&room) = module.first() else {
@@ -129,7 +129,7 @@ fn check(file: &str, text: &str) -> Vec<String> {
     violations
 }
 
-/// The rooms behind the names that the crate root shows to programs: `pub use api::Socket` makes it `api`.
+/// The rooms of the names that the crate root exports: for `pub use api::Socket` it is `api`.
 fn reexported() -> BTreeMap<String, String> {
     let pairs =
         paths(include_str!("../../src/lib.rs"), &[]).into_iter().filter_map(|(_, path)| match &path[..] {

@@ -1,6 +1,6 @@
-//! Finds the paths in a Rust file: enough of the language for that, and no more.
+//! Finds the paths in a Rust file, with a minimal parser.
 
-/// Every path in the code, with its line. Those into this crate begin with `crate`, however they were written;
+/// Every path in the code, with its line. Those into this crate begin with `crate`, in any notation;
 /// `use a::{b, c::d}` gives `a::b` and `a::c::d`.
 pub(crate) fn paths(text: &str, module: &[&str]) -> Vec<(usize, Vec<String>)> {
     let tokens = tokens(text);
@@ -33,7 +33,7 @@ pub(crate) fn paths(text: &str, module: &[&str]) -> Vec<(usize, Vec<String>)> {
     found
 }
 
-/// Reads the path, or the tree of a `use`, that begins at `index`, and answers where it ends.
+/// Reads the path, or the tree of a `use`, that begins at `index`, and returns its end.
 fn read_path(
     tokens: &[(usize, String)],
     mut index: usize,
@@ -58,7 +58,7 @@ fn read_path(
                 return index + 1;
             }
             name if is_name(name) || name == "*" => path.push(name.to_owned()),
-            // Generic arguments and the like end a path, and are read for themselves.
+            // Generic arguments and the like end a path, and are read separately.
             _ => break,
         }
         index += 1;
@@ -71,7 +71,7 @@ fn read_path(
     index
 }
 
-/// A path of this crate, from its root; another crate's as it is.
+/// A path of this crate, from its root; a path of another crate unchanged.
 fn absolute(path: &[String], here: &[String]) -> Vec<String> {
     let mut rest = path;
     let mut base: Option<Vec<String>> = None;
@@ -83,7 +83,7 @@ fn absolute(path: &[String], here: &[String]) -> Vec<String> {
                 outer.pop();
                 base = Some(outer);
             }
-            // The binaries reach the library by its name.
+            // The binaries use the library by its name.
             "nanomsg" if base.is_none() => base = Some(vec!["crate".into()]),
             _ => break,
         }
@@ -98,7 +98,7 @@ fn is_name(token: &str) -> bool {
     token.starts_with(|first: char| first.is_alphabetic() || first == '_')
 }
 
-/// The code as words, `::` and single characters, with their lines; without comments, texts and lifetimes.
+/// The code as words, `::` and single characters, with their lines; without comments, strings and lifetimes.
 pub(crate) fn tokens(text: &str) -> Vec<(usize, String)> {
     let mut tokens = Vec::new();
     let mut line = 1;
@@ -174,7 +174,7 @@ fn string(text: &str) -> usize {
     text.len()
 }
 
-/// `'x'`, `'\n'`, `'\u{1F}'`; a lifetime ends before the next character that is no name.
+/// `'x'`, `'\n'`, `'\u{1F}'`; a lifetime ends before the next character that is not part of a name.
 fn character_or_lifetime(text: &str) -> usize {
     let mut inside = text.char_indices().skip(1);
     match inside.next() {

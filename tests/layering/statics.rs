@@ -1,12 +1,12 @@
-//! Keeps state of the whole process out of the way of forks and exits.
+//! Checks that state of the whole process is safe at forks and exits.
 //!
-//! A child forked while another thread initialises a static, or holds a lock in one, would wait for that
-//! thread for ever: statics are atomics, constants, or `PerProcess`, which makes a new value in a child.
-//! Thread-local values with a destructor are gone when an exit handler calls: they are used through `try_with`.
+//! If a process forks while another thread initialises a static, or holds a lock in one, the child would wait for
+//! that thread for ever. So statics are atomics, constants, or `PerProcess`, which makes a new value in a child.
+//! Thread-local values with a destructor may be destroyed before an exit handler runs: use `try_with`.
 
 use crate::paths::tokens;
 
-/// How the type of a static may begin.
+/// The allowed beginnings of the type of a static.
 const ALLOWED: &[&str] = &[
     "PerProcess",
     "AtomicBool",
@@ -22,19 +22,19 @@ const ALLOWED: &[&str] = &[
     "ProtocolInfo",
 ];
 
-/// Other statics, and why each does no harm.
+/// Other statics, and why each is safe.
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     ("src/message/pool.rs", "POOL", "a lock that is only tried"),
     ("src/sync/system/windows.rs", "START", "Windows has no fork"),
 ];
 
-/// What is wrong with the statics of one file.
+/// The violations in the statics of one file.
 pub(crate) fn check(file: &str, text: &str) -> Vec<String> {
     let tokens = tokens(text);
     let word = |index: usize| tokens.get(index).map_or("", |(_, token)| token.as_str());
     let mut violations = Vec::new();
     let mut thread_locals = Vec::new();
-    let mut local_until = 0; // Where the `thread_local!` that is being read ends.
+    let mut local_until = 0; // The end of the `thread_local!` that is being read.
     for index in 0..tokens.len() {
         let line = tokens[index].0;
         match word(index) {
@@ -69,7 +69,7 @@ pub(crate) fn check(file: &str, text: &str) -> Vec<String> {
     violations
 }
 
-/// The name at the end of the path that begins here: `std::sync::Once` is `Once`.
+/// The last name of the path that begins here: `std::sync::Once` is `Once`.
 fn last_segment(tokens: &[(usize, String)], mut index: usize) -> String {
     while tokens.get(index + 1).is_some_and(|(_, token)| token == "::") {
         index += 2;
@@ -77,7 +77,7 @@ fn last_segment(tokens: &[(usize, String)], mut index: usize) -> String {
     tokens.get(index).map_or_else(String::new, |(_, token)| token.clone())
 }
 
-/// The token after the block whose first bracket is here.
+/// The token after the block that begins with the bracket here.
 fn end_of_block(tokens: &[(usize, String)], start: usize) -> usize {
     let mut depth = 0;
     for (index, (_, token)) in tokens.iter().enumerate().skip(start) {

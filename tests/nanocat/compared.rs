@@ -1,4 +1,4 @@
-//! Our nanocat beside Debian's: the same arguments, output and status, and talks between them.
+//! Our nanocat and Debian's compared: arguments, output and status, and conversations between the two.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -9,7 +9,7 @@ use crate::programs::{End, Folder, Program, Whose, run, tcp};
 
 const BOTH: [Whose; 2] = [Whose::Ours, Whose::Theirs];
 
-/// What a program prints of some messages, the last of which is `end`, and is printed as `end_shown`.
+/// The output of a program for some messages, of which the last is `end`, printed as `end_shown`.
 fn printed(whose: Whose, format: &str, messages: &[Vec<u8>], end: &[u8], end_shown: &[u8]) -> Vec<u8> {
     let folder = Folder::new();
     let address = folder.ipc("messages");
@@ -50,7 +50,7 @@ fn every_format_is_the_same_byte_for_byte() {
     }
 }
 
-/// What both do with the same arguments; `ADDRESS` in them is a place of each one's own.
+/// The results of both with the same arguments; each has its own address for `ADDRESS`.
 fn ends(arguments: &str) -> [End; 2] {
     BOTH.map(|whose| {
         let folder = Folder::new();
@@ -135,17 +135,17 @@ fn a_file_that_is_not_there_is_its_own_status() {
     assert_eq!(ours.status, Some(2), "{ours:?}");
 }
 
-/// Both sides of a talk, of whom the first binds: each is what it is called, and what it sends.
+/// Two sides of a conversation, each with its socket type and what it sends. The first binds.
 struct Talk(&'static str, Option<&'static str>, &'static str, Option<&'static str>);
 
 impl Talk {
     fn check(&self, address: &str, whose: [Whose; 2]) {
         let Talk(bound, bound_text, other, other_text) = *self;
-        let side = |whose, kind: &str, how, text: Option<&str>| {
-            let again = if kind == "rep" { "" } else { "--interval 0.05" };
+        let side = |whose, socket_type: &str, how, text: Option<&str>| {
+            let again = if socket_type == "rep" { "" } else { "--interval 0.05" };
             let send = text.map_or(String::new(), |text| format!("--data {text} {again}"));
-            let show = if kind == "push" || kind == "pub" { "" } else { "--ascii" };
-            Program::start(whose, &format!("--{kind} {how} {address} {send} {show}"))
+            let show = if socket_type == "push" || socket_type == "pub" { "" } else { "--ascii" };
+            Program::start(whose, &format!("--{socket_type} {how} {address} {send} {show}"))
         };
         let mut one = side(whose[0], bound, "--bind", bound_text);
         let mut two = side(whose[1], other, "--connect", other_text);

@@ -1,4 +1,4 @@
-//! Our nanocat, by itself and beside Debian's, which is the C library's.
+//! Tests of nanocat, alone and compared with Debian's, which is the C library's.
 
 #[cfg(unix)]
 mod compared;

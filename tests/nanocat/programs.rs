@@ -1,4 +1,4 @@
-//! Our nanocat and Debian's, as processes that end with the test.
+//! Our nanocat and Debian's, as processes that are ended with the test.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -8,10 +8,10 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use std::{fs, thread};
 
-/// After this, something hangs.
+/// The time limit: a process that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Whose nanocat.
+/// One of the two nanocat programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose {
     Ours,
@@ -51,7 +51,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts whose nanocat with arguments, separated by spaces.
+    /// Starts a nanocat with arguments that are separated by spaces.
     pub fn start(whose: Whose, arguments: &str) -> Program {
         Program::start_in(Path::new("."), &whose.path(), arguments.split_whitespace())
     }
@@ -77,7 +77,7 @@ impl Program {
         input.write_all(text.as_bytes()).expect("it reads");
     }
 
-    /// What it has printed, when it has printed `end`.
+    /// Waits until it has printed `end`, and returns the output.
     pub fn read_until(&mut self, end: &[u8]) -> &[u8] {
         while !self.seen.windows(end.len()).any(|window| window == end) {
             let more = self.output.recv_timeout(LIMIT);
@@ -88,7 +88,7 @@ impl Program {
         &self.seen
     }
 
-    /// Closes its output, as a reader that has seen enough.
+    /// Closes the reading end of its output.
     pub fn stop_reading(&mut self) {
         let (_, closed) = channel();
         self.output = closed;
@@ -118,7 +118,7 @@ impl Drop for Program {
     }
 }
 
-/// Passes on what can be read, until nobody wants it any more.
+/// Passes on what can be read, until the receiver is closed.
 fn forward(mut from: impl Read + Send + 'static) -> Receiver<Vec<u8>> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
@@ -144,12 +144,12 @@ fn all(from: &Receiver<Vec<u8>>) -> Vec<u8> {
     }
 }
 
-/// Runs whose nanocat to its end.
+/// Runs a nanocat to its end.
 pub fn run(whose: Whose, arguments: &str) -> End {
     Program::start(whose, arguments).end()
 }
 
-/// A folder of this test's own, which is gone afterwards.
+/// A folder of this test, removed at its end.
 pub struct Folder(PathBuf);
 
 impl Folder {
@@ -174,7 +174,7 @@ impl Folder {
     /// An address in it.
     pub fn ipc(&self, name: &str) -> String {
         if cfg!(windows) {
-            // The name of a pipe, which is in no folder.
+            // The name of a named pipe, which is not in a folder.
             let folder = self.0.file_name().expect("it has a name").to_string_lossy();
             return format!("ipc://{folder}-{name}");
         }
@@ -184,12 +184,12 @@ impl Folder {
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        // What remains is in the folder for such things.
+        // If this fails, the files are left in the folder for temporary files.
         let _ = fs::remove_dir_all(&self.0);
     }
 }
 
-/// An address on this machine that nobody is bound to.
+/// A free address on this machine.
 #[cfg(unix)]
 pub fn tcp() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

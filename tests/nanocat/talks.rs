@@ -1,4 +1,4 @@
-//! What only our nanocat has, and talks between two of it.
+//! Features that only our nanocat has, and conversations between two of it.
 
 use std::fs;
 use std::time::Duration;
@@ -30,7 +30,7 @@ fn a_line_is_sent_when_it_is_there_and_not_at_the_end() {
     two.write("good day\n");
     one.read_until(b"good day\n");
     one.write("good bye\n");
-    // It ends by its count, although its input is still open.
+    // It ends because of --count, although its input is still open.
     two.read_until(b"good bye\n");
     assert_eq!(two.end().status, Some(0));
 }
@@ -84,10 +84,10 @@ fn a_reader_that_stops_ends_the_program() {
     source.send(b"first").unwrap();
     receiver.read_until(b"first");
     receiver.stop_reading();
-    // The reader goes when the next message comes, and the program with a later one.
+    // The reader closes the pipe; the program ends when it writes a later message.
     source.set_send_timeout(Some(Duration::from_millis(10))).unwrap();
     while receiver.is_running() {
-        // Nobody is there to take it when the program has just ended.
+        // The send fails when the program has just ended.
         let _ = source.send(b"more");
     }
     assert_eq!(receiver.end(), End { status: Some(141), stdout: b"first".to_vec(), stderr: String::new() });

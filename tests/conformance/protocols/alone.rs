@@ -1,4 +1,4 @@
-//! Sockets without a peer: what they say at once, and what they wait for.
+//! Sockets without a peer: calls that return at once, and calls that wait.
 
 use std::ffi::{c_int, c_void};
 use std::ptr;
@@ -21,7 +21,7 @@ fn knows_what_it_is(role: Role) {
     let socket = Socket::open(role);
     let domain = if role.raw { AF_SP_RAW } else { AF_SP };
     assert_eq!(socket.get(NN_SOL_SOCKET, NN_DOMAIN), Ok(domain));
-    assert_eq!(socket.get(NN_SOL_SOCKET, NN_PROTOCOL), Ok(role.kind.number()));
+    assert_eq!(socket.get(NN_SOL_SOCKET, NN_PROTOCOL), Ok(role.socket_type.number()));
 }
 
 fn has_its_directions_only(role: Role) {
@@ -29,10 +29,10 @@ fn has_its_directions_only(role: Role) {
     let not = |has: bool, answer: Result<(), Error>, error: Error| {
         assert_eq!(answer.err() == Some(error), !has, "{answer:?}");
     };
-    not(role.kind.sends(), socket.try_send(b"x"), Error::NotSupported);
-    not(role.kind.receives(), socket.try_recv().map(|_| ()), Error::NotSupported);
-    not(role.kind.sends(), socket.descriptor(NN_SNDFD).map(|_| ()), Error::UnknownOption);
-    not(role.kind.receives(), socket.descriptor(NN_RCVFD).map(|_| ()), Error::UnknownOption);
+    not(role.socket_type.sends(), socket.try_send(b"x"), Error::NotSupported);
+    not(role.socket_type.receives(), socket.try_recv().map(|_| ()), Error::NotSupported);
+    not(role.socket_type.sends(), socket.descriptor(NN_SNDFD).map(|_| ()), Error::UnknownOption);
+    not(role.socket_type.receives(), socket.descriptor(NN_RCVFD).map(|_| ()), Error::UnknownOption);
 }
 
 fn answers_at_once(role: Role) {
@@ -53,7 +53,7 @@ fn gives_up_in_time(role: Role) {
 
 every_sender! { leaves_an_unsent_message_with_its_owner }
 
-/// A message of `nn_allocmsg` belongs to the library if it was sent, and otherwise not.
+/// A message from `nn_allocmsg` belongs to the library once it was sent, and to the caller otherwise.
 fn leaves_an_unsent_message_with_its_owner(role: Role) {
     let socket = Socket::open(role);
     // SAFETY: the message is written to within its length, and freed once: by its owner.
@@ -76,7 +76,7 @@ every_receiver! { closing_ends_a_blocked_receive }
 fn closing_ends_a_blocked_receive(role: Role) {
     let socket = Socket::open(role);
     if role.recv_alone() == Error::WrongState {
-        // Then there is something to wait for.
+        // With a question the receive waits instead of failing.
         socket.send(b"is anybody there?").unwrap();
     }
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! Several peers, and several threads: who gets a message, and whose turn it is.
+//! Several peers, and several threads: which peer gets a message, and in which order.
 
 use std::sync::Mutex;
 
@@ -6,7 +6,7 @@ use nanomsg::Error;
 
 use super::some_roles;
 use crate::flow::{Flow, connect, number_in, numbered};
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
 /// A socket of the role under test with three raw peers; a PAIR has one.
@@ -18,9 +18,9 @@ struct Crowd {
 impl Crowd {
     fn new(role: Role) -> Crowd {
         let subject = Socket::open(role);
-        let count = if role.kind == Kind::Pair { 1 } else { 3 };
+        let count = if role.socket_type == SocketType::Pair { 1 } else { 3 };
         let peers = Vec::from_iter((0..count).map(|_| {
-            let peer = Socket::open(Role::raw(role.kind.peer()));
+            let peer = Socket::open(Role::raw(role.socket_type.peer()));
             connect(&subject, &peer);
             peer
         }));
@@ -72,13 +72,13 @@ some_roles! {
     has_one_peer_at_a_time
 }
 
-/// A second peer waits for the place of the first.
+/// A second peer is connected when the first has disconnected.
 fn has_one_peer_at_a_time(role: Role) {
     let address = crate::flow::inproc_address();
     let subject = Socket::open(role);
     subject.bind(&address).unwrap();
     let [first, second] = [(); 2].map(|()| {
-        let peer = Socket::open(Role::cooked(role.kind.peer()));
+        let peer = Socket::open(Role::cooked(role.socket_type.peer()));
         peer.connect(&address).unwrap();
         peer
     });
@@ -102,12 +102,12 @@ some_roles! {
     takes_from_each_peer_in_turn
 }
 
-/// A flow from each peer, ready to be sent on.
+/// A flow from each peer, ready for sending.
 fn flows(crowd: &Crowd) -> Vec<Flow<'_>> {
     let mut flows: Vec<Flow> = crowd.peers.iter().map(|peer| Flow::new(peer, &crowd.subject)).collect();
-    if crowd.subject.role.kind.asks() {
+    if crowd.subject.role.socket_type.asks() {
         // A survey reaches all at once; requests reach one after the other.
-        let questions = if crowd.subject.role.kind == Kind::Surveyor { 1 } else { flows.len() };
+        let questions = if crowd.subject.role.socket_type == SocketType::Surveyor { 1 } else { flows.len() };
         for _ in 0..questions {
             crowd.subject.send_with(crowd.subject.role.own_header(), b"question").unwrap();
         }
@@ -169,10 +169,14 @@ some_roles! {
     brings_each_answer_to_who_asked
 }
 
-/// Three ask the same; whoever answers does so in another order, and each hears its own answer.
+/// Three sockets ask the same; the answers are sent in another order, and each gets its own.
 fn brings_each_answer_to_who_asked(role: Role) {
-    let answers = if role.kind.answers() { role } else { Role { kind: role.kind.peer(), raw: role.raw } };
-    let asks = if role.kind.answers() { Role::cooked(role.kind.peer()) } else { role };
+    let answers = if role.socket_type.answers() {
+        role
+    } else {
+        Role { socket_type: role.socket_type.peer(), raw: role.raw }
+    };
+    let asks = if role.socket_type.answers() { Role::cooked(role.socket_type.peer()) } else { role };
     let answerer = Socket::open(answers);
     let askers = [(); 3].map(|()| {
         let asker = Socket::open(asks);
@@ -209,8 +213,8 @@ fn goes_on_when_one_of_several_leaves(role: Role) {
     let Crowd { subject, mut peers } = Crowd::new(role);
     drop(peers.remove(1));
     subject.wait_for_connections(2);
-    if role.kind.sends() && !role.kind.answers() {
-        // Whom it reaches is not ours to choose where one gets it: so there is one for each.
+    if role.socket_type.sends() && !role.socket_type.answers() {
+        // If a message goes to one peer, the protocol chooses it: so one is sent for each peer.
         subject.send_with(role.own_header(), b"still there").unwrap();
         subject.send_with(role.own_header(), b"still there").unwrap();
         for peer in &peers {

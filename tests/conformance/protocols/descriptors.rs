@@ -1,4 +1,4 @@
-//! The descriptors tell the truth: each is readable exactly when the call would do something.
+//! The descriptors: each is readable when the call would succeed, and not when it would block.
 
 use nanomsg::Error;
 use nanomsg::capi::constants::{NN_RCVBUF, NN_SNDBUF, NN_SOL_SOCKET};
@@ -11,7 +11,7 @@ use crate::socket::{Answer, Message, Socket};
 every_receiver! { tells_whether_it_can_receive }
 every_sender! { tells_whether_it_can_send }
 
-/// Receives without blocking, and compares with what the descriptor said before.
+/// Receives without blocking, and compares the result with the state of the descriptor before.
 fn recv_as_said(socket: &Socket) -> Answer<Message> {
     let said = socket.says_receivable();
     let received = socket.try_recv();
@@ -24,7 +24,7 @@ fn recv_as_said(socket: &Socket) -> Answer<Message> {
     received
 }
 
-/// The same for what `send` does.
+/// The same for sending, with `send`.
 fn send_as_said(socket: &Socket, send: impl FnOnce() -> Answer<()>) -> Answer<()> {
     let said = socket.says_sendable();
     let sent = send();
@@ -36,10 +36,10 @@ fn send_as_said(socket: &Socket, send: impl FnOnce() -> Answer<()>) -> Answer<()
 fn tells_whether_it_can_receive(role: Role) {
     let alone = Socket::open(role);
     assert_eq!(recv_as_said(&alone).err(), Some(role.recv_alone()));
-    // Asked for before there is anything to tell, or only then.
+    // The descriptor is requested before the first event, or after it.
     for is_early in [true, false] {
         let link = Link::with(role, true, |socket| {
-            if is_early && socket.role.kind.receives() {
+            if is_early && socket.role.socket_type.receives() {
                 assert_eq!(socket.says_receivable(), socket.role.says_receivable_alone());
             }
         });

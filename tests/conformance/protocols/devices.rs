@@ -1,4 +1,4 @@
-//! Devices: two raw sockets that pass on what they receive.
+//! Devices: two raw sockets that forward messages.
 
 use std::thread::Scope;
 
@@ -25,19 +25,19 @@ fn run<'scope>(
     device
 }
 
-/// A role's own kind at both ends of a chain of devices.
+/// A role's own socket type at both ends of a chain of devices.
 struct Chain {
-    /// Of the kind of the role under test.
+    /// Of the socket type of the role under test.
     near: Socket,
-    /// Of the kind of its peers.
+    /// Of the socket type of its peers.
     far: Socket,
     devices: Vec<(Socket, Socket)>,
 }
 
 impl Chain {
     fn new(role: Role, length: usize) -> Chain {
-        let peer = role.kind.peer();
-        let (near, far) = (Socket::open(Role::cooked(role.kind)), Socket::open(Role::cooked(peer)));
+        let peer = role.socket_type.peer();
+        let (near, far) = (Socket::open(Role::cooked(role.socket_type)), Socket::open(Role::cooked(peer)));
         let devices: Vec<(Socket, Socket)> =
             (0..length).map(|_| (Socket::open(Role::raw(peer)), Socket::open(role))).collect();
         let mut last = &near;
@@ -71,7 +71,7 @@ fn passes_messages_on_as_a_device(role: Role) {
 
 fn ends_its_device_when_it_is_closed(role: Role) {
     for is_first in [true, false] {
-        let (one, other) = (Socket::open(role), Socket::open(Role::raw(role.kind.peer())));
+        let (one, other) = (Socket::open(role), Socket::open(Role::raw(role.socket_type.peer())));
         std::thread::scope(|scope| {
             let device = run(scope, &one, Some(&other));
             if is_first { &one } else { &other }.close().unwrap();
@@ -87,7 +87,7 @@ some_roles! {
 
 /// Each device counts as a hop, and so does the way to the first one.
 fn a_chain_is_as_long_as_the_hops_allow(role: Role) {
-    let asks = Role::raw(role.kind.peer());
+    let asks = Role::raw(role.socket_type.peer());
     let chain = Chain::new(asks, 2);
     std::thread::scope(|scope| {
         let running =
@@ -96,8 +96,8 @@ fn a_chain_is_as_long_as_the_hops_allow(role: Role) {
         chain.near.send(b"too far").unwrap();
         let (entrance, exit) = &chain.devices[1];
         wait_until("both devices have had it", || exit.statistic(NN_STAT_MESSAGES_SENT) == 1);
-        // One device less, and it arrives: behind the other one, which is dropped.
-        let short = Socket::open(Role::cooked(asks.kind));
+        // With one device less it arrives, after the other one, which is dropped.
+        let short = Socket::open(Role::cooked(asks.socket_type));
         connect(entrance, &short);
         short.send(b"question").unwrap();
         assert_eq!(chain.far.recv().unwrap().body, b"question");
@@ -117,10 +117,10 @@ some_roles! {
     reflects_what_it_receives
 }
 
-/// A device of one socket sends everything back to where it came from.
+/// A device of one socket sends every message back to its sender.
 fn reflects_what_it_receives(role: Role) {
     let mirror = Socket::open(role);
-    let peer = Socket::open(Role::cooked(role.kind.peer()));
+    let peer = Socket::open(Role::cooked(role.socket_type.peer()));
     connect(&mirror, &peer);
     std::thread::scope(|scope| {
         let device = run(scope, &mirror, None);
@@ -139,7 +139,7 @@ some_roles! {
 }
 
 fn is_no_part_of_a_device(role: Role) {
-    let (cooked, raw) = (Socket::open(role), Socket::open(Role::raw(role.kind.peer())));
+    let (cooked, raw) = (Socket::open(role), Socket::open(Role::raw(role.socket_type.peer())));
     assert_eq!(answer(nn_device(cooked.id(), raw.id())), Err(Error::InvalidArgument));
     assert_eq!(answer(nn_device(raw.id(), cooked.id())), Err(Error::InvalidArgument));
     assert_eq!(answer(nn_device(cooked.id(), -1)), Err(Error::InvalidArgument));

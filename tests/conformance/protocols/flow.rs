@@ -58,7 +58,7 @@ fn counts_what_it_moves(role: Role) {
 
 every_sender! { bounds_what_waits_for_a_peer }
 
-/// What may wait between the two sockets, in either's share.
+/// The size of the send queue, and of the receive queue.
 const BUFFER: i32 = 4096;
 
 fn with_small_buffers(socket: &Socket) {
@@ -70,8 +70,8 @@ fn body_of_kilobyte(number: usize) -> Vec<u8> {
     format!("{number:01024}").into_bytes()
 }
 
-/// Far more is sent than may wait. Who waits for its peers is refused in time; who does not is
-/// never refused, and its peer misses some of it.
+/// Far more messages are sent than the queues hold. A role that blocks gets an error after some; a role
+/// that does not gets none, and its peer misses some messages.
 fn bounds_what_waits_for_a_peer(role: Role) {
     let link = Link::with(role, true, with_small_buffers);
     let mut flow = link.outward();
@@ -99,7 +99,7 @@ fn bounds_what_waits_for_a_peer(role: Role) {
     }
     let bytes = received.len() * 1024;
     assert!((2048..=4 * BUFFER as usize).contains(&bytes), "{bytes} bytes were waiting");
-    // And it goes on.
+    // Messages sent afterwards arrive.
     flow.carry(b"afterwards");
 }
 
@@ -138,13 +138,13 @@ fn a_blocked_receiver_hears(role: Role) {
     });
 }
 
-/// One message wakes one of two blocked receivers; the other one has the next.
+/// One message wakes one of two blocked receivers; the other one gets the next.
 fn a_receiver_of_one_message_takes_one(role: Role) {
     let link = Link::new(role, true);
     let mut flow = link.inward();
     flow.open();
     if flow.is_turn_by_turn() {
-        // A second receive is an error once the reply is there, and the blocked one hears so.
+        // Once the reply is received, a second receive is an error, also for the blocked one.
         flow.carry(b"only one");
         assert_eq!(link.subject.try_recv().err(), Some(role.recv_alone()));
         return;

@@ -1,11 +1,11 @@
-//! Protocol headers: raw sockets show them and take them, cooked ones do neither; hops are counted.
+//! Protocol headers: raw sockets receive and send them, cooked ones do not; hops are counted.
 
 use nanomsg::Error;
 use nanomsg::capi::constants::{NN_MAXTTL, NN_SOL_SOCKET};
 
 use super::{every_role, some_roles};
 use crate::flow::{Flow, Link, connect, number_in, numbered};
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
 every_role! { shows_the_header_of_its_form }
@@ -20,7 +20,7 @@ fn shows_the_header_of_its_form(role: Role) {
     }
 }
 
-/// The number of a question, as its asker may have chosen it.
+/// The number of a question, as its sender may choose it.
 const NUMBER: [u8; 4] = [0x80, 0, 0, 9];
 
 some_roles! {
@@ -28,18 +28,17 @@ some_roles! {
     keeps_the_way_of_a_question
 }
 
-/// A question that made two hops is shown with them, and its answer finds the way back.
+/// A question that has made two hops has both in its header, and its answer returns to the sender.
 fn keeps_the_way_of_a_question(role: Role) {
     let Link { subject, peer } = Link::new(role, true);
-    let (asks, answers) = if role.kind.asks() { (&subject, &peer) } else { (&peer, &subject) };
+    let (asks, answers) = if role.socket_type.asks() { (&subject, &peer) } else { (&peer, &subject) };
     let way = [&[0, 0, 0, 5, 0, 0, 0, 6][..], &NUMBER].concat();
     asks.send_with(&way, b"question").unwrap();
     let question = answers.recv().unwrap();
     assert_eq!((&question.header[4..], &question.body[..]), (&way[..], &b"question"[..]));
     assert_eq!(question.header[0] & 0x80, 0, "the first word is a pipe");
     answers.send_with(&question.header, b"answer").unwrap();
-    // The first word of the way is the one that the asker, a device, has put there itself; the
-    // rest is what it passes on.
+    // The first word was added by the sender, a device; it forwards the rest.
     let answer = asks.recv().unwrap();
     assert_eq!((answer.header, answer.body), (way[..4].to_vec(), [&way[4..], b"answer"].concat()));
 }
@@ -53,7 +52,7 @@ fn drops_a_question_of_too_many_hops(role: Role) {
     for most in [1, 3, 8, 20] {
         let link = Link::new(role, true);
         if most != 8 {
-            // That is the value unless it is set.
+            // This is the default value.
             link.subject.set(NN_SOL_SOCKET, NN_MAXTTL, most).unwrap();
         }
         let most = most as usize;
@@ -81,7 +80,7 @@ some_roles! {
     drops_an_answer_to_nobody
 }
 
-/// Who asked is gone when the answer comes; the next one is served.
+/// The sender of a question has disconnected when its answer is sent; the next one is served.
 fn drops_an_answer_to_nobody(role: Role) {
     let Link { subject, peer } = Link::new(role, false);
     peer.send(b"question").unwrap();
@@ -89,7 +88,7 @@ fn drops_an_answer_to_nobody(role: Role) {
     drop(peer);
     subject.wait_for_connections(0);
     assert_eq!(subject.send(b"answer"), Ok(()));
-    let next = Socket::open(Role::cooked(role.kind.peer()));
+    let next = Socket::open(Role::cooked(role.socket_type.peer()));
     connect(&subject, &next);
     Flow::new(&subject, &next).carry(b"answer");
 }
@@ -113,7 +112,7 @@ fn takes_the_answer_to_its_last_question_only(role: Role) {
     strange(&[pipe, &[0x12, 0x34, 0x56, 0x78]].concat(), b"no number");
     strange(&questions[1].header, b"in time");
     assert_eq!(link.subject.recv().unwrap().body, b"in time");
-    let nothing = if role.kind == Kind::Req { Error::WrongState } else { Error::WouldBlock };
+    let nothing = if role.socket_type == SocketType::Req { Error::WrongState } else { Error::WouldBlock };
     assert_eq!(link.subject.try_recv().err(), Some(nothing));
 }
 
@@ -122,11 +121,11 @@ some_roles! {
     leaves_out_the_pipe_in_the_header
 }
 
-/// A message that is sent with the header it came with goes to everybody but its sender.
+/// A message that is sent with its received header goes to all peers but its sender.
 fn leaves_out_the_pipe_in_the_header(role: Role) {
     let subject = Socket::open(role);
     let members = [(); 3].map(|()| {
-        let member = Socket::open(Role::cooked(Kind::Bus));
+        let member = Socket::open(Role::cooked(SocketType::Bus));
         connect(&subject, &member);
         member
     });

@@ -1,4 +1,4 @@
-//! What every protocol must do, raw and cooked.
+//! The checks for every protocol, raw and cooked.
 
 mod alone;
 mod crowd;
@@ -11,20 +11,20 @@ mod peers;
 
 /// The roles, by the names that the tests have.
 mod roles {
-    use crate::role::{Kind, Role};
+    use crate::role::{Role, SocketType};
 
     macro_rules! roles {
-        ($($kind:ident: $cooked:ident $raw:ident;)*) => {
+        ($($socket_type:ident: $cooked:ident $raw:ident;)*) => {
             $(pub const fn $cooked() -> Role {
-                Role::cooked(Kind::$kind)
+                Role::cooked(SocketType::$socket_type)
             }
             pub const fn $raw() -> Role {
-                Role::raw(Kind::$kind)
+                Role::raw(SocketType::$socket_type)
             })*
 
             #[test]
             fn every_kind_is_there() {
-                assert_eq!([$(Kind::$kind),*], Kind::ALL);
+                assert_eq!([$(SocketType::$socket_type),*], SocketType::ALL);
             }
         };
     }
@@ -43,7 +43,7 @@ mod roles {
     }
 }
 
-/// The checks that hold for some roles: `some_roles!([role …] check …)`.
+/// The checks for some roles: `some_roles!([role …] check …)`.
 macro_rules! some_roles {
     ($roles:tt $($check:ident)*) => {
         $crate::cases! { $crate::protocols::roles: $roles $($check)* }
@@ -51,7 +51,7 @@ macro_rules! some_roles {
 }
 use some_roles;
 
-/// Those that hold for every role.
+/// The checks for every role.
 macro_rules! every_role {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
@@ -63,7 +63,7 @@ macro_rules! every_role {
 }
 use every_role;
 
-/// Those that hold for the roles that receive.
+/// The checks for roles that receive.
 macro_rules! every_receiver {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
@@ -75,7 +75,7 @@ macro_rules! every_receiver {
 }
 use every_receiver;
 
-/// Those that hold for the roles that send.
+/// The checks for roles that send.
 macro_rules! every_sender {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
@@ -87,7 +87,7 @@ macro_rules! every_sender {
 }
 use every_sender;
 
-/// Those of the raw roles.
+/// The checks for raw roles.
 macro_rules! every_raw_role {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {

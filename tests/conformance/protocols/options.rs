@@ -11,7 +11,7 @@ use nanomsg::capi::constants::{
 };
 
 use super::every_role;
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
 every_role! { keeps_its_options leaves_what_is_only_to_be_read knows_its_own_options_only }
@@ -63,15 +63,15 @@ fn knows_its_own_options_only(role: Role) {
     let socket = Socket::open(role);
     let expected = |is_own: bool| if is_own { Ok(()) } else { Err(Error::UnknownOption) };
     for (level, option) in [(NN_REQ, NN_REQ_RESEND_IVL), (NN_SURVEYOR, NN_SURVEYOR_DEADLINE)] {
-        // A raw socket keeps no question: it has nothing to time.
-        let is_own = level == role.kind.number() && !role.raw;
+        // A raw socket keeps no question, and so has no option for its time.
+        let is_own = level == role.socket_type.number() && !role.raw;
         assert_eq!(socket.set(level, option, 1234), expected(is_own), "level {level}");
         assert_eq!(socket.get(level, option), expected(is_own).map(|()| 1234), "level {level}");
     }
     for option in [NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE] {
-        let is_own = role.kind == Kind::Sub;
+        let is_own = role.socket_type == SocketType::Sub;
         assert_eq!(socket.set_bytes(NN_SUB, option, b"topic"), expected(is_own), "option {option}");
         assert_eq!(socket.get(NN_SUB, option), Err(Error::UnknownOption), "option {option}");
     }
-    assert_eq!(socket.set(role.kind.number(), 99, 1), Err(Error::UnknownOption));
+    assert_eq!(socket.set(role.socket_type.number(), 99, 1), Err(Error::UnknownOption));
 }

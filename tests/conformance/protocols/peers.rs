@@ -1,21 +1,21 @@
-//! Peers that are none, that leave, and that come back.
+//! Peers of the wrong type, that disconnect, and that connect again.
 
 use super::{every_receiver, every_role};
 use crate::flow::{Flow, Link, exchange, inproc_address};
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
 every_role! { refuses_strangers takes_back_a_peer_that_connects takes_back_a_peer_that_binds }
 
-/// Every kind of socket connects to one address; the one that fits is connected, and no other.
+/// Every socket type connects to one address; only the matching one is connected.
 fn refuses_strangers(role: Role) {
     let subject = Socket::open(role);
     let address = inproc_address();
     subject.bind(&address).unwrap();
-    let (mut others, peers): (Vec<Role>, Vec<Role>) = Kind::ALL
+    let (mut others, peers): (Vec<Role>, Vec<Role>) = SocketType::ALL
         .into_iter()
-        .flat_map(|kind| [Role::cooked(kind), Role::raw(kind)])
-        .partition(|other| other.kind != role.kind.peer());
+        .flat_map(|socket_type| [Role::cooked(socket_type), Role::raw(socket_type)])
+        .partition(|other| other.socket_type != role.socket_type.peer());
     assert_eq!((others.len(), peers.len()), (18, 2));
     others.push(peers[0]);
     let sockets: Vec<Socket> = others.into_iter().map(Socket::open).collect();
@@ -36,7 +36,7 @@ fn takes_back_a_peer_that_connects(role: Role) {
     let subject = Socket::open(role);
     subject.bind(&address).unwrap();
     for raw in [false, true, false] {
-        let peer = Socket::open(Role { kind: role.kind.peer(), raw });
+        let peer = Socket::open(Role { socket_type: role.socket_type.peer(), raw });
         peer.connect(&address).unwrap();
         subject.wait_for_connections(1);
         peer.wait_for_connections(1);
@@ -51,7 +51,7 @@ fn takes_back_a_peer_that_binds(role: Role) {
     let subject = Socket::open(role);
     subject.connect(&address).unwrap();
     for raw in [false, true, false] {
-        let peer = Socket::open(Role { kind: role.kind.peer(), raw });
+        let peer = Socket::open(Role { socket_type: role.socket_type.peer(), raw });
         peer.bind(&address).unwrap();
         subject.wait_for_connections(1);
         peer.wait_for_connections(1);

@@ -1,4 +1,4 @@
-//! Binding and connecting: in either order, to good addresses and bad, again and again.
+//! Binding and connecting: in either order, to valid and invalid addresses, repeatedly.
 
 use nanomsg::Error;
 use nanomsg::capi::constants::{
@@ -7,7 +7,7 @@ use nanomsg::capi::constants::{
 
 use super::{Transport, every_stream, every_transport, link, open};
 use crate::flow::{Flow, exchange};
-use crate::role::Kind;
+use crate::role::SocketType;
 use crate::socket::wait_until;
 
 every_transport! {
@@ -21,7 +21,7 @@ every_transport! {
 fn connects_whoever_comes_first(transport: Transport) {
     for is_bound_first in [true, false] {
         let Some(address) = transport.address() else { return };
-        let (one, other) = (open(Kind::Pair), open(Kind::Pair));
+        let (one, other) = (open(SocketType::Pair), open(SocketType::Pair));
         if is_bound_first {
             one.bind(&address).unwrap();
             other.connect(&address).unwrap();
@@ -35,13 +35,13 @@ fn connects_whoever_comes_first(transport: Transport) {
 
 fn has_one_owner_for_an_address(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let owner = open(Kind::Pair);
+    let owner = open(SocketType::Pair);
     owner.bind(&address).unwrap();
     assert_eq!(owner.bind(&address), Err(Error::AddressInUse));
-    let other = open(Kind::Pair);
+    let other = open(SocketType::Pair);
     assert_eq!(other.bind(&address), Err(Error::AddressInUse));
     assert_eq!(other.statistic(NN_STAT_BIND_ERRORS), 1);
-    // The owner has it still, and the other is none the worse.
+    // The owner still has it, and the other socket works.
     other.connect(&address).unwrap();
     Flow::new(&owner, &other).carry(b"there");
 }
@@ -49,7 +49,7 @@ fn has_one_owner_for_an_address(transport: Transport) {
 fn is_free_again_after_closing(transport: Transport) {
     let Some(address) = transport.address() else { return };
     for _ in 0..5 {
-        let (one, other) = link(&address, Kind::Pair);
+        let (one, other) = link(&address, SocketType::Pair);
         Flow::new(&one, &other).carry(b"there");
         one.close().unwrap();
     }
@@ -79,7 +79,7 @@ fn refuses_bad_addresses(transport: Transport) {
             &[("ws://[::1]:0", Error::InvalidArgument), ("ws://[::1]:x", Error::InvalidArgument)]
         }
     };
-    let socket = open(Kind::Pair);
+    let socket = open(SocketType::Pair);
     for (address, error) in bad {
         assert_eq!(socket.bind(address), Err(*error), "bind {address}");
         assert_eq!(socket.connect(address), Err(*error), "connect {address}");
@@ -88,14 +88,14 @@ fn refuses_bad_addresses(transport: Transport) {
     let long = format!("{}{}", &*address, "0".repeat(128));
     assert_eq!(socket.bind(&long), Err(Error::AddressTooLong));
     assert_eq!(socket.connect(&long), Err(Error::AddressTooLong));
-    // Nothing is left of all that, not even a number of an endpoint.
+    // The failed calls have no effect, not even on the numbers of endpoints.
     assert_eq!(socket.bind(&address), Ok(1));
 }
 
 fn numbers_its_endpoints(transport: Transport) {
     let Some(first) = transport.address() else { return };
     let Some(second) = transport.address() else { return };
-    let socket = open(Kind::Pair);
+    let socket = open(SocketType::Pair);
     let (one, two) = (socket.bind(&first).unwrap(), socket.connect(&second).unwrap());
     assert_ne!(one, two);
     assert_eq!(socket.shutdown(one), Ok(()));
@@ -108,11 +108,11 @@ every_stream! { tries_again_until_somebody_is_there }
 
 fn tries_again_until_somebody_is_there(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let early = open(Kind::Pair);
+    let early = open(SocketType::Pair);
     early.connect(&address).unwrap();
     wait_until("two attempts fail", || early.statistic(NN_STAT_CONNECT_ERRORS) >= 2);
     assert_eq!(early.statistic(NN_STAT_ESTABLISHED_CONNECTIONS), 0);
-    let late = open(Kind::Pair);
+    let late = open(SocketType::Pair);
     late.bind(&address).unwrap();
     Flow::new(&early, &late).carry(b"at last");
     assert_eq!(early.statistic(NN_STAT_ESTABLISHED_CONNECTIONS), 1);
@@ -125,7 +125,7 @@ crate::cases! {
 
 fn leaves_ipv6_out_unless_it_is_allowed(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let socket = open(Kind::Pair);
+    let socket = open(SocketType::Pair);
     socket.set(NN_SOL_SOCKET, NN_IPV4ONLY, 1).unwrap();
     assert!(socket.bind(&address).is_err(), "an address of IPv6 was bound");
     socket.set(NN_SOL_SOCKET, NN_IPV4ONLY, 0).unwrap();

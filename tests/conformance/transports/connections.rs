@@ -1,4 +1,4 @@
-//! Connections: many, refused, lost, found again, and ended one at a time.
+//! Connections: many, refused, lost, made again, and ended one at a time.
 
 use nanomsg::Error;
 use nanomsg::capi::constants::{
@@ -8,7 +8,7 @@ use nanomsg::capi::constants::{
 
 use super::{Transport, every_stream, every_transport, link, open};
 use crate::flow::{Flow, exchange, number_in, numbered};
-use crate::role::Kind;
+use crate::role::SocketType;
 use crate::socket::{Socket, wait_until};
 
 every_transport! {
@@ -22,10 +22,10 @@ every_transport! {
 
 fn takes_back_a_peer_that_connects(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let subject = open(Kind::Pair);
+    let subject = open(SocketType::Pair);
     subject.bind(&address).unwrap();
     for _ in 0..5 {
-        let peer = open(Kind::Pair);
+        let peer = open(SocketType::Pair);
         peer.connect(&address).unwrap();
         exchange(&peer, &subject);
         drop(peer);
@@ -35,10 +35,10 @@ fn takes_back_a_peer_that_connects(transport: Transport) {
 
 fn finds_a_peer_that_binds_again(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let subject = open(Kind::Pair);
+    let subject = open(SocketType::Pair);
     subject.connect(&address).unwrap();
     for _ in 0..5 {
-        let peer = open(Kind::Pair);
+        let peer = open(SocketType::Pair);
         peer.bind(&address).unwrap();
         exchange(&peer, &subject);
         drop(peer);
@@ -46,12 +46,16 @@ fn finds_a_peer_that_binds_again(transport: Transport) {
     }
 }
 
-/// A stranger is not connected, and who fits is, on the same address.
+/// On one address, a socket of the matching type is connected, and others are not.
 fn refuses_peers_of_another_protocol(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let subject = open(Kind::Pull);
+    let subject = open(SocketType::Pull);
     subject.bind(&address).unwrap();
-    let strangers: Vec<Socket> = Kind::ALL.into_iter().filter(|kind| *kind != Kind::Push).map(open).collect();
+    let strangers: Vec<Socket> = SocketType::ALL
+        .into_iter()
+        .filter(|socket_type| *socket_type != SocketType::Push)
+        .map(open)
+        .collect();
     for stranger in &strangers {
         stranger.connect(&address).unwrap();
     }
@@ -60,7 +64,7 @@ fn refuses_peers_of_another_protocol(transport: Transport) {
             wait_until(&format!("{} has come in vain", stranger.role), || ended(stranger) > 0);
         }
     }
-    let peer = open(Kind::Push);
+    let peer = open(SocketType::Push);
     peer.connect(&address).unwrap();
     Flow::new(&peer, &subject).carry(b"between friends");
     assert_eq!(subject.connections(), 1);
@@ -69,17 +73,17 @@ fn refuses_peers_of_another_protocol(transport: Transport) {
     }
 }
 
-/// How many connections have come to an end, by whatever side.
+/// The number of connections that were ended, by either side.
 fn ended(socket: &Socket) -> u64 {
     socket.statistic(NN_STAT_BROKEN_CONNECTIONS) + socket.statistic(NN_STAT_DROPPED_CONNECTIONS)
 }
 
 fn ends_one_endpoint_and_no_other(transport: Transport) {
     let Some(addresses) = Option::<Vec<_>>::from_iter((0..3).map(|_| transport.address())) else { return };
-    let subject = open(Kind::Pull);
+    let subject = open(SocketType::Pull);
     let endpoints: Vec<i32> = addresses.iter().map(|address| subject.bind(address).unwrap()).collect();
     let peers = Vec::from_iter(addresses.iter().map(|address| {
-        let peer = open(Kind::Push);
+        let peer = open(SocketType::Push);
         peer.connect(address).unwrap();
         Flow::new(&peer, &subject).carry(b"hello");
         peer
@@ -88,12 +92,12 @@ fn ends_one_endpoint_and_no_other(transport: Transport) {
     subject.shutdown(endpoints[1]).unwrap();
     subject.wait_for_connections(2);
     peers[1].wait_for_connections(0);
-    assert_eq!(peers[1].try_send(b"nobody is there"), Err(Error::WouldBlock));
+    assert_eq!(peers[1].try_send(b"without a peer"), Err(Error::WouldBlock));
     for peer in [&peers[0], &peers[2]] {
         Flow::new(peer, &subject).carry(b"still there");
     }
-    // The address is free, and whoever waits at it has a new peer.
-    let heir = open(Kind::Pull);
+    // The address is free, and the sockets that are connecting to it get a new peer.
+    let heir = open(SocketType::Pull);
     wait_until("the address is free", || heir.bind(&addresses[1]).is_ok());
     Flow::new(&peers[1], &heir).carry(b"hello again");
 }
@@ -101,10 +105,10 @@ fn ends_one_endpoint_and_no_other(transport: Transport) {
 fn has_many_connections(transport: Transport) {
     const COUNT: usize = 50;
     let Some(address) = transport.address() else { return };
-    let subject = open(Kind::Pull);
+    let subject = open(SocketType::Pull);
     subject.bind(&address).unwrap();
     let peers = Vec::from_iter((0..COUNT).map(|number| {
-        let peer = open(Kind::Push);
+        let peer = open(SocketType::Push);
         peer.connect(&address).unwrap();
         peer.send(&numbered(number)).unwrap();
         peer
@@ -119,7 +123,7 @@ fn has_many_connections(transport: Transport) {
 
 fn receives_what_a_leaver_has_sent(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let (sink, source) = link(&address, Kind::Pull);
+    let (sink, source) = link(&address, SocketType::Pull);
     for number in 0..100 {
         source.send(&numbered(number)).unwrap();
     }
@@ -134,7 +138,7 @@ every_stream! { counts_its_connections }
 
 fn counts_its_connections(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let (bound, connected) = link(&address, Kind::Pair);
+    let (bound, connected) = link(&address, SocketType::Pair);
     let made = [NN_STAT_ACCEPTED_CONNECTIONS, NN_STAT_ESTABLISHED_CONNECTIONS];
     assert_eq!(made.map(|number| bound.statistic(number)), [1, 0]);
     assert_eq!(made.map(|number| connected.statistic(number)), [0, 1]);

@@ -1,4 +1,4 @@
-//! Messages over a transport: whole, in order, none lost at the end, none too long.
+//! Messages over a transport: whole, in order, none lost at closing, none too long.
 
 use nanomsg::Error;
 use nanomsg::capi::constants::{
@@ -8,7 +8,7 @@ use nanomsg::capi::constants::{
 
 use super::{Transport, every_stream, every_transport, link, open};
 use crate::flow::{Flow, blocked, exchange, number_in, patterned};
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::{Socket, wait_until};
 
 every_transport! {
@@ -21,19 +21,19 @@ every_transport! {
 
 fn carries_messages_of_every_size(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let (one, other) = link(&address, Kind::Pair);
+    let (one, other) = link(&address, SocketType::Pair);
     for mut flow in [Flow::new(&one, &other), Flow::new(&other, &one)] {
-        // Around the bounds of lengths in frames, of inline messages and of one read.
+        // Around the limits of lengths in frames, of inline messages and of one read.
         for size in [0, 1, 64, 125, 126, 127, 2047, 2048, 2049, 65_535, 65_536, 65_537, 1 << 20] {
             flow.carry(&patterned(size));
         }
     }
 }
 
-/// Each side sends far more than can wait, while the other one does the same.
+/// Both sides send far more than the queues hold, at the same time.
 fn carries_both_ways_at_once(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let (one, other) = link(&address, Kind::Pair);
+    let (one, other) = link(&address, SocketType::Pair);
     let body = patterned(200_000);
     std::thread::scope(|scope| {
         for (from, to) in [(&one, &other), (&other, &one)] {
@@ -44,9 +44,12 @@ fn carries_both_ways_at_once(transport: Transport) {
 }
 
 fn carries_every_protocol(transport: Transport) {
-    for role in Kind::ALL.into_iter().flat_map(|kind| [Role::cooked(kind), Role::raw(kind)]) {
+    for role in SocketType::ALL
+        .into_iter()
+        .flat_map(|socket_type| [Role::cooked(socket_type), Role::raw(socket_type)])
+    {
         let Some(address) = transport.address() else { return };
-        let (one, other) = (Socket::open(role), open(role.kind.peer()));
+        let (one, other) = (Socket::open(role), open(role.socket_type.peer()));
         one.set(NN_SOL_SOCKET, NN_IPV4ONLY, 0).unwrap();
         other.bind(&address).unwrap();
         one.connect(&address).unwrap();
@@ -56,13 +59,13 @@ fn carries_every_protocol(transport: Transport) {
     }
 }
 
-/// The sender closes when nothing more can be sent, and the receiver begins only then: it has all
-/// there was, in order.
+/// The sender closes when no more can be sent, and the receiver starts only then: it gets all messages,
+/// in order.
 fn delivers_everything_before_it_closes(transport: Transport) {
-    for binds in [Kind::Push, Kind::Pull] {
+    for binds in [SocketType::Push, SocketType::Pull] {
         let Some(address) = transport.address() else { return };
         let (one, other) = link(&address, binds);
-        let (source, sink) = if binds == Kind::Push { (one, other) } else { (other, one) };
+        let (source, sink) = if binds == SocketType::Push { (one, other) } else { (other, one) };
         source.set(NN_SOL_SOCKET, NN_LINGER, -1).unwrap();
         let body = |number: usize| format!("{number:05000}").into_bytes();
         let mut count = 0;
@@ -84,7 +87,7 @@ fn delivers_everything_before_it_closes(transport: Transport) {
 
 fn counts_what_it_moves(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let (one, other) = link(&address, Kind::Pair);
+    let (one, other) = link(&address, SocketType::Pair);
     for size in [0, 10, 100_000] {
         Flow::new(&one, &other).carry(&patterned(size));
     }
@@ -97,13 +100,13 @@ fn counts_what_it_moves(transport: Transport) {
 
 every_stream! { takes_no_message_that_is_too_long }
 
-/// Whoever sends one is disconnected, and may come back.
+/// A peer that sends one is disconnected, and can connect again.
 fn takes_no_message_that_is_too_long(transport: Transport) {
     let Some(address) = transport.address() else { return };
-    let sink = open(Kind::Pull);
+    let sink = open(SocketType::Pull);
     sink.set(NN_SOL_SOCKET, NN_RCVMAXSIZE, 1000).unwrap();
     sink.bind(&address).unwrap();
-    let source = open(Kind::Push);
+    let source = open(SocketType::Push);
     source.connect(&address).unwrap();
     Flow::new(&source, &sink).carry(&patterned(1000));
     source.send(&patterned(1001)).unwrap();

@@ -1,4 +1,4 @@
-//! What every transport must do.
+//! The checks for every transport.
 
 mod addresses;
 mod connections;
@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use nanomsg::capi::constants::{NN_IPV4ONLY, NN_SOL_SOCKET};
 
-use crate::role::{Kind, Role};
+use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
 /// A transport.
@@ -46,7 +46,7 @@ mod all {
     }
 }
 
-/// The checks that hold for every transport.
+/// The checks for every transport.
 macro_rules! every_transport {
     ($($check:ident)*) => {
         $crate::cases! {
@@ -56,7 +56,7 @@ macro_rules! every_transport {
 }
 use every_transport;
 
-/// Those that hold for the transports that have connections in the kernel.
+/// The checks for transports with connections in the kernel.
 macro_rules! every_stream {
     ($($check:ident)*) => {
         $crate::cases! {
@@ -66,21 +66,21 @@ macro_rules! every_stream {
 }
 use every_stream;
 
-/// An address that nobody else uses; its file goes with it.
+/// An unused address; its file is removed with it.
 pub struct Address {
     text: String,
     file: Option<PathBuf>,
 }
 
 impl Transport {
-    /// An address; `None` where this machine has no IPv6, and the check has nothing to look at.
+    /// An address; `None` if it needs IPv6 and this machine has none: the check is then skipped.
     fn address(self) -> Option<Address> {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("conformance-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let plain = |text: String| Some(Address { text, file: None });
         match self {
             Transport::Inproc => plain(format!("inproc://{name}")),
-            // The name of a pipe, which is in no folder.
+            // The name of a named pipe, which is not in a folder.
             Transport::Ipc if cfg!(windows) => plain(format!("ipc://{name}")),
             Transport::Ipc => {
                 let file = std::env::temp_dir().join(name);
@@ -109,7 +109,7 @@ impl std::ops::Deref for Address {
 impl Drop for Address {
     fn drop(&mut self) {
         if let Some(file) = &self.file {
-            // A listener takes its file with it; one that could not be made has left none.
+            // A listener removes its file; if it could not be made, there is none.
             let _ = std::fs::remove_file(file);
         }
     }
@@ -119,13 +119,13 @@ fn has_ipv6() -> bool {
     TcpListener::bind(("::1", 0)).is_ok()
 }
 
-/// A port that nobody uses now and nobody will be handed by chance: below the range from which the
-/// kernel serves outgoing connections, so that whoever connects in vain does not meet himself.
+/// A free port, below the range from which the kernel takes ports for outgoing connections: so it is not
+/// taken by chance, and a socket that connects before the port is bound is not connected to itself.
 fn free_port(host: &str) -> u16 {
     const FIRST: u16 = 10_000;
     const COUNT: u16 = 22_000;
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes at the same time begin at different places.
+    // Processes that run at the same time begin at different ports.
     let start = (std::process::id().wrapping_mul(509) % u32::from(COUNT)) as u16;
     let next = || FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
     let is_free = |port: &u16| TcpListener::bind((host, *port)).is_ok();
@@ -133,14 +133,14 @@ fn free_port(host: &str) -> u16 {
 }
 
 /// A socket that may use IPv6.
-fn open(kind: Kind) -> Socket {
-    let socket = Socket::open(Role::cooked(kind));
+fn open(socket_type: SocketType) -> Socket {
+    let socket = Socket::open(Role::cooked(socket_type));
     socket.set(NN_SOL_SOCKET, NN_IPV4ONLY, 0).expect("NN_IPV4ONLY");
     socket
 }
 
 /// Two sockets, the first of which is bound and the second connected.
-fn link(address: &str, bound: Kind) -> (Socket, Socket) {
+fn link(address: &str, bound: SocketType) -> (Socket, Socket) {
     let (one, other) = (open(bound), open(bound.peer()));
     one.bind(address).expect("nn_bind");
     other.connect(address).expect("nn_connect");
