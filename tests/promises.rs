@@ -1,18 +1,22 @@
-//! The tests that the documents name for what they promise are there.
+//! The tests and source files that the documents name exist.
 
 use std::fs;
 use std::path::Path;
 
-/// Where promises are written down, each with the test that holds it.
+/// The documents with promises, each with the test of it.
 const DOCUMENTS: [&str; 3] = ["docs/RELIABILITY.md", "SECURITY.md", "CONTRIBUTING.md"];
-/// The folders below capi-tests/ whose programs they name.
+/// The folders below capi-tests/ with the programs that they name.
 const FOLDERS: [&str; 3] = ["behaviour", "hostile", "faults"];
+
+/// The words of a text that may be paths.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "/_-.*".contains(letter)));
+    words.map(|word| word.trim_end_matches('.'))
+}
 
 /// The words of a text that name a C program: `hostile/term.c`.
 fn programs(text: &str) -> impl Iterator<Item = (&str, &str)> {
-    let words = text.split(|letter: char| !(letter.is_ascii_alphanumeric() || "/_-.*".contains(letter)));
-    words
-        .map(|word| word.trim_end_matches('.'))
+    words(text)
         .filter(|word| word.ends_with(".c"))
         .map(|word| word.trim_start_matches("capi-tests/"))
         .map(|word| word.split_once('/').unwrap_or(("", word)))
@@ -38,7 +42,7 @@ fn every_named_program_is_there() {
     assert!(count > 30, "only {count} programs are named");
 }
 
-/// What a peer does, or what fails around the library, is a promise of its own: a document says so.
+/// Each program of these folders tests a promise, so a document must name it.
 #[test]
 fn every_hostile_program_is_named() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -52,4 +56,21 @@ fn every_hostile_program_is_named() {
             assert!(is_named || !name.ends_with(".c"), "no document says what {folder}/{name} tests");
         }
     }
+}
+
+/// The walks through the files name each with its path. `NAME` stands for a name that the reader chooses.
+#[test]
+fn every_file_of_the_walks_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = fs::read_to_string(root.join("CONTRIBUTING.md")).expect("a document");
+    let is_path = |word: &&str| {
+        ["src/", "tests/", "docs/", "capi-tests/", "interop/"].iter().any(|folder| word.starts_with(folder))
+            && !word.contains("NAME")
+    };
+    let mut count = 0;
+    for path in words(&text).filter(is_path) {
+        assert!(root.join(path).exists(), "CONTRIBUTING.md names {path}");
+        count += 1;
+    }
+    assert!(count > 60, "only {count} paths are named");
 }
