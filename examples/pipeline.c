@@ -1,8 +1,8 @@
-/*  A pipeline: work goes out, results come in.
+/*  A pipeline: work is sent out, and results come back.
 
-    The producer pushes numbers; workers pull them, take them apart into prime factors and push what they found to
-    the producer's second address. Each number goes to exactly one worker, to all of them in turn. The producer waits
-    for a word from each worker before it begins, and then keeps one number under way for each of them.
+    The producer pushes numbers; workers pull them, find their prime factors and push the results to the producer's
+    second address. Each number goes to exactly one worker, to all of them in turn. The producer waits for a message
+    from each worker before it begins, and then has one number per worker in progress.
 
         pipeline produce ipc:///tmp/work ipc:///tmp/results 2 1001 1024 65537 ...
         pipeline work    ipc:///tmp/work ipc:///tmp/results anna
@@ -39,7 +39,7 @@ static void send_text(int sock, const char *text)
         die("nn_send");
 }
 
-/*  nn_recv answers how long the message was, also when it had to cut it off: what is too long is no text of ours.  */
+/*  nn_recv returns the full length of the message even if it does not fit: a longer one is not from this program.  */
 static void receive_text(int sock, char text[TEXT_SIZE])
 {
     int length = nn_recv(sock, text, TEXT_SIZE, 0);
@@ -88,7 +88,7 @@ static void run_producer(const char *work_address, const char *results_address, 
         die("nn_close");
 }
 
-/*  Writes "N = a x b x c" behind what the text holds already.  */
+/*  Appends "N = a x b x c" to the text.  */
 static void factorise(unsigned long number, char *text)
 {
     unsigned long rest = number, factor = 2;

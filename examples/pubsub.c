@@ -1,8 +1,8 @@
 /*  A publisher with two subscribers, inside one process.
 
-    The publisher sends each message to everyone who is connected; a subscriber keeps those that begin with one of
-    its subscriptions. The publisher never waits: who is not connected yet, or too slow, misses what is sent. Over
-    inproc nn_connect makes the connection before it returns, so here nobody misses anything.  */
+    The publisher sends each message to all connected peers; a subscriber receives those that begin with one of its
+    subscriptions. The publisher never waits: a peer that is not connected yet, or is too slow, misses messages. Over
+    inproc nn_connect makes the connection before it returns, so in this program no message is missed.  */
 
 #include <nanomsg/nn.h>
 #include <nanomsg/inproc.h>
@@ -15,7 +15,7 @@
 #define ADDRESS "inproc://news"
 #define TIMEOUT_MS 10000
 
-/*  Everyone subscribes to this too: it tells that nothing more comes.  */
+/*  All subscribers subscribe to this too: it is the last message.  */
 #define END "the end"
 
 static void die(const char *what)
@@ -42,7 +42,7 @@ static int new_subscriber(const char *topic)
 
     if (sock < 0)
         die("nn_socket");
-    /*  A topic is the beginning of a message, without a NUL behind it. An empty one would take everything.  */
+    /*  A subscription is the beginning of a message, without a NUL. An empty one would receive every message.  */
     if (nn_setsockopt(sock, NN_SUB, NN_SUB_SUBSCRIBE, topic, strlen(topic)) < 0 ||
         nn_setsockopt(sock, NN_SUB, NN_SUB_SUBSCRIBE, END, strlen(END)) < 0 ||
         nn_setsockopt(sock, NN_SOL_SOCKET, NN_RCVTIMEO, &timeout, sizeof timeout) < 0)

@@ -1,7 +1,7 @@
-/*  A request and its reply.
+/*  Requests and replies.
 
-    One process serves, any number of others ask. The library carries each answer back to the one who asked, asks
-    again when a server has gone away, and spreads the requests when there are several servers.
+    One process serves, and any number of clients ask. The library returns each answer to the client that asked, sends a
+    request again when the server disconnects, and distributes requests over several servers.
 
         reqrep serve tcp://127.0.0.1:5555
         reqrep ask   tcp://127.0.0.1:5555 Norway Peru  */
@@ -43,7 +43,7 @@ static void serve(const char *address)
     if (nn_bind(sock, address) < 0)
         die(address);
     for (;;) {
-        /*  With NN_MSG the library hands its own buffer out, and takes none of ours: nothing is cut off.  */
+        /*  With NN_MSG the library allocates the buffer, so that a message of any length fits.  */
         char *request;
         int length = nn_recv(sock, &request, NN_MSG, 0);
         const char *question = "nothing", *answer = "ask with a text, please";
@@ -71,7 +71,7 @@ static void ask(const char *address, char **countries)
     if (nn_setsockopt(sock, NN_SOL_SOCKET, NN_RCVTIMEO, &timeout, sizeof timeout) < 0 ||
         nn_setsockopt(sock, NN_SOL_SOCKET, NN_SNDTIMEO, &timeout, sizeof timeout) < 0)
         die("nn_setsockopt");
-    /*  The server need not be there yet: the connection is made as soon as it is.  */
+    /*  The server may start later: the connection is made as soon as it is there.  */
     if (nn_connect(sock, address) < 0)
         die(address);
     for (; *countries != NULL; countries++) {
@@ -79,7 +79,7 @@ static void ask(const char *address, char **countries)
 
         printf("  client | what is the capital of %s?\n", *countries);
         if (nn_send(sock, *countries, strlen(*countries) + 1, 0) < 0)
-            die("nobody takes the request");
+            die("the request cannot be sent");
         if (nn_recv(sock, &answer, NN_MSG, 0) < 0)
             die("no answer");
         printf("  client | %s: %s\n", *countries, answer);
@@ -91,7 +91,7 @@ static void ask(const char *address, char **countries)
 
 int main(int argc, char **argv)
 {
-    /*  A line at a time, also into a file: so the lines of both processes stay in the order in which they happen.  */
+    /*  Line by line, even into a file, so that the lines of both processes are in the order of events.  */
     setvbuf(stdout, NULL, _IOLBF, BUFSIZ);
 
     if (argc == 3 && strcmp(argv[1], "serve") == 0) {
