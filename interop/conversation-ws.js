@@ -37,7 +37,7 @@ function readLine() {
 if (binds) {
   const { hostname } = new URL(wanted);
   const handleProtocols = (names) => (names.has(subprotocol) ? subprotocol : fail(`asked for ${[...names]}`));
-  // Any port will do.
+  // Any free port.
   const server = new WebSocketServer({ host: hostname, port: 0, handleProtocols });
   server.on('connection', talk);
   server.on('listening', () => writeSync(1, `ws://${hostname}:${server.address().port}\n`));

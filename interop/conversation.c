@@ -2,16 +2,15 @@
 
         conversation ROLE binary|text [ADDRESS]
 
-    With an address it binds, to that one or, if its port is taken, to one of the next
-    ports. The other side is another such program, or conversation.js. What each says on
-    stdout is what the other one hears on stdin: a line with the bound address, and in the
-    patterns that go one way, a byte for each message that came. So nothing has to wait
-    for time to pass, and neither side goes before the other has all that it was sent.
+    With an address it binds, to that one or, if its port is in use, to one of the next
+    ports. The other side is another such program, or conversation.js. The stdout of each
+    side is the stdin of the other: it carries a line with the bound address and, in
+    one-way patterns, a byte for each message that was received. So no side waits for time
+    to pass, and neither ends before the other has received all messages.
 
-    In the other patterns one side asks and the other answers. It goes "hello", the
-    messages, "end", each with its answer, and "bye", which has none. A greeting that
-    nobody heard yet is said again; the next message is a different one each time, so that
-    one that is lost, comes twice or comes late is noticed. */
+    In the other patterns one side asks and the other answers: "hello", the messages, "end",
+    each with its answer, and "bye" without one. "hello" is repeated until it is answered.
+    All messages differ, so that one that is lost, duplicated or late is detected. */
 
 #include "library.h"
 
@@ -24,26 +23,26 @@
 #include <string.h>
 #include <unistd.h>
 
-/*  More than most libraries take in one frame of WebSocket. */
+/*  More than most libraries accept in one WebSocket frame. */
 #define LONGEST 3000000
 
-/*  Empty, around the sizes at which lengths are written differently, and large. None has
-    as many bytes as one of the words above. */
+/*  Empty, around the sizes at which the encoding of the length changes, and large. None
+    has the length of one of the words above. */
 static const size_t sizes[] = { 0, 1, 125, 126, 2048, 2049, 65535, 65536, 100000, LONGEST };
 #define SIZES (sizeof (sizes) / sizeof (sizes[0]))
 
-/*  How many small messages follow each other at once, where nobody answers. It is less
-    than any library drops. */
+/*  The number of small messages sent in a row in one-way patterns: few enough that no
+    library drops any. */
 #define BURST 10
 #define BURST_SIZE 100
 
 /*  The answer to the first message has this number. */
 #define ANSWERS 7
 
-/*  How many ports to try. */
+/*  The number of ports to try. */
 #define PORTS 40
 
-/*  How long, in milliseconds, to wait for an answer before a greeting is said again. */
+/*  The time, in milliseconds, to wait for an answer before "hello" is sent again. */
 #define GREETING_MS 20
 
 static char message[LONGEST + 1], expected[LONGEST];
@@ -58,7 +57,7 @@ void fail (const char *format, ...)
     exit (1);
 }
 
-/* ---- beside the messages ---------------------------------------------------- */
+/* ---- stdin and stdout ------------------------------------------------------- */
 
 static void tell (void)
 {
@@ -66,7 +65,7 @@ static void tell (void)
         fail ("the other side has gone: %s", strerror (errno));
 }
 
-/*  Whether the other side has told something within `timeout` milliseconds. */
+/*  Whether the other side has written something within `timeout` milliseconds. */
 static int is_told (int timeout)
 {
     char byte;
@@ -92,7 +91,7 @@ static void wait_until_gone (void)
         fail ("the other side does not go");
 }
 
-/*  Binds, and tells the other side where. */
+/*  Binds, and writes the address for the other side. */
 static void bind_and_tell (const char *wanted)
 {
     char address[128];
@@ -108,7 +107,7 @@ static void bind_and_tell (const char *wanted)
         fail ("the other side has gone: %s", strerror (errno));
 }
 
-/*  Connects to where the other side has bound. */
+/*  Connects to the address of the other side. */
 static void connect_as_told (void)
 {
     char address[128];
@@ -126,7 +125,7 @@ static void connect_as_told (void)
 
 /* ---- messages --------------------------------------------------------------- */
 
-/*  The letters of a message, which say which one it is. */
+/*  The content of a message, which identifies it. */
 static void fill (char *letters, size_t number, size_t size)
 {
     for (size_t place = 0; place < size; place++)
@@ -158,7 +157,7 @@ static int is_word (size_t size, const char *word)
     return size == strlen (word) && memcmp (message, word, size) == 0;
 }
 
-/*  Fails unless what came, of `size` bytes, is the message with the number, of `wanted` bytes. */
+/*  Fails unless the received `size` bytes are the message with the number, of `wanted` bytes. */
 static void check_message (size_t number, size_t wanted, size_t size)
 {
     fill (expected, number, wanted);
@@ -167,9 +166,9 @@ static void check_message (size_t number, size_t wanted, size_t size)
             size < 100 ? (int) size : 100, message);
 }
 
-/* ---- those who ask, and those who answer --------------------------------------- */
+/* ---- patterns with answers ------------------------------------------------------ */
 
-/*  The size of the next message that is no greeting said again. */
+/*  The size of the next message that is not a repeated "hello". */
 static size_t receive_next (void)
 {
     size_t size;
@@ -187,7 +186,7 @@ static void ask (int timeout)
         size = library_receive (message, sizeof (message), timeout);
     } while (size < 0 && timeout != LIMIT_MS);
     if (size < 0 || !is_word ((size_t) size, "hello"))
-        fail ("nobody answers the greeting");
+        fail ("\"hello\" is not answered");
     for (size_t i = 0; i < SIZES; i++) {
         send_numbered (i, sizes[i]);
         check_message (ANSWERS + i, sizes[i], receive_next ());
@@ -220,7 +219,7 @@ static void answer (void)
         fail ("nothing was asked");
 }
 
-/* ---- those who send, and those who receive -------------------------------------- */
+/* ---- one-way patterns ----------------------------------------------------------- */
 
 static void send_all (int timeout)
 {
@@ -264,7 +263,7 @@ int main (int count, char **arguments)
     else
         connect_as_told ();
 
-    /*  Those who send to everybody are not told that somebody is there. */
+    /*  A publisher cannot see whether a subscriber is connected. */
     if (strcmp (role, "req") == 0 || (strcmp (role, "pair") == 0 && binds))
         ask (LIMIT_MS);
     else if (strcmp (role, "surveyor") == 0 || (strcmp (role, "bus") == 0 && binds))

@@ -1,6 +1,6 @@
 // One side of a conversation over a WebSocket, in a browser or on node. The other side is
-// conversation.c, which says how it goes; this side is spoken without a library, as a script
-// has to: in front of each request and reply it puts the four bytes of the request's number.
+// conversation.c, which describes it. This side uses no messaging library, and so puts the
+// four bytes of the request's number in front of each request and reply itself.
 'use strict';
 
 const SIZES = [0, 1, 125, 126, 65535, 65536, 100000, 3000000];
@@ -9,7 +9,7 @@ const ANSWERS = 7;
 
 const utf8 = new TextEncoder();
 
-// The letters of a message, which say which one it is.
+// The content of a message, which identifies it.
 function letters(number, size) {
   return Uint8Array.from({ length: size }, (_, place) => 97 + (place + size + number) % 23);
 }
@@ -25,9 +25,9 @@ function isEqual(one, other) {
   return one.length === other.length && one.every((byte, place) => byte === other[place]);
 }
 
-// Speaks the role: "pair" or "rep", which answer, or "req", which asks; a "pair" also asks when
-// `asks` is true. `text` is whether to send texts. Calls `done` at the end of
-// the conversation, with what went wrong, if anything did; the other side is told that too.
+// Plays the role: "pair" or "rep", which answer, or "req", which asks; a "pair" also asks when
+// `asks` is true. `text` is whether to send text messages. Calls `done` at the end of the
+// conversation, with the error if there was one; the other side gets the error too.
 function converse(socket, role, asks, text, done) {
   const headerSize = role === 'pair' ? 0 : 4;
   const queue = [
@@ -43,8 +43,8 @@ function converse(socket, role, asks, text, done) {
     socket.send(text ? new TextDecoder('utf-8', { fatal: true }).decode(bytes) : bytes);
   }
 
-  // The number of a request, with its first bit set, as it is in front of its last word. The
-  // numbers of texts have to be UTF-8.
+  // The number of a request, with the first bit set, which marks the last word of the header.
+  // In text messages the number must be UTF-8.
   function headerOf(number) {
     if (headerSize === 0) return new Uint8Array(0);
     return text ? utf8.encode('\u0080' + String(number).padStart(2, '0')) : Uint8Array.of(0x80, 1, 2, number);
@@ -92,7 +92,7 @@ function converse(socket, role, asks, text, done) {
   socket.binaryType = 'arraybuffer';
   socket.onmessage = ({ data }) => {
     try {
-      // A reply is never a text, whatever the request was: the other side's choice.
+      // A reply is never a text, even to a text request: the other side chooses the type.
       if ((typeof data === 'string') !== (text && role === 'pair')) throw new Error('the wrong type of message');
       const bytes = typeof data === 'string' ? utf8.encode(data) : new Uint8Array(data);
       if (asks) takeAnswer(bytes);

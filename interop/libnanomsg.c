@@ -1,4 +1,4 @@
-/*  A conversation on libnanomsg: the C library or ours, whichever is loaded. */
+/*  A conversation on libnanomsg: the C library or ours, depending on which is loaded. */
 
 #include "library.h"
 
@@ -33,7 +33,7 @@ static const struct
 
 static int s;
 
-/*  Fails unless the call succeeded; its result. */
+/*  Returns the result of a call; fails if the call did. */
 static int must (const char *what, int result)
 {
     if (result < 0)

@@ -1,4 +1,4 @@
-/*  What a conversation asks of the library that it runs on: one socket, of one pattern.
+/*  The interface between a conversation and a library: one socket, of one protocol.
     libnanomsg.c and nng.c are the two ways to give it. Each function that fails ends
     the program with a reason. */
 
@@ -18,7 +18,7 @@ void fail (const char *format, ...)
     A "sub" hears everything. `text` is whether messages are texts where the transport
     knows the difference. */
 void library_open (const char *role, int text);
-/*  Whether the address was free. */
+/*  Binds; returns whether the address was free. */
 int library_bind (const char *address);
 void library_connect (const char *address);
 

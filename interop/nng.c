@@ -1,4 +1,4 @@
-/*  A conversation on nng, in the version of each pattern that libnanomsg speaks. */
+/*  A conversation on nng, in the version of each protocol that libnanomsg has. */
 
 #include "library.h"
 
@@ -35,7 +35,7 @@ static const struct
 
 static nng_socket s;
 
-/*  Fails unless the call succeeded. */
+/*  Fails if the call did. */
 static void must (const char *what, int error)
 {
     if (error)
@@ -53,7 +53,7 @@ void library_open (const char *role, int text)
         fail ("this release of nng sends no texts");
     must ("opening", protocols[i].open (&s));
     must ("setting a time limit", nng_socket_set_ms (s, NNG_OPT_SENDTIMEO, LIMIT_MS));
-    /*  Of messages; the limit of frames over ws, which is 1 MiB, stays. */
+    /*  The limit of messages; that of frames over ws, 1 MiB, is not changed. */
     must ("taking any size", nng_socket_set_size (s, NNG_OPT_RECVMAXSZ, 0));
     if (strcmp (role, "sub") == 0)
         must ("subscribing", nng_socket_set (s, NNG_OPT_SUB_SUBSCRIBE, "", 0));
@@ -77,7 +77,7 @@ void library_connect (const char *address)
 
 void library_send (const void *message, size_t size)
 {
-    /*  nng copies the message and does not write to it. */
+    /*  nng copies the message, and does not write to it. */
     must ("nng_send", nng_send (s, (void *) message, size, 0));
 }
 
