@@ -1,17 +1,17 @@
-# Everything one does with this project. `make help` lists it.
+# All commands of this project. `make help` lists them.
 
 # --- Versions -------------------------------------------------------------------------------------------------------
-# The C library's release whose interface this is: what pkg-config and CMake answer. Cargo.toml has it for cargo-c.
+# The version for pkg-config and CMake: the C library's release with this interface. Cargo.toml has it for cargo-c.
 RELEASE := $(shell awk -F '"' '/^\[/ { here = ($$0 == "[package.metadata.capi.pkg_config]") } here && /^version/ { print $$2 }' Cargo.toml)
 # The interface version comes from the public header, as in build.rs: libnanomsg.so.6, in the file libnanomsg.so.6.0.1.
 header_version = $(shell awk '$$2 == "NN_VERSION_$(1)" { print $$3 }' include/nanomsg/nn.h)
 AGE := $(call header_version,AGE)
 INTERFACE := $(shell expr $(call header_version,CURRENT) - $(AGE))
 FILE_VERSION := $(INTERFACE).$(AGE).$(call header_version,REVISION)
-# The C library's release before: programs that were linked with it load this library through a link.
+# The interface version of the C library's previous release: its programs load this library through a link.
 INTERFACE_BEFORE := 5
 
-# --- Where things go: all of these can be set on the command line ---------------------------------------------------
+# --- Folders: all of these can be set on the command line -----------------------------------------------------------
 # PREFIX: absolute, or relative to this folder. LIBDIR and MANDIR: absolute, or relative to PREFIX. DESTDIR goes before
 # all of them.
 PREFIX ?= /usr/local
@@ -20,7 +20,7 @@ MANDIR ?= share/man
 DESTDIR ?=
 CARGO ?= cargo
 CC ?= cc
-# The library is built with its command line tool, which has dependencies of its own.
+# Builds the command line tool too, which has dependencies of its own.
 FEATURES := --features nanocat
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
@@ -37,11 +37,11 @@ CMAKE_FILES := nanomsg-config.cmake nanomsg-config-version.cmake
 MANUAL := $(notdir $(wildcard docs/man/*.[1-9]))
 destdir := $(if $(DESTDIR),$(call under,$(CURDIR),$(DESTDIR)))
 
-# --- What differs between platforms ---------------------------------------------------------------------------------
-# LIBS_PRIVATE: what a program needs besides libnanomsg.a. It is what `rustc --print native-static-libs` says, without
-# -lgcc_s (the compiler adds it, or its static twin) and -lc.
-# RUNTIME_NAME: what a program that was linked with the shared library looks for. STATIC_LIBRARY: lays libnanomsg.a; the
-# one for GNU's tools keeps all but the public functions to itself.
+# --- Differences between platforms ----------------------------------------------------------------------------------
+# LIBS_PRIVATE: the libraries that a program needs besides libnanomsg.a: the output of `rustc --print native-static-libs`,
+# without -lc and -lgcc_s (the compiler adds that, or its static form).
+# RUNTIME_NAME: the name by which the loader finds the shared library. STATIC_LIBRARY: installs libnanomsg.a; with GNU's
+# tools, all but its public functions are made local.
 ifeq ($(shell uname -s),Darwin)
   BUILT := libnanomsg.dylib
   FILE := libnanomsg.$(FILE_VERSION).dylib
@@ -77,7 +77,7 @@ build: ## build the release library
 install: install-library install-package ## install everything (PREFIX=/usr/local LIBDIR=lib MANDIR=share/man DESTDIR=)
 	@echo "installed $(FILE) into $(destdir)$(libdir)"
 
-install-library: build # what `cargo cinstall` lays as well
+install-library: build # the files that `cargo cinstall` installs too
 	@install -d "$(destdir)$(libdir)" "$(destdir)$(includedir)"
 	@install -m 755 "$(TARGET)/release/$(BUILT)" "$(destdir)$(libdir)/$(FILE)"
 	@for link in $(LINKS); do ln -sf $(FILE) "$(destdir)$(libdir)/$$link"; done
@@ -87,8 +87,8 @@ install-library: build # what `cargo cinstall` lays as well
 	        install -m 644 docs/man/$$page "$(destdir)$(mandir)/man$${page##*.}/" || exit 1; \
 	done
 
-# What cargo-c does not know of, or does otherwise: its static library brings all of Rust's symbols along, and its
-# nanomsg.pc names -lgcc_s, which a program that is static throughout cannot have.
+# The files that cargo-c does not install, or installs differently: its static library exports all of Rust's symbols, and its
+# nanomsg.pc names -lgcc_s, which does not exist for a fully static program.
 install-package: build
 	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(cmakedir)"
 	@ln -sf $(FILE) "$(destdir)$(libdir)/$(LINK_BEFORE)"
@@ -100,13 +100,13 @@ install-package: build
 	        cmake/fill cmake/$$file.in > "$(destdir)$(cmakedir)/$$file" || exit 1; \
 	done
 
-cinstall: cargo-cinstall install-package install-nanocat ## as install, by way of `cargo cinstall` (wants cargo-c)
+cinstall: cargo-cinstall install-package install-nanocat ## the same as install, with `cargo cinstall` (needs cargo-c)
 
 cargo-cinstall:
 	@$(CARGO) cinstall --release --prefix "$(prefix)" --libdir "$(libdir)" --datadir "$(patsubst %/man,%,$(mandir))" \
 	    $(if $(destdir),--destdir "$(destdir)")
 
-uninstall: ## remove what install has laid (same PREFIX, LIBDIR and DESTDIR)
+uninstall: ## remove the installed files (same PREFIX, LIBDIR and DESTDIR)
 	@for header in include/nanomsg/*.h; do rm -f "$(destdir)$(includedir)/$${header##*/}"; done
 	@for file in $(FILE) $(LINKS) $(LINK_BEFORE) libnanomsg.a pkgconfig/nanomsg.pc; do rm -f "$(destdir)$(libdir)/$$file"; done
 	@for file in $(CMAKE_FILES); do rm -f "$(destdir)$(cmakedir)/$$file"; done
@@ -120,7 +120,7 @@ stage: # an installation inside the build folder, for the demo, the tests and th
 # --- nanocat: the program, its links, its manual page and its completions ---------------------------------------------
 bindir := $(prefix)/bin
 man1dir := $(mandir)/man1
-# Each file with the shell whose completions it holds.
+# The file with the completions for each shell.
 COMPLETIONS := bash:share/bash-completion/completions/nanocat zsh:share/zsh/site-functions/_nanocat \
                fish:share/fish/vendor_completions.d/nanocat.fish
 
@@ -151,26 +151,26 @@ installed-nanocat:
 	@$(MAKE) --no-print-directory stage
 	@.ci/installed-nanocat "$(STAGE)"
 
-# --- See it run -----------------------------------------------------------------------------------------------------
-demo: ## build it, then watch three small C programs use it
+# --- Demo and benchmark ---------------------------------------------------------------------------------------------
+demo: ## build the library, then run three small C programs with it
 	@.ci/dependencies demo
 	@$(MAKE) --no-print-directory stage
 	@examples/demo "$(STAGE)"
 
-bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; benches/run.sh says more)
+bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; more in benches/run.sh)
 	@.ci/dependencies bench
 	@$(MAKE) --no-print-directory stage
 	@benches/run.sh "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed abi bindings capi memcheck interop fuzz ## every test there is
+check: dependencies components fmt clippy doc test loom installed abi bindings capi memcheck interop fuzz ## all tests
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
 	$(call heading,Packages)
 	@.ci/dependencies check
 
-components: # rustfmt and clippy, which a minimal toolchain lacks
+components: # rustfmt and clippy, which minimal toolchains lack
 	$(call heading,Toolchain)
 	@.ci/components
 
@@ -193,8 +193,8 @@ test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
 	@$(CARGO) test $(FEATURES)
 
-# A target folder of its own, because the flag rebuilds everything. Without LTO: it would cost minutes and find nothing.
-# The list comes first: a filter that matches nothing would succeed too.
+# A target folder of its own, because the flag rebuilds everything. Without LTO, which takes minutes and has no effect on
+# tests. The tests are listed first, because a filter without a match would succeed.
 loom: export RUSTFLAGS := --cfg loom
 loom: export CARGO_PROFILE_RELEASE_LTO := off
 loom: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
@@ -204,22 +204,22 @@ loom: ## the interleaving tests of the lock-free parts alone
 	@$(LOOM) -- --list | grep ': test$$' >/dev/null || { echo "there are no loom tests" >&2; exit 1; }
 	@$(LOOM)
 
-installed: # what `make install` lays: names, versions, links, pkg-config, CMake, static linking
+installed: # an installation: names, versions, links, pkg-config, CMake, static linking
 	$(call heading,Installation)
 	@$(MAKE) --no-print-directory stage
 	@.ci/installed "$(STAGE)" "$(RELEASE)"
 
-cinstalled: ## what `make cinstall` lays, compared with `make install` (builds cargo-c first, which takes long)
+cinstalled: ## compare `make cinstall` with `make install` (builds cargo-c first, which takes long)
 	$(call heading,Installation: cargo cinstall)
 	@.ci/dependencies check
 	@.ci/cinstalled "$(TARGET)" "$(RELEASE)"
 
-abi: # nothing that a program built for Debian's library relies on has changed
+abi: # the binary interface, compared with Debian's library
 	$(call heading,Binary interface: abidiff)
 	@$(MAKE) --no-print-directory stage
 	@.ci/abi "$(STAGE)"
 
-bindings: # bindings that are made from our headers are those that Debian's headers give
+bindings: # bindings made from our headers, compared with those made from Debian's
 	$(call heading,Bindings: bindgen)
 	@$(MAKE) --no-print-directory stage
 	@.ci/bindings "$(STAGE)"
@@ -235,17 +235,17 @@ interop: ## conversations with the C library, nng, a browser and node (UPDATE_IN
 	@$(MAKE) --no-print-directory stage
 	@interop/run "$(STAGE)"
 
-portable: ## the tests again, without what only Linux has
+portable: ## the tests without the system calls that only Linux has
 	@.ci/portable
 
-apple: ## does it compile for macOS? (builds Rust's standard library first; Debian only)
+apple: ## compile for macOS (builds Rust's standard library first; Debian only)
 	$(call heading,Compiling for macOS)
 	@.ci/apple
 
-windows: ## the tests on Windows, or by wine (Debian: builds Rust's standard library first)
+windows: ## the tests on Windows, or with wine (Debian: builds Rust's standard library first)
 	@.ci/windows
 
-fuzz: ## any bytes at all, for 20 seconds in each target (ONLY=calls SECONDS_EACH=600; fuzz/run says more)
+fuzz: ## each fuzz target for 20 seconds (ONLY=calls SECONDS_EACH=600; more in fuzz/run)
 	$(call heading,Fuzzing)
 	@.ci/dependencies check
 	@fuzz/run
@@ -257,7 +257,7 @@ soak: ## an hour of mixed traffic after a minute of races; `make check` has a mi
 	@ONLY=races SECONDS_OF_RACES=60 capi-tests/hostile/run "$(STAGE)"
 	@SECONDS_OF_LOAD=$$(($(MINUTES) * 60)) capi-tests/load/run "$(STAGE)"
 
-faults: ## what fails around the library, at full length: 10,000 killed peers, unloaded 1,000 times
+faults: ## fault tests at full length: 10,000 killed peers, the library unloaded 1,000 times
 	@.ci/dependencies check
 	@$(MAKE) --no-print-directory stage
 	@KILLS=10000 UNLOADS=1000 capi-tests/faults/run "$(STAGE)"
@@ -267,7 +267,7 @@ memcheck: # some of the C tests under valgrind
 	@$(MAKE) --no-print-directory stage
 	@.ci/sanitize short
 
-sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind, and fuzzing (takes the better part of an hour)
+sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind, and fuzzing (most of an hour)
 	@.ci/dependencies sanitize
 	@$(MAKE) --no-print-directory stage
 	$(call heading,Memory: AddressSanitizer)
@@ -277,7 +277,7 @@ sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind, a
 	$(call heading,Memory: valgrind memcheck)
 	@.ci/sanitize memcheck
 
-deny: ## licences, advisories and sources of what we depend on (builds cargo-deny first, which takes long)
+deny: ## licences, advisories and sources of the dependencies (builds cargo-deny first, which takes long)
 	$(call heading,Dependencies: cargo deny)
 	@.ci/deny "$(TARGET)"
 
@@ -291,7 +291,7 @@ upstream: ## the C library's own tests, each twenty times in a row, and as often
 	@REPEAT=$(REPEAT) CORE=0 JOBS=1 capi-tests/upstream "$(STAGE)"
 
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
-clean: ## remove everything that was built
+clean: ## remove all build products
 	@$(CARGO) clean
 
 help: ## this list

@@ -1,10 +1,9 @@
-/*  The one function of a Windows library that Rust's standard library calls, and that
-    the wine of Debian 12 lacks: random bytes. Whoever runs .ci/windows on Windows has the
-    real one. */
+/*  The function for random bytes that Rust's standard library calls in a Windows library
+    which the wine of Debian 12 lacks. On Windows, .ci/windows uses the real one. */
 
 #include <stddef.h>
 
-/*  What the function was called before it had a library of its own.  */
+/*  The older name of the function, in another library.  */
 unsigned char __stdcall SystemFunction036 (void *place, unsigned long length);
 
 __declspec (dllexport) int ProcessPrng (void *place, size_t length)

@@ -1,10 +1,10 @@
-//! Rust code of somebody else's that a C program links along with libnanomsg.a: it uses threads, allocation and panics,
-//! and so brings most of the standard library.
+//! Other Rust code that a C program links together with libnanomsg.a. It uses threads, allocation and panics, and so
+//! contains most of the standard library.
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
 
-/// Answers 42, if threads, maps and panics work.
+/// Returns 42 if threads, maps and panics work.
 #[unsafe(no_mangle)]
 pub extern "C" fn other_rust_code() -> i32 {
     std::panic::set_hook(Box::new(|_| ()));
