@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::error::Error;
-use crate::message::{Chunk, Header, MessageType, Outgoing, Payload};
+use crate::message::{Chunk, MessageType, Outgoing, Payload, ProtocolHeader};
 
 /// A message: bytes in memory that is sent and received without being copied.
 ///
@@ -49,7 +49,7 @@ impl Message {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn zeroed(length: usize) -> Result<Message, Error> {
-        Ok(Message::of(Header::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?, None))
+        Ok(Message::of(ProtocolHeader::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?, None))
     }
 
     /// A message with a copy of `bytes`.
@@ -63,11 +63,15 @@ impl Message {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn copy_of(bytes: impl AsRef<[u8]>) -> Result<Message, Error> {
-        Ok(Message::of(Header::new(), Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?, None))
+        Ok(Message::of(
+            ProtocolHeader::new(),
+            Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?,
+            None,
+        ))
     }
 
-    /// A received message.
-    pub(super) fn of(header: Header, body: Chunk, message_type: Option<MessageType>) -> Message {
+    /// A message that was received.
+    pub(super) fn of(header: ProtocolHeader, body: Chunk, message_type: Option<MessageType>) -> Message {
         Message(Outgoing { header, body: Payload::Owned(body), message_type })
     }
 
@@ -118,7 +122,7 @@ impl Message {
     /// # Ok::<(), nanomsg::Error>(())
     /// ```
     pub fn set_header(&mut self, header: &[u8]) {
-        self.0.header = Header::from_slice(header);
+        self.0.header = ProtocolHeader::from_slice(header);
     }
 
     /// The type of the message over ws. For a message that was received over inproc, or was not sent

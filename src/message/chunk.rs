@@ -1,12 +1,12 @@
 //! The memory of one message body.
 //!
-//! A chunk is what `nn_allocmsg` hands out: a pointer to data, with a small header in front of
-//! it. It is shared by counting (a publisher's message goes to many pipes) and trimmed from the
+//! A chunk is what `nn_allocmsg` returns: a pointer to data, with bookkeeping in front of it. Chunks
+//! are reference-counted (a publisher's message is shared by many pipes), and are trimmed from the
 //! front without moving a byte (a protocol header that arrived in the same memory is cut off).
 //!
 //! ```text
-//! | Head: references, size, capacity |  gap  | gap length u32 | tag u32 | data …
-//!                                                                       ^ the pointer
+//! | Head: references, size, capacity | gap | gap length u32 | tag u32 | data …
+//!                                                                     ^ the pointer
 //! ```
 
 use std::fmt;
@@ -17,16 +17,16 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::pool;
 
-/// Marks the eight bytes in front of live data.
+/// The tag in front of live data.
 const TAG: u32 = 0x5ca9_4057;
-/// Marks data that was given back.
+/// The tag in front of freed data.
 const FREED: u32 = 0xdead_4057;
-/// Distance from the head to data that was never trimmed.
+/// Distance in bytes from the head to data that was never trimmed.
 const DATA_OFFSET: usize = size_of::<Head>() + 8;
-/// So much memory is taken for data that is only announced.
-const UNSEEN: usize = 64 * 1024;
+/// Bytes that are allocated at most for a message of which only the length has arrived.
+const ANNOUNCED_MAX: usize = 64 * 1024;
 
-/// What has to be allocated for this capacity, if there can be so much.
+/// The size of an allocation with this capacity; `None` if it exceeds `isize::MAX`.
 fn total(capacity: usize) -> Option<usize> {
     capacity.checked_add(DATA_OFFSET).filter(|total| isize::try_from(*total).is_ok())
 }
@@ -37,7 +37,7 @@ struct Head {
     references: AtomicUsize,
     /// Length of the data in bytes.
     size: usize,
-    /// Bytes that were allocated behind the head's fixed part.
+    /// Bytes that were allocated behind the first [`DATA_OFFSET`] bytes.
     capacity: usize,
 }
 
@@ -53,7 +53,7 @@ unsafe impl Send for Chunk {}
 unsafe impl Sync for Chunk {}
 
 impl Chunk {
-    /// Memory for at least `capacity` bytes, of which there are none yet; `None` when there is not that much.
+    /// An empty chunk with room for at least `capacity` bytes; `None` when out of memory.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Option<Chunk> {
         let total = total(capacity)?;
@@ -62,28 +62,28 @@ impl Chunk {
             // SAFETY: a plain call. `malloc` aligns for every type that C knows.
             None => (total, NonNull::new(unsafe { libc::malloc(total) })?.cast()),
         };
-        // SAFETY: the memory is fresh, and so large.
+        // SAFETY: the memory has no other owner, and `total` bytes.
         Some(unsafe { Chunk::in_memory(memory, total) })
     }
 
-    /// Memory for data that is announced to become `length` bytes long, and may never come: as much as
-    /// lies ready, and otherwise little. [`Chunk::reserve`] makes it larger.
+    /// An empty chunk for a message of `length` bytes of which none has arrived. Its capacity may be
+    /// smaller, since the peer may never send the message; [`Chunk::reserve`] makes it larger.
     #[must_use]
     pub fn for_announced(length: usize) -> Option<Chunk> {
-        if length <= UNSEEN {
+        if length <= ANNOUNCED_MAX {
             return Chunk::with_capacity(length);
         }
         match pool::take(total(length.min(pool::LARGEST))?) {
-            // SAFETY: what the pool kept is nobody else's, and so large.
+            // SAFETY: a piece taken out of the pool has no other owner, and `total` bytes.
             Some((total, memory)) => Some(unsafe { Chunk::in_memory(memory, total) }),
-            None => Chunk::with_capacity(UNSEEN),
+            None => Chunk::with_capacity(ANNOUNCED_MAX),
         }
     }
 
     /// An empty chunk in `total` bytes of memory.
     ///
     /// # Safety
-    /// They must come from `malloc`, belong to nobody else, and have room for the head and the tag.
+    /// `memory` must come from `malloc`, have no other owner, and be at least [`DATA_OFFSET`] bytes.
     unsafe fn in_memory(memory: NonNull<u8>, total: usize) -> Chunk {
         let (capacity, head) = (total - DATA_OFFSET, memory.cast::<Head>());
         // SAFETY: as the caller promises.
@@ -95,30 +95,30 @@ impl Chunk {
         }
     }
 
-    /// Memory for `size` bytes, which are zero; `None` when there is not that much memory.
+    /// A chunk of `size` zero bytes; `None` when out of memory.
     #[must_use]
     pub fn new(size: usize) -> Option<Chunk> {
         Chunk::with_capacity(size)?.resize(size).ok()
     }
 
-    /// As [`Chunk::new`], for somebody who writes through the pointer before anybody reads: the
-    /// bytes have no value yet.
+    /// As [`Chunk::new`], but the bytes are uninitialised: the caller must write them through the
+    /// pointer before they are read.
     #[must_use]
     pub fn allocate(size: usize) -> Option<NonNull<u8>> {
         let chunk = Chunk::with_capacity(size)?;
-        // SAFETY: the only reference. The bytes are not read before the pointer's owner, who is
-        // not bound by Rust's rules, has written them.
+        // SAFETY: the only reference. The owner of the raw pointer, a C program, writes the bytes
+        // before they are read.
         unsafe { chunk.head_pointer().as_mut() }.size = size;
         Some(chunk.into_raw())
     }
 
-    /// Memory that holds a copy of `bytes`.
+    /// A copy of `bytes`; `None` when out of memory.
     #[must_use]
     pub fn copy_of(bytes: &[u8]) -> Option<Chunk> {
         Chunk::joined(bytes, &[])
     }
 
-    /// Memory that holds a copy of two runs of bytes, one after the other.
+    /// A copy of `first` followed by `second`; `None` when out of memory.
     #[must_use]
     pub fn joined(first: &[u8], second: &[u8]) -> Option<Chunk> {
         let mut chunk = Chunk::with_capacity(first.len().checked_add(second.len())?)?;
@@ -127,8 +127,8 @@ impl Chunk {
         Some(chunk)
     }
 
-    /// Appends what fits of `bytes` in the chunk's capacity, and answers how much that was.
-    /// Nothing fits into memory that others refer to.
+    /// Appends as many of `bytes` as the capacity allows, and returns their number: none if the
+    /// chunk is shared.
     pub fn append(&mut self, bytes: &[u8]) -> usize {
         let spare = self.spare();
         let count = bytes.len().min(spare.len());
@@ -140,7 +140,8 @@ impl Chunk {
         count
     }
 
-    /// The memory behind the data that can still be filled; say so with [`Chunk::appended`].
+    /// The unused capacity behind the data; [`Chunk::appended`] makes bytes of it part of the data.
+    /// Empty if the chunk is shared.
     pub fn spare(&mut self) -> &mut [MaybeUninit<u8>] {
         if !self.is_unique() {
             return &mut [];
@@ -161,7 +162,7 @@ impl Chunk {
         unsafe { self.head_pointer().as_mut() }.size += count;
     }
 
-    /// The bytes for writing, if nobody else holds a reference.
+    /// The bytes for writing; `None` if the chunk is shared.
     pub fn unique(&mut self) -> Option<&mut [u8]> {
         if !self.is_unique() {
             return None;
@@ -171,24 +172,24 @@ impl Chunk {
         Some(unsafe { std::slice::from_raw_parts_mut(self.data.as_ptr(), size) })
     }
 
-    /// Whether nobody else holds a reference.
+    /// Whether this is the only reference to the memory.
     #[must_use]
     pub fn is_unique(&self) -> bool {
-        // Acquire: what the others did before they let go has happened.
+        // Acquire: reads through references dropped by other threads happened before.
         self.head().references.load(Ordering::Acquire) == 1
     }
 
-    /// The memory that the chunk takes, however much of it is data.
+    /// Bytes of memory that the chunk occupies, used or not.
     #[must_use]
     pub fn footprint(&self) -> usize {
         DATA_OFFSET + self.head().capacity
     }
 
-    /// Makes the data `size` bytes long; bytes that are new are zero. Keeps the address when the
-    /// data shrinks, or grows within the capacity, and nobody else refers to it.
+    /// Makes the data `size` bytes long; new bytes are zero. The address of the data stays the same
+    /// if the chunk is not shared and `size` is within its capacity.
     ///
     /// # Errors
-    /// Hands the chunk back, unchanged, when there is not that much memory.
+    /// The unchanged chunk, when out of memory.
     pub fn resize(self, size: usize) -> Result<Chunk, Chunk> {
         let mut resized = self.reserve(size)?;
         if let Some(grow) = size.checked_sub(resized.len()) {
@@ -200,11 +201,11 @@ impl Chunk {
         Ok(resized)
     }
 
-    /// The same data, in memory that nobody else refers to and that can hold `capacity` bytes. Data
-    /// beyond the capacity is cut off if it has to move.
+    /// The same data in a chunk that is not shared and has room for `capacity` bytes in all. Data
+    /// beyond that is cut off if it has to be copied.
     ///
     /// # Errors
-    /// Hands the chunk back, unchanged, when there is not that much memory.
+    /// The unchanged chunk, when out of memory.
     pub fn reserve(self, capacity: usize) -> Result<Chunk, Chunk> {
         if self.is_unique() && capacity <= self.head().capacity - self.gap() {
             return Ok(self);
@@ -217,23 +218,23 @@ impl Chunk {
         Ok(larger)
     }
 
-    /// The same chunk with another capacity. The data is moved only where the allocator must do so. The
-    /// chunk must be unique and not trimmed, and the capacity not less than its data.
+    /// The same chunk with another capacity, by `realloc`. The chunk must be unique and not trimmed,
+    /// and the capacity not less than the length of its data.
     fn reallocated(self, capacity: usize) -> Result<Chunk, Chunk> {
         let Some(total) = total(capacity) else { return Err(self) };
-        // SAFETY: the only reference to memory from `malloc`, whose begin is the head.
+        // SAFETY: the only reference to memory from `malloc`, which begins with the head.
         let moved = unsafe { libc::realloc(self.head_pointer().as_ptr().cast(), total) };
         let Some(head) = NonNull::new(moved.cast::<Head>()) else { return Err(self) };
         std::mem::forget(self);
-        // SAFETY: head, tag and data are where they were, counted from the begin of the memory.
+        // SAFETY: `realloc` kept head, tag and data at their offsets.
         unsafe {
             (*head.as_ptr()).capacity = capacity;
             Ok(Chunk { data: head.cast::<u8>().add(DATA_OFFSET) })
         }
     }
 
-    /// The same data without its first `count` bytes; moves nothing when the chunk is unique.
-    /// `None` when a copy was needed and there is no memory for it.
+    /// The same data without its first `count` bytes: in place if the chunk is unique, and otherwise a
+    /// copy. `None` when there is no memory for the copy.
     #[must_use]
     pub fn trimmed(mut self, count: usize) -> Option<Chunk> {
         let count = count.min(self.len());
@@ -255,7 +256,7 @@ impl Chunk {
         Some(self)
     }
 
-    /// Gives the memory to whoever holds the pointer; [`Chunk::from_raw`] takes it back.
+    /// Gives up ownership: the pointer stands for this reference until [`Chunk::from_raw`] takes it back.
     #[must_use]
     pub fn into_raw(self) -> NonNull<u8> {
         let data = self.data;
@@ -263,20 +264,22 @@ impl Chunk {
         data
     }
 
-    /// Takes back what [`Chunk::into_raw`] gave away; `None` if the bytes in front of `data` do
-    /// not say that it is a live chunk.
+    /// Takes back ownership from a pointer of [`Chunk::into_raw`]; `None` if `data` has no tag of a
+    /// live chunk in front of it.
     ///
     /// # Safety
-    /// `data` must come from [`Chunk::into_raw`], be live, and not be taken back twice; or the
-    /// eight bytes in front of it must at least be readable, for the check to refuse it.
+    /// `data` must come from [`Chunk::into_raw`] and not have been taken back since; or else the eight
+    /// bytes in front of it must be readable, and must not happen to end with the tag.
     pub unsafe fn from_raw(data: NonNull<u8>) -> Option<Chunk> {
         // SAFETY: the caller promises that the tag can be read.
         let tag = unsafe { data.sub(4).cast::<u32>().read_unaligned() };
         (tag == TAG).then(|| Chunk { data })
     }
 
+    /// Writes the gap's length and the tag in front of `data`.
+    ///
     /// # Safety
-    /// The eight bytes in front of `data` must belong to the chunk's memory, and be its own.
+    /// The eight bytes in front of `data` must be inside the chunk's allocation, and not shared.
     unsafe fn write_tag(data: NonNull<u8>, gap: u32, tag: u32) {
         // SAFETY: as the caller promises; unaligned, since data may be trimmed by any count.
         unsafe {
@@ -285,19 +288,19 @@ impl Chunk {
         }
     }
 
-    /// Bytes between the head's end and the tag of the data.
+    /// Bytes that were trimmed off the front of the data.
     fn gap(&self) -> usize {
-        // SAFETY: a live chunk has its tag, and the gap in front of it.
+        // SAFETY: in front of a live chunk's data lie the gap's length and the tag.
         unsafe { self.data.sub(8).cast::<u32>().read_unaligned() as usize }
     }
 
     fn head_pointer(&self) -> NonNull<Head> {
-        // SAFETY: the head lies in the same allocation, `gap` and a fixed distance in front.
+        // SAFETY: the head lies in the same allocation, at this distance in front of the data.
         unsafe { self.data.sub(self.gap() + DATA_OFFSET).cast::<Head>() }
     }
 
     fn head(&self) -> &Head {
-        // SAFETY: the head lives as long as any reference; only a unique one writes to it.
+        // SAFETY: the head lives as long as any reference, and is written only through a unique one.
         unsafe { self.head_pointer().as_ref() }
     }
 }
@@ -322,13 +325,13 @@ impl Clone for Chunk {
 impl Drop for Chunk {
     fn drop(&mut self) {
         let head = self.head_pointer();
-        // Release: our reads happen before the memory is given back.
+        // Release: reads through this reference happen before the memory is freed.
         if self.head().references.fetch_sub(1, Ordering::Release) != 1 {
             return;
         }
-        // Acquire: so do those of the others. (A fence would do as well, but ThreadSanitizer knows none.)
+        // Acquire: and so do reads through the other ones. (ThreadSanitizer does not know fences.)
         self.head().references.load(Ordering::Acquire);
-        // SAFETY: that was the last reference; the head is where `malloc` put it.
+        // SAFETY: that was the last reference; the head is at the start of the allocation.
         unsafe {
             Self::write_tag(self.data, 0, FREED);
             let size = head.as_ref().capacity + DATA_OFFSET;
@@ -349,7 +352,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn trimming_keeps_the_rest_in_place() {
+    fn trimming_does_not_move_the_rest() {
         let chunk = Chunk::copy_of(b"headbody").unwrap();
         let address = chunk.as_ptr() as usize;
         let chunk = chunk.trimmed(4).unwrap();
@@ -360,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn shared_memory_is_copied_before_it_changes() {
+    fn trimming_a_shared_chunk_copies_it() {
         let one = Chunk::copy_of(b"abcd").unwrap();
         let two = one.clone();
         assert!(!one.is_unique());
@@ -382,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_is_filled_up_to_its_capacity_and_not_beyond() {
+    fn appending_stops_at_the_capacity() {
         let mut chunk = Chunk::with_capacity(5).unwrap();
         assert_eq!((chunk.append(b"abc"), chunk.append(b"defg")), (3, 2));
         assert_eq!(&*chunk, b"abcde");
@@ -394,11 +397,11 @@ mod tests {
     }
 
     #[test]
-    fn announced_data_takes_little_memory_and_all_as_it_comes() {
+    fn an_announced_message_takes_memory_as_it_arrives() {
         let size = pool::LARGEST - 12_345;
         pool::release_spare_memory();
         let mut chunk = Chunk::for_announced(size).unwrap();
-        assert!(chunk.footprint() <= UNSEEN + DATA_OFFSET || chunk.footprint() >= size);
+        assert!(chunk.footprint() <= ANNOUNCED_MAX + DATA_OFFSET || chunk.footprint() >= size);
         for value in 0..size {
             if chunk.append(&[value as u8]) == 0 {
                 let capacity = (2 * chunk.len()).min(size);
@@ -414,14 +417,14 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_pointer_comes_back_only_while_it_is_live() {
+    fn only_a_pointer_to_a_live_chunk_is_taken_back() {
         let chunk = Chunk::copy_of(b"abc").unwrap();
         let raw = chunk.into_raw();
-        // SAFETY: `raw` was just given away.
+        // SAFETY: `raw` comes from `into_raw`, and was not taken back yet.
         let back = unsafe { Chunk::from_raw(raw) }.unwrap();
         assert_eq!(&*back, b"abc");
         let mut not_a_chunk = [0_u8; 16];
-        // SAFETY: the bytes in front are readable, and say no.
+        // SAFETY: the bytes in front are readable, and are not the tag.
         assert!(unsafe { Chunk::from_raw(NonNull::new(&raw mut not_a_chunk[8]).unwrap()) }.is_none());
     }
 }

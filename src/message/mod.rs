@@ -1,6 +1,6 @@
-//! What travels: a protocol header and a body.
+//! Messages: a protocol header and a body.
 //!
-//! Owns the memory of messages ([`Chunk`]) and the shapes in which a message is handed from one
+//! Owns the memory of message bodies ([`Chunk`]) and the types in which a message passes from one
 //! layer to the next. Must not know pipes, sockets or protocols.
 
 mod chunk;
@@ -11,17 +11,21 @@ pub use pool::release_spare_memory;
 
 use smallvec::SmallVec;
 
-/// A protocol header: the stack of hops of REQ/REP, or the pipe of a raw socket.
-///
-/// Four hops fit without an allocation.
-pub type Header = SmallVec<[u8; 16]>;
+/// Bodies of up to so many bytes are copied into a pipe; longer ones pass through it as a [`Chunk`].
+pub const INLINE_MAX: usize = 2048;
 
-/// The body of a message on its way out.
+/// The protocol header of a message, such as the backtrace of a REQ/REP message. Programs see it on
+/// raw sockets only.
+///
+/// Four words of 32 bits fit without an allocation.
+pub type ProtocolHeader = SmallVec<[u8; 16]>;
+
+/// The body of a message to be sent.
 #[derive(Clone, Debug)]
 pub enum Payload<'a> {
-    /// Bytes that belong to the caller for the time of the call; they are copied once.
+    /// Bytes that the caller lends for the time of the call; they are copied once.
     Borrowed(&'a [u8]),
-    /// Memory that changes its owner; a clone shares it.
+    /// Memory whose ownership is passed on; a clone shares it.
     Owned(Chunk),
 }
 
@@ -42,24 +46,23 @@ impl Payload<'_> {
     }
 }
 
-/// What a message is over a WebSocket.
+/// The type of a WebSocket message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum MessageType {
-    /// Text in UTF-8.
+    /// UTF-8 text.
     Text,
     /// Any bytes.
     Binary,
 }
 
-/// A message on its way out: a header, which stays empty unless a protocol or a raw socket fills
-/// it, and a body.
+/// A message to be sent. Its header is empty unless the program gave one, on a raw socket.
 #[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
     /// The protocol header.
-    pub header: Header,
+    pub header: ProtocolHeader,
     /// The body.
     pub body: Payload<'a>,
-    /// What it is sent as over a WebSocket, if that was said.
+    /// Its type over a WebSocket; `None` for the one in `NN_WS_MSG_TYPE`.
     pub message_type: Option<MessageType>,
 }
 
@@ -67,21 +70,21 @@ impl<'a> Outgoing<'a> {
     /// A message without a header.
     #[must_use]
     pub fn new(body: Payload<'a>) -> Outgoing<'a> {
-        Outgoing { header: Header::new(), body, message_type: None }
+        Outgoing { header: ProtocolHeader::new(), body, message_type: None }
     }
 }
 
-/// The first message of a lane, seen in place.
+/// A view of the first message in a pipe's inbound lane.
 ///
-/// What a peer sent is `head` followed by `body`; where the cut lies depends on how the message
-/// was stored, never on what it means. A message from the network has an empty `head`.
+/// The message is `head` followed by `body`. Where it is split depends on how the lane stores it and
+/// has no meaning; a message from the network has an empty `head`.
 #[derive(Clone, Copy, Debug)]
 pub struct Front<'a> {
-    /// The leading bytes, often none.
+    /// The first bytes of the message, often none.
     pub head: &'a [u8],
-    /// The rest.
+    /// The rest of it.
     pub body: &'a [u8],
-    /// The type that it came with, or that it was sent with.
+    /// Its type over a WebSocket, if known.
     pub message_type: Option<MessageType>,
 }
 
@@ -92,7 +95,7 @@ impl<'a> Front<'a> {
         self.head.len() + self.body.len()
     }
 
-    /// The `index`th big-endian 32-bit word of the message, or `None` past its end.
+    /// The big-endian 32-bit word at `4 * index`; `None` if the message ends before its end.
     #[must_use]
     pub fn word(&self, index: usize) -> Option<u32> {
         let mut bytes = self.bytes(index.checked_mul(4)?..);
@@ -109,7 +112,7 @@ impl<'a> Front<'a> {
         head.iter().chain(body).copied()
     }
 
-    /// The two runs of bytes that remain when the first `skip` bytes are left out.
+    /// What remains of `head` and of `body` without the first `skip` bytes of the message.
     #[must_use]
     pub fn split(&self, skip: usize) -> (&'a [u8], &'a [u8]) {
         let from_head = skip.min(self.head.len());
@@ -123,7 +126,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn words_are_read_across_the_cut() {
+    fn a_word_may_be_split_between_head_and_body() {
         let front = Front { head: &[0, 0], body: &[1, 2, 0x80, 0, 0, 9, 5], message_type: None };
         assert_eq!(front.word(0), Some(0x0102));
         assert_eq!(front.word(1), Some(0x8000_0009));

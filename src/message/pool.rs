@@ -1,33 +1,33 @@
-//! Memory of large messages, kept for the next ones.
+//! A pool of freed memory for large messages.
 //!
-//! A large message is often allocated by one thread and freed by another, and memory of that size
-//! is given back to the kernel and asked for again: each time its pages are taken and cleared
-//! anew, which costs more than copying the message. A few pieces are kept instead, never more
-//! than [`KEEP`] bytes, and none after the last socket is closed.
+//! The allocator returns memory of this size to the kernel, which then has to map and clear its
+//! pages for the next message: more work than copying that message. So a few freed pieces are kept,
+//! at most [`KEEP`] bytes in all, until the last socket is closed.
 
 use std::ptr::NonNull;
 use std::sync::{Mutex, TryLockError};
 
-/// Memory of messages of at most this size is kept.
+/// The longest message in bytes whose memory is kept.
 pub(super) const LARGEST: usize = 1024 * 1024;
-/// Smaller pieces are the allocator's business alone, larger ones are too rare.
+/// Sizes in bytes that are kept: the allocator handles smaller ones well, and larger ones are rare.
 const SIZES: std::ops::RangeInclusive<usize> = 16 * 1024..=LARGEST + 64;
-/// Bytes that are kept at most.
+/// The most bytes kept in all.
 const KEEP: usize = 4 * 1024 * 1024;
 
-/// Pieces of memory from `malloc`, each with its size.
+/// Pieces of memory from `malloc`, each with its size in bytes.
 struct Pool {
     pieces: Vec<(usize, NonNull<u8>)>,
+    /// The sum of their sizes.
     bytes: usize,
 }
 
-// SAFETY: the pieces belong to the pool alone.
+// SAFETY: the pool is the only owner of its pieces.
 unsafe impl Send for Pool {}
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { pieces: Vec::new(), bytes: 0 });
 
-/// Runs `call` unless another thread is in the pool: waiting would cost more than it brings, and
-/// in a forked child the other thread may never leave.
+/// Runs `call` with the pool locked; returns `None` without waiting if another thread holds the lock.
+/// In a forked child that thread may not exist, and would never release it.
 fn with_pool<T>(call: impl FnOnce(&mut Pool) -> T) -> Option<T> {
     match POOL.try_lock() {
         Ok(mut pool) => Some(call(&mut pool)),
@@ -36,7 +36,7 @@ fn with_pool<T>(call: impl FnOnce(&mut Pool) -> T) -> Option<T> {
     }
 }
 
-/// A piece of at least `size` bytes, and not of many more, with its size.
+/// Takes a piece of `size` to `2 * size` bytes out of the pool, and returns it with its size.
 pub(super) fn take(size: usize) -> Option<(usize, NonNull<u8>)> {
     if !SIZES.contains(&size) {
         return None;
@@ -51,10 +51,10 @@ pub(super) fn take(size: usize) -> Option<(usize, NonNull<u8>)> {
     .flatten()
 }
 
-/// Keeps a piece from `malloc`, or frees it.
+/// Puts a piece of `size` bytes from `malloc` into the pool, or frees it.
 ///
 /// # Safety
-/// The piece must be of this size, and nobody may use it any more.
+/// The piece must have this size, and no references to it may be left.
 pub(super) unsafe fn give(size: usize, piece: NonNull<u8>) {
     let is_kept = SIZES.contains(&size)
         && with_pool(|pool| {
@@ -71,14 +71,14 @@ pub(super) unsafe fn give(size: usize, piece: NonNull<u8>) {
     }
 }
 
-/// Gives everything back that is kept.
+/// Frees all memory in the pool.
 pub fn release_spare_memory() {
     let pieces = with_pool(|pool| {
         pool.bytes = 0;
         std::mem::take(&mut pool.pieces)
     });
     for (_, piece) in pieces.unwrap_or_default() {
-        // SAFETY: it belonged to the pool, and is in it no more.
+        // SAFETY: the pool was its only owner, and it was just taken out.
         unsafe { libc::free(piece.as_ptr().cast()) };
     }
 }

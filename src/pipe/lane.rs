@@ -33,9 +33,6 @@ use crate::message::{Chunk, Front, MessageType, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load};
 
-/// Longer messages than this travel in a chunk.
-pub(crate) const INLINE_MAX: usize = 2048;
-
 /// A consumer that takes nothing is worth so many waits of a producer that could do without it.
 const MOST_WAITS: u32 = 32;
 

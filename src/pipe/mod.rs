@@ -12,7 +12,7 @@ mod ready_list;
 use std::sync::Arc;
 
 use crate::sync::{Descriptor, Uncancellable};
-pub(crate) use lane::{Batch, Consumer, Full, INLINE_MAX, Producer, Pushed, lane};
+pub(crate) use lane::{Batch, Consumer, Full, Producer, Pushed, lane};
 pub(crate) use ready_list::{Bits, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.

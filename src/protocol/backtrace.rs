@@ -7,7 +7,7 @@
 
 use super::policy::FairQueue;
 use super::{Context, Delivery, PipeId, PipeRefused, Refusal, Shown};
-use crate::message::{Front, Header};
+use crate::message::{Front, ProtocolHeader};
 
 /// Marks the last word of a backtrace. A pipe's id never has this bit.
 pub const LAST_WORD: u32 = 0x8000_0000;
@@ -16,8 +16,8 @@ pub const LAST_WORD: u32 = 0x8000_0000;
 pub const WORD: usize = size_of::<u32>();
 
 /// The backtrace in front of a question; `None` when it has no end, or too many words.
-pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<Header> {
-    let mut words = Header::new();
+pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
+    let mut words = ProtocolHeader::new();
     for index in 0..max_hops {
         let word = front.word(index)?;
         words.extend_from_slice(&word.to_be_bytes());

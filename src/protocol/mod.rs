@@ -51,7 +51,7 @@ pub(crate) use trie::Trie;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::message::{Front, Header, MessageType, Outgoing, Payload};
+use crate::message::{Front, MessageType, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// A moment, as the time that has passed since an origin which is the same for a whole process.
@@ -170,14 +170,14 @@ impl Delivery {
 
     /// The protocol header of the message, which is `front`.
     #[must_use]
-    pub fn header(&self, front: Front<'_>) -> Header {
+    pub fn header(&self, front: Front<'_>) -> ProtocolHeader {
         let (words, has_skipped): (&[u32], bool) = match &self.shows {
             Shown::Nothing => (&[], false),
             Shown::Skipped => (&[], true),
             Shown::WordAndSkipped(word) => (std::slice::from_ref(word), true),
             Shown::Words(first, second) => (&[*first, *second], false),
         };
-        let mut header: Header = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        let mut header: ProtocolHeader = words.iter().flat_map(|word| word.to_be_bytes()).collect();
         if has_skipped {
             header.extend(front.bytes(0..).take(self.skip));
         }

@@ -12,7 +12,7 @@ use super::{
     Context, Machine, PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo, Push, Refusal, Time,
 };
 use crate::error::Error;
-use crate::message::{Chunk, Front, Header, MessageType, Outgoing, Payload};
+use crate::message::{Chunk, Front, MessageType, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// The seed of the machines under test: the first question has the number that follows.
@@ -216,7 +216,7 @@ impl Simulation {
 
     fn send_message(&mut self, header: &[u8], body: Payload<'_>) -> Result<(), Refusal> {
         self.before_call();
-        let header = Header::from_slice(header);
+        let header = ProtocolHeader::from_slice(header);
         let mut message = Outgoing { header, body, message_type: self.world.message_type };
         let before = (message.header.clone(), message.body.bytes().to_vec());
         let can_send = self.lavish.then(|| self.machine.can_send(&mut self.world));

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::id_table::IdTable;
-use crate::message::{Chunk, Front, Header, MessageType, Payload};
+use crate::message::{Chunk, Front, MessageType, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, Push, Time};
@@ -247,8 +247,8 @@ pub struct Received<'a> {
 impl Received<'_> {
     /// The protocol header, which only raw sockets see.
     #[must_use]
-    pub fn header(&self) -> Header {
-        self.pipe.inbound.peek().map_or_else(Header::new, |front| self.delivery.header(front))
+    pub fn header(&self) -> ProtocolHeader {
+        self.pipe.inbound.peek().map_or_else(ProtocolHeader::new, |front| self.delivery.header(front))
     }
 
     /// The type of the WebSocket message that it came as; or, in the same process, what it was

@@ -8,9 +8,9 @@ use super::fetch::Remotes;
 use super::pipes::{Received, View};
 use super::{Core, SOCKETS, Socket, Statistic};
 use crate::error::Error;
-use crate::message::{Chunk, Outgoing, Payload};
+use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
-use crate::pipe::{Edges, INLINE_MAX};
+use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol, Refusal};
 use crate::sync::{Event, Uncancellable, now};
 

@@ -6,10 +6,8 @@
 
 use std::mem::MaybeUninit;
 
-use crate::message::Chunk;
+use crate::message::{Chunk, INLINE_MAX};
 
-/// Frames up to this size are handed on as bytes, longer ones as a chunk.
-pub(super) const SMALL_MAX: usize = 2048;
 /// The memory for a frame of known length becomes so many times as large when it is full.
 const GROWTH: usize = 4;
 /// The longest prefix of a frame.
@@ -133,7 +131,7 @@ impl Decoder {
                 && let Some((prefix, rest)) = input.split_at_checked(prefix_size)
             {
                 let length = self.parse(prefix, max)?;
-                if length > SMALL_MAX || length > rest.len() {
+                if length > INLINE_MAX || length > rest.len() {
                     break;
                 }
                 let (payload, rest) = rest.split_at(length);
@@ -194,7 +192,7 @@ impl Decoder {
         self.state = if length == 0 {
             each(Frame::Bytes(&[]));
             State::START
-        } else if length <= SMALL_MAX {
+        } else if length <= INLINE_MAX {
             let mut bytes = Vec::new();
             bytes.try_reserve_exact(length).map_err(|_| BadFrame::OutOfMemory)?;
             State::Small { length, bytes }

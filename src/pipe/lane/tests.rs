@@ -6,6 +6,7 @@ use std::thread;
 use proptest::prelude::*;
 
 use super::*;
+use crate::message::INLINE_MAX;
 
 fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
     producer.batch().push(&[], &mut Payload::Borrowed(bytes), None)

@@ -3,7 +3,7 @@
 //! Keeps no request: that is the cooked machine's part. RESPONDENT is the same machine, and its
 //! requests are surveys.
 
-use crate::message::{Header, Outgoing};
+use crate::message::{Outgoing, ProtocolHeader};
 use crate::protocol::backtrace::backtrace;
 use crate::protocol::policy::FairQueue;
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Shown};
@@ -20,7 +20,7 @@ impl RawReplier {
     }
 
     /// The next request: its pipe, and its backtrace.
-    pub fn take(&mut self, context: &mut impl Context) -> Result<(PipeId, Header), Refusal> {
+    pub fn take(&mut self, context: &mut impl Context) -> Result<(PipeId, ProtocolHeader), Refusal> {
         let max_hops = context.max_hops();
         let found = self.requests.take(context, |front| backtrace(front, max_hops));
         found.ok_or(Refusal::WouldBlock)

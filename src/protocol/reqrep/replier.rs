@@ -4,7 +4,7 @@
 //! the same machine, and its requests are surveys.
 
 use super::RawReplier;
-use crate::message::{Header, Outgoing};
+use crate::message::{Outgoing, ProtocolHeader};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
 /// The machine of a REP or RESPONDENT socket.
@@ -20,7 +20,7 @@ pub struct Replier {
 struct Request {
     /// Where it came from; `None` once that peer is gone. Its reply is dropped then.
     pipe: Option<PipeId>,
-    backtrace: Header,
+    backtrace: ProtocolHeader,
 }
 
 impl Replier {

@@ -11,8 +11,8 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use super::{Mask, Side};
-use crate::message::{Chunk, MessageType};
-use crate::wire::framing::{BadFrame, Frame, SMALL_MAX, grown, split_front};
+use crate::message::{Chunk, INLINE_MAX, MessageType};
+use crate::wire::framing::{BadFrame, Frame, grown, split_front};
 
 /// The longest header of a frame.
 const HEADER_MAX: usize = 14;
@@ -232,7 +232,7 @@ impl Decoder {
         let bytes = message.chunk.as_deref().unwrap_or(&small);
         check_text(message.message_type, bytes)?;
         match message.chunk {
-            Some(chunk) if chunk.len() > SMALL_MAX => each(Frame::Chunk(chunk), message.message_type),
+            Some(chunk) if chunk.len() > INLINE_MAX => each(Frame::Chunk(chunk), message.message_type),
             _ => each(Frame::Bytes(bytes), message.message_type),
         }
         self.small = small;
@@ -302,12 +302,12 @@ impl Message {
         available: usize,
     ) -> Result<Message, BadFrame> {
         let (bound, chunk) = match (is_only, length) {
-            (true, ..=SMALL_MAX) => {
+            (true, ..=INLINE_MAX) => {
                 return Ok(Message { message_type, bound: 0, announced: length, chunk: None });
             }
             (true, _) => (length, Chunk::for_announced(length)),
             // How long it will become is not known: the memory doubles with what has come.
-            (false, _) => (usize::MAX, Chunk::with_capacity(length.min(available).max(SMALL_MAX))),
+            (false, _) => (usize::MAX, Chunk::with_capacity(length.min(available).max(INLINE_MAX))),
         };
         let chunk = chunk.ok_or(BadFrame::OutOfMemory)?;
         Ok(Message { message_type, bound, announced: length, chunk: Some(chunk) })
