@@ -1,7 +1,7 @@
-//! `transport://address`, parsed once into a typed value.
+//! Parsing of addresses, `transport://address`.
 //!
-//! An address is a row of bytes. What follows `ipc://` and `inproc://` may be any; the hosts, ports
-//! and paths of the network are text.
+//! An address is a byte string. Any bytes may follow `ipc://` and `inproc://`; hosts, ports and paths
+//! of tcp and ws are text.
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,15 +11,15 @@ use crate::error::Error;
 
 /// The longest address in bytes: `NN_SOCKADDR_MAX` counts the terminating zero as well.
 pub const MAX_LENGTH: usize = 127;
-/// The longest path of a local socket in bytes.
+/// The longest path of a local socket in bytes, without the terminating zero.
 const MAX_PATH: usize = 107;
 
-/// What an endpoint is bound or connected to.
+/// A parsed address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Address {
-    /// `inproc://name`: another socket of the same process.
+    /// `inproc://name`: a name within this process.
     Inproc(Vec<u8>),
-    /// `ipc://path`: a local socket.
+    /// `ipc://path`: the path of a local socket.
     Ipc(PathBuf),
     /// `tcp://…`.
     Tcp(TcpAddress),
@@ -30,26 +30,26 @@ pub(crate) enum Address {
 /// `host:port`, or `local;host:port` to connect.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TcpAddress {
-    /// Where a connection is to start from.
+    /// The local address or interface of a connection.
     pub(crate) local: Option<Host>,
-    /// Where to bind, or whom to connect to.
+    /// The address or interface to bind, or the host to connect to.
     pub(crate) host: Host,
-    /// The port, never zero.
+    /// The port, not zero.
     pub(crate) port: u16,
 }
 
-/// As for tcp, and to connect also a path; the port is 80 unless it is given.
+/// A tcp address, whose port may be left out to connect, followed by a path.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct WsAddress {
-    /// Where that is on the network.
+    /// The host and the port.
     pub(crate) at: TcpAddress,
-    /// Host and port as they were written.
+    /// Host and port as they are written.
     pub(crate) authority: String,
-    /// The path, with a query if it has one; at least `/`.
+    /// The path with its query; `/` if there is none.
     pub(crate) resource: String,
 }
 
-/// The port of a WebSocket whose address names none.
+/// The port of a ws address without one.
 const WS_PORT: u16 = 80;
 
 /// The host part of an address.
@@ -57,11 +57,11 @@ const WS_PORT: u16 = 80;
 pub(crate) enum Host {
     /// `*`: every interface.
     Any,
-    /// An address in numbers; one of IPv6 may stand in brackets.
+    /// A numeric address; an IPv6 address may be in brackets.
     Literal(IpAddr),
-    /// `fe80::1%eth0`: an address that is unique on one link only, and the interface to that link.
+    /// `fe80::1%eth0`: a link-local address, and the interface to its link.
     LinkLocal(Ipv6Addr, String),
-    /// The name of a host or an interface.
+    /// The name of a host or of an interface.
     Name(String),
 }
 
@@ -69,12 +69,12 @@ impl Address {
     /// Parses an address for binding.
     ///
     /// # Errors
-    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port. What the host part of an
-    /// address may be is the transport's to say.
+    /// As `Address::split`; [`Error::InvalidArgument`] for an invalid port. The host part is checked by
+    /// the transport.
     pub(crate) fn to_bind(address: &[u8]) -> Result<Address, Error> {
         match Self::split(address)? {
             (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_bind(&text(rest))?)),
-            // Every path is served, so none can be named: it would be a bad port.
+            // A bound socket accepts every path, so the address has none: it makes the port invalid.
             (b"ws", rest) => {
                 let authority = text(rest).into_owned();
                 let at = TcpAddress::to_bind(&authority)?;
@@ -87,7 +87,7 @@ impl Address {
     /// Parses an address for connecting.
     ///
     /// # Errors
-    /// As `Address::split`; [`Error::InvalidArgument`] for a bad port, host or path.
+    /// As `Address::split`; [`Error::InvalidArgument`] for an invalid port, host or path.
     pub(crate) fn to_connect(address: &[u8]) -> Result<Address, Error> {
         match Self::split(address)? {
             (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_connect(&text(rest), None)?)),
@@ -96,7 +96,7 @@ impl Address {
         }
     }
 
-    /// The scheme, and what follows `://`.
+    /// The bytes before and after `://`.
     ///
     /// # Errors
     /// [`Error::AddressTooLong`], or [`Error::InvalidArgument`] when there is no `://`.
@@ -121,16 +121,16 @@ impl Address {
     }
 }
 
-/// What follows the scheme of tcp and ws. Bytes that are no text become a character that is in the
-/// name of no host and no interface.
+/// The part behind `tcp://` or `ws://` as text. Invalid UTF-8 becomes a character that is not valid in the
+/// name of a host or of an interface.
 fn text(rest: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(rest)
 }
 
-/// A path is the bytes that it was given as.
+/// The path with these bytes.
 ///
 /// # Errors
-/// None; there are some on Windows.
+/// None on Unix.
 #[cfg(unix)]
 fn path(bytes: &[u8]) -> Result<PathBuf, Error> {
     use std::os::unix::ffi::OsStrExt;
@@ -138,10 +138,10 @@ fn path(bytes: &[u8]) -> Result<PathBuf, Error> {
     Ok(std::ffi::OsStr::from_bytes(bytes).into())
 }
 
-/// The name of a pipe is text to the system, which here is given as UTF-8.
+/// The name of a named pipe, which is text.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] for anything else.
+/// [`Error::InvalidArgument`] for bytes that are not UTF-8.
 #[cfg(windows)]
 fn path(bytes: &[u8]) -> Result<PathBuf, Error> {
     std::str::from_utf8(bytes).map(PathBuf::from).map_err(|_| Error::InvalidArgument)
@@ -174,14 +174,14 @@ impl TcpAddress {
 impl WsAddress {
     fn to_connect(text: &str) -> Result<WsAddress, Error> {
         let (hosts, resource) = text.split_at(text.find('/').unwrap_or(text.len()));
-        // It becomes part of a line of words.
+        // The resource becomes a word in the first line of the upgrade request.
         if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::InvalidArgument);
         }
         let at = TcpAddress::to_connect(hosts, Some(WS_PORT))?;
         let written = hosts.split_once(';').map_or(hosts, |(_, remote)| remote);
         let authority = match &at.host {
-            // Zones are this machine's affair, and no part of a URI's host (RFC 3986, 3.2.2).
+            // A zone has a meaning on this machine only, and is not part of a URI's host (RFC 3986, 3.2.2).
             Host::LinkLocal(_, zone) => written.replacen(&format!("%{zone}"), "", 1),
             _ => written.to_owned(),
         };
@@ -206,20 +206,20 @@ impl Host {
         }
     }
 
-    /// Whether it is an IPv6 address in numbers, which `NN_IPV4ONLY` forbids.
+    /// Whether it is a numeric IPv6 address, which `NN_IPV4ONLY` excludes.
     pub(crate) fn is_ipv6(&self) -> bool {
         matches!(self, Host::Literal(IpAddr::V6(_)) | Host::LinkLocal(..))
     }
 }
 
-/// An address with a zone (RFC 4007, 11): the name or the number of an interface.
+/// Splits a link-local address and its zone (RFC 4007, 11), the name or the number of an interface.
 fn link_local(text: &str) -> Option<(Ipv6Addr, &str)> {
     let (address, zone) = text.split_once('%')?;
     let address = address.parse::<Ipv6Addr>().ok().filter(Ipv6Addr::is_unicast_link_local)?;
     (!zone.is_empty()).then_some((address, zone))
 }
 
-/// Cuts the port off; zero, or more than 65535, or anything but digits is invalid.
+/// Splits host and port. The port must be 1 to 65535, in digits.
 fn split_port(text: &str) -> Result<(&str, u16), Error> {
     let (host, port) = text.rsplit_once(':').ok_or(Error::InvalidArgument)?;
     let digits = port.bytes().all(|byte| byte.is_ascii_digit());
@@ -230,8 +230,8 @@ fn split_port(text: &str) -> Result<(&str, u16), Error> {
     }
 }
 
-/// Labels of letters, digits and hyphens, joined by dots (RFC 1123, 2.1); the name does not begin
-/// with a hyphen.
+/// Whether it consists of labels of letters, digits and hyphens, joined by dots (RFC 1123, 2.1), and does not
+/// begin with a hyphen.
 fn is_host_name(name: &str) -> bool {
     let name = name.strip_suffix('.').unwrap_or(name);
     let is_label = |label: &str| {
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn every_transport_has_its_form() {
+    fn an_address_of_each_transport_is_parsed() {
         assert_eq!(connect("inproc://a b"), Ok(Address::Inproc("a b".into())));
         assert_eq!(connect("inproc://"), Ok(Address::Inproc(Vec::new())));
         assert_eq!(connect("ipc:///tmp/x.ipc"), Ok(Address::Ipc("/tmp/x.ipc".into())));
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn a_websocket_has_a_path_and_need_not_have_a_port() {
+    fn a_ws_address_may_have_a_path_and_no_port() {
         let ws = |text: &str| match connect(text) {
             Ok(Address::Ws(ws)) => Some((ws.at.host, ws.at.port, ws.authority, ws.resource)),
             _ => None,
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_an_address_has_a_name() {
+    fn an_invalid_address_has_a_specific_error() {
         for text in ["", "tcp", "tcp:", "tcp:/", "tcp:/x", "ipc://"] {
             assert_eq!(connect(text), Err(Error::InvalidArgument), "{text}");
         }
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn names_and_paths_are_bytes_and_hosts_are_text() {
+    fn inproc_names_and_ipc_paths_are_bytes_and_hosts_are_text() {
         let address = Address::to_connect(b"inproc://\x80\xff\x01");
         assert_eq!(address, Ok(Address::Inproc(vec![0x80, 0xff, 1])));
         let address = Address::to_bind(b"ipc://caf\xe9");

@@ -1,6 +1,6 @@
-//! The one table that ties an error to its errno value and its text.
+//! The errors of all layers, with their errno values and texts.
 //!
-//! Every layer speaks [`Error`]; only the C face turns it into `errno`.
+//! Only the C API sets `errno`.
 
 use std::ffi::{CStr, c_int};
 use std::fmt;
@@ -12,41 +12,39 @@ mod unix;
 mod windows;
 
 #[cfg(unix)]
-use unix as own;
+use unix as platform;
 #[cfg(windows)]
-use windows as own;
+use windows as platform;
 
-/// Offset of the error numbers that belong to this library alone, and of the fallbacks for
-/// numbers that a platform lacks.
+/// Offset of the errno values that only this library has (`NN_HAUSNUMERO`), and of the substitutes for those
+/// that a platform lacks.
 pub const HAUSNUMERO: c_int = 156_384_712;
 
-/// Why an operation did not happen.
-///
-/// The names follow what happened; [`Error::errno`] gives the number a C program sees.
+/// Why an operation failed. [`Error::errno`] is the number that a C program sees.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Error {
-    /// Nothing can be sent or received right now, and the call must not block (`EAGAIN`).
+    /// The call would have to block, and must not (`EAGAIN`).
     WouldBlock,
-    /// The time allowed for the operation is over (`ETIMEDOUT`).
+    /// The operation took longer than its timeout (`ETIMEDOUT`).
     TimedOut,
     /// A signal handler ran while the call was blocked (`EINTR`).
     Interrupted,
-    /// The socket is not open, or was closed meanwhile (`EBADF`).
+    /// The socket is not open, or was closed during the call (`EBADF`).
     Closed,
     /// The library was terminated (`ETERM`).
     Terminated,
-    /// The protocol does not allow the operation in its present state (`EFSM`).
+    /// The protocol does not allow the operation in its current state (`EFSM`).
     WrongState,
-    /// The socket type has no such direction (`ENOTSUP`).
+    /// The socket's protocol cannot send, or cannot receive (`ENOTSUP`).
     NotSupported,
-    /// An argument is out of its range (`EINVAL`).
+    /// An argument is invalid (`EINVAL`).
     InvalidArgument,
     /// A pointer that must not be null is null (`EFAULT`).
     BadPointer,
-    /// A size is out of its range (`EMSGSIZE`).
+    /// A size is out of range (`EMSGSIZE`).
     MessageSize,
-    /// Memory ran out (`ENOMEM`).
+    /// Out of memory (`ENOMEM`).
     OutOfMemory,
     /// No more sockets or descriptors can be opened (`EMFILE`).
     TooManySockets,
@@ -62,7 +60,7 @@ pub enum Error {
     AddressInUse,
     /// There is no such network interface (`ENODEV`).
     NoSuchInterface,
-    /// What the operating system answered, as its errno value.
+    /// An error of the operating system, as an errno value.
     Os(c_int),
 }
 
@@ -98,13 +96,13 @@ impl Error {
     }
 }
 
-/// The text for an error number, if the system's C library may have none for it.
+/// The text for an errno value, if the system's C library may have none for it.
 #[must_use]
 pub fn own_text(errno: c_int) -> Option<&'static CStr> {
     match errno.wrapping_sub(HAUSNUMERO) {
         53 => Some(c"Nanomsg library was terminated"),
         54 => Some(c"Operation cannot be performed in this state"),
-        _ => own::text(errno),
+        _ => platform::text(errno),
     }
 }
 
@@ -113,7 +111,7 @@ impl fmt::Display for Error {
         let errno = self.errno();
         match own_text(errno) {
             Some(text) => f.write_str(&text.to_string_lossy()),
-            None => f.write_str(&own::describe(errno)),
+            None => f.write_str(&platform::describe(errno)),
         }
     }
 }
@@ -122,7 +120,7 @@ impl std::error::Error for Error {}
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
-        match error.raw_os_error().map(own::errno_of) {
+        match error.raw_os_error().map(platform::errno_of) {
             Some(libc::EADDRINUSE) => Error::AddressInUse,
             Some(errno) => Error::Os(errno),
             None if error.kind() == io::ErrorKind::WouldBlock => Error::WouldBlock,
@@ -136,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn own_errors_have_numbers_and_texts_of_their_own() {
+    fn errors_of_this_library_have_numbers_and_texts() {
         assert_eq!(Error::Terminated.errno(), 156_384_765);
         assert_eq!(Error::WrongState.errno(), 156_384_766);
         assert_eq!(Error::WrongState.to_string(), "Operation cannot be performed in this state");
@@ -146,7 +144,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn system_errors_keep_their_number() {
+    fn system_errors_keep_their_errno() {
         let error = Error::from(io::Error::from_raw_os_error(libc::EACCES));
         assert_eq!(error, Error::Os(libc::EACCES));
         assert_eq!(error.errno(), libc::EACCES);
@@ -154,8 +152,8 @@ mod tests {
 
     #[cfg(windows)]
     #[test]
-    fn system_errors_have_the_number_that_c_programs_know() {
-        let error = |answer: i32| Error::from(io::Error::from_raw_os_error(answer));
+    fn system_errors_become_errno_values() {
+        let error = |code: i32| Error::from(io::Error::from_raw_os_error(code));
         assert_eq!(error(10061), Error::Os(libc::ECONNREFUSED));
         assert_eq!(error(10048), Error::AddressInUse);
         assert_eq!(error(5), Error::Os(libc::EACCES));

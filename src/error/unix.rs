@@ -1,21 +1,21 @@
-//! Unix: what the system answers is an errno value, and its C library has a text for each.
+//! Unix: error codes of the system are errno values, and its C library has a text for each.
 
 use std::ffi::{CStr, c_int};
 use std::io;
 
-/// The errno value of what the system answered.
-pub(super) fn errno_of(answer: i32) -> c_int {
-    answer
+/// The errno value for an error code of the system.
+pub(super) fn errno_of(code: i32) -> c_int {
+    code
 }
 
-/// A text for an errno value that the C library has none for: it has all.
+/// The text for an errno value for which the C library may have none: there is no such value.
 pub(super) fn text(_errno: c_int) -> Option<&'static CStr> {
     None
 }
 
-/// The C library's text.
+/// The C library's text for an errno value.
 pub(super) fn describe(errno: c_int) -> String {
     let text = io::Error::from_raw_os_error(errno).to_string();
-    // Without the number that Rust adds, which is that of `errno`.
+    // Without the number that Rust appends.
     text.split_once(" (os error ").map_or(text.as_str(), |(text, _)| text).to_owned()
 }

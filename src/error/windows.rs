@@ -1,14 +1,14 @@
-//! Windows: the system has error numbers of its own; C programs see the errno values of the C
-//! runtime, whose older version has no texts for those of networks.
+//! Windows: the system has error codes of its own, which are translated to errno values of the C runtime.
+//! Its older version has no texts for the errno values of networks.
 
 use std::ffi::{CStr, c_int};
 
 use windows_sys::Win32::Foundation as system;
 use windows_sys::Win32::Networking::WinSock as sockets;
 
-/// The errno value of what the system answered.
-pub(super) fn errno_of(answer: i32) -> c_int {
-    match answer {
+/// The errno value for an error code of the system.
+pub(super) fn errno_of(code: i32) -> c_int {
+    match code {
         sockets::WSAEINTR => libc::EINTR,
         sockets::WSAEBADF => libc::EBADF,
         sockets::WSAEACCES => libc::EACCES,
@@ -35,14 +35,14 @@ pub(super) fn errno_of(answer: i32) -> c_int {
         sockets::WSAETIMEDOUT => libc::ETIMEDOUT,
         sockets::WSAECONNREFUSED => libc::ECONNREFUSED,
         sockets::WSAEHOSTUNREACH => libc::EHOSTUNREACH,
-        answer => errno_of_file(answer.cast_unsigned()),
+        code => errno_of_file(code.cast_unsigned()),
     }
 }
 
-/// As `errno_of`, for what calls for named pipes and memory answer.
-fn errno_of_file(answer: system::WIN32_ERROR) -> c_int {
-    match answer {
-        // Nobody has such a pipe, or whoever has it does not accept now.
+/// As `errno_of`, for codes of calls on named pipes and memory.
+fn errno_of_file(code: system::WIN32_ERROR) -> c_int {
+    match code {
+        // No pipe has this name, or its owner accepts no connection now.
         system::ERROR_FILE_NOT_FOUND | system::ERROR_PATH_NOT_FOUND | system::ERROR_PIPE_BUSY => {
             libc::ECONNREFUSED
         }
@@ -59,7 +59,7 @@ fn errno_of_file(answer: system::WIN32_ERROR) -> c_int {
     }
 }
 
-/// A text for an errno value that the C library may have none for.
+/// The text for an errno value for which the C library may have none.
 pub(super) fn text(errno: c_int) -> Option<&'static CStr> {
     Some(match errno {
         libc::EADDRINUSE => c"Address already in use",
@@ -87,13 +87,13 @@ pub(super) fn text(errno: c_int) -> Option<&'static CStr> {
     })
 }
 
-/// The C library's text.
+/// The C library's text for an errno value.
 pub(super) fn describe(errno: c_int) -> String {
     // SAFETY: `strerror` takes any number.
     let text = unsafe { libc::strerror(errno) };
     if text.is_null() {
         return format!("Error {errno}");
     }
-    // SAFETY: a text that ends with a zero, and is this thread's until it asks for the next.
+    // SAFETY: a string that ends with a zero, and that only this thread's next call changes.
     unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned()
 }
