@@ -1,68 +1,68 @@
-//! Which attempt to connect comes next, and when.
+//! The order of a dialer's attempts to connect.
 
 use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::Backoff;
 
-/// Addresses that are kept of one look-up. A name may have thousands; the others are left out until
-/// the next look-up.
+/// The most addresses of one look-up that are tried; a name may have thousands. The rest are ignored.
 pub(crate) const MAX_ADDRESSES: usize = 16;
 
-/// What a dialer does next.
+/// The next step of a dialer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Step<A> {
-    /// Find out the addresses to connect to.
+pub(crate) enum DialStep<A> {
+    /// Look up the addresses to connect to.
     Resolve,
     /// Connect to this address.
     Connect(A),
-    /// Make a pause that long; then [`Step::Resolve`].
+    /// Wait for this time, then [`DialStep::Resolve`].
     Wait(Duration),
 }
 
-/// The rules of a dialer: it resolves, tries one address after another, waits when none is left, and
-/// begins again. Each event of the network gives the next step; none of them calls another, so a
-/// row of failures is a loop of the caller's, of at most [`MAX_ADDRESSES`] turns between two pauses.
+/// The state machine of a dialer: look up the addresses, try one after another, wait when none is left,
+/// and begin again. Each method takes an event and returns the next step, so the caller loops. There are
+/// at most [`MAX_ADDRESSES`] attempts between two waits.
 #[derive(Debug)]
 pub(crate) struct Attempts<A> {
     backoff: Backoff,
-    /// Addresses of the last look-up that were not tried yet.
+    /// Addresses of the last look-up that have not been tried.
     untried: VecDeque<A>,
 }
 
 impl<A> Attempts<A> {
-    /// The first step is [`Step::Resolve`].
+    /// A dialer whose first step is [`DialStep::Resolve`].
     pub(crate) fn new(backoff: Backoff) -> Attempts<A> {
         Attempts { backoff, untried: VecDeque::new() }
     }
 
-    /// The addresses are known. Having none counts as a failure.
-    pub(crate) fn resolved(&mut self, addresses: impl IntoIterator<Item = A>) -> Step<A> {
+    /// The look-up is finished. No addresses count as a failed attempt.
+    pub(crate) fn resolved(&mut self, addresses: impl IntoIterator<Item = A>) -> DialStep<A> {
         self.untried = addresses.into_iter().take(MAX_ADDRESSES).collect();
         self.failed()
     }
 
-    /// An address could not be connected to, or there is none.
-    pub(crate) fn failed(&mut self) -> Step<A> {
+    /// The attempt or the look-up has failed.
+    pub(crate) fn failed(&mut self) -> DialStep<A> {
         match self.untried.pop_front() {
-            Some(address) => Step::Connect(address),
-            None => Step::Wait(self.backoff.delay()),
+            Some(address) => DialStep::Connect(address),
+            None => DialStep::Wait(self.backoff.delay()),
         }
     }
 
-    /// There is a connection. The other addresses may be out of date when it is lost.
+    /// A connection is established. The addresses that are left are dropped: they may be outdated when it
+    /// is lost.
     pub(crate) fn connected(&mut self) {
         self.untried = VecDeque::new();
     }
 
-    /// The peer at the other end is one to talk to.
+    /// The peer's greeting is valid: the next delay is the first one again.
     pub(crate) fn established(&mut self) {
         self.backoff.reset();
     }
 
     /// The connection is lost.
-    pub(crate) fn lost(&mut self) -> Step<A> {
-        Step::Wait(self.backoff.delay())
+    pub(crate) fn lost(&mut self) -> DialStep<A> {
+        DialStep::Wait(self.backoff.delay())
     }
 }
 
@@ -70,29 +70,29 @@ impl<A> Attempts<A> {
 mod tests {
     use super::*;
 
-    /// A dialer of 10 to 40 ms, in a network where `answers` says what a name stands for and
-    /// `is_listening` who accepts; both are told the time in milliseconds.
+    /// A dialer with delays of 10 to 40 ms, and a simulated network: `addresses_at` gives the addresses of
+    /// the name, and `is_listening` says whether an address accepts, both at a time in milliseconds.
     struct Simulation<N, L> {
         attempts: Attempts<u32>,
         time: u64,
-        answers: N,
+        addresses_at: N,
         is_listening: L,
     }
 
     impl<N: Fn(u64) -> Vec<u32>, L: Fn(u64, u32) -> bool> Simulation<N, L> {
-        fn new(answers: N, is_listening: L) -> Simulation<N, L> {
+        fn new(addresses_at: N, is_listening: L) -> Simulation<N, L> {
             let backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(40));
-            Simulation { attempts: Attempts::new(backoff), time: 0, answers, is_listening }
+            Simulation { attempts: Attempts::new(backoff), time: 0, addresses_at, is_listening }
         }
 
-        /// Does what is next until there is a connection or it is `end`. Answers when each address
-        /// was tried.
-        fn run(&mut self, mut step: Step<u32>, end: u64) -> Vec<(u64, u32)> {
+        /// Performs the steps until a connection is established or the time is `end`. Returns the attempts:
+        /// time and address.
+        fn run(&mut self, mut step: DialStep<u32>, end: u64) -> Vec<(u64, u32)> {
             let mut tried = Vec::new();
             while self.time < end {
                 step = match step {
-                    Step::Resolve => self.attempts.resolved((self.answers)(self.time)),
-                    Step::Connect(address) => {
+                    DialStep::Resolve => self.attempts.resolved((self.addresses_at)(self.time)),
+                    DialStep::Connect(address) => {
                         tried.push((self.time, address));
                         if (self.is_listening)(self.time, address) {
                             self.attempts.connected();
@@ -100,9 +100,9 @@ mod tests {
                         }
                         self.attempts.failed()
                     }
-                    Step::Wait(delay) => {
+                    DialStep::Wait(delay) => {
                         self.time += u64::try_from(delay.as_millis()).unwrap();
-                        Step::Resolve
+                        DialStep::Resolve
                     }
                 };
             }
@@ -111,44 +111,44 @@ mod tests {
     }
 
     #[test]
-    fn addresses_are_tried_at_once_and_then_there_is_a_pause_that_grows() {
+    fn all_addresses_are_tried_and_then_the_delay_doubles() {
         let mut simulation = Simulation::new(|_| vec![1, 2], |_, _| false);
-        let tried = simulation.run(Step::Resolve, 100);
+        let tried = simulation.run(DialStep::Resolve, 100);
         let moments = [0, 10, 30, 70];
         assert_eq!(tried, moments.map(|at| [(at, 1), (at, 2)]).concat());
     }
 
     #[test]
-    fn a_name_without_addresses_is_looked_up_again_after_the_same_pauses() {
-        let answers = |time| if time < 30 { Vec::new() } else { vec![1] };
-        let mut simulation = Simulation::new(answers, |_, _| true);
-        assert_eq!(simulation.run(Step::Resolve, 100), [(30, 1)]);
+    fn a_name_without_addresses_is_looked_up_again_after_the_same_delays() {
+        let addresses_at = |time| if time < 30 { Vec::new() } else { vec![1] };
+        let mut simulation = Simulation::new(addresses_at, |_, _| true);
+        assert_eq!(simulation.run(DialStep::Resolve, 100), [(30, 1)]);
     }
 
     #[test]
-    fn of_thousands_of_addresses_a_few_are_tried_between_two_pauses() {
+    fn of_thousands_of_addresses_only_the_first_are_tried() {
         let mut simulation = Simulation::new(|_| (0..3_000).collect(), |_, _| false);
-        let tried = simulation.run(Step::Resolve, 100);
+        let tried = simulation.run(DialStep::Resolve, 100);
         assert_eq!(tried.len(), 4 * MAX_ADDRESSES);
         assert_eq!(tried[MAX_ADDRESSES], (10, 0));
     }
 
     #[test]
-    fn after_a_loss_the_name_is_looked_up_anew() {
-        let answers = |time| if time < 5 { vec![1, 2, 3] } else { vec![4] };
-        let mut simulation = Simulation::new(answers, |_, address| address != 1);
-        assert_eq!(simulation.run(Step::Resolve, 100), [(0, 1), (0, 2)]);
+    fn after_a_lost_connection_the_name_is_looked_up_again() {
+        let addresses_at = |time| if time < 5 { vec![1, 2, 3] } else { vec![4] };
+        let mut simulation = Simulation::new(addresses_at, |_, address| address != 1);
+        assert_eq!(simulation.run(DialStep::Resolve, 100), [(0, 1), (0, 2)]);
         simulation.attempts.established();
         let step = simulation.attempts.lost();
         assert_eq!(simulation.run(step, 100), [(10, 4)]);
     }
 
     #[test]
-    fn only_an_established_connection_makes_the_pauses_short_again() {
+    fn only_a_valid_greeting_resets_the_delay() {
         let mut simulation = Simulation::new(|_| vec![1], |_, _| true);
         for (delay, is_established) in [(10, false), (20, false), (40, false), (40, true), (10, false)] {
-            simulation.run(Step::Resolve, u64::MAX);
-            assert_eq!(simulation.attempts.lost(), Step::Wait(Duration::from_millis(delay)));
+            simulation.run(DialStep::Resolve, u64::MAX);
+            assert_eq!(simulation.attempts.lost(), DialStep::Wait(Duration::from_millis(delay)));
             if is_established {
                 simulation.attempts.established();
             }

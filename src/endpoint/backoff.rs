@@ -1,9 +1,9 @@
-//! How long to wait before the next attempt to connect.
+//! The delay before the next attempt to connect.
 
 use std::time::Duration;
 
-/// Delays that double from `NN_RECONNECT_IVL` to `NN_RECONNECT_IVL_MAX`, until an attempt
-/// succeeds. A maximum of zero, the default, keeps the first delay.
+/// Delays that double from `NN_RECONNECT_IVL` to `NN_RECONNECT_IVL_MAX` until a reset. A maximum of zero,
+/// the default, keeps the first delay.
 #[derive(Clone, Debug)]
 pub(crate) struct Backoff {
     first: Duration,
@@ -12,20 +12,20 @@ pub(crate) struct Backoff {
 }
 
 impl Backoff {
-    /// An interval of zero would be a busy loop, so a millisecond is the least.
+    /// Delays from `first` to `max`. The shortest is a millisecond: zero would make the dialer a busy loop.
     pub(crate) fn new(first: Duration, max: Duration) -> Backoff {
         let first = first.max(Duration::from_millis(1));
         Backoff { first, max: max.max(first), next: first }
     }
 
-    /// The delay before the next attempt.
+    /// The delay before the next attempt; the one after that is twice as long, up to the maximum.
     pub(crate) fn delay(&mut self) -> Duration {
         let delay = self.next;
         self.next = delay.saturating_mul(2).min(self.max);
         delay
     }
 
-    /// An attempt has succeeded: start again.
+    /// Makes the next delay the first one again.
     pub(crate) fn reset(&mut self) {
         self.next = self.first;
     }
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn success_starts_again() {
+    fn a_reset_begins_with_the_first_delay() {
         let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(1));
         backoff.delay();
         backoff.delay();

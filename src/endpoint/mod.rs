@@ -1,12 +1,12 @@
-//! The rules of endpoints that need neither descriptors nor a clock.
+//! The policies of dialers and listeners: the order of attempts to connect, the back-off between them, and the
+//! rate of accepting.
 //!
-//! Owns which attempt to connect comes next, the back-off between attempts and the rate of accepting. Must not know
-//! the network: it is told what happened and the time, and answers what to do next and how long to wait.
+//! Does no I/O and reads no clock: it is given events and the time, and returns the next step or a delay.
 
 mod attempts;
 mod backoff;
 mod rate;
 
-pub(crate) use attempts::{Attempts, MAX_ADDRESSES, Step};
+pub(crate) use attempts::{Attempts, DialStep, MAX_ADDRESSES};
 pub(crate) use backoff::Backoff;
 pub(crate) use rate::Rate;

@@ -1,37 +1,39 @@
-//! How many connections a listener accepts in a given time.
+//! The rate at which a listener accepts connections.
 
 use std::time::Duration;
 
-/// Accepted without a pause after a quiet time.
-const MOST: u32 = 256;
-/// One more may be accepted after this time.
+/// The most connections that are accepted at once.
+const BURST: u32 = 256;
+/// The time after which one more may be accepted.
 const REFILL: Duration = Duration::from_micros(125);
 
-/// The connections that may be accepted now. Beyond a first crowd there is a bound on what comes in
-/// a second: peers that connect and go would else keep the I/O thread busy, and a thread that
-/// is always busy gets the processor late when others want it too.
+/// A token bucket: [`BURST`] connections at once, and one more each [`REFILL`]. Without it, peers that
+/// connect and disconnect could keep the I/O thread busy, and the kernel's scheduler would then prefer
+/// other threads to it.
 #[derive(Debug)]
 pub(crate) struct Rate {
+    /// Connections that may be accepted now.
     left: u32,
-    /// Until when `left` was counted up.
-    counted: Duration,
+    /// The time at which `left` was last refilled.
+    refilled: Duration,
 }
 
 impl Rate {
-    /// After a quiet time.
+    /// A full bucket.
     pub(crate) fn new() -> Rate {
-        Rate { left: MOST, counted: Duration::ZERO }
+        Rate { left: BURST, refilled: Duration::ZERO }
     }
 
-    /// Whether one may be accepted at `now`, which is counted then.
+    /// Takes one connection out of the bucket; `false` if it is empty. `now` is the time since any fixed
+    /// origin.
     pub(crate) fn allows(&mut self, now: Duration) -> bool {
-        let gained = now.saturating_sub(self.counted).as_nanos() / REFILL.as_nanos();
-        match u32::try_from(gained).ok().filter(|gained| gained + self.left < MOST) {
+        let gained = now.saturating_sub(self.refilled).as_nanos() / REFILL.as_nanos();
+        match u32::try_from(gained).ok().filter(|gained| gained + self.left < BURST) {
             Some(gained) => {
                 self.left += gained;
-                self.counted += REFILL * gained;
+                self.refilled += REFILL * gained;
             }
-            None => (self.left, self.counted) = (MOST, now),
+            None => (self.left, self.refilled) = (BURST, now),
         }
         let is_allowed = self.left > 0;
         self.left -= u32::from(is_allowed);
@@ -48,14 +50,14 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_accepted_at_once_and_a_flood_at_a_bounded_rate() {
+    fn a_burst_is_accepted_at_once_and_a_flood_at_a_bounded_rate() {
         let mut rate = Rate::new();
         let start = Duration::from_secs(1);
-        assert_eq!(accepted(&mut rate, start), MOST);
+        assert_eq!(accepted(&mut rate, start), BURST);
         assert_eq!(
             (1..=1000).map(|ms| accepted(&mut rate, start + Duration::from_millis(ms))).sum::<u32>(),
             8000
         );
-        assert_eq!(accepted(&mut rate, Duration::from_secs(100)), MOST);
+        assert_eq!(accepted(&mut rate, Duration::from_secs(100)), BURST);
     }
 }

@@ -20,7 +20,7 @@ use super::names::{self, Answer, Asker};
 use super::platform::{self, LocalAddress, Stream, polled};
 use super::{Owner, network};
 use crate::address;
-use crate::endpoint::{Attempts, Backoff, MAX_ADDRESSES, Step};
+use crate::endpoint::{Attempts, Backoff, DialStep, MAX_ADDRESSES};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now};
@@ -124,12 +124,12 @@ impl Dialer {
             reactor,
             state: Mutex::new(state),
         });
-        dialer.proceed(Step::Resolve);
+        dialer.proceed(DialStep::Resolve);
         Ok(dialer)
     }
 
     /// Does one step after another, until one takes time.
-    fn proceed(self: &Arc<Self>, first: Step<Destination>) {
+    fn proceed(self: &Arc<Self>, first: DialStep<Destination>) {
         let mut next = Some(first);
         while let Some(step) = next {
             next = self.perform(step).unwrap_or_else(|error| Some(self.failed(error)));
@@ -140,18 +140,18 @@ impl Dialer {
     ///
     /// # Errors
     /// Why the attempt has failed.
-    fn perform(self: &Arc<Self>, step: Step<Destination>) -> io::Result<Option<Step<Destination>>> {
+    fn perform(self: &Arc<Self>, step: DialStep<Destination>) -> io::Result<Option<DialStep<Destination>>> {
         match step {
-            Step::Resolve => self.resolve(),
-            Step::Connect(destination) => self.connecting(destination.connect()?).map(|()| None),
-            Step::Wait(delay) => {
+            DialStep::Resolve => self.resolve(),
+            DialStep::Connect(destination) => self.connecting(destination.connect()?).map(|()| None),
+            DialStep::Wait(delay) => {
                 self.wait(delay);
                 Ok(None)
             }
         }
     }
 
-    fn resolve(self: &Arc<Self>) -> io::Result<Option<Step<Destination>>> {
+    fn resolve(self: &Arc<Self>) -> io::Result<Option<DialStep<Destination>>> {
         let known = match &self.target {
             Target::Host { host: address::Host::Name(name), .. } => {
                 return self.look_up(name).map(|()| None);
@@ -239,7 +239,7 @@ impl Dialer {
     }
 
     /// An attempt has failed.
-    fn failed(&self, error: io::Error) -> Step<Destination> {
+    fn failed(&self, error: io::Error) -> DialStep<Destination> {
         self.host.note(Note::ConnectFailed(Error::from(error)));
         lock(&self.state).attempts.failed()
     }
@@ -304,7 +304,7 @@ impl Source for Dialer {
             }
             state.phase = Phase::Proceeding;
         }
-        self.proceed(Step::Resolve);
+        self.proceed(DialStep::Resolve);
     }
 }
 
