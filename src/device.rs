@@ -1,12 +1,13 @@
-//! Devices: two raw sockets of one pattern that are joined, or one that is turned back on itself.
+//! Devices: calls that forward messages between two raw sockets of one pattern, or from one back to itself.
 //!
-//! Owns the way of a message from one socket to the other, as it is, with its protocol header, in
-//! the caller's thread alone. Must not look into a message, nor know a protocol.
+//! Owns the forwarding, in the caller's thread. Messages are sent as they were received, with their
+//! protocol headers. Must not know a protocol.
 //!
-//! A device is a call that blocks: while it sleeps it is inside neither socket.
+//! A device is a blocking call. While it sleeps it holds no [`Call`] of its sockets, so that they can be
+//! closed.
 //!
-//! A message is taken from a socket only when the other one has room for it, so that a slow
-//! receiver behind the device slows down the sender before it.
+//! A message is received only when the other socket can send: a slow receiver behind the device thus
+//! slows down the sender in front of it.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -20,52 +21,54 @@ use crate::socket::poll::{PollEntry, Polling, room_for};
 use crate::socket::{self, Blocked, Call, HeldSignals, Place, Received, TURNS, enter};
 use crate::sync::{Sleep, Uncancellable, now};
 
-/// Messages that go one way before the other way has its turn.
+/// The most messages forwarded in one direction before the other direction has its turn.
 const BURST: usize = 64;
 
-/// A device at work: it forwards messages until that fails.
+/// A running device: it forwards messages until an error ends it.
 pub struct Device {
-    sides: SmallVec<[Side; 2]>,
-    ways: SmallVec<[Way; 2]>,
-    /// While every way waits.
+    sockets: SmallVec<[DeviceSocket; 2]>,
+    directions: SmallVec<[Direction; 2]>,
+    /// The poll that the device waits in, while no direction can proceed.
     polling: Option<Polling>,
-    /// In two directions it goes on after a signal, as two threads would that take none.
+    /// Whether a signal ends the device: only if it has one direction.
     ends_by_signals: bool,
-    /// From the first wait on, so that none of them is missed. The last to go: handlers run then.
+    /// Holds signals back from the first wait on, so that none is missed. Declared last, and so dropped last,
+    /// since that runs the handlers.
     signals: Option<HeldSignals>,
 }
 
-/// A device that forwards what either socket receives to the other one.
+/// A device between two sockets, which forwards the messages that each receives to the other one.
 ///
 /// # Errors
-/// [`Error::Closed`] when one of them is not open, and at work when one is closed;
-/// [`Error::InvalidArgument`] when one is not raw, they are not of one pattern, or one receives
-/// what the other cannot send. At work also [`Error::Interrupted`] by a signal, if it has one direction;
-/// [`Error::TimedOut`] when a socket with a `NN_RCVTIMEO` or `NN_SNDTIMEO` made the device wait for
-/// so long.
+/// [`Error::Closed`] when a socket is not open; [`Error::InvalidArgument`] when one is not raw, when they are
+/// not of one pattern, or when one can receive and the other cannot send.
+///
+/// The running device ends with [`Error::Closed`] when a socket is closed; with [`Error::Interrupted`] by
+/// a signal if it has one direction; and with [`Error::TimedOut`] when it waits longer than `NN_RCVTIMEO`
+/// for a message or than `NN_SNDTIMEO` for room.
 pub fn join(one: i32, other: i32) -> Result<Device, Error> {
-    let sides = SmallVec::from([Side::enter(one)?, Side::enter(other)?]);
-    if !sides[0].call()?.is_raw() || !sides[1].call()?.is_raw() {
+    let sockets = SmallVec::from([DeviceSocket::enter(one)?, DeviceSocket::enter(other)?]);
+    if !sockets[0].call()?.is_raw() || !sockets[1].call()?.is_raw() {
         return Err(Error::InvalidArgument);
     }
-    let (one, other) = (sides[0].call()?.protocol(), sides[1].call()?.protocol());
+    let (one, other) = (sockets[0].call()?.protocol(), sockets[1].call()?.protocol());
     if one.pattern() != other.pattern() || one.can_recv != other.can_send || one.can_send != other.can_recv {
         return Err(Error::InvalidArgument);
     }
-    let ways: SmallVec<[Way; 2]> = match (one.can_recv, other.can_recv) {
-        (true, false) => [Way::new(0, 1)].into_iter().collect(),
-        (false, _) => [Way::new(1, 0)].into_iter().collect(),
-        (true, true) => SmallVec::from([Way::new(0, 1), Way::new(1, 0)]),
+    let directions: SmallVec<[Direction; 2]> = match (one.can_recv, other.can_recv) {
+        (true, false) => [Direction::new(0, 1)].into_iter().collect(),
+        (false, _) => [Direction::new(1, 0)].into_iter().collect(),
+        (true, true) => SmallVec::from([Direction::new(0, 1), Direction::new(1, 0)]),
     };
-    Ok(Device::new(sides, ways))
+    Ok(Device::new(sockets, directions))
 }
 
-/// A device that sends what a socket receives back through the same socket.
+/// A device that sends the messages which a socket receives back through the same socket.
 ///
 /// # Errors
 /// As [`join`], and [`Error::NotSupported`] when the socket does not both send and receive.
 pub fn reflect(socket: i32) -> Result<Device, Error> {
-    let socket = Side::enter(socket)?;
+    let socket = DeviceSocket::enter(socket)?;
     let (is_raw, protocol) = (socket.call()?.is_raw(), socket.call()?.protocol());
     if !is_raw {
         return Err(Error::InvalidArgument);
@@ -73,21 +76,21 @@ pub fn reflect(socket: i32) -> Result<Device, Error> {
     if !protocol.can_recv || !protocol.can_send {
         return Err(Error::NotSupported);
     }
-    Ok(Device::new([socket].into_iter().collect(), [Way::new(0, 0)].into_iter().collect()))
+    Ok(Device::new([socket].into_iter().collect(), [Direction::new(0, 0)].into_iter().collect()))
 }
 
 /// A socket of the device.
-struct Side {
+struct DeviceSocket {
     id: i32,
     place: Place,
-    /// Inside, unless the device sleeps.
+    /// `None` while the device sleeps.
     call: Option<Call>,
 }
 
-impl Side {
-    fn enter(id: i32) -> Result<Side, Error> {
+impl DeviceSocket {
+    fn enter(id: i32) -> Result<DeviceSocket, Error> {
         let call = enter(id)?;
-        Ok(Side { id, place: Place::of(&call), call: Some(call) })
+        Ok(DeviceSocket { id, place: Place::of(&call), call: Some(call) })
     }
 
     fn call(&self) -> Result<&Call, Error> {
@@ -96,37 +99,40 @@ impl Side {
 }
 
 /// One direction.
-struct Way {
-    /// Numbers of sides.
+struct Direction {
+    /// Indices into the device's sockets.
     from: usize,
     to: usize,
-    /// A message that was taken for room which then was gone.
+    /// A message that was received and then could not be sent, because the room had gone.
     held: Option<Outgoing<'static>>,
-    /// What it waits for, if it does.
+    /// Set while no message can be forwarded.
     wait: Option<Wait>,
 }
 
-/// What keeps a message from being forwarded.
+/// What is missing for a message to be forwarded.
 #[derive(Clone, Copy)]
 struct Missing {
+    /// There is no message to receive.
     message: bool,
+    /// There is no room to send.
     room: bool,
 }
 
+/// A direction's wait for a message or for room.
 struct Wait {
     missing: Missing,
-    /// When it has taken too long.
+    /// When the wait times out.
     deadline: Option<Duration>,
 }
 
-impl Way {
-    fn new(from: usize, to: usize) -> Way {
-        Way { from, to, held: None, wait: None }
+impl Direction {
+    fn new(from: usize, to: usize) -> Direction {
+        Direction { from, to, held: None, wait: None }
     }
 
-    /// Forwards messages until something is missing for that, or it is the other way's turn.
-    fn proceed(&mut self, sides: &[Side]) -> Result<(), Error> {
-        let (from, to) = (&sides[self.from], &sides[self.to]);
+    /// Forwards up to [`BURST`] messages, or fewer if a message or room is missing.
+    fn proceed(&mut self, sockets: &[DeviceSocket]) -> Result<(), Error> {
+        let (from, to) = (&sockets[self.from], &sockets[self.to]);
         for _ in 0..BURST {
             match self.forward(from, to)? {
                 None => self.wait = None,
@@ -139,8 +145,8 @@ impl Way {
         Ok(())
     }
 
-    /// Forwards one message, or says what is missing.
-    fn forward(&mut self, from: &Side, to: &Side) -> Result<Option<Missing>, Error> {
+    /// Forwards one message, or returns what is missing.
+    fn forward(&mut self, from: &DeviceSocket, to: &DeviceSocket) -> Result<Option<Missing>, Error> {
         let mut message = match self.held.take() {
             Some(message) => message,
             None if !to.call()?.can_send()? => {
@@ -160,7 +166,8 @@ impl Way {
         }
     }
 
-    /// Time runs as in a receive and then a send: for room only when a message needs it.
+    /// Begins the wait, or goes on with it. The timeout is that of a receive, and then that of a send: time
+    /// spent waiting for a message does not count for the wait for room.
     fn begin_wait(&mut self, missing: Missing, from: &Call, to: &Call) {
         let deadline = match &self.wait {
             Some(wait) if wait.missing.message == missing.message => wait.deadline,
@@ -175,7 +182,7 @@ impl Way {
     }
 }
 
-/// A received message, to be sent as it is.
+/// A received message as one to be sent, unchanged.
 fn outgoing(received: Received<'_>) -> Result<Outgoing<'static>, Error> {
     let header = received.header();
     let message_type = received.message_type();
@@ -184,44 +191,49 @@ fn outgoing(received: Received<'_>) -> Result<Outgoing<'static>, Error> {
 }
 
 impl Device {
-    fn new(sides: SmallVec<[Side; 2]>, ways: SmallVec<[Way; 2]>) -> Device {
-        let ends_by_signals = ways.len() == 1;
-        Device { sides, ways, polling: None, ends_by_signals, signals: None }
+    fn new(sockets: SmallVec<[DeviceSocket; 2]>, directions: SmallVec<[Direction; 2]>) -> Device {
+        let ends_by_signals = directions.len() == 1;
+        Device { sockets, directions, polling: None, ends_by_signals, signals: None }
     }
 
-    /// What ends the wait: one way need not wait any more. Every socket is polled, if only for its
-    /// end.
+    /// A poll for everything that is missing. Every socket is polled, so that its closing ends the wait.
     fn poll(&self) -> Result<Polling, Error> {
-        let mut entries = room_for(self.sides.len())?;
-        entries.extend(self.sides.iter().enumerate().map(|(number, side)| PollEntry {
-            socket: side.id,
-            readable:
-                self.ways.iter().any(|way| way.from == number && way.is_missing(|missing| missing.message)),
-            writable: self.ways.iter().any(|way| way.to == number && way.is_missing(|missing| missing.room)),
-            is_readable: false,
-            is_writable: false,
+        let mut entries = room_for(self.sockets.len())?;
+        entries.extend(self.sockets.iter().enumerate().map(|(number, socket)| {
+            PollEntry {
+                socket: socket.id,
+                readable: self.directions.iter().any(|direction| {
+                    direction.from == number && direction.is_missing(|missing| missing.message)
+                }),
+                writable: self
+                    .directions
+                    .iter()
+                    .any(|direction| direction.to == number && direction.is_missing(|missing| missing.room)),
+                is_readable: false,
+                is_writable: false,
+            }
         }));
-        let deadline = self.ways.iter().filter_map(|way| way.wait.as_ref()?.deadline).min();
+        let deadline = self.directions.iter().filter_map(|direction| direction.wait.as_ref()?.deadline).min();
         Polling::new(entries, deadline.map(|deadline| deadline.saturating_sub(now())), self.ends_by_signals)
     }
 
-    /// Waits, and answers whether it is to sleep for that.
+    /// Proceeds with the wait, if there is one. Returns whether the thread must sleep for it.
     fn wait(&mut self) -> Result<bool, Error> {
         let Some(polling) = &mut self.polling else { return Ok(false) };
         let Some(answered) = polling.proceed()? else { return Ok(true) };
         self.signals = polling.take_signals();
         self.polling = None;
-        let mut deadlines = self.ways.iter().filter_map(|way| way.wait.as_ref()?.deadline);
+        let mut deadlines = self.directions.iter().filter_map(|direction| direction.wait.as_ref()?.deadline);
         if answered == 0 && deadlines.any(|deadline| deadline <= now()) {
             return Err(Error::TimedOut);
         }
         Ok(false)
     }
 
-    /// Is inside its sockets from now on.
+    /// Enters the sockets that the device is not inside of.
     fn enter(&mut self) -> Result<(), Error> {
-        for side in self.sides.iter_mut().filter(|side| side.call.is_none()) {
-            side.call = Some(side.place.enter()?);
+        for socket in self.sockets.iter_mut().filter(|socket| socket.call.is_none()) {
+            socket.call = Some(socket.place.enter()?);
         }
         Ok(())
     }
@@ -236,10 +248,10 @@ impl Blocked for Device {
         while !self.wait()? && turns < TURNS {
             turns += 1;
             self.enter()?;
-            for way in &mut self.ways {
-                way.proceed(&self.sides)?;
+            for direction in &mut self.directions {
+                direction.proceed(&self.sockets)?;
             }
-            if self.ways.iter().all(|way| way.wait.is_some()) {
+            if self.directions.iter().all(|direction| direction.wait.is_some()) {
                 if self.ends_by_signals {
                     self.signals.get_or_insert_with(HeldSignals::begin);
                 }
@@ -248,8 +260,8 @@ impl Blocked for Device {
                 return Err(Error::Interrupted);
             }
         }
-        // It sleeps, or its thread may be cancelled now: inside no socket.
-        self.sides.iter_mut().for_each(|side| side.call = None);
+        // The thread sleeps now, or may be cancelled: it must hold no call.
+        self.sockets.iter_mut().for_each(|socket| socket.call = None);
         Ok(None)
     }
 

@@ -1,7 +1,7 @@
 //! Socket options: their types, and a table of those that a socket keeps itself.
 //!
-//! A face hands a value down as a [`Setting`]: how C passes it as bytes is the C face's business. The options of one
-//! protocol are its machine's; their types stand in the protocol's row.
+//! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's own
+//! options are kept by its machine, and their types are in the table of protocols.
 
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
 pub const LEVEL_WS: i32 = -4;
 
-/// Names at the socket's level of what is no setting: a socket says it when it is asked.
+/// Names, at the socket's level, of properties that cannot be set.
 pub mod name {
     /// Descriptor that is readable when a send would not block.
     pub const SNDFD: i32 = 10;
@@ -27,7 +27,7 @@ pub mod name {
     pub const PROTOCOL: i32 = 13;
 }
 
-/// What the values of an option are.
+/// The type of an option's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionType {
     /// An integer from `least` to `most`.
@@ -37,9 +37,9 @@ pub enum OptionType {
         /// The greatest value allowed.
         most: i32,
     },
-    /// A text, such as a name or the path of a file. It ends where a byte is zero.
+    /// A text, such as a name. It ends before the first zero byte.
     Text {
-        /// Its longest value in bytes.
+        /// The longest value in bytes.
         longest: usize,
     },
     /// Any bytes.
@@ -55,11 +55,11 @@ impl OptionType {
     const POSITIVE: OptionType = OptionType::Int { least: 1, most: i32::MAX };
     /// 0 for no, 1 for yes.
     const FLAG: OptionType = OptionType::Int { least: 0, most: 1 };
-    /// A priority: 1 comes first.
+    /// A priority; 1 is the highest.
     const PRIORITY: OptionType = OptionType::Int { least: 1, most: 16 };
 }
 
-/// A value that an option is to have.
+/// A new value for an option.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Setting<'a> {
     /// Of an integer option.
@@ -68,7 +68,7 @@ pub enum Setting<'a> {
     Bytes(&'a [u8]),
 }
 
-/// A value that an option has.
+/// The value of an option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Value {
     /// Of an integer option.
@@ -77,36 +77,36 @@ pub enum Value {
     Bytes(Vec<u8>),
 }
 
-/// An option that a socket keeps.
+/// An option of every socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SocketOption {
-    /// `NN_LINGER`: milliseconds that closing may take to deliver what was sent; negative: for ever.
+    /// `NN_LINGER`: milliseconds that closing may take to deliver sent messages; negative: without limit.
     Linger,
-    /// `NN_SNDBUF`: bytes that wait for being sent, per pipe.
+    /// `NN_SNDBUF`: size of a pipe's outbound queue in bytes.
     SendBuffer,
-    /// `NN_RCVBUF`: bytes that wait for being received, per pipe.
+    /// `NN_RCVBUF`: size of a pipe's inbound queue in bytes.
     ReceiveBuffer,
-    /// `NN_SNDTIMEO`: milliseconds that a send may block; negative: for ever.
+    /// `NN_SNDTIMEO`: milliseconds that a send may block; negative: without limit.
     SendTimeout,
-    /// `NN_RCVTIMEO`: milliseconds that a receive may block; negative: for ever.
+    /// `NN_RCVTIMEO`: milliseconds that a receive may block; negative: without limit.
     ReceiveTimeout,
     /// `NN_RECONNECT_IVL`: milliseconds before the first attempt to reconnect.
     ReconnectInterval,
-    /// `NN_RECONNECT_IVL_MAX`: the longest time between attempts; zero: as the first.
+    /// `NN_RECONNECT_IVL_MAX`: the longest time between attempts in milliseconds; zero: the first one.
     ReconnectIntervalMax,
-    /// `NN_SNDPRIO`: priority for sending of the endpoints that follow.
+    /// `NN_SNDPRIO`: priority for sending of endpoints that are added later.
     SendPriority,
-    /// `NN_RCVPRIO`: priority for receiving of the endpoints that follow.
+    /// `NN_RCVPRIO`: priority for receiving of endpoints that are added later.
     ReceivePriority,
-    /// `NN_IPV4ONLY`: whether the endpoints that follow leave IPv6 out.
+    /// `NN_IPV4ONLY`: whether endpoints that are added later do not use IPv6.
     Ipv4Only,
-    /// `NN_SOCKET_NAME`: what the socket is called in messages to people; its number until it is set.
+    /// `NN_SOCKET_NAME`: the socket's name in diagnostic output; its number by default.
     SocketName,
-    /// `NN_RCVMAXSIZE`: the longest message taken from a peer; -1: no limit.
+    /// `NN_RCVMAXSIZE`: the longest message in bytes accepted from a peer; -1: no limit.
     MaxMessage,
-    /// `NN_MAXTTL`: the most hops a request may have made.
+    /// `NN_MAXTTL`: the most hops of a request or survey that is accepted.
     MaxHops,
-    /// `NN_TCP_NODELAY`.
+    /// `NN_TCP_NODELAY`: whether Nagle's algorithm is off.
     TcpNodelay,
     /// `NN_WS_MSG_TYPE`: the number of a [`MessageType`].
     WsMessageType,
@@ -118,7 +118,7 @@ struct Spec {
     level: i32,
     name: i32,
     of: OptionType,
-    /// The value until it is set; texts are empty.
+    /// The default of an integer option.
     default: i32,
 }
 
@@ -158,7 +158,7 @@ impl SocketOption {
         TABLE.iter().find(|spec| (spec.level, spec.name) == (level, name)).map(|spec| spec.option)
     }
 
-    /// What its values are.
+    /// The type of its values.
     #[must_use]
     pub fn option_type(self) -> OptionType {
         TABLE[self as usize].of
@@ -166,7 +166,7 @@ impl SocketOption {
 }
 
 impl MessageType {
-    /// The number that stands for it: `NN_WS_MSG_TYPE_TEXT` or `NN_WS_MSG_TYPE_BINARY`.
+    /// Its number in the C API: `NN_WS_MSG_TYPE_TEXT` or `NN_WS_MSG_TYPE_BINARY`.
     pub(crate) const fn number(self) -> i32 {
         match self {
             MessageType::Text => 1,
@@ -174,18 +174,18 @@ impl MessageType {
         }
     }
 
-    /// The type that a number stands for.
+    /// The type with this number in the C API.
     pub(crate) fn from_number(number: i32) -> Option<MessageType> {
         [MessageType::Text, MessageType::Binary].into_iter().find(|known| known.number() == number)
     }
 }
 
-/// The values of the options that a socket keeps.
+/// The values of a socket's options.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// In the order of the table.
     values: [Value; TABLE.len()],
-    /// Bit `n` is set when the option at `values[n]` was.
+    /// Bit `n` says whether the option at `values[n]` was set by the program.
     set: u32,
 }
 
@@ -221,7 +221,7 @@ impl Options {
         Ok(())
     }
 
-    /// Whether an option was set, be it to its default.
+    /// Whether the program has set an option, even if to its default.
     pub(crate) fn is_set(&self, option: SocketOption) -> bool {
         self.set & 1 << option as usize != 0
     }
@@ -247,25 +247,25 @@ impl Options {
         }
     }
 
-    /// A time in milliseconds, or `None` for ever.
+    /// The value of an option in milliseconds; `None` for no limit.
     pub(crate) fn timeout(&self, option: SocketOption) -> Option<Duration> {
         u64::try_from(self.int(option)).ok().map(Duration::from_millis)
     }
 
-    /// A size that cannot be negative.
+    /// The value of an option that is a size.
     pub(crate) fn size(&self, option: SocketOption) -> usize {
         usize::try_from(self.int(option)).unwrap_or(0)
     }
 
-    /// Whether the kernel sends small segments at once. It does, unless `NN_TCP_NODELAY` was set to 0: until then the
-    /// option reads 0, as in the C library, but messages are gathered here, and Nagle's algorithm would only delay them.
+    /// Whether to turn Nagle's algorithm off: yes, unless the program has set `NN_TCP_NODELAY` to 0. By default
+    /// the option reads 0, as in libnanomsg, but this library batches messages itself.
     pub(crate) fn nodelay(&self) -> bool {
         !self.is_set(SocketOption::TcpNodelay) || self.int(SocketOption::TcpNodelay) == 1
     }
 
     /// `NN_WS_MSG_TYPE`.
     pub(crate) fn message_type(&self) -> MessageType {
-        // No other value was let in.
+        // `set` accepts no other numbers.
         MessageType::from_number(self.int(SocketOption::WsMessageType)).unwrap_or(MessageType::Binary)
     }
 }
@@ -309,7 +309,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_has_a_longest_length_and_ends_at_a_zero() {
+    fn a_text_has_a_longest_length_and_ends_before_a_zero() {
         let mut options = Options::new(7);
         assert_eq!(options.name(), b"7");
         let set = |options: &mut Options, text| options.set(SocketOption::SocketName, Setting::Bytes(text));
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn nagles_algorithm_is_on_only_if_that_was_asked_for() {
+    fn nagles_algorithm_is_on_only_if_requested() {
         let mut options = Options::new(0);
         assert_eq!((options.int(SocketOption::TcpNodelay), options.nodelay()), (0, true));
         for (value, nodelay) in [(0, false), (1, true)] {
