@@ -8,7 +8,8 @@ use std::mem::MaybeUninit;
 
 use crate::message::MessageType;
 use crate::wire::{
-    BadFrame, Carried, Decoder, Encoder, Frame, Framing, Greeted, Greeting, Mapping, Place, Random,
+    BadFrame, Decoder, Encoder, Frame, FrameContent, FramePosition, Framing, Greeted, Greeting, Mapping,
+    Random,
 };
 
 /// How an input is read, from its first two bytes.
@@ -50,7 +51,7 @@ pub fn handshake(input: &[u8]) {
     match (header.iter().copied().enumerate().all(|pair| fits(&pair)), header) {
         (true, &[_, _, _, _, high, low, _, _]) => {
             let protocol = u16::from_be_bytes([high, low]);
-            assert_eq!(whole, Ok(Some(Greeted { protocol, answer: Vec::new() })));
+            assert_eq!(whole, Ok(Some(Greeted { protocol, reply: Vec::new() })));
         }
         (true, _) => assert_eq!(whole, Ok(None)),
         (false, _) => assert_eq!(whole, Err(Vec::new())),
@@ -65,8 +66,8 @@ pub fn upgrade(input: &[u8]) {
         // The client's key is random: `ACCEPT` in the input stands for the value that matches it.
         let client = || {
             let client = begin(&client());
-            let (said, _) = greet(server(), &client.words, usize::MAX);
-            let said = said.expect("our own request is good").expect("and whole").answer;
+            let (said, _) = greet(server(), &client.initial_bytes, usize::MAX);
+            let said = said.expect("our own request is good").expect("and whole").reply;
             let start = find(&said, b"Accept: ").expect("every server says so") + b"Accept: ".len();
             let place = find(stream, b"ACCEPT").unwrap_or(stream.len());
             let rest = &stream[stream.len().min(place + b"ACCEPT".len())..];
@@ -79,7 +80,7 @@ pub fn upgrade(input: &[u8]) {
     };
     assert_eq!(whole, cut, "cut in parts of {}", reading.part);
     match whole.0 {
-        Ok(Some(greeted)) => assert!(reading.other || greeted.answer.starts_with(b"HTTP/1.1 101 ")),
+        Ok(Some(greeted)) => assert!(reading.other || greeted.reply.starts_with(b"HTTP/1.1 101 ")),
         Err(answer) => assert!(answer.is_empty() == reading.other),
         Ok(None) => assert_eq!(whole.1, 0, "all of it is kept"),
     }
@@ -132,16 +133,16 @@ pub fn frames(input: &[u8]) {
     let mut stream = Vec::new();
     for (payload, message_type) in &said.payloads {
         assert!(reading.max.is_none_or(|max| payload.len() <= max));
-        let mut place = Place::First { head: 0, message_type: *message_type };
+        let mut place = FramePosition::First { head: 0, message_type: *message_type };
         let mut rest = &payload[..];
         loop {
-            let Carried { body, mask } = encoder.encode_prefix(place, rest.len(), &mut stream);
+            let FrameContent { body, mask } = encoder.encode_prefix(place, rest.len(), &mut stream);
             let start = stream.len();
             stream.extend_from_slice(&rest[..body]);
             if let Some(mask) = mask {
                 mask.apply(0, &mut stream[start..]);
             }
-            (place, rest) = (Place::Further, &rest[body..]);
+            (place, rest) = (FramePosition::Further, &rest[body..]);
             if rest.is_empty() {
                 break;
             }
@@ -160,7 +161,7 @@ fn client() -> Mapping {
 }
 
 /// A connection of a PAIR socket.
-fn begin(mapping: &Mapping) -> crate::wire::Beginning {
+fn begin(mapping: &Mapping) -> crate::wire::Handshake {
     mapping.begin(crate::wire::PAIR, MessageType::Binary, Random::new(RandomState::new()))
 }
 
@@ -181,7 +182,7 @@ fn greet(mut greeting: Greeting, stream: &[u8], part: usize) -> GreetingOutcome 
         match outcome {
             Ok(None) => assert!(rest.is_empty(), "what is needed is taken"),
             Ok(greeted) => return (Ok(greeted), left),
-            Err(bad) => return (Err(bad.0), 0),
+            Err(bad) => return (Err(bad.final_reply), 0),
         }
     }
     (Ok(None), left)

@@ -1,19 +1,21 @@
-//! The frames of tcp and ipc: a length, and that many bytes.
+//! The frames of tcp and ipc: a length, and a payload of that many bytes, which is a message.
 //!
-//! tcp: `length u64 | payload`. ipc: `01 | length u64 | payload`. The decoder takes no memory for
-//! a length that is not allowed, and for an allowed one only as the bytes come: it begins with what
-//! [`Chunk::for_announced`] gives and is a few times what has come.
+//! tcp: `length u64 | payload`. ipc: `01 | length u64 | payload`. Lengths are big-endian.
+//!
+//! The length is checked against the limit before memory is allocated. A peer may announce a long
+//! payload and never send it, so memory grows with the bytes that arrive: it begins with what
+//! [`Chunk::for_announced`] gives, and grows by the factor [`GROWTH`] whenever it is full.
 
 use std::mem::MaybeUninit;
 
 use crate::message::{Chunk, INLINE_MAX};
 
-/// The memory for a frame of known length becomes so many times as large when it is full.
+/// The factor by which the memory of an incomplete payload grows when it is full.
 const GROWTH: usize = 4;
-/// The longest prefix of a frame.
+/// The longest prefix of a payload in bytes.
 const PREFIX_MAX: usize = 9;
 
-/// Which of the two the stream speaks.
+/// Which of the two formats a stream has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// SP over TCP.
@@ -23,7 +25,7 @@ pub(crate) enum Framing {
 }
 
 impl Framing {
-    /// Bytes in front of each payload.
+    /// Length in bytes of the prefix of each payload.
     pub(crate) const fn prefix_size(self) -> usize {
         match self {
             Framing::Tcp => 8,
@@ -31,7 +33,7 @@ impl Framing {
         }
     }
 
-    /// Writes the prefix of a payload of `length` bytes.
+    /// Appends the prefix of a payload of `length` bytes to `out`.
     pub(crate) fn encode_prefix(self, length: usize, out: &mut Vec<u8>) {
         if self == Framing::Ipc {
             out.push(1);
@@ -40,27 +42,25 @@ impl Framing {
     }
 }
 
-/// The stream is not what it should be, memory is out, or the peer has taken its leave: the
-/// connection must end.
+/// Why no more frames can be decoded: the connection must be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum BadFrame {
     /// An ipc frame of another type than a message.
     Type,
-    /// A length over the limit.
+    /// The length exceeds the limit.
     TooLong,
-    /// There is no memory for the frame.
+    /// Out of memory.
     OutOfMemory,
-    /// A WebSocket frame that must not be, or not there.
+    /// A WebSocket frame that is invalid, or not allowed at this point.
     Protocol,
-    /// A WebSocket text that is not UTF-8.
+    /// A WebSocket text message that is not UTF-8.
     NotText,
-    /// The peer of a WebSocket closes it, for a reason that this number stands for.
+    /// A close frame of a WebSocket, with its status code if it has one.
     Closed(Option<u16>),
 }
 
 impl BadFrame {
-    /// What a WebSocket's close frame gives as the reason (RFC 6455, 7.4); the peer's own is given
-    /// back to it.
+    /// The status code of the close frame to be sent (RFC 6455, 7.4). A code of the peer is echoed.
     pub(super) fn close_code(self) -> Option<u16> {
         match self {
             BadFrame::Type | BadFrame::Protocol => Some(1002),
@@ -72,29 +72,29 @@ impl BadFrame {
     }
 }
 
-/// A payload that has come in.
+/// A complete payload.
 #[derive(Debug)]
 pub(crate) enum Frame<'a> {
-    /// A small one, in place.
+    /// Up to [`INLINE_MAX`] bytes, borrowed.
     Bytes(&'a [u8]),
-    /// A large one, in memory of its own.
+    /// More bytes, in memory of their own.
     Chunk(Chunk),
 }
 
-/// Cuts a stream into payloads.
+/// Decodes frames into payloads.
 #[derive(Debug)]
-pub(crate) struct Decoder {
+pub(crate) struct FrameDecoder {
     framing: Framing,
     state: State,
 }
 
 #[derive(Debug)]
 enum State {
-    /// Between or inside prefixes; this much of one has come.
+    /// Before or inside a prefix, of which `count` bytes have arrived.
     Prefix { bytes: [u8; PREFIX_MAX], count: usize },
-    /// In a small payload, of which this has come.
+    /// Inside a payload of up to [`INLINE_MAX`] bytes, of which `bytes` have arrived.
     Small { length: usize, bytes: Vec<u8> },
-    /// In a large payload, of which the chunk holds what has come.
+    /// Inside a longer payload; the chunk holds the bytes that have arrived.
     Large { length: usize, chunk: Chunk },
 }
 
@@ -102,22 +102,22 @@ impl State {
     const START: State = State::Prefix { bytes: [0; PREFIX_MAX], count: 0 };
 }
 
-impl Decoder {
+impl FrameDecoder {
     /// A decoder at the start of a stream.
-    pub(crate) fn new(framing: Framing) -> Decoder {
-        Decoder { framing, state: State::START }
+    pub(crate) fn new(framing: Framing) -> FrameDecoder {
+        FrameDecoder { framing, state: State::START }
     }
 
-    /// Whether part of a frame has come, and the rest has not.
+    /// Whether a frame has arrived in part.
     pub(crate) fn is_mid_frame(&self) -> bool {
         !matches!(self.state, State::Prefix { count: 0, .. })
     }
 
-    /// Takes all of `input`, and calls `each` for every payload that it completes. `max` is the
-    /// longest payload allowed.
+    /// Decodes all of `input`, and calls `each` for every payload that is complete with it. `max` is
+    /// the longest payload allowed, in bytes.
     ///
     /// # Errors
-    /// [`BadFrame`]; the decoder is of no further use then.
+    /// [`BadFrame`]; the decoder must not be used any more then.
     pub(crate) fn feed(
         &mut self,
         mut input: &[u8],
@@ -126,7 +126,7 @@ impl Decoder {
     ) -> Result<(), BadFrame> {
         let prefix_size = self.framing.prefix_size();
         loop {
-            // The common case first: whole small frames, without a copy.
+            // The common case first: complete small frames, which need no copy.
             while let State::Prefix { count: 0, .. } = self.state
                 && let Some((prefix, rest)) = input.split_at_checked(prefix_size)
             {
@@ -145,7 +145,7 @@ impl Decoder {
         }
     }
 
-    /// Takes some of `input`: the rest of a prefix, or of a payload.
+    /// Cuts the rest of a prefix or of a payload off the front of `input`, as far as it is there.
     fn feed_part(
         &mut self,
         input: &mut &[u8],
@@ -202,11 +202,7 @@ impl Decoder {
         Ok(())
     }
 
-    /// The memory where the next bytes of a large payload belong, for a read straight into it; say
-    /// so with [`Decoder::appended`]. Nothing when the next bytes belong elsewhere.
-    ///
-    /// # Errors
-    /// [`BadFrame::OutOfMemory`] when the payload cannot grow.
+    /// See [`Decoder::spare`](super::Decoder::spare).
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
         match &mut self.state {
             State::Large { length, chunk } => {
@@ -219,11 +215,11 @@ impl Decoder {
         }
     }
 
-    /// Says that the first `count` bytes of [`Decoder::spare`] have come; answers the payload if
-    /// those were its last.
+    /// Takes note of `count` bytes that were written to [`FrameDecoder::spare`]. Returns the payload if
+    /// it is complete with them.
     ///
     /// # Safety
-    /// They must have been written.
+    /// The first `count` bytes of [`FrameDecoder::spare`] must have been written.
     pub(crate) unsafe fn appended(&mut self, count: usize) -> Option<Chunk> {
         if let State::Large { chunk, .. } = &mut self.state {
             // SAFETY: as the caller promises.
@@ -232,7 +228,7 @@ impl Decoder {
         self.finished()
     }
 
-    /// Takes the large payload out if it is whole.
+    /// Takes a large payload out if it is complete.
     fn finished(&mut self) -> Option<Chunk> {
         match &self.state {
             State::Large { length, chunk } if chunk.len() == *length => {}
@@ -244,7 +240,7 @@ impl Decoder {
         }
     }
 
-    /// The length that a whole prefix tells, if it is allowed.
+    /// The payload's length in a complete prefix, if it is allowed.
     fn parse(&self, prefix: &[u8], max: Option<usize>) -> Result<usize, BadFrame> {
         let length = match (self.framing, prefix) {
             (Framing::Tcp, length) | (Framing::Ipc, [1, length @ ..]) => length,
@@ -256,10 +252,11 @@ impl Decoder {
     }
 }
 
-/// The chunk of a payload of `length` bytes, with room for more of it.
+/// Makes room in the chunk of an incomplete payload if it is full. `length` is the payload's length, or
+/// `usize::MAX` if it is not known.
 pub(super) fn grown(chunk: &mut Chunk, length: usize) -> Result<&mut Chunk, BadFrame> {
     if chunk.spare().is_empty() {
-        // Where the length is not known, less of it may be in vain.
+        // Without a known length the factor is smaller, so that less memory remains unused.
         let times = if length == usize::MAX { 2 } else { GROWTH };
         let capacity = chunk.len().saturating_mul(times).clamp(1, length);
         let full = std::mem::replace(chunk, Chunk::with_capacity(0).ok_or(BadFrame::OutOfMemory)?);
@@ -289,7 +286,11 @@ mod tests {
         stream
     }
 
-    fn decode(decoder: &mut Decoder, input: &[u8], max: Option<usize>) -> Result<Vec<Vec<u8>>, BadFrame> {
+    fn decode(
+        decoder: &mut FrameDecoder,
+        input: &[u8],
+        max: Option<usize>,
+    ) -> Result<Vec<Vec<u8>>, BadFrame> {
         let mut payloads = Vec::new();
         decoder.feed(input, max, |frame| {
             payloads.push(match frame {
@@ -302,7 +303,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_stream_may_be_cut_anywhere(
+        fn frames_may_arrive_in_parts(
             ipc: bool,
             lengths in prop::collection::vec(prop_oneof![0_usize..40, 2040_usize..2060, 5000_usize..6000], 1..8),
             cuts in prop::collection::vec(1_usize..3000, 1..20),
@@ -311,7 +312,7 @@ mod tests {
             let payloads: Vec<Vec<u8>> =
                 lengths.iter().enumerate().map(|(index, length)| vec![index as u8; *length]).collect();
             let stream = encode(framing, &payloads);
-            let mut decoder = Decoder::new(framing);
+            let mut decoder = FrameDecoder::new(framing);
             let mut rest = &stream[..];
             let mut decoded = Vec::new();
             for cut in cuts.iter().cycle() {
@@ -327,37 +328,37 @@ mod tests {
         #[test]
         fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), ipc: bool) {
             let framing = if ipc { Framing::Ipc } else { Framing::Tcp };
-            let _ = decode(&mut Decoder::new(framing), &bytes, Some(1 << 20));
+            let _ = decode(&mut FrameDecoder::new(framing), &bytes, Some(1 << 20));
         }
     }
 
     #[test]
-    fn the_limit_is_exact_and_costs_no_memory() {
-        let mut decoder = Decoder::new(Framing::Tcp);
+    fn a_length_above_the_limit_is_refused() {
+        let mut decoder = FrameDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &5_u64.to_be_bytes(), Some(4)), Err(BadFrame::TooLong));
-        let mut decoder = Decoder::new(Framing::Tcp);
+        let mut decoder = FrameDecoder::new(Framing::Tcp);
         let stream = encode(Framing::Tcp, &[vec![1; 4]]);
         assert_eq!(decode(&mut decoder, &stream, Some(4)), Ok(vec![vec![1; 4]]));
         for length in [1 << 63, u64::MAX] {
-            let mut decoder = Decoder::new(Framing::Tcp);
+            let mut decoder = FrameDecoder::new(Framing::Tcp);
             assert_eq!(decode(&mut decoder, &length.to_be_bytes(), None), Err(BadFrame::TooLong));
         }
     }
 
     #[test]
-    fn a_long_frame_takes_memory_only_as_its_bytes_come() {
-        let mut decoder = Decoder::new(Framing::Tcp);
+    fn memory_for_a_long_payload_grows_with_the_bytes_that_arrive() {
+        let mut decoder = FrameDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &(1_u64 << 40).to_be_bytes(), None), Ok(vec![]));
-        // All that lies ready, at most.
+        // The largest piece that the pool may have.
         assert!(decoder.spare().unwrap().unwrap().len() <= (1 << 20) + 64);
         assert!(decoder.is_mid_frame());
     }
 
     #[test]
-    fn the_memory_of_a_frame_ends_where_the_frame_ends() {
-        // Memory that was larger is used again.
+    fn spare_memory_ends_with_the_payload() {
+        // Puts a piece larger than the payload into the pool.
         drop(Chunk::with_capacity(30_000));
-        let mut decoder = Decoder::new(Framing::Tcp);
+        let mut decoder = FrameDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &20_000_u64.to_be_bytes(), None), Ok(vec![]));
         let spare = decoder.spare().unwrap().unwrap();
         assert_eq!(spare.len(), 20_000);
@@ -369,10 +370,10 @@ mod tests {
     }
 
     #[test]
-    fn another_ipc_type_is_refused_by_its_first_byte() {
-        let mut decoder = Decoder::new(Framing::Ipc);
+    fn an_ipc_frame_of_another_type_is_refused_at_its_first_byte() {
+        let mut decoder = FrameDecoder::new(Framing::Ipc);
         assert_eq!(decode(&mut decoder, &[2], None), Err(BadFrame::Type));
-        let mut decoder = Decoder::new(Framing::Ipc);
+        let mut decoder = FrameDecoder::new(Framing::Ipc);
         assert_eq!(decode(&mut decoder, &[0; 9], None), Err(BadFrame::Type));
     }
 }

@@ -1,79 +1,82 @@
-//! How a connection begins: with SP headers, or with an HTTP upgrade.
+//! Greetings: what each peer sends before its first message, an SP header or one half of an HTTP upgrade.
 
-use super::handshake::Handshake;
+use super::sp_header::SpHeaderDecoder;
 use super::websocket::{Client, Server};
 
-/// A protocol, as greetings name it.
+/// A protocol, as it is identified in greetings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ProtocolId {
-    /// Its number, in the header of SP over TCP and IPC.
+    /// Its number, in the SP header.
     pub(crate) number: u16,
-    /// Its name, in the upgrade to a WebSocket.
+    /// Its name, in the upgrade to WebSocket.
     pub(crate) name: &'static str,
 }
 
 /// The protocols of the two sides of a connection.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ProtocolPair {
-    /// That of this side's socket.
+    /// The protocol of this side's socket.
     pub(crate) own: ProtocolId,
-    /// That of the sockets which it talks to.
+    /// The protocol that the peer must have.
     pub(crate) peer: ProtocolId,
 }
 
-/// What is expected of the peer before the first message.
+/// The greeting that is expected of the peer, with the part of it that has arrived.
 #[derive(Debug)]
 pub(crate) enum Greeting {
-    /// An SP header, as ours.
-    Header(Handshake),
-    /// The answer to our request for an upgrade.
-    Answer(Box<Client>),
-    /// A request for an upgrade.
-    Request(Server),
+    /// An SP header.
+    SpHeader(SpHeaderDecoder),
+    /// The response to this side's upgrade request.
+    HttpResponse(Box<Client>),
+    /// An upgrade request.
+    HttpRequest(Server),
 }
 
-/// The peer has greeted.
+/// A complete and valid greeting.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Greeted {
-    /// The protocol that it speaks.
+    /// The peer's protocol number.
     pub(crate) protocol: u16,
-    /// What it must be sent before the first message; often nothing.
-    pub(crate) answer: Vec<u8>,
+    /// Bytes to send to the peer before the first message; often none.
+    pub(crate) reply: Vec<u8>,
 }
 
-/// The peer has not greeted as it should. It is sent these words, if there are any, and no more.
+/// An invalid greeting: the connection must be closed.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct BadGreeting(pub(crate) Vec<u8>);
+pub(crate) struct BadGreeting {
+    /// Bytes to send to the peer before closing; often none.
+    pub(crate) final_reply: Vec<u8>,
+}
 
 impl BadGreeting {
-    /// There is nothing to say.
+    /// Without a final reply.
     pub(crate) fn silent() -> BadGreeting {
-        BadGreeting(Vec::new())
+        BadGreeting { final_reply: Vec::new() }
     }
 }
 
 impl Greeting {
-    /// Takes what belongs to the greeting from the front of `input`; answers what it was once it
-    /// is whole.
+    /// Cuts bytes of the greeting off the front of `input`. Returns its meaning once it is complete.
     ///
     /// # Errors
-    /// [`BadGreeting`]; the greeting is of no further use then.
+    /// [`BadGreeting`]; `feed` must not be called again then.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         match self {
-            Greeting::Header(handshake) => match handshake.feed(input) {
-                Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, answer: Vec::new() })),
+            Greeting::SpHeader(decoder) => match decoder.feed(input) {
+                Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, reply: Vec::new() })),
                 Err(_) => Err(BadGreeting::silent()),
             },
-            Greeting::Answer(client) => client.feed(input),
-            Greeting::Request(server) => server.feed(input),
+            Greeting::HttpResponse(client) => client.feed(input),
+            Greeting::HttpRequest(server) => server.feed(input),
         }
     }
 
-    /// What is said to a peer that has greeted well and cannot be taken all the same.
-    pub(crate) fn no_place(&self) -> Vec<u8> {
+    /// The final reply to a peer whose greeting is valid, but which the protocol refuses: PAIR has its
+    /// one peer already.
+    pub(crate) fn busy_reply(&self) -> Vec<u8> {
         match self {
-            Greeting::Header(_) | Greeting::Answer(_) => Vec::new(),
-            Greeting::Request(_) => Server::no_place(),
+            Greeting::SpHeader(_) | Greeting::HttpResponse(_) => Vec::new(),
+            Greeting::HttpRequest(_) => Server::busy_reply(),
         }
     }
 }
@@ -85,13 +88,13 @@ pub(crate) const PAIR: ProtocolPair = {
     ProtocolPair { own: pair, peer: pair }
 };
 
-/// REQ, which talks to REP.
+/// A REQ socket, whose peer is REP.
 #[cfg(test)]
 pub(super) const REQ: ProtocolPair = ProtocolPair {
     own: ProtocolId { number: 48, name: "req" },
     peer: ProtocolId { number: 49, name: "rep" },
 };
 
-/// REP, which talks to REQ.
+/// A REP socket, whose peer is REQ.
 #[cfg(test)]
 pub(super) const REP: ProtocolPair = ProtocolPair { own: REQ.peer, peer: REQ.own };

@@ -1,132 +1,133 @@
-//! The mappings of SP onto streams, each with its greeting, its encoder and its decoder.
+//! The mappings of SP onto byte streams, each with its greeting, its encoder and its decoder.
 //!
-//! Which of them a connection speaks is asked once for a whole read, and once for all messages that
-//! are gathered for a write.
+//! [`Encoder`] and [`Decoder`] are enums, not traits: the mapping is matched once for each read and
+//! each write, not once for each message.
 
 use std::mem::MaybeUninit;
 
 use tungstenite::protocol::frame::coding::Control;
 
-use super::framing::{self, BadFrame, Frame, Framing};
+use super::framing::{BadFrame, Frame, FrameDecoder, Framing};
 use super::greeting::{Greeting, ProtocolPair};
-use super::handshake::{Handshake, encode_header};
-use super::websocket::{self, Client, Random, Server, Side};
+use super::sp_header::{SpHeaderDecoder, encode_sp_header};
+use super::websocket::{Client, Random, Server, Side, WebSocketDecoder, WebSocketEncoder};
 use crate::message::MessageType;
 
-/// How SP is spoken on a stream.
+/// A mapping of SP onto a byte stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Mapping {
     /// SP over TCP.
     Tcp,
     /// SP over local sockets.
     Ipc,
-    /// SP over WebSocket, by the side that was bound.
+    /// SP over WebSocket, on the bound side.
     WebSocketServer,
-    /// SP over WebSocket, by the side that connected.
+    /// SP over WebSocket, on the connecting side.
     WebSocketClient {
-        /// Whom to ask: host and port, as they stood in the address.
+        /// The `Host` of the upgrade request: host and port as they are written in the address.
         authority: String,
-        /// What to ask for.
+        /// The path of the upgrade request, with its query.
         resource: String,
-        /// What messages are sent as.
+        /// The type of messages that are sent without one.
         message_type: MessageType,
     },
 }
 
-/// How a connection begins, and what comes after.
-pub(crate) struct Beginning {
-    /// What is to be sent at once.
-    pub(crate) words: Vec<u8>,
-    /// What the peer is to say.
+/// The start of a connection, as [`Mapping::begin`] prepares it.
+pub(crate) struct Handshake {
+    /// Bytes to send at once: this side's greeting, or none for the bound side of a WebSocket.
+    pub(crate) initial_bytes: Vec<u8>,
+    /// The greeting that is expected of the peer.
     pub(crate) greeting: Greeting,
-    /// For messages on their way out.
+    /// The encoder of the messages to be sent.
     pub(crate) encoder: Encoder,
 }
 
 impl Mapping {
-    /// Begins a connection. `accepted_type` is what messages are
-    /// sent as by the bound side of a WebSocket.
+    /// Begins a connection. `accepted_type` is the type of messages that the bound side of a WebSocket
+    /// sends without one; `random` makes keys and masks of the connecting side.
     pub(crate) fn begin(
         &self,
         protocols: ProtocolPair,
         accepted_type: MessageType,
         mut random: Random,
-    ) -> Beginning {
-        let header = |encoder| {
-            let greeting = Greeting::Header(Handshake::default());
-            Beginning { words: encode_header(protocols.own.number).to_vec(), greeting, encoder }
+    ) -> Handshake {
+        let with_sp_header = |encoder| {
+            let greeting = Greeting::SpHeader(SpHeaderDecoder::default());
+            let initial_bytes = encode_sp_header(protocols.own.number).to_vec();
+            Handshake { initial_bytes, greeting, encoder }
         };
         match self {
-            Mapping::Tcp => header(Encoder::Framed(Framing::Tcp)),
-            Mapping::Ipc => header(Encoder::Framed(Framing::Ipc)),
+            Mapping::Tcp => with_sp_header(Encoder::Framed(Framing::Tcp)),
+            Mapping::Ipc => with_sp_header(Encoder::Framed(Framing::Ipc)),
             Mapping::WebSocketServer => {
-                let encoder = websocket::Encoder::new(Side::Server, accepted_type, random);
-                let greeting = Greeting::Request(Server::new(protocols));
-                Beginning { words: Vec::new(), greeting, encoder: Encoder::WebSocket(encoder) }
+                let encoder = WebSocketEncoder::new(Side::Server, accepted_type, random);
+                let greeting = Greeting::HttpRequest(Server::new(protocols));
+                Handshake { initial_bytes: Vec::new(), greeting, encoder: Encoder::WebSocket(encoder) }
             }
             Mapping::WebSocketClient { authority, resource, message_type } => {
-                let (client, words) = Client::new(protocols, authority, resource, &mut random);
-                let encoder = websocket::Encoder::new(Side::Client, *message_type, random);
-                let greeting = Greeting::Answer(Box::new(client));
-                Beginning { words, greeting, encoder: Encoder::WebSocket(encoder) }
+                let (client, initial_bytes) = Client::new(protocols, authority, resource, &mut random);
+                let encoder = WebSocketEncoder::new(Side::Client, *message_type, random);
+                let greeting = Greeting::HttpResponse(Box::new(client));
+                Handshake { initial_bytes, greeting, encoder: Encoder::WebSocket(encoder) }
             }
         }
     }
 
-    /// A decoder for what comes after the greeting.
+    /// A decoder for the bytes that follow the peer's greeting.
     pub(crate) fn decoder(&self) -> Decoder {
         match self {
-            Mapping::Tcp => Decoder::Framed(framing::Decoder::new(Framing::Tcp)),
-            Mapping::Ipc => Decoder::Framed(framing::Decoder::new(Framing::Ipc)),
-            Mapping::WebSocketServer => Decoder::WebSocket(Box::new(websocket::Decoder::new(Side::Server))),
+            Mapping::Tcp => Decoder::Framed(FrameDecoder::new(Framing::Tcp)),
+            Mapping::Ipc => Decoder::Framed(FrameDecoder::new(Framing::Ipc)),
+            Mapping::WebSocketServer => Decoder::WebSocket(Box::new(WebSocketDecoder::new(Side::Server))),
             Mapping::WebSocketClient { .. } => {
-                Decoder::WebSocket(Box::new(websocket::Decoder::new(Side::Client)))
+                Decoder::WebSocket(Box::new(WebSocketDecoder::new(Side::Client)))
             }
         }
     }
 }
 
-/// Makes messages into bytes of a stream.
+/// Encodes messages into bytes of a stream.
 #[derive(Debug)]
 pub(crate) enum Encoder {
     /// SP over TCP, or over local sockets.
     Framed(Framing),
     /// SP over WebSocket.
-    WebSocket(websocket::Encoder),
+    WebSocket(WebSocketEncoder),
 }
 
 impl Encoder {
-    /// What answers a ping that said this.
-    pub(crate) fn pong(&mut self, said: &[u8]) -> Vec<u8> {
+    /// The reply to a ping with this payload.
+    pub(crate) fn pong(&mut self, payload: &[u8]) -> Vec<u8> {
         match self {
             Encoder::Framed(_) => Vec::new(),
-            Encoder::WebSocket(encoder) => encoder.control(Control::Pong, said),
+            Encoder::WebSocket(encoder) => encoder.control(Control::Pong, payload),
         }
     }
 
-    /// The last words to a peer whose stream ended so; none, where the mapping has none.
-    pub(crate) fn close(&mut self, why: BadFrame) -> Vec<u8> {
+    /// The final reply to a peer that has sent `bad`: a close frame of a WebSocket, and otherwise nothing.
+    pub(crate) fn close(&mut self, bad: BadFrame) -> Vec<u8> {
         match self {
             Encoder::Framed(_) => Vec::new(),
             Encoder::WebSocket(encoder) => {
-                let code = why.close_code().map(u16::to_be_bytes);
+                let code = bad.close_code().map(u16::to_be_bytes);
                 encoder.control(Control::Close, code.as_ref().map_or(&[], |code| code))
             }
         }
     }
 }
 
-/// Cuts a stream into payloads.
+/// Decodes bytes of a stream into the payloads of messages.
 #[derive(Debug)]
 pub(crate) enum Decoder {
     /// SP over TCP, or over local sockets.
-    Framed(framing::Decoder),
+    Framed(FrameDecoder),
     /// SP over WebSocket.
-    WebSocket(Box<websocket::Decoder>),
+    WebSocket(Box<WebSocketDecoder>),
 }
 
 impl Decoder {
-    /// Whether part of a payload has come, and the rest has not.
+    /// Whether a frame or message has arrived in part.
     pub(crate) fn is_mid_frame(&self) -> bool {
         match self {
             Decoder::Framed(decoder) => decoder.is_mid_frame(),
@@ -134,11 +135,11 @@ impl Decoder {
         }
     }
 
-    /// Takes all of `input`, and calls `each` for every payload that it completes, with its type if
-    /// the mapping has such. `max` is the longest payload allowed.
+    /// Decodes all of `input`, and calls `each` for every payload that is complete with it, and with
+    /// the message's type if the mapping has types. `max` is the longest payload allowed, in bytes.
     ///
     /// # Errors
-    /// [`BadFrame`]; the decoder is of no further use then.
+    /// [`BadFrame`]; the decoder must not be used any more then.
     pub(crate) fn feed(
         &mut self,
         input: &[u8],
@@ -153,7 +154,7 @@ impl Decoder {
         }
     }
 
-    /// What a ping said that is to be answered.
+    /// The payload of the last ping since the last call: it is to be answered with [`Encoder::pong`].
     pub(crate) fn take_ping(&mut self) -> Option<Vec<u8>> {
         match self {
             Decoder::Framed(_) => None,
@@ -161,11 +162,11 @@ impl Decoder {
         }
     }
 
-    /// The memory where the next bytes of a large payload belong, for a read straight into it; say
-    /// so with [`Decoder::appended`]. Nothing when the next bytes belong elsewhere.
+    /// The memory for the next bytes of a large payload, for a read straight into it, to be followed by
+    /// [`Decoder::appended`]. `None` when the next bytes must be given to [`Decoder::feed`].
     ///
     /// # Errors
-    /// [`BadFrame::OutOfMemory`] when the payload cannot grow.
+    /// [`BadFrame::OutOfMemory`] when the payload's memory cannot grow.
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
         match self {
             Decoder::Framed(decoder) => decoder.spare(),
@@ -173,14 +174,14 @@ impl Decoder {
         }
     }
 
-    /// Says that the first `count` bytes of [`Decoder::spare`] have come, and calls `each` if the
-    /// payload is whole with them.
+    /// Takes note of `count` bytes that were written to [`Decoder::spare`], and calls `each` if the
+    /// payload is complete with them.
     ///
     /// # Errors
     /// As [`Decoder::feed`].
     ///
     /// # Safety
-    /// They must have been written.
+    /// The first `count` bytes of [`Decoder::spare`] must have been written.
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
@@ -208,8 +209,9 @@ mod tests {
     use crate::wire::greeting::{PAIR, REP, REQ};
     use std::hash::RandomState;
 
-    /// Brings both sides of a mapping through their greetings, the bytes cut in `cut`s.
-    fn meet(connected: ProtocolPair, bound: ProtocolPair, cut: usize) -> Option<(u16, u16)> {
+    /// Lets both sides of a WebSocket exchange their greetings, in parts of `cut` bytes. Returns the
+    /// protocol that each found its peer to have.
+    fn exchange_greetings(connected: ProtocolPair, bound: ProtocolPair, cut: usize) -> Option<(u16, u16)> {
         let random = || Random::new(RandomState::new());
         let client = Mapping::WebSocketClient {
             authority: "example.org:80".into(),
@@ -218,21 +220,22 @@ mod tests {
         };
         let mut client = client.begin(connected, MessageType::Binary, random());
         let mut server = Mapping::WebSocketServer.begin(bound, MessageType::Binary, random());
-        let greeted = client.words.chunks(cut).find_map(|part| server.greeting.feed(&mut &*part).transpose());
+        let greeted =
+            client.initial_bytes.chunks(cut).find_map(|part| server.greeting.feed(&mut &*part).transpose());
         let greeted = greeted?.ok()?;
-        let agreed =
-            greeted.answer.chunks(cut).find_map(|part| client.greeting.feed(&mut &*part).transpose());
-        Some((agreed?.ok()?.protocol, greeted.protocol))
+        let response =
+            greeted.reply.chunks(cut).find_map(|part| client.greeting.feed(&mut &*part).transpose());
+        Some((response?.ok()?.protocol, greeted.protocol))
     }
 
     #[test]
-    fn two_sides_agree_however_their_bytes_are_cut() {
+    fn greetings_may_arrive_in_parts() {
         for cut in [1, 7, 1000] {
-            assert_eq!(meet(REQ, REP, cut), Some((49, 48)));
-            assert_eq!(meet(REP, REQ, cut), Some((48, 49)));
-            assert_eq!(meet(PAIR, PAIR, cut), Some((16, 16)));
+            assert_eq!(exchange_greetings(REQ, REP, cut), Some((49, 48)));
+            assert_eq!(exchange_greetings(REP, REQ, cut), Some((48, 49)));
+            assert_eq!(exchange_greetings(PAIR, PAIR, cut), Some((16, 16)));
             for (connected, bound) in [(REQ, REQ), (PAIR, REP), (REP, REP), (REQ, PAIR)] {
-                assert_eq!(meet(connected, bound, cut), None);
+                assert_eq!(exchange_greetings(connected, bound, cut), None);
             }
         }
     }

@@ -1,18 +1,17 @@
-//! Bytes only: how messages and greetings look on a stream.
+//! The wire formats: how greetings and messages are encoded in a byte stream, and decoded.
 //!
-//! Owns the [`Mapping`]s: the SP connection header and the framing of tcp and ipc, the upgrade and
-//! the frames of WebSocket. Must not know descriptors, locks, threads or the time; it is fed bytes
-//! and gives back what they mean.
+//! Owns the [`Mapping`]s: the SP header and the framing of tcp and ipc, the HTTP upgrade and the
+//! frames of WebSocket. Must not do I/O, nor know locks, threads or the time.
 
 mod framing;
 mod greeting;
-mod handshake;
 mod mapping;
+mod sp_header;
 mod websocket;
 
 pub(crate) use framing::{BadFrame, Frame, Framing};
 #[cfg(any(fuzzing, test))]
 pub(crate) use greeting::PAIR;
 pub(crate) use greeting::{BadGreeting, Greeted, Greeting, ProtocolId, ProtocolPair};
-pub(crate) use mapping::{Beginning, Decoder, Encoder, Mapping};
-pub(crate) use websocket::{Carried, Mask, Place, Random};
+pub(crate) use mapping::{Decoder, Encoder, Handshake, Mapping};
+pub(crate) use websocket::{FrameContent, FramePosition, Mask, Random};

@@ -174,8 +174,8 @@ mod tests {
         };
         for bound in PROTOCOLS {
             for connected in PROTOCOLS {
-                let words = begin(&client, connected).words;
-                let greeted = begin(&Mapping::WebSocketServer, bound).greeting.feed(&mut &words[..]);
+                let request = begin(&client, connected).initial_bytes;
+                let greeted = begin(&Mapping::WebSocketServer, bound).greeting.feed(&mut &request[..]);
                 let is_welcome = matches!(greeted, Ok(Some(greeted)) if greeted.protocol == connected.number);
                 assert_eq!(is_welcome, bound.peer == connected, "{connected:?} to {bound:?}");
             }

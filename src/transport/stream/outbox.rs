@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::platform::{NO_SIGNAL, Stream};
 use crate::message::{Chunk, Front};
 use crate::pipe::Consumer;
-use crate::wire::{Carried, Encoder, Framing, Mask, Place};
+use crate::wire::{Encoder, FrameContent, FramePosition, Framing, Mask};
 
 /// So much is gathered for one system call.
 const GATHER: usize = 128 * 1024;
@@ -112,7 +112,7 @@ impl Outbox {
         &mut self,
         lane: &mut Consumer,
         parks: bool,
-        mut encode_prefix: impl FnMut(Place, usize, &mut Vec<u8>) -> Carried,
+        mut encode_prefix: impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
     ) -> io::Result<bool> {
         let mut any = false;
         let mut bytes = self.take_bytes();
@@ -122,8 +122,8 @@ impl Outbox {
             make_room(&mut bytes, &front)?;
             let Front { head, body, message_type } = front;
             let (in_head, in_body) = (head.len(), body.len());
-            let first = Place::First { head: in_head, message_type };
-            let Carried { body: carried, mask } = encode_prefix(first, in_body, &mut bytes);
+            let first = FramePosition::First { head: in_head, message_type };
+            let FrameContent { body: carried, mask } = encode_prefix(first, in_body, &mut bytes);
             let start = bytes.len();
             if in_head > 0 {
                 bytes.extend_from_slice(head);
@@ -164,14 +164,15 @@ impl Outbox {
         &mut self,
         mut chunk: Chunk,
         done: usize,
-        encode_prefix: &mut impl FnMut(Place, usize, &mut Vec<u8>) -> Carried,
+        encode_prefix: &mut impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
     ) -> io::Result<()> {
         // All is masked before the pieces share the chunk.
         let mut further = Vec::new();
         let mut end = done;
         while end < chunk.len() {
             let mut prefix = Vec::new();
-            let Carried { body, mask } = encode_prefix(Place::Further, chunk.len() - end, &mut prefix);
+            let FrameContent { body, mask } =
+                encode_prefix(FramePosition::Further, chunk.len() - end, &mut prefix);
             let part = end..end + body;
             mask_part(&mut chunk, part.clone(), mask, 0)?;
             end = part.end;
@@ -279,11 +280,11 @@ fn grow(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
 
 /// Writes the prefix of the only frame that a message has.
 #[inline]
-fn framed(framing: Framing, place: Place, body: usize, out: &mut Vec<u8>) -> Carried {
-    if let Place::First { head, .. } = place {
+fn framed(framing: Framing, place: FramePosition, body: usize, out: &mut Vec<u8>) -> FrameContent {
+    if let FramePosition::First { head, .. } = place {
         framing.encode_prefix(head + body, out);
     }
-    Carried { body, mask: None }
+    FrameContent { body, mask: None }
 }
 
 /// The chunk if nobody else has it, or else a copy.

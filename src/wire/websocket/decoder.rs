@@ -1,8 +1,8 @@
-//! Frames that come in: they become messages again, whole and without their mask.
+//! Decoding of frames: fragments are joined to messages, and payloads are unmasked.
 //!
-//! What is not as RFC 6455 wants it ends the stream. As with tcp, no memory is taken for a length
-//! that is not allowed, and for an allowed one only as the bytes come; the limit holds for all
-//! fragments of a message together.
+//! Every violation of RFC 6455 is an error. As with tcp, lengths are checked against the limit before
+//! memory is allocated, and memory grows with the bytes that arrive. The limit holds for all fragments
+//! of a message together.
 
 use std::io::Cursor;
 use std::mem::MaybeUninit;
@@ -14,55 +14,56 @@ use super::{Mask, Side};
 use crate::message::{Chunk, INLINE_MAX, MessageType};
 use crate::wire::framing::{BadFrame, Frame, grown, split_front};
 
-/// The longest header of a frame.
+/// The longest header of a frame in bytes.
 const HEADER_MAX: usize = 14;
-/// The longest payload of a control frame.
+/// The longest payload of a control frame in bytes.
 const CONTROL_MAX: u64 = 125;
 
-/// Turns frames of the other side into messages.
+/// Decodes the peer's frames into messages.
 #[derive(Debug)]
-pub(crate) struct Decoder {
-    /// Which side this is.
+pub(crate) struct WebSocketDecoder {
+    /// This side: a server expects masked frames, a client unmasked ones.
     side: Side,
-    /// What has come of a header that is not whole.
+    /// An incomplete header.
     header: Vec<u8>,
-    /// The frame whose payload is coming.
-    payload: Option<Payload>,
-    /// The message whose frames are coming.
-    message: Option<Message>,
-    /// A small message in one frame; or one that was masked.
+    /// The frame whose payload is being received.
+    frame: Option<IncomingFrame>,
+    /// The message whose frames are being received.
+    message: Option<IncomingMessage>,
+    /// An unmasked copy of a small message that is in one frame.
     small: Vec<u8>,
-    /// What has come of a control frame's payload.
+    /// The payload of the control frame that is being received.
     control: Vec<u8>,
-    /// What the last ping said that was not answered yet.
+    /// The payload of the last ping that was not taken yet.
     ping: Option<Vec<u8>>,
 }
 
-/// A frame's payload on its way in.
+/// A frame whose header is complete, and whose payload is being received.
 #[derive(Clone, Copy, Debug)]
-struct Payload {
-    is_control: Option<Control>,
+struct IncomingFrame {
+    control: Option<Control>,
     is_final: bool,
     mask: Option<Mask>,
+    /// Length of the payload in bytes.
     length: usize,
-    /// So many bytes of it have come.
+    /// Bytes of the payload that have arrived.
     done: usize,
 }
 
-/// A message on its way in.
+/// A message of which not all frames have arrived.
 #[derive(Debug)]
-struct Message {
+struct IncomingMessage {
     message_type: MessageType,
-    /// The most that memory is taken for at present: the length, if that is known.
+    /// The limit for its memory: its length, or `usize::MAX` while that is not known.
     bound: usize,
-    /// The payloads of all frames so far, with what is announced of the last.
+    /// The sum of the lengths of all its frames so far, the last one included.
     announced: usize,
-    /// What has come, unless the message is small and in one frame.
+    /// The bytes that have arrived; `None` for a small message in one frame.
     chunk: Option<Chunk>,
 }
 
-impl Payload {
-    /// Takes the mask off bytes that come next.
+impl IncomingFrame {
+    /// Unmasks the next bytes of the payload.
     fn unmask(&mut self, bytes: &mut [u8]) {
         if let Some(mask) = self.mask {
             mask.apply(self.done, bytes);
@@ -71,13 +72,13 @@ impl Payload {
     }
 }
 
-impl Decoder {
-    /// A decoder at the start of what the peer of this side sends.
-    pub(crate) fn new(side: Side) -> Decoder {
-        Decoder {
+impl WebSocketDecoder {
+    /// A decoder at the start of the stream that `side` receives.
+    pub(crate) fn new(side: Side) -> WebSocketDecoder {
+        WebSocketDecoder {
             side,
             header: Vec::new(),
-            payload: None,
+            frame: None,
             message: None,
             small: Vec::new(),
             control: Vec::new(),
@@ -85,21 +86,21 @@ impl Decoder {
         }
     }
 
-    /// Whether part of a message or of a control frame has come, and the rest has not.
+    /// Whether a frame or message has arrived in part.
     pub(crate) fn is_mid_frame(&self) -> bool {
-        !self.header.is_empty() || self.payload.is_some() || self.message.is_some()
+        !self.header.is_empty() || self.frame.is_some() || self.message.is_some()
     }
 
-    /// What the last ping said, if one came since this was last asked.
+    /// The payload of the last ping since the last call.
     pub(crate) fn take_ping(&mut self) -> Option<Vec<u8>> {
         self.ping.take()
     }
 
-    /// Takes all of `input`, and calls `each` for every message that it completes. `max` is the
-    /// longest message allowed.
+    /// Decodes all of `input`, and calls `each` for every message that is complete with it. `max` is
+    /// the longest message allowed, in bytes.
     ///
     /// # Errors
-    /// [`BadFrame`]; the decoder is of no further use then.
+    /// [`BadFrame`]; the decoder must not be used any more then.
     pub(crate) fn feed(
         &mut self,
         mut input: &[u8],
@@ -107,19 +108,19 @@ impl Decoder {
         mut each: impl FnMut(Frame<'_>, MessageType),
     ) -> Result<(), BadFrame> {
         loop {
-            if self.payload.is_none() {
+            if self.frame.is_none() {
                 let Some((header, length)) = self.header(&mut input)? else { return Ok(()) };
                 self.begin(&header, length, max, input.len())?;
             }
             self.take(&mut input, &mut each)?;
-            if self.payload.is_some() {
+            if self.frame.is_some() {
                 return Ok(());
             }
         }
     }
 
-    /// Takes a header from the front of `input`; all of `input`, if it ends before the header
-    /// does. Answers with the length of the payload.
+    /// Cuts a header off the front of `input`, and returns it with the length of the payload. `None` if
+    /// the header is incomplete: then all of `input` was taken.
     fn header(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, BadFrame> {
         let before = self.header.len();
         let (parsed, size) = if before == 0 {
@@ -137,11 +138,11 @@ impl Decoder {
         };
         self.header.clear();
         *input = &input[size - before..];
-        // The shortest form of a length is the only one.
+        // A length must be in its shortest form.
         if size == header.len(length) { Ok(Some((header, length))) } else { Err(BadFrame::Protocol) }
     }
 
-    /// A frame begins, of which `available` bytes are there already.
+    /// Begins a frame with a payload of `length` bytes. `available` bytes of input follow its header.
     fn begin(
         &mut self,
         header: &FrameHeader,
@@ -150,8 +151,8 @@ impl Decoder {
         available: usize,
     ) -> Result<(), BadFrame> {
         let &FrameHeader { is_final, rsv1, rsv2, rsv3, opcode, mask } = header;
-        let is_masked_rightly = mask.is_some() == (self.side == Side::Server);
-        if rsv1 || rsv2 || rsv3 || !is_masked_rightly || length >> 63 != 0 {
+        let has_expected_mask = mask.is_some() == (self.side == Side::Server);
+        if rsv1 || rsv2 || rsv3 || !has_expected_mask || length >> 63 != 0 {
             return Err(BadFrame::Protocol);
         }
         let control = match opcode {
@@ -175,56 +176,56 @@ impl Decoder {
                 None => {
                     let message_type =
                         if kind == Data::Text { MessageType::Text } else { MessageType::Binary };
-                    self.message = Some(Message::new(message_type, is_final, announced, available)?);
+                    self.message = Some(IncomingMessage::new(message_type, is_final, announced, available)?);
                 }
             }
         }
-        self.payload = Some(Payload { is_control: control, is_final, mask: mask.map(Mask), length, done: 0 });
+        self.frame = Some(IncomingFrame { control, is_final, mask: mask.map(Mask), length, done: 0 });
         Ok(())
     }
 
-    /// Takes from the front of `input` what belongs to the payload.
+    /// Cuts bytes of the payload off the front of `input`.
     fn take(
         &mut self,
         input: &mut &[u8],
         each: &mut impl FnMut(Frame<'_>, MessageType),
     ) -> Result<(), BadFrame> {
-        let Some(payload) = &mut self.payload else { return Ok(()) };
-        let part = split_front(input, payload.length - payload.done);
-        if payload.is_control.is_some() {
-            append(&mut self.control, part, payload);
-        } else if let Some(Message { chunk: Some(chunk), bound, .. }) = &mut self.message {
+        let Some(frame) = &mut self.frame else { return Ok(()) };
+        let part = split_front(input, frame.length - frame.done);
+        if frame.control.is_some() {
+            append(&mut self.control, part, frame);
+        } else if let Some(IncomingMessage { chunk: Some(chunk), bound, .. }) = &mut self.message {
             let mut rest = part;
             while !rest.is_empty() {
                 let start = chunk.len();
                 let count = grown(chunk, *bound)?.append(rest);
                 rest = &rest[count..];
-                unmask(chunk, start, payload)?;
+                unmask(chunk, start, frame)?;
             }
-        } else if payload.mask.is_none()
-            && part.len() == payload.length
-            && let Some(Message { message_type, .. }) = self.message.take()
+        } else if frame.mask.is_none()
+            && part.len() == frame.length
+            && let Some(IncomingMessage { message_type, .. }) = self.message.take()
         {
-            // A whole small message that can be handed on as it stands.
-            self.payload = None;
+            // A complete small message without a mask needs no copy.
+            self.frame = None;
             check_text(message_type, part)?;
             each(Frame::Bytes(part), message_type);
             return Ok(());
         } else {
-            append(&mut self.small, part, payload);
+            append(&mut self.small, part, frame);
         }
-        self.finish_payload(each)
+        self.finish_frame(each)
     }
 
-    /// Looks whether the payload is whole, and with it a message or a control frame.
-    fn finish_payload(&mut self, each: &mut impl FnMut(Frame<'_>, MessageType)) -> Result<(), BadFrame> {
-        let Some(payload) = self.payload.take_if(|payload| payload.done == payload.length) else {
+    /// Ends the frame if its payload is complete, and with it the message if it is the last frame.
+    fn finish_frame(&mut self, each: &mut impl FnMut(Frame<'_>, MessageType)) -> Result<(), BadFrame> {
+        let Some(frame) = self.frame.take_if(|frame| frame.done == frame.length) else {
             return Ok(());
         };
-        if let Some(kind) = payload.is_control {
+        if let Some(kind) = frame.control {
             return self.finish_control(kind);
         }
-        if !payload.is_final {
+        if !frame.is_final {
             return Ok(());
         }
         let Some(message) = self.message.take() else { return Ok(()) };
@@ -241,24 +242,21 @@ impl Decoder {
     }
 
     fn finish_control(&mut self, kind: Control) -> Result<(), BadFrame> {
-        let said = std::mem::take(&mut self.control);
+        let payload = std::mem::take(&mut self.control);
         match kind {
-            Control::Ping => self.ping = Some(said),
-            Control::Close => return Err(closing(&said)),
+            Control::Ping => self.ping = Some(payload),
+            Control::Close => return Err(closed(&payload)),
             Control::Pong | Control::Reserved(_) => {}
         }
         Ok(())
     }
 
-    /// As for the frames of tcp: where the next bytes of a large message belong.
-    ///
-    /// # Errors
-    /// [`BadFrame::OutOfMemory`] when the message cannot grow.
+    /// See [`Decoder::spare`](crate::wire::Decoder::spare).
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
-        match (&self.payload, &mut self.message) {
+        match (&self.frame, &mut self.message) {
             (
-                Some(Payload { is_control: None, length, done, .. }),
-                Some(Message { chunk: Some(chunk), bound, .. }),
+                Some(IncomingFrame { control: None, length, done, .. }),
+                Some(IncomingMessage { chunk: Some(chunk), bound, .. }),
             ) => {
                 let spare = grown(chunk, *bound)?.spare();
                 let count = spare.len().min(length - done);
@@ -268,71 +266,72 @@ impl Decoder {
         }
     }
 
-    /// Says that the first `count` bytes of [`Decoder::spare`] have come, and calls `each` if the
-    /// message is whole with them.
+    /// Takes note of `count` bytes that were written to [`WebSocketDecoder::spare`], and calls `each` if the
+    /// message is complete with them.
     ///
     /// # Errors
-    /// As [`Decoder::feed`].
+    /// As [`WebSocketDecoder::feed`].
     ///
     /// # Safety
-    /// They must have been written.
+    /// The first `count` bytes of [`WebSocketDecoder::spare`] must have been written.
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
         mut each: impl FnMut(Frame<'_>, MessageType),
     ) -> Result<(), BadFrame> {
-        if let (Some(payload), Some(Message { chunk: Some(chunk), .. })) =
-            (&mut self.payload, &mut self.message)
+        if let (Some(frame), Some(IncomingMessage { chunk: Some(chunk), .. })) =
+            (&mut self.frame, &mut self.message)
         {
             let start = chunk.len();
             // SAFETY: as the caller promises.
             unsafe { chunk.appended(count) };
-            unmask(chunk, start, payload)?;
+            unmask(chunk, start, frame)?;
         }
-        self.finish_payload(&mut each)
+        self.finish_frame(&mut each)
     }
 }
 
-impl Message {
-    /// A message that begins with a frame of `length` bytes, `available` of which are there.
+impl IncomingMessage {
+    /// A message whose first frame has `length` bytes, of which `available` have arrived. `is_only` says
+    /// that no other frame follows.
     fn new(
         message_type: MessageType,
         is_only: bool,
         length: usize,
         available: usize,
-    ) -> Result<Message, BadFrame> {
+    ) -> Result<IncomingMessage, BadFrame> {
         let (bound, chunk) = match (is_only, length) {
             (true, ..=INLINE_MAX) => {
-                return Ok(Message { message_type, bound: 0, announced: length, chunk: None });
+                return Ok(IncomingMessage { message_type, bound: 0, announced: length, chunk: None });
             }
             (true, _) => (length, Chunk::for_announced(length)),
-            // How long it will become is not known: the memory doubles with what has come.
+            // Without a known length, the memory doubles as the bytes arrive.
             (false, _) => (usize::MAX, Chunk::with_capacity(length.min(available).max(INLINE_MAX))),
         };
         let chunk = chunk.ok_or(BadFrame::OutOfMemory)?;
-        Ok(Message { message_type, bound, announced: length, chunk: Some(chunk) })
+        Ok(IncomingMessage { message_type, bound, announced: length, chunk: Some(chunk) })
     }
 }
 
-/// Reads the header at the front of `bytes`, if it is whole. Answers its size as well.
+/// Parses the header at the front of `bytes`, if it is complete. Returns also its size in bytes.
 fn parse(bytes: &[u8]) -> Result<(Option<(FrameHeader, u64)>, usize), BadFrame> {
     let mut cursor = Cursor::new(bytes);
     let parsed = FrameHeader::parse(&mut cursor).map_err(|_| BadFrame::Protocol)?;
     Ok((parsed, usize::try_from(cursor.position()).unwrap_or(HEADER_MAX)))
 }
 
-/// Appends bytes of the payload without their mask.
-fn append(to: &mut Vec<u8>, part: &[u8], payload: &mut Payload) {
+/// Appends the next bytes of the payload, unmasked.
+fn append(to: &mut Vec<u8>, part: &[u8], frame: &mut IncomingFrame) {
     let start = to.len();
     to.extend_from_slice(part);
-    payload.unmask(&mut to[start..]);
+    frame.unmask(&mut to[start..]);
 }
 
-/// Takes the mask off what was appended to the chunk behind `start`.
-fn unmask(chunk: &mut Chunk, start: usize, payload: &mut Payload) -> Result<(), BadFrame> {
-    // Nobody else has the memory of a message that is not whole.
+/// Unmasks the bytes of the payload that were appended to the chunk behind `start`.
+fn unmask(chunk: &mut Chunk, start: usize, frame: &mut IncomingFrame) -> Result<(), BadFrame> {
+    // The chunk of an incomplete message is never shared.
     let bytes = chunk.unique().ok_or(BadFrame::OutOfMemory)?;
-    payload.unmask(&mut bytes[start..]);
+    frame.unmask(&mut bytes[start..]);
     Ok(())
 }
 
@@ -341,10 +340,10 @@ fn check_text(message_type: MessageType, bytes: &[u8]) -> Result<(), BadFrame> {
     if is_wrong { Err(BadFrame::NotText) } else { Ok(()) }
 }
 
-/// What a peer's close frame comes to: its code, or what is wrong with it.
-fn closing(said: &[u8]) -> BadFrame {
-    match said.split_first_chunk() {
-        None if said.is_empty() => BadFrame::Closed(None),
+/// The error for a close frame with this payload: its status code, or what is invalid in it.
+fn closed(payload: &[u8]) -> BadFrame {
+    match payload.split_first_chunk() {
+        None if payload.is_empty() => BadFrame::Closed(None),
         Some((code, reason)) => {
             let code = u16::from_be_bytes(*code);
             if !CloseCode::from(code).is_allowed() {

@@ -1,4 +1,4 @@
-//! Frames on their way out, and the mask that a client puts on its own.
+//! Encoding of frames, and the masking of a client's frames (RFC 6455, 5.3).
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -8,13 +8,12 @@ use tungstenite::protocol::frame::coding::{Control, Data, OpCode};
 use super::Side;
 use crate::message::MessageType;
 
-/// Four bytes that are laid over a payload, again and again.
+/// A masking key: its four bytes are combined with a payload by XOR, over and over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Mask(pub(crate) [u8; 4]);
 
 impl Mask {
-    /// Lays the mask over `bytes`, or takes it off. The first of them is at `offset` in the
-    /// payload.
+    /// Masks `bytes`, or unmasks them. `offset` is the position of the first of them in the payload.
     pub(crate) fn apply(self, offset: usize, bytes: &mut [u8]) {
         let mut key = self.0;
         key.rotate_left(offset % self.0.len());
@@ -30,7 +29,7 @@ impl Mask {
     }
 }
 
-/// Numbers that nobody else can foretell: a count, hashed with keys that are secret and random.
+/// Unpredictable numbers: a counter, hashed with secret random keys.
 #[derive(Clone, Debug)]
 pub(crate) struct Random {
     keys: RandomState,
@@ -38,7 +37,7 @@ pub(crate) struct Random {
 }
 
 impl Random {
-    /// Numbers made with these keys.
+    /// Numbers from a counter that is hashed with these keys.
     pub(crate) fn new(keys: RandomState) -> Random {
         Random { keys, count: 0 }
     }
@@ -50,65 +49,71 @@ impl Random {
     }
 }
 
-/// The longest payload of a frame; a longer message goes in fragments. nng takes no longer frame, if
-/// it was not told to.
+/// The longest payload of a frame in bytes; a longer message is sent in fragments. It is nng's default
+/// limit for received frames.
 const FRAME_MAX: usize = 1024 * 1024;
 
-/// Which frame of a message is made.
+/// The position of a frame in its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
-    /// The first one; it carries the protocol's header, of `head` bytes, in front of the body.
+pub(crate) enum FramePosition {
+    /// The first frame: the protocol header, then a part of the body or all of it.
     First {
-        /// The length of the header.
+        /// Length of the protocol header in bytes.
         head: usize,
-        /// The type of the message, if that was said.
+        /// The type of the message, if it has one of its own.
         message_type: Option<MessageType>,
     },
-    /// One that goes on with the body.
+    /// A later one, which continues the body.
     Further,
 }
 
-/// What a frame carries.
+/// What a frame contains behind its own header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Carried {
-    /// Bytes of the body; less than all that are left, if another frame follows.
+pub(crate) struct FrameContent {
+    /// Bytes of the body. If fewer than remain, another frame follows.
     pub(crate) body: usize,
-    /// What must be laid over the header and these bytes, if anything.
+    /// The mask to apply to the protocol header and these bytes.
     pub(crate) mask: Option<Mask>,
 }
 
-/// Makes the frames of one side.
+/// Encodes messages into frames of one side.
 #[derive(Debug)]
-pub(crate) struct Encoder {
-    /// Of messages of which nothing else is said.
+pub(crate) struct WebSocketEncoder {
+    /// The type of messages that have none of their own.
     message_type: MessageType,
-    /// Where a client's masks come from.
+    /// The source of a client's masks; `None` for a server.
     masks: Option<Random>,
 }
 
-impl Encoder {
-    /// The frames of this side. Its messages are of this type, unless something else is said of
-    /// one.
-    pub(crate) fn new(side: Side, message_type: MessageType, random: Random) -> Encoder {
-        Encoder { message_type, masks: (side == Side::Client).then_some(random) }
+impl WebSocketEncoder {
+    /// An encoder for `side`. Messages have this type unless they have one of their own.
+    pub(crate) fn new(side: Side, message_type: MessageType, random: Random) -> WebSocketEncoder {
+        WebSocketEncoder { message_type, masks: (side == Side::Client).then_some(random) }
     }
 
-    /// Writes the header of a message's frame, when `rest` bytes of the body were in no frame yet.
-    pub(crate) fn encode_prefix(&mut self, place: Place, rest: usize, out: &mut Vec<u8>) -> Carried {
-        let (data, head) = match place {
-            Place::First { head, message_type } => match message_type.unwrap_or(self.message_type) {
+    /// Appends the header of a frame to `out`. `rest` is the length of the part of the body that is in
+    /// no earlier frame.
+    pub(crate) fn encode_prefix(
+        &mut self,
+        position: FramePosition,
+        rest: usize,
+        out: &mut Vec<u8>,
+    ) -> FrameContent {
+        let (data, head) = match position {
+            FramePosition::First { head, message_type } => match message_type.unwrap_or(self.message_type) {
                 MessageType::Text => (Data::Text, head),
                 MessageType::Binary => (Data::Binary, head),
             },
-            Place::Further => (Data::Continue, 0),
+            FramePosition::Further => (Data::Continue, 0),
         };
-        // A header that leaves no room for half of that is not one of ours.
+        // Behind an oversized protocol header, which only a raw socket can send, the frame exceeds the
+        // limit, so that it still carries some of the body.
         let body = rest.min(FRAME_MAX.saturating_sub(head).max(FRAME_MAX / 2));
         let mask = self.header(OpCode::Data(data), body == rest, head + body, out);
-        Carried { body, mask }
+        FrameContent { body, mask }
     }
 
-    /// A whole control frame; its payload has at most 125 bytes.
+    /// A complete control frame. Its payload must have at most 125 bytes.
     pub(crate) fn control(&mut self, kind: Control, payload: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
         let mask = self.header(OpCode::Control(kind), true, payload.len(), &mut frame);
@@ -126,7 +131,7 @@ impl Encoder {
             [one, two, three, four]
         });
         let header = FrameHeader { is_final, opcode, mask, ..FrameHeader::default() };
-        // A vector takes whatever is written to it.
+        // Writing to a vector cannot fail.
         let _ = header.format(length as u64, out);
         mask.map(Mask)
     }
@@ -139,7 +144,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_mask_is_the_same_in_one_piece_and_in_several(
+        fn a_payload_may_be_masked_in_parts(
             key: [u8; 4],
             payload in prop::collection::vec(any::<u8>(), 0..60),
             cut in 0_usize..60,
@@ -155,11 +160,11 @@ mod tests {
     }
 
     #[test]
-    fn each_side_makes_its_own_frames() {
+    fn a_client_masks_its_frames_and_a_server_does_not() {
         let random = || Random::new(RandomState::new());
-        let first = |message_type| Place::First { head: 1, message_type };
-        let plain = |body| Carried { body, mask: None };
-        let mut server = Encoder::new(Side::Server, MessageType::Text, random());
+        let first = |message_type| FramePosition::First { head: 1, message_type };
+        let plain = |body| FrameContent { body, mask: None };
+        let mut server = WebSocketEncoder::new(Side::Server, MessageType::Text, random());
         let mut out = Vec::new();
         assert_eq!(server.encode_prefix(first(None), 125, &mut out), plain(125));
         assert_eq!(out, [0x81, 126, 0, 126]);
@@ -167,21 +172,26 @@ mod tests {
         assert_eq!(server.encode_prefix(first(Some(MessageType::Binary)), 1, &mut out), plain(1));
         assert_eq!(out, [0x82, 2]);
         assert_eq!(server.control(Control::Pong, b"x"), [0x8a, 1, b'x']);
-        let mut client = Encoder::new(Side::Client, MessageType::Binary, random());
+        let mut client = WebSocketEncoder::new(Side::Client, MessageType::Binary, random());
         out.clear();
         let mask = client.encode_prefix(first(None), 4, &mut out).mask.unwrap();
         assert_eq!(out, [&[0x82, 0x85][..], &mask.0].concat());
-        assert_ne!(client.encode_prefix(first(None), 4, &mut out).mask, Some(mask), "a mask is used once");
+        assert_ne!(
+            client.encode_prefix(first(None), 4, &mut out).mask,
+            Some(mask),
+            "each frame has a new mask"
+        );
     }
 
     #[test]
-    fn a_long_body_goes_in_fragments() {
-        let mut server = Encoder::new(Side::Server, MessageType::Binary, Random::new(RandomState::new()));
+    fn a_long_body_is_sent_in_fragments() {
+        let mut server =
+            WebSocketEncoder::new(Side::Server, MessageType::Binary, Random::new(RandomState::new()));
         let mut out = Vec::new();
-        let first = Place::First { head: 4, message_type: None };
+        let first = FramePosition::First { head: 4, message_type: None };
         let most = FRAME_MAX - 4;
         assert_eq!(server.encode_prefix(first, most + 2, &mut out).body, most);
-        assert_eq!(server.encode_prefix(Place::Further, 2, &mut out).body, 2);
+        assert_eq!(server.encode_prefix(FramePosition::Further, 2, &mut out).body, 2);
         assert_eq!(out, [&[0x02, 127, 0, 0, 0, 0, 0, 0x10, 0, 0][..], &[0x80, 2]].concat());
         out.clear();
         assert_eq!(server.encode_prefix(first, most, &mut out).body, most);

@@ -1,23 +1,23 @@
-//! SP over WebSocket (RFC 6455): a message is a WebSocket message, and there is no SP header.
+//! SP over WebSocket (RFC 6455): each SP message is a WebSocket message, and there is no SP header.
 //!
-//! Owns the HTTP upgrade, in which the two sides agree on a protocol by the name of the bound
-//! side's, and the frames. Reading HTTP and the layout of a frame's header are other crates'
-//! work; what may follow what, and what is done about it, is decided here.
+//! Owns the HTTP upgrade, in which the connecting side names the protocol of the bound side, and the
+//! sequence of frames. Other crates parse HTTP (`httparse`) and the headers of frames
+//! (`tungstenite`).
 
 mod decoder;
 mod frame;
 mod upgrade;
 
-pub(super) use decoder::Decoder;
-pub(super) use frame::Encoder;
-pub(crate) use frame::{Carried, Mask, Place, Random};
+pub(super) use decoder::WebSocketDecoder;
+pub(super) use frame::WebSocketEncoder;
+pub(crate) use frame::{FrameContent, FramePosition, Mask, Random};
 pub(super) use upgrade::{Client, Server};
 
-/// Which side of a connection this is. A client's frames are masked, a server's are not.
+/// One side of a connection. The client masks its frames, the server does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Side {
-    /// The one that connected.
+    /// The connecting side.
     Client,
-    /// The one that was bound.
+    /// The bound side.
     Server,
 }

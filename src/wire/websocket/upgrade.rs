@@ -1,7 +1,7 @@
-//! The HTTP upgrade: a request, and the answer to it.
+//! The HTTP upgrade: a request of the connecting side, and a response of the bound side.
 //!
-//! The bound side serves every path, and takes a request that names no subprotocol for one of a
-//! PAIR. A request that is not what it should be is refused with an answer that says why.
+//! The bound side accepts every path, and takes a request without a subprotocol for one of a PAIR
+//! socket. An invalid request is refused with a response that gives the reason.
 
 use base64::Engine;
 use base64::engine::{GeneralPurpose, GeneralPurposeConfig};
@@ -11,47 +11,46 @@ use sha1::{Digest, Sha1};
 use super::Random;
 use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
 
-/// The longest request or answer in bytes, without what may follow it.
+/// The longest request or response in bytes, without the bytes that may follow it.
 const HEAD_MAX: usize = 8 * 1024;
-/// The most header fields in it.
+/// The most header fields in a request or response.
 const FIELDS_MAX: usize = 64;
-/// What a key is joined with before it is hashed (RFC 6455, 1.3).
+/// Appended to a key before it is hashed (RFC 6455, 1.3).
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
-/// How nng begins its request to an address without a path. That is not HTTP, but the C library
-/// serves it, as it serves every path.
+/// The start of nng's request if its address has no path. It is not valid HTTP, but libnanomsg accepts
+/// it.
 const NO_PATH: &[u8] = b"GET  ";
-/// The protocol of a peer that names none: PAIR.
+/// The protocol number of a request without a subprotocol: PAIR.
 const UNNAMED: u16 = 16;
-/// What follows a protocol's name in `Sec-WebSocket-Protocol`.
+/// The suffix of a protocol's name in `Sec-WebSocket-Protocol`.
 const NAME_END: &str = ".sp.nanomsg.org";
-/// The version of WebSocket that is spoken.
+/// The supported version of WebSocket.
 const VERSION: &str = "13";
 
-/// Not all clients leave the last, unused bits of their key zero, and none is harmed by that.
+/// Accepts keys whose last, unused bits are not zero: some clients send such.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
 );
 
-/// The bound side: it waits for a request.
+/// The bound side: it expects a request.
 #[derive(Debug)]
 pub(crate) struct Server {
     protocols: ProtocolPair,
-    /// What has come of the request.
+    /// The part of the request that has arrived.
     head: Vec<u8>,
 }
 
 impl Server {
-    /// The bound side.
+    /// A bound side with these protocols.
     pub(crate) fn new(protocols: ProtocolPair) -> Server {
         Server { protocols, head: Vec::new() }
     }
 
-    /// Takes what belongs to the request from the front of `input`; tells what was agreed on once
-    /// the request is whole.
+    /// Cuts bytes of the request off the front of `input`. Returns the greeting once it is complete.
     ///
     /// # Errors
-    /// [`BadGreeting`], with an answer for whoever asks like that.
+    /// [`BadGreeting`], with a response that refuses the request.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         let count = take(&mut self.head, input);
         if self.head.starts_with(NO_PATH) {
@@ -62,7 +61,7 @@ impl Server {
         match request.parse(&self.head) {
             Ok(Status::Complete(length)) => {
                 cut(input, count, &self.head, length);
-                self.answer(&request).map(Some)
+                self.response(&request).map(Some)
             }
             Ok(Status::Partial) if self.head.len() < HEAD_MAX => {
                 *input = &[];
@@ -78,12 +77,12 @@ impl Server {
         }
     }
 
-    /// What is said to a peer that would be welcome if there were a place for it.
-    pub(crate) fn no_place() -> Vec<u8> {
-        refusal("503 Service Unavailable", "", "The socket has its peer already.").0
+    /// The response to a valid request while the socket cannot have another peer.
+    pub(crate) fn busy_reply() -> Vec<u8> {
+        refusal("503 Service Unavailable", "", "The socket has its peer already.").final_reply
     }
 
-    fn answer(&self, request: &Request<'_, '_>) -> Result<Greeted, BadGreeting> {
+    fn response(&self, request: &Request<'_, '_>) -> Result<Greeted, BadGreeting> {
         let bad = |why: &str| refusal("400 Bad Request", "", why);
         let fields = &*request.headers;
         if request.method != Some("GET") {
@@ -115,35 +114,35 @@ impl Server {
         };
         let chosen = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
 
-        let mut answer = format!(
+        let mut reply = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Accept: {}\r\n",
             accept_of(key)
         )
         .into_bytes();
         if !chosen.is_empty() {
-            answer.extend_from_slice(b"Sec-WebSocket-Protocol: ");
-            answer.extend_from_slice(chosen);
-            answer.extend_from_slice(b"\r\n");
+            reply.extend_from_slice(b"Sec-WebSocket-Protocol: ");
+            reply.extend_from_slice(chosen);
+            reply.extend_from_slice(b"\r\n");
         }
-        answer.extend_from_slice(b"\r\n");
-        Ok(Greeted { protocol: self.protocols.peer.number, answer })
+        reply.extend_from_slice(b"\r\n");
+        Ok(Greeted { protocol: self.protocols.peer.number, reply })
     }
 }
 
-/// The connecting side: it has asked, and waits for the answer.
+/// The connecting side: it has sent its request, and expects the response.
 #[derive(Debug)]
 pub(crate) struct Client {
-    /// The protocol that was asked for.
+    /// The protocol that was requested.
     asked: ProtocolId,
-    /// The answer to the key that was sent.
+    /// The `Sec-WebSocket-Accept` that belongs to the key in the request.
     accept: String,
-    /// What has come of the answer.
+    /// The part of the response that has arrived.
     head: Vec<u8>,
 }
 
 impl Client {
-    /// The connecting side, and its request to `authority` for `resource`.
+    /// A connecting side with these protocols, and its request to `authority` for `resource`.
     pub(crate) fn new(
         protocols: ProtocolPair,
         authority: &str,
@@ -152,7 +151,7 @@ impl Client {
     ) -> (Client, Vec<u8>) {
         let nonce = [random.next().to_ne_bytes(), random.next().to_ne_bytes()].concat();
         let key = BASE64.encode(nonce);
-        // The two sides agree on the bound side's protocol.
+        // The subprotocol is that of the bound side.
         let asked = protocols.peer;
         let name = subprotocol(asked);
         let request = format!(
@@ -164,20 +163,19 @@ impl Client {
         (Client { asked, accept, head: Vec::new() }, request.into_bytes())
     }
 
-    /// Takes what belongs to the answer from the front of `input`; tells what was agreed on once
-    /// the answer is whole.
+    /// Cuts bytes of the response off the front of `input`. Returns the greeting once it is complete.
     ///
     /// # Errors
-    /// [`BadGreeting`] when it was a refusal, or is not an answer to what was asked.
+    /// [`BadGreeting`] when the response is a refusal, or does not match the request.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         let count = take(&mut self.head, input);
         let mut fields = [EMPTY_HEADER; FIELDS_MAX];
-        let mut answer = Response::new(&mut fields);
-        match answer.parse(&self.head) {
+        let mut response = Response::new(&mut fields);
+        match response.parse(&self.head) {
             Ok(Status::Complete(length)) => {
                 cut(input, count, &self.head, length);
-                let protocol = self.agreed(&answer).ok_or(BadGreeting::silent())?;
-                Ok(Some(Greeted { protocol, answer: Vec::new() }))
+                let protocol = self.agreed(&response).ok_or(BadGreeting::silent())?;
+                Ok(Some(Greeted { protocol, reply: Vec::new() }))
             }
             Ok(Status::Partial) if self.head.len() < HEAD_MAX => {
                 *input = &[];
@@ -187,18 +185,18 @@ impl Client {
         }
     }
 
-    /// The peer's protocol, if the answer is as it should be. A server that names no subprotocol
-    /// leaves it at what was asked for.
-    fn agreed(&self, answer: &Response<'_, '_>) -> Option<u16> {
-        let fields = &*answer.headers;
+    /// The peer's protocol number, if the response matches the request. Without a subprotocol it is the
+    /// requested one.
+    fn agreed(&self, response: &Response<'_, '_>) -> Option<u16> {
+        let fields = &*response.headers;
         let asked = subprotocol(self.asked);
         let mut named = values(fields, "Sec-WebSocket-Protocol").filter(|name| !name.is_empty());
-        let is_agreed = answer.code == Some(101)
+        let is_agreed = response.code == Some(101)
             && has_token(fields, "Upgrade", "websocket")
             && has_token(fields, "Connection", "Upgrade")
             && only(fields, "Sec-WebSocket-Accept") == Some(self.accept.as_bytes())
             && named.all(|name| name.eq_ignore_ascii_case(asked.as_bytes()))
-            // None was asked for.
+            // No extension was requested.
             && values(fields, "Sec-WebSocket-Extensions").flat_map(tokens).next().is_none();
         is_agreed.then_some(self.asked.number)
     }
@@ -209,21 +207,21 @@ fn subprotocol(protocol: ProtocolId) -> String {
     format!("{}{NAME_END}", protocol.name)
 }
 
-/// Appends what a head may still need from the front of `input`. Answers how much that was.
+/// Appends to `head` as much of `input` as may belong to it. Returns the number of bytes.
 fn take(head: &mut Vec<u8>, input: &[u8]) -> usize {
     let count = input.len().min(HEAD_MAX - head.len());
     head.extend_from_slice(&input[..count]);
     count
 }
 
-/// Cuts off `input` what belongs to a head of `length` bytes, when `count` of them were appended
-/// to what is in `head` now, and it was not whole before.
+/// Cuts the bytes that belong to the request or response off the front of `input`. The first `length` bytes
+/// of `head` are the request or response; the last `count` bytes of `head` were copied from `input`.
 fn cut(input: &mut &[u8], count: usize, head: &[u8], length: usize) {
     let surplus = head.len() - length;
     *input = &input[count.saturating_sub(surplus)..];
 }
 
-/// Everything that fields of this name say.
+/// The values of all fields with this name.
 fn values<'a>(fields: &'a [Header<'a>], name: &'static str) -> impl Iterator<Item = &'a [u8]> {
     fields
         .iter()
@@ -231,13 +229,13 @@ fn values<'a>(fields: &'a [Header<'a>], name: &'static str) -> impl Iterator<Ite
         .map(|field| field.value.trim_ascii())
 }
 
-/// What the field of this name says, if there is one and no other.
+/// The value of the field with this name, if there is exactly one.
 fn only<'a>(fields: &'a [Header<'a>], name: &'static str) -> Option<&'a [u8]> {
     let mut values = values(fields, name);
     values.next().filter(|_| values.next().is_none())
 }
 
-/// The members of a list, such as `keep-alive, Upgrade`.
+/// The elements of a list, such as `keep-alive, Upgrade`.
 fn tokens(list: &[u8]) -> impl Iterator<Item = &[u8]> {
     list.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|token| !token.is_empty())
 }
@@ -246,27 +244,25 @@ fn has_token(fields: &[Header<'_>], name: &'static str, token: &str) -> bool {
     values(fields, name).flat_map(tokens).any(|found| found.eq_ignore_ascii_case(token.as_bytes()))
 }
 
-/// Whether it stands for 16 bytes, as a key does.
+/// Whether a key has the right form: 16 bytes in base64.
 fn is_key(key: &[u8]) -> bool {
     let mut bytes = [0; 18];
     key.len() == 24 && BASE64.decode_slice(key, &mut bytes) == Ok(16)
 }
 
-/// What the bound side says to a key, so that the other knows that it was understood.
+/// The `Sec-WebSocket-Accept` that belongs to a key: proof that the request was understood.
 fn accept_of(key: &[u8]) -> String {
     BASE64.encode(Sha1::new().chain_update(key).chain_update(ACCEPT_SALT).finalize())
 }
 
-/// An answer that says no; `fields` end with a line's end, if there are any.
+/// A response that refuses a request. Each of the additional `fields` ends with `\r\n`.
 fn refusal(status: &str, fields: &str, why: &str) -> BadGreeting {
     let length = why.len() + 1;
-    BadGreeting(
-        format!(
-            "HTTP/1.1 {status}\r\n{fields}Connection: close\r\nContent-Type: text/plain\r\n\
-             Content-Length: {length}\r\n\r\n{why}\n"
-        )
-        .into_bytes(),
-    )
+    let response = format!(
+        "HTTP/1.1 {status}\r\n{fields}Connection: close\r\nContent-Type: text/plain\r\n\
+         Content-Length: {length}\r\n\r\n{why}\n"
+    );
+    BadGreeting { final_reply: response.into_bytes() }
 }
 
 #[cfg(test)]

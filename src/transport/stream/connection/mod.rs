@@ -26,7 +26,7 @@ use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, try_lock};
 use crate::transport::{Host, Linger, Note};
-use crate::wire::{Beginning, Mapping, Random};
+use crate::wire::{Handshake, Mapping, Random};
 use interest::Registration;
 use loan::Loan;
 use reading::Reader;
@@ -119,7 +119,7 @@ impl Connection {
         if mapping != Mapping::Ipc {
             stream.set_tcp_nodelay(host.nodelay())?;
         }
-        let Beginning { words, greeting, encoder } = mapping.begin(
+        let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
             protocol_pair(host.protocol()),
             host.message_type(),
             Random::new(RandomState::new()),
@@ -131,7 +131,7 @@ impl Connection {
             host,
             owner,
             reader: Mutex::new(Reader::new(greeting)),
-            writer: Mutex::new(Writer::new(&words, encoder)),
+            writer: Mutex::new(Writer::new(&initial_bytes, encoder)),
             loan: Loan::default(),
             registration: Mutex::new(Registration::new()),
             in_vain: AtomicU8::new(0),

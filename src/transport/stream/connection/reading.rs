@@ -260,9 +260,10 @@ impl Connection {
         is_new: &mut bool,
     ) -> Result<(), Broken> {
         if let Phase::Greeting(greeting) = &mut reader.phase {
-            let greeted = greeting.feed(&mut input).map_err(|BadGreeting(words)| Broken(words))?;
+            let greeted =
+                greeting.feed(&mut input).map_err(|BadGreeting { final_reply }| Broken(final_reply))?;
             let Some(greeted) = greeted else { return Ok(()) };
-            let lane = self.open(&greeted).map_err(|_| Broken(greeting.no_place()))?;
+            let lane = self.open(&greeted).map_err(|_| Broken(greeting.busy_reply()))?;
             reader.phase = Phase::Open { decoder: self.mapping.decoder(), lane };
             self.cancel_timers(Purpose::Greeting);
             *is_new = true;
@@ -302,11 +303,11 @@ impl Connection {
         let attached = self.host.attach(Ends { inbound, outbound, peer: self.clone() });
         let end = attached.map_err(|_| Broken::silently())?;
         // In time: nothing is sent on the pipe before `receive` says that it is writable.
-        if !lock(&self.writer).open(consumer, &greeted.answer) {
+        if !lock(&self.writer).open(consumer, &greeted.reply) {
             end.close();
             return Err(Broken::silently());
         }
-        if !greeted.answer.is_empty() {
+        if !greeted.reply.is_empty() {
             self.ask(WRITE);
         }
         // The greeting comes once.

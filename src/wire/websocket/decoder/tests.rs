@@ -2,13 +2,13 @@ use std::hash::RandomState;
 
 use proptest::prelude::*;
 
-use super::super::{Carried, Encoder, Place, Random};
+use super::super::{FrameContent, FramePosition, Random, WebSocketEncoder};
 use super::*;
 use crate::message::MessageType;
 
 const KEY: [u8; 4] = [1, 2, 3, 250];
 
-/// A frame with this first byte, masked as by a client, or not.
+/// A frame with this first byte; masked as a client does, or not.
 fn frame(first: u8, is_masked: bool, payload: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::new();
     let header = FrameHeader { mask: is_masked.then_some(KEY), ..FrameHeader::default() };
@@ -22,12 +22,16 @@ fn frame(first: u8, is_masked: bool, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Masked, as a server receives it.
+/// A masked frame, as a server receives it.
 fn sent(first: u8, payload: &[u8]) -> Vec<u8> {
     frame(first, true, payload)
 }
 
-fn decode(decoder: &mut Decoder, input: &[u8], max: Option<usize>) -> Result<Vec<Vec<u8>>, BadFrame> {
+fn decode(
+    decoder: &mut WebSocketDecoder,
+    input: &[u8],
+    max: Option<usize>,
+) -> Result<Vec<Vec<u8>>, BadFrame> {
     let mut messages = Vec::new();
     decoder.feed(input, max, |frame, _| messages.push(bytes_of(frame)))?;
     Ok(messages)
@@ -40,15 +44,15 @@ fn bytes_of(frame: Frame<'_>) -> Vec<u8> {
     }
 }
 
-/// What a server makes of these frames.
+/// The messages that a server decodes from these frames.
 fn server(frames: &[Vec<u8>]) -> Result<Vec<Vec<u8>>, BadFrame> {
-    decode(&mut Decoder::new(Side::Server), &frames.concat(), Some(10_000))
+    decode(&mut WebSocketDecoder::new(Side::Server), &frames.concat(), Some(10_000))
 }
 
-/// As a connection does: reads of `cuts` bytes, straight into the decoder's memory where it has
-/// some.
+/// Decodes as a connection does: in parts of `cuts` bytes, written straight to the decoder's spare memory
+/// where it has some.
 fn read(
-    decoder: &mut Decoder,
+    decoder: &mut WebSocketDecoder,
     mut rest: &[u8],
     cuts: &[usize],
     max: usize,
@@ -78,19 +82,19 @@ fn read(
 
 proptest! {
     #[test]
-    fn a_stream_may_be_cut_anywhere(
+    fn frames_may_arrive_in_parts(
         is_client: bool,
         lengths in prop::collection::vec(prop_oneof![0_usize..200, 2040_usize..2060, 5000_usize..6000, 65_530_usize..65_540], 1..6),
         cuts in prop::collection::vec(1_usize..3000, 1..20),
     ) {
         let (from, to) = if is_client { (Side::Server, Side::Client) } else { (Side::Client, Side::Server) };
-        let mut encoder = Encoder::new(from, MessageType::Binary, Random::new(RandomState::new()));
+        let mut encoder = WebSocketEncoder::new(from, MessageType::Binary, Random::new(RandomState::new()));
         let mut stream = Vec::new();
         let payloads: Vec<Vec<u8>> =
             lengths.iter().enumerate().map(|(index, length)| vec![index as u8; *length]).collect();
         for payload in &payloads {
-            let first = Place::First { head: 0, message_type: None };
-            let Carried { mask, .. } = encoder.encode_prefix(first, payload.len(), &mut stream);
+            let first = FramePosition::First { head: 0, message_type: None };
+            let FrameContent { mask, .. } = encoder.encode_prefix(first, payload.len(), &mut stream);
             let start = stream.len();
             stream.extend_from_slice(payload);
             if let Some(mask) = mask {
@@ -98,7 +102,7 @@ proptest! {
             }
             stream.extend(encoder.control(Control::Ping, b"between"));
         }
-        let mut decoder = Decoder::new(to);
+        let mut decoder = WebSocketDecoder::new(to);
         prop_assert_eq!(read(&mut decoder, &stream, &cuts, 70_000), Ok(payloads));
         prop_assert!(!decoder.is_mid_frame());
         prop_assert_eq!(decoder.take_ping(), Some(b"between".to_vec()));
@@ -106,7 +110,7 @@ proptest! {
     }
 
     #[test]
-    fn fragments_become_one_message_again(
+    fn fragments_are_joined_to_one_message(
         parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..900), 2..12),
         cuts in prop::collection::vec(1_usize..700, 1..20),
     ) {
@@ -118,11 +122,11 @@ proptest! {
             stream.extend(sent(0x8a, b"pong"));
         }
         let whole = parts.concat();
-        let mut decoder = Decoder::new(Side::Server);
+        let mut decoder = WebSocketDecoder::new(Side::Server);
         prop_assert_eq!(read(&mut decoder, &stream, &cuts, whole.len()), Ok(vec![whole.clone()]));
         prop_assert!(!decoder.is_mid_frame());
         if !whole.is_empty() {
-            let mut decoder = Decoder::new(Side::Server);
+            let mut decoder = WebSocketDecoder::new(Side::Server);
             prop_assert_eq!(read(&mut decoder, &stream, &cuts, whole.len() - 1), Err(BadFrame::TooLong));
         }
     }
@@ -132,7 +136,7 @@ proptest! {
         is_client: bool,
         parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..100), 0..10),
     ) {
-        let mut decoder = Decoder::new(if is_client { Side::Client } else { Side::Server });
+        let mut decoder = WebSocketDecoder::new(if is_client { Side::Client } else { Side::Server });
         for part in parts {
             if decode(&mut decoder, &part, Some(1 << 20)).is_err() {
                 break;
@@ -147,13 +151,13 @@ proptest! {
     ) {
         let stream: Vec<u8> =
             frames.iter().flat_map(|(first, length, fill)| sent(first & 0x8f, &vec![*fill; *length])).collect();
-        let mut decoder = Decoder::new(Side::Server);
+        let mut decoder = WebSocketDecoder::new(Side::Server);
         let _ = read(&mut decoder, &stream, &cuts, 500);
     }
 }
 
 #[test]
-fn what_a_frame_must_not_be() {
+fn violations_of_the_standard_are_refused() {
     let violations: [(&str, &[Vec<u8>]); 15] = [
         ("no mask", &[frame(0x82, false, b"x")]),
         ("RSV1", &[sent(0xc2, b"x")]),
@@ -173,8 +177,8 @@ fn what_a_frame_must_not_be() {
     ];
     for (what, frames) in violations {
         assert_eq!(server(frames), Err(BadFrame::Protocol), "{what}");
-        // What comes before is delivered, and what comes in the same breath after is not.
-        let mut decoder = Decoder::new(Side::Server);
+        // A message before the violation is delivered; one behind it, in the same input, is not.
+        let mut decoder = WebSocketDecoder::new(Side::Server);
         let mut stream = sent(0x82, b"first");
         stream.extend(frames.concat());
         stream.extend(sent(0x82, b"last"));
@@ -182,14 +186,14 @@ fn what_a_frame_must_not_be() {
         let fed = decoder.feed(&stream, None, |frame, _| messages.push(bytes_of(frame)));
         assert_eq!((fed, messages), (Err(BadFrame::Protocol), vec![b"first".to_vec()]), "{what}");
     }
-    let masked = decode(&mut Decoder::new(Side::Client), &sent(0x82, b"x"), None);
+    let masked = decode(&mut WebSocketDecoder::new(Side::Client), &sent(0x82, b"x"), None);
     assert_eq!(masked, Err(BadFrame::Protocol));
 }
 
 #[test]
 fn a_message_comes_with_its_type() {
     let large = [b'l'; 3000];
-    // In one frame and in two, small and large; a fragment has no type of its own.
+    // In one frame and in two, small and large; a continuation frame has no type.
     let frames = [
         sent(0x81, b"text"),
         sent(0x82, b"bytes"),
@@ -200,19 +204,21 @@ fn a_message_comes_with_its_type() {
         sent(0x80, &large),
     ];
     let mut types = Vec::new();
-    Decoder::new(Side::Server)
+    WebSocketDecoder::new(Side::Server)
         .feed(&frames.concat(), None, |_, message_type| types.push(message_type))
         .unwrap();
     let (text, binary) = (MessageType::Text, MessageType::Binary);
     assert_eq!(types, [text, binary, text, text, binary]);
     let unmasked = [frame(0x82, false, b"bytes"), frame(0x81, false, b"text")].concat();
     let mut types = Vec::new();
-    Decoder::new(Side::Client).feed(&unmasked, None, |_, message_type| types.push(message_type)).unwrap();
+    WebSocketDecoder::new(Side::Client)
+        .feed(&unmasked, None, |_, message_type| types.push(message_type))
+        .unwrap();
     assert_eq!(types, [binary, text]);
 }
 
 #[test]
-fn a_text_is_utf8_as_a_whole() {
+fn a_text_must_be_utf8_as_a_whole_message() {
     let euro = "€uro".as_bytes();
     assert_eq!(server(&[sent(0x81, euro)]), Ok(vec![euro.to_vec()]));
     assert_eq!(server(&[sent(0x01, &euro[..1]), sent(0x80, &euro[1..])]), Ok(vec![euro.to_vec()]));
@@ -222,27 +228,27 @@ fn a_text_is_utf8_as_a_whole() {
         assert_eq!(server(&[sent(0x81, bad)]), Err(BadFrame::NotText));
         assert_eq!(server(&[sent(0x01, bad), sent(0x80, b"")]), Err(BadFrame::NotText));
         let unmasked = frame(0x81, false, bad);
-        assert_eq!(decode(&mut Decoder::new(Side::Client), &unmasked, None), Err(BadFrame::NotText));
+        assert_eq!(decode(&mut WebSocketDecoder::new(Side::Client), &unmasked, None), Err(BadFrame::NotText));
         assert_eq!(
-            read(&mut Decoder::new(Side::Server), &sent(0x81, bad), &[14], 9999),
+            read(&mut WebSocketDecoder::new(Side::Server), &sent(0x81, bad), &[14], 9999),
             Err(BadFrame::NotText)
         );
     }
 }
 
 #[test]
-fn a_peer_that_closes_says_why() {
+fn a_close_frame_has_a_code_and_a_reason() {
     assert_eq!(server(&[sent(0x88, b"")]), Err(BadFrame::Closed(None)));
     for code in [1000, 1001, 1011, 3000, 4999] {
-        let said = [&u16::to_be_bytes(code)[..], "späti".as_bytes()].concat();
-        assert_eq!(server(&[sent(0x88, &said)]), Err(BadFrame::Closed(Some(code))));
+        let payload = [&u16::to_be_bytes(code)[..], "späti".as_bytes()].concat();
+        assert_eq!(server(&[sent(0x88, &payload)]), Err(BadFrame::Closed(Some(code))));
         assert_eq!(BadFrame::Closed(Some(code)).close_code(), Some(code));
     }
     assert_eq!(server(&[sent(0x88, b"\x03\xe8\xff")]), Err(BadFrame::NotText));
 }
 
 #[test]
-fn a_length_that_is_not_allowed_costs_no_memory() {
+fn a_length_above_the_limit_is_refused() {
     for length in [10_001_u64, 1 << 40, (1 << 63) - 1] {
         let mut header = Vec::new();
         let masked = FrameHeader { mask: Some(KEY), ..FrameHeader::default() };
@@ -253,23 +259,23 @@ fn a_length_that_is_not_allowed_costs_no_memory() {
     }
     let exact = vec![1; 10_000];
     assert_eq!(server(&[sent(0x82, &exact)]), Ok(vec![exact]));
-    // Without a limit, memory comes as the bytes do.
-    let mut decoder = Decoder::new(Side::Server);
+    // Without a limit, memory grows with the bytes that arrive.
+    let mut decoder = WebSocketDecoder::new(Side::Server);
     let mut header = vec![0x82, 0xff];
     header.extend((1_u64 << 40).to_be_bytes());
     header.extend(KEY);
     assert_eq!(decode(&mut decoder, &header, None), Ok(vec![]));
     assert!(decoder.spare().unwrap().unwrap().len() <= (1 << 20) + 64);
     assert!(decoder.is_mid_frame());
-    // A fragment's memory is the message's, and a read into it ends with the fragment.
-    let mut decoder = Decoder::new(Side::Server);
+    // Fragments share the message's memory, and spare memory ends with the fragment.
+    let mut decoder = WebSocketDecoder::new(Side::Server);
     assert_eq!(decode(&mut decoder, &sent(0x02, &[0; 100])[..50], None), Ok(vec![]));
     assert_eq!(decoder.spare().unwrap().unwrap().len(), 56);
 }
 
 #[test]
-fn many_small_fragments_are_no_burden() {
-    let mut decoder = Decoder::new(Side::Server);
+fn many_small_fragments_are_joined() {
+    let mut decoder = WebSocketDecoder::new(Side::Server);
     let mut stream = sent(0x02, b"a");
     for _ in 0..200_000 {
         stream.extend(sent(0x00, b"b"));

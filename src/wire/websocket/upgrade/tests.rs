@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::wire::greeting::{PAIR, REP, REQ};
 
-/// The request of RFC 6455, 1.3, with its lines changed by `edit`.
+/// The example request of RFC 6455, 1.3, with each line changed by `edit`.
 fn request(edit: impl Fn(&str) -> String) -> Vec<u8> {
     let lines = [
         "GET /chat HTTP/1.1",
@@ -21,40 +21,40 @@ fn request(edit: impl Fn(&str) -> String) -> Vec<u8> {
     (edited.join("\r\n") + "\r\n\r\n").into_bytes()
 }
 
-/// The request with the line that begins so in place of the one that does.
+/// The example request with the line that starts with `begins` replaced by `line`.
 fn with(begins: &str, line: &str) -> Vec<u8> {
     request(|old| if old.starts_with(begins) { line.to_owned() } else { old.to_owned() })
 }
 
 fn ask(protocols: ProtocolPair, request: &[u8]) -> Result<Option<Greeted>, String> {
     let mut rest = request;
-    let answer = Server::new(protocols).feed(&mut rest);
-    answer.map_err(|BadGreeting(words)| String::from_utf8(words).unwrap())
+    let greeted = Server::new(protocols).feed(&mut rest);
+    greeted.map_err(|bad| String::from_utf8(bad.final_reply).unwrap())
 }
 
-/// The status of the refusal of a request to a PAIR socket.
+/// The status with which a PAIR socket refuses a request.
 fn status(request: &[u8]) -> u16 {
-    let words = ask(PAIR, request).unwrap_err();
-    let (head, body) = words.split_once("\r\n\r\n").unwrap();
+    let response = ask(PAIR, request).unwrap_err();
+    let (head, body) = response.split_once("\r\n\r\n").unwrap();
     assert!(head.contains(&format!("\r\nContent-Length: {}", body.len())), "{head}");
     assert!(head.contains("\r\nConnection: close"), "{head}");
     head[9..12].parse().unwrap()
 }
 
-fn welcomes(protocols: ProtocolPair, request: &[u8]) -> bool {
+fn accepts(protocols: ProtocolPair, request: &[u8]) -> bool {
     matches!(ask(protocols, request), Ok(Some(_)))
 }
 
 #[test]
-fn the_example_of_the_standard_is_answered_as_it_says() {
+fn the_example_of_the_standard_gets_the_response_of_the_standard() {
     assert_eq!(accept_of(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let bytes = [request(str::to_owned), b"\x82\x80".to_vec()].concat();
     let mut rest = &bytes[..];
     let greeted = Server::new(PAIR).feed(&mut rest).unwrap().unwrap();
-    assert_eq!(rest, b"\x82\x80", "what follows is left");
+    assert_eq!(rest, b"\x82\x80", "the bytes behind the request remain");
     assert_eq!(greeted.protocol, 16);
     assert_eq!(
-        String::from_utf8(greeted.answer).unwrap(),
+        String::from_utf8(greeted.reply).unwrap(),
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
          Sec-WebSocket-Protocol: pair.sp.nanomsg.org\r\n\r\n"
@@ -62,7 +62,7 @@ fn the_example_of_the_standard_is_answered_as_it_says() {
 }
 
 #[test]
-fn what_browsers_and_others_write_is_understood() {
+fn unusual_but_valid_requests_are_accepted() {
     for (begins, line) in [
         ("Connection", "Connection: keep-alive, Upgrade"),
         ("Connection", "connection:upgrade"),
@@ -74,19 +74,19 @@ fn what_browsers_and_others_write_is_understood() {
         ("Origin", "Sec-WebSocket-Extensions: permessage-deflate"),
         ("Sec-WebSocket-Key", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="),
     ] {
-        assert!(welcomes(PAIR, &with(begins, line)), "{line}");
+        assert!(accepts(PAIR, &with(begins, line)), "{line}");
     }
 }
 
 #[test]
-fn a_request_without_a_path_is_understood_however_it_arrives() {
+fn a_request_without_a_path_is_accepted_in_any_parts() {
     let request = [with("GET", "GET  HTTP/1.1"), b"\x82\x80".to_vec()].concat();
     for split in 0..request.len() - 2 {
         let mut server = Server::new(PAIR);
         let (mut begin, mut rest) = request.split_at(split);
         assert!(server.feed(&mut begin).unwrap().is_none(), "{split}");
         assert!(server.feed(&mut rest).unwrap().is_some(), "{split}");
-        assert_eq!(rest, b"\x82\x80", "what follows is left, {split}");
+        assert_eq!(rest, b"\x82\x80", "the bytes behind the request remain, {split}");
     }
 }
 
@@ -94,28 +94,28 @@ fn a_request_without_a_path_is_understood_however_it_arrives() {
 fn the_subprotocol_is_that_of_the_bound_side() {
     let asks = |name: &str| with("Sec-WebSocket-Protocol", name);
     let missing = asks("");
-    assert!(welcomes(PAIR, &missing), "a peer that names none is a PAIR");
-    let Ok(Some(Greeted { answer, .. })) = ask(PAIR, &missing) else { panic!("refused") };
-    assert!(!String::from_utf8(answer).unwrap().contains("Protocol:"), "none asked, none answered");
+    assert!(accepts(PAIR, &missing), "without a subprotocol it is PAIR");
+    let Ok(Some(Greeted { reply, .. })) = ask(PAIR, &missing) else { panic!("refused") };
+    assert!(!String::from_utf8(reply).unwrap().contains("Protocol:"), "none requested, none in the response");
     for protocols in [REQ, REP] {
-        assert!(!welcomes(protocols, &missing), "{protocols:?}");
+        assert!(!accepts(protocols, &missing), "{protocols:?}");
     }
     let rep = asks("Sec-WebSocket-Protocol: rep.sp.nanomsg.org");
     assert_eq!(ask(REP, &rep).unwrap().unwrap().protocol, 48);
-    assert!(!welcomes(REQ, &rep));
+    assert!(!accepts(REQ, &rep));
     assert_eq!(status(&rep), 400);
     assert_eq!(status(&asks("Sec-WebSocket-Protocol: pair")), 400);
-    // What was asked for is given back as it was written.
-    let Ok(Some(Greeted { answer, .. })) =
+    // The response repeats the name as the request has it.
+    let Ok(Some(Greeted { reply, .. })) =
         ask(REP, &asks("Sec-WebSocket-Protocol: x, REP.sp.nanomsg.org,rep.sp.nanomsg.org"))
     else {
         panic!("refused")
     };
-    assert!(String::from_utf8(answer).unwrap().contains("Protocol: REP.sp.nanomsg.org\r\n"));
+    assert!(String::from_utf8(reply).unwrap().contains("Protocol: REP.sp.nanomsg.org\r\n"));
 }
 
 #[test]
-fn what_is_wrong_with_a_request_has_a_status() {
+fn an_invalid_request_is_refused_with_a_status() {
     for (begins, line, expected) in [
         ("GET", "POST / HTTP/1.1", 405),
         ("GET", "GET / HTTP/1.0", 505),
@@ -144,25 +144,24 @@ fn what_is_wrong_with_a_request_has_a_status() {
 }
 
 #[test]
-fn a_request_ends_somewhere() {
+fn a_request_has_a_longest_length() {
     let padded = |count: usize| with("Origin", &format!("Cookie: {}", "x".repeat(count)));
     let room = HEAD_MAX - padded(0).len();
-    assert!(welcomes(PAIR, &padded(room)));
+    assert!(accepts(PAIR, &padded(room)));
     assert_eq!(status(&padded(room + 1)), 431);
-    // A whole request that fills it, and more in the same breath.
+    // A complete request of the longest length, and more bytes in the same input.
     let bytes = [padded(room), vec![7; 3 * HEAD_MAX]].concat();
     let mut rest = &bytes[..];
     assert!(Server::new(PAIR).feed(&mut rest).unwrap().is_some());
     assert_eq!(rest.len(), 3 * HEAD_MAX);
 
     let fields = |count: usize| with("Origin", &vec!["A: b"; count].join("\r\n"));
-    assert!(welcomes(PAIR, &fields(FIELDS_MAX - 6)));
+    assert!(accepts(PAIR, &fields(FIELDS_MAX - 6)));
     assert_eq!(status(&fields(FIELDS_MAX)), 431);
 }
 
-/// What a client makes of an answer; `ACCEPT` in it stands for the right
-/// key.
-fn told(protocols: ProtocolPair, answer: &str) -> Option<u16> {
+/// The protocol that a client finds in a response; `ACCEPT` in it is replaced by the right value.
+fn agreed(protocols: ProtocolPair, answer: &str) -> Option<u16> {
     let mut random = Random::new(RandomState::new());
     let (mut client, request) = Client::new(protocols, "h:1", "/x", &mut random);
     let request = String::from_utf8(request).unwrap();
@@ -172,11 +171,11 @@ fn told(protocols: ProtocolPair, answer: &str) -> Option<u16> {
 }
 
 #[test]
-fn an_answer_must_be_one_to_what_was_asked() {
+fn a_response_must_match_the_request() {
     let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n";
-    assert_eq!(told(REQ, good), Some(49));
-    assert_eq!(told(REQ, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")), Some(49));
+    assert_eq!(agreed(REQ, good), Some(49));
+    assert_eq!(agreed(REQ, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")), Some(49));
     for (part, instead) in [
         ("101 Switching Protocols", "200 OK"),
         ("HTTP/1.1", "HTTP/3"),
@@ -188,13 +187,13 @@ fn an_answer_must_be_one_to_what_was_asked() {
         ("rep.sp.nanomsg.org", "rep.sp.nanomsg.org\r\nSec-WebSocket-Extensions: permessage-deflate"),
     ] {
         assert!(good.contains(part));
-        assert_eq!(told(REQ, &good.replace(part, instead)), None, "{instead}");
+        assert_eq!(agreed(REQ, &good.replace(part, instead)), None, "{instead}");
     }
-    assert_eq!(told(REQ, &good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)))), None);
+    assert_eq!(agreed(REQ, &good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)))), None);
 }
 
 #[test]
-fn no_two_keys_are_the_same() {
+fn each_request_has_a_new_key() {
     let mut random = Random::new(RandomState::new());
     let (one, _) = Client::new(PAIR, "h", "/", &mut random);
     let (two, _) = Client::new(PAIR, "h", "/", &mut random);
@@ -219,7 +218,7 @@ proptest! {
     }
 
     #[test]
-    fn a_request_may_be_cut_anywhere(cuts in prop::collection::vec(1_usize..80, 1..20), behind in 0_usize..50) {
+    fn a_request_may_arrive_in_parts(cuts in prop::collection::vec(1_usize..80, 1..20), behind in 0_usize..50) {
         let bytes = [request(str::to_owned), vec![9; behind]].concat();
         let mut server = Server::new(PAIR);
         let mut rest = &bytes[..];
