@@ -1,21 +1,24 @@
-//! The words in front of a question and its answers: the way back to who asked.
+//! Backtraces, the protocol headers of REQ/REP and SURVEYOR/RESPONDENT.
 //!
-//! In front of a body lies a stack of 32-bit words, the *backtrace*: the pipes a request or a
-//! survey came through, the last one first, and at its end, marked by the top bit, the number of
-//! the question. Whoever answers sends the stack back, and each hop takes the word that it had put
-//! there. Knows words and queues; must not know who asks, nor what becomes of an answer.
+//! A *question* is a request or a survey, a *reply* is the answer to one. In front of the body of both
+//! lies a stack of 32-bit words, the *backtrace*. Its last word is the number of the question, marked by
+//! the top bit. Each device on the way of a question pushes the id of the pipe it came from; the
+//! replier sends the backtrace back in front of its reply, and each device pops the word that it had
+//! pushed to find the pipe for the reply.
+//!
+//! Owns the format, the numbering of questions, and the queue of replies.
 
 use super::policy::FairQueue;
-use super::{Context, Delivery, PipeId, PipeRefused, Refusal, Shown};
+use super::{Context, Delivery, HeaderSource, PipeId, PipeRefused, Refusal};
 use crate::message::{Front, ProtocolHeader};
 
-/// Marks the last word of a backtrace. A pipe's id never has this bit.
+/// The bit that marks the last word of a backtrace. It is not set in the id of a pipe.
 pub const LAST_WORD: u32 = 0x8000_0000;
 
-/// Bytes of a word.
+/// Size of a word in bytes.
 pub const WORD: usize = size_of::<u32>();
 
-/// The backtrace in front of a question; `None` when it has no end, or too many words.
+/// The backtrace in front of a question; `None` when it has no last word among the first `max_hops`.
 pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
     let mut words = ProtocolHeader::new();
     for index in 0..max_hops {
@@ -28,17 +31,16 @@ pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
     None
 }
 
-/// The inbound side of those who ask: answers, each known by its first word.
-///
-/// One word is the header: if more follow, the next hop will see to them.
+/// The inbound side of REQ and SURVEYOR: replies, each matched by its first word. Any further words are
+/// left in front of the body, for the next device.
 #[derive(Debug)]
-pub struct Answers {
+pub struct ReplyQueue {
     pipes: FairQueue,
 }
 
-impl Answers {
-    pub fn new() -> Answers {
-        Answers { pipes: FairQueue::new() }
+impl ReplyQueue {
+    pub fn new() -> ReplyQueue {
+        ReplyQueue { pipes: FairQueue::new() }
     }
 
     pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
@@ -53,28 +55,28 @@ impl Answers {
         self.pipes.readable(pipe);
     }
 
-    /// The pipe whose front message is an answer that begins with `word`; drops all others that it
-    /// meets, and with `None` all there are. The same answer is found again.
+    /// The pipe whose first message is a reply that begins with `word`. Drops the other messages that it
+    /// finds on the way; with `None`, it drops all messages. The reply stays in its lane.
     pub fn find(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == Some(first)).then_some(());
         let (pipe, ()) = self.pipes.find(context, |front| front.word(0).and_then(expected))?;
         Some(pipe)
     }
 
-    /// As [`Answers::find`], for an answer that is delivered: the next pipe comes to its turn.
+    /// As [`ReplyQueue::find`], for a reply that is delivered: it is then the turn of the next pipe.
     pub fn take(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == first).then_some(());
         let (pipe, ()) = self.pipes.take(context, |front| front.word(0).and_then(expected))?;
         Some(pipe)
     }
 
-    /// Delivers whatever has a first word, and shows that.
+    /// Delivers any message with a first word, which becomes its protocol header. Drops shorter ones.
     pub fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, _) = self.pipes.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, skip: WORD, shows: Shown::Skipped })
+        Ok(Delivery { pipe, skip: WORD, header: HeaderSource::Skipped })
     }
 
-    /// Whether [`Answers::recv`] would deliver something.
+    /// Whether [`ReplyQueue::recv`] would deliver a message.
     pub fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.pipes.find(context, |front| front.word(0)).is_some()
     }

@@ -1,12 +1,14 @@
-//! BUS: each message goes to every peer, and comes from every peer.
+//! BUS: sends each message to all peers, and receives from all peers.
 //!
-//! Sending never blocks: a peer that has no room misses the message. The raw machine names itself
-//! and the pipe that a message came from in an eight-byte header, and leaves a message's pipe out
-//! when it is sent on, so that a device does not echo. Another machine may have a pipe of the same
-//! id: that one is not left out.
+//! Sending never blocks: a peer without room misses the message.
+//!
+//! The protocol header on a raw socket is eight bytes: the machine's seed, and the id of the pipe that
+//! the message came from. When a message with such a header is sent, that pipe is left out, so that a
+//! device does not echo. The seed tells this machine's pipes from those of another one, which may have
+//! the same ids.
 
 use super::policy::{Distributor, FairQueue};
-use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Shown};
+use super::{Context, Delivery, HeaderSource, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 use crate::message::Outgoing;
 
 /// The machine of a raw BUS socket.
@@ -14,24 +16,24 @@ use crate::message::Outgoing;
 pub struct RawBus {
     outbound: Distributor,
     inbound: FairQueue,
-    /// What the headers of this machine begin with.
-    name: u32,
+    /// The first word of this machine's headers.
+    seed: u32,
 }
 
 impl RawBus {
-    /// A machine that is known by its seed.
+    /// A machine whose headers begin with this seed.
     pub fn new(seed: u32) -> RawBus {
-        RawBus { outbound: Distributor::new(), inbound: FairQueue::new(), name: seed }
+        RawBus { outbound: Distributor::new(), inbound: FairQueue::new(), seed }
     }
 
-    /// The pipe that a header names: `None` for an empty header, and for a pipe of another machine.
+    /// The pipe in a header; `None` for an empty header, and for one of another machine.
     fn pipe_of(&self, header: &[u8]) -> Result<Option<PipeId>, Refusal> {
         if header.is_empty() {
             return Ok(None);
         }
-        let (name, pipe) = header.split_first_chunk().ok_or(Refusal::InvalidArgument)?;
+        let (seed, pipe) = header.split_first_chunk().ok_or(Refusal::InvalidArgument)?;
         let pipe = pipe.try_into().map_err(|_| Refusal::InvalidArgument)?;
-        let is_ours = u32::from_be_bytes(*name) == self.name;
+        let is_ours = u32::from_be_bytes(*seed) == self.seed;
         Ok(is_ours.then(|| PipeId(u32::from_be_bytes(pipe))))
     }
 }
@@ -67,7 +69,7 @@ impl Protocol for RawBus {
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, ()) = self.inbound.take(context, |_| Some(())).ok_or(Refusal::WouldBlock)?;
-        Ok(Delivery { pipe, skip: 0, shows: Shown::Words(self.name, pipe.0) })
+        Ok(Delivery { pipe, skip: 0, header: HeaderSource::Words(self.seed, pipe.0) })
     }
 
     fn can_send(&mut self, _context: &mut impl Context) -> bool {
@@ -121,7 +123,7 @@ impl Protocol for Bus {
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let delivery = self.raw.recv(context)?;
-        Ok(Delivery { shows: Shown::Nothing, ..delivery })
+        Ok(Delivery { header: HeaderSource::Empty, ..delivery })
     }
 
     fn can_send(&mut self, context: &mut impl Context) -> bool {
@@ -139,9 +141,9 @@ mod tests {
     use crate::protocol::{self, Refusal};
 
     #[test]
-    fn a_message_goes_to_every_peer_that_has_room() {
+    fn a_message_goes_to_all_peers_that_have_room() {
         simulate(&protocol::BUS, false, |mut bus| {
-            assert_eq!(bus.send("nobody is there"), Ok(()));
+            assert_eq!(bus.send("no peer"), Ok(()));
             bus.attach_with(1, 8, 1).unwrap();
             bus.attach(2);
             assert_eq!((bus.send("a"), bus.send("b")), (Ok(()), Ok(())));
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_come_from_every_peer_in_turn() {
+    fn messages_come_from_all_peers_in_turn() {
         simulate(&protocol::BUS, false, |mut bus| {
             bus.attach(1);
             bus.attach(2);
@@ -168,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_for_raw_sockets_alone() {
+    fn a_header_is_refused_on_a_cooked_socket() {
         simulate(&protocol::BUS, false, |mut bus| {
             bus.attach(1);
             assert_eq!(bus.send_raw(&wire(&[SEED, 1], ""), "a"), Err(Refusal::InvalidArgument));
@@ -177,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raw_message_is_not_sent_back_where_it_came_from() {
+    fn a_raw_message_is_not_sent_to_the_pipe_it_came_from() {
         simulate(&protocol::BUS, true, |mut bus| {
             (1..=3).for_each(|pipe| bus.attach(pipe));
             bus.arrive(3, "a");
@@ -204,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_one_other_peer_gets_the_very_memory() {
+    fn a_sole_receiver_gets_the_body_without_a_copy() {
         for origin in [1, 2] {
             simulate(&protocol::BUS, true, |mut bus| {
                 bus.attach(1);

@@ -1,7 +1,7 @@
-//! Every machine under random events: none panics, forgets a pipe, or asks for one that is gone.
+//! Tests of the contract in the module `protocol`, for every machine, with random events.
 //!
-//! What the machines are for is tested beside each of them. The simulation holds them to the
-//! contract: it fails when a call must wait and no edge will end the wait.
+//! No machine may panic, name a pipe that is gone, or block a call that no later edge will wake. The
+//! behaviour of each protocol is tested beside its machine.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -24,7 +24,7 @@ enum Event {
     Elapse(u64),
 }
 
-/// Numbers of requests, pipes, and words that are neither.
+/// Words of a backtrace: numbers of requests, ids of pipes, and others.
 fn words() -> impl Strategy<Value = Vec<u32>> {
     let number = (0..5_u32).prop_map(|ahead| 0x8000_0000 | (SEED + ahead));
     vec(prop_oneof![number, 0..6_u32], 0..4)
@@ -59,7 +59,7 @@ fn event() -> impl Strategy<Value = Event> {
 fn happen(socket: &mut Simulation, event: Event) {
     match event {
         Event::Attach { pipe, priority, room } if !socket.is_attached(pipe) => {
-            // An exclusive protocol may refuse it.
+            // An exclusive protocol may refuse the pipe.
             _ = socket.attach_with(pipe, priority, room);
         }
         Event::Arrive(pipe, message) if socket.is_open(pipe) => socket.arrive(pipe, message),
@@ -79,7 +79,7 @@ fn happen(socket: &mut Simulation, event: Event) {
 
 proptest! {
     #[test]
-    fn no_machine_forgets_a_pipe(
+    fn every_machine_keeps_the_contract(
         info in proptest::sample::select(&PROTOCOLS[..]),
         raw in any::<bool>(),
         lavish in any::<bool>(),
@@ -95,7 +95,7 @@ proptest! {
             prop_assert!(socket.machine.deadline().is_none() || works_alone);
             prop_assert!(!socket.machine.is_busy() || works_alone);
             if socket.machine.is_busy() {
-                // A request waits for its reply; without a deadline, it was not even sent.
+                // A request waits for its reply; without a deadline, it has not been sent yet.
                 socket.assert_readable_edges_are_owed();
                 if socket.machine.deadline().is_none() {
                     socket.assert_writable_edges_are_owed();

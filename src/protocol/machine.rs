@@ -1,7 +1,7 @@
-//! All machines in one type, which a socket has one of.
+//! An enum of all machines: each socket has one.
 //!
-//! A call of a socket asks its machine, which asks the socket for its pipes. One type for all, where a
-//! pointer to any would do, lets the compiler make one piece of code of that.
+//! An enum, not a `Box<dyn Protocol>`, so that the compiler can inline the machine's calls to the
+//! [`Context`], and the socket's calls to the machine.
 
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pipeline,
@@ -42,7 +42,7 @@ pub enum Machine {
     RawBus(bus::RawBus),
 }
 
-/// The same call of whichever machine it is.
+/// Calls a method of the machine in each variant.
 macro_rules! of_each {
     ($machine:expr, $it:ident => $call:expr) => {
         match $machine {

@@ -1,25 +1,29 @@
 //! The scalability protocols as pure state machines.
 //!
-//! A machine decides which pipe gets which message, and which message is taken next. It never
-//! blocks, waits or queues, and knows no clock, no lock, no thread and no socket: it is handed
-//! all of that by [`Context`]. Raw machines are the base; cooked ones wrap them.
+//! A machine decides to which pipe a message is sent, and from which pipe the next one is received. It
+//! never blocks and does no I/O: pipes and time are given to it as a [`Context`], under the lock of
+//! its socket. The machine of a cooked (ordinary) socket wraps the machine of a raw one.
+//!
+//! A pipe has two lanes, queues of messages: the inbound lane holds messages from the peer, the outbound
+//! lane messages to it.
 //!
 //! # The contract
 //!
-//! * [`Protocol::attach`] is called once for each pipe before anything else names it. It may
-//!   refuse; then [`Protocol::detach`] is the next and last call that names it. After it, [`Protocol::writable`] follows at once if the pipe has room.
-//! * An empty inbound lane is an *edge*: when [`Context::front`] answers `None`, the machine may
-//!   forget the pipe until [`Protocol::readable`] names it. The same holds for a full outbound
-//!   lane: after [`Context::push`] answered [`Push::Full`], or [`Context::has_room`] `false`,
-//!   [`Protocol::writable`] names the pipe when it has room. Calls may come without need, and
-//!   twice: a machine must bear it.
-//! * What a machine does not want it drops, with [`Context::drop_front`], which bounds how much is
-//!   dropped under one hold of the socket's lock.
-//! * [`Protocol::closing`] says that the peer is gone: nothing can be sent any more, but what it
-//!   had sent can still be received. [`Protocol::detach`] is the end, with or without it.
-//! * `send` and `recv` answer [`Refusal::WouldBlock`] and leave the message with the caller.
-//!   After a successful `recv` the front message of [`Delivery::pipe`] is the one delivered, and
-//!   the caller pops it before it calls the machine again.
+//! * [`Protocol::attach`] is the first call for a pipe. If it refuses the pipe, [`Protocol::detach`] is
+//!   the second and last one. Otherwise [`Protocol::writable`] follows at once if the pipe has room.
+//! * Readiness is edge-triggered. After [`Context::front`] has returned `None` for a pipe, the machine
+//!   need not ask again until [`Protocol::readable`] is called for it. Likewise
+//!   [`Protocol::writable`] is called when a pipe has room again after [`Context::push`] has
+//!   returned [`PushOutcome::Full`], or [`Context::has_room`] `false`. Both may also be called without
+//!   need, and repeatedly.
+//! * A machine drops messages that it does not want with [`Context::drop_front`], which bounds how many
+//!   are dropped under one hold of the socket's lock.
+//! * [`Protocol::closing`] says that the peer is gone: nothing can be sent to the pipe any more, but
+//!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
+//!   `closing` before.
+//! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
+//!   still the first one in the inbound lane of [`Delivery::pipe`]; the caller removes it before it calls
+//!   the machine again.
 
 mod backtrace;
 mod bus;
@@ -54,16 +58,16 @@ use crate::error::Error;
 use crate::message::{Front, MessageType, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
-/// A moment, as the time that has passed since an origin which is the same for a whole process.
+/// A point in time, as the time since an origin that is the same for the whole process.
 pub type Time = Duration;
 
-/// Names a pipe of a socket: 31 bits, so that it can be a hop in a REQ/REP backtrace.
+/// Identifies a pipe of a socket, in 31 bits, so that it can be a word in a REQ/REP backtrace.
 ///
-/// An id is not used again for a long time after its pipe is gone.
+/// An id is not reused for a long time after its pipe is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PipeId(pub u32);
 
-/// What an endpoint's options say of a new pipe.
+/// Options of a new pipe, from its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeOptions {
     /// `NN_SNDPRIO` of the endpoint: 1 (first) to 16 (last).
@@ -72,50 +76,50 @@ pub struct PipeOptions {
     pub receive_priority: u8,
 }
 
-/// What became of a message offered to a pipe.
+/// The outcome of [`Context::push`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Push {
-    /// The pipe has it; the payload was taken out.
+pub enum PushOutcome {
+    /// The pipe has taken the message; the body was taken out of the caller's variable.
     Taken,
-    /// There is no room, or no such pipe; the payload is as it was.
+    /// The pipe has no room, or does not exist; the body is unchanged.
     Full,
 }
 
-/// The world of a machine: its pipes and the time.
+/// The environment of a machine: its pipes and the time. All calls are made under the socket's lock.
 pub trait Context {
-    /// The first message of the pipe's inbound lane, in place.
+    /// The first message in the pipe's inbound lane, if there is one.
     fn front(&mut self, pipe: PipeId) -> Option<Front<'_>>;
-    /// Drops the first message of the pipe's inbound lane. Answers whether the machine may go on: if
-    /// not, enough was dropped for now. Then it answers as if there were nothing more, without
-    /// forgetting the pipe, and is asked again soon.
+    /// Drops the first message in the pipe's inbound lane. `false` means that enough messages were
+    /// dropped for now: the machine must then return as if there were no more messages, and still regard
+    /// the pipe as readable. It will be called again soon.
     fn drop_front(&mut self, pipe: PipeId) -> bool;
     /// Appends `header` and `body` to the pipe's outbound lane.
-    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push;
-    /// Whether the next [`Context::push`] to the pipe will be taken, whatever its size.
+    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome;
+    /// Whether the pipe will take the next [`Context::push`], of any size.
     fn has_room(&mut self, pipe: PipeId) -> bool;
-    /// The present moment.
+    /// The current time.
     fn now(&self) -> Time;
-    /// Says what the messages pushed from now on are sent as over a WebSocket, for a machine that
-    /// sends a message again. Until then it is what the caller has said of the message he sends.
+    /// Sets the WebSocket type of messages that are pushed from now on, for a machine that sends a kept
+    /// message again. Otherwise it is the type of the message that the program is sending.
     fn send_as(&mut self, message_type: Option<MessageType>);
-    /// `NN_MAXTTL`: a message with more hops is dropped.
+    /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
     fn max_hops(&self) -> usize;
 }
 
-/// Why a machine did not do what it was asked to.
+/// Why a machine did not send or receive.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// Not now: no pipe has room, or none has a message.
+    /// No pipe has room, or none has a message.
     WouldBlock,
-    /// Not in this state: there is no request or survey to answer, or none was sent.
+    /// There is no request or survey to answer, or none was sent.
     WrongState,
-    /// Not by this protocol: the socket type has no such direction.
+    /// The protocol cannot send, or cannot receive.
     NotSupported,
-    /// The header does not fit the protocol.
+    /// The protocol header is invalid.
     InvalidArgument,
-    /// The time for an answer is over.
+    /// The survey's deadline has passed.
     TimedOut,
-    /// There is no memory to keep the message in.
+    /// There is not enough memory for a copy of the message.
     OutOfMemory,
 }
 
@@ -132,50 +136,50 @@ impl From<Refusal> for Error {
     }
 }
 
-/// The pipe was refused: an exclusive protocol has its one peer already, or there is no memory.
+/// A machine does not accept a pipe: an exclusive protocol has its one peer already, or there is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeRefused;
 
-/// A message that was received: it is still the front of its pipe's lane.
+/// A received message, which is still the first one in its pipe's inbound lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
-    /// Whose front message it is.
+    /// The pipe it came from.
     pub pipe: PipeId,
-    /// How many leading bytes of the front message are not part of the body.
+    /// Number of leading bytes that are not part of the body.
     pub skip: usize,
-    /// The protocol header that the socket shows.
-    pub shows: Shown,
+    /// The parts of its protocol header.
+    pub header: HeaderSource,
 }
 
-/// What the protocol header of a message that is received consists of. Few callers ask for it, so it is
-/// not made before one does.
+/// The parts from which [`Delivery::protocol_header`] makes the protocol header of a received message.
+/// Few programs read it, so it is made on demand only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shown {
-    /// There is none: the socket is cooked, or the protocol has no headers.
-    Nothing,
+pub enum HeaderSource {
+    /// No header: the socket is cooked, or the protocol has no headers.
+    Empty,
     /// The bytes in front of the body.
     Skipped,
-    /// This word, and then the bytes in front of the body.
+    /// This word, followed by the bytes in front of the body.
     WordAndSkipped(u32),
-    /// These words.
+    /// These two words.
     Words(u32, u32),
 }
 
 impl Delivery {
-    /// A message that the socket shows without a header.
+    /// A message without a protocol header.
     #[must_use]
     pub fn plain(pipe: PipeId, skip: usize) -> Delivery {
-        Delivery { pipe, skip, shows: Shown::Nothing }
+        Delivery { pipe, skip, header: HeaderSource::Empty }
     }
 
-    /// The protocol header of the message, which is `front`.
+    /// The protocol header of the message, which must be `front`.
     #[must_use]
-    pub fn header(&self, front: Front<'_>) -> ProtocolHeader {
-        let (words, has_skipped): (&[u32], bool) = match &self.shows {
-            Shown::Nothing => (&[], false),
-            Shown::Skipped => (&[], true),
-            Shown::WordAndSkipped(word) => (std::slice::from_ref(word), true),
-            Shown::Words(first, second) => (&[*first, *second], false),
+    pub fn protocol_header(&self, front: Front<'_>) -> ProtocolHeader {
+        let (words, has_skipped): (&[u32], bool) = match &self.header {
+            HeaderSource::Empty => (&[], false),
+            HeaderSource::Skipped => (&[], true),
+            HeaderSource::WordAndSkipped(word) => (std::slice::from_ref(word), true),
+            HeaderSource::Words(first, second) => (&[*first, *second], false),
         };
         let mut header: ProtocolHeader = words.iter().flat_map(|word| word.to_be_bytes()).collect();
         if has_skipped {
@@ -185,18 +189,18 @@ impl Delivery {
     }
 }
 
-/// A scalability protocol, seen from one socket. The module's documentation has the contract.
+/// The state machine of one socket. The module's documentation has the contract.
 pub trait Protocol: Send {
-    /// A pipe to a compatible peer is there.
+    /// Adds a pipe to a compatible peer.
     ///
     /// # Errors
-    /// [`PipeRefused`] when the protocol takes no further peer, or has no memory for it.
+    /// [`PipeRefused`] when the protocol accepts no other peer, or there is no memory.
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
 
-    /// The peer is gone; what it sent can still be received.
+    /// The peer is gone; messages in the inbound lane can still be received.
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context);
 
-    /// The pipe is gone, and its lanes with it.
+    /// Removes a pipe: its lanes no longer exist.
     fn detach(&mut self, pipe: PipeId, context: &mut impl Context);
 
     /// The pipe's inbound lane has a message.
@@ -205,55 +209,55 @@ pub trait Protocol: Send {
     /// The pipe's outbound lane has room.
     fn writable(&mut self, pipe: PipeId, context: &mut impl Context);
 
-    /// Sends a message. On success its payload was taken, or dropped as the protocol says.
+    /// Sends a message. On success its body was taken, or dropped if the protocol allows that.
     ///
     /// # Errors
-    /// As [`Refusal`] says; the message is left as it was.
+    /// See [`Refusal`]; the message is unchanged.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal>;
 
-    /// Chooses the next message.
+    /// Chooses the next message to deliver.
     ///
     /// # Errors
-    /// As [`Refusal`] says.
+    /// See [`Refusal`].
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal>;
 
-    /// Whether `send` would do something else than [`Refusal::WouldBlock`] or
+    /// Whether `send` would return anything else than [`Refusal::WouldBlock`] or
     /// [`Refusal::WrongState`].
     fn can_send(&mut self, context: &mut impl Context) -> bool;
 
-    /// Whether `recv` would deliver a message; or, in a protocol whose callers are to hear of it,
-    /// whether there is nothing to wait for.
+    /// Whether `recv` would deliver a message. SURVEYOR: also whether `recv` would fail without waiting,
+    /// as there is no survey, or its deadline has passed.
     fn can_recv(&mut self, context: &mut impl Context) -> bool;
 
-    /// The send priority of the peer that the next message goes to, in a protocol that gives a
-    /// message to the first of its peers that has room; `None` while none has.
+    /// The send priority, 1 to 16, of the pipe that the next message will be sent to; `None` while no pipe
+    /// has room. Only for protocols that send each message to one of several peers.
     fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         let _ = context;
         None
     }
 
-    /// Whether the machine has work of its own, for which it must be told of edges at once, also
-    /// while nobody calls the socket; only the machines that [work
-    /// alone](ProtocolInfo::works_alone) do.
+    /// Whether `readable` and `writable` must be called at once, even while the program makes no call to
+    /// the socket. Only for protocols that [work alone](ProtocolInfo::works_alone).
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// When [`Protocol::timeout`] wants to be called; only the machines that [work
-    /// alone](ProtocolInfo::works_alone) do.
+    /// When [`Protocol::timeout`] must be called. Only for protocols that [work
+    /// alone](ProtocolInfo::works_alone).
     fn deadline(&self) -> Option<Time> {
         None
     }
 
-    /// The moment that [`Protocol::deadline`] named has come.
+    /// The deadline has passed, or the machine was stopped by [`Context::drop_front`].
     fn timeout(&mut self, context: &mut impl Context) {
         let _ = context;
     }
 
-    /// Sets an option of the protocol's own level.
+    /// Sets an option of the protocol's own level. The value has the type given in
+    /// [`ProtocolInfo::options`].
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] when it is not one of this protocol's.
+    /// [`Error::UnknownOption`] when the protocol has no such option.
     fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         let _ = (name, setting);
         Err(Error::UnknownOption)
@@ -262,7 +266,7 @@ pub trait Protocol: Send {
     /// The value of an integer option of the protocol's own level.
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] when it is not one of this protocol's that can be read.
+    /// [`Error::UnknownOption`] when the protocol has no such option, or it cannot be read.
     fn option(&self, name: i32) -> Result<i32, Error> {
         let _ = name;
         Err(Error::UnknownOption)

@@ -1,7 +1,7 @@
-//! PAIR: messages both ways between two sockets.
+//! PAIR: messages in both directions between two sockets.
 //!
-//! A socket whose one peer is itself needs nothing special: its pipe's two lanes are one. The raw
-//! machine is the same.
+//! A socket may be its own peer: then its pipe's outbound lane is also its inbound lane. Raw PAIR is the
+//! same machine.
 
 use super::policy::Exclusive;
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
@@ -63,10 +63,10 @@ mod tests {
     use crate::protocol::{self, PipeRefused, Refusal};
 
     #[test]
-    fn talks_both_ways_with_one_peer() {
+    fn sends_to_and_receives_from_one_peer() {
         for raw in [false, true] {
             simulate(&protocol::PAIR, raw, |mut socket| {
-                assert_eq!(socket.send("nobody is there"), Err(Refusal::WouldBlock));
+                assert_eq!(socket.send("no peer"), Err(Refusal::WouldBlock));
                 assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
                 socket.attach(1);
                 assert_eq!(socket.send("a"), Ok(()));
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_peer_is_refused_until_the_first_has_gone() {
+    fn a_second_peer_is_refused_until_the_first_is_gone() {
         simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             assert_eq!(socket.attach_with(2, 8, 1), Err(PipeRefused));
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_earlier_peers_sent_is_received_first_and_in_order() {
+    fn messages_of_earlier_peers_are_received_first_and_in_order() {
         simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.arrive(1, "a");
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_closed_pipe_that_was_read_empty_can_be_readable_again() {
+    fn a_closed_pipe_that_is_empty_can_become_readable_again() {
         simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.close(1);

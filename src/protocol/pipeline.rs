@@ -1,6 +1,6 @@
-//! PUSH and PULL: each message goes to one of the receivers, and comes from one of the senders.
+//! PUSH and PULL: each message is sent to one of the receivers, and messages are received from all senders.
 //!
-//! The raw machines are the same.
+//! Raw PUSH and PULL are the same machines.
 
 use super::policy::{FairQueue, LoadBalancer};
 use super::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
@@ -8,8 +8,8 @@ use crate::message::Outgoing;
 
 /// The machine of a PUSH socket.
 ///
-/// It never reads: what a peer sends against the protocol stays in its lane, and back-pressure
-/// holds the rest.
+/// It never reads: messages that a peer sends against the protocol stay in the inbound lane, and
+/// back-pressure stops the peer when that is full.
 #[derive(Debug)]
 pub struct Pusher {
     receivers: LoadBalancer,
@@ -129,9 +129,9 @@ mod tests {
     }
 
     #[test]
-    fn a_full_receiver_is_passed_over_until_it_has_room() {
+    fn a_full_receiver_is_skipped_until_it_has_room() {
         simulate(&protocol::PUSH, false, |mut push| {
-            assert_eq!(push.send("nobody is there"), Err(Refusal::WouldBlock));
+            assert_eq!(push.send("no peer"), Err(Refusal::WouldBlock));
             push.attach_with(1, 8, 1).unwrap();
             push.attach_with(2, 8, 3).unwrap();
             for text in ["a", "b", "c", "d"] {
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_priority_is_used_when_the_earlier_have_no_room() {
+    fn a_lower_priority_is_used_when_higher_ones_have_no_room() {
         simulate(&protocol::PUSH, false, |mut push| {
             push.attach_with(2, 2, 8).unwrap();
             push.attach_with(1, 1, 2).unwrap();
@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_a_receiver_that_has_gone() {
+    fn nothing_is_sent_to_a_receiver_that_is_gone() {
         simulate(&protocol::PUSH, false, |mut push| {
             (1..=3).for_each(|pipe| push.attach(pipe));
             push.close(1);
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn a_receiver_gets_the_very_memory() {
+    fn the_receiver_gets_the_body_without_a_copy() {
         simulate(&protocol::PUSH, false, |mut push| {
             push.attach_with(1, 8, 0).unwrap();
             push.attach(2);
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_taken_from_one_sender_after_the_other() {
+    fn messages_are_received_from_the_senders_in_turn() {
         for raw in [false, true] {
             simulate(&protocol::PULL, raw, |mut pull| {
                 assert_eq!(pull.recv(), Err(Refusal::WouldBlock));
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn earlier_priorities_are_received_first() {
+    fn higher_priorities_are_received_first() {
         simulate(&protocol::PULL, false, |mut pull| {
             pull.attach_with(1, 16, 8).unwrap();
             pull.attach_with(2, 1, 8).unwrap();
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_closed_sender_sent_is_received_and_what_a_detached_one_sent_is_not() {
+    fn messages_of_a_closed_sender_are_received_and_those_of_a_detached_one_are_not() {
         simulate(&protocol::PULL, false, |mut pull| {
             pull.attach(1);
             pull.attach(2);
@@ -250,22 +250,22 @@ mod tests {
     }
 
     #[test]
-    fn idle_pipes_cost_nothing() {
+    fn idle_pipes_take_no_calls_to_the_context() {
         let mut push = Simulation::new(&protocol::PUSH, false, false);
         (1..=500).for_each(|pipe| push.attach_with(pipe, 1, 0).unwrap());
         push.attach(501);
         assert_eq!(push.send("warm"), Ok(()));
-        push.world.questions = 0;
+        push.world.calls = 0;
         assert_eq!(push.send("a"), Ok(()));
-        assert_eq!(push.world.questions, 1);
+        assert_eq!(push.world.calls, 1);
 
         let mut pull = Simulation::new(&protocol::PULL, false, false);
         (1..=500).for_each(|pipe| pull.attach(pipe));
         pull.arrive(500, "a");
         pull.arrive(500, "b");
         assert_eq!(pull.body().unwrap(), "a");
-        pull.world.questions = 0;
+        pull.world.calls = 0;
         assert_eq!(pull.body().unwrap(), "b");
-        assert_eq!(pull.world.questions, 1);
+        assert_eq!(pull.world.calls, 1);
     }
 }

@@ -1,8 +1,7 @@
-//! PUB and SUB: each message goes to every subscriber, and is received where it matches a
-//! subscription.
+//! PUB and SUB: each message is sent to all subscribers, which receive those that match a subscription.
 //!
-//! Subscriptions are not sent to the publisher: a subscriber drops what it has not asked for. The
-//! raw machines are the same.
+//! Subscriptions are not sent to the publisher: a subscriber drops the other messages. Raw PUB and SUB
+//! are the same machines.
 
 use super::policy::{Distributor, FairQueue};
 use super::trie::Trie;
@@ -13,13 +12,12 @@ use crate::option::Setting;
 
 /// `NN_SUB_SUBSCRIBE`: receive messages that begin with these bytes.
 pub const SUBSCRIBE: i32 = 1;
-/// `NN_SUB_UNSUBSCRIBE`: take one such subscription back.
+/// `NN_SUB_UNSUBSCRIBE`: cancel one subscription with these bytes.
 pub const UNSUBSCRIBE: i32 = 2;
 
 /// The machine of a PUB socket.
 ///
-/// It never blocks: a subscriber that has no room misses the message. It never reads either, as
-/// PUSH does not.
+/// Sending never blocks: a subscriber without room misses the message. As PUSH, it never reads.
 #[derive(Debug)]
 pub struct Publisher {
     subscribers: Distributor,
@@ -129,7 +127,7 @@ impl Protocol for Subscriber {
                 }
             }
             (UNSUBSCRIBE, Setting::Bytes(prefix)) => {
-                // As the C library: what was not subscribed is not there afterwards either.
+                // As in libnanomsg, it is no error if there was no such subscription.
                 self.subscriptions.unsubscribe(prefix);
             }
             _ => return Err(Error::UnknownOption),
@@ -146,10 +144,10 @@ mod tests {
     use crate::protocol::{self, Protocol, RESEND_INTERVAL, Refusal, SUBSCRIBE, UNSUBSCRIBE};
 
     #[test]
-    fn a_message_goes_to_every_subscriber_that_has_room() {
+    fn a_message_goes_to_all_subscribers_that_have_room() {
         for raw in [false, true] {
             simulate(&protocol::PUB, raw, |mut publisher| {
-                assert_eq!(publisher.send("nobody is there"), Ok(()));
+                assert_eq!(publisher.send("no peer"), Ok(()));
                 publisher.attach_with(1, 8, 1).unwrap();
                 publisher.attach(2);
                 publisher.attach(3);
@@ -166,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_a_subscriber_that_has_gone() {
+    fn nothing_is_sent_to_a_subscriber_that_is_gone() {
         simulate(&protocol::PUB, false, |mut publisher| {
             (1..=4).for_each(|pipe| publisher.attach(pipe));
             publisher.close(1);
@@ -180,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_sole_subscriber_gets_the_very_memory_and_many_share_it() {
+    fn one_subscriber_gets_the_body_without_a_copy_and_several_share_it() {
         simulate(&protocol::PUB, false, |mut publisher| {
             publisher.attach(1);
             let address = publisher.send_chunk(&[], "large");
@@ -194,19 +192,19 @@ mod tests {
     }
 
     #[test]
-    fn subscribers_that_are_full_cost_nothing() {
+    fn full_subscribers_take_no_calls_to_the_context() {
         let mut publisher = Simulation::new(&protocol::PUB, false, false);
         (1..=500).for_each(|pipe| publisher.attach_with(pipe, 8, 1).unwrap());
         publisher.attach(501);
         assert_eq!((publisher.send("fills"), publisher.send("is missed")), (Ok(()), Ok(())));
-        publisher.world.questions = 0;
+        publisher.world.calls = 0;
         assert_eq!(publisher.send("a"), Ok(()));
-        assert_eq!(publisher.world.questions, 1);
+        assert_eq!(publisher.world.calls, 1);
         assert_eq!((publisher.sent(1).len(), publisher.sent(501).len()), (1, 3));
     }
 
     #[test]
-    fn only_what_was_subscribed_to_is_received() {
+    fn only_messages_that_match_a_subscription_are_received() {
         for raw in [false, true] {
             simulate(&protocol::SUB, raw, |mut subscriber| {
                 subscriber.attach(1);
@@ -227,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_that_is_dropped_ends_a_turn_too() {
+    fn a_dropped_message_ends_the_turn_of_its_pipe() {
         let mut subscriber = Simulation::new(&protocol::SUB, false, false);
         subscriber.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
         subscriber.attach(1);
@@ -239,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_is_taken_back_as_often_as_it_was_made() {
+    fn a_subscription_is_cancelled_as_often_as_it_was_made() {
         simulate(&protocol::SUB, false, |mut subscriber| {
             subscriber.attach(1);
             for _ in 0..2 {
@@ -256,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn options_are_those_of_the_protocol_and_subscriptions_cannot_be_read() {
+    fn options_of_other_protocols_are_refused_and_subscriptions_cannot_be_read() {
         simulate(&protocol::SUB, false, |mut subscriber| {
             let other = subscriber.set_option(RESEND_INTERVAL, Setting::Int(1));
             assert_eq!(other, Err(Error::UnknownOption));

@@ -1,15 +1,15 @@
-//! A simulated world for the tests of the machines: pipes that are plain queues, and a clock that
-//! moves when it is told to.
+//! A simulated [`Context`] for the tests of the machines: pipes are plain queues, and tests set the clock.
 //!
-//! It holds a machine to the contract, and promises no more than the contract does. Each test runs
-//! in two worlds: in one, edges are as rare and as late as they may be, and one message may be dropped
-//! at a time; in the other they come after every event, and twice.
+//! It checks that a machine keeps the contract of the module `protocol`. Each test runs twice: with a
+//! *strict* context, which calls `readable` and `writable` as rarely and as late as the contract allows,
+//! and stops the machine after each dropped message; and with a *lavish* one, which calls both after
+//! every event, and repeatedly.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{
-    Context, Machine, PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo, Push, Refusal, Time,
+    Context, Machine, PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo, PushOutcome, Refusal, Time,
 };
 use crate::error::Error;
 use crate::message::{Chunk, Front, MessageType, Outgoing, Payload, ProtocolHeader};
@@ -18,34 +18,34 @@ use crate::option::Setting;
 /// The seed of the machines under test: the first question has the number that follows.
 pub const SEED: u32 = 6;
 
-/// How many messages a peer leaves unread before its pipe is full, unless a test says otherwise.
+/// The default capacity of an outbound lane, in messages.
 const ROOM: usize = 8;
 
-/// Runs a test in both worlds.
+/// Runs a test with both contexts, the strict and the lavish one.
 pub fn simulate(info: &ProtocolInfo, raw: bool, test: impl Fn(Simulation)) {
     for lavish in [false, true] {
         test(Simulation::new(info, raw, lavish));
     }
 }
 
-/// A message as it is on the wire: words and text.
+/// A message as it is on the wire: words, followed by a text.
 pub fn wire(words: &[u32], text: &str) -> Vec<u8> {
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
     bytes.extend_from_slice(text.as_bytes());
     bytes
 }
 
-/// One machine and its world.
+/// A machine and its context.
 pub struct Simulation {
     pub machine: Machine,
     pub world: World,
-    /// Whether more is told than the contract promises.
+    /// Whether the context is the lavish one.
     lavish: bool,
-    /// Whether a refusal that is final counts as something to receive.
+    /// Whether `can_recv` is to be true when `recv` fails without waiting.
     final_refusal_is_readable: bool,
 }
 
-/// What the caller of a socket gets.
+/// A received message.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Received {
     pub pipe: u32,
@@ -53,42 +53,42 @@ pub struct Received {
     pub body: String,
 }
 
-/// The pipes and the time.
+/// The context: the pipes and the time.
 #[derive(Default)]
 pub struct World {
     pipes: BTreeMap<PipeId, Pipe>,
     now: Time,
-    /// Where a front message is cut into head and body.
+    /// The length of `head` in a [`Front`].
     cut: usize,
-    /// What messages are sent as.
+    /// The type of messages that are sent.
     pub message_type: Option<MessageType>,
-    /// How often the machine asked for something.
-    pub questions: usize,
-    /// Whether the machine may drop one message only until it is asked again.
+    /// The number of calls by the machine.
+    pub calls: usize,
+    /// Whether the machine is stopped after each dropped message.
     is_strict: bool,
-    /// It was told not to go on, and is to be asked again.
+    /// The machine was stopped, and must be called again.
     is_cut_short: bool,
 }
 
-/// The memory of a body, as it was when a pipe took it.
+/// The memory of a body at the time when a pipe took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Memory {
     pub address: *const u8,
-    /// Whether nobody else had a reference to it.
+    /// Whether there was no other reference to it.
     pub unique: bool,
 }
 
 struct Pipe {
     inbound: VecDeque<Vec<u8>>,
-    /// What the peer has not taken yet, and the memory of the body if it was a chunk.
+    /// Messages that the peer has not read, each with the memory of its body if that was a chunk.
     outbound: VecDeque<(Vec<u8>, Option<Memory>)>,
     room: usize,
     closed: bool,
-    /// Whether the two lanes are one.
+    /// Whether sent messages go to the inbound lane.
     looped: bool,
-    /// Whether the machine knows that the inbound lane is empty, and so is owed an edge.
+    /// Whether the machine found the inbound lane empty: `readable` must be called when it is not.
     told_empty: bool,
-    /// Whether the machine knows that the outbound lane is full, and so is owed an edge.
+    /// Whether the machine found the outbound lane full: `writable` must be called when it is not.
     told_full: bool,
 }
 
@@ -125,7 +125,7 @@ impl Simulation {
         Ok(())
     }
 
-    /// Makes the lanes of a pipe one: what is sent is received.
+    /// Makes sent messages go to the inbound lane of the same pipe.
     pub fn join_lanes(&mut self, pipe: u32) {
         self.world.pipe(pipe).looped = true;
     }
@@ -150,25 +150,25 @@ impl Simulation {
         self.after_event();
     }
 
-    /// The peer sends a message and is gone, before anyone has looked.
+    /// The peer sends a message and is gone, without a call to the machine in between.
     pub fn arrive_and_close(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
         self.world.pipe(pipe).inbound.push_back(message.as_ref().to_vec());
         self.close(pipe);
     }
 
-    /// The peer takes all that was sent to it.
+    /// The peer reads all messages that were sent to it.
     pub fn sent(&mut self, pipe: u32) -> Vec<Vec<u8>> {
         let sent = self.world.pipe(pipe).outbound.drain(..).map(|(bytes, _)| bytes).collect();
         self.after_event();
         sent
     }
 
-    /// The memory of the last message that the peer has not taken.
+    /// The memory of the last message that the peer has not read.
     pub fn memory(&mut self, pipe: u32) -> Option<Memory> {
         self.world.pipe(pipe).outbound.back()?.1
     }
 
-    /// How many messages lie in the inbound lane.
+    /// The number of messages in the inbound lane.
     pub fn unread(&mut self, pipe: u32) -> usize {
         self.world.pipe(pipe).inbound.len()
     }
@@ -181,7 +181,7 @@ impl Simulation {
         self.world.pipes.get(&PipeId(pipe)).is_some_and(|pipe| !pipe.closed)
     }
 
-    /// Time passes, and nobody has noticed yet.
+    /// Time passes, without a call to `timeout`.
     pub fn drift(&mut self, milliseconds: u64) {
         self.world.now += Duration::from_millis(milliseconds);
     }
@@ -196,17 +196,17 @@ impl Simulation {
         self.after_event();
     }
 
-    /// The caller sends a message.
+    /// The program sends a message.
     pub fn send(&mut self, body: &str) -> Result<(), Refusal> {
         self.send_message(&[], Payload::Borrowed(body.as_bytes()))
     }
 
-    /// The caller sends a message with a header.
+    /// The program sends a message with a protocol header.
     pub fn send_raw(&mut self, header: &[u8], body: &str) -> Result<(), Refusal> {
         self.send_message(header, Payload::Borrowed(body.as_bytes()))
     }
 
-    /// The caller sends memory; answers where it is.
+    /// The program sends a chunk. Returns the address of its data.
     pub fn send_chunk(&mut self, header: &[u8], body: &str) -> *const u8 {
         let chunk = Chunk::copy_of(body.as_bytes()).unwrap();
         let address = chunk.as_ptr();
@@ -241,7 +241,7 @@ impl Simulation {
         self.machine.send_priority(&mut self.world)
     }
 
-    /// The caller receives a message.
+    /// The program receives a message.
     pub fn recv(&mut self) -> Result<Received, Refusal> {
         self.before_call();
         let can_recv = self.lavish.then(|| self.machine.can_recv(&mut self.world));
@@ -262,17 +262,18 @@ impl Simulation {
         let PipeId(pipe) = delivery.pipe;
         let message = self.world.pipe(pipe).inbound.pop_front().expect("a delivery is a message");
         self.after_event();
-        let header = delivery.header(Front { head: &[], body: &message, message_type: None }).to_vec();
+        let header =
+            delivery.protocol_header(Front { head: &[], body: &message, message_type: None }).to_vec();
         let body = String::from_utf8_lossy(&message[delivery.skip..]).into_owned();
         Ok(Received { pipe, header, body })
     }
 
-    /// The caller receives a message, and looks at its body alone.
+    /// The program receives a message. Returns its body.
     pub fn body(&mut self) -> Result<String, Refusal> {
         self.recv().map(|received| received.body)
     }
 
-    /// The caller receives all there is.
+    /// The program receives all messages. Returns their bodies.
     pub fn bodies(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.body().ok()).collect()
     }
@@ -281,21 +282,21 @@ impl Simulation {
         self.machine.set_option(name, setting)
     }
 
-    /// Whoever waits for room is told when there is some.
+    /// Checks that `writable` will be called for every pipe that gets room.
     pub fn assert_writable_edges_are_owed(&self) {
         for (id, pipe) in &self.world.pipes {
-            assert!(pipe.closed || pipe.told_full, "{id:?} is forgotten: no edge will come");
+            assert!(pipe.closed || pipe.told_full, "{id:?} has no edge to come");
         }
     }
 
-    /// Whoever waits for a message is told when there is one.
+    /// Checks that `readable` will be called for every pipe that gets a message.
     pub fn assert_readable_edges_are_owed(&self) {
         for (id, pipe) in &self.world.pipes {
-            assert!(pipe.told_empty, "{id:?} is forgotten: no edge will come");
+            assert!(pipe.told_empty, "{id:?} has no edge to come");
         }
     }
 
-    /// A call tells the machine of the edges that it is owed.
+    /// Calls `readable` and `writable` where the contract requires it before the program's call.
     fn before_call(&mut self) {
         let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
         for id in ids {
@@ -338,7 +339,7 @@ impl World {
 
 impl Context for World {
     fn front(&mut self, pipe: PipeId) -> Option<Front<'_>> {
-        self.questions += 1;
+        self.calls += 1;
         let cut = self.cut;
         let pipe = self.pipe(pipe.0);
         pipe.told_empty = pipe.inbound.is_empty();
@@ -348,15 +349,15 @@ impl Context for World {
     }
 
     fn drop_front(&mut self, pipe: PipeId) -> bool {
-        self.questions += 1;
+        self.calls += 1;
         self.pipe(pipe.0).inbound.pop_front().expect("only a message that was seen is dropped");
         self.is_cut_short = self.is_strict;
         !self.is_cut_short
     }
 
-    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
+    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
         if !self.has_room(pipe) {
-            return Push::Full;
+            return PushOutcome::Full;
         }
         let pipe = self.pipe(pipe.0);
         let mut bytes = header.to_vec();
@@ -370,11 +371,11 @@ impl Context for World {
         } else {
             pipe.outbound.push_back((bytes, memory));
         }
-        Push::Taken
+        PushOutcome::Taken
     }
 
     fn has_room(&mut self, pipe: PipeId) -> bool {
-        self.questions += 1;
+        self.calls += 1;
         let Some(pipe) = self.pipes.get_mut(&pipe) else { return false };
         pipe.told_full = !pipe.has_room();
         pipe.has_room()

@@ -1,68 +1,68 @@
-//! Values in one run of memory, each named by an index that stays the same while the value lives.
+//! A slab: values in one vector, each identified by an index that stays valid until it is removed.
 //!
-//! The base of the linked structures of this layer: links are indices, so that nothing needs a
-//! pointer, and dropping a long chain needs no recursion. Must not know what it stores.
+//! The linked structures of this layer link by index: they need no pointers, and dropping a long chain
+//! needs no recursion.
 
 use std::ops::{Index, IndexMut};
 
-/// The place of a value in a [`Slab`].
-pub type Place = u32;
+/// The index of a value in a [`Slab`].
+pub type SlabIndex = u32;
 
-/// A growing array whose freed places are used again.
+/// A growing vector whose vacant entries are reused.
 #[derive(Debug)]
 pub struct Slab<T> {
     values: Vec<T>,
-    /// Places whose value nobody uses any more.
-    vacant: Vec<Place>,
+    /// Indices of removed values.
+    vacant: Vec<SlabIndex>,
 }
 
 impl<T> Slab<T> {
-    /// A slab without values, which owns no memory.
+    /// An empty slab, without allocated memory.
     pub const fn new() -> Slab<T> {
         Slab { values: Vec::new(), vacant: Vec::new() }
     }
 
-    /// Takes memory for one value more, and for giving each back; `None` when there is not that much.
+    /// Reserves memory for one more value, and for the removal of all; `None` when out of memory.
     pub fn try_reserve(&mut self) -> Option<()> {
         self.values.try_reserve(1).ok()?;
         self.vacant.try_reserve(self.values.len() + 1 - self.vacant.len()).ok()
     }
 
-    /// Stores a value.
-    pub fn insert(&mut self, value: T) -> Place {
-        if let Some(place) = self.vacant.pop() {
-            self[place] = value;
-            return place;
+    /// Stores a value, and returns its index.
+    pub fn insert(&mut self, value: T) -> SlabIndex {
+        if let Some(index) = self.vacant.pop() {
+            self[index] = value;
+            return index;
         }
-        let place = Place::try_from(self.values.len()).expect("fewer than 2^32 values fit into memory");
+        let index = SlabIndex::try_from(self.values.len()).expect("fewer than 2^32 values fit into memory");
         self.values.push(value);
-        place
+        index
     }
 
-    /// Gives a place back, and `rest` lies there until it is used again.
-    pub fn remove(&mut self, place: Place, rest: T) -> T {
-        self.vacant.push(place);
-        std::mem::replace(&mut self[place], rest)
+    /// Removes and returns a value. `rest` fills its entry until the entry is reused.
+    pub fn remove(&mut self, index: SlabIndex, rest: T) -> T {
+        self.vacant.push(index);
+        std::mem::replace(&mut self[index], rest)
     }
 
-    /// How many values there are.
+    /// The number of values.
     #[cfg(test)]
     pub fn len(&self) -> usize {
         self.values.len() - self.vacant.len()
     }
 }
 
-impl<T> Index<Place> for Slab<T> {
+impl<T> Index<SlabIndex> for Slab<T> {
     type Output = T;
 
-    fn index(&self, place: Place) -> &T {
-        &self.values[place as usize]
+    fn index(&self, index: SlabIndex) -> &T {
+        &self.values[index as usize]
     }
 }
 
-impl<T> IndexMut<Place> for Slab<T> {
-    fn index_mut(&mut self, place: Place) -> &mut T {
-        &mut self.values[place as usize]
+impl<T> IndexMut<SlabIndex> for Slab<T> {
+    fn index_mut(&mut self, index: SlabIndex) -> &mut T {
+        &mut self.values[index as usize]
     }
 }
 
@@ -71,7 +71,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_freed_place_is_used_again_and_the_others_stay() {
+    fn a_vacant_entry_is_reused_and_other_indices_stay_valid() {
         let mut slab = Slab::new();
         let (one, two) = (slab.insert("one"), slab.insert("two"));
         assert_eq!(slab.remove(one, ""), "one");

@@ -1,4 +1,4 @@
-//! The table of protocols: what can be said of each without its machine, and how its machine is made.
+//! The table of protocols: their properties, and the constructors of their machines.
 
 use std::fmt;
 
@@ -11,28 +11,29 @@ use crate::option::OptionType;
 /// A row of the table: one side of a scalability protocol, such as PUSH or PULL.
 #[derive(Clone, Copy)]
 pub struct ProtocolInfo {
-    /// The protocol's number, in the API and in the greeting of SP over TCP and IPC.
+    /// The protocol's number, in the C API and in the SP header of tcp and ipc.
     pub number: u16,
-    /// Its name: in a WebSocket's `Sec-WebSocket-Protocol` it is followed by `.sp.nanomsg.org`.
+    /// Its name, which in a WebSocket's `Sec-WebSocket-Protocol` is followed by `.sp.nanomsg.org`.
     pub name: &'static str,
-    /// The protocol whose sockets its sockets talk to.
+    /// The protocol that its peers must have.
     pub peer: &'static ProtocolInfo,
-    /// Its sockets send.
+    /// Whether its sockets can send.
     pub can_send: bool,
-    /// Its sockets receive.
+    /// Whether its sockets can receive.
     pub can_recv: bool,
-    /// Its sockets have one peer at most.
+    /// Whether its sockets have at most one peer at a time.
     pub is_exclusive: bool,
-    /// Its sockets drop a message for a receiver that has no room, for as long as they are asked to send.
+    /// Whether a send drops the message for peers that have no room, instead of blocking.
     pub drops: bool,
-    /// A cooked machine of it may have a [deadline](super::Protocol::deadline) or be
-    /// [busy](super::Protocol::is_busy). One that has neither is never asked.
+    /// Whether its cooked machine acts between calls of the program: it may have a
+    /// [deadline](super::Protocol::deadline) or be [busy](super::Protocol::is_busy). Other machines are
+    /// never asked for either.
     pub works_alone: bool,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
-    /// Makes the machine of a new socket, raw or not. The number is any: a REQ or SURVEYOR socket begins to count its
-    /// questions there, so that one that was started again does not take answers to an earlier one's questions for its
-    /// own; and a raw BUS socket tells its own pipes from those of others by it.
+    /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions from it,
+    /// so that replies to a process that has been restarted do not match questions of the new one. A raw BUS socket
+    /// recognises its own headers by it.
     pub machine: fn(is_raw: bool, seed: u32) -> Machine,
 }
 
@@ -40,7 +41,7 @@ pub struct ProtocolInfo {
 pub static PROTOCOLS: [&ProtocolInfo; 10] =
     [&PAIR, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
 
-/// One peer, both directions.
+/// Sends to and receives from one peer.
 pub static PAIR: ProtocolInfo =
     ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
 
@@ -51,14 +52,14 @@ pub static PUB: ProtocolInfo = ProtocolInfo {
     ..row(32, "pub", &SUB, |_, _| Machine::Publisher(pubsub::Publisher::new()))
 };
 
-/// Receives what it has subscribed to.
+/// Receives the messages that it has subscribed to.
 pub static SUB: ProtocolInfo = ProtocolInfo {
     can_send: false,
     options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes)],
     ..row(33, "sub", &PUB, |_, _| Machine::Subscriber(pubsub::Subscriber::new()))
 };
 
-/// Asks, and waits for the reply.
+/// Sends requests, each to one of its peers, and receives the replies.
 pub static REQ: ProtocolInfo = ProtocolInfo {
     works_alone: true,
     options: &[(RESEND_INTERVAL, OptionType::ANY_INT)],
@@ -68,7 +69,7 @@ pub static REQ: ProtocolInfo = ProtocolInfo {
     })
 };
 
-/// Answers.
+/// Receives requests and sends replies.
 pub static REP: ProtocolInfo = row(49, "rep", &REQ, replier);
 
 /// Sends each message to one of its peers.
@@ -77,13 +78,13 @@ pub static PUSH: ProtocolInfo = ProtocolInfo {
     ..row(80, "push", &PULL, |_, _| Machine::Pusher(pipeline::Pusher::new()))
 };
 
-/// Receives from all its peers.
+/// Receives from all its peers, in turn.
 pub static PULL: ProtocolInfo = ProtocolInfo {
     can_send: false,
     ..row(81, "pull", &PUSH, |_, _| Machine::Puller(pipeline::Puller::new()))
 };
 
-/// Asks all its peers, and waits for a time for their answers.
+/// Sends surveys to all its peers, and receives their responses until a deadline.
 pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
     works_alone: true,
     options: &[(SURVEY_DEADLINE, OptionType::ANY_INT)],
@@ -93,7 +94,7 @@ pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
     })
 };
 
-/// Answers, or does not.
+/// Receives surveys, and may send a response to each.
 pub static RESPONDENT: ProtocolInfo = row(99, "respondent", &SURVEYOR, replier);
 
 /// Sends to all its peers, and receives from all.
@@ -105,7 +106,7 @@ pub static BUS: ProtocolInfo = ProtocolInfo {
     })
 };
 
-/// A row of a protocol whose sockets send and receive, with any number of peers.
+/// A row for a protocol whose sockets send and receive, with any number of peers.
 const fn row(
     number: u16,
     name: &'static str,
@@ -142,13 +143,14 @@ impl ProtocolInfo {
         PROTOCOLS.into_iter().find(|info| i32::from(info.number) == number)
     }
 
-    /// What the values of an option are, if it is one of this protocol's.
+    /// The type of the option with this name, if the protocol has one.
     #[must_use]
     pub fn option_type(&self, name: i32) -> Option<OptionType> {
         self.options.iter().find(|option| option.0 == name).map(|option| option.1)
     }
 
-    /// The number of the pattern that it is one side of: only within a pattern do messages mean the same.
+    /// The number of its pattern, such as pipeline for PUSH and PULL. Protocol headers have the same meaning within a
+    /// pattern only.
     #[must_use]
     pub fn pattern(&self) -> u16 {
         self.number / 16
@@ -161,7 +163,7 @@ impl fmt::Debug for ProtocolInfo {
     }
 }
 
-/// A number stands for one protocol.
+/// Protocols are equal if their numbers are.
 impl PartialEq for ProtocolInfo {
     fn eq(&self, other: &ProtocolInfo) -> bool {
         self.number == other.number
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_or_a_name_stands_for_one_protocol() {
+    fn numbers_and_names_are_unique() {
         for info in PROTOCOLS {
             assert_eq!(ProtocolInfo::from_number(info.number.into()), Some(info));
             assert_eq!(PROTOCOLS.into_iter().filter(|other| other.name == info.name).count(), 1, "{info:?}");
@@ -184,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn every_protocol_is_its_peers_peer() {
+    fn every_protocol_is_the_peer_of_its_peer() {
         for info in PROTOCOLS {
             assert_eq!(info.peer.peer, info);
             assert_eq!(info.peer.pattern(), info.pattern());

@@ -1,15 +1,14 @@
-//! The subscriptions of a SUB socket: a set of counted byte strings, asked whether one of them
-//! begins a topic.
+//! The subscriptions of a SUB socket: a counted set of byte strings, which tells whether one of them is a
+//! prefix of a topic.
 //!
-//! A radix trie: a node holds a run of bytes, not one, so that a subscription adds two nodes at
-//! most, and a prefix of a megabyte is one node. A match costs the length of the topic, however
-//! many subscriptions there are. Nothing recurses: depth is the caller's choice, and the stack is
-//! not. Must not know messages, pipes or options.
+//! A radix trie: each node holds a run of bytes, so that a subscription adds at most two nodes, and a
+//! prefix of a megabyte is one node. The time of a match is bounded by the length of the topic, and does
+//! not depend on the number of subscriptions. No function recurses, since programs determine the depth.
 
-use super::slab::{Place, Slab};
+use super::slab::{Slab, SlabIndex};
 
-/// Where every walk begins: the node of the empty prefix, which is always there.
-const ROOT: Place = 0;
+/// The root: the node of the empty prefix, which always exists.
+const ROOT: SlabIndex = 0;
 
 /// A counted set of prefixes.
 #[derive(Debug)]
@@ -17,25 +16,25 @@ pub struct Trie {
     nodes: Slab<Node>,
 }
 
-/// The bytes on the way from the root to a node, the node's own included, are its prefix.
+/// The prefix of a node is the labels from the root to the node, joined.
 ///
-/// Invariant: a node other than the root has a subscription, or two children and more; or there was
-/// no memory to make one node of it and its only child.
+/// Invariant: a node other than the root has a subscription or at least two children. The exception is a
+/// node that could not be joined with its only child for lack of memory.
 #[derive(Debug, Default)]
 struct Node {
-    /// The bytes that this node adds to its parent's prefix; empty for the root alone.
+    /// The bytes that this node adds to its parent's prefix; empty for the root only.
     label: Box<[u8]>,
-    /// How often exactly this prefix is subscribed to.
+    /// The number of subscriptions to exactly this prefix.
     subscriptions: u32,
-    /// Sorted by their first byte, which differs from one child to the next.
+    /// Sorted by their first byte, which is unique.
     children: Vec<Child>,
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Child {
-    /// The first byte of the child's label: a walk looks at one child only.
+    /// The first byte of the child's label.
     first: u8,
-    node: Place,
+    node: SlabIndex,
 }
 
 impl Node {
@@ -43,32 +42,32 @@ impl Node {
         self.children.binary_search_by_key(&first, |child| child.first)
     }
 
-    fn child(&self, first: u8) -> Option<Place> {
+    fn child(&self, first: u8) -> Option<SlabIndex> {
         self.find(first).ok().map(|position| self.children[position].node)
     }
 }
 
 impl Trie {
-    /// A set without prefixes: it matches nothing.
+    /// An empty set, which matches no topic.
     pub fn new() -> Trie {
         let mut nodes = Slab::new();
         nodes.insert(Node::default());
         Trie { nodes }
     }
 
-    /// Adds a prefix, or counts it once more; `false` when there is no memory for it.
+    /// Adds a prefix, or increments its count; `false` when out of memory.
     #[must_use]
     pub fn subscribe(&mut self, prefix: &[u8]) -> bool {
         let mut node = ROOT;
         let mut rest = prefix;
-        // Invariant: `rest` is what `node` lacks of the prefix.
+        // Invariant: `rest` is the part of the prefix behind the prefix of `node`.
         while let Some(&first) = rest.first() {
             node = match self.nodes[node].find(first) {
                 Ok(position) => self.nodes[node].children[position].node,
                 Err(position) => match self.add_leaf(node, position, rest) {
                     Some(leaf) => leaf,
                     None => {
-                        // It may just have been cut for the new one.
+                        // The node may have been split for this prefix.
                         self.join(node);
                         return false;
                     }
@@ -84,7 +83,7 @@ impl Trie {
         true
     }
 
-    /// Takes a prefix back once; `false` when it is not in the set.
+    /// Decrements the count of a prefix, and removes it at zero; `false` when it is not in the set.
     pub fn unsubscribe(&mut self, prefix: &[u8]) -> bool {
         let mut parent = ROOT;
         let mut node = ROOT;
@@ -102,10 +101,10 @@ impl Trie {
         true
     }
 
-    /// Whether a prefix begins the topic, which is given as two runs of bytes.
+    /// Whether the set has a prefix of the topic, which is given in two parts.
     pub fn matches(&self, topic: [&[u8]; 2]) -> bool {
         let mut node = &self.nodes[ROOT];
-        // What the topic must still show to reach `node`.
+        // The part of the label of `node` that has not been compared yet.
         let mut label: &[u8] = &[];
         for mut run in topic {
             loop {
@@ -129,17 +128,17 @@ impl Trie {
         false
     }
 
-    /// `None`, here as below, when there is no memory for the label.
-    fn add_leaf(&mut self, parent: Place, position: usize, label: &[u8]) -> Option<Place> {
+    /// Adds a child with this label at this position among the children; `None` when out of memory.
+    fn add_leaf(&mut self, parent: SlabIndex, position: usize, label: &[u8]) -> Option<SlabIndex> {
         let first = label[0];
         let leaf = self.nodes.insert(Node { label: joined(label, &[])?, ..Node::default() });
         self.nodes[parent].children.insert(position, Child { first, node: leaf });
         Some(leaf)
     }
 
-    /// Cuts a label in two: `node` keeps the first `length` bytes, and all else goes to a new
-    /// child of it. `false` when there is no memory for that.
-    fn split(&mut self, node: Place, length: usize) -> bool {
+    /// Splits a node: it keeps the first `length` bytes of its label, and a new child gets the rest of the
+    /// label, the subscriptions and the children. `false` when out of memory.
+    fn split(&mut self, node: SlabIndex, length: usize) -> bool {
         let (upper, lower) = self.nodes[node].label.split_at(length);
         let first = lower[0];
         let (Some(upper), Some(lower)) = (joined(upper, &[]), joined(lower, &[])) else { return false };
@@ -150,8 +149,8 @@ impl Trie {
         true
     }
 
-    /// Restores the invariant after the last subscription of `node` has gone.
-    fn prune(&mut self, node: Place, parent: Place) {
+    /// Restores the invariant after the last subscription of `node` was removed.
+    fn prune(&mut self, node: SlabIndex, parent: SlabIndex) {
         if node == ROOT || !self.nodes[node].children.is_empty() {
             self.join(node);
             return;
@@ -163,8 +162,8 @@ impl Trie {
         self.join(parent);
     }
 
-    /// Makes one node of `node` and its child, when it is no more than the way to that child.
-    fn join(&mut self, node: Place) {
+    /// Joins `node` with its child, if it has only one and no subscription.
+    fn join(&mut self, node: SlabIndex) {
         let upper = &self.nodes[node];
         let [Child { node: child, .. }] = upper.children[..] else { return };
         if node == ROOT || upper.subscriptions > 0 {
@@ -176,7 +175,7 @@ impl Trie {
     }
 }
 
-/// One run of bytes behind another; `None` when there is no memory for it.
+/// `one` followed by `two`; `None` when out of memory.
 fn joined(one: &[u8], two: &[u8]) -> Option<Box<[u8]>> {
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(one.len() + two.len()).ok()?;
@@ -211,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_matches_what_it_begins() {
+    fn a_prefix_matches_the_topics_that_begin_with_it() {
         let trie = with(&[b"abc", b"abd", b"x"]);
         for topic in [&b"abc"[..], b"abcd", b"abd!", b"x", b"xyz"] {
             assert!(matches(&trie, topic), "{topic:?}");
@@ -225,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_taken_back_as_often_as_it_was_added() {
+    fn a_prefix_is_removed_as_often_as_it_was_added() {
         let mut trie = with(&[b"ab", b"ab"]);
         assert!(trie.unsubscribe(b"ab"));
         assert!(matches(&trie, b"abc"));
@@ -235,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_cannot_be_taken_back() {
+    fn an_unknown_prefix_cannot_be_removed() {
         let mut trie = with(&[b"abc", b"abd"]);
         for prefix in [&b""[..], b"a", b"ab", b"abx", b"abcd", b"z"] {
             assert!(!trie.unsubscribe(prefix), "{prefix:?}");
@@ -262,7 +261,7 @@ mod tests {
         assert!(matches(&trie, &long) && !matches(&trie, &long[1..]));
         assert!(trie.unsubscribe(&long));
 
-        // From the longest to the shortest: each cuts one label, and a chain of single bytes remains.
+        // From the longest to the shortest: each splits one label, which leaves a chain of single bytes.
         let deep = &long[..10_000];
         assert!((0..=deep.len()).rev().all(|length| trie.subscribe(&deep[..length])));
         assert_eq!(trie.nodes.len(), deep.len() + 1);
@@ -271,7 +270,7 @@ mod tests {
         drop(trie);
     }
 
-    /// Few letters and short words, so that prefixes share nodes and meet again.
+    /// Short words of few letters, so that prefixes share nodes and repeat.
     fn word() -> impl Strategy<Value = Vec<u8>> {
         vec(0..3_u8, 0..6)
     }

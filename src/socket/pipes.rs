@@ -6,7 +6,7 @@ use super::id_table::IdTable;
 use crate::message::{Chunk, Front, MessageType, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
-use crate::protocol::{Context, Delivery, PipeId, Push, Time};
+use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
 /// One side of a pipe, in its socket.
@@ -184,9 +184,9 @@ impl Context for View<'_> {
 
     // As above.
     #[inline(always)]
-    fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> Push {
+    fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
         let Some(Pipe { outbound, peer: Some(peer), is_ready: true, .. }) = self.pipes.get(id) else {
-            return Push::Full;
+            return PushOutcome::Full;
         };
         let size = header.len() + body.bytes().len();
         let mut is_relieved = false;
@@ -200,15 +200,15 @@ impl Context for View<'_> {
                     if edge {
                         self.edges.add_readable(peer, size);
                     }
-                    return Push::Taken;
+                    return PushOutcome::Taken;
                 }
-                Err(Full) if is_relieved => return Push::Full,
+                Err(Full) if is_relieved => return PushOutcome::Full,
                 Err(Full) => {
                     drop(batch);
                     let _uncancellable = Uncancellable::begin();
                     is_relieved = peer.clone().relieve();
                     if !is_relieved {
-                        return Push::Full;
+                        return PushOutcome::Full;
                     }
                 }
             }
@@ -248,7 +248,10 @@ impl Received<'_> {
     /// The protocol header, which only raw sockets see.
     #[must_use]
     pub fn header(&self) -> ProtocolHeader {
-        self.pipe.inbound.peek().map_or_else(ProtocolHeader::new, |front| self.delivery.header(front))
+        self.pipe
+            .inbound
+            .peek()
+            .map_or_else(ProtocolHeader::new, |front| self.delivery.protocol_header(front))
     }
 
     /// The type of the WebSocket message that it came as; or, in the same process, what it was

@@ -1,20 +1,20 @@
-//! One message to all pipes; who has no room misses it.
+//! Sends each message to all pipes; a pipe without room misses it.
 //!
-//! A pipe is active until it answers that it is full, and again when it is writable.
+//! A pipe becomes inactive when it is full, and active when it is writable.
 
 use std::collections::BTreeMap;
 
 use crate::message::Payload;
-use crate::protocol::{Context, PipeId, PipeRefused, Push};
+use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
-/// The outbound side of PUB and BUS.
+/// The outbound side of PUB, BUS and SURVEYOR.
 #[derive(Debug)]
 pub struct Distributor {
-    /// The active pipes, and behind them the others; in no order otherwise.
+    /// The active pipes, followed by the inactive ones.
     pipes: Vec<PipeId>,
-    /// How many of them are active.
+    /// The number of active pipes.
     active: usize,
-    /// Where each pipe is in `pipes`.
+    /// The index of each pipe in `pipes`.
     positions: BTreeMap<PipeId, usize>,
 }
 
@@ -23,10 +23,10 @@ impl Distributor {
         Distributor { pipes: Vec::new(), active: 0, positions: BTreeMap::new() }
     }
 
-    /// Adds a pipe, which is not active yet.
+    /// Adds an inactive pipe.
     ///
     /// # Errors
-    /// [`PipeRefused`] when there is no memory for it.
+    /// [`PipeRefused`] when out of memory.
     pub fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
         self.pipes.try_reserve(1).map_err(|_| PipeRefused)?;
         let before = self.positions.insert(pipe, self.pipes.len());
@@ -35,7 +35,7 @@ impl Distributor {
         Ok(())
     }
 
-    /// Forgets a pipe, if it is there.
+    /// Removes a pipe, if it is there.
     pub fn remove(&mut self, pipe: PipeId) {
         let Some(&position) = self.positions.get(&pipe) else { return };
         let position = self.deactivate(position);
@@ -53,8 +53,8 @@ impl Distributor {
         }
     }
 
-    /// Sends a message to every active pipe but one. The last of them gets the body itself, so
-    /// that a sole receiver can have the very memory, and those before it get clones.
+    /// Sends a message to all active pipes, without the one in `except`. The last pipe gets the body
+    /// itself, and the others clones, so that a sole receiver gets the body without a copy.
     pub fn send(
         &mut self,
         header: &[u8],
@@ -71,14 +71,14 @@ impl Distributor {
                 context.push(pipe, header, &mut body.clone())
             };
             match push {
-                Push::Taken => position += 1,
-                // Another active pipe, if there is one, has its position now.
-                Push::Full => _ = self.deactivate(position),
+                PushOutcome::Taken => position += 1,
+                // The last active pipe, if there is another one, is at its position now.
+                PushOutcome::Full => _ = self.deactivate(position),
             }
         }
     }
 
-    /// Moves a pipe to the front if it is active; answers where the other active ones begin.
+    /// Moves a pipe to the front if it is active. Returns the position of the first other active pipe.
     fn set_aside(&mut self, pipe: Option<PipeId>) -> usize {
         match pipe.and_then(|pipe| self.positions.get(&pipe)) {
             Some(&position) if position < self.active => {
@@ -89,7 +89,7 @@ impl Distributor {
         }
     }
 
-    /// Moves a pipe behind the active ones; answers where it is then.
+    /// Moves a pipe behind the active ones. Returns its new position.
     fn deactivate(&mut self, position: usize) -> usize {
         if position >= self.active {
             return position;

@@ -1,19 +1,19 @@
 //! One peer at a time.
 //!
-//! What earlier peers sent before they went is received first, in the order in which they came:
-//! a peer whose connection was lost and came back is heard in order.
+//! Messages of earlier peers are received first, in the order of these peers. So messages stay in order
+//! when the connection to a peer is lost and established again.
 
 use std::collections::VecDeque;
 
 use crate::message::Payload;
-use crate::protocol::{Context, PipeId, PipeRefused, Push};
+use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
 /// Both sides of PAIR.
 #[derive(Debug)]
 pub struct Exclusive {
-    /// Whom messages are sent to.
+    /// The pipe that messages are sent to.
     peer: Option<PipeId>,
-    /// Whose messages are received, the oldest first; the peer, if there is one, is the last.
+    /// The pipes that messages are received from, the oldest first; the peer is the last.
     sources: VecDeque<PipeId>,
 }
 
@@ -25,7 +25,7 @@ impl Exclusive {
     /// Makes a pipe the peer.
     ///
     /// # Errors
-    /// [`PipeRefused`] while there is another peer.
+    /// [`PipeRefused`] while there is a peer.
     pub fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
         if self.peer.is_some() {
             return Err(PipeRefused);
@@ -35,36 +35,36 @@ impl Exclusive {
         Ok(())
     }
 
-    /// Frees the place of the peer; its messages can still be received.
+    /// Stops sending to a pipe and lets another become the peer. Its messages can still be received.
     pub fn release(&mut self, pipe: PipeId) {
         if self.peer == Some(pipe) {
             self.peer = None;
         }
     }
 
-    /// Forgets a pipe, if it is there.
+    /// Removes a pipe, if it is there.
     pub fn remove(&mut self, pipe: PipeId) {
         self.release(pipe);
         self.sources.retain(|source| *source != pipe);
     }
 
-    /// A pipe has a message; one that has gone may have been given up already.
+    /// A pipe has a message. A pipe of an earlier peer may have been removed as empty: it is added again.
     pub fn readable(&mut self, pipe: PipeId) {
         if !self.sources.contains(&pipe) {
             self.sources.push_front(pipe);
         }
     }
 
-    /// Sends a message; `false` when there is no peer, or no room: the body is as it was.
+    /// Sends a message; `false` when there is no peer, or no room: the body is then unchanged.
     pub fn send(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut impl Context) -> bool {
-        self.peer.is_some_and(|pipe| context.push(pipe, header, body) == Push::Taken)
+        self.peer.is_some_and(|pipe| context.push(pipe, header, body) == PushOutcome::Taken)
     }
 
     pub fn can_send(&self, context: &mut impl Context) -> bool {
         self.peer.is_some_and(|pipe| context.has_room(pipe))
     }
 
-    /// Whose message is the next.
+    /// The pipe of the next message.
     pub fn find(&mut self, context: &mut impl Context) -> Option<PipeId> {
         while let Some(&pipe) = self.sources.front() {
             if context.front(pipe).is_some() {
@@ -73,7 +73,7 @@ impl Exclusive {
             if self.peer == Some(pipe) {
                 return None;
             }
-            // It has gone, and nothing of it is left.
+            // An earlier peer, whose messages have all been received.
             self.sources.pop_front();
         }
         None

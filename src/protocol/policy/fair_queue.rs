@@ -1,6 +1,6 @@
-//! One message from one pipe: the next of the best priority that has one.
+//! Receives from all pipes in turn; pipes of a lower priority wait until the higher ones are empty.
 //!
-//! A pipe is active until its lane is empty, and again when it is readable.
+//! A pipe becomes inactive when its inbound lane is empty, and active when it is readable.
 
 use super::PriorityList;
 use crate::message::Front;
@@ -29,9 +29,9 @@ impl FairQueue {
         self.pipes.activate(pipe);
     }
 
-    /// Finds the next message of which `inspect` makes something, and leaves it in its place: the
-    /// same message is found again. Messages of which it makes nothing are dropped,
-    /// for as long as the context allows.
+    /// Finds the next message for which `inspect` returns a value, and returns its pipe and that value.
+    /// Messages for which it returns `None` are dropped, as long as [`Context::drop_front`] allows it.
+    /// The message stays in its lane, and the next call finds it again.
     #[inline]
     pub fn find<T>(
         &mut self,
@@ -55,7 +55,7 @@ impl FairQueue {
         None
     }
 
-    /// As [`FairQueue::find`], for a message that is delivered: the next pipe comes to its turn.
+    /// As [`FairQueue::find`], for a message that is delivered: it is then the turn of the next pipe.
     #[inline]
     pub fn take<T>(
         &mut self,

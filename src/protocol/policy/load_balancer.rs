@@ -1,10 +1,11 @@
-//! One message to one pipe: the next of the best priority that has room.
+//! Sends each message to one pipe, in turn; pipes of a lower priority get messages while the higher ones are
+//! full.
 //!
-//! A pipe is active until it answers that it is full, and again when it is writable.
+//! A pipe becomes inactive when it is full, and active when it is writable.
 
 use super::PriorityList;
 use crate::message::Payload;
-use crate::protocol::{Context, PipeId, PipeRefused, Push};
+use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
 /// The outbound side of PUSH and REQ.
 #[derive(Debug)]
@@ -29,8 +30,8 @@ impl LoadBalancer {
         self.pipes.activate(pipe);
     }
 
-    /// Sends a message; answers which pipe took it. `None`: no pipe has room, and the body is as
-    /// it was.
+    /// Sends a message, and returns the pipe that has taken it; `None` when no pipe has room: the body is
+    /// then unchanged.
     #[inline]
     pub fn send(
         &mut self,
@@ -40,11 +41,11 @@ impl LoadBalancer {
     ) -> Option<PipeId> {
         while let Some(pipe) = self.pipes.current() {
             match context.push(pipe, header, body) {
-                Push::Taken => {
+                PushOutcome::Taken => {
                     self.pipes.advance();
                     return Some(pipe);
                 }
-                Push::Full => self.pipes.deactivate_current(),
+                PushOutcome::Full => self.pipes.deactivate_current(),
             }
         }
         None
@@ -60,7 +61,7 @@ impl LoadBalancer {
         false
     }
 
-    /// The priority of the pipe that the next message goes to; `None` while no pipe has room.
+    /// The priority of the pipe that the next message will be sent to; `None` while no pipe has room.
     pub fn priority(&mut self, context: &mut impl Context) -> Option<u8> {
         self.can_send(context).then(|| self.pipes.current_priority())?
     }

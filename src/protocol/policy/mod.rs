@@ -1,8 +1,9 @@
-//! The small policies of which every protocol is made: whom a message goes to, and whose message
-//! is taken next.
+//! The policies from which the protocols are built: which pipe a message is sent to, and from which pipe the
+//! next message is received.
 //!
-//! A policy knows pipes, priorities and [`Context`](super::Context); it must not look into a
-//! message or know a protocol. None of them costs more when there are more idle pipes.
+//! A policy knows pipes, priorities and the [`Context`](super::Context), but no protocol. The time of a
+//! send or receive does not depend on the number of idle pipes: each policy keeps the *active* pipes, those
+//! which may be ready, apart from the others.
 
 mod distributor;
 mod exclusive;

@@ -1,136 +1,135 @@
-//! Pipes in sixteen priorities, of which the active ones take turns.
+//! Pipes in sixteen priorities, with round-robin among the active pipes of a priority.
 //!
-//! The pipe whose turn it is comes from the first priority that has an active pipe. Knows no
-//! lanes: its users say what active means, and when a turn is over.
+//! The current pipe is one of the highest priority that has an active pipe. The users of this list decide
+//! which pipes are active, and when the turn of a pipe ends.
 
 use std::collections::BTreeMap;
 
-use crate::protocol::slab::{Place, Slab};
+use crate::protocol::slab::{Slab, SlabIndex};
 use crate::protocol::{PipeId, PipeRefused};
 
-/// Priorities are numbered from 1, the first, to this.
+/// Priorities are numbered from 1, the highest, to this.
 const PRIORITIES: u8 = 16;
 
 /// All pipes of one direction of a socket.
 ///
-/// The active pipes of a priority form a ring. Reading the current pipe and going on to the next
-/// touch the ring alone; only a change of a pipe's state looks the pipe up.
+/// The active pipes of a priority form a ring, linked by index. A look-up by id is needed only to change the
+/// state of a pipe, not to read the current pipe or to advance.
 #[derive(Debug)]
 pub struct PriorityList {
     members: Slab<Member>,
-    places: BTreeMap<PipeId, Place>,
+    indices: BTreeMap<PipeId, SlabIndex>,
     /// Bit `n` is set when ring `n` has a member.
     occupied: u16,
-    /// For each ring that has a member, the member whose turn it is.
-    turns: [Place; PRIORITIES as usize],
+    /// For each ring that has a member: its current member.
+    turns: [SlabIndex; PRIORITIES as usize],
 }
 
 #[derive(Clone, Copy, Debug)]
 struct Member {
     pipe: PipeId,
-    /// Which ring the pipe is in while it is active: its priority, counted from 0.
+    /// The ring of the pipe while it is active: its priority, counted from 0.
     ring: u8,
     active: bool,
-    /// Neighbours in the ring; meaningless while the pipe is not active.
-    next: Place,
-    previous: Place,
+    /// Neighbours in the ring; without meaning while the pipe is inactive.
+    next: SlabIndex,
+    previous: SlabIndex,
 }
 
 impl PriorityList {
     pub fn new() -> PriorityList {
         let turns = [0; PRIORITIES as usize];
-        PriorityList { members: Slab::new(), places: BTreeMap::new(), occupied: 0, turns }
+        PriorityList { members: Slab::new(), indices: BTreeMap::new(), occupied: 0, turns }
     }
 
-    /// Adds a pipe, which is not active yet. Its priority is 1 to 16; others are cut to that.
+    /// Adds an inactive pipe. The priority is clamped to 1 to 16.
     ///
     /// # Errors
-    /// [`PipeRefused`] when there is no memory for it.
+    /// [`PipeRefused`] when out of memory.
     pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
         self.members.try_reserve().ok_or(PipeRefused)?;
         let ring = priority.clamp(1, PRIORITIES) - 1;
         let member = Member { pipe, ring, active: false, next: 0, previous: 0 };
-        let place = self.members.insert(member);
-        let before = self.places.insert(pipe, place);
+        let index = self.members.insert(member);
+        let before = self.indices.insert(pipe, index);
         debug_assert!(before.is_none(), "{pipe:?} was added twice");
         Ok(())
     }
 
-    /// Forgets a pipe, if it is there.
+    /// Removes a pipe, if it is there.
     pub fn remove(&mut self, pipe: PipeId) {
-        let Some(place) = self.places.remove(&pipe) else { return };
-        self.leave_ring(place);
-        let member = self.members[place];
-        self.members.remove(place, member);
+        let Some(index) = self.indices.remove(&pipe) else { return };
+        self.leave_ring(index);
+        let member = self.members[index];
+        self.members.remove(index, member);
     }
 
-    /// Lets a pipe take part, as the last of its priority. Changes nothing for one that does
-    /// already, or is not known.
+    /// Makes a pipe active, as the last in its ring. Does nothing if it is active or unknown.
     pub fn activate(&mut self, pipe: PipeId) {
-        let Some(&place) = self.places.get(&pipe) else { return };
-        let Member { ring, active, .. } = self.members[place];
+        let Some(&index) = self.indices.get(&pipe) else { return };
+        let Member { ring, active, .. } = self.members[index];
         if active {
             return;
         }
-        let turn = if self.occupied & bit(ring) == 0 { place } else { self.turns[usize::from(ring)] };
-        let last = if turn == place { place } else { self.members[turn].previous };
-        self.members[place].active = true;
-        self.link(place, turn);
-        self.link(last, place);
+        let turn = if self.occupied & bit(ring) == 0 { index } else { self.turns[usize::from(ring)] };
+        let last = if turn == index { index } else { self.members[turn].previous };
+        self.members[index].active = true;
+        self.link(index, turn);
+        self.link(last, index);
         self.turns[usize::from(ring)] = turn;
         self.occupied |= bit(ring);
     }
 
-    /// The pipe whose turn it is.
+    /// The current pipe.
     #[inline]
     pub fn current(&self) -> Option<PipeId> {
         Some(self.members[self.turn()?].pipe)
     }
 
-    /// The priority of the pipe whose turn it is, 1 to 16.
+    /// The priority of the current pipe, 1 to 16.
     pub fn current_priority(&self) -> Option<u8> {
         Some(self.members[self.turn()?].ring + 1)
     }
 
-    /// Ends the turn of the current pipe.
+    /// Makes the next pipe in the ring the current one.
     #[inline]
     pub fn advance(&mut self) {
-        if let Some(place) = self.turn() {
-            let Member { ring, next, .. } = self.members[place];
+        if let Some(index) = self.turn() {
+            let Member { ring, next, .. } = self.members[index];
             self.turns[usize::from(ring)] = next;
         }
     }
 
-    /// Takes the current pipe out of the rotation, until it is activated again.
+    /// Makes the current pipe inactive.
     pub fn deactivate_current(&mut self) {
-        if let Some(place) = self.turn() {
-            self.leave_ring(place);
+        if let Some(index) = self.turn() {
+            self.leave_ring(index);
         }
     }
 
-    /// The current member. While no ring has one, there is no ring of the number computed here.
+    /// The current member. If no ring has one, `trailing_zeros` is 16, which is no ring.
     #[inline]
-    fn turn(&self) -> Option<Place> {
+    fn turn(&self) -> Option<SlabIndex> {
         self.turns.get(self.occupied.trailing_zeros() as usize).copied()
     }
 
-    fn leave_ring(&mut self, place: Place) {
-        let Member { ring, active, next, previous, .. } = self.members[place];
+    fn leave_ring(&mut self, index: SlabIndex) {
+        let Member { ring, active, next, previous, .. } = self.members[index];
         if !active {
             return;
         }
-        self.members[place].active = false;
-        if next == place {
+        self.members[index].active = false;
+        if next == index {
             self.occupied &= !bit(ring);
             return;
         }
         self.link(previous, next);
-        if self.turns[usize::from(ring)] == place {
+        if self.turns[usize::from(ring)] == index {
             self.turns[usize::from(ring)] = next;
         }
     }
 
-    fn link(&mut self, previous: Place, next: Place) {
+    fn link(&mut self, previous: SlabIndex, next: SlabIndex) {
         self.members[previous].next = next;
         self.members[next].previous = previous;
     }
@@ -149,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    /// The same, written for clarity: each priority is a queue of active pipes.
+    /// A simple model: each priority is a queue of active pipes.
     #[derive(Default)]
     struct Model {
         priorities: BTreeMap<PipeId, u8>,

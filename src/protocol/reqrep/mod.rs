@@ -1,4 +1,4 @@
-//! REQ and REP: a request goes to one replier, and its reply comes back the way it went.
+//! REQ and REP: a request is sent to one of the repliers, and its reply returns on the same way.
 
 mod raw_replier;
 mod raw_requester;

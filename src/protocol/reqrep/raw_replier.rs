@@ -1,12 +1,12 @@
-//! The raw side of REP: shows each request with the way it came, and sends each reply that way.
+//! Raw REP: receives requests with their pipe and backtrace as the protocol header, and sends replies to the
+//! pipe in the header.
 //!
-//! Keeps no request: that is the cooked machine's part. RESPONDENT is the same machine, and its
-//! requests are surveys.
+//! Keeps no state of requests. Raw RESPONDENT is the same machine, and its requests are surveys.
 
 use crate::message::{Outgoing, ProtocolHeader};
 use crate::protocol::backtrace::backtrace;
 use crate::protocol::policy::FairQueue;
-use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Shown};
+use crate::protocol::{Context, Delivery, HeaderSource, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
 /// The machine of a raw REP or RESPONDENT socket.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ impl RawReplier {
         RawReplier { requests: FairQueue::new() }
     }
 
-    /// The next request: its pipe, and its backtrace.
+    /// Delivers the next request: its pipe, and its backtrace. Drops messages without a valid backtrace.
     pub fn take(&mut self, context: &mut impl Context) -> Result<(PipeId, ProtocolHeader), Refusal> {
         let max_hops = context.max_hops();
         let found = self.requests.take(context, |front| backtrace(front, max_hops));
@@ -44,8 +44,8 @@ impl Protocol for RawReplier {
 
     fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
 
-    /// The header's first word is the pipe, the rest is sent. A reply whose pipe is missing, gone
-    /// or full is dropped.
+    /// The first word of the header is the pipe, the rest is sent in front of the body. The reply is dropped
+    /// when there is no such word or pipe, or the pipe is full.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if let Some((pipe, backtrace)) = message.header.split_first_chunk() {
             let pipe = PipeId(u32::from_be_bytes(*pipe));
@@ -56,7 +56,7 @@ impl Protocol for RawReplier {
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, backtrace) = self.take(context)?;
-        Ok(Delivery { pipe, skip: backtrace.len(), shows: Shown::WordAndSkipped(pipe.0) })
+        Ok(Delivery { pipe, skip: backtrace.len(), header: HeaderSource::WordAndSkipped(pipe.0) })
     }
 
     fn can_send(&mut self, _context: &mut impl Context) -> bool {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_shown_with_its_pipe_and_its_backtrace() {
+    fn the_header_of_a_request_is_its_pipe_and_its_backtrace() {
         simulate_both(|mut socket| {
             socket.attach(3);
             socket.arrive(3, wire(&[7, 8, NUMBER], "question"));
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_goes_to_the_pipe_that_its_header_names() {
+    fn a_reply_goes_to_the_pipe_in_its_header() {
         simulate_both(|mut socket| {
             socket.attach(3);
             socket.attach(4);

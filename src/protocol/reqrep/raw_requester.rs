@@ -1,9 +1,9 @@
-//! The raw side of REQ: sends what it is given, and shows every reply.
+//! Raw REQ: sends messages unchanged, each to one replier, and receives every reply.
 //!
-//! Keeps no request: that is the cooked machine's part.
+//! Keeps no state of requests.
 
 use crate::message::{Outgoing, Payload};
-use crate::protocol::backtrace::Answers;
+use crate::protocol::backtrace::ReplyQueue;
 use crate::protocol::policy::LoadBalancer;
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
@@ -11,15 +11,15 @@ use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Proto
 #[derive(Debug)]
 pub struct RawRequester {
     repliers: LoadBalancer,
-    replies: Answers,
+    replies: ReplyQueue,
 }
 
 impl RawRequester {
     pub fn new() -> RawRequester {
-        RawRequester { repliers: LoadBalancer::new(), replies: Answers::new() }
+        RawRequester { repliers: LoadBalancer::new(), replies: ReplyQueue::new() }
     }
 
-    /// Sends a request; answers which pipe took it.
+    /// Sends a request to a pipe that has room, and returns that pipe; `None` if none has.
     pub fn send_to(
         &mut self,
         header: &[u8],
@@ -29,7 +29,7 @@ impl RawRequester {
         self.repliers.send(header, body, context)
     }
 
-    /// As [`Answers::find`].
+    /// As [`ReplyQueue::find`].
     pub fn find_reply(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         self.replies.find(word, context)
     }
@@ -88,7 +88,7 @@ mod tests {
     #[test]
     fn requests_are_sent_as_they_are_to_one_replier_after_the_other() {
         simulate(&protocol::REQ, true, |mut socket| {
-            assert_eq!(socket.send("nobody is there"), Err(Refusal::WouldBlock));
+            assert_eq!(socket.send("no peer"), Err(Refusal::WouldBlock));
             socket.attach(1);
             socket.attach_with(2, 8, 1).unwrap();
             for text in ["a", "b", "c", "d"] {
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_is_shown_with_its_first_word() {
+    fn the_header_of_a_reply_is_its_first_word() {
         simulate(&protocol::REQ, true, |mut socket| {
             socket.attach(1);
             socket.arrive(1, wire(&[5], "a"));

@@ -1,7 +1,7 @@
-//! REP: receives a request, sends its reply, and so on in turn.
+//! REP: receives a request and sends its reply, one after the other.
 //!
-//! Knows one request at a time; what is needed to answer it is the way that it came. RESPONDENT is
-//! the same machine, and its requests are surveys.
+//! Keeps the pipe and the backtrace of the request that was received last. RESPONDENT is the same
+//! machine, and its requests are surveys.
 
 use super::RawReplier;
 use crate::message::{Outgoing, ProtocolHeader};
@@ -11,14 +11,14 @@ use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Proto
 #[derive(Debug)]
 pub struct Replier {
     raw: RawReplier,
-    /// The request that waits for its reply.
+    /// The request that has been received and not answered.
     request: Option<Request>,
 }
 
-/// What is needed to answer a request.
+/// A received request: its reply route.
 #[derive(Debug)]
 struct Request {
-    /// Where it came from; `None` once that peer is gone. Its reply is dropped then.
+    /// The pipe it came from; `None` once that is gone: the reply is then dropped.
     pipe: Option<PipeId>,
     backtrace: ProtocolHeader,
 }
@@ -28,8 +28,8 @@ impl Replier {
         Replier { raw: RawReplier::new(), request: None }
     }
 
-    /// Nothing can be sent to a pipe any more.
-    fn forget(&mut self, lost: PipeId) {
+    /// Clears the reply route if it leads to this pipe.
+    fn clear_route(&mut self, lost: PipeId) {
         if let Some(request) = &mut self.request {
             request.pipe.take_if(|pipe| *pipe == lost);
         }
@@ -42,12 +42,12 @@ impl Protocol for Replier {
     }
 
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.forget(pipe);
+        self.clear_route(pipe);
         self.raw.closing(pipe, context);
     }
 
     fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.forget(pipe);
+        self.clear_route(pipe);
         self.raw.detach(pipe, context);
     }
 
@@ -59,7 +59,7 @@ impl Protocol for Replier {
         self.raw.writable(pipe, context);
     }
 
-    /// Takes a reply also when there is nobody to receive it: the peer is gone, or reads too slowly.
+    /// Never blocks: the reply is dropped if the requester's pipe is gone or full.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if self.request.is_some() && !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
@@ -71,7 +71,7 @@ impl Protocol for Replier {
         Ok(())
     }
 
-    /// Receives a request. One that was not answered is given up, also when there is no other.
+    /// Receives a request. An earlier one that was not answered is forgotten, even if there is no other.
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.request = None;
         let (pipe, backtrace) = self.raw.take(context)?;
@@ -97,13 +97,13 @@ mod tests {
     const NUMBER: u32 = 0x8000_0009;
 
     fn simulate_both(test: impl Fn(Simulation)) {
-        for kind in [&protocol::REP, &protocol::RESPONDENT] {
-            simulate(kind, false, &test);
+        for info in [&protocol::REP, &protocol::RESPONDENT] {
+            simulate(info, false, &test);
         }
     }
 
     #[test]
-    fn a_reply_goes_back_the_way_of_its_request() {
+    fn a_reply_goes_to_the_pipe_of_its_request() {
         simulate_both(|mut socket| {
             socket.attach(1);
             socket.attach(2);
@@ -115,10 +115,10 @@ mod tests {
     }
 
     #[test]
-    fn there_is_one_reply_to_a_request() {
+    fn a_request_has_one_reply() {
         simulate_both(|mut socket| {
             socket.attach(1);
-            assert_eq!(socket.send("nobody asked"), Err(Refusal::WrongState));
+            assert_eq!(socket.send("no request"), Err(Refusal::WrongState));
             socket.arrive(1, wire(&[NUMBER], "question"));
             assert_eq!(socket.send("not received yet"), Err(Refusal::WrongState));
             assert!(socket.recv().is_ok());
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn receiving_gives_up_the_request_before() {
+    fn receiving_forgets_the_earlier_request() {
         simulate_both(|mut socket| {
             socket.attach(1);
             socket.arrive(1, wire(&[NUMBER], "first"));
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_to_one_who_has_gone_or_is_full_is_dropped() {
+    fn a_reply_to_a_pipe_that_is_gone_or_full_is_dropped() {
         simulate_both(|mut socket| {
             socket.attach(1);
             socket.attach_with(2, 8, 0).unwrap();
@@ -165,7 +165,7 @@ mod tests {
         });
     }
 
-    /// As when the count of pipes has wrapped in the meantime.
+    /// The ids of pipes wrap around, so a later pipe may have the id of an earlier one.
     #[test]
     fn a_reply_does_not_reach_a_later_pipe_of_the_same_id() {
         simulate_both(|mut socket| {

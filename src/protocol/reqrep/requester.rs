@@ -1,7 +1,8 @@
-//! REQ: sends a request and sees to it that it is answered.
+//! REQ: sends a request, and sends it again until it is answered.
 //!
-//! Keeps the request until its reply was received: it is sent again when the pipe that had it is
-//! gone, and when no reply came for a time. A reply is left in its lane until it is received.
+//! Keeps the request until the program has received its reply. The request is sent again when its pipe
+//! is gone, and when no reply has come within `NN_REQ_RESEND_IVL`. A reply stays in its pipe's inbound lane
+//! until it is received.
 
 use std::time::Duration;
 
@@ -21,11 +22,11 @@ const DEFAULT_RESEND_INTERVAL: i32 = 60_000;
 #[derive(Debug)]
 pub struct Requester {
     raw: RawRequester,
-    /// The request that is to be answered.
+    /// The request whose reply has not been received yet.
     request: Option<Request>,
     /// The number of the last request: 31 bits.
     number: u32,
-    /// Milliseconds; with zero and less, no request is sent again for the time that has passed.
+    /// Milliseconds; zero or less: a request is not sent again after a time.
     resend_interval: i32,
 }
 
@@ -38,11 +39,11 @@ struct Request {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Progress {
-    /// It is to be sent as soon as a pipe has room.
+    /// It will be sent as soon as a pipe has room.
     Delayed,
-    /// A pipe took it, and no reply has come.
+    /// It was sent to `pipe`, and has no reply yet.
     Sent { pipe: PipeId, resend_at: Option<Time> },
-    /// Its reply is the front message of a pipe.
+    /// Its reply is the first message in the inbound lane of `pipe`.
     Answered { pipe: PipeId },
 }
 
@@ -63,8 +64,7 @@ impl Requester {
         }
     }
 
-    /// Does what can be done now: finds the reply, or else sends the request if it is delayed.
-    /// Every event ends here.
+    /// Finds the reply to the request, or else sends the request if it is delayed. Called after every event.
     fn proceed(&mut self, context: &mut impl Context) {
         if let Some(Progress::Answered { .. }) = self.progress() {
             return;
@@ -99,7 +99,7 @@ impl Protocol for Requester {
 
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.closing(pipe, context);
-        // The reply may have come just before, and nobody has said so yet.
+        // The reply may be in the lane already, without a call to `readable` so far.
         self.raw.readable(pipe, context);
         if matches!(self.progress(), Some(Progress::Sent { pipe: lost, .. }) if lost == pipe) {
             self.set_progress(Progress::Delayed);
@@ -128,7 +128,7 @@ impl Protocol for Requester {
         self.proceed(context);
     }
 
-    /// Takes every request: one that was not answered is given up for it.
+    /// Never blocks. An earlier request that was not answered is forgotten.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
@@ -237,7 +237,7 @@ mod tests {
     #[test]
     fn without_a_request_nothing_is_received() {
         requester(|mut socket| {
-            socket.arrive(1, wire(&[LAST_WORD | SEED], "nobody asked"));
+            socket.arrive(1, wire(&[LAST_WORD | SEED], "no request"));
             assert_eq!(socket.recv(), Err(Refusal::WrongState));
             assert_eq!(socket.send("question"), Ok(()));
             socket.arrive(1, wire(&[FIRST], "answer"));
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_without_a_pipe_waits_for_room() {
+    fn a_request_is_delayed_until_a_pipe_has_room() {
         simulate(&protocol::REQ, false, |mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             assert!(socket.machine.is_busy());
@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_request_cancels_the_one_before() {
+    fn a_new_request_cancels_the_earlier_one() {
         requester(|mut socket| {
             assert_eq!(socket.send("a"), Ok(()));
             socket.arrive(1, wire(&[FIRST], "answer to a"));
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_to_the_request_is_dropped() {
+    fn messages_that_do_not_match_the_request_are_dropped() {
         requester(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             for wrong in
@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_that_finds_no_room_again_is_still_answered_by_the_first() {
+    fn a_request_that_cannot_be_sent_again_is_still_answered_by_the_first_replier() {
         simulate(&protocol::REQ, false, |mut socket| {
             socket.attach_with(1, 8, 1).unwrap();
             assert_eq!(socket.send("question"), Ok(()));
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn no_interval_means_that_time_sends_nothing_again() {
+    fn without_an_interval_no_request_is_sent_again_after_a_time() {
         for interval in [0, -1, i32::MIN] {
             requester(|mut socket| {
                 socket.set_option(RESEND_INTERVAL, Setting::Int(interval)).unwrap();
@@ -369,7 +369,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_words_of_a_pipe_can_be_the_reply() {
+    fn the_last_message_of_a_closing_pipe_can_be_the_reply() {
         requester(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             socket.arrive_and_close(1, wire(&[FIRST], "answer"));
@@ -379,7 +379,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_that_went_with_its_pipe_is_asked_for_again() {
+    fn a_reply_that_is_lost_with_its_pipe_is_requested_again() {
         requester(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             socket.arrive(1, wire(&[FIRST], "answer"));
@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn the_memory_is_shared_with_the_pipe_and_kept() {
+    fn the_body_is_shared_with_the_pipe_and_kept() {
         requester(|mut socket| {
             let address = socket.send_chunk(&[], "question");
             assert_eq!(socket.memory(1), Some(Memory { address, unique: false }));
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_31_bits_and_begin_again() {
+    fn numbers_have_31_bits_and_wrap_around() {
         let mut simulation = Simulation::new(&protocol::REQ, false, false);
         simulation.machine = Machine::Requester(Requester::new(u32::MAX - 1));
         simulation.attach(1);
@@ -411,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_and_the_options_of_others_are_refused() {
+    fn a_header_and_options_of_other_protocols_are_refused() {
         requester(|mut socket| {
             assert_eq!(socket.send_raw(b"head", "x"), Err(Refusal::InvalidArgument));
             let other = socket.set_option(2, Setting::Int(1));

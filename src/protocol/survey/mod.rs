@@ -1,7 +1,7 @@
-//! SURVEYOR and RESPONDENT: a question to everyone, and the answers that come in time.
+//! SURVEYOR and RESPONDENT: a survey is sent to all respondents, and responses are received until a deadline.
 //!
-//! A respondent does what a replier does, to the letter: it answers the question that it received
-//! last, the way that it came, and what it cannot send is dropped. So it is the same machine.
+//! The machine of RESPONDENT is that of REP, as both behave alike: see
+//! [`Replier`](super::reqrep::Replier).
 
 mod raw_surveyor;
 mod surveyor;

@@ -1,9 +1,9 @@
-//! The raw side of SURVEYOR: sends what it is given to everyone, and shows every answer.
+//! Raw SURVEYOR: sends messages unchanged to all respondents, and receives every response.
 //!
-//! Knows no survey and no deadline: that is the cooked machine's part.
+//! Keeps no state of surveys, and has no deadline.
 
 use crate::message::{Outgoing, Payload};
-use crate::protocol::backtrace::Answers;
+use crate::protocol::backtrace::ReplyQueue;
 use crate::protocol::policy::Distributor;
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
 
@@ -11,34 +11,34 @@ use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Proto
 #[derive(Debug)]
 pub struct RawSurveyor {
     respondents: Distributor,
-    answers: Answers,
+    responses: ReplyQueue,
 }
 
 impl RawSurveyor {
     pub fn new() -> RawSurveyor {
-        RawSurveyor { respondents: Distributor::new(), answers: Answers::new() }
+        RawSurveyor { respondents: Distributor::new(), responses: ReplyQueue::new() }
     }
 
-    /// Sends a survey to everyone who has room for it.
+    /// Sends a survey to all pipes that have room.
     pub fn send_to_all(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut impl Context) {
         self.respondents.send(header, body, None, context);
     }
 
-    /// As [`Answers::find`].
-    pub fn find_answer(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
-        self.answers.find(word, context)
+    /// As [`ReplyQueue::find`].
+    pub fn find_response(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
+        self.responses.find(word, context)
     }
 
-    /// As [`Answers::take`].
-    pub fn take_answer(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
-        self.answers.take(word, context)
+    /// As [`ReplyQueue::take`].
+    pub fn take_response(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
+        self.responses.take(word, context)
     }
 }
 
 impl Protocol for RawSurveyor {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
         self.respondents.insert(pipe)?;
-        self.answers.insert(pipe, options.receive_priority)
+        self.responses.insert(pipe, options.receive_priority)
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
@@ -47,11 +47,11 @@ impl Protocol for RawSurveyor {
 
     fn detach(&mut self, pipe: PipeId, _context: &mut impl Context) {
         self.respondents.remove(pipe);
-        self.answers.remove(pipe);
+        self.responses.remove(pipe);
     }
 
     fn readable(&mut self, pipe: PipeId, _context: &mut impl Context) {
-        self.answers.readable(pipe);
+        self.responses.readable(pipe);
     }
 
     fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
@@ -64,7 +64,7 @@ impl Protocol for RawSurveyor {
     }
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        self.answers.recv(context)
+        self.responses.recv(context)
     }
 
     fn can_send(&mut self, _context: &mut impl Context) -> bool {
@@ -72,7 +72,7 @@ impl Protocol for RawSurveyor {
     }
 
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        self.answers.can_recv(context)
+        self.responses.can_recv(context)
     }
 }
 
@@ -84,9 +84,9 @@ mod tests {
     const NUMBER: u32 = 0x8000_0001;
 
     #[test]
-    fn a_survey_goes_as_it_is_to_everyone_who_has_room() {
+    fn a_survey_is_sent_unchanged_to_all_pipes_that_have_room() {
         simulate(&protocol::SURVEYOR, true, |mut socket| {
-            assert_eq!(socket.send("nobody is there"), Ok(()));
+            assert_eq!(socket.send("no peer"), Ok(()));
             socket.attach(1);
             socket.attach_with(2, 8, 1).unwrap();
             for text in ["a", "b"] {
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_come_from_everyone_in_turn_and_show_their_first_word() {
+    fn responses_come_from_all_pipes_in_turn_with_their_first_word_as_header() {
         simulate(&protocol::SURVEYOR, true, |mut socket| {
             socket.attach(1);
             socket.attach(2);

@@ -1,6 +1,6 @@
-//! SURVEYOR: asks everyone, and takes the answers until its deadline.
+//! SURVEYOR: sends a survey to all respondents, and receives responses until the deadline.
 //!
-//! There is one survey at a time. When there is none, whatever arrives is too late and dropped.
+//! There is one survey at a time. While there is none, arriving messages are dropped.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::option::Setting;
 use crate::protocol::backtrace::{LAST_WORD, WORD};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
-/// `NN_SURVEYOR_DEADLINE`: milliseconds within which a survey is to be answered.
+/// `NN_SURVEYOR_DEADLINE`: milliseconds in which responses to a survey are accepted.
 pub const SURVEY_DEADLINE: i32 = 1;
 /// Its default.
 const DEFAULT_DEADLINE: i32 = 1000;
@@ -23,7 +23,7 @@ pub struct Surveyor {
     survey: Survey,
     /// The number of the last survey: 31 bits.
     number: u32,
-    /// Milliseconds; a survey that begins when it is negative has no deadline.
+    /// Milliseconds, for surveys that are sent from now on; negative: no deadline.
     deadline: i32,
 }
 
@@ -31,10 +31,10 @@ pub struct Surveyor {
 enum Survey {
     /// There is none.
     None,
-    /// Answers are taken until this moment.
+    /// Responses are received until this time.
     Open { until: Option<Time> },
-    /// Its time is over, and the next one to receive is told so.
-    Over,
+    /// Its deadline has passed, and the next call to receive will return that.
+    Expired,
 }
 
 impl Survey {
@@ -63,10 +63,10 @@ impl Surveyor {
         matches!(self.survey, Survey::Open { .. })
     }
 
-    /// Drops what nobody will receive any more, so that pipes can come to their end.
+    /// Drops all messages while no survey is open: a closing pipe ends only when its lane is empty.
     fn drop_if_late(&mut self, context: &mut impl Context) {
         if !self.is_open() {
-            self.raw.find_answer(None, context);
+            self.raw.find_response(None, context);
         }
     }
 }
@@ -78,7 +78,7 @@ impl Protocol for Surveyor {
 
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.closing(pipe, context);
-        // Its last words may not have been announced yet.
+        // There may be messages in the lane, without a call to `readable` so far.
         self.readable(pipe, context);
     }
 
@@ -95,7 +95,7 @@ impl Protocol for Surveyor {
         self.raw.writable(pipe, context);
     }
 
-    /// Begins a survey; the one before is over without a word.
+    /// Begins a survey, and never blocks. An earlier survey ends, without an error.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
@@ -107,17 +107,17 @@ impl Protocol for Surveyor {
         Ok(())
     }
 
-    /// Receives an answer. That a survey's time is over is said once; after that there is none.
+    /// Receives a response. Returns once that a survey has expired; after that there is no survey.
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         match self.survey {
             Survey::None => Err(Refusal::WrongState),
-            Survey::Over => {
+            Survey::Expired => {
                 self.survey = Survey::None;
                 Err(Refusal::TimedOut)
             }
-            Survey::Open { .. } => match self.raw.take_answer(self.word(), context) {
+            Survey::Open { .. } => match self.raw.take_response(self.word(), context) {
                 Some(pipe) => Ok(Delivery::plain(pipe, WORD)),
-                // The caller may be earlier than the call that the deadline is owed.
+                // The deadline may pass just before `timeout` is called.
                 None if self.survey.is_due(context.now()) => {
                     self.survey = Survey::None;
                     Err(Refusal::TimedOut)
@@ -131,23 +131,23 @@ impl Protocol for Surveyor {
         true
     }
 
-    /// Without a survey, or when its time is over, nobody needs to wait to be told so.
+    /// Also true when `recv` would return that there is no survey, or that it has expired.
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
         !self.is_open()
-            || self.raw.find_answer(Some(self.word()), context).is_some()
+            || self.raw.find_response(Some(self.word()), context).is_some()
             || self.survey.is_due(context.now())
     }
 
     fn deadline(&self) -> Option<Time> {
         match self.survey {
             Survey::Open { until } => until,
-            Survey::None | Survey::Over => None,
+            Survey::None | Survey::Expired => None,
         }
     }
 
     fn timeout(&mut self, context: &mut impl Context) {
         if self.survey.is_due(context.now()) {
-            self.survey = Survey::Over;
+            self.survey = Survey::Expired;
         }
         self.drop_if_late(context);
     }
@@ -184,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn everyone_is_asked_and_everyone_may_answer() {
+    fn all_respondents_get_the_survey_and_may_respond() {
         surveyor(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             assert_eq!(socket.sent(1), [wire(&[FIRST], "question")]);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn that_the_time_is_over_is_said_once() {
+    fn expiry_is_returned_once() {
         surveyor(|mut socket| {
             assert_eq!(socket.recv(), Err(Refusal::WrongState));
             assert_eq!(socket.send("question"), Ok(()));
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_may_see_the_deadline_first() {
+    fn a_receive_may_find_the_deadline_passed_before_the_timeout() {
         surveyor(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             socket.drift(1000);
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_comes_late_is_dropped() {
+    fn a_late_response_is_dropped() {
         surveyor(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             socket.arrive(1, wire(&[FIRST], "in time, but not received in time"));
@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_survey_takes_the_place_of_the_one_before() {
+    fn a_new_survey_replaces_the_earlier_one() {
         surveyor(|mut socket| {
             assert_eq!(socket.send("a"), Ok(()));
             socket.elapse(600);
@@ -257,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_answer_to_the_survey_is_dropped() {
+    fn messages_that_do_not_match_the_survey_are_dropped() {
         surveyor(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             for wrong in
@@ -273,9 +273,9 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_no_room_misses_the_survey() {
+    fn a_pipe_without_room_misses_the_survey() {
         simulate(&protocol::SURVEYOR, false, |mut socket| {
-            assert_eq!(socket.send("nobody is there"), Ok(()));
+            assert_eq!(socket.send("no peer"), Ok(()));
             assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
             socket.attach_with(1, 8, 1).unwrap();
             assert_eq!((socket.send("a"), socket.send("b")), (Ok(()), Ok(())));
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_holds_for_the_surveys_that_follow() {
+    fn a_new_deadline_holds_for_later_surveys() {
         surveyor(|mut socket| {
             assert_eq!(socket.machine.option(SURVEY_DEADLINE), Ok(1000));
             assert_eq!(socket.machine.option(2), Err(Error::UnknownOption));
@@ -300,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn no_time_is_over_at_once_and_a_negative_one_never() {
+    fn a_deadline_of_zero_expires_at_once_and_a_negative_one_never() {
         surveyor(|mut socket| {
             socket.set_option(SURVEY_DEADLINE, Setting::Int(0)).unwrap();
             assert_eq!((socket.send("a"), socket.recv()), (Ok(()), Err(Refusal::TimedOut)));
@@ -315,7 +315,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_have_31_bits_and_begin_again() {
+    fn numbers_have_31_bits_and_wrap_around() {
         let mut simulation = Simulation::new(&protocol::SURVEYOR, false, false);
         simulation.machine = Machine::Surveyor(Surveyor::new(u32::MAX - 1));
         simulation.attach(1);
@@ -326,7 +326,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_and_the_options_of_others_are_refused() {
+    fn a_header_and_options_of_other_protocols_are_refused() {
         surveyor(|mut socket| {
             assert_eq!(socket.send_raw(b"head", "x"), Err(Refusal::InvalidArgument));
             let other = socket.set_option(2, Setting::Int(1));
