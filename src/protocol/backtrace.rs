@@ -18,6 +18,11 @@ pub const LAST_WORD: u32 = 0x8000_0000;
 /// Size of a word in bytes.
 pub const WORD: usize = size_of::<u32>();
 
+/// The word that identifies the question after that of `word`: its number has 31 bits and wraps around.
+pub fn next_question(word: u32) -> u32 {
+    word.wrapping_add(1) | LAST_WORD
+}
+
 /// The backtrace in front of a question; `None` when it has no last word among the first `max_hops`.
 pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
     let mut words = ProtocolHeader::new();

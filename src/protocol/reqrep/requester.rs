@@ -10,7 +10,7 @@ use super::RawRequester;
 use crate::error::Error;
 use crate::message::{Chunk, MessageType, Outgoing, Payload};
 use crate::option::Setting;
-use crate::protocol::backtrace::{LAST_WORD, WORD};
+use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
 /// `NN_REQ_RESEND_IVL`: milliseconds after which a request is sent again.
@@ -24,8 +24,8 @@ pub struct Requester {
     raw: RawRequester,
     /// The request whose reply has not been received yet.
     request: Option<Request>,
-    /// The number of the last request: 31 bits.
-    number: u32,
+    /// The word that identifies the last request: its reply begins with it.
+    question: u32,
     /// Milliseconds; zero or less: a request is not sent again after a time.
     resend_interval: i32,
 }
@@ -51,7 +51,7 @@ impl Requester {
     /// A machine whose first request has the number that follows the seed.
     pub fn new(seed: u32) -> Requester {
         let resend_interval = DEFAULT_RESEND_INTERVAL;
-        Requester { raw: RawRequester::new(), request: None, number: seed & !LAST_WORD, resend_interval }
+        Requester { raw: RawRequester::new(), request: None, question: seed | LAST_WORD, resend_interval }
     }
 
     fn progress(&self) -> Option<Progress> {
@@ -69,8 +69,7 @@ impl Requester {
         if let Some(Progress::Answered { .. }) = self.progress() {
             return;
         }
-        let word = self.number | LAST_WORD;
-        let expected = self.request.is_some().then_some(word);
+        let expected = self.request.is_some().then_some(self.question);
         if let Some(pipe) = self.raw.find_reply(expected, context) {
             self.set_progress(Progress::Answered { pipe });
             return;
@@ -79,7 +78,7 @@ impl Requester {
         if *progress == Progress::Delayed {
             let mut copy = Payload::Owned(body.clone());
             context.send_as(*message_type);
-            if let Some(pipe) = self.raw.send_to(&word.to_be_bytes(), &mut copy, context) {
+            if let Some(pipe) = self.raw.send_to(&self.question.to_be_bytes(), &mut copy, context) {
                 let resend_at = resend_time(context.now(), self.resend_interval);
                 *progress = Progress::Sent { pipe, resend_at };
             }
@@ -138,7 +137,7 @@ impl Protocol for Requester {
             Payload::Owned(chunk) => chunk.clone(),
         };
         drop(message.body.take());
-        self.number = (self.number + 1) & !LAST_WORD;
+        self.question = next_question(self.question);
         let message_type = message.message_type;
         self.request = Some(Request { body, message_type, progress: Progress::Delayed });
         self.proceed(context);

@@ -8,7 +8,7 @@ use super::RawSurveyor;
 use crate::error::Error;
 use crate::message::Outgoing;
 use crate::option::Setting;
-use crate::protocol::backtrace::{LAST_WORD, WORD};
+use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
 /// `NN_SURVEYOR_DEADLINE`: milliseconds in which responses to a survey are accepted.
@@ -21,8 +21,8 @@ const DEFAULT_DEADLINE: i32 = 1000;
 pub struct Surveyor {
     raw: RawSurveyor,
     survey: Survey,
-    /// The number of the last survey: 31 bits.
-    number: u32,
+    /// The word that identifies the last survey: its responses begin with it.
+    question: u32,
     /// Milliseconds, for surveys that are sent from now on; negative: no deadline.
     deadline: i32,
 }
@@ -49,14 +49,9 @@ impl Surveyor {
         Surveyor {
             raw: RawSurveyor::new(),
             survey: Survey::None,
-            number: seed & !LAST_WORD,
+            question: seed | LAST_WORD,
             deadline: DEFAULT_DEADLINE,
         }
-    }
-
-    /// What the answers to the last survey begin with.
-    fn word(&self) -> u32 {
-        self.number | LAST_WORD
     }
 
     fn is_open(&self) -> bool {
@@ -100,8 +95,8 @@ impl Protocol for Surveyor {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
         }
-        self.number = (self.number + 1) & !LAST_WORD;
-        self.raw.send_to_all(&self.word().to_be_bytes(), &mut message.body, context);
+        self.question = next_question(self.question);
+        self.raw.send_to_all(&self.question.to_be_bytes(), &mut message.body, context);
         let duration = u64::try_from(self.deadline).ok().map(Duration::from_millis);
         self.survey = Survey::Open { until: duration.and_then(|time| context.now().checked_add(time)) };
         Ok(())
@@ -115,7 +110,7 @@ impl Protocol for Surveyor {
                 self.survey = Survey::None;
                 Err(Refusal::TimedOut)
             }
-            Survey::Open { .. } => match self.raw.take_response(self.word(), context) {
+            Survey::Open { .. } => match self.raw.take_response(self.question, context) {
                 Some(pipe) => Ok(Delivery::plain(pipe, WORD)),
                 // The deadline may pass just before `timeout` is called.
                 None if self.survey.is_due(context.now()) => {
@@ -134,7 +129,7 @@ impl Protocol for Surveyor {
     /// Also true when `recv` would return that there is no survey, or that it has expired.
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
         !self.is_open()
-            || self.raw.find_response(Some(self.word()), context).is_some()
+            || self.raw.find_response(Some(self.question), context).is_some()
             || self.survey.is_due(context.now())
     }
 
