@@ -10,19 +10,16 @@
 
     SIZE is the length of a message in bytes. Over inproc all sockets are in one process; otherwise those that bind are
     in one process and those that connect in another. Each of the eight has a thread. After WARM_UP seconds, which begin
-    when every counter has moved, it is measured for SECONDS. Printed is one line:
-
-        messages, seconds, CPU seconds, context switches, share of messages lost (- where none can be),
-        realtime at the begin and at the end, process that did nothing but measure  */
+    when every counter has moved, it is measured for SECONDS. Printed is one line, as print_measured does.  */
 
 #include "measure.h"
 #include "peer.h"
+#include "sockets.h"
 
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct kind;
 
@@ -49,41 +46,19 @@ struct kind {
     int numbered; /* the messages bear numbers, which tell the losses */
 };
 
-static peer_socket new_socket(enum pattern pattern)
+/*  All that this side binds.  */
+static peer_socket binds_one(const struct job *job, enum pattern pattern)
 {
-    peer_socket sock;
+    peer_socket sock = bound(pattern, job->address);
 
-    if (peer_open(pattern, &sock) < 0)
-        die("peer_open", "no more sockets");
-    return sock;
-}
-
-static peer_socket bound(const struct job *job, enum pattern pattern)
-{
-    peer_socket sock = new_socket(pattern);
-
-    peer_bind(sock, job->address);
-    atomic_store(&job->shared->bound, 1);
-    return sock;
-}
-
-/*  Connects when there is something to connect to: how soon a library tries again is not what is measured.  */
-static peer_socket connected(const struct job *job, enum pattern pattern)
-{
-    peer_socket sock = new_socket(pattern);
-
-    while (!atomic_load(&job->shared->bound))
-        nap(0.001);
-    if (pattern == PEER_SUB)
-        peer_subscribe(sock, "", 0);
-    peer_connect(sock, job->address);
+    tell_bound(job->shared);
     return sock;
 }
 
 static void sends_first(const struct job *job)
 {
     char *buffer = new_buffer(job->size);
-    peer_socket sock = bound(job, PEER_PAIR);
+    peer_socket sock = binds_one(job, PEER_PAIR);
     long done;
 
     for (done = 1;; done++) {
@@ -97,7 +72,7 @@ static void *sends_back(void *argument)
 {
     const struct part *part = argument;
     char *buffer = new_buffer(part->job->size);
-    peer_socket sock = connected(part->job, PEER_PAIR);
+    peer_socket sock = connected(part->job->shared, PEER_PAIR, part->job->address);
 
     for (;;) {
         peer_receive(sock, buffer, part->job->size);
@@ -109,7 +84,7 @@ static void *sends_back(void *argument)
 static void pulls(const struct job *job)
 {
     char *buffer = new_buffer(job->size);
-    peer_socket sock = bound(job, PEER_PULL);
+    peer_socket sock = binds_one(job, PEER_PULL);
     long done;
 
     for (done = 1;; done++) {
@@ -122,7 +97,7 @@ static void *pushes(void *argument)
 {
     const struct part *part = argument;
     char *buffer = new_buffer(part->job->size);
-    peer_socket sock = connected(part->job, PEER_PUSH);
+    peer_socket sock = connected(part->job->shared, PEER_PUSH, part->job->address);
 
     for (;;)
         peer_send(sock, buffer, part->job->size);
@@ -131,7 +106,7 @@ static void *pushes(void *argument)
 
 static void takes_over(const struct job *job)
 {
-    peer_socket sock = bound(job, PEER_PULL);
+    peer_socket sock = binds_one(job, PEER_PULL);
     long done;
 
     for (done = 1;; done++) {
@@ -143,7 +118,7 @@ static void takes_over(const struct job *job)
 static void *hands_over(void *argument)
 {
     const struct part *part = argument;
-    peer_socket sock = connected(part->job, PEER_PUSH);
+    peer_socket sock = connected(part->job->shared, PEER_PUSH, part->job->address);
 
     for (;;)
         peer_hand_over(sock, part->job->size);
@@ -165,7 +140,7 @@ static int all_have_moved(const void *argument)
 static void publishes(const struct job *job)
 {
     char *buffer = new_buffer(job->size);
-    peer_socket sock = bound(job, PEER_PUB);
+    peer_socket sock = binds_one(job, PEER_PUB);
     long number;
     int all = 0;
 
@@ -184,7 +159,7 @@ static void *subscribes(void *argument)
     const struct part *part = argument;
     struct counter *counter = &part->job->shared->counters[part->index];
     char *buffer = new_buffer(part->job->size);
-    peer_socket sock = connected(part->job, PEER_SUB);
+    peer_socket sock = connected(part->job->shared, PEER_SUB, part->job->address);
     long done, number;
 
     for (done = 1;; done++) {
@@ -199,7 +174,7 @@ static void *subscribes(void *argument)
 static void replies(const struct job *job)
 {
     char *buffer = new_buffer(job->size);
-    peer_socket sock = bound(job, PEER_REP);
+    peer_socket sock = binds_one(job, PEER_REP);
 
     for (;;) {
         peer_receive(sock, buffer, job->size);
@@ -211,7 +186,7 @@ static void *requests(void *argument)
 {
     const struct part *part = argument;
     char *buffer = new_buffer(part->job->size);
-    peer_socket sock = connected(part->job, PEER_REQ);
+    peer_socket sock = connected(part->job->shared, PEER_REQ, part->job->address);
     long done;
 
     for (done = 1;; done++) {
@@ -230,8 +205,16 @@ static const struct kind KINDS[] = {
     {"calls", replies, requests, COUNTERS, COUNTERS, 1, 0},
 };
 
-static void start_connecting(const struct job *job, pthread_t *threads, struct part *parts)
+static void one_side_binds(const void *job)
 {
+    ((const struct job *)job)->kind->binds(job);
+}
+
+static void other_side_connects(const void *argument)
+{
+    const struct job *job = argument;
+    pthread_t threads[COUNTERS];
+    struct part parts[COUNTERS];
     int i;
 
     for (i = 0; i < job->kind->connecting; i++) {
@@ -240,29 +223,7 @@ static void start_connecting(const struct job *job, pthread_t *threads, struct p
         if (pthread_create(&threads[i], NULL, job->kind->connects, &parts[i]) != 0)
             die_errno("pthread_create");
     }
-}
-
-static void one_side_binds(const void *job)
-{
-    ((const struct job *)job)->kind->binds(job);
-}
-
-static void other_side_connects(const void *job)
-{
-    pthread_t threads[COUNTERS];
-    struct part parts[COUNTERS];
-
-    start_connecting(job, threads, parts);
     pthread_join(threads[0], NULL);
-}
-
-static void both_sides(const void *job)
-{
-    pthread_t threads[COUNTERS];
-    struct part parts[COUNTERS];
-
-    start_connecting(job, threads, parts);
-    one_side_binds(job);
 }
 
 static void print(const struct kind *kind, const struct look *begin, const struct look *end)
@@ -274,17 +235,13 @@ static void print(const struct kind *kind, const struct look *begin, const struc
         messages += end->messages[i] - begin->messages[i];
         sent += end->sequence[i] - begin->sequence[i];
     }
-    printf("%ld\t%.6f\t%.6f\t%ld\t", messages * kind->messages_per_count, end->monotonic_s - begin->monotonic_s,
-           end->cpu_s - begin->cpu_s, end->switches - begin->switches);
-    if (kind->numbered)
-        printf("%.6f", sent > messages ? 1.0 - (double)messages / (double)sent : 0.0);
-    else
-        printf("-");
-    printf("\t%.6f\t%.6f\t%d\n", begin->realtime_s, end->realtime_s, (int)getpid());
+    print_measured(messages * kind->messages_per_count, begin, end, kind->numbered ? share_lost(messages, sent) : -1);
+    printf("\n");
 }
 
 int main(int argc, char **argv)
 {
+    static const side SIDES[] = {one_side_binds, other_side_connects};
     struct job job;
     struct look begin, end;
     size_t i;
@@ -303,12 +260,7 @@ int main(int argc, char **argv)
     job.size = (size_t)atol(argv[3]);
     job.shared = new_shared(sizeof *job.shared);
 
-    if (strncmp(job.address, "inproc:", 7) == 0) {
-        fork_worker(both_sides, &job);
-    } else {
-        fork_worker(one_side_binds, &job);
-        fork_worker(other_side_connects, &job);
-    }
+    start_sides(job.address, SIDES, 2, &job);
     watch_until(all_have_moved, &job, "the first message");
     watch_for(atof(argv[4]));
     look_at(job.shared, &begin);

@@ -11,6 +11,7 @@
 
 #include "measure.h"
 #include "peer.h"
+#include "sockets.h"
 
 #include <dirent.h>
 #include <pthread.h>
@@ -18,7 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #define FEW 10
@@ -39,29 +39,13 @@ struct stage {
     pid_t server, client;
 };
 
-static peer_socket opened(enum pattern pattern)
-{
-    peer_socket sock;
-
-    if (peer_open(pattern, &sock) < 0)
-        die("peer_open", "no more sockets");
-    return sock;
-}
-
 static long raised_limit(long wanted)
 {
-    struct rlimit limit;
-    long possible;
+    long limit = raise_descriptor_limit();
+    long possible = limit - SPARE_DESCRIPTORS;
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-        die_errno("getrlimit");
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
-        die_errno("setrlimit");
-    possible = (long)limit.rlim_max - SPARE_DESCRIPTORS;
     if (possible < wanted)
-        fprintf(stderr, "growth: only %ld, because the limit of descriptors cannot be raised above %ld\n", possible,
-                (long)limit.rlim_max);
+        fprintf(stderr, "growth: only %ld, because the limit of descriptors cannot be raised above %ld\n", possible, limit);
     return possible < wanted ? possible : wanted;
 }
 
@@ -143,17 +127,11 @@ static void serves(const void *argument)
     peer_socket sock = opened(PEER_REP);
 
     peer_bind(sock, stage->address);
-    atomic_store(&stage->shared.bound, 1);
+    tell_bound(&stage->shared);
     for (;;) {
         peer_receive(sock, buffer, sizeof buffer);
         peer_send(sock, buffer, sizeof buffer);
     }
-}
-
-static void wait_until_bound(struct stage *stage)
-{
-    while (!atomic_load(&stage->shared.bound))
-        nap(0.001);
 }
 
 /*  One of the connections, over which is called.  */
@@ -164,7 +142,7 @@ static void calls(const void *argument)
     peer_socket sock = opened(PEER_REQ);
     long done;
 
-    wait_until_bound(stage);
+    wait_until_bound(&stage->shared);
     peer_connect(sock, stage->address);
     for (done = 1;; done++) {
         wait_until_running(stage);
@@ -181,7 +159,7 @@ static void stays_connected(const void *argument)
     peer_socket sock = opened(PEER_REQ);
     long connections = 1; /* that of the caller */
 
-    wait_until_bound(stage);
+    wait_until_bound(&stage->shared);
     for (;;) {
         for (; connections < atomic_load(&stage->goal); connections++)
             peer_connect_again(sock, stage->address, connections);
@@ -238,13 +216,13 @@ static void opens_sockets(const void *argument)
 {
     struct stage *stage = (struct stage *)argument;
     char buffer[MESSAGE_SIZE] = {0};
-    peer_socket bound = opened(PEER_PAIR), connected = opened(PEER_PAIR), idle;
+    peer_socket one = opened(PEER_PAIR), other = opened(PEER_PAIR), idle;
     pthread_t thread;
     long done, sockets = 2;
 
-    peer_bind(bound, "inproc://two-of-many");
-    peer_connect(connected, "inproc://two-of-many");
-    if (pthread_create(&thread, NULL, echoes, &connected) != 0)
+    peer_bind(one, "inproc://two-of-many");
+    peer_connect(other, "inproc://two-of-many");
+    if (pthread_create(&thread, NULL, echoes, &other) != 0)
         die_errno("pthread_create");
     for (done = 2;; done += 2) {
         while (!atomic_load(&stage->running)) {
@@ -257,8 +235,8 @@ static void opens_sockets(const void *argument)
             atomic_store(&stage->reached, sockets);
             nap(0.001);
         }
-        peer_send(bound, buffer, sizeof buffer);
-        peer_receive(bound, buffer, sizeof buffer);
+        peer_send(one, buffer, sizeof buffer);
+        peer_receive(one, buffer, sizeof buffer);
         count(&stage->shared.counters[0], done);
     }
 }
@@ -288,7 +266,7 @@ static void *subscribes(void *argument)
     peer_socket sock = opened(PEER_SUB);
     long came = 0, subscriptions = 0;
 
-    wait_until_bound(stage);
+    wait_until_bound(&stage->shared);
     peer_keep_all(sock);
     peer_connect(sock, "inproc://topics");
     for (;;) {
@@ -322,7 +300,7 @@ static void publishes(const void *argument)
     sem_init(&subscriber.batch_came, 0, 0);
     peer_keep_all(sock);
     peer_bind(sock, "inproc://topics");
-    atomic_store(&stage->shared.bound, 1);
+    tell_bound(&stage->shared);
     if (pthread_create(&thread, NULL, subscribes, &subscriber) != 0)
         die_errno("pthread_create");
     for (;;) {
@@ -385,7 +363,7 @@ static void waits(const void *argument)
     long done;
 
     peer_bind(sock, stage->address);
-    atomic_store(&stage->shared.bound, 1);
+    tell_bound(&stage->shared);
     for (done = 1;; done++) {
         peer_receive(sock, buffer, sizeof buffer);
         count(&stage->shared.counters[0], done);
@@ -398,7 +376,7 @@ static void sends_once(const void *argument)
     char buffer[MESSAGE_SIZE] = {0};
     peer_socket sock = opened(PEER_PUSH);
 
-    wait_until_bound(stage);
+    wait_until_bound(&stage->shared);
     peer_connect(sock, stage->address);
     peer_send(sock, buffer, sizeof buffer);
     pause();

@@ -1,28 +1,44 @@
+#define _GNU_SOURCE /* sched_setaffinity */
+
 #include "measure.h"
 
 #include <dirent.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 /*  Nothing that is waited for takes this long: it hangs.  */
-#define DEADLINE_S 60.0
+#define DEADLINE_S 30.0
 
 static pid_t workers[MOST_PROCESSES];
 static int worker_count;
+static pid_t loops[CPU_SETSIZE];
+static int loop_count;
 
-void die(const char *what, const char *why)
+static _Noreturn void stop(const char *what, const char *why, int status)
 {
     fprintf(stderr, "%s: %s\n", what, why);
     end_workers();
-    _exit(EXIT_FAILURE);
+    _exit(status);
+}
+
+void die(const char *what, const char *why)
+{
+    stop(what, why, EXIT_FAILURE);
+}
+
+void cannot(const char *why)
+{
+    stop("cannot", why, CANNOT);
 }
 
 void die_errno(const char *what)
@@ -39,18 +55,15 @@ void *new_shared(size_t size)
     return memory;
 }
 
-pid_t fork_worker(void (*work)(const void *), const void *argument)
+static pid_t fork_child(void (*work)(const void *), const void *argument)
 {
     pid_t parent = getpid();
-    pid_t child;
+    pid_t child = fork();
 
-    if (worker_count == MOST_PROCESSES)
-        die("fork_worker", "too many processes");
-    child = fork();
     if (child < 0)
         die_errno("fork");
     if (child == 0) {
-        worker_count = 0;
+        worker_count = loop_count = 0;
         if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0)
             die_errno("prctl");
         if (getppid() != parent)
@@ -58,18 +71,66 @@ pid_t fork_worker(void (*work)(const void *), const void *argument)
         work(argument);
         _exit(EXIT_SUCCESS);
     }
-    workers[worker_count++] = child;
     return child;
+}
+
+pid_t fork_worker(void (*work)(const void *), const void *argument)
+{
+    if (worker_count == MOST_PROCESSES)
+        die("fork_worker", "too many processes");
+    return workers[worker_count++] = fork_child(work, argument);
+}
+
+static void loops_on(const void *argument)
+{
+    cpu_set_t one;
+
+    CPU_ZERO(&one);
+    CPU_SET(*(const int *)argument, &one);
+    if (sched_setaffinity(0, sizeof one, &one) < 0)
+        die_errno("sched_setaffinity");
+    for (;;)
+        ;
+}
+
+void start_loops(void)
+{
+    cpu_set_t all;
+    int processor;
+
+    if (sched_getaffinity(0, sizeof all, &all) < 0)
+        die_errno("sched_getaffinity");
+    for (processor = 0; processor < CPU_SETSIZE; processor++)
+        if (CPU_ISSET(processor, &all))
+            loops[loop_count++] = fork_child(loops_on, &processor);
+}
+
+static void end_children(const pid_t *children, int *count)
+{
+    int i;
+
+    for (i = 0; i < *count; i++)
+        kill(children[i], SIGKILL);
+    for (; *count > 0; --*count)
+        waitpid(children[*count - 1], NULL, 0);
 }
 
 void end_workers(void)
 {
-    int i;
+    end_children(workers, &worker_count);
+    end_children(loops, &loop_count);
+}
 
-    for (i = 0; i < worker_count; i++)
-        kill(workers[i], SIGKILL);
-    for (; worker_count > 0; worker_count--)
-        waitpid(workers[worker_count - 1], NULL, 0);
+long raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        die_errno("getrlimit");
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) < 0)
+        die_errno("setrlimit");
+    return (long)limit.rlim_max;
 }
 
 static double clock_s(clockid_t clock)
@@ -92,12 +153,12 @@ void nap(double seconds)
 
 static void check_workers(void)
 {
-    int i;
+    int i, status;
 
     for (i = 0; i < worker_count; i++)
-        if (waitpid(workers[i], NULL, WNOHANG) != 0) {
+        if (waitpid(workers[i], &status, WNOHANG) != 0) {
             workers[i] = workers[--worker_count];
-            die("measure", "a worker has ended");
+            stop("measure", "a worker has ended", WIFEXITED(status) && WEXITSTATUS(status) == CANNOT ? CANNOT : EXIT_FAILURE);
         }
 }
 
@@ -169,6 +230,22 @@ void look_at(const struct shared *shared, struct look *look)
         look->messages[i] = atomic_load_explicit(&shared->counters[i].messages, memory_order_relaxed);
         look->sequence[i] = atomic_load_explicit(&shared->counters[i].sequence, memory_order_relaxed);
     }
+}
+
+void print_measured(long messages, const struct look *begin, const struct look *end, double lost)
+{
+    printf("%ld\t%.6f\t%.6f\t%ld\t", messages, end->monotonic_s - begin->monotonic_s, end->cpu_s - begin->cpu_s,
+           end->switches - begin->switches);
+    if (lost < 0)
+        printf("-");
+    else
+        printf("%.6f", lost);
+    printf("\t%.6f\t%.6f\t%d", begin->realtime_s, end->realtime_s, (int)getpid());
+}
+
+double share_lost(long came, long sent)
+{
+    return sent > came ? 1.0 - (double)came / (double)sent : 0.0;
 }
 
 long resident_bytes(pid_t pid)

@@ -35,8 +35,14 @@ struct look {
     long sequence[COUNTERS];
 };
 
+/*  The exit status of a program whose library cannot do what is to be measured.  */
+#define CANNOT 3
+
 /*  The process that measures, or the one that is measured, ends and says why.  */
 _Noreturn void die(const char *what, const char *why);
+
+/*  As die, where it is a limit of the library's and no failure.  */
+_Noreturn void cannot(const char *why);
 
 /*  As die, with the text of errno.  */
 _Noreturn void die_errno(const char *what);
@@ -49,6 +55,12 @@ pid_t fork_worker(void (*work)(const void *), const void *argument);
 
 void nap(double seconds);
 
+/*  A loop on each processor, until the process that measures ends: other programs' work. Their time is not looked at.  */
+void start_loops(void);
+
+/*  As many descriptors as the system lets this process have, and its workers. Returns how many.  */
+long raise_descriptor_limit(void);
+
 /*  Naps, and ends the process that measures if a worker has ended or this lasts too long.  */
 void watch_until(int (*happened)(const void *), const void *argument, const char *what);
 void watch_for(double seconds);
@@ -56,7 +68,16 @@ void watch_for(double seconds);
 void look_at(const struct shared *shared, struct look *look);
 long resident_bytes(pid_t pid);
 
-/*  Kills and reaps all workers.  */
+/*  Prints what was measured, without an end of line:
+
+        messages, seconds, CPU seconds, context switches, share of messages lost (- if it is below 0: none can be),
+        realtime at the begin and at the end, process that did nothing but measure  */
+void print_measured(long messages, const struct look *begin, const struct look *end, double lost);
+
+/*  The share of messages that a receiver lacks, of those it should have had between two looks.  */
+double share_lost(long came, long sent);
+
+/*  Kills and reaps all workers, and the loops.  */
 void end_workers(void);
 
 /*  The bytes of a message that the library is to send; their values do not matter.  */

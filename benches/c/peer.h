@@ -18,6 +18,7 @@ typedef union {
 
 /*  0, or -1 if the library has no more sockets to give.  */
 int peer_open(enum pattern pattern, peer_socket *sock);
+void peer_close(peer_socket sock);
 
 void peer_bind(peer_socket sock, const char *address);
 void peer_connect(peer_socket sock, const char *address);
@@ -33,6 +34,28 @@ void peer_keep_all(peer_socket sock);
     bytes.  */
 void peer_send(peer_socket sock, const void *bytes, size_t size);
 void peer_receive(peer_socket sock, void *bytes, size_t size);
+
+/*  As peer_receive, if there is a message: does not wait. Returns whether there was.  */
+int peer_try_receive(peer_socket sock, void *bytes, size_t size);
+
+/*  A descriptor that is readable when a message has come, or at least has an edge then, so that who waits for it has to
+    receive all there is.  */
+int peer_descriptor(peer_socket sock);
+
+/*  Sockets that one thread waits for with the library's own call.  */
+struct peer_set;
+struct peer_set *peer_new_set(const peer_socket *socks, int count);
+/*  Waits until there is a message for one of them at least.  */
+void peer_wait(struct peer_set *set);
+int peer_has_message(const struct peer_set *set, int index);
+
+/*  Passes requests and replies on between the REQ that connect to the one address and the REP that connect to the other.
+    peer_run_device does not return.  */
+struct peer_device {
+    peer_socket front, back;
+};
+struct peer_device peer_bind_device(const char *front, const char *back);
+void peer_run_device(struct peer_device device);
 
 /*  The message is memory of the library's own, which it need not copy. It is not filled, and freed when it has come.  */
 void peer_hand_over(peer_socket sock, size_t size);

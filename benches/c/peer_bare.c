@@ -1,8 +1,8 @@
 /*  No library: what the kernel and the machine allow, for the same programs to measure.
 
-    Over ipc and tcp it is a blocking socket with the framing of the SP protocols. PAIR, REQ and REP write each message
-    at once. PUSH gathers what fits into a buffer, and writes when that is full; PULL reads as much at a time. Over
-    inproc it is a ring of bytes between two threads, one for each direction: the bytes are copied in and out, and who
+    Over ipc and tcp it is a blocking socket with the framing of the SP protocols, which writes each message at once. But a
+    PUSH gathers what fits into a buffer, and writes when that is full, unless it was built with AT_ONCE. Whatever receives
+    reads a buffer at a time. Over inproc it is a ring of bytes between two threads, one for each direction: the bytes are copied in and out, and who
     finds it empty or full sleeps on a futex, or, in the program built with SPIN, never sleeps at all.
 
     Every message takes a lock that nobody else wants, as a library must that any thread may call. There is one
@@ -15,6 +15,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -27,6 +28,12 @@
 
 #define BATCH_SIZE 131072 /* bytes */
 #define LONGEST_PREFIX 9
+
+#ifdef AT_ONCE
+#define GATHERS(pattern) 0
+#else
+#define GATHERS(pattern) ((pattern) == PEER_PUSH)
+#endif
 
 /*  One for each direction.  */
 static struct ring rings[2];
@@ -56,12 +63,25 @@ int peer_open(enum pattern pattern, peer_socket *sock)
     if (bare == NULL)
         die_errno("calloc");
     if (pattern == PEER_PUB || pattern == PEER_SUB)
-        die("bare", "this pattern has no counterpart");
+        cannot("this pattern has no counterpart");
     bare->pattern = pattern;
     bare->fd = bare->listener = bare->poll = -1;
     pthread_mutex_init(&bare->lock, NULL);
     sock->pointer = bare;
     return 0;
+}
+
+void peer_close(peer_socket sock)
+{
+    struct bare *bare = of(sock);
+
+    if (bare->fd >= 0)
+        close(bare->fd);
+    if (bare->listener >= 0)
+        close(bare->listener);
+    if (bare->poll >= 0)
+        close(bare->poll);
+    free(bare);
 }
 
 /*  Binds or connects a new socket of the kernel's. Returns it.  */
@@ -162,24 +182,31 @@ void peer_subscribe(peer_socket sock, const void *topic, size_t size)
     die("bare", "there are no topics");
 }
 
+/*  Of a REP: the next connection on which something has come. Returns 0 if nothing comes in this time.  */
+static int next_connection(struct bare *bare, int timeout_ms)
+{
+    struct epoll_event event;
+    int ready;
+
+    while ((ready = epoll_wait(bare->poll, &event, 1, timeout_ms)) > 0) {
+        if (event.data.fd != bare->listener) {
+            bare->fd = event.data.fd;
+            return 1;
+        }
+        watch(bare, accepted(bare));
+    }
+    if (ready < 0)
+        die_errno("epoll_wait");
+    return 0;
+}
+
 /*  The one connection, or for a REP the next one on which something has come.  */
 static void choose_connection(struct bare *bare)
 {
-    struct epoll_event event;
-
-    if (bare->poll < 0) {
-        if (bare->fd < 0)
-            bare->fd = accepted(bare);
-        return;
-    }
-    for (;;) {
-        if (epoll_wait(bare->poll, &event, 1, -1) < 0)
-            die_errno("epoll_wait");
-        if (event.data.fd != bare->listener)
-            break;
-        watch(bare, accepted(bare));
-    }
-    bare->fd = event.data.fd;
+    if (bare->poll >= 0)
+        next_connection(bare, -1);
+    else if (bare->fd < 0)
+        bare->fd = accepted(bare);
 }
 
 static void write_all(int fd, struct iovec *parts, int count)
@@ -198,16 +225,39 @@ static void write_all(int fd, struct iovec *parts, int count)
     }
 }
 
-static size_t read_some(int fd, char *bytes, size_t size)
+/*  0 at the end of the connection.  */
+static size_t read_or_end(int fd, char *bytes, size_t size)
 {
     ssize_t done = read(fd, bytes, size);
 
-    /*  When the other side has been ended, so will this one be.  */
-    if (done == 0 || (done < 0 && errno == ECONNRESET))
-        pause();
-    if (done < 0)
+    if (done < 0 && errno != ECONNRESET)
         die_errno("read");
-    return (size_t)done;
+    return done < 0 ? 0 : (size_t)done;
+}
+
+static size_t read_some(int fd, char *bytes, size_t size)
+{
+    size_t done = read_or_end(fd, bytes, size);
+
+    /*  When the other side has been ended, so will this one be.  */
+    if (done == 0)
+        pause();
+    return done;
+}
+
+/*  Reads from a connection that has something; a REP lets go of those that have ended.  */
+static void read_first(struct bare *bare)
+{
+    for (;;) {
+        choose_connection(bare);
+        bare->taken = 0;
+        bare->batched = read_or_end(bare->fd, bare->batch, BATCH_SIZE);
+        if (bare->batched > 0)
+            return;
+        if (bare->poll < 0)
+            pause();
+        close(bare->fd);
+    }
 }
 
 void peer_keep_all(peer_socket sock)
@@ -226,18 +276,18 @@ void peer_send(peer_socket sock, const void *bytes, size_t size)
         uint64_t length = htobe64(size);
         char prefix[LONGEST_PREFIX] = {1};
         struct iovec parts[3];
-        int pushes = bare->pattern == PEER_PUSH;
-        int gather = pushes && bare->prefix + size <= BATCH_SIZE;
+        int gathers = GATHERS(bare->pattern);
+        int gather = gathers && bare->prefix + size <= BATCH_SIZE;
 
         if (bare->fd < 0)
             choose_connection(bare);
         memcpy(prefix + bare->prefix - sizeof length, &length, sizeof length);
         if (!gather || bare->batched + bare->prefix + size > BATCH_SIZE) {
-            parts[0] = (struct iovec){bare->batch, pushes ? bare->batched : 0};
+            parts[0] = (struct iovec){bare->batch, gathers ? bare->batched : 0};
             parts[1] = (struct iovec){prefix, bare->prefix};
             parts[2] = (struct iovec){(void *)bytes, size};
             write_all(bare->fd, parts, gather ? 1 : 3);
-            if (pushes)
+            if (gathers)
                 bare->batched = 0;
         }
         if (gather) {
@@ -261,7 +311,7 @@ void peer_receive(peer_socket sock, void *bytes, size_t size)
         size_t here;
 
         if (bare->taken == bare->batched)
-            choose_connection(bare);
+            read_first(bare);
         if (bare->batched - bare->taken < bare->prefix) {
             memmove(bare->batch, bare->batch + bare->taken, bare->batched - bare->taken);
             bare->batched -= bare->taken;
@@ -280,6 +330,59 @@ void peer_receive(peer_socket sock, void *bytes, size_t size)
             here += read_some(bare->fd, (char *)bytes + here, size - here);
     }
     pthread_mutex_unlock(&bare->lock);
+}
+
+int peer_try_receive(peer_socket sock, void *bytes, size_t size)
+{
+    if (!next_connection(of(sock), 0))
+        return 0;
+    peer_receive(sock, bytes, size);
+    return 1;
+}
+
+int peer_descriptor(peer_socket sock)
+{
+    return of(sock)->poll;
+}
+
+struct peer_set {
+    int count;
+    struct pollfd items[];
+};
+
+struct peer_set *peer_new_set(const peer_socket *socks, int count)
+{
+    struct peer_set *set = malloc(sizeof *set + (size_t)count * sizeof set->items[0]);
+    int i;
+
+    if (set == NULL)
+        die_errno("malloc");
+    set->count = count;
+    for (i = 0; i < count; i++)
+        set->items[i] = (struct pollfd){.fd = peer_descriptor(socks[i]), .events = POLLIN};
+    return set;
+}
+
+void peer_wait(struct peer_set *set)
+{
+    if (poll(set->items, (nfds_t)set->count, -1) < 0)
+        die_errno("poll");
+}
+
+int peer_has_message(const struct peer_set *set, int index)
+{
+    return set->items[index].revents & POLLIN;
+}
+
+struct peer_device peer_bind_device(const char *front, const char *back)
+{
+    (void)front, (void)back;
+    cannot("there are no devices");
+}
+
+void peer_run_device(struct peer_device device)
+{
+    (void)device;
 }
 
 void peer_hand_over(peer_socket sock, size_t size)

@@ -31,10 +31,10 @@ static nng_socket of(peer_socket sock)
     return its;
 }
 
-int peer_open(enum pattern pattern, peer_socket *sock)
+static int open_with(int (*open)(nng_socket *), peer_socket *sock)
 {
     nng_socket its;
-    int result = OPEN[pattern](&its);
+    int result = open(&its);
 
     if (result == NNG_ENOMEM || result == NNG_ENOFILES)
         return -1;
@@ -42,6 +42,16 @@ int peer_open(enum pattern pattern, peer_socket *sock)
     check(nng_socket_set_size(its, NNG_OPT_RECVMAXSZ, 0), NNG_OPT_RECVMAXSZ);
     sock->number = (int)its.id;
     return 0;
+}
+
+int peer_open(enum pattern pattern, peer_socket *sock)
+{
+    return open_with(OPEN[pattern], sock);
+}
+
+void peer_close(peer_socket sock)
+{
+    check(nng_close(of(sock)), "nng_close");
 }
 
 void peer_bind(peer_socket sock, const char *address)
@@ -76,13 +86,68 @@ void peer_send(peer_socket sock, const void *bytes, size_t size)
     check(nng_send(of(sock), (void *)bytes, size, 0), "nng_send");
 }
 
-void peer_receive(peer_socket sock, void *bytes, size_t size)
+static int receive(peer_socket sock, void *bytes, size_t size, int flags)
 {
     size_t came = size;
+    int result = nng_recv(of(sock), bytes, &came, flags);
 
-    check(nng_recv(of(sock), bytes, &came, 0), "nng_recv");
+    if (result == NNG_EAGAIN)
+        return 0;
+    check(result, "nng_recv");
     if (came != size)
         die("nng_recv", "a message of another size");
+    return 1;
+}
+
+void peer_receive(peer_socket sock, void *bytes, size_t size)
+{
+    receive(sock, bytes, size, 0);
+}
+
+int peer_try_receive(peer_socket sock, void *bytes, size_t size)
+{
+    return receive(sock, bytes, size, NNG_FLAG_NONBLOCK);
+}
+
+int peer_descriptor(peer_socket sock)
+{
+    int descriptor;
+
+    check(nng_socket_get_int(of(sock), NNG_OPT_RECVFD, &descriptor), NNG_OPT_RECVFD);
+    return descriptor;
+}
+
+struct peer_set *peer_new_set(const peer_socket *socks, int count)
+{
+    (void)socks, (void)count;
+    cannot("nng has no call that waits for several sockets");
+}
+
+void peer_wait(struct peer_set *set)
+{
+    (void)set;
+}
+
+int peer_has_message(const struct peer_set *set, int index)
+{
+    (void)set, (void)index;
+    return 0;
+}
+
+struct peer_device peer_bind_device(const char *front, const char *back)
+{
+    struct peer_device device;
+
+    check(open_with(nng_rep0_open_raw, &device.front), "nng_rep0_open_raw");
+    check(open_with(nng_req0_open_raw, &device.back), "nng_req0_open_raw");
+    peer_bind(device.front, front);
+    peer_bind(device.back, back);
+    return device;
+}
+
+void peer_run_device(struct peer_device device)
+{
+    check(nng_device(of(device.front), of(device.back)), "nng_device");
 }
 
 void peer_hand_over(peer_socket sock, size_t size)

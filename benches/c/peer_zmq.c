@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <zmq.h>
 
@@ -33,15 +34,25 @@ static void new_context(void)
     check(zmq_ctx_set(context, ZMQ_MAX_SOCKETS, MOST_SOCKETS) == 0, "ZMQ_MAX_SOCKETS");
 }
 
-int peer_open(enum pattern pattern, peer_socket *sock)
+static int open_as(int type, peer_socket *sock)
 {
     pthread_once(&once, new_context);
-    sock->pointer = zmq_socket(context, TYPES[pattern]);
+    sock->pointer = zmq_socket(context, type);
     if (sock->pointer == NULL) {
         check(zmq_errno() == EMFILE, "zmq_socket");
         return -1;
     }
     return 0;
+}
+
+int peer_open(enum pattern pattern, peer_socket *sock)
+{
+    return open_as(TYPES[pattern], sock);
+}
+
+void peer_close(peer_socket sock)
+{
+    check(zmq_close(sock.pointer) == 0, "zmq_close");
 }
 
 void peer_bind(peer_socket sock, const char *address)
@@ -85,6 +96,70 @@ void peer_send(peer_socket sock, const void *bytes, size_t size)
 void peer_receive(peer_socket sock, void *bytes, size_t size)
 {
     check(zmq_recv(sock.pointer, bytes, size, 0) == (int)size, "zmq_recv");
+}
+
+int peer_try_receive(peer_socket sock, void *bytes, size_t size)
+{
+    int came = zmq_recv(sock.pointer, bytes, size, ZMQ_DONTWAIT);
+
+    if (came < 0 && zmq_errno() == EAGAIN)
+        return 0;
+    check(came == (int)size, "zmq_recv");
+    return 1;
+}
+
+int peer_descriptor(peer_socket sock)
+{
+    int descriptor;
+    size_t size = sizeof descriptor;
+
+    check(zmq_getsockopt(sock.pointer, ZMQ_FD, &descriptor, &size) == 0, "ZMQ_FD");
+    return descriptor;
+}
+
+struct peer_set {
+    int count;
+    zmq_pollitem_t items[];
+};
+
+struct peer_set *peer_new_set(const peer_socket *socks, int count)
+{
+    struct peer_set *set = malloc(sizeof *set + (size_t)count * sizeof set->items[0]);
+    int i;
+
+    if (set == NULL)
+        die_errno("malloc");
+    set->count = count;
+    for (i = 0; i < count; i++)
+        set->items[i] = (zmq_pollitem_t){.socket = socks[i].pointer, .events = ZMQ_POLLIN};
+    return set;
+}
+
+void peer_wait(struct peer_set *set)
+{
+    check(zmq_poll(set->items, set->count, -1) > 0, "zmq_poll");
+}
+
+int peer_has_message(const struct peer_set *set, int index)
+{
+    return set->items[index].revents & ZMQ_POLLIN;
+}
+
+struct peer_device peer_bind_device(const char *front, const char *back)
+{
+    struct peer_device device;
+
+    check(open_as(ZMQ_ROUTER, &device.front) == 0, "ZMQ_ROUTER");
+    check(open_as(ZMQ_DEALER, &device.back) == 0, "ZMQ_DEALER");
+    peer_bind(device.front, front);
+    peer_bind(device.back, back);
+    return device;
+}
+
+void peer_run_device(struct peer_device device)
+{
+    zmq_proxy(device.front.pointer, device.back.pointer, NULL);
+    check(0, "zmq_proxy");
 }
 
 void peer_hand_over(peer_socket sock, size_t size)
