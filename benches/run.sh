@@ -1,117 +1,147 @@
 #!/usr/bin/env bash
 # Runs the benchmark on this library and its peers, and prints tables of medians and ratios.
 #
-#     benches/run.sh [PREFIX]       PREFIX is where this library is installed: target/stage if nothing is said
+#     benches/run.sh [PREFIX [CASE...]]   PREFIX is where this library is installed: target/stage if nothing is said
 #
-# The environment can choose less or more:
+# A case has a name, as benches/cases prints them; a CASE need not be one of those: shape/answer/ipc/100/7/0. The
+# environment chooses among those that benches/cases prints:
 #
-#     ONLY="flow/tcp/64 latency/*"  cases by their names: KIND/TRANSPORT/SIZE, or growth/PROGRAM
-#     KINDS="latency flow handover fanout calls growth"
+#     ONLY="flow/tcp/64 shape/push/tcp/*"   by their names
+#     KINDS="latency flow handover fanout calls shape busy one-core growth"
+#     SHAPES="answer push"                  as in c/shapes.c
 #     TRANSPORTS="inproc ipc tcp ws"
 #     SIZES="1 64 1024 65536 1048576"
-#     PEERS="ours libnanomsg nng libzmq bare spin"
-#     ROUNDS=5 RUN_SECONDS=0.25 WARM_UP=0.08
-#     SYSCALLS=0                    do not count system calls, which takes a run under strace for each peer and case
+#     GO_ON=1                               those that have not been measured yet
 #
-# All figures are left in target/bench/. When nothing is chosen, the tables and plots go to docs/ as well.
+# What has been measured of these is kept in target/bench/kept, and `benches/page` writes docs/benchmarks.md from it; so a
+# long run can be made in portions. When nothing is chosen, all is measured anew, and the page is written in the end.
+#
+# What is measured in another way, or named as a CASE, is only printed (and left in target/bench/tried):
+#
+#     PEERS="ours libnanomsg nng libzmq bare spin"      omq too, which is built first (benches/omq)
+#     ROUNDS=5                              3 for shapes
+#     RUN_SECONDS=0.25 WARM_UP=0.08
+#     SYSCALLS=0                            do not count system calls, which takes a run under strace for each peer and flood
+#     UNDER="nice"                          a command to run each program with
+#
+# BAR=1: fails if this library is above the bar in a shape that was measured, and says in which (preface.md).
 #
 # Figures drift with the machine's mood, so every round of a case runs each peer once, one after the other, and only
 # figures of the same rounds are compared.
 set -euo pipefail
 
-chosen=${ONLY:-}${KINDS:-}${TRANSPORTS:-}${SIZES:-}${PEERS:-}${ROUNDS:-}${RUN_SECONDS:-}${WARM_UP:-}${SYSCALLS:-}
-ONLY=${ONLY:-}
-KINDS=${KINDS:-latency flow handover fanout calls growth}
-TRANSPORTS=${TRANSPORTS:-inproc ipc tcp ws}
-SIZES=${SIZES:-1 64 1024 65536 1048576}
+differs=${PEERS:-}${ROUNDS:-}${RUN_SECONDS:-}${WARM_UP:-}${SYSCALLS:-}${UNDER:-}${*:2}
+chosen=${ONLY:-}${KINDS:-}${SHAPES:-}${TRANSPORTS:-}${SIZES:-}${GO_ON:-}
 PEERS=${PEERS:-ours libnanomsg nng libzmq bare spin}
-ROUNDS=${ROUNDS:-5}
+ROUNDS=${ROUNDS:-}
 RUN_SECONDS=${RUN_SECONDS:-0.25}
 WARM_UP=${WARM_UP:-0.08}
 SYSCALLS=${SYSCALLS:-1}
+read -ra under <<<"${UNDER:-}"
 TRACED_SECONDS=0.1
+# The exit status of a program whose library cannot do what is to be measured (c/measure.h).
+CANNOT=3
 
 project=$(cd "$(dirname "$0")/.." && pwd)
 target=${CARGO_TARGET_DIR:-$project/target}
 ours=$(cd "${1:-$target/stage}" && pwd)/lib
 mkdir -p "$target/bench"
-results=$(cd "$target/bench" && pwd)
-programs=$results/programs
+all_results=$(cd "$target/bench" && pwd)
+results=$all_results/kept
+[[ -z $differs ]] || results=$all_results/tried
+programs=$all_results/programs
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 cd "$project"
 
 benches/build "$programs"
+[[ " $PEERS " != *" omq "* ]] || benches/omq "$all_results/omq"
 [[ $(LD_LIBRARY_PATH=$ours ldd "$programs/nanomsg-bench") == *"libnanomsg.so.5 => $ours/"* ]] || {
     echo "the benchmark would not load the library in $ours" >&2
     exit 1
 }
 
-has() { [[ " $1 " == *" $2 "* ]]; }
-
-# named NAME: whether ONLY names it, or names nothing
-named() {
-    local pattern
-    set -f
-    # shellcheck disable=SC2086 # ONLY is a list
-    set -- "$1" $ONLY
-    set +f
-    (($# > 1)) || return 0
-    for pattern in "${@:2}"; do
+# among WORD LIST: whether a pattern of the list matches, or the list is empty
+among() {
+    local pattern patterns
+    read -ra patterns <<<"$2"
+    ((${#patterns[@]} > 0)) || return 0
+    for pattern in "${patterns[@]}"; do
         # shellcheck disable=SC2053 # it is a pattern
         [[ $1 != $pattern ]] || return 0
     done
     return 1
 }
 
-# exists PEER KIND TRANSPORT: whether the peer can do such a case
-exists() {
-    case $1/$2/$3 in
-        ours/* | libnanomsg/*) ;;
-        spin/latency/inproc) ;;
-        libzmq/*/ws | bare/*/ws | spin/*) return 1 ;;
-        bare/latency/* | bare/flow/* | bare/calls/ipc | bare/calls/tcp) ;;
-        bare/*) return 1 ;;
+# split NAME: sets what the name of a case says; `shape` is empty unless it is one
+split() {
+    shape='' transport='' size='' count='' pause=''
+    case $1 in
+        growth/*) IFS=/ read -r kind program_name <<<"$1" ;;
+        shape/* | busy/* | one-core/*) IFS=/ read -r kind shape transport size count pause <<<"$1" ;;
+        *) IFS=/ read -r kind transport size <<<"$1" ;;
     esac
 }
 
-# cases: those to run, one a line
+# cases [CASE...]: those to run, one a line
 cases() {
-    local kind transport size
-    for kind in $KINDS; do
-        for transport in $TRANSPORTS; do
-            for size in $SIZES; do
-                case $kind/$transport/$size in
-                    growth/*) continue ;;
-                    # A publisher's messages bear a number, for the losses to be counted.
-                    fanout/*/[1-7]) continue ;;
-                    # Other ways to send small messages, and other patterns over ws, would tell nothing new.
-                    handover/*/1 | handover/*/64 | handover/*/1024 | handover/ws/* | fanout/ws/* | calls/ws/*) continue ;;
-                esac
-                named "$kind/$transport/$size" && echo "$kind $transport $size"
-            done
-        done
+    local name kind shape transport size count pause program_name
+    if (($# > 0)); then
+        printf '%s\n' "$@"
+        return
+    fi
+    benches/cases | while read -r name; do
+        split "$name"
+        ! among "$name" "${ONLY:-}" || ! among "$kind" "${KINDS:-}" || ! among "$transport" "${TRANSPORTS:-}" ||
+            ! among "$size" "${SIZES:-}" || ! among "$shape" "${SHAPES:-}" ||
+            [[ ${GO_ON:-} && -e $results/$name.tsv ]] || echo "$name"
     done
-    true
 }
 
-# Loopback ports below those that the system hands out by itself; each run takes the next one where nobody answers.
-port=$((20000 + RANDOM % 8000))
+# exists PEER: whether the peer can do the case at all
+exists() {
+    case $1/$kind/$transport in
+        libzmq/*/ws | omq/*/ws | bare/*/ws) return 1 ;;
+        ours/* | libnanomsg/* | spin/latency/inproc) ;;
+        spin/*) return 1 ;;
+        bare/latency/* | bare/flow/* | bare/calls/ipc | bare/calls/tcp) ;;
+        *)
+            # nng has no call like nn_poll. A bare socket has one connection, unless it is a REP of the kernel's sockets.
+            case $1/$shape/$transport/$count in
+                nng/poll/*) return 1 ;;
+                nng/* | libzmq/* | omq/*) ;;
+                bare/answer/* | bare/back/* | bare/work/* | bare/self/* | bare/push/* | bare/stages/*) ;;
+                bare/ask/inproc/1 | bare/serve/inproc/1) ;;
+                bare/*/inproc/*) return 1 ;;
+                bare/ask/* | bare/serve/* | bare/short/* | bare/poll/* | bare/epoll/*) ;;
+                bare/*) return 1 ;;
+            esac
+            ;;
+    esac
+}
+
+# next_port [COUNT]: sets `port` to the first of so many loopback ports, below those that the system hands out by itself;
+# each run takes the next ones where nobody answers.
+free_port=$((20000 + RANDOM % 8000))
 next_port() {
-    port=$((port + 1))
+    port=$((free_port < 30000 ? free_port : 20000))
     while (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; do port=$((port + 1)); done
+    free_port=$((port + ${1:-1}))
 }
 
-address() {
-    case $1 in
+# Sets an address for the case. A program may bind those that follow it: the next one, or where it polls one for each socket.
+serial=0
+new_address() {
+    case $transport in
         inproc) address=inproc://bench ;;
         ipc) address=ipc://$work/socket-$((++serial)) ;;
-        tcp) next_port && address=tcp://127.0.0.1:$port ;;
-        ws) next_port && address=ws://127.0.0.1:$port ;;
+        *)
+            if [[ $shape == *poll ]]; then next_port "$count"; else next_port 2; fi
+            address=$transport://127.0.0.1:$port
+            ;;
     esac
 }
-serial=0
 
 # use PEER: sets `program` and what LD_LIBRARY_PATH it needs
 use() {
@@ -120,6 +150,7 @@ use() {
         ours) program=nanomsg library_path=$ours ;;
         libnanomsg) program=nanomsg ;;
         libzmq) program=zmq ;;
+        omq) program=zmq library_path=$all_results/omq ;;
         *) program=$1 ;;
     esac
     program=$programs/$program
@@ -131,14 +162,34 @@ failed() {
     : >"$work/failed"
 }
 
-# run PEER KIND TRANSPORT SIZE SECONDS [WRAPPER...]: sets `result`, or returns 1
+# Sets for the case how many rounds there are, how long they last, and what a program is told besides.
+settings() {
+    rounds=${ROUNDS:-5} seconds=$RUN_SECONDS more=() wrapper=("${under[@]}") variant=bench
+    [[ $shape ]] || return 0
+    rounds=${ROUNDS:-3} more=("$count" "$pause") variant=shapes
+    # So few messages need longer for a hundredth of them to be some.
+    [[ $shape/$count/$pause != push/1/2000 && $shape/$count/$pause != pub/1/1000 ]] ||
+        seconds=$(awk "BEGIN { print $seconds * 4 }")
+    case $kind in
+        busy) more+=(loops) ;;
+        one-core) wrapper+=(taskset -c "$(awk '/^Cpus_allowed_list/ { split($2, core, /[-,]/); print core[1] }' /proc/self/status)") ;;
+    esac
+}
+
+# run PEER SECONDS [WRAPPER...]: sets `result` of the case, or returns 1
 run() {
+    local status=0
     use "$1"
-    address "$3"
-    result=$(LD_LIBRARY_PATH=$library_path "${@:6}" "$program-bench" "$2" "$address" "$4" "$WARM_UP" "$5") || {
-        failed "$1 $2/$3/$4"
+    new_address
+    result=$(LD_LIBRARY_PATH=$library_path "${@:3}" "$program-$variant" "${shape:-$kind}" "$address" "$size" "$WARM_UP" "$2" \
+        "${more[@]}" 2>"$work/errors") || status=$?
+    if ((status == CANNOT)); then
+        result=cannot
+    elif ((status != 0)); then
+        cat "$work/errors" >&2
+        failed "$1 $name"
         return 1
-    }
+    fi
 }
 
 traced=(strace -f -qq -ttt -e raw=all -e signal=none -o "$work/trace")
@@ -150,10 +201,10 @@ calls_in_trace() {
         END { print calls + 0 }' "$work/trace"
 }
 
-# trace PEER KIND TRANSPORT SIZE: sets `result` to messages and system calls while it was measured
+# trace PEER: sets `result` to messages and system calls while it was measured
 trace() {
     local field
-    run "$@" "$TRACED_SECONDS" "${traced[@]}" || return
+    run "$1" "$TRACED_SECONDS" "${traced[@]}" || return
     IFS=$'\t' read -ra field <<<"$result"
     result=${field[0]}$'\t'$(calls_in_trace "${field[@]:5:3}")
 }
@@ -176,53 +227,63 @@ grow() {
         fi || failed "$1 growth/$2"
     } | while IFS=$'\t' read -ra line; do
         [[ ${line[0]} != watched ]] || line=(syscalls "$(calls_in_trace "${line[@]:1}")")
-        printf '%s\t%s\t%s\t%s\n' "$2" "${line[0]}" "$1" "${line[1]}"
+        printf 'growth\t%s\t%s\t%s\t%s\n' "$name" "$1" "${line[0]}" "${line[1]}"
     done
 }
 
-list=$(cases)
-count=$(grep -c . <<<"$list" || true)
-# Each run a line, as bench.c prints it; each traced run a line.
-: >"$results/runs.tsv"
-: >"$results/syscalls.tsv"
-# Each figure of a growth program a line.
-: >"$results/growth.tsv"
-done=0
-while read -r kind transport size; do
-    [[ $kind ]] || continue
-    echo "[$((++done))/$count] $kind/$transport/$size" >&2
-    peers=
-    for peer in $PEERS; do exists "$peer" "$kind" "$transport" && peers+=" $peer"; done
-    for ((round = 1; round <= ROUNDS; round++)); do
-        for peer in $peers; do
-            run "$peer" "$kind" "$transport" "$size" "$RUN_SECONDS" || continue
-            printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$transport" "$size" "$peer" "$result" >>"$results/runs.tsv"
+# Prints the lines of one case: each run, each traced run, each figure of a growth program.
+measure() {
+    local peer round peers=()
+    local -A given_up=()
+    if [[ $kind == growth ]]; then
+        for peer in ours libnanomsg nng libzmq; do
+            ! among "$peer" "$PEERS" || grow "$peer" "$program_name"
+        done
+        return
+    fi
+    settings
+    for peer in $PEERS; do ! exists "$peer" || peers+=("$peer"); done
+    for ((round = 0; round < rounds; round++)); do
+        for peer in "${peers[@]}"; do
+            [[ ! ${given_up[$peer]:-} ]] || continue
+            # Once is enough, since to find out can take long.
+            run "$peer" "$seconds" "${wrapper[@]}" || { given_up[$peer]=1; continue; }
+            [[ $result != cannot ]] || given_up[$peer]=1
+            printf 'run\t%s\t%s\t%s\n' "$name" "$peer" "$result"
         done
     done
-    [[ $SYSCALLS != 0 ]] || continue
-    for peer in $peers; do
-        trace "$peer" "$kind" "$transport" "$size" || continue
-        printf '%s\t%s\t%s\t%s\t%s\n' "$kind" "$transport" "$size" "$peer" "$result" >>"$results/syscalls.tsv"
+    [[ $SYSCALLS != 0 && -z $shape ]] || return 0
+    for peer in "${peers[@]}"; do
+        trace "$peer" || continue
+        printf 'calls\t%s\t%s\t%s\n' "$name" "$peer" "$result"
     done
-done <<<"$list"
+}
 
-for program_name in connections sockets subscriptions idle; do
-    if ! has "$KINDS" growth || ! named "growth/$program_name"; then continue; fi
-    echo "growth/$program_name" >&2
-    for peer in ours libnanomsg nng libzmq; do
-        ! has "$PEERS" "$peer" || grow "$peer" "$program_name" >>"$results/growth.tsv"
-    done
-done
+cases "${@:2}" >"$work/list"
+[[ -z $differs && $chosen ]] || rm -rf "$results"
+mkdir -p "$results"
+done=0
+total=$(wc -l <"$work/list")
+# The list is not the programs' input.
+while read -ru 4 name; do
+    echo "[$((++done))/$total] $name" >&2
+    split "$name"
+    measure >"$work/case"
+    mkdir -p "$(dirname "$results/$name")"
+    mv "$work/case" "$results/$name.tsv"
+done 4<"$work/list"
 
 {
     version() { dpkg-query -W -f '${Version}' "$1"; }
-    echo "$(uname -srm), $(nproc) cores; medians of $ROUNDS rounds of $RUN_SECONDS s;" \
+    echo "$(uname -srm), $(nproc) cores; medians of ${ROUNDS:-5} rounds (shapes: ${ROUNDS:-3}) of $RUN_SECONDS s;" \
         "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)"
 } >"$results/machine"
 
-benches/report "$results"
-if [[ -z $chosen ]]; then
-    benches/plot "$results/summary.tsv" docs/benchmarks
-    benches/report "$results" --document >docs/benchmarks.md
+benches/report "$results" "$work/list"
+[[ $differs$chosen ]] || benches/page
+if [[ ${BAR:-} ]]; then
+    benches/report "$results" "$work/list" misses >"$work/misses"
+    cat "$work/misses" >&2
+    [[ ! -s $work/misses ]] || : >"$work/failed"
 fi
 [[ ! -e $work/failed ]]

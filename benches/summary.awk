@@ -1,34 +1,45 @@
-# From the runs to their medians. Reads syscalls.tsv, then runs.tsv. Prints for each case and peer, in the order of runs:
+# From the runs to their medians. Reads what benches/run.sh has left. Prints for each case and peer, in the order of runs:
 #
-#     kind, transport, size, peer, speed, CPU time, switches, system calls, share lost
+#     name, peer, speed, CPU time, switches, system calls, share lost, median, 99th percentile
 #
 # Speed is microseconds for a latency, else messages per second. CPU time (microseconds), switches and system calls are
-# those of one message. What was not measured is a hyphen.
+# those of one message. What was not measured is a hyphen; what a peer cannot do has "cannot" for a speed. The figures of
+# growth come as they are: name, peer, figure, value.
 
 BEGIN { FS = OFS = "\t" }
 
-{ key = $1 FS $2 FS $3 FS $4 }
+{ key = $2 FS $3 }
 
-FILENAME ~ /syscalls/ {
-    syscalls[key] = $5 > 0 ? sprintf("%.6f", $6 / $5) : "-"
-    next
-}
+$1 == "growth" { print $2, $3, $4, $5 }
 
-{
+$1 == "calls" { syscalls[key] = $4 > 0 ? sprintf("%.6f", $5 / $4) : "-" }
+
+$1 == "run" {
     if (!(key in runs))
         order[++keys] = key
-    messages = $5 > 0 ? $5 : 1
-    put("speed", $1 == "latency" ? $6 / messages * 1e6 : $5 / $6)
-    put("cpu", $7 / messages * 1e6)
-    put("switches", $8 / messages)
-    put("lost", $9)
+    if ($4 == "cannot") {
+        cannot[key] = 1
+        runs[key]++
+        next
+    }
+    messages = $4 > 0 ? $4 : 1
+    put("speed", $2 ~ /^latency/ ? $5 / messages * 1e6 : $4 / $5)
+    put("cpu", $6 / messages * 1e6)
+    put("switches", $7 / messages)
+    put("lost", $8)
+    put("median", NF > 11 ? $12 : "-")
+    put("p99", NF > 11 ? $13 : "-")
     runs[key]++
 }
 
 END {
     for (i = 1; i <= keys; i++) {
         key = order[i]
-        print key, median("speed"), median("cpu"), median("switches"), (key in syscalls ? syscalls[key] : "-"), median("lost")
+        if (key in cannot)
+            print key, "cannot"
+        else
+            print key, median("speed"), median("cpu"), median("switches"), (key in syscalls ? syscalls[key] : "-"),
+                median("lost"), median("median"), median("p99")
     }
 }
 

@@ -1,9 +1,9 @@
-# One kind of benchmark, a panel for each transport. benches/plot sets kind, transports, work, out, least and most.
+# One kind of flood, a panel for each transport. benches/plot sets kind, panels, work, out, least and most.
 #
 # The background is transparent, and the colours can be read on white and on black.
 
-panels = words(transports)
-width = 300 * panels + 80.0
+count = words(panels)
+width = 300 * count + 80.0
 set terminal svg size width, 400 font 'sans-serif,13' background '#ffffff00'
 set output out
 set datafile separator '\t'
@@ -33,10 +33,10 @@ do for [p = 1:4] {
 }
 set label 5 '— the limit: no library' at screen 500 / width, screen 0.03 textcolor rgb ink
 
-set multiplot layout 1, panels margins screen 80 / width, 0.99, 0.14, 0.84 spacing screen 20 / width, 0
-do for [i = 1:panels] {
-    data = work . '/' . word(transports, i) . '.tsv'
-    set title word(transports, i)
+set multiplot layout 1, count margins screen 80 / width, 0.99, 0.14, 0.84 spacing screen 20 / width, 0
+do for [i = 1:count] {
+    data = work . '/' . word(panels, i) . '.tsv'
+    set title word(panels, i)
     set format y (i == 1 ? '%.0s %c' : '')
     stats data using 2 nooutput
     set xrange [-0.55 : STATS_records - 0.45]
