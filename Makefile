@@ -66,7 +66,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc test loom installed cinstalled abi bindings capi memcheck interop portable apple windows \
-        bench soak sanitize deny faults fuzz upstream clean help
+        bench bench-page soak sanitize deny faults fuzz upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -157,10 +157,14 @@ demo: ## build the library, then run three small C programs with it
 	@$(MAKE) --no-print-directory stage
 	@examples/demo "$(STAGE)"
 
-bench: ## compare with libnanomsg, nng and libzmq (ONLY=flow/tcp/64 ROUNDS=5; more in benches/run.sh)
+# BAR=1 and other settings reach the script through the environment.
+bench: ## compare with libnanomsg, nng and libzmq (ONLY="shape/push/*" ROUNDS=5 BAR=1; more in benches/run.sh)
 	@.ci/dependencies bench
 	@$(MAKE) --no-print-directory stage
 	@benches/run.sh "$(STAGE)"
+
+bench-page: # write docs/benchmarks.md from what has been measured in portions
+	@benches/page
 
 # --- Check ----------------------------------------------------------------------------------------------------------
 check: dependencies components fmt clippy doc test loom installed abi bindings capi memcheck interop fuzz ## all tests
