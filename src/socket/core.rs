@@ -10,7 +10,7 @@ use super::pollable::Pollable;
 use super::statistics::Statistics;
 use crate::message::MessageType;
 use crate::option::Options;
-use crate::pipe::{Bits, Edges, ReadyList};
+use crate::pipe::{Change, Edges, ReadyList};
 use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
 use crate::reactor::TimerId;
 use crate::sync::Uncancellable;
@@ -174,8 +174,8 @@ impl Core {
         let _uncancellable = Uncancellable::begin();
         self.detach_finished(edges);
         while !ready.is_empty() {
-            ready.take(|key, bits| {
-                self.edge(PipeId(key), bits, edges);
+            ready.take(|key, change| {
+                self.edge(PipeId(key), change, edges);
                 // At once, so that the list stays short when many peers go.
                 self.detach_finished(edges);
             });
@@ -190,12 +190,30 @@ impl Core {
         }
     }
 
-    fn edge(&mut self, id: PipeId, bits: Bits, edges: &mut Edges) {
-        // Letting go of the peer lets go of a descriptor, before the last messages are taken.
-        let is_parting = bits.has(Bits::CLOSED) && self.pipes.part(id);
+    fn edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {
         let Some(pipe) = self.pipes.get(id) else { return };
-        pipe.is_ready |= bits.has(Bits::WRITABLE);
-        if is_parting {
+        match change {
+            Change::Readable => self.call(edges, |protocol, context| protocol.readable(id, context)),
+            Change::Writable => {
+                pipe.is_ready = true;
+                self.call(edges, |protocol, context| protocol.writable(id, context));
+            }
+            Change::Closed => {
+                self.part(id);
+                self.call(edges, |protocol, context| {
+                    protocol.closing(id, context);
+                    // An empty lane is looked at once more, and the pipe finished by that.
+                    context.front(id);
+                });
+            }
+        }
+    }
+
+    /// Lets go of the peer of a pipe, and so of a descriptor, before the last messages are taken.
+    fn part(&mut self, id: PipeId) {
+        if self.pipes.part(id)
+            && let Some(pipe) = self.pipes.get(id)
+        {
             let footprint = pipe.inbound.shrink() + PIPE;
             if self.left_behind + footprint <= LEFT_BEHIND {
                 pipe.left_behind = footprint;
@@ -203,19 +221,6 @@ impl Core {
             } else {
                 pipe.finish(id, &mut self.finished);
             }
-        }
-        if bits.has(Bits::READABLE) {
-            self.call(edges, |protocol, context| protocol.readable(id, context));
-        }
-        if bits.has(Bits::WRITABLE) {
-            self.call(edges, |protocol, context| protocol.writable(id, context));
-        }
-        if bits.has(Bits::CLOSED) {
-            self.call(edges, |protocol, context| {
-                protocol.closing(id, context);
-                // An empty lane is looked at once more, and the pipe finished by that.
-                context.front(id);
-            });
         }
     }
 

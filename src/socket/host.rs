@@ -8,7 +8,7 @@ use super::pipes::Pipe;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Bits, Edges, End, Entry, Peer, ReadyList};
+use crate::pipe::{Change, Edges, End, Entry, Peer, ReadyList};
 use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock, print};
@@ -105,7 +105,12 @@ impl Host for EndpointHost {
             return Err(Refused);
         }
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
-        Ok(Arc::new(SocketEnd { socket: self.socket.clone(), entry: Entry::new(id.0) }))
+        Ok(Arc::new(SocketEnd {
+            socket: self.socket.clone(),
+            readable: Entry::new(id.0, Change::Readable),
+            writable: Entry::new(id.0, Change::Writable),
+            closed: Entry::new(id.0, Change::Closed),
+        }))
     }
 
     fn note(&self, note: Note) {
@@ -131,8 +136,10 @@ fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
 /// The end of a pipe that belongs to a socket.
 struct SocketEnd {
     socket: Arc<Socket>,
-    /// The pipe's place on the socket's ready list.
-    entry: Arc<Entry>,
+    /// The pipe's places on the socket's ready list.
+    readable: Arc<Entry>,
+    writable: Arc<Entry>,
+    closed: Arc<Entry>,
 }
 
 impl SocketEnd {
@@ -153,13 +160,13 @@ impl SocketEnd {
 
 impl Peer for SocketEnd {
     fn readable(self: Arc<Self>, _size: usize) {
-        self.list().push(&self.entry, Bits::READABLE);
+        self.list().push(&self.readable);
         self.drive_if_watchful();
         self.socket.receivers.notify_one();
     }
 
     fn writable(self: Arc<Self>) {
-        self.list().push(&self.entry, Bits::WRITABLE);
+        self.list().push(&self.writable);
         self.drive_if_watchful();
         self.socket.senders.notify_one();
     }
@@ -167,7 +174,7 @@ impl Peer for SocketEnd {
 
 impl End for SocketEnd {
     fn close(self: Arc<Self>) {
-        self.list().push(&self.entry, Bits::CLOSED);
+        self.list().push(&self.closed);
         // Others may wait for the place of a peer that is gone, and a request for another one.
         self.socket.drive();
     }
