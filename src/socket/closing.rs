@@ -141,7 +141,7 @@ impl Socket {
         };
         self.senders.notify_all();
         self.receivers.notify_all();
-        self.batching.stop();
+        self.batching.close();
         departure
     }
 

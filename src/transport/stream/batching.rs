@@ -49,6 +49,8 @@ pub(crate) struct Batching {
 #[derive(Default)]
 struct Gathering {
     connections: Vec<Arc<Connection>>,
+    /// The socket is being closed: nothing gathers any more.
+    is_over: bool,
     /// The thread whose messages they are, or [`SEVERAL`].
     thread: usize,
     /// The time before the next look.
@@ -138,16 +140,19 @@ impl Batching {
     }
 
     /// Messages gather for this connection from now on. Answers whether it is the first, for which the I/O thread must be
-    /// woken.
-    pub(super) fn add(self: &Arc<Self>, connection: Arc<Connection>) -> bool {
+    /// woken; nothing if the socket is being closed, and they do not gather.
+    pub(super) fn add(self: &Arc<Self>, connection: Arc<Connection>) -> Option<bool> {
         let thread = thread_address();
         let mut gathering = lock(&self.gathering);
+        if gathering.is_over {
+            return None;
+        }
         gathering.connections.push(connection);
         if gathering.connections.len() > 1 {
             if gathering.thread != thread {
                 gathering.thread = SEVERAL;
             }
-            return false;
+            return Some(false);
         }
         gathering.thread = thread;
         gathering.pause = LOOK;
@@ -155,11 +160,17 @@ impl Batching {
         let registry = REGISTRY.get();
         lock(&registry.sockets).push(self.clone());
         registry.count.fetch_add(1, Ordering::Relaxed);
-        true
+        Some(true)
+    }
+
+    /// Ends the gathering for good. A thread that has sent a message before the socket was closed may come later.
+    pub(crate) fn close(self: &Arc<Self>) {
+        lock(&self.gathering).is_over = true;
+        self.stop();
     }
 
     /// Ends the gathering: everything is written, and the next message at once.
-    pub(crate) fn stop(self: &Arc<Self>) {
+    fn stop(self: &Arc<Self>) {
         let connections = {
             let mut gathering = lock(&self.gathering);
             if gathering.connections.is_empty() {

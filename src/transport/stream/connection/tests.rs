@@ -170,7 +170,9 @@ fn a_thread_that_blocks_has_written_what_gathered() {
     for _ in 0..2 {
         assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"gathers"), None).unwrap().edge);
         // As `gather`, but the I/O thread is not woken.
-        assert!(connection.begin_gathering() && connection.host.batching().add(connection.clone()));
+        assert!(
+            connection.begin_gathering() && connection.host.batching().add(connection.clone()) == Some(true)
+        );
         assert!(!outbound.batch().push(&[], &mut Payload::Borrowed(b"as well"), None).unwrap().edge);
         crate::transport::before_blocking(None);
         theirs.set_nonblocking(true).unwrap();
@@ -180,4 +182,20 @@ fn a_thread_that_blocks_has_written_what_gathered() {
         theirs.set_nonblocking(false).unwrap();
     }
     connection.finish(Note::Dropped);
+}
+
+#[test]
+fn a_message_that_comes_to_a_socket_being_closed_does_not_gather() {
+    let (connection, mut outbound, mut theirs) = connected();
+    connection.host.batching().close();
+    theirs.set_nonblocking(true).unwrap();
+    for _ in 0..2 {
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"late"), None).unwrap().edge);
+        connection.gather();
+        let mut came = [0; 13];
+        theirs.read_exact(&mut came).unwrap();
+        assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x04late");
+    }
+    connection.finish(Note::Dropped);
+    assert_eq!(Arc::strong_count(connection.host.batching()), 1);
 }

@@ -162,9 +162,12 @@ impl Connection {
     /// Lets messages gather in the lane, the first of which has come.
     pub(super) fn gather(self: &Arc<Self>) {
         if !self.begin_gathering() {
-            self.flush();
-        } else if self.host.batching().add(self.clone()) {
-            self.reactor.wake(self.host.batching().clone());
+            return self.flush();
+        }
+        match self.host.batching().add(self.clone()) {
+            Some(true) => self.reactor.wake(self.host.batching().clone()),
+            Some(false) => {}
+            None => self.stop_gathering(),
         }
     }
 
