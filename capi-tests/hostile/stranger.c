@@ -45,11 +45,8 @@ static void say_to (int peer, const char *address, const char *head, const char 
     check (plain_send (peer, bytes, size) == 0);
 }
 
-/*  A request, or a survey. */
-static void ask (int peer, const char *address, const char *text)
-{
-    say_to (peer, address, "\200\1\1\1", text);
-}
+/*  What is in front of a request, or of a survey. */
+#define QUESTION "\200\1\1\1"
 
 /*  The next message for `peer` is `text`, behind `skip` bytes. */
 #define expect_plain(peer, address, skip, text)                                \
@@ -74,7 +71,7 @@ static void expect_plain_at (int line, int peer, const char *address, size_t ski
 static void stranger (int front, int answers, const char *address, int asks, int count)
 {
     int gone = newcomer (address, asks);
-    ask (gone, address, "secret");
+    say_to (gone, address, QUESTION, "secret");
     expect_text (answers, "secret");
     close (gone);
     wait_for (front, 1, 0);
@@ -84,10 +81,10 @@ static void stranger (int front, int answers, const char *address, int asks, int
     check (is_readable (descriptor_of (answers, NN_SNDFD), 0));
     send_text (answers, "the answer to the secret");
     check_error (nn_send (answers, "again", 5, NN_DONTWAIT), EFSM);
-    ask (peer, address, "own");
+    say_to (peer, address, QUESTION, "own");
     expect_text (answers, "own");
     send_text (answers, "own answer");
-    expect_plain (peer, address, 4, "own answer");
+    expect_plain (peer, address, strlen (QUESTION), "own answer");
     close (peer);
     wait_for (front, count + 2, 0);
 }
@@ -154,57 +151,34 @@ static void send_raw (int s, struct raw *message, const char *body)
     check (nn_sendmsg (s, &header, 0) == (int) strlen (body));
 }
 
-/*  A program that keeps the header of the first request, and answers it each time that another peer
-    asks. */
-static void raw (const char *transport, int asks, int answers)
+/*  A program that keeps the header of the first message, and sends with it and with the newest one each time that
+    another peer has spoken. A reply reaches the peer that its header names, a message of BUS all but that one. */
+static void raw (const char *transport, int speaks, int hears)
 {
-    char address[NN_SOCKADDR_MAX];
     static struct raw first, next;
-    int rep = nn_socket (AF_SP_RAW, answers);
-    set_int (rep, 0, NN_RCVTIMEO, LIMIT_MS);
-    bind_to (rep, fresh_address (transport, address));
-    int gone = newcomer (address, asks);
-    ask (gone, address, "secret");
-    receive_raw (rep, &first);
+    struct raw *reaching = hears == NN_BUS ? &first : &next;
+    struct raw *passing_by = hears == NN_BUS ? &next : &first;
+    const char *head = hears == NN_BUS ? "" : QUESTION;
+    char address[NN_SOCKADDR_MAX];
+    int s = nn_socket (AF_SP_RAW, hears);
+    set_int (s, 0, NN_RCVTIMEO, LIMIT_MS);
+    bind_to (s, fresh_address (transport, address));
+    int gone = newcomer (address, speaks);
+    say_to (gone, address, head, "secret");
+    receive_raw (s, &first);
     check (strcmp (first.body, "secret") == 0);
     close (gone);
-    wait_for (rep, 1, 0);
+    wait_for (s, 1, 0);
     for (int i = 0; i < NEWCOMERS; i++) {
-        int peer = newcomer (address, asks);
-        ask (peer, address, "own");
-        receive_raw (rep, &next);
-        send_raw (rep, &first, "the answer to the secret");
-        send_raw (rep, &next, "own answer");
-        expect_plain (peer, address, 4, "own answer");
+        int peer = newcomer (address, speaks);
+        say_to (peer, address, head, "own");
+        receive_raw (s, &next);
+        send_raw (s, passing_by, "not for this peer");
+        send_raw (s, reaching, "for this peer");
+        expect_plain (peer, address, strlen (head), "for this peer");
         close (peer);
     }
-    close_socket (rep);
-}
-
-/*  The header of a raw BUS names the peer that is left out: one that comes later is not. */
-static void raw_bus (const char *transport)
-{
-    char address[NN_SOCKADDR_MAX];
-    static struct raw first, next;
-    int bus = nn_socket (AF_SP_RAW, NN_BUS);
-    set_int (bus, 0, NN_RCVTIMEO, LIMIT_MS);
-    bind_to (bus, fresh_address (transport, address));
-    int gone = newcomer (address, NN_BUS);
-    say_to (gone, address, "", "one");
-    receive_raw (bus, &first);
-    check (strcmp (first.body, "one") == 0);
-    close (gone);
-    wait_for (bus, 1, 0);
-    for (int i = 0; i < NEWCOMERS; i++) {
-        int peer = newcomer (address, NN_BUS);
-        say_to (peer, address, "", "two");
-        receive_raw (bus, &next);
-        send_raw (bus, &next, "left out");
-        send_raw (bus, &first, "passed on");
-        expect_plain (peer, address, 0, "passed on");
-        close (peer);
-    }
-    close_socket (bus);
+    close_socket (s);
 }
 
 int main (void)
@@ -216,7 +190,7 @@ int main (void)
         through_a_device (transport, NN_SURVEYOR, NN_RESPONDENT);
         raw (transport, NN_REQ, NN_REP);
         raw (transport, NN_SURVEYOR, NN_RESPONDENT);
-        raw_bus (transport);
+        raw (transport, NN_BUS, NN_BUS);
     }
     return 0;
 }
