@@ -192,12 +192,14 @@ impl Core {
 
     fn edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {
         let Some(pipe) = self.pipes.get(id) else { return };
+        // A peer from which a message has come has taken the pipe, before the transport says so.
+        if change == Change::Writable || change == Change::Readable && !pipe.is_ready {
+            pipe.is_ready = true;
+            self.call(edges, |protocol, context| protocol.writable(id, context));
+        }
         match change {
+            Change::Writable => {}
             Change::Readable => self.call(edges, |protocol, context| protocol.readable(id, context)),
-            Change::Writable => {
-                pipe.is_ready = true;
-                self.call(edges, |protocol, context| protocol.writable(id, context));
-            }
             Change::Closed => {
                 self.part(id);
                 self.call(edges, |protocol, context| {

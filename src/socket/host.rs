@@ -218,21 +218,24 @@ mod tests {
     }
 
     #[test]
-    fn a_question_can_be_answered_before_its_pipe_is_called_writable() {
-        let id = open(AF_SP, protocol::REP.number.into()).unwrap();
-        let socket = enter(id).unwrap();
-        let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
-        let (mut far_out, inbound) = lane(100);
-        let (outbound, mut far_in) = lane(100);
-        let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
-            panic!("the pipe was refused");
-        };
-        assert!(far_out.batch().push(&[0x80, 0, 0, 1], &mut Payload::Borrowed(b"question"), None).is_ok());
-        end.readable(12);
-        assert_eq!(recv(id, true, |received| received.len()), Ok(8));
-        assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
-        assert!(!far_in.is_empty());
-        drop((host, socket));
-        close(id).unwrap();
+    fn a_message_can_be_answered_before_its_pipe_is_called_writable() {
+        for info in [&protocol::REP, &protocol::BUS] {
+            let id = open(AF_SP, info.number.into()).unwrap();
+            let socket = enter(id).unwrap();
+            let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let (mut far_out, inbound) = lane(100);
+            let (outbound, mut far_in) = lane(100);
+            let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
+                panic!("{info:?} refused a pipe");
+            };
+            let question = &mut Payload::Borrowed(b"\x80\0\0\x01question");
+            assert!(far_out.batch().push(&[], question, None).is_ok());
+            end.readable(12);
+            assert!(recv(id, true, |_| ()).is_ok(), "{info:?}");
+            assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
+            assert!(!far_in.is_empty(), "{info:?}");
+            drop((host, socket));
+            close(id).unwrap();
+        }
     }
 }

@@ -167,7 +167,6 @@ impl Context for View<'_> {
             }
             return None;
         }
-        pipe.is_ready = true;
         pipe.inbound.peek()
     }
 
