@@ -24,8 +24,7 @@ impl Rate {
         Rate { left: BURST, refilled: Duration::ZERO }
     }
 
-    /// Takes one connection out of the bucket; `false` if it is empty. `now` is the time since any fixed
-    /// origin.
+    /// Whether the bucket holds a connection at `now`, the time since any fixed origin.
     pub(crate) fn allows(&mut self, now: Duration) -> bool {
         let gained = now.saturating_sub(self.refilled).as_nanos() / REFILL.as_nanos();
         match u32::try_from(gained).ok().filter(|gained| gained + self.left < BURST) {
@@ -35,9 +34,12 @@ impl Rate {
             }
             None => (self.left, self.refilled) = (BURST, now),
         }
-        let is_allowed = self.left > 0;
-        self.left -= u32::from(is_allowed);
-        is_allowed
+        self.left > 0
+    }
+
+    /// Takes one connection, which was accepted, out of the bucket.
+    pub(crate) fn count(&mut self) {
+        self.left = self.left.saturating_sub(1);
     }
 }
 
@@ -46,7 +48,7 @@ mod tests {
     use super::*;
 
     fn accepted(rate: &mut Rate, now: Duration) -> u32 {
-        (0..).take_while(|_| rate.allows(now)).count() as u32
+        (0..).take_while(|_| rate.allows(now)).inspect(|_| rate.count()).count() as u32
     }
 
     #[test]

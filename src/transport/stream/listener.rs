@@ -18,7 +18,7 @@ use crate::wire::Mapping;
 /// How long to leave a connection waiting that could not be accepted, for want of descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 /// The pause when more connect than is accepted in a given time.
-const SHORT_PAUSE: Duration = Duration::from_millis(1);
+const SHORT_PAUSE: Duration = Duration::from_micros(250);
 
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
@@ -75,7 +75,11 @@ impl Listener {
                 self.pause(state, SHORT_PAUSE);
                 return Progress::Done;
             }
-            acceptor.accept()
+            let accepted = acceptor.accept();
+            if accepted.is_ok() {
+                state.rate.count();
+            }
+            accepted
         };
         match accepted {
             Ok(stream) => self.take(stream),
