@@ -166,12 +166,13 @@ impl Connection {
         if !lock(&self.writer).begin_closing(linger) {
             return self.finish(Note::Dropped);
         }
-        if let Some(deadline) = linger.deadline() {
-            self.set_timer(Purpose::Deadline, deadline);
-        }
         self.switch(false);
         self.receive();
         self.flush();
+        // Not before it is known that this takes time: a timer wakes the I/O thread.
+        if let Some(deadline) = linger.deadline() {
+            self.set_timer(Purpose::Deadline, deadline);
+        }
     }
 
     /// Ends the connection for what the peer has sent, which is told so. A closing that is under way
