@@ -23,7 +23,7 @@ use crate::address;
 use crate::endpoint::{Attempts, Backoff, DialStep, MAX_ADDRESSES};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
-use crate::sync::{Mutex, lock, now};
+use crate::sync::{Mutex, MutexGuard, lock, now};
 use crate::transport::{Endpoint, Host, Linger, Note};
 use crate::wire::Mapping;
 
@@ -188,15 +188,20 @@ impl Dialer {
         self.proceed(step.unwrap_or_else(|| self.failed(network::unreachable())));
     }
 
-    /// The kernel is connecting: the reactor says when it is done.
+    /// The kernel is connecting, or done already, as it is with a peer on the same machine. Otherwise the
+    /// reactor says when it is.
     ///
     /// # Errors
     /// When it cannot.
     fn connecting(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
         self.host.note(Note::Connecting);
+        let is_connected = platform::is_connected(&stream)?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
             return Ok(());
+        }
+        if is_connected {
+            return self.connected(state, stream);
         }
         // Registered under the lock: the reactor's call waits until the phase is set.
         let token = self.reactor.register(polled(&stream), self.clone())?;
@@ -204,8 +209,8 @@ impl Dialer {
         Ok(())
     }
 
-    /// The kernel is done: there is a connection, or an error.
-    fn connected(self: &Arc<Self>) {
+    /// The kernel was connecting, and may be done: there is a connection, or an error.
+    fn look(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let outcome = match &state.phase {
             Phase::Connecting { stream, .. } => platform::is_connected(stream),
@@ -219,23 +224,33 @@ impl Dialer {
             return;
         };
         self.reactor.deregister(polled(&stream), token);
-        let mapping = self.mapping.clone();
-        let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
-        let started = outcome.and_then(|_| Connection::start(stream, mapping, host, owner, reactor));
-        match started {
-            Ok(connection) => {
-                state.attempts.connected();
-                state.phase = Phase::Connected(connection.clone());
-                drop(state);
-                self.host.note(Note::Connected);
-                connection.greet();
-            }
+        let connected = match outcome {
+            Ok(_) => self.connected(state, stream),
             Err(error) => {
                 drop(state);
-                let step = self.failed(error);
-                self.proceed(step);
+                Err(error)
             }
+        };
+        if let Err(error) = connected {
+            let step = self.failed(error);
+            self.proceed(step);
         }
+    }
+
+    /// The kernel is done: there is a connection.
+    ///
+    /// # Errors
+    /// The operating system's.
+    fn connected(self: &Arc<Self>, mut state: MutexGuard<'_, State>, stream: Stream) -> io::Result<()> {
+        let mapping = self.mapping.clone();
+        let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
+        let connection = Connection::start(stream, mapping, host, owner, reactor)?;
+        state.attempts.connected();
+        state.phase = Phase::Connected(connection.clone());
+        drop(state);
+        self.host.note(Note::Connected);
+        connection.greet();
+        Ok(())
     }
 
     /// An attempt has failed.
@@ -274,7 +289,7 @@ impl Asker for Dialer {
 impl Source for Dialer {
     fn ready(self: Arc<Self>, ready: Ready) -> Progress {
         if ready.write {
-            self.connected();
+            self.look();
         }
         Progress::Done
     }
