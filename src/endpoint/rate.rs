@@ -48,7 +48,12 @@ mod tests {
     use super::*;
 
     fn accepted(rate: &mut Rate, now: Duration) -> u32 {
-        (0..).take_while(|_| rate.allows(now)).inspect(|_| rate.count()).count() as u32
+        let mut count = 0;
+        while rate.allows(now) {
+            rate.count();
+            count += 1;
+        }
+        count
     }
 
     #[test]
