@@ -26,7 +26,7 @@ static void work (void)
     close_socket (sender);
     close_socket (one);
     close_socket (other);
-    check (count_threads () == 1);
+    wait_until (count_threads () == 1);
     check (count_descriptors () == descriptors);
     /*  And it can be used anew. */
     int a = open_patient (NN_PAIR), b = open_patient (NN_PAIR);
@@ -36,7 +36,7 @@ static void work (void)
     expect_text (a, "x");
     close_socket (b);
     nn_term ();
-    check (count_threads () == 1);
+    wait_until (count_threads () == 1);
     check (count_descriptors () == descriptors);
 }
 

@@ -118,6 +118,7 @@ static void repeat (const char *file, int count, int in_thread)
         count_descriptors () - descriptors, grown, memory_kib ("VmSize") - size,
         is_loaded () ? "yes" : "no");
     must (grown < 2048);
+    must (!in_thread || !is_loaded ()); /* a thread that waits for work does not keep it loaded */
     pid_t child = start_process ();
     if (child == 0) {
         once (file, in_thread);

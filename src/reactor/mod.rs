@@ -2,28 +2,33 @@
 //!
 //! Owns the poller, the registrations, the timers and the mailbox. Must not know what a source
 //! does when it is called: it has no notion of messages, pipes or sockets. It is a guest of the
-//! process: it starts with the first source, takes no signals, and is gone when it is stopped.
+//! process: it starts with the first source, takes no signals, has no descriptor left when it is stopped,
+//! and is gone a moment later.
 
 mod bell;
 mod near;
 mod sources;
 mod timers;
 mod turn;
+mod worker;
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use mio::{Interest, Poll, Registry, Token, Waker, event};
 
-use crate::sync::{Mutex, PerProcess, above_standard, is_standard, lock, without_signals};
+use crate::sync::{
+    Condvar, Mutex, MutexGuard, PerProcess, above_standard, before_unload, is_standard, lock, now,
+    thread_address, try_lock,
+};
 use bell::Bell;
 use sources::Sources;
 pub(crate) use timers::TimerId;
 use timers::Timers;
+use worker::Worker;
 
 /// Something that the reactor calls.
 ///
@@ -81,7 +86,12 @@ const MAILBOX: Token = Token(usize::MAX);
 
 /// The I/O thread of the process, as others reach it.
 pub(crate) struct Reactor {
-    poller: RwLock<Poller>,
+    /// What the thread polls. Held by the thread but while it naps; nothing, once the reactor was stopped.
+    poll: Mutex<Option<Poll>>,
+    /// Told when that has gone.
+    stopped: Condvar,
+    /// Nothing, once the reactor was stopped.
+    poller: RwLock<Option<Poller>>,
     /// A descriptor of the poller was found closed: the thread makes a new one.
     has_lost_poller: AtomicBool,
     sources: Mutex<Sources>,
@@ -89,6 +99,12 @@ pub(crate) struct Reactor {
     mailbox: Mutex<VecDeque<Arc<dyn Source>>>,
     bell: Bell,
     stopping: AtomicBool,
+    /// When it was said to end, in nanoseconds of the monotonic clock, if it was.
+    ending: AtomicU64,
+    /// The thread that runs it, by its address.
+    thread: AtomicUsize,
+    /// Where that thread reads to.
+    scratch: Mutex<Vec<u8>>,
 }
 
 /// The poller, as threads that do not poll have it.
@@ -110,13 +126,17 @@ impl Poller {
     }
 }
 
-/// A running thread.
-struct Running {
-    reactor: Arc<Reactor>,
-    thread: JoinHandle<()>,
+/// The reactor of the process, and the thread that runs it or waits for the next one.
+#[derive(Default)]
+struct Current {
+    reactor: Option<Arc<Reactor>>,
+    worker: Option<Worker>,
 }
 
-static CURRENT: PerProcess<Mutex<Option<Running>>> = PerProcess::new(|| Mutex::new(None));
+static CURRENT: PerProcess<Mutex<Current>> = PerProcess::new(Mutex::default);
+
+/// How long an exit waits for a thread that has nothing to do.
+const EXIT_TIME: Duration = Duration::from_millis(100);
 
 /// The reactor of this process; starts its thread if there is none.
 ///
@@ -124,24 +144,43 @@ static CURRENT: PerProcess<Mutex<Option<Running>>> = PerProcess::new(|| Mutex::n
 /// When the system has no descriptor or no thread to spare.
 pub(crate) fn current() -> io::Result<Arc<Reactor>> {
     let mut current = lock(CURRENT.get());
-    if let Some(running) = &*current {
-        return Ok(running.reactor.clone());
+    if let Some(reactor) = &current.reactor {
+        return Ok(reactor.clone());
     }
-    let (reactor, poll) = Reactor::new()?;
+    let reactor = Reactor::new()?;
     let own = reactor.clone();
-    let spawn = || std::thread::Builder::new().name("nanomsg".into()).spawn(move || own.run(poll));
-    let thread = without_signals(spawn)?;
-    *current = Some(Running { reactor: reactor.clone(), thread });
+    let job = Box::new(move || own.run());
+    let worker = match current.worker.take() {
+        Some(worker) => worker.run(job)?,
+        None => {
+            before_unload(unload);
+            Worker::start(job)?
+        }
+    };
+    *current = Current { reactor: Some(reactor.clone()), worker: Some(worker) };
     Ok(reactor)
 }
 
-/// Ends the I/O thread, if there is one, and waits until it is gone. Every source is forgotten.
+/// The reactor, if there is one, is about to be stopped: its thread leaves the poller, so that nobody has to wait for it.
+/// It goes on as before if that does not come true.
+pub(crate) fn prepare_to_stop() {
+    let current = lock(CURRENT.get());
+    if let Some(reactor) = &current.reactor {
+        reactor.ending.store(nanoseconds(), Ordering::SeqCst);
+        reactor.notify();
+    }
+}
+
+/// Ends the reactor, if there is one, and waits until its thread has left it. Every source is forgotten, and no
+/// descriptor is left. The thread stays for a moment.
 pub(crate) fn stop() {
-    let Some(Running { reactor, thread }) = lock(CURRENT.get()).take() else { return };
+    let Some(reactor) = lock(CURRENT.get()).reactor.take() else { return };
     reactor.stopping.store(true, Ordering::SeqCst);
     reactor.notify();
-    // A panic of the thread was caught inside it.
-    let _ = thread.join();
+    let poll = lock(&reactor.poll).take();
+    let poller = reactor.poller.write().unwrap_or_else(PoisonError::into_inner).take();
+    reactor.stopped.notify_all();
+    drop((poll, poller));
     // Dropped outside the locks: a source that goes may call back.
     let sources = std::mem::take(&mut *lock(&reactor.sources));
     let timers = std::mem::take(&mut *lock(&reactor.timers));
@@ -149,20 +188,56 @@ pub(crate) fn stop() {
     drop((sources, timers, mailbox));
 }
 
+/// The present moment, in nanoseconds of the monotonic clock.
+fn nanoseconds() -> u64 {
+    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// Ends the thread at once, if it has nothing to run.
+pub(crate) fn end_spare_thread() {
+    let spare = take_spare_worker(&mut lock(CURRENT.get()));
+    if let Some(worker) = spare {
+        worker.end();
+    }
+}
+
+/// As [`end_spare_thread`], for an exit, which waits for no lock.
+pub(crate) fn end_spare_thread_at_exit() {
+    let spare = try_lock(CURRENT.get()).and_then(|mut current| take_spare_worker(&mut current));
+    if let Some(worker) = spare {
+        worker.end_within(EXIT_TIME);
+    }
+}
+
+fn take_spare_worker(current: &mut Current) -> Option<Worker> {
+    if current.reactor.is_none() { current.worker.take() } else { None }
+}
+
+/// The library is unloaded: no thread may run its code any more.
+fn unload() {
+    stop();
+    end_spare_thread();
+}
+
 impl Reactor {
-    /// A reactor whose thread does not run yet, and what the thread polls.
-    fn new() -> io::Result<(Arc<Reactor>, Poll)> {
+    /// A reactor whose thread does not run yet.
+    fn new() -> io::Result<Arc<Reactor>> {
         let (poll, poller) = Poller::new()?;
         let reactor = Reactor {
-            poller: RwLock::new(poller),
+            poll: Mutex::new(Some(poll)),
+            stopped: Condvar::new(),
+            poller: RwLock::new(Some(poller)),
             has_lost_poller: AtomicBool::new(false),
             sources: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             mailbox: Mutex::default(),
             bell: Bell::new(),
             stopping: AtomicBool::new(false),
+            ending: AtomicU64::new(0),
+            thread: AtomicUsize::new(0),
+            scratch: Mutex::default(),
         };
-        Ok((Arc::new(reactor), poll))
+        Ok(Arc::new(reactor))
     }
 
     /// Lets `source` hear of what it polls, for reading and writing.
@@ -246,6 +321,12 @@ impl Reactor {
         drop(forgotten);
     }
 
+    /// Memory of the I/O thread; `None` for any other thread. It goes with the reactor, while a thread-local
+    /// value with a destructor would keep the library loaded.
+    pub(crate) fn scratch(&self) -> Option<MutexGuard<'_, Vec<u8>>> {
+        (self.thread.load(Ordering::Relaxed) == thread_address()).then(|| lock(&self.scratch))
+    }
+
     fn notify(&self) {
         if self.bell.rings() && self.with_poller(|poller| poller.waker.wake()).is_err() {
             // The counter only saturates: it is the descriptor that was closed.
@@ -253,8 +334,9 @@ impl Reactor {
         }
     }
 
-    fn with_poller<T>(&self, call: impl FnOnce(&Poller) -> T) -> T {
-        call(&self.poller.read().unwrap_or_else(PoisonError::into_inner))
+    fn with_poller<T>(&self, call: impl FnOnce(&Poller) -> io::Result<T>) -> io::Result<T> {
+        let poller = self.poller.read().unwrap_or_else(PoisonError::into_inner);
+        poller.as_ref().map_or_else(|| Err(io::ErrorKind::NotConnected.into()), call)
     }
 }
 
@@ -278,9 +360,9 @@ mod tests {
 
     #[test]
     fn mail_and_timers_arrive_and_a_panic_is_survived() {
-        let (reactor, poll) = Reactor::new().unwrap();
+        let reactor = Reactor::new().unwrap();
         let own = reactor.clone();
-        let thread = std::thread::spawn(move || own.run(poll));
+        let thread = std::thread::spawn(move || own.run());
         let (sender, receiver) = mpsc::channel();
         let probe = Arc::new(Probe(std::sync::Mutex::new(sender)));
         let never = reactor.at(now() + Duration::from_secs(3600), probe.clone());

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
+use super::nanoseconds;
 use super::{Poller, Progress, Reactor, near};
-use crate::sync::{contained, lock, now};
+use crate::sync::{contained, lock, now, thread_address};
 
 /// Steps of each kind in one turn, at most.
 const STEPS: usize = 64;
@@ -25,34 +26,58 @@ const NEAR: Duration = Duration::from_millis(1);
 /// The longest sleep. It bounds how long the thread is out of reach if the host has closed the
 /// descriptors by which it is woken.
 const LONGEST_SLEEP: Duration = Duration::from_secs(5);
+/// Between two looks, while the reactor is about to be stopped.
+const NAP: Duration = Duration::from_micros(50);
+/// A reactor that is not stopped within this time, in nanoseconds, after it was said to end, goes on as before.
+const ENDING: u64 = 1_000_000;
 /// Between two attempts to make a poller, when there is none.
 const WITHOUT_POLLER: Duration = Duration::from_millis(10);
 
 impl Reactor {
     /// The thread's life, until it is stopped.
-    pub(super) fn run(&self, mut poll: Poll) {
+    pub(super) fn run(&self) {
+        self.thread.store(thread_address(), Ordering::Relaxed);
         let mut events = Events::with_capacity(256);
-        while !self.stopping.load(Ordering::SeqCst) {
+        let mut held = lock(&self.poll);
+        while let Some(poll) = &mut *held
+            && !self.stopping.load(Ordering::SeqCst)
+        {
             events.clear();
-            let is_polled = self.poll(&mut poll, &mut events);
+            let is_ending = self.is_ending();
+            let is_polled = self.poll(poll, &mut events, is_ending);
             // Notifications need not wake the thread from here on: it looks for new work before
             // it sleeps.
             self.bell.awake();
             if !is_polled {
-                self.replace_poller(&mut poll);
+                self.replace_poller(poll);
             }
             lock(&self.sources).note_all(&events);
             self.turn();
             self.bell.looks();
+            if is_ending {
+                let waited = self.stopped.wait_timeout(held, NAP);
+                (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            }
         }
     }
 
+    /// Whether the reactor is about to be stopped: then the thread must not sleep in the poller.
+    fn is_ending(&self) -> bool {
+        let since = self.ending.load(Ordering::SeqCst);
+        let is_ending = since != 0 && nanoseconds().saturating_sub(since) < ENDING;
+        if since != 0 && !is_ending {
+            // It was not stopped after all, or it takes long.
+            let _ = self.ending.compare_exchange(since, 0, Ordering::SeqCst, Ordering::SeqCst);
+        }
+        is_ending
+    }
+
     /// Waits for events, unless there is something to do. Answers whether the poller works.
-    fn poll(&self, poll: &mut Poll, events: &mut Events) -> bool {
+    fn poll(&self, poll: &mut Poll, events: &mut Events, is_ending: bool) -> bool {
         if self.has_lost_poller.swap(false, Ordering::SeqCst) {
             return false;
         }
-        let mut time = self.time_to_sleep();
+        let mut time = if is_ending { Duration::ZERO } else { self.time_to_sleep() };
         if !time.is_zero() && time < NEAR {
             near::pause(poll, time);
             time = Duration::ZERO;
@@ -115,7 +140,7 @@ impl Reactor {
         // Not closed: their numbers may be those of descriptors of the host by now.
         std::mem::forget(std::mem::replace(poll, new_poll));
         let mut current = self.poller.write().unwrap_or_else(PoisonError::into_inner);
-        std::mem::forget(std::mem::replace(&mut *current, poller));
+        std::mem::forget(current.replace(poller));
         drop(current);
         let sources = lock(&self.sources).all();
         for source in sources {

@@ -33,8 +33,14 @@ const EXIT_PATIENCE: Duration = Duration::from_millis(100);
 /// The time between two tries to write.
 const EXIT_PAUSE: Duration = Duration::from_millis(1);
 
-/// Writes what the sockets still have, when the process ends without closing them.
-fn write_before_exit() {
+/// The process ends, perhaps without closing its sockets.
+fn exit() {
+    write_out();
+    reactor::end_spare_thread_at_exit();
+}
+
+/// Writes what the sockets still have.
+fn write_out() {
     let sockets = SOCKETS.get();
     let calls = (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter(id).ok());
     let mut peers: Vec<_> = calls
@@ -66,7 +72,7 @@ fn write_before_exit() {
 /// # Errors
 /// [`Error::Terminated`].
 pub(super) fn begin_use() -> Result<(), Error> {
-    before_exit(write_before_exit);
+    before_exit(exit);
     let before = STAGE.get().fetch_max(USED, Ordering::SeqCst);
     if before == TERMINATED { Err(Error::Terminated) } else { Ok(()) }
 }
@@ -77,7 +83,12 @@ pub(super) fn begin_use() -> Result<(), Error> {
 /// # Errors
 /// [`Error::Closed`] when it is not open, or another thread is closing it.
 pub fn close(id: i32) -> Result<(), Error> {
-    let end = |socket: &Socket| socket.interrupt_calls().begin().wait();
+    let end = |socket: &Socket| {
+        if SOCKETS.get().is_last() {
+            reactor::prepare_to_stop();
+        }
+        socket.interrupt_calls().begin().wait();
+    };
     if SOCKETS.get().close(id, end, |socket| socket.dismantle())? {
         release_shared();
     }
@@ -108,6 +119,7 @@ pub fn terminate() {
     if was_last {
         release_shared();
     }
+    reactor::end_spare_thread();
 }
 
 /// Releases what the sockets of the process share, unless one was opened meanwhile.

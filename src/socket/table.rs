@@ -140,6 +140,11 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         }
     }
 
+    /// Whether there is nothing but one value, at the moment.
+    pub(crate) fn is_last(&self) -> bool {
+        lock(&self.numbers).open == 1
+    }
+
     /// As [`Table::end`], without waiting for a lock.
     pub(crate) fn try_end(&self) -> Option<i32> {
         i32::try_from(try_lock(&self.numbers)?.fresh).ok()

@@ -16,6 +16,7 @@ mod per_process;
 mod sleep;
 mod spin;
 mod system;
+mod thread;
 mod unload;
 
 pub(crate) use alarm::Alarm;
@@ -35,12 +36,13 @@ pub use system::{Abandoned, CancelState, Uncancellable};
 pub(crate) use system::{
     Descriptor, Polled, SignalMask, above_standard, is_standard, now, poll, print, without_signals,
 };
-pub(crate) use unload::{before_exit, keep};
+pub(crate) use thread::Thread;
+pub(crate) use unload::{before_exit, before_unload, keep};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{Mutex, MutexGuard, atomic};
+pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
 #[cfg(not(loom))]
-pub(crate) use std::sync::{Mutex, MutexGuard, atomic};
+pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
 /// Keeps what one thread writes often away from what another one reads often: on cache lines of
 /// its own, two of them, since processors fetch them in pairs.

@@ -1,6 +1,6 @@
 //! What lives as long as the library is loaded, and is freed when a host unloads it.
 //!
-//! Owns the list of such values, the moment when they go, and what is called when exit(3) begins. Nothing is freed when the process
+//! Owns the list of such values, the moment when they go, and what is called then and when exit(3) begins. Nothing is freed when the process
 //! ends: its other threads may still be inside a call then, while dlclose(3) is only for a library
 //! that nobody is inside of. Only Linux is asked for the moment; elsewhere such values stay.
 
@@ -23,11 +23,18 @@ pub(super) fn forget() {}
 
 /// A function that exit(3) calls, or null.
 static BEFORE_EXIT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
+/// A function that unloading calls, or null.
+static BEFORE_UNLOAD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Has a function called when exit(3) begins, where that is known. It must not wait for a lock: the thread that exits may
 /// have been interrupted by a signal while it held one.
 pub(crate) fn before_exit(call: fn()) {
     BEFORE_EXIT.store(call as *mut (), Ordering::Release);
+}
+
+/// Has a function called when the library is unloaded, before the values are freed.
+pub(crate) fn before_unload(call: fn()) {
+    BEFORE_UNLOAD.store(call as *mut (), Ordering::Release);
 }
 
 #[cfg(all(target_os = "linux", not(loom)))]
@@ -96,7 +103,7 @@ mod list {
 /// (A test's process must not do it: threads of the test's own may still run.)
 #[cfg(all(target_os = "linux", not(any(loom, test))))]
 mod moment {
-    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
     /// The process ends, or it cannot be known.
     static IS_EXITING: AtomicBool = AtomicBool::new(false);
@@ -127,18 +134,24 @@ mod moment {
         }
     }
 
+    /// Calls what was stored by `before_exit` or `before_unload`, if anything was.
+    fn call(stored: &AtomicPtr<()>) {
+        let stored = stored.load(Ordering::Acquire);
+        if !stored.is_null() {
+            // SAFETY: what those two store is such a function.
+            let stored = unsafe { std::mem::transmute::<*mut (), fn()>(stored) };
+            crate::sync::contained(stored);
+        }
+    }
+
     extern "C" fn exiting() {
         IS_EXITING.store(true, Ordering::Relaxed);
-        let call = super::BEFORE_EXIT.load(Ordering::Acquire);
-        if !call.is_null() {
-            // SAFETY: only `before_exit` stores there, and what it stores is such a function.
-            let call = unsafe { std::mem::transmute::<*mut (), fn()>(call) };
-            crate::sync::contained(call);
-        }
+        call(&super::BEFORE_EXIT);
     }
 
     extern "C" fn unloaded() {
         if !IS_EXITING.load(Ordering::Relaxed) {
+            call(&super::BEFORE_UNLOAD);
             // SAFETY: the library is being unloaded, so nobody is inside it.
             unsafe { super::list::free_all() };
         }

@@ -28,7 +28,7 @@ const SPILL: usize = 4 * 1024;
 thread_local! {
     /// Where this thread reads to before it is known what the bytes are. It stays empty: only its
     /// capacity is used. It is freed before the thread or the process has ended: calls that come later,
-    /// from exit handlers, do without.
+    /// from exit handlers, do without. The I/O thread has memory of its reactor instead.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -127,8 +127,13 @@ impl Connection {
                 let memory = scratch_memory(scratch, &mut little);
                 self.receive_into(&mut reader, memory, &mut is_edge, &mut is_new)
             };
-            let received = SCRATCH.try_with(|scratch| receive(&mut scratch.borrow_mut()));
-            let outcome = received.unwrap_or_else(|_| receive(&mut Vec::new()));
+            let outcome = match self.reactor.scratch() {
+                Some(mut scratch) => receive(&mut scratch),
+                None => {
+                    let received = SCRATCH.try_with(|scratch| receive(&mut scratch.borrow_mut()));
+                    received.unwrap_or_else(|_| receive(&mut Vec::new()))
+                }
+            };
             if outcome.is_err() {
                 // A stream that is broken is read no further by another thread.
                 reader.close();
