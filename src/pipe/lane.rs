@@ -15,7 +15,8 @@
 //! an edge as well ([`Consumer::report_at`]).
 //!
 //! The other way round, a producer that finds the lane full says so in `starved` and looks again;
-//! the consumer that then takes a message sees the mark, and its pop is an edge.
+//! the consumer that then takes a message sees the mark, and if there is room again, its pop is an edge.
+//! A producer that has much to bring at once may be told later, when half of the lane is free.
 //!
 //! # Memory
 //!
@@ -55,7 +56,11 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
             written: 0,
             edge_at: 1,
         }),
-        consumer: Apart(Progress { taken: AtomicUsize::new(0), starved: AtomicBool::new(false) }),
+        consumer: Apart(Progress {
+            taken: AtomicUsize::new(0),
+            starved: AtomicBool::new(false),
+            room_at: AtomicUsize::new(0),
+        }),
         spare: AtomicPtr::new(std::ptr::null_mut()),
     });
     let consumer = Consumer {
@@ -84,8 +89,10 @@ struct Shared {
 struct Progress {
     /// The charges of what the consumer has taken, ever; wraps.
     taken: AtomicUsize,
-    /// The producer found the lane full and wants to be told of room.
+    /// The producer found the lane full and wants to be told of room,
     starved: AtomicBool,
+    /// which there is when `taken` has come to this.
+    room_at: AtomicUsize,
 }
 
 /// The producer's side, which the consumer enters only to park.
@@ -184,6 +191,12 @@ impl Producer {
         self.batch().has_room()
     }
 
+    /// As `has_room`; but if not, the edge comes only when half of the lane is free.
+    pub(crate) fn has_room_or_waits_for_half(&mut self) -> bool {
+        let half = self.shared.limit.div_ceil(2);
+        self.batch().has_room_or_waits_for(half)
+    }
+
     /// For pushes under one lock.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
         Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen: &mut self.seen }
@@ -218,7 +231,13 @@ impl Batch<'_> {
     /// As [`Producer::has_room`].
     #[inline]
     fn has_room(&mut self) -> bool {
-        !self.tail.gone && (self.fits(self.seen.taken) || self.has_room_now())
+        self.has_room_or_waits_for(self.shared.limit)
+    }
+
+    /// Whether the lane is below its bound. If not, the edge comes when it holds less than `enough`.
+    #[inline]
+    fn has_room_or_waits_for(&mut self, enough: usize) -> bool {
+        !self.tail.gone && (self.fits(self.seen.taken) || self.has_room_now(enough))
     }
 
     /// Whether the lane is below its bound when so much was taken.
@@ -229,13 +248,14 @@ impl Batch<'_> {
 
     /// Whether there is room when one looks at what was taken by now.
     #[cold]
-    fn has_room_now(&mut self) -> bool {
-        let Progress { taken, starved } = &*self.shared.consumer;
+    fn has_room_now(&mut self, enough: usize) -> bool {
+        let Progress { taken, starved, room_at } = &*self.shared.consumer;
         self.seen.taken = taken.load(Ordering::Acquire);
         if self.fits(self.seen.taken) {
             return true;
         }
         // With `Consumer::tell`: either it sees the mark, or we see what it took.
+        room_at.store(self.tail.written.wrapping_sub(enough).wrapping_add(1), Ordering::Relaxed);
         starved.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.seen.taken = taken.load(Ordering::SeqCst);
@@ -469,10 +489,12 @@ impl Consumer {
 
     /// Tells the producer what was taken. Answers whether it waits for room and must be told so.
     pub(crate) fn tell(&mut self) -> bool {
-        let Progress { taken, starved } = &*self.shared.consumer;
+        let Progress { taken, starved, room_at } = &*self.shared.consumer;
         // With `has_room`: either the producer sees what we took, or we see its mark.
         store_then_load(taken, self.taken);
-        let is_edge = starved.load(Ordering::SeqCst) && starved.swap(false, Ordering::Relaxed);
+        let is_edge = starved.load(Ordering::SeqCst)
+            && is_reached(room_at.load(Ordering::Relaxed), self.taken)
+            && starved.swap(false, Ordering::Relaxed);
         if is_edge {
             self.told_at = Some(self.taken);
         }

@@ -36,25 +36,40 @@ fn loom_a_consumer_that_sleeps_on_empty_gets_every_message() {
 
 #[test]
 fn loom_a_producer_that_sleeps_on_full_gets_room() {
-    loom::model(|| {
-        let (mut producer, mut consumer) = lane(1);
-        push(&mut producer, 0).unwrap();
+    wait_for_room(1, 1, Producer::has_room);
+}
+
+#[test]
+fn loom_a_producer_that_sleeps_until_half_is_free_gets_room() {
+    wait_for_room(2, 2, Producer::has_room_or_waits_for_half);
+}
+
+/// Fills a lane and waits for room while so many messages are taken.
+fn wait_for_room(limit: usize, taken: usize, has_room: fn(&mut Producer) -> bool) {
+    loom::model(move || {
+        let (mut producer, mut consumer) = lane(limit);
+        for _ in 0..limit {
+            push(&mut producer, 0).unwrap();
+        }
         let edge = LoomArc::new(Notify::new());
         let told = edge.clone();
         let receiver = loom::thread::spawn(move || {
-            assert!(consumer.front().is_some());
-            if consumer.pop() {
-                told.notify();
+            for _ in 0..taken {
+                assert!(consumer.front().is_some());
+                if consumer.pop() {
+                    told.notify();
+                }
             }
             consumer
         });
-        loop {
-            if push(&mut producer, 1).is_ok() {
-                break;
-            }
+        while !has_room(&mut producer) {
             edge.wait();
         }
+        push(&mut producer, 1).unwrap();
         let mut consumer = receiver.join().unwrap();
+        while consumer.front().unwrap().body == [0] {
+            consumer.pop();
+        }
         assert_eq!(consumer.front().unwrap().body, [1]);
     });
 }

@@ -55,6 +55,24 @@ fn a_small_bound_counts_bytes_and_lets_one_message_of_any_size_pass() {
 }
 
 #[test]
+fn a_pop_is_an_edge_only_when_it_makes_the_room_that_is_waited_for() {
+    for (waits_for_half, room_after) in [(false, 21), (true, 26)] {
+        let (mut producer, mut consumer) = lane(100);
+        let mut batch = producer.batch();
+        for _ in 0..30 {
+            batch.push_over(&[], &mut Payload::Borrowed(b"0123456789"), None).unwrap();
+        }
+        drop(batch);
+        let has_room =
+            if waits_for_half { producer.has_room_or_waits_for_half() } else { producer.has_room() };
+        assert!(!has_room);
+        assert_eq!((1..=30).find(|_| consumer.pop()), Some(room_after));
+        assert!(!consumer.pop(), "the producer is told once");
+        assert!(producer.has_room_or_waits_for_half());
+    }
+}
+
+#[test]
 fn a_consumer_has_outrun_a_producer_that_does_not_use_its_room() {
     let (mut producer, mut consumer) = lane(100);
     for (later, outran) in [(0, true), (100, true), (250, false)] {

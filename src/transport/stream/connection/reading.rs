@@ -172,7 +172,7 @@ impl Connection {
         for _ in 0..PER_TURN {
             let direct = match &mut reader.phase {
                 Phase::Open { decoder, lane } => {
-                    reader.waits_for_room = !lane.has_room();
+                    reader.waits_for_room = !lane.has_room_or_waits_for_half();
                     if reader.waits_for_room {
                         return Ok(Pause::Full);
                     }
