@@ -4,12 +4,16 @@
 //! a flood, whether its messages go to one connection or are spread over a thousand: from then on they gather in the
 //! lanes. What has gathered is written by the sender, when it is much; by the sender, before it blocks in any call; or
 //! by the I/O thread, which is woken when gathering begins. It ends as soon as less gathers than is worth waiting for.
+//!
+//! Bursts that end as their thread blocks need no I/O thread. After such a burst it looks again, seldom, without being
+//! woken, so that a burst which is different waits no longer than a flood. While it does so, messages of the next burst
+//! gather sooner, since that costs nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::connection::{Connection, nanoseconds};
-use crate::reactor::Source;
+use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, PerProcess, lock, now, thread_address};
 
@@ -17,6 +21,8 @@ use crate::sync::{Mutex, PerProcess, lock, now, thread_address};
 const PROMPT: u64 = 1_000;
 /// So many prompt messages in a row are written one by one. To write them costs no more than to wake the I/O thread.
 const AT_ONCE: u32 = 8;
+/// So many are, while the I/O thread need not be woken.
+const AT_ONCE_WATCHED: u32 = 1;
 /// Gathering goes on if so many bytes have come between two looks of the I/O thread.
 const WORTH_WAITING: usize = 16 * 1024;
 /// The time between two looks of the I/O thread.
@@ -43,6 +49,9 @@ pub(crate) struct Batching {
     last_pause: (AtomicU64, AtomicU64),
     /// There are connections in `gathering`.
     is_gathering: AtomicBool,
+    /// The I/O thread will look soon, whether messages gather or not, since a thread that sent many has blocked. Changed
+    /// under `gathering`.
+    is_watched: AtomicBool,
     gathering: Mutex<Gathering>,
 }
 
@@ -57,6 +66,10 @@ struct Gathering {
     pause: Duration,
     /// When the next look is due. A timer that comes earlier is left from a gathering before.
     due: Duration,
+    /// Since the last look a thread has blocked, and has written what had gathered.
+    has_blocked: bool,
+    /// Of the connections, also when there are none any more.
+    reactor: Weak<Reactor>,
 }
 
 /// No thread has this address: messages of several threads gather.
@@ -85,8 +98,16 @@ fn write_own(full: Option<&Arc<Batching>>) {
     let thread = thread_address();
     let sockets = lock(&REGISTRY.get().sockets).clone();
     for socket in sockets {
-        let is_own = [thread, SEVERAL].contains(&lock(&socket.gathering).thread);
-        if is_own && !full.is_some_and(|full| Arc::ptr_eq(full, &socket)) {
+        if full.is_some_and(|full| Arc::ptr_eq(full, &socket)) {
+            continue;
+        }
+        let is_own = {
+            let mut gathering = lock(&socket.gathering);
+            let is_own = [thread, SEVERAL].contains(&gathering.thread);
+            gathering.has_blocked |= is_own;
+            is_own
+        };
+        if is_own {
             socket.stop();
         }
     }
@@ -126,7 +147,8 @@ impl Batching {
 
     /// Whether messages are to gather.
     pub(super) fn gathers(&self) -> bool {
-        self.prompt.load(Ordering::Relaxed) >= AT_ONCE || self.is_gathering.load(Ordering::Relaxed)
+        let at_once = if self.is_watched.load(Ordering::Relaxed) { AT_ONCE_WATCHED } else { AT_ONCE };
+        self.prompt.load(Ordering::Relaxed) >= at_once || self.is_gathering.load(Ordering::Relaxed)
     }
 
     /// A sender has found a lane full.
@@ -139,14 +161,15 @@ impl Batching {
         self.last_write.store(nanoseconds(), Ordering::Relaxed);
     }
 
-    /// Messages gather for this connection from now on. Answers whether it is the first, for which the I/O thread must be
-    /// woken; nothing if the socket is being closed, and they do not gather.
+    /// Messages gather for this connection from now on. Answers whether the I/O thread must be woken for it; nothing if the
+    /// socket is being closed, and they do not gather.
     pub(super) fn add(self: &Arc<Self>, connection: Arc<Connection>) -> Option<bool> {
         let thread = thread_address();
         let mut gathering = lock(&self.gathering);
         if gathering.is_over {
             return None;
         }
+        let reactor = Arc::downgrade(connection.reactor());
         gathering.connections.push(connection);
         if gathering.connections.len() > 1 {
             if gathering.thread != thread {
@@ -155,12 +178,13 @@ impl Batching {
             return Some(false);
         }
         gathering.thread = thread;
+        gathering.reactor = reactor;
         gathering.pause = LOOK;
         self.is_gathering.store(true, Ordering::Relaxed);
         let registry = REGISTRY.get();
         lock(&registry.sockets).push(self.clone());
         registry.count.fetch_add(1, Ordering::Relaxed);
-        Some(true)
+        Some(!self.is_watched.load(Ordering::Relaxed))
     }
 
     /// Ends the gathering for good. A thread that has sent a message before the socket was closed may come later.
@@ -190,30 +214,59 @@ impl Batching {
         }
     }
 
-    /// Writes what has gathered, and sees whether that is enough to go on.
+    /// Writes what has gathered, and sees whether to look again.
     fn look(self: Arc<Self>) {
-        let connections = lock(&self.gathering).connections.clone();
-        let Some(reactor) = connections.first().map(|connection| connection.reactor().clone()) else {
-            return;
+        let (connections, has_blocked, reactor) = {
+            let mut gathering = lock(&self.gathering);
+            let has_blocked = std::mem::take(&mut gathering.has_blocked);
+            (gathering.connections.clone(), has_blocked, gathering.reactor.upgrade())
         };
-        let (mut bytes, mut is_written) = (0, false);
+        let mut found = Found { is_gathering: !connections.is_empty(), has_blocked, ..Found::default() };
         for connection in connections {
             match connection.write_gathered() {
-                Some(written) => bytes += written,
-                None => is_written = true,
+                Some(written) => found.bytes += written,
+                None => found.is_written = true,
             }
         }
-        if !is_written && bytes < WORTH_WAITING {
+        let mut gathering = lock(&self.gathering);
+        let (Some(pause), Some(reactor)) = (found.next_look(gathering.pause), reactor) else {
+            // What gathers from here on wakes the I/O thread, and what has begun to is written now.
+            self.is_watched.store(false, Ordering::Relaxed);
+            drop(gathering);
             self.prompt.store(0, Ordering::Relaxed);
             return self.stop();
-        }
-        let due = {
-            let mut gathering = lock(&self.gathering);
-            gathering.pause = if is_written { LOOK_SELDOM } else { (2 * gathering.pause).min(4 * LOOK) };
-            gathering.due = now() + gathering.pause;
-            gathering.due
         };
+        self.is_watched.store(has_blocked, Ordering::Relaxed);
+        gathering.pause = pause;
+        gathering.due = now() + pause;
+        let due = gathering.due;
+        drop(gathering);
         reactor.at(due, self);
+    }
+}
+
+/// What a look of the I/O thread has found.
+#[derive(Default)]
+struct Found {
+    /// Messages gather.
+    is_gathering: bool,
+    /// The senders have written by themselves since the look before.
+    is_written: bool,
+    /// So much had gathered.
+    bytes: usize,
+    /// As in [`Gathering`].
+    has_blocked: bool,
+}
+
+impl Found {
+    /// The time until the next look, if there is to be one.
+    fn next_look(&self, last: Duration) -> Option<Duration> {
+        // A burst of messages whose thread has blocked, and so has written it, may be followed by another one.
+        if self.is_written || (self.has_blocked && !self.is_gathering) {
+            Some(LOOK_SELDOM)
+        } else {
+            (self.bytes >= WORTH_WAITING).then(|| (2 * last).min(4 * LOOK))
+        }
     }
 }
 
@@ -241,6 +294,31 @@ mod tests {
         assert_eq!(prompt(&[30_000; 1000]), 0);
         // A publisher has put the message into many lanes since.
         assert_eq!((prompt_after(3, 10_000, 1), prompt_after(3, 10_000, 64)), (0, 4));
+    }
+
+    #[test]
+    fn a_burst_gathers_sooner_while_the_io_thread_looks_anyway() {
+        let batching = Batching::default();
+        for (is_watched, prompt) in [(false, AT_ONCE), (true, AT_ONCE_WATCHED)] {
+            batching.is_watched.store(is_watched, Ordering::Relaxed);
+            batching.prompt.store(prompt - 1, Ordering::Relaxed);
+            assert!(!batching.gathers());
+            batching.prompt.store(prompt, Ordering::Relaxed);
+            assert!(batching.gathers());
+        }
+    }
+
+    #[test]
+    fn the_io_thread_looks_again_after_a_flood_or_a_burst_that_ended_in_a_block() {
+        let next = |found: Found| found.next_look(LOOK);
+        let (is_gathering, has_blocked) = (true, true);
+        assert_eq!(next(Found::default()), None);
+        assert_eq!(next(Found { has_blocked, ..Found::default() }), Some(LOOK_SELDOM));
+        // Its thread did not write this one.
+        assert_eq!(next(Found { is_gathering, has_blocked, bytes: 100, ..Found::default() }), None);
+        let flood = Found { is_gathering, bytes: WORTH_WAITING, ..Found::default() };
+        assert_eq!(next(flood), Some(2 * LOOK));
+        assert_eq!(next(Found { is_gathering, is_written: true, ..Found::default() }), Some(LOOK_SELDOM));
     }
 
     #[test]
