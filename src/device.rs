@@ -197,7 +197,7 @@ impl Device {
     }
 
     /// A poll for everything that is missing. Every socket is polled, so that its closing ends the wait.
-    fn poll(&self) -> Result<Polling, Error> {
+    fn poll(&mut self) -> Result<Polling, Error> {
         let mut entries = room_for(self.sockets.len())?;
         entries.extend(self.sockets.iter().enumerate().map(|(number, socket)| {
             PollEntry {
@@ -214,7 +214,8 @@ impl Device {
             }
         }));
         let deadline = self.directions.iter().filter_map(|direction| direction.wait.as_ref()?.deadline).min();
-        Polling::new(entries, deadline.map(|deadline| deadline.saturating_sub(now())), self.ends_by_signals)
+        let timeout = deadline.map(|deadline| deadline.saturating_sub(now()));
+        Polling::new(entries, timeout, self.ends_by_signals, self.signals.take())
     }
 
     /// Proceeds with the wait, if there is one. Returns whether the thread must sleep for it.
@@ -255,7 +256,7 @@ impl Blocked for Device {
                 if self.ends_by_signals {
                     self.signals.get_or_insert_with(HeldSignals::begin);
                 }
-                self.polling = Some(self.poll()?.after_looks(self.signals.take()));
+                self.polling = Some(self.poll()?);
             } else if self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
                 return Err(Error::Interrupted);
             }

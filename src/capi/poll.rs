@@ -45,7 +45,7 @@ pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeou
         let mut entries = room_for(count)?;
         entries.extend(fds.iter().filter_map(question));
         let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
-        boundary::park(Poll { fds, polling: Polling::new(entries, timeout, true)? })
+        boundary::park(Poll { fds, polling: Polling::new(entries, timeout, true, None)? })
     })
 }
 

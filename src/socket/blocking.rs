@@ -238,37 +238,16 @@ impl<A: Attempt> Pending<A> {
         if !remotes.is_empty() && event.watch() {
             *borrowed = Some(Borrowed::from(remotes));
         }
-        let mut hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
-        if borrowed.is_some() {
-            // Reading takes its time.
-            hold();
-        }
+        let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
         let fetch = || borrowed.iter().for_each(Borrowed::fetch);
-        let has_changed = || event.has_changed(*ticket).then_some(());
-        // The answer of the only peer to what was just sent cannot be here yet.
-        if patience.gathers || borrowed.as_ref().is_some_and(|borrowed| borrowed.count() > 1) {
-            fetch();
-            if borrowed.is_some() && has_changed().is_some() {
-                return false;
-            }
-        }
-        let look = || {
-            fetch();
-            has_changed()
-        };
-        match event.spin.look_first(patience.gathers && borrowed.is_none(), look, hold) {
+        let count = borrowed.as_ref().map_or(0, Borrowed::count);
+        match look_before_sleep(event, *ticket, patience.gathers, count, fetch, hold) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }
         let Some(place) = event.lie_down(*ticket) else { return false };
-        let alarm: smallvec::SmallVec<[Descriptor; 1]> = place.descriptor().into_iter().collect();
-        let watched = borrowed.as_ref().map_or(&[][..], Borrowed::descriptors);
-        // Without an alarm it is looked again soon.
-        let watched = if alarm.is_empty() { &[] } else { watched };
-        let count = alarm.len() + watched.len();
-        let mut all = alarm.iter().chain(watched).copied();
-        let all = (0..count).map(|_| all.next().unwrap_or_default());
-        sleep.prepare(all, patience.deadline, signals.as_ref().map(HeldSignals::mask));
+        let watched = borrowed.iter().flat_map(Borrowed::descriptors);
+        prepare_sleep(sleep, &place, (count, watched), patience.deadline, signals.as_ref());
         *sleeper = Some(place);
         *call = None;
         true
@@ -298,7 +277,7 @@ impl<A: Attempt> Pending<A> {
         {
             borrowed.fetch_ready(readiness);
         }
-        release(borrowed, event);
+        borrowed.into_iter().for_each(|borrowed| call.give_back(borrowed));
         match wake {
             Wake::Woken => Ok(()),
             _ if was_meant && wake == Wake::TimedOut => Ok(()),
@@ -338,12 +317,48 @@ impl<A: Attempt> Pending<A> {
     }
 }
 
-/// Gives back what was borrowed, and the right to borrow.
-fn release(borrowed: Option<Borrowed>, event: &Event) {
-    if borrowed.is_some() {
-        drop(borrowed);
-        event.unwatch();
+/// Looks for a change while that pays, and reads from what was borrowed, `count` connections, meanwhile.
+/// `hold` is called before that takes long. Without a change answers when it began.
+pub(super) fn look_before_sleep(
+    event: &Event,
+    ticket: Ticket,
+    gathers: bool,
+    count: usize,
+    mut fetch: impl FnMut(),
+    mut hold: impl FnMut(),
+) -> Result<(), Duration> {
+    if count > 0 {
+        // Reading takes its time.
+        hold();
     }
+    // The answer of the only peer to what was just sent cannot be here yet.
+    if gathers || count > 1 {
+        fetch();
+        if count > 0 && event.has_changed(ticket) {
+            return Ok(());
+        }
+    }
+    let look = || {
+        fetch();
+        event.has_changed(ticket).then_some(())
+    };
+    event.spin.look_first(gathers && count == 0, look, hold)
+}
+
+/// Prepares a sleep until the sleeper's alarm rings or one of so many descriptors is ready. Without an alarm it is
+/// looked again soon. Answers whether there was memory for it.
+pub(super) fn prepare_sleep<'a>(
+    sleep: &mut Sleep,
+    sleeper: &Sleeper,
+    (count, watched): (usize, impl Iterator<Item = &'a Descriptor>),
+    deadline: Option<Duration>,
+    signals: Option<&HeldSignals>,
+) -> bool {
+    let alarm = sleeper.descriptor();
+    let count = if alarm.is_some() { 1 + count } else { 0 };
+    let mut all = alarm.into_iter().chain(watched.copied());
+    let all = (0..count).map(|_| all.next().unwrap_or_default());
+    sleep.prepare(all, deadline, signals.map(HeldSignals::mask))
 }
 
 impl<A: Attempt> Blocked for Pending<A> {
@@ -362,7 +377,7 @@ impl<A: Attempt> Blocked for Pending<A> {
                     return Ok(None);
                 }
                 if let Some(call) = &self.call {
-                    release(self.borrowed.take(), A::event(call));
+                    self.borrowed.take().into_iter().for_each(|borrowed| call.give_back(borrowed));
                 }
             }
             let Some(call) = &self.call else { return Err(Error::Closed) };
@@ -407,7 +422,7 @@ impl<A: Attempt> Drop for Pending<A> {
         if let Some(sleeper) = self.sleeper.take() {
             _ = self.get_up(sleeper);
         } else if let (Some(call), Some(_)) = (&self.call, &self.borrowed) {
-            release(self.borrowed.take(), A::event(call));
+            self.borrowed.take().into_iter().for_each(|borrowed| call.give_back(borrowed));
         }
     }
 }

@@ -140,10 +140,10 @@ impl Socket {
             // A receiver that sleeps is not inside: it cannot give back what it borrowed.
             core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
             // Whoever polls the descriptors looks again, and finds the socket closed.
-            let pollables = [&mut core.sendable, &mut core.receivable, &mut core.closed];
-            for pollable in pollables.into_iter().flatten() {
+            for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
                 pollable.set(true);
             }
+            core.registrations.drain(..).for_each(|registration| registration.tell());
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
             let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
@@ -171,7 +171,7 @@ impl Socket {
         }
         let (pipes, timer, pollables) = {
             let mut core = self.core.lock();
-            let pollables = [core.sendable.take(), core.receivable.take(), core.closed.take()];
+            let pollables = [core.sendable.take(), core.receivable.take()];
             (core.pipes.take_all(), core.timer.take(), pollables)
         };
         // Asked for only if there is a timer: asking starts the I/O thread.

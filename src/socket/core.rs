@@ -3,10 +3,13 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use super::fetch::Speakers;
 use super::host::EndpointHost;
 use super::pipes::{Finished, Pipes, View};
 use super::pollable::Pollable;
+use super::poller::{Poller, Registration};
 use super::statistics::Statistics;
 use crate::message::MessageType;
 use crate::option::Options;
@@ -45,8 +48,12 @@ pub(crate) struct Core {
     pub(super) sendable: Option<Pollable>,
     /// `NN_RCVFD`, once it was asked for.
     pub(super) receivable: Option<Pollable>,
-    /// Readable when the socket is being closed, once someone polled for nothing else.
-    pub(super) closed: Option<Pollable>,
+    /// Calls that wait for this socket among others.
+    pub(super) registrations: SmallVec<[Registration; 1]>,
+    /// What calls that name this socket first wait on.
+    pub(super) poller: Option<Arc<Poller>>,
+    /// So often in a row such calls found that there was nothing to receive.
+    pub(super) in_vain: u32,
     /// The timer that is set, and its moment.
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: nothing is sent or received any more.
@@ -95,7 +102,9 @@ impl Core {
             statistics: Statistics::default(),
             sendable: None,
             receivable: None,
-            closed: None,
+            registrations: SmallVec::new(),
+            poller: None,
+            in_vain: 0,
             timer: None,
             is_closing: false,
             linger: None,
@@ -226,7 +235,7 @@ impl Core {
         }
     }
 
-    /// Has the descriptors say what is true now.
+    /// Has the descriptors, and those who wait, know what is true now.
     pub(super) fn update_pollables(&mut self, edges: &mut Edges) {
         if let Some(mut pollable) = self.receivable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_recv(context)));
@@ -236,10 +245,13 @@ impl Core {
             pollable.set(self.call(edges, |protocol, context| protocol.can_send(context)));
             self.sendable = Some(pollable);
         }
+        if !self.registrations.is_empty() {
+            self.tell_pollers(edges);
+        }
     }
 
-    /// Whether somebody has asked for a descriptor that is to be kept true.
+    /// Whether there is a descriptor that is to be kept true, or a call that is to be told.
     pub(super) fn is_polled(&self) -> bool {
-        self.receivable.is_some() || self.sendable.is_some()
+        self.receivable.is_some() || self.sendable.is_some() || !self.registrations.is_empty()
     }
 }

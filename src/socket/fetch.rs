@@ -14,6 +14,7 @@ use super::{Core, Socket};
 use crate::pipe::Remote;
 use crate::protocol::PipeId;
 use crate::sync::Descriptor;
+use crate::sync::atomic::Ordering;
 
 /// With more connections than this, waiting for all of them costs more than another thread.
 const MOST: usize = 16;
@@ -143,6 +144,17 @@ impl Drop for Borrowed {
 }
 
 impl Socket {
+    /// Gives back what was borrowed, and the right to borrow: another call may have it now.
+    pub(super) fn give_back(&self, borrowed: Borrowed) {
+        drop(borrowed);
+        self.receivers.unwatch();
+        // With the fence in `unwatch`, and that of a socket that becomes watchful: either we see that, or
+        // who registers finds the right free.
+        if self.is_watchful.load(Ordering::Relaxed) {
+            self.core.lock().tell_receivers();
+        }
+    }
+
     /// Reads from the connections that are not read in the background, for a call that does not
     /// wait.
     pub(super) fn fetch_borrowed(&self, remotes: Remotes) {

@@ -19,6 +19,7 @@ mod options;
 mod pipes;
 pub mod poll;
 mod pollable;
+mod poller;
 mod statistics;
 mod table;
 #[cfg(all(test, not(loom)))]
@@ -43,11 +44,11 @@ use self::table::Table;
 pub use self::transfer::{Receiving, Sending, ToSend, receive, recv, send, try_send};
 use crate::error::Error;
 use crate::option::SocketOption;
-use crate::pipe::{Edges, ReadyList, Remote};
+use crate::pipe::{Edges, ReadyList};
 use crate::protocol::{Protocol, ProtocolInfo};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Alarm, Apart, Door, Event, PerProcess, Uncancellable};
+use crate::sync::{Apart, Door, Event, PerProcess, Uncancellable};
 use crate::transport::{self, Batching, Endpoint, Host, Linger};
 
 /// Sockets that can be open at once.
@@ -87,15 +88,13 @@ pub struct Socket {
     works_alone: bool,
 }
 
-/// What a socket can be polled for.
+/// What a socket has a descriptor for.
 #[derive(Clone, Copy, Debug)]
 enum PollEvent {
     /// A message can be received.
     Readable,
     /// A message can be sent.
     Writable,
-    /// Nothing but its being closed.
-    Closed,
 }
 
 /// Opens a socket of a domain and a protocol, by their numbers.
@@ -213,34 +212,6 @@ impl Socket {
         Ok(())
     }
 
-    /// What is readable while the event is there, and when the socket is being closed.
-    fn alarm(&self, event: PollEvent) -> Result<Arc<Alarm>, Error> {
-        let mut edges = Edges::default();
-        let alarm = self.pollable(&mut self.core.lock(), &mut edges, event);
-        edges.deliver();
-        alarm
-    }
-
-    fn pollable(&self, core: &mut Core, edges: &mut Edges, event: PollEvent) -> Result<Arc<Alarm>, Error> {
-        let place = match event {
-            PollEvent::Readable if self.info.can_recv => &mut core.receivable,
-            PollEvent::Writable if self.info.can_send => &mut core.sendable,
-            PollEvent::Closed => &mut core.closed,
-            _ => return Err(Error::UnknownOption),
-        };
-        if let Some(pollable) = place {
-            return Ok(pollable.alarm());
-        }
-        if core.is_closing {
-            return Err(Error::Closed);
-        }
-        let alarm = place.insert(Pollable::new()?).alarm();
-        // From now on what comes must be seen at once, also when nobody calls.
-        core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
-        self.settle(core, edges);
-        Ok(alarm)
-    }
-
     /// The value of a statistic.
     ///
     /// # Errors
@@ -283,6 +254,7 @@ impl Socket {
     fn settle_all(&self, core: &mut Core, edges: &mut Edges) {
         let _uncancellable = Uncancellable::begin();
         core.work_off(&self.ready, edges);
+        core.forget_void();
         let is_watchful = core.is_polled() || self.works_alone && core.protocol.is_busy();
         if is_watchful != self.is_watchful.load(Ordering::Relaxed) {
             self.is_watchful.store(is_watchful, Ordering::Relaxed);
@@ -328,11 +300,6 @@ impl Socket {
             reactor.cancel(timer);
         }
         core.timer = Some((deadline, reactor.at(deadline, this)));
-    }
-
-    /// Whether the socket is being closed.
-    fn is_closing(&self) -> bool {
-        self.core.lock().is_closing
     }
 
     /// Works on the list for a caller that is not there.

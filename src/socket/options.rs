@@ -4,10 +4,10 @@ use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{PollEvent, Socket};
+use super::{PollEvent, Pollable, Socket};
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
-use crate::pipe::Edges;
+use crate::pipe::{Edges, Remote};
 use crate::protocol::{Protocol, ProtocolInfo};
 use crate::sync::Descriptor;
 
@@ -86,7 +86,7 @@ impl Socket {
     /// # Errors
     /// [`Error::UnknownOption`] if the protocol does not receive, [`Error::Closed`], or the operating system's.
     pub fn receive_descriptor(&self) -> Result<Descriptor, Error> {
-        self.alarm(PollEvent::Readable).map(|alarm| alarm.descriptor())
+        self.descriptor(PollEvent::Readable)
     }
 
     /// A descriptor that is readable when a message can be sent. It belongs to the socket.
@@ -94,6 +94,31 @@ impl Socket {
     /// # Errors
     /// As [`Socket::receive_descriptor`].
     pub fn send_descriptor(&self) -> Result<Descriptor, Error> {
-        self.alarm(PollEvent::Writable).map(|alarm| alarm.descriptor())
+        self.descriptor(PollEvent::Writable)
+    }
+
+    /// A descriptor that is readable while the event is there, and when the socket is being closed.
+    fn descriptor(&self, event: PollEvent) -> Result<Descriptor, Error> {
+        let mut edges = Edges::default();
+        let mut core = self.core.lock();
+        let is_closing = core.is_closing;
+        let place = match event {
+            PollEvent::Readable if self.info.can_recv => &mut core.receivable,
+            PollEvent::Writable if self.info.can_send => &mut core.sendable,
+            _ => return Err(Error::UnknownOption),
+        };
+        if let Some(pollable) = place {
+            return Ok(pollable.alarm().descriptor());
+        }
+        if is_closing {
+            return Err(Error::Closed);
+        }
+        let descriptor = place.insert(Pollable::new()?).alarm().descriptor();
+        // From now on what comes must be seen at once, also when nobody calls.
+        core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
+        self.settle(&mut core, &mut edges);
+        drop(core);
+        edges.deliver();
+        Ok(descriptor)
     }
 }

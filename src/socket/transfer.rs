@@ -15,7 +15,7 @@ use crate::protocol::{Machine, Protocol, Refusal};
 use crate::sync::{Event, Uncancellable, now};
 
 /// How long a call that does not wait may take to drop messages that nobody wants.
-const DROPPING: Duration = Duration::from_millis(5);
+pub(super) const DROPPING: Duration = Duration::from_millis(5);
 
 /// See [`Step::Done`].
 const MARKED: u64 = 64;

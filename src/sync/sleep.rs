@@ -122,11 +122,6 @@ impl Sleep {
     pub(crate) fn readiness(&self) -> impl Iterator<Item = bool> {
         self.entries.iter().map(|entry| self.is_blind || entry.is_ready())
     }
-
-    /// Each descriptor's entry, in the order in which they were given.
-    pub(crate) fn entries(&self) -> &[Polled] {
-        &self.entries
-    }
 }
 
 #[cfg(all(test, not(loom)))]

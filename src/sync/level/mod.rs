@@ -27,7 +27,7 @@ mod tests {
         let level = Level::new().unwrap();
         let is_high = || {
             let mut entry = [crate::sync::Polled::new(level.descriptor())];
-            crate::sync::poll(&mut entry, Some(Duration::ZERO)).unwrap() == 1 && entry[0].is_readable()
+            crate::sync::poll(&mut entry, Some(Duration::ZERO)).unwrap() == 1 && entry[0].is_ready()
         };
         assert!(!is_high());
         // More often than a pipe has room for.

@@ -27,11 +27,6 @@ impl Polled {
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
-
-    /// Whether it can be read.
-    pub(crate) fn is_readable(&self) -> bool {
-        self.0.revents & POLLRDNORM != 0
-    }
 }
 
 /// Whether it has the number of a standard stream: these are no objects of which we make some.
