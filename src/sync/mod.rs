@@ -13,6 +13,7 @@ mod latch;
 mod level;
 mod pace;
 mod per_process;
+mod processors;
 mod sleep;
 mod spin;
 mod system;

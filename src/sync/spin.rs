@@ -8,9 +8,13 @@ use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::now;
+use super::processors::{Machine, PROCESSORS, Processors};
 
 /// The longest look, in nanoseconds; waits that take longer than this are slept through.
 const LONGEST: u32 = 40_000;
+/// The longest look when nobody waits for an answer: it takes the processor for as long as sleeping and
+/// waking would.
+const LONGEST_GATHERING: u32 = 16_000;
 /// From here on others may run on the same processor between two looks.
 const ALONE: u32 = 2_000;
 /// A wait counts for no more than this, so that what was learned is not long to unlearn.
@@ -47,7 +51,7 @@ impl Spin {
     /// Nothing is known: the first wait is looked through.
     pub(crate) fn new() -> Spin {
         Spin {
-            typical: AtomicU32::new(LONGEST / 2),
+            typical: AtomicU32::new(LONGEST_GATHERING / 2),
             rest: AtomicU32::new(0),
             next_rest: AtomicU32::new(1),
             gather: AtomicU32::new(GATHER),
@@ -62,18 +66,31 @@ impl Spin {
         &self,
         gathers: bool,
         look: impl FnMut() -> Option<T>,
+        commit: impl FnMut(),
+    ) -> Result<T, Duration> {
+        self.look_first_on(&PROCESSORS, gathers, look, commit)
+    }
+
+    fn look_first_on<T>(
+        &self,
+        processors: &Processors<impl Machine>,
+        gathers: bool,
+        look: impl FnMut() -> Option<T>,
         mut commit: impl FnMut(),
     ) -> Result<T, Duration> {
-        let start = now();
-        let Some(found) = (if self.pays() { self.look(start, look, &mut commit) } else { None }) else {
+        let start = processors.machine.now();
+        let longest = if gathers { LONGEST_GATHERING } else { LONGEST };
+        let pays = self.pays(longest) && processors.are_free(start);
+        let found = pays.then(|| self.look(processors, start, longest, look, &mut commit)).flatten();
+        let Some(found) = found else {
             commit();
             return Err(start);
         };
-        let spent = since(start);
+        let spent = processors.since(start);
         self.learn(spent);
         if spent < STREAM {
             if gathers {
-                self.let_gather(start);
+                self.let_gather(processors, start);
             }
         } else {
             self.gather.store(GATHER, Ordering::Relaxed);
@@ -83,31 +100,35 @@ impl Spin {
 
     /// A wait that began at `start` was slept through.
     pub(crate) fn has_slept(&self, start: Duration) {
-        self.learn(since(start));
+        self.learn(PROCESSORS.since(start));
         self.gather.store(GATHER, Ordering::Relaxed);
     }
 
-    fn let_gather(&self, start: Duration) {
+    fn let_gather(&self, processors: &Processors<impl Machine>, start: Duration) {
         let time = self.gather.load(Ordering::Relaxed);
         self.gather.store((2 * time).min(MOST_GATHER), Ordering::Relaxed);
-        while since(start) < time {
-            (0..32).for_each(|_| std::hint::spin_loop());
+        let is_crowded = processors.count(start) == 1;
+        while processors.since(start) < time && processors.are_free(start) {
+            pause(processors, is_crowded);
         }
     }
 
-    /// Whether this wait is to be looked through.
-    fn pays(&self) -> bool {
+    /// Whether this wait is to be looked through, which takes up to `longest`.
+    fn pays(&self, longest: u32) -> bool {
         let rest = self.rest.load(Ordering::Relaxed);
         if rest > 0 {
             self.rest.store(rest - 1, Ordering::Relaxed);
             return false;
         }
-        self.typical.load(Ordering::Relaxed) <= LONGEST && processors() > 1
+        // loom would explore looks without end.
+        !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= longest
     }
 
     fn look<T>(
         &self,
+        processors: &Processors<impl Machine>,
         start: Duration,
+        longest: u32,
         mut look: impl FnMut() -> Option<T>,
         commit: &mut impl FnMut(),
     ) -> Option<T> {
@@ -115,21 +136,18 @@ impl Spin {
         if is_committed {
             commit();
         }
-        let is_crowded = LOOKING.fetch_add(1, Ordering::Relaxed) >= processors().cast_signed() - 1;
+        let others = LOOKING.fetch_add(1, Ordering::Relaxed);
+        let is_crowded = others >= processors.count(start).cast_signed() - 1;
         let mut found = look();
         let mut spent = 0;
-        while found.is_none() && spent < LONGEST {
+        while found.is_none() && spent < longest {
             if spent >= ALONE && !is_committed {
                 is_committed = true;
                 commit();
             }
-            if spent < ALONE && !is_crowded {
-                (0..32).for_each(|_| std::hint::spin_loop());
-            } else {
-                std::thread::yield_now();
-            }
+            pause(processors, spent >= ALONE || is_crowded);
             found = look();
-            spent = since(start);
+            spent = processors.since(start);
         }
         LOOKING.fetch_sub(1, Ordering::Relaxed);
         match found {
@@ -150,33 +168,19 @@ impl Spin {
     }
 }
 
-/// A pause of a microsecond or two, if others can go on meanwhile.
-pub(crate) fn let_others_proceed() {
-    if processors() > 1 {
-        (0..64).for_each(|_| std::hint::spin_loop());
+/// A pause between two looks. Another thread can have the processor meanwhile if `gives_way`.
+fn pause(processors: &Processors<impl Machine>, gives_way: bool) {
+    if gives_way {
+        processors.give_way();
+    } else {
+        (0..32).for_each(|_| std::hint::spin_loop());
     }
 }
 
-/// Nanoseconds since a moment.
-fn since(start: Duration) -> u32 {
-    u32::try_from(now().saturating_sub(start).as_nanos()).unwrap_or(u32::MAX)
-}
-
-/// How many threads of this process can run at once.
-fn processors() -> u32 {
-    /// 0 until it is known. Threads that find it so may all count, with one result: nothing waits here
-    /// for another thread, which a forked child would not have.
-    static COUNT: AtomicU32 = AtomicU32::new(0);
-    match COUNT.load(Ordering::Relaxed) {
-        0 => {
-            let count = std::thread::available_parallelism().ok();
-            // Unknown is one: then no thread looks.
-            let count = count.and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1);
-            let count = if cfg!(loom) { 1 } else { count };
-            COUNT.store(count, Ordering::Relaxed);
-            count
-        }
-        count => count,
+/// A pause of a microsecond or two, if others can go on meanwhile.
+pub(crate) fn let_others_proceed() {
+    if !cfg!(loom) && PROCESSORS.are_free(now()) {
+        (0..64).for_each(|_| std::hint::spin_loop());
     }
 }
 
@@ -187,13 +191,17 @@ pub(super) fn forget() {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::processors::tests::{Simulated, TURN};
     use super::*;
 
-    /// Waits for something that does not come while it is looked for.
-    fn in_vain(spin: &Spin) -> bool {
+    type Machines = Processors<Simulated>;
+
+    /// Waits for something that does not come while it is looked for. Answers whether it was.
+    fn in_vain(spin: &Spin, processors: &Machines) -> bool {
         let mut looked = false;
         let mut is_committed = false;
-        let found = spin.look_first(
+        let found = spin.look_first_on(
+            processors,
             false,
             || {
                 looked = true;
@@ -201,41 +209,71 @@ mod tests {
             },
             || is_committed = true,
         );
-        spin.has_slept(found.unwrap_err());
-        assert!(is_committed);
+        assert!(found.is_err() && is_committed);
         looked
+    }
+
+    /// Waits for something that comes after so many looks. Answers whether it was looked for until then.
+    fn after_looks(spin: &Spin, processors: &Machines, mut looks: u32) -> bool {
+        let look = || {
+            looks -= 1;
+            (looks == 0).then_some(())
+        };
+        spin.look_first_on(processors, false, look, || ()).is_ok()
+    }
+
+    /// Gives it back to those who have not learned that their looks are in vain.
+    fn begin_anew(spin: &Spin) {
+        spin.typical.store(0, Ordering::Relaxed);
+        spin.rest.store(0, Ordering::Relaxed);
     }
 
     #[test]
     fn what_is_there_at_once_is_not_slept_for() {
-        let spin = Spin::new();
-        if processors() > 1 {
-            assert_eq!(spin.look_first(true, || Some("found"), || ()), Ok("found"));
-        }
+        assert!(after_looks(&Spin::new(), &Simulated::idle(), 1));
     }
 
     #[test]
     fn a_look_in_vain_is_followed_by_more_and_more_sleep() {
-        let spin = Spin { rest: AtomicU32::new(3), ..Spin::new() };
-        assert_eq!((0..3).map(|_| in_vain(&spin)).collect::<Vec<_>>(), [false; 3]);
-        if processors() > 1 {
-            let mut rests = Vec::new();
-            for _ in 0..3 {
-                spin.typical.store(0, Ordering::Relaxed);
-                spin.rest.store(0, Ordering::Relaxed);
-                assert!(in_vain(&spin));
-                rests.push(spin.rest.load(Ordering::Relaxed));
-            }
-            assert_eq!(rests, [1, 2, 4]);
+        let (spin, idle) = (Spin { rest: AtomicU32::new(3), ..Spin::new() }, Simulated::idle());
+        assert_eq!((0..4).map(|_| in_vain(&spin, &idle)).collect::<Vec<_>>(), [false, false, false, true]);
+        let mut rests = Vec::new();
+        for _ in 0..3 {
+            begin_anew(&spin);
+            assert!(in_vain(&spin, &idle));
+            rests.push(spin.rest.load(Ordering::Relaxed));
         }
+        assert_eq!(rests, [2, 4, 8]);
     }
 
     #[test]
     fn long_waits_are_slept_through_until_they_are_short_again() {
         let spin = Spin::new();
         spin.learn(1_000_000_000);
-        assert!(!spin.pays());
+        assert!(!spin.pays(LONGEST));
         (0..16).for_each(|_| spin.learn(1_000));
-        assert_eq!(spin.pays(), processors() > 1);
+        assert!(spin.pays(LONGEST));
+    }
+
+    #[test]
+    fn after_a_lost_turn_nobody_looks_for_some_time() {
+        let processors = Simulated::idle();
+        processors.machine.turn.set(TURN);
+        assert!(in_vain(&Spin::new(), &processors), "nothing is known yet");
+        assert_eq!(processors.machine.turns.get(), 1, "no second turn");
+        // It is so for every event, however short its waits.
+        for _ in 0..100 {
+            assert!(!after_looks(&Spin::new(), &processors, 1));
+        }
+        processors.machine.pass(9 * TURN);
+        assert!(after_looks(&Spin::new(), &processors, 1));
+    }
+
+    #[test]
+    fn with_one_processor_every_look_gives_way() {
+        let processors = Simulated::idle();
+        processors.machine.processors.set(1);
+        assert!(after_looks(&Spin::new(), &processors, 3));
+        assert_eq!(processors.machine.turns.get(), 2);
     }
 }

@@ -24,7 +24,7 @@ use windows as own;
 pub(crate) use own::print;
 pub use own::{Abandoned, CancelState, Uncancellable};
 pub(crate) use own::{Descriptor, Polled, SignalMask, is_standard, now, poll, without_signals};
-pub(in crate::sync) use own::{poll_with, watch_forks};
+pub(in crate::sync) use own::{poll_with, processors, watch_forks};
 
 /// Makes something with a descriptor that is none of the standard ones, 0, 1 and 2: a host that has closed
 /// these may still write there.

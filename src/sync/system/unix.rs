@@ -123,6 +123,23 @@ pub(crate) fn now() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
+/// How many processors the calling thread may run on; one if that is unknown.
+pub(in crate::sync) fn processors() -> u32 {
+    // One system call. The standard library would read files of the thread's control groups as well.
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    let count = {
+        // SAFETY: it is plain data, and valid when it is all zeros.
+        let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
+        // SAFETY: the set is valid for so many bytes.
+        let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+        // SAFETY: as above.
+        (result == 0).then(|| unsafe { libc::CPU_COUNT(&set) }.unsigned_abs())
+    };
+    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    let count = std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok());
+    count.unwrap_or(1)
+}
+
 /// The signals that a thread does not let in.
 #[repr(transparent)]
 #[derive(Clone, Copy)]

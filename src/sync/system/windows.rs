@@ -143,6 +143,11 @@ pub fn now() -> Duration {
     START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
 }
 
+/// How many processors the calling thread may run on; one if that is unknown.
+pub(in crate::sync) fn processors() -> u32 {
+    std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1)
+}
+
 /// Runs `start`: there are no signals to keep from the threads that it starts.
 pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
