@@ -27,7 +27,7 @@ pub(super) trait Machine {
     fn now(&self) -> Duration;
     /// Lets another thread have the processor.
     fn give_way(&self);
-    /// How many processors the calling thread may run on.
+    /// How many processors the process may run on.
     fn processors(&self) -> u32;
 }
 
@@ -83,7 +83,7 @@ impl<M: Machine> Processors<M> {
         nanoseconds(now) >= self.rest_until.load(Ordering::Relaxed)
     }
 
-    /// How many there are for the calling thread, or were for another one a short time ago.
+    /// How many there are, or were a short time ago.
     pub(super) fn count(&self, now: Duration) -> u32 {
         let now = nanoseconds(now);
         if now >= self.ask_at.load(Ordering::Relaxed) {

@@ -12,9 +12,6 @@ use super::processors::{Machine, PROCESSORS, Processors};
 
 /// The longest look, in nanoseconds; waits that take longer than this are slept through.
 const LONGEST: u32 = 40_000;
-/// The longest look when nobody waits for an answer: it takes the processor for as long as sleeping and
-/// waking would.
-const LONGEST_GATHERING: u32 = 16_000;
 /// From here on others may run on the same processor between two looks.
 const ALONE: u32 = 2_000;
 /// A wait counts for no more than this, so that what was learned is not long to unlearn.
@@ -51,7 +48,7 @@ impl Spin {
     /// Nothing is known: the first wait is looked through.
     pub(crate) fn new() -> Spin {
         Spin {
-            typical: AtomicU32::new(LONGEST_GATHERING / 2),
+            typical: AtomicU32::new(LONGEST / 2),
             rest: AtomicU32::new(0),
             next_rest: AtomicU32::new(1),
             gather: AtomicU32::new(GATHER),
@@ -79,9 +76,8 @@ impl Spin {
         mut commit: impl FnMut(),
     ) -> Result<T, Duration> {
         let start = processors.machine.now();
-        let longest = if gathers { LONGEST_GATHERING } else { LONGEST };
-        let pays = self.pays(longest) && processors.are_free(start);
-        let found = pays.then(|| self.look(processors, start, longest, look, &mut commit)).flatten();
+        let pays = self.pays() && processors.are_free(start) && processors.count(start) > 1;
+        let found = pays.then(|| self.look(processors, start, look, &mut commit)).flatten();
         let Some(found) = found else {
             commit();
             return Err(start);
@@ -107,28 +103,26 @@ impl Spin {
     fn let_gather(&self, processors: &Processors<impl Machine>, start: Duration) {
         let time = self.gather.load(Ordering::Relaxed);
         self.gather.store((2 * time).min(MOST_GATHER), Ordering::Relaxed);
-        let is_crowded = processors.count(start) == 1;
-        while processors.since(start) < time && processors.are_free(start) {
-            pause(processors, is_crowded);
+        while processors.since(start) < time {
+            (0..32).for_each(|_| std::hint::spin_loop());
         }
     }
 
-    /// Whether this wait is to be looked through, which takes up to `longest`.
-    fn pays(&self, longest: u32) -> bool {
+    /// Whether this wait is to be looked through.
+    fn pays(&self) -> bool {
         let rest = self.rest.load(Ordering::Relaxed);
         if rest > 0 {
             self.rest.store(rest - 1, Ordering::Relaxed);
             return false;
         }
         // loom would explore looks without end.
-        !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= longest
+        !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= LONGEST
     }
 
     fn look<T>(
         &self,
         processors: &Processors<impl Machine>,
         start: Duration,
-        longest: u32,
         mut look: impl FnMut() -> Option<T>,
         commit: &mut impl FnMut(),
     ) -> Option<T> {
@@ -140,12 +134,16 @@ impl Spin {
         let is_crowded = others >= processors.count(start).cast_signed() - 1;
         let mut found = look();
         let mut spent = 0;
-        while found.is_none() && spent < longest {
+        while found.is_none() && spent < LONGEST {
             if spent >= ALONE && !is_committed {
                 is_committed = true;
                 commit();
             }
-            pause(processors, spent >= ALONE || is_crowded);
+            if spent < ALONE && !is_crowded {
+                (0..32).for_each(|_| std::hint::spin_loop());
+            } else {
+                processors.give_way();
+            }
             found = look();
             spent = processors.since(start);
         }
@@ -168,17 +166,9 @@ impl Spin {
     }
 }
 
-/// A pause between two looks. Another thread can have the processor meanwhile if `gives_way`.
-fn pause(processors: &Processors<impl Machine>, gives_way: bool) {
-    if gives_way {
-        processors.give_way();
-    } else {
-        (0..32).for_each(|_| std::hint::spin_loop());
-    }
-}
-
 /// A pause of a microsecond or two, if others can go on meanwhile.
 pub(crate) fn let_others_proceed() {
+    // How many processors there are is not asked for: that is a system call.
     if !cfg!(loom) && PROCESSORS.are_free(now()) {
         (0..64).for_each(|_| std::hint::spin_loop());
     }
@@ -250,9 +240,9 @@ mod tests {
     fn long_waits_are_slept_through_until_they_are_short_again() {
         let spin = Spin::new();
         spin.learn(1_000_000_000);
-        assert!(!spin.pays(LONGEST));
+        assert!(!spin.pays());
         (0..16).for_each(|_| spin.learn(1_000));
-        assert!(spin.pays(LONGEST));
+        assert!(spin.pays());
     }
 
     #[test]
@@ -270,10 +260,11 @@ mod tests {
     }
 
     #[test]
-    fn with_one_processor_every_look_gives_way() {
+    fn who_is_bound_to_one_processor_later_does_not_look_any_more() {
         let processors = Simulated::idle();
+        assert!(after_looks(&Spin::new(), &processors, 1));
         processors.machine.processors.set(1);
-        assert!(after_looks(&Spin::new(), &processors, 3));
-        assert_eq!(processors.machine.turns.get(), 2);
+        processors.machine.pass(Duration::from_secs(1));
+        assert!(!in_vain(&Spin::new(), &processors));
     }
 }

@@ -15,6 +15,8 @@ const ALLOWED: &[&str] = &[
     "AtomicU64",
     "AtomicUsize",
     "AtomicPtr",
+    // Atomics, and no more.
+    "Processors",
     "[",
     "&",
     "extern",

@@ -123,15 +123,16 @@ pub(crate) fn now() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// How many processors the calling thread may run on; one if that is unknown.
+/// How many processors the process may run on; one if that is unknown.
 pub(in crate::sync) fn processors() -> u32 {
-    // One system call. The standard library would read files of the thread's control groups as well.
+    // One system call. The standard library would read files of the thread's control groups as well. Asked for is
+    // the process's first thread: others may each be bound to a processor of their own.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let count = {
         // SAFETY: it is plain data, and valid when it is all zeros.
         let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
         // SAFETY: the set is valid for so many bytes.
-        let result = unsafe { libc::sched_getaffinity(0, size_of_val(&set), &raw mut set) };
+        let result = unsafe { libc::sched_getaffinity(libc::getpid(), size_of_val(&set), &raw mut set) };
         // SAFETY: as above.
         (result == 0).then(|| unsafe { libc::CPU_COUNT(&set) }.unsigned_abs())
     };

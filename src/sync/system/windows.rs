@@ -143,7 +143,7 @@ pub fn now() -> Duration {
     START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
 }
 
-/// How many processors the calling thread may run on; one if that is unknown.
+/// How many processors the process may run on; one if that is unknown.
 pub(in crate::sync) fn processors() -> u32 {
     std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1)
 }
