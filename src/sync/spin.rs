@@ -7,7 +7,6 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::now;
 use super::processors::{Machine, PROCESSORS, Processors};
 
 /// The longest look, in nanoseconds; waits that take longer than this are slept through.
@@ -166,10 +165,10 @@ impl Spin {
     }
 }
 
-/// A pause of a microsecond or two, if others can go on meanwhile.
+/// A pause of a microsecond or two, in which others can go on if they have a processor. It asks the system
+/// for nothing, not even the time: it is made in calls that make no system call.
 pub(crate) fn let_others_proceed() {
-    // How many processors there are is not asked for: that is a system call.
-    if !cfg!(loom) && PROCESSORS.are_free(now()) {
+    if !cfg!(loom) {
         (0..64).for_each(|_| std::hint::spin_loop());
     }
 }
