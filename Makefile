@@ -20,8 +20,6 @@ MANDIR ?= share/man
 DESTDIR ?=
 CARGO ?= cargo
 CC ?= cc
-# Builds the command line tool too, which has dependencies of its own.
-FEATURES := --features nanocat
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 STAGE := $(TARGET)/stage
@@ -70,7 +68,7 @@ heading = @printf '\n== %s\n' "$(1)"
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
-	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --release $(FEATURES); \
+	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --release --workspace; \
 	elif [ -e "$(TARGET)/release/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
@@ -180,29 +178,29 @@ components: # rustfmt and clippy, which minimal toolchains lack
 
 fmt:
 	$(call heading,Format: cargo fmt)
-	@$(CARGO) fmt --check
+	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
 
 clippy:
 	$(call heading,Lints: cargo clippy)
-	@$(CARGO) clippy --all-targets $(FEATURES) -- -D warnings
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings
 
 doc:
 	$(call heading,Documentation: cargo doc)
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --no-deps $(FEATURES)
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
-	@$(CARGO) test $(FEATURES)
+	@$(CARGO) test --workspace
 
 # A target folder of its own, because the flag rebuilds everything. Without LTO, which takes minutes and has no effect on
 # tests. The tests are listed first, because a filter without a match would succeed.
 loom: export RUSTFLAGS := --cfg loom
 loom: export CARGO_PROFILE_RELEASE_LTO := off
 loom: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
-loom: LOOM := $(CARGO) test --release --lib --target-dir "$(TARGET)/loom" loom_
+loom: LOOM := $(CARGO) test --release --package scaproust --lib --target-dir "$(TARGET)/loom" loom_
 loom: ## the interleaving tests of the lock-free parts alone
 	$(call heading,Interleavings: loom)
 	@$(LOOM) -- --list | grep ': test$$' >/dev/null || { echo "there are no loom tests" >&2; exit 1; }

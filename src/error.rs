@@ -1,162 +1,52 @@
-//! The errors of all layers, with their errno values and texts.
-//!
-//! Only the C API sets `errno`.
+//! `nn_errno` and `nn_strerror`.
 
-use std::ffi::{CStr, c_int};
-use std::fmt;
-use std::io;
+use std::ffi::{CStr, c_char, c_int};
+use std::ptr;
 
-#[cfg(unix)]
-mod unix;
-#[cfg(windows)]
-mod windows;
+use super::boundary;
+use scaproust::ffi::error::own_text;
 
-#[cfg(unix)]
-use unix as platform;
-#[cfg(windows)]
-use windows as platform;
-
-/// Offset of the errno values that only this library has (`NN_HAUSNUMERO`), and of the substitutes for those
-/// that a platform lacks.
-pub const HAUSNUMERO: c_int = 156_384_712;
-
-/// Why an operation failed. [`Error::errno`] is the number that a C program sees.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Error {
-    /// The call would have to block, and must not (`EAGAIN`).
-    WouldBlock,
-    /// The operation took longer than its timeout (`ETIMEDOUT`).
-    TimedOut,
-    /// A signal handler ran while the call was blocked (`EINTR`).
-    Interrupted,
-    /// The socket is not open, or was closed during the call (`EBADF`).
-    Closed,
-    /// The library was terminated (`ETERM`).
-    Terminated,
-    /// The protocol does not allow the operation in its current state (`EFSM`).
-    WrongState,
-    /// The socket's protocol cannot send, or cannot receive (`ENOTSUP`).
-    NotSupported,
-    /// An argument is invalid (`EINVAL`).
-    InvalidArgument,
-    /// A pointer that must not be null is null (`EFAULT`).
-    BadPointer,
-    /// A size is out of range (`EMSGSIZE`).
-    MessageSize,
-    /// Out of memory (`ENOMEM`).
-    OutOfMemory,
-    /// No more sockets or descriptors can be opened (`EMFILE`).
-    TooManySockets,
-    /// There is no such option (`ENOPROTOOPT`).
-    UnknownOption,
-    /// There is no such address family (`EAFNOSUPPORT`).
-    UnknownDomain,
-    /// There is no such transport (`EPROTONOSUPPORT`).
-    UnknownTransport,
-    /// The address is longer than 127 bytes (`ENAMETOOLONG`).
-    AddressTooLong,
-    /// The address is in use by another endpoint (`EADDRINUSE`).
-    AddressInUse,
-    /// There is no such network interface (`ENODEV`).
-    NoSuchInterface,
-    /// An error of the operating system, as an errno value.
-    Os(c_int),
+/// Returns errno of the calling thread.
+///
+/// For programs that use another C runtime library than this library, and so another errno.
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_errno() -> c_int {
+    boundary::call(0, || Ok(boundary::errno()))
 }
 
-impl Error {
-    /// The errno value of this error.
-    ///
-    /// ```
-    /// assert_eq!(nanomsg::Error::WouldBlock.errno(), 11); // EAGAIN on Linux
-    /// ```
-    #[must_use]
-    pub fn errno(self) -> c_int {
-        match self {
-            Error::WouldBlock => libc::EAGAIN,
-            Error::TimedOut => libc::ETIMEDOUT,
-            Error::Interrupted => libc::EINTR,
-            Error::Closed => libc::EBADF,
-            Error::Terminated => HAUSNUMERO + 53,
-            Error::WrongState => HAUSNUMERO + 54,
-            Error::NotSupported => libc::ENOTSUP,
-            Error::InvalidArgument => libc::EINVAL,
-            Error::BadPointer => libc::EFAULT,
-            Error::MessageSize => libc::EMSGSIZE,
-            Error::OutOfMemory => libc::ENOMEM,
-            Error::TooManySockets => libc::EMFILE,
-            Error::UnknownOption => libc::ENOPROTOOPT,
-            Error::UnknownDomain => libc::EAFNOSUPPORT,
-            Error::UnknownTransport => libc::EPROTONOSUPPORT,
-            Error::AddressTooLong => libc::ENAMETOOLONG,
-            Error::AddressInUse => libc::EADDRINUSE,
-            Error::NoSuchInterface => libc::ENODEV,
-            Error::Os(errno) => errno,
+/// Returns the text for an error number; never NULL.
+///
+/// The text must not be changed or freed. The text for a number that the system does not know is
+/// valid until the thread's next call.
+#[unsafe(no_mangle)]
+pub extern "C" fn nn_strerror(errnum: c_int) -> *const c_char {
+    boundary::call(ptr::null(), || {
+        if let Some(text) = own_text(errnum) {
+            return Ok(text.as_ptr());
         }
-    }
-}
-
-/// The text for an errno value, if the system's C library may have none for it.
-#[must_use]
-pub fn own_text(errno: c_int) -> Option<&'static CStr> {
-    match errno.wrapping_sub(HAUSNUMERO) {
-        53 => Some(c"Nanomsg library was terminated"),
-        54 => Some(c"Operation cannot be performed in this state"),
-        _ => platform::text(errno),
-    }
-}
-
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let errno = self.errno();
-        match own_text(errno) {
-            Some(text) => f.write_str(&text.to_string_lossy()),
-            None => f.write_str(&platform::describe(errno)),
-        }
-    }
-}
-
-impl std::error::Error for Error {}
-
-impl From<io::Error> for Error {
-    fn from(error: io::Error) -> Error {
-        match error.raw_os_error().map(platform::errno_of) {
-            Some(libc::EADDRINUSE) => Error::AddressInUse,
-            Some(errno) => Error::Os(errno),
-            None if error.kind() == io::ErrorKind::WouldBlock => Error::WouldBlock,
-            None => Error::InvalidArgument,
-        }
-    }
+        // SAFETY: `strerror` takes any number.
+        let text: *const c_char = unsafe { libc::strerror(errnum) };
+        const UNKNOWN: &CStr = c"Unknown error";
+        Ok(if text.is_null() { UNKNOWN.as_ptr() } else { text })
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scaproust::ffi::error::Error;
 
-    #[test]
-    fn errors_of_this_library_have_numbers_and_texts() {
-        assert_eq!(Error::Terminated.errno(), 156_384_765);
-        assert_eq!(Error::WrongState.errno(), 156_384_766);
-        assert_eq!(Error::WrongState.to_string(), "Operation cannot be performed in this state");
-        assert!(own_text(libc::EINVAL).is_none());
-        assert_eq!(Error::BadPointer.to_string(), "Bad address");
+    fn text(errnum: c_int) -> String {
+        // SAFETY: the text is terminated, and copied before the thread's next call.
+        unsafe { CStr::from_ptr(nn_strerror(errnum)) }.to_string_lossy().into_owned()
     }
 
-    #[cfg(unix)]
     #[test]
-    fn system_errors_keep_their_errno() {
-        let error = Error::from(io::Error::from_raw_os_error(libc::EACCES));
-        assert_eq!(error, Error::Os(libc::EACCES));
-        assert_eq!(error.errno(), libc::EACCES);
-    }
-
-    #[cfg(windows)]
-    #[test]
-    fn system_errors_become_errno_values() {
-        let error = |code: i32| Error::from(io::Error::from_raw_os_error(code));
-        assert_eq!(error(10061), Error::Os(libc::ECONNREFUSED));
-        assert_eq!(error(10048), Error::AddressInUse);
-        assert_eq!(error(5), Error::Os(libc::EACCES));
-        assert_eq!(error(10061).to_string(), "Connection refused");
+    fn every_number_has_a_text() {
+        assert_eq!(text(Error::Terminated.errno()), "Nanomsg library was terminated");
+        assert_eq!(text(libc::EBADF), "Bad file descriptor");
+        assert!(!text(-12_345).is_empty());
+        assert!(!text(c_int::MAX).is_empty());
+        assert!(!text(c_int::MIN).is_empty());
     }
 }

@@ -1,76 +1,39 @@
-//! A drop-in replacement for libnanomsg: the same C interface, wire protocols and behaviour.
+//! The C interface: the functions that C programs link to, one file for each noun of the interface.
 //!
-//! C programs link `-lnanomsg` and include `<nanomsg/nn.h>`; [`capi`] has the functions. Rust programs
-//! use the socket types of this page, each of which has only the methods that its protocol supports.
+//! Owns everything that only C has: raw pointers, `errno`, `NN_MSG`, control messages, and the
+//! numbers of the headers. An entry point checks its pointers, makes slices of them, calls the
+//! socket layer, and converts the result. It has no state, and no behaviour that a Rust program
+//! needs too. Every entry point runs inside `boundary::call` or `boundary::blocking`, which catch
+//! panics and set `errno`.
 //!
-//! # Quick start
-//!
-//! ```
-//! use nanomsg::{Rep, Req};
-//!
-//! let server = Rep::new()?;
-//! server.bind("inproc://greetings")?; // Or ipc:///tmp/greetings, or tcp://127.0.0.1:5555.
-//! std::thread::spawn(move || {
-//!     while let Ok(request) = server.recv() {
-//!         let name = String::from_utf8_lossy(&request);
-//!         server.send(format!("hello, {name}").as_bytes())?;
-//!     }
-//!     Ok::<(), nanomsg::Error>(())
-//! });
-//!
-//! let client = Req::new()?;
-//! client.connect("inproc://greetings")?;
-//! client.send(b"world")?;
-//! assert_eq!(*client.recv()?, *b"hello, world");
-//! # Ok::<(), nanomsg::Error>(())
-//! ```
-//!
-//! `new` opens a [`Socket`], [`bind`](Socket::bind) and [`connect`](Socket::connect) add endpoints, and
-//! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
-//! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
-//! not. Every failure is an [`Error`].
-//!
-//! # The layers
-//!
-//! A module may import only from modules above it in this list; a test checks that.
-//!
-//! | module | owns |
-//! |---|---|
-//! | `error`, `address`, `option` | errors, addresses and options, one table each |
-//! | `message` | messages and their memory |
-//! | `sync` | locks, events, the clock, state that starts anew after a fork |
-//! | `protocol` | the scalability protocols as pure state machines |
-//! | `wire` | bytes only: handshakes and frames |
-//! | `endpoint` | rules of endpoints: attempts to connect, back-off, accept rate |
-//! | `pipe` | lanes, ready lists, edges |
-//! | `reactor` | the I/O thread: readiness, timers, mailbox |
-//! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
-//! | `socket` | sockets: sending, receiving, blocking, options, closing |
-//! | `device` | forwarding between two sockets |
-//! | `api`, [`capi`] | the Rust interface and the C interface, which do not import from each other |
-//! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
+//! The headers in `include/nanomsg/` are generated from these files with their doc comments, so
+//! the comments on public items are written for C programmers.
 
-mod address;
-mod api;
-pub mod capi;
+mod boundary;
+pub mod constants;
+mod control;
 mod device;
 mod endpoint;
 mod error;
-#[cfg(any(fuzzing, test))]
-pub mod fuzzing;
 mod message;
 mod option;
-mod pipe;
-mod protocol;
-mod reactor;
+mod poll;
 mod socket;
-mod sync;
-mod transport;
-mod wire;
+mod statistic;
+mod symbol;
+mod term;
+mod transfer;
+mod vector;
 
-pub use api::{
-    Bus, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor, Unsent,
-    pattern,
-};
-pub use error::Error;
-pub use message::MessageType;
+pub use control::{nn_cmsg_nxthdr_, nn_cmsghdr};
+pub use device::nn_device;
+pub use endpoint::{nn_bind, nn_connect, nn_shutdown};
+pub use error::{nn_errno, nn_strerror};
+pub use message::{nn_allocmsg, nn_freemsg, nn_reallocmsg};
+pub use poll::{nn_poll, nn_pollfd};
+pub use socket::{nn_close, nn_getsockopt, nn_setsockopt, nn_socket};
+pub use statistic::nn_get_statistic;
+pub use symbol::{nn_symbol, nn_symbol_info, nn_symbol_properties};
+pub use term::nn_term;
+pub use transfer::{nn_msghdr, nn_recv, nn_recvmsg, nn_send, nn_sendmsg};
+pub use vector::nn_iovec;

@@ -172,7 +172,7 @@ fn variables_in(folder: &Path) -> BTreeSet<String> {
 fn every_environment_variable_is_described() {
     let page = page("nn_env.7");
     let described = page.lines().filter_map(|line| line.strip_prefix(".It Ev ")).map(str::to_owned);
-    let asked_for = variables_in(&root().join("src"));
+    let asked_for = variables_in(&root().join("scaproust/src"));
     assert!(!asked_for.is_empty(), "no variables found");
     assert_eq!(described.collect::<BTreeSet<_>>(), asked_for);
 }

@@ -7,8 +7,8 @@
 use std::ffi::{c_int, c_void};
 use std::ptr::null_mut;
 
-use nanomsg::capi::constants::*;
-use nanomsg::capi::*;
+use nanomsg::constants::*;
+use nanomsg::*;
 
 const EMPTY: usize = size_of::<nn_cmsghdr>();
 const WORD: usize = size_of::<usize>();

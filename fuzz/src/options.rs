@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::ffi::c_int;
 
 use arbitrary::{Arbitrary, Unstructured};
-use nanomsg::capi::constants::*;
-use nanomsg::capi::*;
+use nanomsg::constants::*;
+use nanomsg::*;
 
 /// The content of memory that a read must not change.
 const UNTOUCHED: u8 = 0xa5;

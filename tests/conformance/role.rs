@@ -5,10 +5,10 @@
 use std::ffi::c_int;
 use std::fmt;
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     NN_BUS, NN_PAIR, NN_PUB, NN_PULL, NN_PUSH, NN_REP, NN_REQ, NN_RESPONDENT, NN_SUB, NN_SURVEYOR,
 };
+use scaproust::Error;
 
 /// A socket type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

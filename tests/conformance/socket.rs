@@ -9,15 +9,15 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     AF_SP, AF_SP_RAW, NN_DONTWAIT, NN_MSG, NN_RCVFD, NN_RCVTIMEO, NN_RECONNECT_IVL, NN_SNDFD, NN_SNDTIMEO,
     NN_SOL_SOCKET, NN_STAT_CURRENT_CONNECTIONS, NN_SUB_SUBSCRIBE, NN_SURVEYOR_DEADLINE, PROTO_SP, SP_HDR,
 };
-use nanomsg::capi::{
+use nanomsg::{
     nn_bind, nn_close, nn_cmsghdr, nn_connect, nn_errno, nn_freemsg, nn_get_statistic, nn_getsockopt,
     nn_iovec, nn_msghdr, nn_recvmsg, nn_sendmsg, nn_setsockopt, nn_shutdown, nn_socket,
 };
+use scaproust::Error;
 
 use crate::descriptor::{Descriptor, is_readable};
 use crate::role::{Role, SocketType};

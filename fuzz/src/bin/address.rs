@@ -1,4 +1,4 @@
-//! See `nanomsg::fuzzing::address`.
+//! See `scaproust::fuzzing::address`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| nanomsg::fuzzing::address(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scaproust::fuzzing::address(input));

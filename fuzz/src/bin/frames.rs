@@ -1,4 +1,4 @@
-//! See `nanomsg::fuzzing::frames`.
+//! See `scaproust::fuzzing::frames`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| nanomsg::fuzzing::frames(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scaproust::fuzzing::frames(input));

@@ -1,4 +1,4 @@
-//! See `nanomsg::fuzzing::framing`.
+//! See `scaproust::fuzzing::framing`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| nanomsg::fuzzing::framing(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scaproust::fuzzing::framing(input));

@@ -1,4 +1,4 @@
-//! See `nanomsg::fuzzing::handshake`.
+//! See `scaproust::fuzzing::handshake`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| nanomsg::fuzzing::handshake(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scaproust::fuzzing::handshake(input));

@@ -1,4 +1,4 @@
-//! See `nanomsg::fuzzing::trie`.
+//! See `scaproust::fuzzing::trie`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| nanomsg::fuzzing::trie(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scaproust::fuzzing::trie(input));

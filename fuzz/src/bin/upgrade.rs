@@ -1,4 +1,4 @@
-//! See `nanomsg::fuzzing::upgrade`.
+//! See `scaproust::fuzzing::upgrade`.
 #![no_main]
 
-libfuzzer_sys::fuzz_target!(|input: &[u8]| nanomsg::fuzzing::upgrade(input));
+libfuzzer_sys::fuzz_target!(|input: &[u8]| scaproust::fuzzing::upgrade(input));

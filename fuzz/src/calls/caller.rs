@@ -6,8 +6,8 @@ use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use nanomsg::capi::constants::*;
-use nanomsg::capi::*;
+use nanomsg::constants::*;
+use nanomsg::*;
 
 use super::Place;
 use super::program::{Call, Socket, Value};

@@ -23,7 +23,7 @@ use std::sync::mpsc;
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use nanomsg::capi::nn_close;
+use nanomsg::nn_close;
 
 use crate::watchdog::watch;
 use caller::{Caller, Shared};

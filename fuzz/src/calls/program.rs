@@ -6,7 +6,7 @@
 use std::ffi::{CString, c_int, c_short};
 
 use arbitrary::{Arbitrary, Result, Unstructured};
-use nanomsg::capi::constants::*;
+use nanomsg::constants::*;
 
 use super::signals::Signals;
 

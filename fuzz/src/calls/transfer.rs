@@ -5,8 +5,8 @@ use std::ptr::{null, null_mut};
 use std::slice;
 use std::sync::atomic::Ordering;
 
-use nanomsg::capi::constants::*;
-use nanomsg::capi::*;
+use nanomsg::constants::*;
+use nanomsg::*;
 
 use super::caller::{Caller, checked};
 use super::program::{Body, Control, Header};

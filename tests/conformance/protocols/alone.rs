@@ -3,12 +3,12 @@
 use std::ffi::{c_int, c_void};
 use std::ptr;
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     AF_SP, AF_SP_RAW, NN_DOMAIN, NN_DONTWAIT, NN_MSG, NN_PROTOCOL, NN_RCVFD, NN_RCVTIMEO, NN_SNDFD,
     NN_SNDTIMEO, NN_SOL_SOCKET,
 };
-use nanomsg::capi::{nn_allocmsg, nn_freemsg, nn_send};
+use nanomsg::{nn_allocmsg, nn_freemsg, nn_send};
+use scaproust::Error;
 
 use super::{every_receiver, every_role, every_sender, some_roles};
 use crate::flow::blocked;

@@ -2,7 +2,7 @@
 
 use std::sync::Mutex;
 
-use nanomsg::Error;
+use scaproust::Error;
 
 use super::some_roles;
 use crate::flow::{Flow, connect, number_in, numbered};

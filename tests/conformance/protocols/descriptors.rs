@@ -1,7 +1,7 @@
 //! The descriptors: each is readable when the call would succeed, and not when it would block.
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{NN_RCVBUF, NN_SNDBUF, NN_SOL_SOCKET};
+use nanomsg::constants::{NN_RCVBUF, NN_SNDBUF, NN_SOL_SOCKET};
+use scaproust::Error;
 
 use super::{every_receiver, every_sender};
 use crate::flow::Link;

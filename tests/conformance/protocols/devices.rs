@@ -2,9 +2,9 @@
 
 use std::thread::Scope;
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{NN_MAXTTL, NN_SOL_SOCKET, NN_STAT_MESSAGES_SENT};
-use nanomsg::capi::nn_device;
+use nanomsg::constants::{NN_MAXTTL, NN_SOL_SOCKET, NN_STAT_MESSAGES_SENT};
+use nanomsg::nn_device;
+use scaproust::Error;
 
 use super::{every_raw_role, some_roles};
 use crate::flow::{blocked, connect, exchange};

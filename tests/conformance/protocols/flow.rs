@@ -1,10 +1,10 @@
 //! Messages between two sockets: whole, in order, and bounded.
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     NN_RCVBUF, NN_SNDBUF, NN_SOL_SOCKET, NN_STAT_BYTES_RECEIVED, NN_STAT_BYTES_SENT,
     NN_STAT_MESSAGES_RECEIVED, NN_STAT_MESSAGES_SENT,
 };
+use scaproust::Error;
 
 use super::{every_receiver, every_role, every_sender, some_roles};
 use crate::flow::{Link, blocked, number_in, numbered, patterned};

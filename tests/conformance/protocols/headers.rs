@@ -1,7 +1,7 @@
 //! Protocol headers: raw sockets receive and send them, cooked ones do not; hops are counted.
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{NN_MAXTTL, NN_SOL_SOCKET};
+use nanomsg::constants::{NN_MAXTTL, NN_SOL_SOCKET};
+use scaproust::Error;
 
 use super::{every_role, some_roles};
 use crate::flow::{Flow, Link, connect, number_in, numbered};

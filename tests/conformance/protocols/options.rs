@@ -2,13 +2,13 @@
 
 use std::ffi::c_int;
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     NN_DOMAIN, NN_IPV4ONLY, NN_MAXTTL, NN_PROTOCOL, NN_RCVBUF, NN_RCVFD, NN_RCVMAXSIZE, NN_RCVPRIO,
     NN_RCVTIMEO, NN_RECONNECT_IVL, NN_RECONNECT_IVL_MAX, NN_REQ, NN_REQ_RESEND_IVL, NN_SNDBUF, NN_SNDFD,
     NN_SNDPRIO, NN_SNDTIMEO, NN_SOL_SOCKET, NN_SUB, NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE, NN_SURVEYOR,
     NN_SURVEYOR_DEADLINE, NN_TCP, NN_TCP_NODELAY, NN_WS, NN_WS_MSG_TYPE,
 };
+use scaproust::Error;
 
 use super::every_role;
 use crate::role::{Role, SocketType};

@@ -1,9 +1,9 @@
 //! Binding and connecting: in either order, to valid and invalid addresses, repeatedly.
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     NN_IPV4ONLY, NN_SOL_SOCKET, NN_STAT_BIND_ERRORS, NN_STAT_CONNECT_ERRORS, NN_STAT_ESTABLISHED_CONNECTIONS,
 };
+use scaproust::Error;
 
 use super::{Transport, every_stream, every_transport, link, open};
 use crate::flow::{Flow, exchange};

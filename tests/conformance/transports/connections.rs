@@ -1,10 +1,10 @@
 //! Connections: many, refused, lost, made again, and ended one at a time.
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     NN_STAT_ACCEPTED_CONNECTIONS, NN_STAT_BROKEN_CONNECTIONS, NN_STAT_DROPPED_CONNECTIONS,
     NN_STAT_ESTABLISHED_CONNECTIONS,
 };
+use scaproust::Error;
 
 use super::{Transport, every_stream, every_transport, link, open};
 use crate::flow::{Flow, exchange, number_in, numbered};

@@ -1,10 +1,10 @@
 //! Messages over a transport: whole, in order, none lost at closing, none too long.
 
-use nanomsg::Error;
-use nanomsg::capi::constants::{
+use nanomsg::constants::{
     NN_IPV4ONLY, NN_LINGER, NN_RCVMAXSIZE, NN_SOL_SOCKET, NN_STAT_BROKEN_CONNECTIONS, NN_STAT_BYTES_RECEIVED,
     NN_STAT_BYTES_SENT, NN_STAT_MESSAGES_RECEIVED, NN_STAT_MESSAGES_SENT,
 };
+use scaproust::Error;
 
 use super::{Transport, every_stream, every_transport, link, open};
 use crate::flow::{Flow, blocked, exchange, number_in, patterned};

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
-use nanomsg::capi::constants::{NN_IPV4ONLY, NN_SOL_SOCKET};
+use nanomsg::constants::{NN_IPV4ONLY, NN_SOL_SOCKET};
 
 use crate::role::{Role, SocketType};
 use crate::socket::Socket;

@@ -1,0 +1,171 @@
+//! nanocat: sends and receives messages from the command line.
+//!
+//! It has the options, the output and the exit status of the C library's nanocat, and additional
+//! options. It owns the arguments and the printed texts, and uses only the library's public Rust
+//! interface.
+
+mod arguments;
+mod content;
+mod definition;
+mod failure;
+mod format;
+mod generate;
+mod socket_type;
+mod talk;
+
+use std::env;
+use std::fs::File;
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread;
+
+use scaproust::pattern::{Pattern, Receives, Sends};
+use scaproust::{Bus, Error, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor};
+
+use arguments::{Options, Request};
+use content::Content;
+use failure::Failure;
+use format::Output;
+use socket_type::SocketType;
+use talk::TransferOptions;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.print();
+            ExitCode::from(failure.status)
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    let to_stdout = |error: io::Error| Failure::file("Can't write standard output", &error);
+    match arguments::parse(env::args_os())? {
+        Request::Print(text) => io::stdout().write_all(text.as_bytes()).map_err(to_stdout),
+        Request::Generate(product) => generate::generate(&product, &mut io::stdout()).map_err(to_stdout),
+        Request::Run(options) => talk(&options),
+    }
+}
+
+/// Opens a socket of the type that was selected, and sends and receives.
+fn talk(options: &Options) -> Result<(), Failure> {
+    // The files are opened first: if one cannot be opened, no socket is.
+    let content = options.source.as_ref().map(Content::open).transpose()?;
+    let output = &mut output(options)?;
+    let transfer = TransferOptions {
+        count: options.count,
+        interval: options.interval,
+        recv_timeout: options.recv_timeout,
+        is_verbose: options.verbosity > 1,
+    };
+    match (options.socket_type, content) {
+        (SocketType::Push, Some(content)) => talk::send(&*sender(Push::new(), options)?, transfer, content),
+        (SocketType::Pub, Some(content)) => talk::send(&*sender(Pub::new(), options)?, transfer, content),
+        (SocketType::Req, Some(content)) => {
+            talk::ask(&*both(Req::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Rep, Some(content)) => {
+            talk::answer(&*both(Rep::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Surveyor, Some(content)) => {
+            talk::ask(&*both(Surveyor::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Respondent, Some(content)) => {
+            talk::answer(&*both(Respondent::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Bus, Some(content)) => {
+            talk::converse(&both(Bus::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Pair, Some(content)) => {
+            talk::converse(&both(Pair::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Sub, _) => talk::receive(&*subscriber(options)?, transfer, output),
+        (SocketType::Pull, _) => talk::receive(&*receiver(Pull::new(), options)?, transfer, output),
+        (SocketType::Rep, None) => talk::receive(&*both(Rep::new(), options)?, transfer, output),
+        (SocketType::Respondent, None) => {
+            talk::receive(&*both(Respondent::new(), options)?, transfer, output)
+        }
+        (SocketType::Bus, None) => talk::receive(&*both(Bus::new(), options)?, transfer, output),
+        (SocketType::Pair, None) => talk::receive(&*both(Pair::new(), options)?, transfer, output),
+        // The arguments were checked for something to send.
+        (SocketType::Push | SocketType::Pub | SocketType::Req | SocketType::Surveyor, None) => {
+            Err(Failure::usage("There is nothing to send"))
+        }
+    }
+}
+
+/// The destination of received messages.
+fn output(options: &Options) -> Result<Output, Failure> {
+    let Some(path) = &options.output else {
+        return Ok(Output::new(options.format, "standard output".into(), Box::new(io::stdout())));
+    };
+    let name = path.display().to_string();
+    let file = File::create(path).map_err(|error| Failure::file(format!("Can't open {name}"), &error))?;
+    Ok(Output::new(options.format, name, Box::new(file)))
+}
+
+/// The result of opening a socket.
+type Opened<P> = Result<Socket<P>, Error>;
+/// A socket with its options and endpoints. Dropping the last reference closes it, which delivers the
+/// messages sent.
+type Ready<P> = Result<Arc<Socket<P>>, Failure>;
+
+fn sender<P: Sends>(socket: Opened<P>, options: &Options) -> Ready<P> {
+    let socket = socket.map_err(Failure::socket("Can't create socket"))?;
+    set_send_timeout(&socket, options)?;
+    ready(socket, options)
+}
+
+fn receiver<P: Receives>(socket: Opened<P>, options: &Options) -> Ready<P> {
+    let socket = socket.map_err(Failure::socket("Can't create socket"))?;
+    talk::set_recv_timeout(&socket, options.recv_timeout)?;
+    ready(socket, options)
+}
+
+fn both<P: Sends + Receives>(socket: Opened<P>, options: &Options) -> Ready<P> {
+    let socket = socket.map_err(Failure::socket("Can't create socket"))?;
+    set_send_timeout(&socket, options)?;
+    talk::set_recv_timeout(&socket, options.recv_timeout)?;
+    ready(socket, options)
+}
+
+fn subscriber(options: &Options) -> Ready<scaproust::pattern::Sub> {
+    let socket = Sub::new();
+    if let Ok(socket) = &socket {
+        let everything = [Vec::new()];
+        let prefixes =
+            if options.subscriptions.is_empty() { &everything[..] } else { &options.subscriptions };
+        for prefix in prefixes {
+            socket.subscribe(prefix).map_err(Failure::socket("Can't subscribe"))?;
+        }
+    }
+    receiver(socket, options)
+}
+
+fn set_send_timeout<P: Sends>(socket: &Socket<P>, options: &Options) -> Result<(), Failure> {
+    socket.set_send_timeout(options.send_timeout).map_err(Failure::socket("Can't set send timeout"))
+}
+
+/// Sets the name of a socket, adds its endpoints, and waits for `--delay`.
+fn ready<P: Pattern>(socket: Socket<P>, options: &Options) -> Ready<P> {
+    if let Some(name) = &options.name {
+        socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
+    }
+    let report = |what: &str, address: &[u8]| {
+        if options.verbosity > 0 {
+            eprintln!("{what} {}", String::from_utf8_lossy(address));
+        }
+    };
+    for address in &options.bind {
+        socket.bind(address).map_err(Failure::socket("Can't bind"))?;
+        report("bound to", address);
+    }
+    for address in &options.connect {
+        socket.connect(address).map_err(Failure::socket("Can't connect"))?;
+        report("connecting to", address);
+    }
+    thread::sleep(options.delay);
+    Ok(Arc::new(socket))
+}

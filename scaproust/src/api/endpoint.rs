@@ -1,0 +1,47 @@
+//! An endpoint: one address that a socket is bound or connected to.
+
+use super::handle::Handle;
+use crate::error::Error;
+
+/// An address that a socket is bound or connected to, returned by [`Socket::bind`](crate::Socket::bind)
+/// and [`Socket::connect`](crate::Socket::connect).
+///
+/// Dropping it has no effect: the endpoint exists until it is shut down or its socket is closed.
+#[derive(Debug)]
+pub struct Endpoint {
+    socket: Handle,
+    id: i32,
+}
+
+impl Endpoint {
+    pub(super) fn new(socket: &Handle, id: i32) -> Endpoint {
+        Endpoint { socket: socket.clone(), id }
+    }
+
+    /// The number of the endpoint: 1 for the first one of a socket, then 2, and so on.
+    #[must_use]
+    pub fn id(&self) -> i32 {
+        self.id
+    }
+
+    /// Removes the endpoint and its connections. Messages already sent on it are delivered in the
+    /// background, within [`Socket::linger`](crate::Socket::linger); the call does not wait.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the socket is closed.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Push};
+    /// let socket = Push::new()?;
+    /// let first = socket.bind("inproc://doc/endpoint/first")?;
+    /// let second = socket.bind("inproc://doc/endpoint/second")?;
+    /// assert_eq!((first.id(), second.id()), (1, 2));
+    /// first.shutdown()?;
+    /// drop(socket);
+    /// assert_eq!(second.shutdown(), Err(Error::Closed));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn shutdown(self) -> Result<(), Error> {
+        self.socket.enter()?.shutdown(self.id)
+    }
+}

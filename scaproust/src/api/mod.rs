@@ -1,0 +1,138 @@
+//! The Rust interface: typed sockets, messages and endpoints.
+//!
+//! Owns what only a Rust program has: the types that determine what each socket can do, and the
+//! ownership of messages. A method checks its arguments, calls the socket layer, and returns the
+//! result; it has no behaviour that a C program needs too. This module and the C interface do not
+//! import from each other.
+//!
+//! A new protocol needs a type in [`pattern`], and a name below.
+
+mod endpoint;
+mod handle;
+mod message;
+mod options;
+pub mod pattern;
+mod socket;
+mod transfer;
+
+pub use endpoint::Endpoint;
+pub use message::Message;
+pub use socket::Socket;
+pub use transfer::Unsent;
+
+/// A PAIR socket: has one peer, and sends and receives.
+///
+/// ```
+/// # use scaproust::Pair;
+/// let (one, other) = (Pair::new()?, Pair::new()?);
+/// one.bind("inproc://doc/pair")?;
+/// other.connect("inproc://doc/pair")?;
+/// one.send(b"hello")?;
+/// assert_eq!(*other.recv()?, *b"hello");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Pair = Socket<pattern::Pair>;
+
+/// A PUB socket: sends each message to all subscribers. It never blocks: a subscriber that has no room
+/// misses the message.
+///
+/// ```
+/// # use scaproust::{Pub, Sub};
+/// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
+/// publisher.bind("inproc://doc/pub")?;
+/// subscriber.connect("inproc://doc/pub")?;
+/// subscriber.subscribe(b"weather/")?;
+/// publisher.send(b"sports/2:1")?;
+/// publisher.send(b"weather/rain")?;
+/// assert_eq!(*subscriber.recv()?, *b"weather/rain");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Pub = Socket<pattern::Pub>;
+
+/// A SUB socket: receives messages that begin with one of its subscriptions; see [`Pub`] for an
+/// example.
+pub type Sub = Socket<pattern::Sub>;
+
+/// A REQ socket: sends a request to one of its peers, and receives the reply.
+///
+/// A request is sent again when its connection is lost, or no reply has arrived for some time
+/// ([`Socket::set_resend_interval`]). Sending another request cancels the one before; receiving
+/// without a request fails with [`Error::WrongState`](crate::Error::WrongState).
+///
+/// ```
+/// # use scaproust::{Rep, Req};
+/// let (client, server) = (Req::new()?, Rep::new()?);
+/// server.bind("inproc://doc/req")?;
+/// client.connect("inproc://doc/req")?;
+/// client.send(b"what is the time?")?;
+/// assert_eq!(*server.recv()?, *b"what is the time?");
+/// server.send(b"noon")?;
+/// assert_eq!(*client.recv()?, *b"noon");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Req = Socket<pattern::Req>;
+
+/// A REP socket: receives a request, and sends the reply to the peer that it came from; see [`Req`] for
+/// an example. Sending without a request fails with [`Error::WrongState`](crate::Error::WrongState).
+pub type Rep = Socket<pattern::Rep>;
+
+/// A PUSH socket: sends each message to one of the peers that have room, in turn.
+///
+/// ```
+/// # use scaproust::{Pull, Push};
+/// let (source, worker) = (Push::new()?, Pull::new()?);
+/// source.bind("inproc://doc/push")?;
+/// worker.connect("inproc://doc/push")?;
+/// source.send(b"a task")?;
+/// assert_eq!(*worker.recv()?, *b"a task");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+///
+/// It cannot receive; a call of `recv` does not compile:
+///
+/// ```compile_fail,E0599
+/// # use scaproust::Push;
+/// Push::new()?.recv()?;
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Push = Socket<pattern::Push>;
+
+/// A PULL socket: receives from all its peers in turn; see [`Push`] for an example.
+pub type Pull = Socket<pattern::Pull>;
+
+/// A BUS socket: sends each message to all peers. It never blocks: a peer that has no room misses the
+/// message.
+///
+/// ```
+/// # use scaproust::Bus;
+/// let (one, other) = (Bus::new()?, Bus::new()?);
+/// one.bind("inproc://doc/bus")?;
+/// other.connect("inproc://doc/bus")?;
+/// one.send(b"to all")?;
+/// assert_eq!(*other.recv()?, *b"to all");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Bus = Socket<pattern::Bus>;
+
+/// A SURVEYOR socket: sends a survey to all its peers, and receives their answers until the deadline
+/// ([`Socket::set_survey_deadline`]). Then receiving fails once with
+/// [`Error::TimedOut`](crate::Error::TimedOut), and without a survey with
+/// [`Error::WrongState`](crate::Error::WrongState). Sending another survey cancels the one before.
+///
+/// ```
+/// # use scaproust::{Respondent, Surveyor};
+/// let (asks, answers) = (Surveyor::new()?, Respondent::new()?);
+/// asks.bind("inproc://doc/survey")?;
+/// answers.connect("inproc://doc/survey")?;
+/// asks.send(b"who is there?")?;
+/// assert_eq!(*answers.recv()?, *b"who is there?");
+/// answers.send(b"me")?;
+/// assert_eq!(*asks.recv()?, *b"me");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Surveyor = Socket<pattern::Surveyor>;
+
+/// A RESPONDENT socket: receives a survey, and sends the answer to the peer that it came from; see
+/// [`Surveyor`] for an example. Sending without a survey fails with
+/// [`Error::WrongState`](crate::Error::WrongState).
+pub type Respondent = Socket<pattern::Respondent>;

@@ -1,0 +1,201 @@
+//! The roles of sockets, as types: `Socket<pattern::Push>` is a PUSH socket.
+//!
+//! The types have no values. A function that takes any socket that can send is generic over them:
+//!
+//! ```
+//! use scaproust::{Error, Push, Socket, pattern};
+//!
+//! fn greet<P: pattern::Sends>(socket: &Socket<P>) -> Result<(), Error> {
+//!     socket.try_send(b"hello")
+//! }
+//!
+//! assert_eq!(greet(&Push::new()?), Err(Error::WouldBlock)); // There is no peer.
+//! # Ok::<(), Error>(())
+//! ```
+
+use std::marker::PhantomData;
+
+pub(super) use sealed::Role;
+
+mod sealed {
+    use crate::protocol::ProtocolInfo;
+
+    /// A role, as the socket layer identifies it.
+    pub trait Role {
+        const PROTOCOL: &'static ProtocolInfo;
+        const IS_RAW: bool = false;
+    }
+}
+
+use crate::protocol::{self, ProtocolInfo};
+
+/// The role of a socket. Only the types of this module are roles.
+pub trait Pattern: Role {}
+
+/// A role that sends.
+pub trait Sends: Pattern {}
+
+/// A role that receives.
+pub trait Receives: Pattern {}
+
+impl<P: Role> Pattern for P {}
+
+/// One peer, both directions; see [`crate::Pair`].
+#[derive(Debug)]
+pub enum Pair {}
+
+impl Role for Pair {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR;
+}
+impl Sends for Pair {}
+impl Receives for Pair {}
+
+/// Sends to all subscribers; see [`crate::Pub`].
+#[derive(Debug)]
+pub enum Pub {}
+
+impl Role for Pub {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PUB;
+}
+impl Sends for Pub {}
+
+/// Receives what it has subscribed to; see [`crate::Sub`].
+#[derive(Debug)]
+pub enum Sub {}
+
+impl Role for Sub {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::SUB;
+}
+impl Receives for Sub {}
+
+/// Asks, and receives the reply; see [`crate::Req`].
+#[derive(Debug)]
+pub enum Req {}
+
+impl Role for Req {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::REQ;
+}
+impl Sends for Req {}
+impl Receives for Req {}
+
+/// Answers; see [`crate::Rep`].
+#[derive(Debug)]
+pub enum Rep {}
+
+impl Role for Rep {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::REP;
+}
+impl Sends for Rep {}
+impl Receives for Rep {}
+
+/// Sends each message to one of its peers; see [`crate::Push`].
+#[derive(Debug)]
+pub enum Push {}
+
+impl Role for Push {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PUSH;
+}
+impl Sends for Push {}
+
+/// Receives from all its peers; see [`crate::Pull`].
+#[derive(Debug)]
+pub enum Pull {}
+
+impl Role for Pull {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PULL;
+}
+impl Receives for Pull {}
+
+/// Sends to all its peers, and receives from all; see [`crate::Bus`].
+#[derive(Debug)]
+pub enum Bus {}
+
+impl Role for Bus {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::BUS;
+}
+impl Sends for Bus {}
+impl Receives for Bus {}
+
+/// Asks all its peers at once; see [`crate::Surveyor`].
+#[derive(Debug)]
+pub enum Surveyor {}
+
+impl Role for Surveyor {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::SURVEYOR;
+}
+impl Sends for Surveyor {}
+impl Receives for Surveyor {}
+
+/// Answers surveys; see [`crate::Respondent`].
+#[derive(Debug)]
+pub enum Respondent {}
+
+impl Role for Respondent {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::RESPONDENT;
+}
+impl Sends for Respondent {}
+impl Receives for Respondent {}
+
+/// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
+/// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
+/// is sent with the header that it has.
+///
+/// ```
+/// use scaproust::{Rep, Req, Socket, pattern};
+///
+/// let client = Req::new()?;
+/// let server = Socket::<pattern::Raw<pattern::Rep>>::new()?;
+/// server.bind("inproc://doc/raw")?;
+/// client.connect("inproc://doc/raw")?;
+/// client.send(b"question")?;
+///
+/// // The header has the route to the client, so the message can be sent back as it is.
+/// let mut request = server.recv()?;
+/// assert_eq!((&*request, request.header().len()), (&b"question"[..], 8));
+/// request.make_mut()?.make_ascii_uppercase();
+/// server.send_message(request)?;
+/// assert_eq!(*client.recv()?, *b"QUESTION");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+///
+/// [`Message::header`]: crate::Message::header
+#[derive(Debug)]
+pub struct Raw<P>(PhantomData<P>);
+
+impl<P: Role> Role for Raw<P> {
+    const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
+    const IS_RAW: bool = true;
+}
+impl<P: Sends> Sends for Raw<P> {}
+impl<P: Receives> Receives for Raw<P> {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check<P: Role>(sends: bool, receives: bool) -> &'static ProtocolInfo {
+        assert_eq!((sends, receives), (P::PROTOCOL.can_send, P::PROTOCOL.can_recv), "{:?}", P::PROTOCOL);
+        P::PROTOCOL
+    }
+
+    fn both<P: Sends + Receives>() -> &'static ProtocolInfo {
+        check::<P>(true, true)
+    }
+
+    #[test]
+    fn each_protocol_has_a_role_with_its_directions() {
+        let roles = [
+            both::<Pair>(),
+            check::<Pub>(true, false),
+            check::<Sub>(false, true),
+            both::<Req>(),
+            both::<Rep>(),
+            check::<Push>(true, false),
+            check::<Pull>(false, true),
+            both::<Surveyor>(),
+            both::<Respondent>(),
+            both::<Bus>(),
+        ];
+        assert_eq!(roles[..], protocol::PROTOCOLS[..]);
+    }
+}

@@ -1,0 +1,139 @@
+//! The socket: opening, its endpoints, closing.
+
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::endpoint::Endpoint;
+use super::handle::Handle;
+use super::pattern::Pattern;
+use crate::error::Error;
+use crate::socket::Call;
+
+/// A socket with the role `P`, on which its methods depend.
+///
+/// Programs mostly use the type aliases: [`Pair`](crate::Pair), [`Push`](crate::Push),
+/// [`Pull`](crate::Pull), [`Req`](crate::Req), [`Rep`](crate::Rep), [`Pub`](crate::Pub),
+/// [`Sub`](crate::Sub), [`Surveyor`](crate::Surveyor), [`Respondent`](crate::Respondent) and
+/// [`Bus`](crate::Bus).
+///
+/// Any number of threads may use a socket at the same time, through references or an `Arc`. Dropping
+/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered. In the
+/// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
+pub struct Socket<P: Pattern> {
+    pub(super) handle: Handle,
+    is_closed: AtomicBool,
+    role: PhantomData<fn() -> P>,
+}
+
+impl<P: Pattern> Socket<P> {
+    /// Opens a socket.
+    ///
+    /// # Errors
+    /// [`Error::TooManySockets`] if 65,536 are open, [`Error::Terminated`] after a call of `nn_term`
+    /// from C code in the same process.
+    ///
+    /// ```
+    /// let socket = scaproust::Pair::new()?;
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn new() -> Result<Socket<P>, Error> {
+        let handle = Handle::open(P::PROTOCOL, P::IS_RAW)?;
+        Ok(Socket { handle, is_closed: AtomicBool::new(false), role: PhantomData })
+    }
+
+    /// Enters a call.
+    pub(super) fn enter(&self) -> Result<Call, Error> {
+        self.handle.enter()
+    }
+
+    /// Calls `call` with the socket's number, which is not reused during the call.
+    pub(super) fn by_number<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
+        self.handle.by_number(call)
+    }
+
+    /// Binds the socket to an address, to which peers can then connect.
+    ///
+    /// `address` is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`, where
+    /// the interface is `*`, an address or a name such as `eth0`. It is given as text or as bytes. A socket
+    /// can have any number of endpoints.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
+    /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`], [`Error::AddressInUse`],
+    /// [`Error::Closed`], or an error of the operating system.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pair};
+    /// let socket = Pair::new()?;
+    /// socket.bind("inproc://doc/bind")?;
+    /// let second = Pair::new()?.bind("inproc://doc/bind");
+    /// assert_eq!(second.err(), Some(Error::AddressInUse));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn bind(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
+        Ok(Endpoint::new(&self.handle, self.enter()?.bind(address.as_ref())?))
+    }
+
+    /// Connects the socket to an address. The connection is made in the background, as soon as a peer is
+    /// bound to the address, and made again when it is lost.
+    ///
+    /// `address` is `inproc://name`, `ipc://path`, `tcp://host:port` or `ws://host[:port][/path]`;
+    /// `tcp://local;host:port` connects from the local interface of that name or address.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
+    /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`] or [`Error::Closed`]. The absence of a
+    /// peer is not an error.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull};
+    /// let socket = Pull::new()?;
+    /// socket.connect("inproc://doc/connect")?;
+    /// assert_eq!(socket.connect("pigeon://doc").err(), Some(Error::UnknownTransport));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn connect(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
+        Ok(Endpoint::new(&self.handle, self.enter()?.connect(address.as_ref())?))
+    }
+
+    /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already
+    /// sent are delivered, within [`Socket::linger`]. Dropping the socket does the same; this method is
+    /// for stopping threads that share the socket.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if it is closed already.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull};
+    /// let socket = Pull::new()?;
+    /// std::thread::scope(|scope| {
+    ///     let receiver = scope.spawn(|| socket.recv().err());
+    ///     socket.close()?;
+    ///     assert_eq!(receiver.join().unwrap(), Some(Error::Closed));
+    ///     assert_eq!(socket.close(), Err(Error::Closed));
+    ///     Ok::<(), Error>(())
+    /// })?;
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn close(&self) -> Result<(), Error> {
+        // Once only: afterwards the number may belong to another socket.
+        if self.is_closed.swap(true, Ordering::Relaxed) {
+            return Err(Error::Closed);
+        }
+        self.handle.close()
+    }
+}
+
+impl<P: Pattern> Drop for Socket<P> {
+    fn drop(&mut self) {
+        // It may be closed already.
+        let _ = self.close();
+    }
+}
+
+impl<P: Pattern> fmt::Debug for Socket<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Socket").field("role", &P::PROTOCOL).field("id", &self.handle).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,37 @@
+//! What the package `libnanomsg`, the C face, needs of this library, and nothing for other packages: it changes without
+//! notice.
+
+#![allow(missing_docs, reason = "each item is documented where it is declared")]
+
+pub mod address {
+    pub use crate::address::MAX_LENGTH;
+}
+pub mod device {
+    pub use crate::device::{Device, join, reflect};
+}
+pub mod error {
+    pub use crate::error::{Error, HAUSNUMERO, own_text};
+}
+pub mod message {
+    pub use crate::message::{Chunk, MessageType, Outgoing, Payload};
+}
+pub mod option {
+    pub use crate::option::{
+        LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
+    };
+}
+pub mod protocol {
+    pub use crate::protocol::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
+}
+pub mod socket {
+    pub use crate::socket::{
+        AF_SP, AF_SP_RAW, Blocked, Call, Entered, Pending, Received, Receiving, Sending, Socket, Statistic,
+        Step, ToSend, close, enter, open, open_protocol, receive, recv, send, terminate, try_send,
+    };
+    pub mod poll {
+        pub use crate::socket::poll::{PollEntry, Polling, room_for};
+    }
+}
+pub mod sync {
+    pub use crate::sync::{Abandoned, CancelState, Sleep, Uncancellable};
+}

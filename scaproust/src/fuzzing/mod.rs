@@ -1,0 +1,40 @@
+//! Fuzz targets of the library's inside: functions of any bytes, which panic if a check fails.
+//!
+//! The package in fuzz/ runs them with a fuzzer, and has their seeds; the test below runs them on the
+//! seeds. The module is compiled only for tests and fuzzing. The targets of the C interface are in
+//! fuzz/.
+
+mod address;
+mod trie;
+mod wire;
+
+pub use address::address;
+pub use trie::trie;
+pub use wire::{frames, framing, handshake, upgrade};
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use super::*;
+
+    /// Runs a target on each of its seeds.
+    fn replay(name: &str, target: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
+        let seeds = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+        let seeds: Vec<_> = seeds.map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect();
+        assert!(!seeds.is_empty(), "{} is empty", folder.display());
+        seeds.iter().for_each(|seed| target(seed));
+    }
+
+    #[test]
+    fn every_seed_passes() {
+        replay("address", address);
+        replay("trie", trie);
+        replay("handshake", handshake);
+        replay("framing", framing);
+        replay("upgrade", upgrade);
+        replay("frames", frames);
+    }
+}

@@ -1,0 +1,77 @@
+//! Sockets that talk to each other in the patterns of nanomsg, and speak its wire protocols.
+//!
+//! Each of the socket types of this page has only the methods that its protocol supports. C programs use
+//! the same library through the package `libnanomsg`, a drop-in replacement for the C library.
+//!
+//! # Quick start
+//!
+//! ```
+//! use scaproust::{Rep, Req};
+//!
+//! let server = Rep::new()?;
+//! server.bind("inproc://greetings")?; // Or ipc:///tmp/greetings, or tcp://127.0.0.1:5555.
+//! std::thread::spawn(move || {
+//!     while let Ok(request) = server.recv() {
+//!         let name = String::from_utf8_lossy(&request);
+//!         server.send(format!("hello, {name}").as_bytes())?;
+//!     }
+//!     Ok::<(), scaproust::Error>(())
+//! });
+//!
+//! let client = Req::new()?;
+//! client.connect("inproc://greetings")?;
+//! client.send(b"world")?;
+//! assert_eq!(*client.recv()?, *b"hello, world");
+//! # Ok::<(), scaproust::Error>(())
+//! ```
+//!
+//! `new` opens a [`Socket`], [`bind`](Socket::bind) and [`connect`](Socket::connect) add endpoints, and
+//! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
+//! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
+//! not. Every failure is an [`Error`].
+//!
+//! # The layers
+//!
+//! A module may import only from modules above it in this list; a test checks that.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `error`, `address`, `option` | errors, addresses and options, one table each |
+//! | `message` | messages and their memory |
+//! | `sync` | locks, events, the clock, state that starts anew after a fork |
+//! | `protocol` | the scalability protocols as pure state machines |
+//! | `wire` | bytes only: handshakes and frames |
+//! | `endpoint` | rules of endpoints: attempts to connect, back-off, accept rate |
+//! | `pipe` | lanes, ready lists, edges |
+//! | `reactor` | the I/O thread: readiness, timers, mailbox |
+//! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
+//! | `socket` | sockets: sending, receiving, blocking, options, closing |
+//! | `device` | forwarding between two sockets |
+//! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
+//! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
+
+mod address;
+mod api;
+mod device;
+mod endpoint;
+mod error;
+#[doc(hidden)]
+pub mod ffi;
+#[cfg(any(fuzzing, test))]
+pub mod fuzzing;
+mod message;
+mod option;
+mod pipe;
+mod protocol;
+mod reactor;
+mod socket;
+mod sync;
+mod transport;
+mod wire;
+
+pub use api::{
+    Bus, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor, Unsent,
+    pattern,
+};
+pub use error::Error;
+pub use message::MessageType;

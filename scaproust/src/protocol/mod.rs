@@ -1,0 +1,272 @@
+//! The scalability protocols as pure state machines.
+//!
+//! A machine decides to which pipe a message is sent, and from which pipe the next one is received. It
+//! never blocks and does no I/O: pipes and time are given to it as a [`Context`], under the lock of
+//! its socket. The machine of a cooked (ordinary) socket wraps the machine of a raw one.
+//!
+//! A pipe has two lanes, queues of messages: the inbound lane holds messages from the peer, the outbound
+//! lane messages to it.
+//!
+//! # The contract
+//!
+//! * [`Protocol::attach`] is the first call for a pipe. If it refuses the pipe, [`Protocol::detach`] is
+//!   the second and last one. Otherwise [`Protocol::writable`] follows at once if the pipe has room.
+//! * Readiness is edge-triggered. After [`Context::front`] has returned `None` for a pipe, the machine
+//!   need not ask again until [`Protocol::readable`] is called for it. Likewise
+//!   [`Protocol::writable`] is called when a pipe has room again after [`Context::push`] has
+//!   returned [`PushOutcome::Full`], or [`Context::has_room`] `false`. Both may also be called without
+//!   need, and repeatedly.
+//! * A machine drops messages that it does not want with [`Context::drop_front`], which bounds how many
+//!   are dropped under one hold of the socket's lock.
+//! * [`Protocol::closing`] says that the peer is gone: nothing can be sent to the pipe any more, but
+//!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
+//!   `closing` before.
+//! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
+//!   still the first one in the inbound lane of [`Delivery::pipe`]; the caller removes it before it calls
+//!   the machine again.
+
+mod backtrace;
+mod bus;
+#[cfg(test)]
+mod contract;
+mod machine;
+mod pair;
+mod pipeline;
+mod policy;
+mod pubsub;
+mod reqrep;
+#[cfg(test)]
+mod simulation;
+mod slab;
+mod survey;
+mod table;
+mod trie;
+
+pub use machine::Machine;
+pub use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
+pub use reqrep::RESEND_INTERVAL;
+pub use survey::SURVEY_DEADLINE;
+pub use table::{BUS, PAIR, PROTOCOLS, PUB, PULL, PUSH, ProtocolInfo, REP, REQ, RESPONDENT, SUB, SURVEYOR};
+#[cfg(any(fuzzing, test))]
+pub(crate) use trie::Trie;
+
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::message::{Front, MessageType, Outgoing, Payload, ProtocolHeader};
+use crate::option::Setting;
+
+/// A point in time, as the time since an origin that is the same for the whole process.
+pub type Time = Duration;
+
+/// Identifies a pipe of a socket, in 31 bits, so that it can be a word in a REQ/REP backtrace.
+///
+/// An id is not reused for a long time after its pipe is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PipeId(pub u32);
+
+/// Options of a new pipe, from its endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PipeOptions {
+    /// `NN_SNDPRIO` of the endpoint: 1 (first) to 16 (last).
+    pub send_priority: u8,
+    /// `NN_RCVPRIO` of the endpoint: 1 (first) to 16 (last).
+    pub receive_priority: u8,
+}
+
+/// The outcome of [`Context::push`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushOutcome {
+    /// The pipe has taken the message; the body was taken out of the caller's variable.
+    Taken,
+    /// The pipe has no room, or does not exist; the body is unchanged.
+    Full,
+}
+
+/// The environment of a machine: its pipes and the time. All calls are made under the socket's lock.
+pub trait Context {
+    /// The first message in the pipe's inbound lane, if there is one.
+    fn front(&mut self, pipe: PipeId) -> Option<Front<'_>>;
+    /// Drops the first message in the pipe's inbound lane. `false` means that enough messages were
+    /// dropped for now: the machine must then return as if there were no more messages, and still regard
+    /// the pipe as readable. It will be called again soon.
+    fn drop_front(&mut self, pipe: PipeId) -> bool;
+    /// Appends `header` and `body` to the pipe's outbound lane.
+    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome;
+    /// Whether the pipe will take the next [`Context::push`], of any size.
+    fn has_room(&mut self, pipe: PipeId) -> bool;
+    /// The current time.
+    fn now(&self) -> Time;
+    /// Sets the WebSocket type of messages that are pushed from now on, for a machine that sends a kept
+    /// message again. Otherwise it is the type of the message that the program is sending.
+    fn send_as(&mut self, message_type: Option<MessageType>);
+    /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
+    fn max_hops(&self) -> usize;
+}
+
+/// Why a machine did not send or receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// No pipe has room, or none has a message.
+    WouldBlock,
+    /// There is no request or survey to answer, or none was sent.
+    WrongState,
+    /// The protocol cannot send, or cannot receive.
+    NotSupported,
+    /// The protocol header is invalid.
+    InvalidArgument,
+    /// The survey's deadline has passed.
+    TimedOut,
+    /// There is not enough memory for a copy of the message.
+    OutOfMemory,
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Error {
+        match refusal {
+            Refusal::WouldBlock => Error::WouldBlock,
+            Refusal::WrongState => Error::WrongState,
+            Refusal::NotSupported => Error::NotSupported,
+            Refusal::InvalidArgument => Error::InvalidArgument,
+            Refusal::TimedOut => Error::TimedOut,
+            Refusal::OutOfMemory => Error::OutOfMemory,
+        }
+    }
+}
+
+/// A machine does not accept a pipe: an exclusive protocol has its one peer already, or there is no memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PipeRefused;
+
+/// A received message, which is still the first one in its pipe's inbound lane.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Delivery {
+    /// The pipe it came from.
+    pub pipe: PipeId,
+    /// Number of leading bytes that are not part of the body.
+    pub skip: usize,
+    /// The parts of its protocol header.
+    pub header: HeaderSource,
+}
+
+/// The parts from which [`Delivery::protocol_header`] makes the protocol header of a received message.
+/// Few programs read it, so it is made on demand only.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderSource {
+    /// No header: the socket is cooked, or the protocol has no headers.
+    Empty,
+    /// The bytes in front of the body.
+    Skipped,
+    /// This word, followed by the bytes in front of the body.
+    WordAndSkipped(u32),
+    /// These two words.
+    Words(u32, u32),
+}
+
+impl Delivery {
+    /// A message without a protocol header.
+    #[must_use]
+    pub fn plain(pipe: PipeId, skip: usize) -> Delivery {
+        Delivery { pipe, skip, header: HeaderSource::Empty }
+    }
+
+    /// The protocol header of the message, which must be `front`.
+    #[must_use]
+    pub fn protocol_header(&self, front: Front<'_>) -> ProtocolHeader {
+        let (words, has_skipped): (&[u32], bool) = match &self.header {
+            HeaderSource::Empty => (&[], false),
+            HeaderSource::Skipped => (&[], true),
+            HeaderSource::WordAndSkipped(word) => (std::slice::from_ref(word), true),
+            HeaderSource::Words(first, second) => (&[*first, *second], false),
+        };
+        let mut header: ProtocolHeader = words.iter().flat_map(|word| word.to_be_bytes()).collect();
+        if has_skipped {
+            header.extend(front.bytes(0..).take(self.skip));
+        }
+        header
+    }
+}
+
+/// The state machine of one socket. The module's documentation has the contract.
+pub trait Protocol: Send {
+    /// Adds a pipe to a compatible peer.
+    ///
+    /// # Errors
+    /// [`PipeRefused`] when the protocol accepts no other peer, or there is no memory.
+    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
+
+    /// The peer is gone; messages in the inbound lane can still be received.
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context);
+
+    /// Removes a pipe: its lanes no longer exist.
+    fn detach(&mut self, pipe: PipeId, context: &mut impl Context);
+
+    /// The pipe's inbound lane has a message.
+    fn readable(&mut self, pipe: PipeId, context: &mut impl Context);
+
+    /// The pipe's outbound lane has room.
+    fn writable(&mut self, pipe: PipeId, context: &mut impl Context);
+
+    /// Sends a message. On success its body was taken, or dropped if the protocol allows that.
+    ///
+    /// # Errors
+    /// See [`Refusal`]; the message is unchanged.
+    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal>;
+
+    /// Chooses the next message to deliver.
+    ///
+    /// # Errors
+    /// See [`Refusal`].
+    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal>;
+
+    /// Whether `send` would return anything else than [`Refusal::WouldBlock`] or
+    /// [`Refusal::WrongState`].
+    fn can_send(&mut self, context: &mut impl Context) -> bool;
+
+    /// Whether `recv` would deliver a message. SURVEYOR: also whether `recv` would fail without waiting,
+    /// as there is no survey, or its deadline has passed.
+    fn can_recv(&mut self, context: &mut impl Context) -> bool;
+
+    /// The send priority, 1 to 16, of the pipe that the next message will be sent to; `None` while no pipe
+    /// has room. Only for protocols that send each message to one of several peers.
+    fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
+        let _ = context;
+        None
+    }
+
+    /// Whether `readable` and `writable` must be called at once, even while the program makes no call to
+    /// the socket. Only for protocols that [work alone](ProtocolInfo::works_alone).
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// When [`Protocol::timeout`] must be called. Only for protocols that [work
+    /// alone](ProtocolInfo::works_alone).
+    fn deadline(&self) -> Option<Time> {
+        None
+    }
+
+    /// The deadline has passed, or the machine was stopped by [`Context::drop_front`].
+    fn timeout(&mut self, context: &mut impl Context) {
+        let _ = context;
+    }
+
+    /// Sets an option of the protocol's own level. The value has the type given in
+    /// [`ProtocolInfo::options`].
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] when the protocol has no such option.
+    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        let _ = (name, setting);
+        Err(Error::UnknownOption)
+    }
+
+    /// The value of an integer option of the protocol's own level.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] when the protocol has no such option, or it cannot be read.
+    fn option(&self, name: i32) -> Result<i32, Error> {
+        let _ = name;
+        Err(Error::UnknownOption)
+    }
+}

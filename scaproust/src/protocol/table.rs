@@ -1,0 +1,195 @@
+//! The table of protocols: their properties, and the constructors of their machines.
+
+use std::fmt;
+
+use super::{
+    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pipeline, pubsub, reqrep,
+    survey,
+};
+use crate::option::OptionType;
+
+/// A row of the table: one side of a scalability protocol, such as PUSH or PULL.
+#[derive(Clone, Copy)]
+pub struct ProtocolInfo {
+    /// The protocol's number, in the C API and in the SP header of tcp and ipc.
+    pub number: u16,
+    /// Its name, which in a WebSocket's `Sec-WebSocket-Protocol` is followed by `.sp.nanomsg.org`.
+    pub name: &'static str,
+    /// The protocol that its peers must have.
+    pub peer: &'static ProtocolInfo,
+    /// Whether its sockets can send.
+    pub can_send: bool,
+    /// Whether its sockets can receive.
+    pub can_recv: bool,
+    /// Whether its sockets have at most one peer at a time.
+    pub is_exclusive: bool,
+    /// Whether a send drops the message for peers that have no room, instead of blocking.
+    pub drops: bool,
+    /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. Other
+    /// machines are never asked for either.
+    pub works_alone: bool,
+    /// The names and the types of its options.
+    pub options: &'static [(i32, OptionType)],
+    /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions from it,
+    /// so that replies to a process that has been restarted do not match questions of the new one. A raw BUS socket
+    /// recognises its own headers by it.
+    pub machine: fn(is_raw: bool, seed: u32) -> Machine,
+}
+
+/// Every protocol.
+pub static PROTOCOLS: [&ProtocolInfo; 10] =
+    [&PAIR, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
+
+/// Sends to and receives from one peer.
+pub static PAIR: ProtocolInfo =
+    ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
+
+/// Sends to all subscribers.
+pub static PUB: ProtocolInfo = ProtocolInfo {
+    can_recv: false,
+    drops: true,
+    ..row(32, "pub", &SUB, |_, _| Machine::Publisher(pubsub::Publisher::new()))
+};
+
+/// Receives the messages that it has subscribed to.
+pub static SUB: ProtocolInfo = ProtocolInfo {
+    can_send: false,
+    options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes)],
+    ..row(33, "sub", &PUB, |_, _| Machine::Subscriber(pubsub::Subscriber::new()))
+};
+
+/// Sends requests, each to one of its peers, and receives the replies.
+pub static REQ: ProtocolInfo = ProtocolInfo {
+    works_alone: true,
+    options: &[(RESEND_INTERVAL, OptionType::ANY_INT)],
+    ..row(48, "req", &REP, |is_raw, seed| match is_raw {
+        false => Machine::Requester(reqrep::Requester::new(seed)),
+        true => Machine::RawRequester(reqrep::RawRequester::new()),
+    })
+};
+
+/// Receives requests and sends replies.
+pub static REP: ProtocolInfo = row(49, "rep", &REQ, replier);
+
+/// Sends each message to one of its peers.
+pub static PUSH: ProtocolInfo = ProtocolInfo {
+    can_recv: false,
+    ..row(80, "push", &PULL, |_, _| Machine::Pusher(pipeline::Pusher::new()))
+};
+
+/// Receives from all its peers, in turn.
+pub static PULL: ProtocolInfo = ProtocolInfo {
+    can_send: false,
+    ..row(81, "pull", &PUSH, |_, _| Machine::Puller(pipeline::Puller::new()))
+};
+
+/// Sends surveys to all its peers, and receives their responses until a deadline.
+pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
+    works_alone: true,
+    options: &[(SURVEY_DEADLINE, OptionType::ANY_INT)],
+    ..row(98, "surveyor", &RESPONDENT, |is_raw, seed| match is_raw {
+        false => Machine::Surveyor(survey::Surveyor::new(seed)),
+        true => Machine::RawSurveyor(survey::RawSurveyor::new()),
+    })
+};
+
+/// Receives surveys, and may send a response to each.
+pub static RESPONDENT: ProtocolInfo = row(99, "respondent", &SURVEYOR, replier);
+
+/// Sends to all its peers, and receives from all.
+pub static BUS: ProtocolInfo = ProtocolInfo {
+    drops: true,
+    ..row(112, "bus", &BUS, |is_raw, seed| match is_raw {
+        false => Machine::Bus(bus::Bus::new(seed)),
+        true => Machine::RawBus(bus::RawBus::new(seed)),
+    })
+};
+
+/// A row for a protocol whose sockets send and receive, with any number of peers.
+const fn row(
+    number: u16,
+    name: &'static str,
+    peer: &'static ProtocolInfo,
+    machine: fn(bool, u32) -> Machine,
+) -> ProtocolInfo {
+    let (can_send, can_recv) = (true, true);
+    let (is_exclusive, drops, works_alone) = (false, false, false);
+    ProtocolInfo {
+        number,
+        name,
+        peer,
+        can_send,
+        can_recv,
+        is_exclusive,
+        drops,
+        works_alone,
+        options: &[],
+        machine,
+    }
+}
+
+fn replier(is_raw: bool, _seed: u32) -> Machine {
+    match is_raw {
+        false => Machine::Replier(reqrep::Replier::new()),
+        true => Machine::RawReplier(reqrep::RawReplier::new()),
+    }
+}
+
+impl ProtocolInfo {
+    /// The protocol with this number.
+    #[must_use]
+    pub fn from_number(number: i32) -> Option<&'static ProtocolInfo> {
+        PROTOCOLS.into_iter().find(|info| i32::from(info.number) == number)
+    }
+
+    /// The type of the option with this name, if the protocol has one.
+    #[must_use]
+    pub fn option_type(&self, name: i32) -> Option<OptionType> {
+        self.options.iter().find(|option| option.0 == name).map(|option| option.1)
+    }
+
+    /// The number of its pattern, such as pipeline for PUSH and PULL. Protocol headers have the same meaning within a
+    /// pattern only.
+    #[must_use]
+    pub fn pattern(&self) -> u16 {
+        self.number / 16
+    }
+}
+
+impl fmt::Debug for ProtocolInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+/// Protocols are equal if their numbers are.
+impl PartialEq for ProtocolInfo {
+    fn eq(&self, other: &ProtocolInfo) -> bool {
+        self.number == other.number
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_names_are_unique() {
+        for info in PROTOCOLS {
+            assert_eq!(ProtocolInfo::from_number(info.number.into()), Some(info));
+            assert_eq!(PROTOCOLS.into_iter().filter(|other| other.name == info.name).count(), 1, "{info:?}");
+        }
+        for number in [-1, 0, 17, 96, 65_536 + 16] {
+            assert_eq!(ProtocolInfo::from_number(number), None);
+        }
+    }
+
+    #[test]
+    fn every_protocol_is_the_peer_of_its_peer() {
+        for info in PROTOCOLS {
+            assert_eq!(info.peer.peer, info);
+            assert_eq!(info.peer.pattern(), info.pattern());
+            assert_eq!((info.can_send, info.can_recv), (info.peer.can_recv, info.peer.can_send));
+        }
+    }
+}

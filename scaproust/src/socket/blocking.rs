@@ -1,0 +1,430 @@
+//! A call that blocks: it tries, and sleeps in between.
+//!
+//! Owns what such a call has from the time its first try failed: the deadline, the signals that are
+//! held back, its place among those who are woken, the connections that it reads from. While it sleeps it is
+//! not inside the socket, and nothing of it is on a stack: see [`Blocked`].
+
+use std::sync::Weak;
+use std::time::Duration;
+
+use super::fetch::{Borrowed, Remotes};
+use super::transfer::Patience;
+use super::{Call, Core, Socket, enter};
+use crate::error::Error;
+use crate::pipe::Edges;
+use crate::sync::{
+    Descriptor, Event, SignalMask, Sleep, Sleeper, Ticket, Uncancellable, Wake, let_others_proceed, now,
+};
+use crate::transport;
+
+/// What became of the first try of a call.
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
+pub enum Step<T> {
+    /// It is done. Every 64th message of a socket is marked: that call is a point for what is to be done
+    /// now and then.
+    Done(T, bool),
+    /// It is to be done by a [`Pending`] call.
+    Blocked(Entered),
+}
+
+/// So often in a row a call does something before it comes back.
+pub(crate) const TURNS: usize = 64;
+
+/// A call that goes on until it would block, and sleeps then. The two are apart, so that a call of the
+/// C face can be cancelled while it sleeps: it can be dropped between them, by any thread.
+pub trait Blocked: Sized {
+    /// What the call answers.
+    type Output;
+
+    /// Goes on. Without an answer the call is to sleep, if it says how, and then to go on. One that finds
+    /// something to do again and again comes back now and then, after `TURNS`, so that its thread can be cancelled.
+    ///
+    /// # Errors
+    /// Those of the call.
+    fn proceed(&mut self) -> Result<Option<Self::Output>, Error>;
+
+    /// How to sleep, after [`Blocked::proceed`] had no answer. Not at all if there is more to do.
+    fn sleep(&mut self) -> Option<&mut Sleep>;
+
+    /// Goes on to the end.
+    ///
+    /// # Errors
+    /// Those of the call.
+    fn finish(mut self) -> Result<Self::Output, Error> {
+        loop {
+            if let Some(output) = self.proceed()? {
+                return Ok(output);
+            }
+            if let Some(sleep) = self.sleep() {
+                sleep.run();
+            }
+        }
+    }
+}
+
+/// A socket that is not inside of, to be entered again.
+pub(crate) struct Place {
+    id: i32,
+    socket: Weak<Socket>,
+}
+
+impl Place {
+    /// The socket of a call.
+    pub(crate) fn of(call: &Call) -> Place {
+        Place { id: call.id, socket: call.this.clone() }
+    }
+
+    /// Enters a call into that very socket.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], also when another socket has its number.
+    pub(crate) fn enter(&self) -> Result<Call, Error> {
+        enter(self.id).and_then(|call| {
+            if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }
+        })
+    }
+}
+
+/// Signals are held back while this lives; their handlers run when it goes.
+pub(crate) struct HeldSignals(SignalMask);
+
+impl HeldSignals {
+    /// Holds them back from now on.
+    pub(crate) fn begin() -> HeldSignals {
+        HeldSignals(SignalMask::hold())
+    }
+
+    /// What the thread let in before.
+    pub(crate) fn mask(&self) -> SignalMask {
+        self.0
+    }
+
+    /// Whether a handler has run now, of a signal that was held back.
+    pub(crate) fn has_let_one_in(&self) -> bool {
+        self.0.has_let_one_in()
+    }
+}
+
+impl Drop for HeldSignals {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+/// What a blocked call answers when it has succeeded.
+pub trait Answering {
+    /// The answer.
+    type Output;
+}
+
+/// One direction of a call: what it tries.
+pub(crate) trait Attempt: Answering {
+    /// What tells that the next try may do better.
+    fn event(socket: &Socket) -> &Event;
+
+    /// The call waits for room for messages of the socket's.
+    const WAITS_FOR_ROOM: bool;
+
+    /// The connections that the call may read from while it is blocked.
+    fn lend(core: &mut Core) -> Remotes {
+        let _ = core;
+        Remotes::new()
+    }
+
+    /// What to do about a try that was not enough, under the same hold of the lock.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`]: the call does not wait.
+    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error>;
+
+    /// Tries once, under the lock.
+    ///
+    /// # Errors
+    /// Those of the call: it is over.
+    fn attempt(
+        &mut self,
+        socket: &Socket,
+        core: &mut Core,
+        edges: &mut Edges,
+    ) -> Result<Try<Self::Output>, Error>;
+}
+
+/// What became of one try.
+pub(crate) enum Try<T> {
+    Done(T),
+    /// There was more to drop than is dropped at once: it is to be tried again now.
+    CutShort,
+    /// It is to be tried again when something has happened.
+    Blocked,
+}
+
+/// A call inside a socket, after its first try.
+pub struct Entered {
+    pub(super) call: Call,
+    /// Drawn before the try.
+    pub(super) ticket: Ticket,
+    pub(super) patience: Patience,
+    /// What it left to be read from; nothing if it was cut short.
+    pub(super) remotes: Option<Remotes>,
+    /// Held back already, if it was to be done before edges were delivered.
+    pub(super) signals: Option<HeldSignals>,
+}
+
+impl Entered {
+    /// The lock is given back. The first try was not enough: signals may interrupt the call from now on.
+    pub(super) fn after(
+        call: Call,
+        ticket: Ticket,
+        patience: Patience,
+        remotes: Option<Remotes>,
+        edges: Edges,
+    ) -> Entered {
+        let takes_time = !edges.is_empty() || remotes.is_none();
+        let signals = (takes_time && !patience.dont_wait).then(HeldSignals::begin);
+        edges.deliver();
+        Entered { call, ticket, patience, remotes, signals }
+    }
+}
+
+/// A call that blocks in a socket.
+#[expect(private_bounds, reason = "sealed: the attempts are those of this library")]
+pub struct Pending<A: Attempt> {
+    attempt: A,
+    patience: Patience,
+    place: Place,
+    /// Inside, unless it sleeps.
+    call: Option<Call>,
+    ticket: Ticket,
+    /// What the last try left to be read from; nothing if it was cut short.
+    remotes: Option<Remotes>,
+    /// What it reads from, and so has the event's watch.
+    borrowed: Option<Borrowed>,
+    sleeper: Option<Sleeper>,
+    sleep: Sleep,
+    /// When the wait began.
+    start: Duration,
+    /// The last to go: handlers run then.
+    signals: Option<HeldSignals>,
+}
+
+#[expect(private_bounds, reason = "as above")]
+impl<A: Attempt> Pending<A> {
+    /// A call whose first try was this attempt's.
+    pub fn new(entered: Entered, attempt: A) -> Pending<A> {
+        let Entered { call, ticket, patience, remotes, signals } = entered;
+        Pending {
+            attempt,
+            patience,
+            place: Place::of(&call),
+            call: Some(call),
+            ticket,
+            remotes,
+            borrowed: None,
+            sleeper: None,
+            sleep: Sleep::new(),
+            start: Duration::ZERO,
+            signals,
+        }
+    }
+
+    /// Waits until another try may do better. Answers whether the call is to sleep for that.
+    fn wait(&mut self, remotes: Remotes) -> bool {
+        let Pending { patience, call, ticket, borrowed, sleeper, sleep, start, signals, .. } = self;
+        let Some(inside) = call else { return false };
+        if patience.dont_wait {
+            inside.fetch_borrowed(remotes);
+            return false;
+        }
+        transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
+        let event = A::event(inside);
+        if !remotes.is_empty() && event.watch() {
+            *borrowed = Some(Borrowed::from(remotes));
+        }
+        let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
+        let fetch = || borrowed.iter().for_each(Borrowed::fetch);
+        let count = borrowed.as_ref().map_or(0, Borrowed::count);
+        match look_before_sleep(event, *ticket, patience.gathers, count, fetch, hold) {
+            Ok(()) => return false,
+            Err(moment) => *start = moment,
+        }
+        let Some(place) = event.lie_down(*ticket) else { return false };
+        let watched = borrowed.iter().flat_map(Borrowed::descriptors);
+        prepare_sleep(sleep, &place, (count, watched), patience.deadline, signals.as_ref());
+        *sleeper = Some(place);
+        *call = None;
+        true
+    }
+
+    /// What is to be done after a sleep: enters again, reads what has come.
+    fn get_up(&mut self, sleeper: Sleeper) -> Result<(), Error> {
+        let wake = self.sleep.wake();
+        let borrowed = self.borrowed.take();
+        let call = match self.place.enter() {
+            Ok(call) => self.call.insert(call),
+            Err(error) => {
+                // The timer of a loan could outlast the I/O thread.
+                borrowed.into_iter().for_each(Borrowed::recall);
+                return Err(error);
+            }
+        };
+        let event = A::event(call);
+        event.spin.has_slept(self.start);
+        let mut readiness = self.sleep.readiness();
+        if wake == Wake::Woken && readiness.next() == Some(true) {
+            sleeper.silence();
+        }
+        let was_meant = event.get_up(sleeper);
+        if let Some(borrowed) = &borrowed
+            && wake == Wake::Woken
+        {
+            borrowed.fetch_ready(readiness);
+        }
+        borrowed.into_iter().for_each(|borrowed| call.give_back(borrowed));
+        match wake {
+            Wake::Woken => Ok(()),
+            _ if was_meant && wake == Wake::TimedOut => Ok(()),
+            Wake::TimedOut => Err(Error::TimedOut),
+            Wake::Interrupted => {
+                if was_meant {
+                    event.notify_one();
+                }
+                Err(Error::Interrupted)
+            }
+        }
+    }
+
+    /// A call that waits is interrupted by signals from now on.
+    fn hold_signals(&mut self) {
+        if !self.patience.dont_wait {
+            self.signals.get_or_insert_with(HeldSignals::begin);
+        }
+    }
+
+    /// Whether the call goes on after a try that was not enough.
+    fn check(&mut self) -> Result<(), Error> {
+        self.hold_signals();
+        let patience = &self.patience;
+        let outcome = if patience.deadline.is_some_and(|deadline| deadline <= now()) {
+            Err(if patience.dont_wait { Error::WouldBlock } else { Error::TimedOut })
+        } else if self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
+            Err(Error::Interrupted)
+        } else {
+            return Ok(());
+        };
+        if let (Some(call), None) = (&self.call, &self.remotes) {
+            // What it leaves undone is to be done by the next.
+            A::event(call).notify_one();
+        }
+        outcome
+    }
+}
+
+/// Looks for a change while that pays, and reads from what was borrowed, `count` connections, meanwhile.
+/// `hold` is called before that takes long. Without a change answers when it began.
+pub(super) fn look_before_sleep(
+    event: &Event,
+    ticket: Ticket,
+    gathers: bool,
+    count: usize,
+    mut fetch: impl FnMut(),
+    mut hold: impl FnMut(),
+) -> Result<(), Duration> {
+    if count > 0 {
+        // Reading takes its time.
+        hold();
+    }
+    // The answer of the only peer to what was just sent cannot be here yet.
+    if gathers || count > 1 {
+        fetch();
+        if count > 0 && event.has_changed(ticket) {
+            return Ok(());
+        }
+    }
+    let look = || {
+        fetch();
+        event.has_changed(ticket).then_some(())
+    };
+    event.spin.look_first(gathers && count == 0, look, hold)
+}
+
+/// Prepares a sleep until the sleeper's alarm rings or one of so many descriptors is ready. Without an alarm it is
+/// looked again soon. Answers whether there was memory for it.
+pub(super) fn prepare_sleep<'a>(
+    sleep: &mut Sleep,
+    sleeper: &Sleeper,
+    (count, watched): (usize, impl Iterator<Item = &'a Descriptor>),
+    deadline: Option<Duration>,
+    signals: Option<&HeldSignals>,
+) -> bool {
+    let alarm = sleeper.descriptor();
+    let count = if alarm.is_some() { 1 + count } else { 0 };
+    let mut all = alarm.into_iter().chain(watched.copied());
+    let all = (0..count).map(|_| all.next().unwrap_or_default());
+    sleep.prepare(all, deadline, signals.map(HeldSignals::mask))
+}
+
+impl<A: Attempt> Blocked for Pending<A> {
+    type Output = A::Output;
+
+    fn proceed(&mut self) -> Result<Option<A::Output>, Error> {
+        let _uncancellable = Uncancellable::begin();
+        if let Some(sleeper) = self.sleeper.take() {
+            self.get_up(sleeper)?;
+        } else if self.call.is_none() {
+            self.call = Some(self.place.enter()?);
+        }
+        for _ in 0..TURNS {
+            if let Some(remotes) = self.remotes.take() {
+                if self.wait(remotes) {
+                    return Ok(None);
+                }
+                if let Some(call) = &self.call {
+                    self.borrowed.take().into_iter().for_each(|borrowed| call.give_back(borrowed));
+                }
+            }
+            let Some(call) = &self.call else { return Err(Error::Closed) };
+            self.ticket = A::event(call).ticket();
+            let mut edges = Edges::default();
+            let outcome = {
+                let mut core = call.core.lock();
+                core.allow_drops();
+                let outcome = self.attempt.attempt(call, &mut core, &mut edges);
+                let is_cut_short = matches!(outcome, Ok(Try::CutShort));
+                match outcome {
+                    Ok(Try::Done(output)) => Ok(Some(output)),
+                    Ok(_) => self.attempt.consider(&mut self.patience, is_cut_short, &core).map(|()| {
+                        self.remotes = (!is_cut_short).then(|| A::lend(&mut core));
+                        None
+                    }),
+                    Err(error) => Err(error),
+                }
+            };
+            edges.deliver();
+            if let Some(output) = outcome? {
+                return Ok(Some(output));
+            }
+            if self.remotes.is_none() {
+                let_others_proceed();
+            }
+            self.check()?;
+        }
+        // The thread may be cancelled now: not inside the socket.
+        self.call = None;
+        Ok(None)
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.sleeper.is_some().then_some(&mut self.sleep)
+    }
+}
+
+impl<A: Attempt> Drop for Pending<A> {
+    fn drop(&mut self) {
+        // Asleep only if the thread was cancelled.
+        if let Some(sleeper) = self.sleeper.take() {
+            _ = self.get_up(sleeper);
+        } else if let (Some(call), Some(_)) = (&self.call, &self.borrowed) {
+            self.borrowed.take().into_iter().for_each(|borrowed| call.give_back(borrowed));
+        }
+    }
+}

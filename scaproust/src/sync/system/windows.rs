@@ -1,0 +1,161 @@
+//! Windows.
+
+use std::ffi::c_int;
+use std::io::{self, Write};
+use std::os::windows::io::RawSocket;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use windows_sys::Win32::Networking::WinSock::{POLLRDNORM, WSAPOLLFD, WSAPoll};
+
+/// What can be waited for.
+pub(crate) type Descriptor = RawSocket;
+
+/// A socket to wait for until it can be read, and whether that was so.
+#[repr(transparent)]
+#[derive(Clone, Copy)]
+pub(crate) struct Polled(WSAPOLLFD);
+
+impl Polled {
+    /// Not ready, as far as is known.
+    pub(crate) fn new(descriptor: Descriptor) -> Polled {
+        // The same number, in the type that the interface gives it.
+        Polled(WSAPOLLFD { fd: descriptor as usize, events: POLLRDNORM, revents: 0 })
+    }
+
+    /// Whether anything was reported: it can be read, or has failed.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.0.revents != 0
+    }
+}
+
+/// Whether it has the number of a standard stream: these are no objects of which we make some.
+pub(crate) fn is_standard<T>(_made: &T) -> bool {
+    false
+}
+
+/// Writes a line to standard error.
+pub(crate) fn print(line: &[u8]) {
+    // Where it cannot be written nobody is to be told.
+    let _ = io::stderr().write_all(line);
+}
+
+/// WSAPoll, which rounds up to milliseconds. Without a time it waits for ever. Answers how many
+/// are ready.
+///
+/// # Errors
+/// The system call's.
+pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
+    // SAFETY: the entries are valid for writing, and so many.
+    let ready = unsafe { poll_with(entries.as_mut_ptr(), entries.len(), time, None) };
+    usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
+}
+
+/// As [`poll`]; an error is answered as a negative number. There are no signals.
+///
+/// # Safety
+/// `entries` must point to `count` entries, valid for writing.
+pub(in crate::sync) unsafe fn poll_with(
+    entries: *mut Polled,
+    count: usize,
+    time: Option<Duration>,
+    _signals: Option<&SignalMask>,
+) -> c_int {
+    if count == 0 {
+        // WSAPoll would call that an error.
+        std::thread::sleep(time.unwrap_or(Duration::MAX));
+        return 0;
+    }
+    let time = time.map(|time| time.as_micros().div_ceil(1000));
+    let time = time.map_or(-1, |time| i32::try_from(time).unwrap_or(i32::MAX));
+    let count = u32::try_from(count).unwrap_or(u32::MAX);
+    // SAFETY: the entries are WSAPOLLFDs, valid for writing, and so many.
+    let ready = unsafe { WSAPoll(entries.cast(), count, time) };
+    if ready < 0 { -io::Error::last_os_error().raw_os_error().unwrap_or(1) } else { ready }
+}
+
+/// There are no signals to hold back.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SignalMask;
+
+impl SignalMask {
+    pub(crate) fn hold() -> SignalMask {
+        SignalMask
+    }
+
+    pub(crate) fn set(&self) -> SignalMask {
+        SignalMask
+    }
+
+    pub(crate) fn has_let_one_in(&self) -> bool {
+        false
+    }
+}
+
+/// Threads cannot be cancelled.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelState;
+
+impl CancelState {
+    /// The only state.
+    pub const DISABLED: CancelState = CancelState;
+
+    /// There is nothing to set.
+    pub fn set(self) -> CancelState {
+        self
+    }
+
+    /// There is nothing to test.
+    ///
+    /// # Safety
+    /// None is needed.
+    pub unsafe fn test() {}
+}
+
+/// See [`CancelState`].
+#[derive(Debug)]
+pub struct Uncancellable;
+
+impl Uncancellable {
+    /// Begins now.
+    pub fn begin() -> Uncancellable {
+        Uncancellable
+    }
+}
+
+/// See [`CancelState`]: nothing is ever abandoned.
+#[repr(C)]
+pub struct Abandoned {
+    /// Discards it.
+    pub discard: unsafe fn(*mut Abandoned),
+}
+
+impl Abandoned {
+    /// Has nothing to remember.
+    ///
+    /// # Safety
+    /// As on Unix.
+    pub unsafe fn remember(_this: *mut Abandoned) -> bool {
+        true
+    }
+}
+
+/// The present moment on a clock that began to run a day before it was first read, so that there
+/// are moments before any that was read.
+pub fn now() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
+}
+
+/// How many processors the process may run on; one if that is unknown.
+pub(in crate::sync) fn processors() -> u32 {
+    std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1)
+}
+
+/// Runs `start`: there are no signals to keep from the threads that it starts.
+pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+    start()
+}
+
+/// There are no forks to watch.
+pub(in crate::sync) fn watch_forks(_in_child: extern "C" fn()) {}

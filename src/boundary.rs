@@ -1,0 +1,215 @@
+//! The boundary between C and Rust: every entry point runs inside one of these functions.
+//!
+//! Owns `errno`, the rule that no panic crosses into C, and cancellation: pthread_cancel(3) can end
+//! a thread only where a call sleeps, when no Rust frame on its stack has a destructor to run. Does
+//! not depend on what the entry points do.
+
+use std::ffi::c_int;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use scaproust::ffi::error::Error;
+use scaproust::ffi::socket::Blocked;
+use scaproust::ffi::sync::{Abandoned, CancelState, Sleep, Uncancellable};
+
+/// Runs the body of a C entry point that is not a cancellation point.
+///
+/// On an error it sets `errno` and returns `failure`. A panic is a defect of this library and must
+/// not end the host process: it also returns `failure`, with `errno` set to `ENOTRECOVERABLE`,
+/// since the state of the socket or message is unknown. On success `errno` is left as it is.
+#[inline]
+pub(super) fn call<T>(failure: T, body: impl FnOnce() -> Result<T, Error>) -> T {
+    let _uncancellable = Uncancellable::begin();
+    guarded(body).unwrap_or_else(|errno| fail(errno, failure))
+}
+
+/// Runs `body`; returns an error number when it fails or panics.
+#[inline]
+fn guarded<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, c_int> {
+    // Unwind safety: data that a body shares with other calls is protected by the socket layer's
+    // locks, and memory lent by the caller is returned to it by guards.
+    match catch_unwind(AssertUnwindSafe(body)) {
+        Ok(Ok(value)) => Ok(value),
+        Ok(Err(error)) => Err(error.errno()),
+        Err(_panic) => Err(libc::ENOTRECOVERABLE),
+    }
+}
+
+fn fail<T>(errno: c_int, failure: T) -> T {
+    // SAFETY: the location is the calling thread's own, and always valid.
+    unsafe { *errno_location() = errno };
+    failure
+}
+
+/// A sleeping call. It is on the heap, so that it is still valid when its thread is cancelled.
+#[repr(C)]
+pub(super) struct Parked<B> {
+    abandoned: Abandoned,
+    /// The cancellation state of the thread before the call.
+    state: CancelState,
+    call: B,
+}
+
+/// The state of a call.
+pub(super) enum Progress<B> {
+    /// It has returned this value; the flag tells whether it is a cancellation point this time.
+    Done(c_int, bool),
+    /// It has to sleep.
+    Asleep(*mut Parked<B>),
+}
+
+/// As [`call`], for a body that may block. The call is a cancellation point when it sleeps, when it
+/// fails, and from time to time when it does neither. The body itself must not be cancelled: code in
+/// it that makes system calls disables cancellation.
+///
+/// At a cancellation point `body` has been consumed, so that neither this function's frame nor the
+/// entry point's has anything to drop.
+#[inline]
+pub(super) fn blocking<B: Blocked<Output = c_int>>(
+    body: impl FnOnce() -> Result<Progress<B>, Error>,
+) -> c_int {
+    match guarded(body) {
+        Ok(Progress::Done(value, is_point)) => {
+            if is_point {
+                // SAFETY: no frame up to C has anything to drop, as stated above.
+                unsafe { CancelState::test() };
+            }
+            value
+        }
+        Err(errno) => {
+            // SAFETY: as above.
+            unsafe { CancelState::test() };
+            fail(errno, -1)
+        }
+        Ok(Progress::Asleep(parked)) => sleep_and_resume(parked),
+    }
+}
+
+/// Runs a call until it ends or has to sleep; for the sleep it is moved to the heap.
+///
+/// # Errors
+/// Those of the call.
+#[cold]
+pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B>, Error> {
+    let state = CancelState::DISABLED.set();
+    let result = match call.proceed() {
+        Ok(Some(value)) => Ok(Progress::Done(value, true)),
+        Err(error) => Err(error),
+        Ok(None) => {
+            let mut place = Vec::new();
+            if place.try_reserve_exact(1).is_ok() {
+                place.push(Parked { abandoned: Abandoned { discard: discard::<B> }, state, call });
+                let parked = Vec::leak(place).as_mut_ptr();
+                // SAFETY: `resume` clears the entry before it frees the call.
+                if !unsafe { Abandoned::remember(parked.cast()) } {
+                    // SAFETY: as above. The call sleeps nevertheless, with cancellation disabled.
+                    unsafe { (*parked).state = CancelState::DISABLED };
+                }
+                return Ok(Progress::Asleep(parked));
+            }
+            // Out of memory: it sleeps on the stack, with cancellation disabled.
+            call.sleep().into_iter().for_each(Sleep::run);
+            call.finish().map(|value| Progress::Done(value, true))
+        }
+    };
+    state.set();
+    result
+}
+
+/// Sleeps and resumes until the call ends. A cancelled thread ends in here.
+fn sleep_and_resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int {
+    loop {
+        // SAFETY: the call belongs to this thread until `resume` frees it or the thread is cancelled. Neither this
+        // frame nor any other up to C has a destructor to run.
+        unsafe {
+            let sleep = (*parked).call.sleep().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+            let state = (*parked).state;
+            if sleep.is_null() {
+                state.set();
+                CancelState::test();
+                CancelState::DISABLED.set();
+            } else {
+                Sleep::run_in(sleep, state);
+            }
+        }
+        match resume(parked) {
+            Ok(None) => {}
+            Ok(Some(value)) => return value,
+            Err(errno) => return fail(errno, -1),
+        }
+    }
+}
+
+/// Resumes a call after a sleep, and frees it unless it has to sleep again.
+fn resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_int>, c_int> {
+    // SAFETY: the caller passes a live call of this thread.
+    let result = guarded(|| unsafe { (*parked).call.proceed() });
+    if !matches!(result, Ok(None)) {
+        // SAFETY: as above; the call is not used afterwards.
+        unsafe {
+            let state = (*parked).state;
+            Abandoned::remember(std::ptr::null_mut());
+            let _ = guarded(|| {
+                discard::<B>(parked.cast());
+                Ok(())
+            });
+            state.set();
+        }
+    }
+    result
+}
+
+/// Frees a parked call.
+///
+/// # Safety
+/// `parked` must be a `Parked<B>` made by [`park`], and must not be used afterwards.
+unsafe fn discard<B>(parked: *mut Abandoned) {
+    // SAFETY: `park` allocated it as a vector of one element.
+    drop(unsafe { Vec::from_raw_parts(parked.cast::<Parked<B>>(), 1, 1) });
+}
+
+/// The calling thread's `errno`.
+pub(super) fn errno() -> c_int {
+    // SAFETY: as in `call`.
+    unsafe { *errno_location() }
+}
+
+fn errno_location() -> *mut c_int {
+    #[cfg(any(target_os = "android", target_os = "netbsd", target_os = "openbsd"))]
+    use libc::__errno as location;
+    #[cfg(any(target_os = "linux", target_os = "emscripten", target_os = "redox"))]
+    use libc::__errno_location as location;
+    #[cfg(any(target_vendor = "apple", target_os = "freebsd", target_os = "dragonfly"))]
+    use libc::__error as location;
+    #[cfg(windows)]
+    unsafe extern "C" {
+        #[link_name = "_errno"]
+        fn location() -> *mut c_int;
+    }
+
+    // SAFETY: the function has no preconditions.
+    unsafe { location() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_becomes_errno_and_the_failure_value() {
+        assert_eq!(call(-1, || Err(Error::WrongState)), -1);
+        assert_eq!(errno(), Error::WrongState.errno());
+    }
+
+    #[test]
+    fn a_panic_becomes_an_error() {
+        let answer = call(-1, || panic!("a panic that the test asked for"));
+        assert_eq!((answer, errno()), (-1, libc::ENOTRECOVERABLE));
+    }
+
+    #[test]
+    fn success_leaves_errno_alone() {
+        assert_eq!(call(-1, || Err(Error::Closed)), -1);
+        assert_eq!(call(-1, || Ok(7)), 7);
+        assert_eq!(errno(), libc::EBADF);
+    }
+}

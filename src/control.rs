@@ -1,0 +1,462 @@
+//! Control messages: `nn_cmsg_nxthdr_`, and those that carry a protocol header or a message type.
+//!
+//! Owns the layout of a control buffer: a sequence of control messages, each a `nn_cmsghdr` and its
+//! data, padded to whole words. A length in such a buffer may be wrong or uninitialised, so each is
+//! compared with the size of the buffer before it is used.
+
+use std::ffi::{c_int, c_void};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::ptr;
+
+use libc::size_t;
+
+use super::boundary;
+use super::constants::{NN_MSG, NN_WS, NN_WS_MSG_TYPE, PROTO_SP, SP_HDR};
+use super::message::{chunk_behind, give};
+use super::transfer::nn_msghdr;
+use super::vector::bytes_at;
+use scaproust::ffi::error::Error;
+use scaproust::ffi::message::{Chunk, MessageType};
+
+/// The header of a control message; its data follow.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_cmsghdr {
+    /// Length in bytes of this structure and the data.
+    pub cmsg_len: size_t,
+    /// The level: PROTO_SP, or a transport.
+    pub cmsg_level: c_int,
+    /// The type within the level, such as SP_HDR.
+    pub cmsg_type: c_int,
+}
+
+const WORD: usize = size_of::<size_t>();
+/// Length of a control message without data. It is a whole number of words.
+const EMPTY: usize = size_of::<nn_cmsghdr>();
+const _: () = assert!(EMPTY.is_multiple_of(WORD));
+/// The length that ends the control messages of a received message. It is longer than any buffer,
+/// but small enough that a program can add it to an offset without an overflow.
+const END: usize = isize::MAX as usize & !(WORD - 1);
+
+/// Returns the control message of `mhdr` after `cmsg`, or the first one if `cmsg` is NULL; NULL if
+/// there are no more. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
+///
+/// # Safety
+/// `mhdr` must be NULL or point to a header with a valid control buffer, and `cmsg` be NULL or
+/// point into that buffer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nn_cmsg_nxthdr_(mhdr: *const nn_msghdr, cmsg: *const nn_cmsghdr) -> *mut nn_cmsghdr {
+    boundary::call(ptr::null_mut(), || {
+        // SAFETY: as the caller promises; the buffer is only read during this call.
+        let Some(message) = (unsafe { mhdr.as_ref() }) else { return Ok(ptr::null_mut()) };
+        // SAFETY: as above.
+        let Ok(buffer) = (unsafe { Outbound::of(message) }) else { return Ok(ptr::null_mut()) };
+        let after = (!cmsg.is_null()).then(|| cmsg.addr().wrapping_sub(buffer.start.addr()));
+        let found = next(buffer.bytes, after);
+        Ok(found.map_or(ptr::null_mut(), |offset| buffer.start.wrapping_byte_add(offset).cast()))
+    })
+}
+
+/// The control buffer of a message to be sent. The caller owns it until [`Outbound::free`].
+pub(super) struct Outbound<'a> {
+    start: *mut c_void,
+    bytes: &'a [u8],
+    /// The buffer's memory, if the caller passes that to the library (`NN_MSG`).
+    chunk: Option<ManuallyDrop<Chunk>>,
+}
+
+impl Outbound<'_> {
+    /// The control buffer of `message`.
+    ///
+    /// # Errors
+    /// [`Error::BadPointer`] for null with a length, or a pointer to something else than a message.
+    ///
+    /// # Safety
+    /// `msg_control` must be null, or point to `msg_controllen` bytes, or, if that is `NN_MSG`,
+    /// to a pointer to a message of the caller's. The buffer must live as long as the result.
+    pub(super) unsafe fn of(message: &nn_msghdr) -> Result<Self, Error> {
+        let start = message.msg_control;
+        if start.is_null() {
+            return Ok(Outbound { start, bytes: &[], chunk: None });
+        }
+        if message.msg_controllen != NN_MSG {
+            // SAFETY: as the caller promises.
+            let bytes = unsafe { bytes_at(start, message.msg_controllen) }?;
+            return Ok(Outbound { start, bytes, chunk: None });
+        }
+        // SAFETY: as the caller promises; `chunk_behind` has read the same pointer.
+        let (chunk, start) = unsafe { (chunk_behind(start)?, start.cast::<*mut c_void>().read_unaligned()) };
+        // SAFETY: the chunk has `len()` bytes, and its data do not move when the `Chunk` does.
+        let bytes = unsafe { bytes_at(start, chunk.len()) }?;
+        Ok(Outbound { start, bytes, chunk: Some(chunk) })
+    }
+
+    /// The protocol header in the buffer; empty if there is none, or it exceeds its control message.
+    pub(super) fn protocol_header(&self) -> &[u8] {
+        protocol_header(self.bytes)
+    }
+
+    /// The message type in the buffer, if there is one: the first byte of its control message. (Some
+    /// programs write a whole int.)
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for an unknown type.
+    pub(super) fn message_type(&self) -> Result<Option<MessageType>, Error> {
+        let Some(data) = find(self.bytes, NN_WS, NN_WS_MSG_TYPE) else { return Ok(None) };
+        let known = data.first().and_then(|byte| MessageType::from_number((*byte).into()));
+        known.map(Some).ok_or(Error::InvalidArgument)
+    }
+
+    /// To be called when the message was sent: frees the buffer if the caller passed it to the library.
+    pub(super) fn free(self) {
+        drop(self.chunk.map(ManuallyDrop::into_inner));
+    }
+}
+
+/// Where the control data of a received message goes.
+#[derive(Clone, Copy)]
+pub(super) enum Inbound {
+    /// It is not asked for.
+    Nowhere,
+    /// Into the caller's buffer.
+    Room(*mut c_void, usize),
+    /// Into a new chunk, whose address is written to this place.
+    Chunk(*mut c_void),
+}
+
+impl Inbound {
+    /// The destination that `message` names.
+    pub(super) fn of(message: &nn_msghdr) -> Inbound {
+        match (message.msg_control, message.msg_controllen) {
+            (place, _) if place.is_null() => Inbound::Nowhere,
+            (place, NN_MSG) => Inbound::Chunk(place),
+            (place, room) => Inbound::Room(place, room),
+        }
+    }
+
+    /// Writes the protocol header of a received message, and its type if it has one.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    ///
+    /// # Safety
+    /// The place must be writable, over the whole length given for it.
+    pub(super) unsafe fn fill(
+        self,
+        header: &[u8],
+        message_type: Option<MessageType>,
+    ) -> Result<FilledControl, Error> {
+        let total = space(header.len()) + message_type.map_or(0, |_| TYPE_SPACE);
+        match self {
+            Inbound::Nowhere => Ok(FilledControl(None)),
+            Inbound::Room(place, room) => {
+                let used = room.min(total.saturating_add(EMPTY));
+                // SAFETY: as the caller promises; `used` does not exceed the room.
+                write(unsafe { std::slice::from_raw_parts_mut(place.cast(), used) }, header, message_type);
+                Ok(FilledControl(None))
+            }
+            Inbound::Chunk(place) => {
+                let mut chunk = Chunk::new(total).ok_or(Error::OutOfMemory)?;
+                let bytes = chunk.unique().ok_or(Error::OutOfMemory)?;
+                // SAFETY: initialised bytes may be viewed as `MaybeUninit` as long as nothing
+                // uninitialised is written to them; `write` writes initialised bytes only.
+                let bytes = unsafe { &mut *(ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) };
+                write(bytes, header, message_type);
+                Ok(FilledControl(Some((chunk, place))))
+            }
+        }
+    }
+}
+
+/// Control data that were written. A chunk with them is passed to the caller by [`FilledControl::deliver`].
+pub(super) struct FilledControl(Option<(Chunk, *mut c_void)>);
+
+impl FilledControl {
+    /// Passes the chunk to the caller. Called when the receive can no longer fail.
+    ///
+    /// # Safety
+    /// As [`Inbound::fill`].
+    pub(super) unsafe fn deliver(self) {
+        if let Some((chunk, place)) = self.0 {
+            // SAFETY: as the caller promises.
+            unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
+        }
+    }
+}
+
+/// Length of the control message that carries a protocol header of `length` bytes.
+fn space(length: usize) -> usize {
+    EMPTY + WORD + length.next_multiple_of(WORD)
+}
+
+/// Length of the control message that carries a type.
+const TYPE_SPACE: usize = EMPTY + WORD;
+
+/// Offset of the control message after the one at `after`, or of the first.
+///
+/// A control message of length 0 is returned, since a program that fills a cleared buffer steps to
+/// it; no control message follows it.
+fn next(buffer: &[u8], after: Option<usize>) -> Option<usize> {
+    let offset = match after {
+        None => 0,
+        Some(offset) => {
+            let length = word_at(buffer, offset)?;
+            if length < EMPTY {
+                return None;
+            }
+            offset.checked_add(length.checked_next_multiple_of(WORD)?)?
+        }
+    };
+    let rest = buffer.len().checked_sub(offset)?;
+    let length = word_at(buffer, offset)?.checked_next_multiple_of(WORD)?;
+    (rest >= EMPTY && length <= rest).then_some(offset)
+}
+
+/// The data of the first control message of a level and type, if it is wholly in the buffer.
+fn find(buffer: &[u8], level: c_int, cmsg_type: c_int) -> Option<&[u8]> {
+    let mut offset = next(buffer, None);
+    while let Some(start) = offset {
+        if level_and_type_at(buffer, start) == Some((level, cmsg_type)) {
+            let length = word_at(buffer, start)?;
+            return buffer.get(start..start.checked_add(length)?)?.get(EMPTY..);
+        }
+        offset = next(buffer, offset);
+    }
+    None
+}
+
+/// The protocol header in a control buffer; empty if there is none, or it exceeds its control message.
+fn protocol_header(buffer: &[u8]) -> &[u8] {
+    find(buffer, PROTO_SP, SP_HDR)
+        .and_then(|data| data.get(WORD..)?.get(..word_at(data, 0)?))
+        .unwrap_or_default()
+}
+
+/// Writes a protocol header and a message type as the control messages of a buffer.
+///
+/// A control message that does not fit is left out, and so are those after it. If there is room, a
+/// control message of length [`END`] follows, at which [`next`] stops: what was in the buffer before is
+/// not read. Where there is no room for it, `next` stops at the end of the buffer.
+fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<MessageType>) {
+    let length = header.len().to_ne_bytes();
+    let mut rest = put(buffer, PROTO_SP, SP_HDR, &length, header);
+    if let (Ok(place), Some(message_type)) = (&mut rest, message_type) {
+        // One byte, which is also the first byte of a little-endian int.
+        let number = message_type.number().to_le_bytes();
+        rest = put(std::mem::take(place), NN_WS, NN_WS_MSG_TYPE, &number[..1], &[]);
+    }
+    let (Ok(rest) | Err(rest)) = rest;
+    if let Some(end) = rest.get_mut(..EMPTY) {
+        end.fill(MaybeUninit::new(0));
+        for (place, byte) in end.iter_mut().zip(END.to_ne_bytes()) {
+            place.write(byte);
+        }
+    }
+}
+
+type Room<'a> = &'a mut [MaybeUninit<u8>];
+
+/// Writes a control message whose data are given in two slices; returns the rest of the room.
+///
+/// # Errors
+/// Returns the room unchanged if it is too short.
+fn put<'a>(
+    room: Room<'a>,
+    level: c_int,
+    cmsg_type: c_int,
+    first: &[u8],
+    second: &[u8],
+) -> Result<Room<'a>, Room<'a>> {
+    let length = EMPTY + (first.len() + second.len()).next_multiple_of(WORD);
+    if room.len() < length {
+        return Err(room);
+    }
+    let (place, rest) = room.split_at_mut(length);
+    let mut places = place.iter_mut();
+    for run in [&length.to_ne_bytes(), &level.to_ne_bytes()[..], &cmsg_type.to_ne_bytes(), first, second] {
+        for (byte, place) in run.iter().zip(&mut places) {
+            place.write(*byte);
+        }
+    }
+    places.for_each(|padding| _ = padding.write(0));
+    Ok(rest)
+}
+
+fn word_at(bytes: &[u8], offset: usize) -> Option<usize> {
+    bytes.get(offset..)?.first_chunk().map(|word| usize::from_ne_bytes(*word))
+}
+
+fn level_and_type_at(bytes: &[u8], offset: usize) -> Option<(c_int, c_int)> {
+    let (level, rest) = bytes.get(offset.checked_add(WORD)?..)?.split_first_chunk()?;
+    Some((c_int::from_ne_bytes(*level), c_int::from_ne_bytes(*rest.first_chunk()?)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The result of [`write`] into a buffer that was full of `garbage`.
+    fn written(room: usize, garbage: u8, header: &[u8], message_type: Option<MessageType>) -> Vec<u8> {
+        let mut buffer = vec![MaybeUninit::new(garbage); room];
+        write(&mut buffer, header, message_type);
+        // SAFETY: every byte was initialised, and `write` writes initialised bytes only.
+        buffer.iter().map(|byte| unsafe { byte.assume_init() }).collect()
+    }
+
+    /// All offsets that a reader visits.
+    fn walk(buffer: &[u8]) -> Vec<usize> {
+        std::iter::successors(next(buffer, None), |&offset| next(buffer, Some(offset))).collect()
+    }
+
+    fn message(length: usize, level: c_int, kind: c_int, data: &[u8]) -> Vec<u8> {
+        let head = [&length.to_ne_bytes()[..], &level.to_ne_bytes(), &kind.to_ne_bytes()].concat();
+        [&head, data].concat()
+    }
+
+    #[test]
+    fn a_header_is_found_behind_other_control_messages() {
+        let other = message(EMPTY + 3, -4, 1, &[2, 0, 0, 0, 0, 0, 0, 0]);
+        let buffer = [other, written(space(5), 0xff, b"12345", None)].concat();
+        assert_eq!(walk(&buffer), [0, EMPTY + 8]);
+        assert_eq!(protocol_header(&buffer), b"12345");
+    }
+
+    #[test]
+    fn the_length_of_what_is_written_is_that_of_the_c_macros() {
+        // NN_CMSG_SPACE (8 + sizeof (size_t)), for a request's header over one hop.
+        let buffer = written(space(8), 0xff, b"12345678", None);
+        assert_eq!(word_at(&buffer, 0), Some(EMPTY + WORD + 8));
+        assert_eq!(space(0), EMPTY + WORD);
+        assert_eq!(space(1), space(WORD));
+    }
+
+    #[test]
+    fn a_header_longer_than_its_control_message_is_none() {
+        let claims = |length: usize| message(EMPTY + WORD + 4, PROTO_SP, SP_HDR, &length.to_ne_bytes());
+        for length in [5, 8, usize::MAX, usize::MAX - WORD, isize::MAX as usize] {
+            assert_eq!(protocol_header(&[&claims(length)[..], &[7; 8]].concat()), b"", "{length}");
+        }
+        assert_eq!(protocol_header(&[&claims(4)[..], &[7; 8]].concat()), [7; 4]);
+    }
+
+    #[test]
+    fn a_type_is_the_first_byte_of_its_control_message() {
+        let read = |buffer: &[u8]| {
+            let buffer = Outbound { start: ptr::null_mut(), bytes: buffer, chunk: None };
+            buffer.message_type()
+        };
+        let claims =
+            |data: &[u8]| message(EMPTY + data.len(), NN_WS, NN_WS_MSG_TYPE, &[data, &[0; WORD]].concat());
+        assert_eq!(read(&claims(&[1])), Ok(Some(MessageType::Text)));
+        assert_eq!(read(&claims(&2_i32.to_le_bytes())), Ok(Some(MessageType::Binary)));
+        assert_eq!(read(&written(space(1), 0, b"h", None)), Ok(None));
+        for wrong in [&[][..], &[0], &[9], &[0x81]] {
+            assert_eq!(read(&claims(wrong)), Err(Error::InvalidArgument), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_not_written_is_not_found() {
+        for garbage in [0, 1, 0x10, 0x5a, 0xff] {
+            for room in 0..200 {
+                let buffer = written(room, garbage, b"12345", Some(MessageType::Text));
+                let fits = [space(5), space(5) + TYPE_SPACE].map(|length| length <= room);
+                assert_eq!(walk(&buffer).len(), fits.into_iter().filter(|fits| *fits).count(), "{room}");
+            }
+        }
+        // Neither does a program get beyond the end that steps without nn_cmsg_nxthdr_.
+        assert_eq!(END.checked_next_multiple_of(WORD), Some(END));
+    }
+
+    #[test]
+    fn a_cleared_buffer_can_be_filled_and_ends() {
+        assert_eq!(walk(&[0; 64]), [0]);
+        assert_eq!(walk(&[0xff; 64]), [0; 0]);
+        assert_eq!(walk(&[0; EMPTY - 1]), [0; 0]);
+    }
+
+    /// A message header with this control buffer and no body.
+    fn with_control(msg_control: *mut c_void, msg_controllen: usize) -> nn_msghdr {
+        nn_msghdr { msg_iov: ptr::null_mut(), msg_iovlen: 0, msg_control, msg_controllen }
+    }
+
+    #[test]
+    fn memory_of_the_library_goes_out_and_comes_back() {
+        let mut place: *mut c_void = ptr::null_mut();
+        let message = with_control((&raw mut place).cast(), NN_MSG);
+        // SAFETY: `place` is a pointer that may be written, and then holds a message of ours.
+        unsafe {
+            assert!(matches!(Outbound::of(&message), Err(Error::BadPointer)));
+            Inbound::of(&message).fill(b"12345", None).unwrap().deliver();
+            let first = nn_cmsg_nxthdr_(&raw const message, ptr::null());
+            assert_eq!(first.cast(), place);
+            assert_eq!(first.read_unaligned().cmsg_len, space(5));
+            assert!(nn_cmsg_nxthdr_(&raw const message, first).is_null());
+            // As when the message was not sent: the caller still owns the memory.
+            assert_eq!(Outbound::of(&message).unwrap().protocol_header(), b"12345");
+            Outbound::of(&message).unwrap().free();
+        }
+    }
+
+    #[test]
+    fn stepping_stays_within_the_buffer() {
+        let mut buffer = [written(space(5), 0xff, b"12345", None), message(EMPTY, 0, 0, &[])].concat();
+        let message = with_control(buffer.as_mut_ptr().cast(), buffer.len());
+        let elsewhere = nn_cmsghdr { cmsg_len: EMPTY, cmsg_level: 0, cmsg_type: 0 };
+        // SAFETY: the buffer has the given length; a pointer to elsewhere is not dereferenced.
+        unsafe {
+            let first = nn_cmsg_nxthdr_(&raw const message, ptr::null());
+            assert_eq!(first.cast(), message.msg_control);
+            let second = nn_cmsg_nxthdr_(&raw const message, first);
+            assert_eq!(second.addr(), first.addr() + space(5));
+            assert!(nn_cmsg_nxthdr_(&raw const message, second).is_null());
+            assert!(nn_cmsg_nxthdr_(&raw const message, &raw const elsewhere).is_null());
+            assert!(nn_cmsg_nxthdr_(ptr::null(), ptr::null()).is_null());
+            assert!(nn_cmsg_nxthdr_(&with_control(ptr::null_mut(), 64), ptr::null()).is_null());
+        }
+    }
+
+    proptest! {
+        /// For any room and any previous content, the header is there in full or not at all, and so
+        /// is the type.
+        #[test]
+        fn what_was_written_is_read_back(
+            header in proptest::collection::vec(any::<u8>(), 0..40),
+            room in 0_usize..120,
+            garbage in any::<u8>(),
+            message_type in proptest::option::of(prop_oneof![Just(MessageType::Text), Just(MessageType::Binary)]),
+        ) {
+            let buffer = written(room, garbage, &header, message_type);
+            let fits = room >= space(header.len());
+            prop_assert_eq!(protocol_header(&buffer), if fits { &header[..] } else { &[] });
+            let type_fits = room >= space(header.len()) + TYPE_SPACE;
+            let number = find(&buffer, NN_WS, NN_WS_MSG_TYPE).map(|data| i32::from(data[0]));
+            prop_assert_eq!(number, message_type.filter(|_| type_fits).map(MessageType::number));
+            let expected = [0, space(header.len())];
+            let count = usize::from(fits) + usize::from(number.is_some());
+            prop_assert_eq!(walk(&buffer), &expected[..count]);
+        }
+
+        /// With wrong lengths a walk neither leaves the buffer nor runs for ever.
+        #[test]
+        fn any_buffer_can_be_walked(
+            words in proptest::collection::vec(
+                prop_oneof![0_usize..64, any::<usize>(), (0_usize..64).prop_map(|distance| usize::MAX - distance)],
+                0..12,
+            ),
+            cut in 0_usize..8,
+            after in prop_oneof![0_usize..100, any::<usize>()],
+        ) {
+            let mut buffer: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+            buffer.truncate(buffer.len().saturating_sub(cut));
+            let found = walk(&buffer);
+            prop_assert!(found.is_sorted_by(|one, two| one < two));
+            prop_assert!(found.iter().all(|offset| offset + EMPTY <= buffer.len()));
+            prop_assert!(protocol_header(&buffer).len() + EMPTY + WORD <= buffer.len().max(EMPTY + WORD));
+            if let Some(offset) = next(&buffer, Some(after)) {
+                prop_assert!(offset > after && offset + EMPTY <= buffer.len());
+            }
+        }
+    }
+}

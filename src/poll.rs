@@ -1,0 +1,123 @@
+//! `nn_poll`.
+
+use std::ffi::{c_int, c_short};
+use std::time::Duration;
+
+use super::boundary;
+use super::constants::{NN_POLLIN, NN_POLLOUT};
+use scaproust::ffi::error::Error;
+use scaproust::ffi::socket::Blocked;
+use scaproust::ffi::socket::poll::{PollEntry, Polling, room_for};
+use scaproust::ffi::sync::Sleep;
+
+/// The events to wait for on one socket, and those that are present.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_pollfd {
+    /// The socket's id.
+    pub fd: c_int,
+    /// The events to wait for: NN_POLLIN, NN_POLLOUT or both.
+    pub events: c_short,
+    /// Those of them that are present.
+    pub revents: c_short,
+}
+
+/// Waits for events on several sockets; returns the number of sockets with an event, 0 after the
+/// timeout, or -1.
+///
+/// `timeout` is in milliseconds; 0: do not wait; negative: no limit. An entry without events is
+/// ignored. Fails with EBADF (an id is not a socket), EFAULT (no list), EINVAL (a negative count),
+/// EINTR (a signal handler ran) or ENOPROTOOPT (a socket's protocol cannot send, or receive, at
+/// all); no `revents` is written then.
+///
+/// # Safety
+/// `fds` must point to `nfds` entries, or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeout: c_int) -> c_int {
+    boundary::blocking(|| {
+        let count = usize::try_from(nfds).map_err(|_| Error::InvalidArgument)?;
+        let fds = match count {
+            0 => &mut [][..],
+            _ if fds.is_null() => return Err(Error::BadPointer),
+            // SAFETY: as the caller promises.
+            _ => unsafe { std::slice::from_raw_parts_mut(fds, count) },
+        };
+        let mut entries = room_for(count)?;
+        entries.extend(fds.iter().filter_map(question));
+        let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
+        boundary::park(Poll { fds, polling: Polling::new(entries, timeout, true)? })
+    })
+}
+
+/// A call of `nn_poll`, and the entries to which the results are written.
+struct Poll<'a> {
+    fds: &'a mut [nn_pollfd],
+    polling: Polling,
+}
+
+impl Blocked for Poll<'_> {
+    type Output = c_int;
+
+    fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+        let Some(answered) = self.polling.proceed()? else { return Ok(None) };
+        let mut entries = self.polling.entries().iter();
+        for fd in &mut *self.fds {
+            fd.revents = match question(fd) {
+                Some(_) => entries.next().map_or(0, answer),
+                None => 0,
+            };
+        }
+        Ok(Some(c_int::try_from(answered).unwrap_or(c_int::MAX)))
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.polling.sleep()
+    }
+}
+
+/// The entry for the socket layer; `None` if it has no events.
+fn question(fd: &nn_pollfd) -> Option<PollEntry> {
+    let asked = |event: c_int| c_int::from(fd.events) & event != 0;
+    let (readable, writable) = (asked(NN_POLLIN), asked(NN_POLLOUT));
+    (readable || writable).then_some(PollEntry {
+        socket: fd.fd,
+        readable,
+        writable,
+        is_readable: false,
+        is_writable: false,
+    })
+}
+
+/// The bits of `revents`.
+fn answer(entry: &PollEntry) -> c_short {
+    let bit = |is: bool, event: c_int| if is { event as c_short } else { 0 };
+    bit(entry.is_readable, NN_POLLIN) | bit(entry.is_writable, NN_POLLOUT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_translated_both_ways() {
+        let fd = |events| nn_pollfd { fd: 3, events, revents: 0 };
+        assert!(question(&fd(0)).is_none());
+        assert!(question(&fd(8)).is_none());
+        let mut entry = question(&fd(3)).unwrap();
+        assert_eq!((entry.socket, entry.readable, entry.writable), (3, true, true));
+        assert_eq!(answer(&entry), 0);
+        entry.is_writable = true;
+        assert_eq!(answer(&entry), 2);
+        entry.is_readable = true;
+        assert_eq!(answer(&entry), 3);
+    }
+
+    #[test]
+    fn a_bad_list_is_refused() {
+        // SAFETY: null is allowed.
+        unsafe {
+            assert_eq!((nn_poll(std::ptr::null_mut(), 1, 0), boundary::errno()), (-1, libc::EFAULT));
+            assert_eq!((nn_poll(std::ptr::null_mut(), -1, 0), boundary::errno()), (-1, libc::EINVAL));
+        }
+    }
+}

@@ -1,0 +1,502 @@
+//! `nn_send`, `nn_recv`, `nn_sendmsg`, `nn_recvmsg`.
+//!
+//! Owns what these calls add to the socket layer's: the ownership of a message's memory before and
+//! after a call, and the length that is returned. A plain send or receive allocates nothing here and
+//! copies the message at most once.
+
+use std::ffi::{c_int, c_void};
+
+use libc::size_t;
+
+use super::boundary::{self, Progress};
+use super::constants::{NN_DONTWAIT, NN_MSG};
+use super::control::{Inbound, Outbound};
+use super::message::{chunk_behind, give};
+use super::vector::{bytes_at, check, gather, list_at, nn_iovec, scatter, total};
+use scaproust::ffi::error::Error;
+use scaproust::ffi::message::{Chunk, Outgoing, Payload};
+use scaproust::ffi::socket::{self, Blocked, Entered, Pending, Received, Receiving, Sending, Step, ToSend};
+use scaproust::ffi::sync::Sleep;
+
+/// A message whose body lies in several buffers, with control messages.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_msghdr {
+    /// The buffers of the body.
+    pub msg_iov: *mut nn_iovec,
+    /// The number of buffers.
+    pub msg_iovlen: c_int,
+    /// The control buffer, or NULL; if its length is NN_MSG, a pointer to a pointer to it.
+    pub msg_control: *mut c_void,
+    /// The length in bytes of the control buffer, or NN_MSG.
+    pub msg_controllen: size_t,
+}
+
+/// Sends a message; returns its length, or -1.
+///
+/// If `len` is NN_MSG, `buf` is a pointer to a pointer to a message from nn_allocmsg. Once sent it
+/// belongs to the library; if the call fails it still belongs to the caller. `flags` is 0 or
+/// NN_DONTWAIT. Fails with EBADF (no such socket, or it was closed during the call), EFAULT (not a
+/// message), EMSGSIZE (longer than INT_MAX), ENOTSUP (the protocol cannot send), EFSM (it cannot
+/// send in its present state), EAGAIN (NN_DONTWAIT was given and the call would block), ETIMEDOUT
+/// (NN_SNDTIMEO has passed), EINTR (a signal handler ran) or ENOMEM.
+///
+/// # Safety
+/// `buf` must point to `len` bytes, or, if that is NN_MSG, to a pointer to a message of the
+/// caller's; or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flags: c_int) -> c_int {
+    boundary::blocking(|| {
+        if len == NN_MSG {
+            // SAFETY: as the caller promises.
+            let lent = unsafe { Parcel::lent(buf) }.map_err(|error| socket_first(s, error))?;
+            return send(s, lent, flags);
+        }
+        // SAFETY: as the caller promises; the message does not outlive this call.
+        let body = if len > LONGEST { Err(Error::MessageSize) } else { unsafe { bytes_at(buf, len) } };
+        let body = Payload::Borrowed(body.map_err(|error| socket_first(s, error))?);
+        // The most frequent case is kept short: only a call that blocks needs a `Parcel`.
+        let mut message = Outgoing::new(body);
+        let length = as_length(message.body.bytes().len());
+        match socket::try_send(s, &mut message, dont_wait(flags)) {
+            Ok(Step::Done((), is_point)) => Ok(Progress::Done(length, is_point)),
+            Ok(Step::Blocked(entered)) => send_later(entered, Parcel::of(message), length),
+            Err(error) => Err(error),
+        }
+    })
+}
+
+/// Receives a message; returns its length, or -1.
+///
+/// At most `len` bytes are written to `buf`; the full length of the message is returned in any
+/// case. If `len` is NN_MSG, the message's address is written to the pointer that `buf` points to,
+/// and the caller frees the message with nn_freemsg. `flags` is 0 or NN_DONTWAIT. Fails with EBADF
+/// (no such socket, or it was closed during the call), EFAULT (no buffer), ENOTSUP (the protocol
+/// cannot receive), EFSM (it cannot receive in its present state), EAGAIN (NN_DONTWAIT was given
+/// and the call would block), ETIMEDOUT (NN_RCVTIMEO has passed), EINTR (a signal handler ran) or
+/// ENOMEM (with NN_MSG only: the message is lost).
+///
+/// # Safety
+/// `buf` must point to `len` writable bytes, or, if that is NN_MSG, to a pointer; or be NULL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t, flags: c_int) -> c_int {
+    boundary::blocking(|| {
+        let body =
+            Body::of(nn_iovec { iov_base: buf, iov_len: len }).map_err(|error| socket_first(s, error))?;
+        // SAFETY: as the caller promises, here and below.
+        unsafe { receive(s, flags, body, move |received| body.fill(received)) }
+    })
+}
+
+/// Sends a message from several buffers, with control messages; returns the length of the body, or
+/// -1.
+///
+/// A control message SP_HDR of level PROTO_SP is the protocol header of a raw socket; the first
+/// byte of a control message NN_WS_MSG_TYPE of level NN_WS is the message's type over ws. If the
+/// only buffer of the body, or the control buffer, has the length NN_MSG, it belongs to the library
+/// once the message is sent; if the call fails it still belongs to the caller. Fails as nn_send,
+/// and with EINVAL (no header, NN_MSG for one of several buffers, a total length that is too large,
+/// or an unknown type) or EMSGSIZE (a negative number of buffers).
+///
+/// # Safety
+/// `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of bytes
+/// or entries, or, for NN_MSG, pointing to a pointer to a message of the caller's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
+    // SAFETY: as the caller promises.
+    boundary::blocking(|| unsafe { send_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
+}
+
+/// Receives a message into several buffers, with control messages; returns the length of the body,
+/// or -1.
+///
+/// The protocol header is written to the control buffer, if there is room, as a control message
+/// SP_HDR of level PROTO_SP; after it the type of a message that came over ws, as a control message
+/// NN_WS_MSG_TYPE of level NN_WS. If the only buffer of the body, or the control buffer, has the
+/// length NN_MSG, the library allocates it and writes its address to the pointer that iov_base or
+/// msg_control points to; the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL
+/// (no header, or NN_MSG for one of several buffers) or EMSGSIZE (a negative number of buffers).
+///
+/// # Safety
+/// `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of
+/// writable bytes or entries, or, for NN_MSG, pointing to a pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C-unwind" fn nn_recvmsg(s: c_int, msghdr: *mut nn_msghdr, flags: c_int) -> c_int {
+    // SAFETY: as the caller promises.
+    boundary::blocking(|| unsafe { receive_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
+}
+
+/// The body of [`nn_sendmsg`], with the same safety conditions; what its arguments point to must be
+/// valid until the call has ended.
+unsafe fn send_parts<'a>(
+    s: c_int,
+    msghdr: *const nn_msghdr,
+    flags: c_int,
+) -> Result<Progress<SendCall<'a>>, Error> {
+    // SAFETY: as the caller promises, here and below.
+    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    // SAFETY: as above.
+    let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
+    let mut parcel = match *vectors {
+        // SAFETY: as above.
+        [nn_iovec { iov_base, iov_len: NN_MSG }] => unsafe { Parcel::lent(iov_base) }?,
+        _ => {
+            let length = total(vectors)?;
+            if length > LONGEST {
+                return Err(Error::MessageSize);
+            }
+            Parcel::of(Outgoing::new(match *vectors {
+                [nn_iovec { iov_base, iov_len }] => {
+                    // SAFETY: as above.
+                    let bytes = unsafe { bytes_at(iov_base, iov_len) }?;
+                    Payload::Borrowed(bytes)
+                }
+                // SAFETY: as above, and `length` is their total.
+                _ => Payload::Owned(unsafe { gather(vectors, length) }?),
+            }))
+        }
+    };
+    // SAFETY: as above.
+    parcel.set_control(unsafe { Outbound::of(message) }?)?;
+    send(s, parcel, flags)
+}
+
+/// The body of [`nn_recvmsg`], with the same safety conditions; what its arguments point to must be
+/// valid until the call has ended.
+unsafe fn receive_parts(
+    s: c_int,
+    msghdr: *mut nn_msghdr,
+    flags: c_int,
+) -> Result<Progress<impl Blocked<Output = c_int>>, Error> {
+    // SAFETY: as the caller promises.
+    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    // SAFETY: as above.
+    let body = Body::of_list(unsafe { list_at(message.msg_iov, message.msg_iovlen) }?)?;
+    let control = Inbound::of(message);
+    // SAFETY: as above.
+    unsafe {
+        receive(s, flags, body, move |received| {
+            let control = control.fill(&received.header(), received.message_type())?;
+            let filled = body.fill(received)?;
+            control.deliver();
+            Ok(filled)
+        })
+    }
+}
+
+/// The longest body that can be sent: the call returns the length as an `int`.
+const LONGEST: usize = c_int::MAX as usize;
+
+/// The error of a call whose arguments are wrong: that of the socket's id has precedence over `error`.
+#[cold]
+fn socket_first(s: c_int, error: Error) -> Error {
+    socket::enter(s).err().unwrap_or(error)
+}
+
+fn dont_wait(flags: c_int) -> bool {
+    flags & NN_DONTWAIT != 0
+}
+
+/// A length as a C function returns it. Only a received message can be longer than `c_int::MAX`.
+fn as_length(length: usize) -> c_int {
+    c_int::try_from(length).unwrap_or(c_int::MAX)
+}
+
+/// A message that is being sent, with the memory that the caller passed for it.
+struct Parcel<'a> {
+    message: Outgoing<'a>,
+    /// The body is a chunk of the caller's. If it is not sent, even because of a panic, it belongs to
+    /// the caller again, which still has its address.
+    is_lent: bool,
+    control: Option<Outbound<'a>>,
+}
+
+impl<'a> Parcel<'a> {
+    fn of(message: Outgoing<'a>) -> Parcel<'a> {
+        Parcel { message, is_lent: false, control: None }
+    }
+
+    /// The message for the pointer that `place` points to.
+    ///
+    /// # Errors
+    /// Those of [`chunk_behind`], and [`Error::MessageSize`].
+    ///
+    /// # Safety
+    /// As [`chunk_behind`]; and the caller must not use the chunk after it was sent.
+    unsafe fn lent(place: *const c_void) -> Result<Parcel<'a>, Error> {
+        // SAFETY: as the caller promises.
+        let chunk = unsafe { chunk_behind(place) }?;
+        let body = Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk));
+        let mut parcel = Parcel::of(Outgoing::new(body));
+        parcel.is_lent = true;
+        if parcel.message.body.bytes().len() > LONGEST { Err(Error::MessageSize) } else { Ok(parcel) }
+    }
+
+    /// Sets the message's protocol header and type from a control buffer.
+    fn set_control(&mut self, control: Outbound<'a>) -> Result<(), Error> {
+        let bytes = control.protocol_header();
+        self.message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
+        self.message.header.extend_from_slice(bytes);
+        self.message.message_type = control.message_type()?;
+        self.control = Some(control);
+        Ok(())
+    }
+}
+
+impl<'a> ToSend<'a> for Parcel<'a> {
+    fn message(&mut self) -> &mut Outgoing<'a> {
+        &mut self.message
+    }
+
+    fn sent(&mut self) {
+        // A protocol without a peer to send to leaves the body in place; it counts as sent.
+        self.is_lent = false;
+        if let Some(control) = self.control.take() {
+            control.free();
+        }
+    }
+}
+
+impl Drop for Parcel<'_> {
+    fn drop(&mut self) {
+        if self.is_lent
+            && let Payload::Owned(chunk) = self.message.body.take()
+        {
+            give(chunk);
+        }
+    }
+}
+
+/// A call that sends, and the length that it returns.
+struct SendCall<'a> {
+    pending: Pending<Sending<Parcel<'a>>>,
+    length: c_int,
+}
+
+impl Blocked for SendCall<'_> {
+    type Output = c_int;
+
+    fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+        Ok(self.pending.proceed()?.map(|()| self.length))
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.pending.sleep()
+    }
+}
+
+/// Sends a message; the call returns the length of its body.
+fn send<'a>(s: c_int, mut parcel: Parcel<'a>, flags: c_int) -> Result<Progress<SendCall<'a>>, Error> {
+    let length = as_length(parcel.message.body.bytes().len());
+    match socket::try_send(s, &mut parcel.message, dont_wait(flags)) {
+        Ok(Step::Done((), is_point)) => {
+            parcel.sent();
+            Ok(Progress::Done(length, is_point))
+        }
+        Ok(Step::Blocked(entered)) => send_later(entered, parcel, length),
+        Err(error) => Err(error),
+    }
+}
+
+#[cold]
+fn send_later<'a>(
+    entered: Entered,
+    parcel: Parcel<'a>,
+    length: c_int,
+) -> Result<Progress<SendCall<'a>>, Error> {
+    boundary::park(SendCall { pending: Pending::new(entered, Sending(parcel)), length })
+}
+
+/// A call that receives, and the destination of the body.
+struct ReceiveCall<'a, T: Take> {
+    pending: Pending<Receiving<T, Result<FilledBody, Error>>>,
+    body: Body<'a>,
+}
+
+/// Writes a received message to its destination.
+trait Take: Fn(Received<'_>) -> Result<FilledBody, Error> + Copy {}
+
+impl<T: Fn(Received<'_>) -> Result<FilledBody, Error> + Copy> Take for T {}
+
+impl<T: Take> Blocked for ReceiveCall<'_, T> {
+    type Output = c_int;
+
+    fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+        let Some(filled) = self.pending.proceed()? else { return Ok(None) };
+        // SAFETY: `receive`, which made the call, requires it of its caller.
+        Ok(Some(unsafe { self.body.finish(filled?) }))
+    }
+
+    fn sleep(&mut self) -> Option<&mut Sleep> {
+        self.pending.sleep()
+    }
+}
+
+/// Receives a message; `take` writes it to `body`.
+///
+/// # Safety
+/// As for [`Body::fill`], until the call has ended.
+#[inline]
+unsafe fn receive<'a, T: Take>(
+    s: c_int,
+    flags: c_int,
+    body: Body<'a>,
+    take: T,
+) -> Result<Progress<ReceiveCall<'a, T>>, Error> {
+    // The first try, which must be fast, does not allocate or move a `ReceiveCall`.
+    let mut receiving = Receiving::new(|received: Received<'_>| take(received));
+    match socket::receive(s, dont_wait(flags), &mut receiving) {
+        // SAFETY: as the caller promises.
+        Ok(Step::Done(filled, is_point)) => Ok(Progress::Done(unsafe { body.finish(filled?) }, is_point)),
+        Ok(Step::Blocked(entered)) => {
+            boundary::park(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// The destination of the body of a received message.
+#[derive(Clone, Copy)]
+enum Body<'a> {
+    /// This buffer.
+    Run(nn_iovec),
+    /// These buffers.
+    Runs(&'a [nn_iovec]),
+    /// A chunk, whose address is written to this place.
+    Chunk(*mut c_void),
+}
+
+impl<'a> Body<'a> {
+    /// The destination that the entry names. It is checked before a message is received.
+    #[inline]
+    fn of(vector: nn_iovec) -> Result<Body<'a>, Error> {
+        match vector {
+            nn_iovec { iov_base, iov_len: 1.. } if iov_base.is_null() => Err(Error::BadPointer),
+            nn_iovec { iov_base, iov_len: NN_MSG } => Ok(Body::Chunk(iov_base)),
+            _ => Ok(Body::Run(vector)),
+        }
+    }
+
+    /// As `of`, for a list of entries.
+    fn of_list(vectors: &'a [nn_iovec]) -> Result<Body<'a>, Error> {
+        match *vectors {
+            [vector] => Body::of(vector),
+            _ => check(vectors).map(|()| Body::Runs(vectors)),
+        }
+    }
+
+    /// Writes a small body. A large one is not copied while the socket is locked: its chunk is taken from
+    /// the lane, and [`Body::finish`] copies it.
+    ///
+    /// # Safety
+    /// Each place must be writable, over the whole length given for it.
+    // Inlined always: it runs for each message, and has two call sites.
+    #[inline(always)]
+    unsafe fn fill(&self, received: Received<'_>) -> Result<FilledBody, Error> {
+        if let Body::Chunk(place) = *self {
+            let chunk: Chunk = received.into_chunk().ok_or(Error::OutOfMemory)?;
+            let length = chunk.len();
+            // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in
+            // packed structures.
+            unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
+            return Ok(FilledBody::Written(length));
+        }
+        Ok(match received.take_chunk() {
+            Ok((chunk, begin)) => FilledBody::Taken(chunk, begin),
+            Err(received) => {
+                // SAFETY: as the caller promises.
+                unsafe { scatter(received.body(), self.runs()) };
+                FilledBody::Written(received.length())
+            }
+        })
+    }
+
+    /// Writes a body that [`Body::fill`] has not written; returns the length of the body.
+    ///
+    /// # Safety
+    /// As for [`Body::fill`].
+    #[inline]
+    unsafe fn finish(&self, filled: FilledBody) -> c_int {
+        as_length(match filled {
+            FilledBody::Written(length) => length,
+            FilledBody::Taken(chunk, begin) => {
+                let body = chunk.get(begin..).unwrap_or_default();
+                // SAFETY: as the caller promises.
+                unsafe { scatter((body, &[]), self.runs()) };
+                body.len()
+            }
+        })
+    }
+
+    /// The buffers that a body is copied to, which `of` and `of_list` have checked.
+    #[inline]
+    fn runs(&self) -> &[nn_iovec] {
+        match self {
+            Body::Run(vector) => std::slice::from_ref(vector),
+            Body::Runs(vectors) => vectors,
+            Body::Chunk(_) => &[],
+        }
+    }
+}
+
+/// The state of a body after [`Body::fill`].
+enum FilledBody {
+    /// It was written; its length.
+    Written(usize),
+    /// It was not: it is in this chunk, from this byte on.
+    Taken(Chunk, usize),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ptr;
+
+    use super::*;
+    use crate::message::{nn_allocmsg, nn_freemsg};
+
+    #[test]
+    fn a_lent_message_goes_back_to_its_owner() {
+        let mut message = nn_allocmsg(3, 0);
+        // SAFETY: `message` is live, also after the send that fails: the second call frees it.
+        unsafe {
+            let lent = Parcel::lent((&raw mut message).cast()).unwrap();
+            assert_eq!(lent.message.body.bytes().len(), 3);
+            drop(lent);
+            assert_eq!(nn_freemsg(message), 0);
+        }
+    }
+
+    #[test]
+    fn buffers_are_checked_before_a_message_is_taken_for_them() {
+        let mut byte = 0_u8;
+        let start = (&raw mut byte).cast();
+        let run = |iov_len| nn_iovec { iov_base: start, iov_len };
+        let null = |iov_len| nn_iovec { iov_base: ptr::null_mut(), iov_len };
+        let error = |vectors: &[nn_iovec]| Body::of_list(vectors).err();
+        assert_eq!(error(&[null(1)]), Some(Error::BadPointer));
+        assert_eq!(error(&[null(NN_MSG)]), Some(Error::BadPointer));
+        assert_eq!(error(&[run(1), run(NN_MSG)]), Some(Error::InvalidArgument));
+        assert_eq!(error(&[null(0), run(1)]), None);
+        assert!(matches!(Body::of(run(NN_MSG)), Ok(Body::Chunk(place)) if place == start));
+    }
+
+    #[test]
+    fn a_length_that_cannot_be_said_is_the_largest_that_can() {
+        assert_eq!(as_length(LONGEST), c_int::MAX);
+        assert_eq!(as_length(LONGEST + 1), c_int::MAX);
+    }
+
+    #[test]
+    fn the_socket_is_looked_at_first() {
+        // SAFETY: null is allowed everywhere.
+        unsafe {
+            let answers = [
+                nn_send(-1, ptr::null(), 1, 0),
+                nn_recv(-1, ptr::null_mut(), 1, 0),
+                nn_sendmsg(-1, ptr::null(), 0),
+                nn_recvmsg(-1, ptr::null_mut(), 0),
+            ];
+            assert_eq!((answers, boundary::errno()), ([-1; 4], libc::EBADF));
+        }
+    }
+}
