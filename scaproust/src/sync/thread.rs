@@ -21,6 +21,7 @@ mod plain {
     use std::{io, ptr};
 
     use super::Body;
+    use crate::sync::system::timespec;
     use crate::sync::{contained, without_signals};
 
     /// As the standard library's.
@@ -75,10 +76,7 @@ mod plain {
             // SAFETY: the place is valid for writing.
             unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut end) };
             let end = Duration::new(end.tv_sec.cast_unsigned(), end.tv_nsec as u32) + time;
-            let end = libc::timespec {
-                tv_sec: end.as_secs().cast_signed(),
-                tv_nsec: libc::c_long::from(end.subsec_nanos().cast_signed()),
-            };
+            let end = timespec(end);
             // SAFETY: as above; the moment lives across the call.
             unsafe { libc::pthread_timedjoin_np(self.0, ptr::null_mut(), &raw const end) };
         }

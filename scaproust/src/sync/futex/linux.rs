@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::Wait;
 use crate::sync::atomic::AtomicU32;
+use crate::sync::system::timespec;
 
 /// An atomic word with sleepers.
 #[derive(Debug)]
@@ -24,10 +25,7 @@ impl Futex {
     pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
         // A year stands for ever: a time-out there must be.
         let until = deadline.unwrap_or_else(|| crate::sync::now() + Duration::from_secs(365 * 24 * 3600));
-        let until = libc::timespec {
-            tv_sec: libc::time_t::try_from(until.as_secs()).unwrap_or(libc::time_t::MAX),
-            tv_nsec: libc::c_long::from(until.subsec_nanos().cast_signed()),
-        };
+        let until = timespec(until);
         // SAFETY: the word and the time live across the call; the kernel only reads them.
         let result = unsafe {
             libc::syscall(

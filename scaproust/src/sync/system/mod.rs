@@ -22,6 +22,8 @@ use windows as own;
 
 #[cfg(windows)]
 pub(crate) use own::print;
+#[cfg(all(target_os = "linux", not(loom)))]
+pub(in crate::sync) use own::timespec;
 pub use own::{Abandoned, CancelState, Uncancellable};
 pub(crate) use own::{Descriptor, Polled, SignalMask, is_standard, now, poll, without_signals};
 pub(in crate::sync) use own::{poll_with, processors, watch_forks};

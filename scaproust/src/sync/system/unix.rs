@@ -45,6 +45,15 @@ pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result
     usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
 }
 
+/// A time as the system takes it.
+#[cfg(target_os = "linux")]
+pub(in crate::sync) fn timespec(time: Duration) -> libc::timespec {
+    libc::timespec {
+        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
+    }
+}
+
 /// As [`poll`]; an error is answered as a negative errno. With `signals` the thread lets in these signals
 /// while it sleeps, instead of those it lets in otherwise.
 ///
@@ -70,10 +79,7 @@ pub(in crate::sync) unsafe fn poll_with(
             signals: *const SignalMask,
         ) -> c_int;
     }
-    let time = time.map(|time| libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
-    });
+    let time = time.map(timespec);
     let time = time.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
     let signals = signals.map_or(std::ptr::null(), std::ptr::from_ref);
     // SAFETY: as the caller promises; the time and the set live across the call.
