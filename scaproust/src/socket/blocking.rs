@@ -279,7 +279,9 @@ impl<A: Attempt> Pending<A> {
         {
             borrowed.fetch_ready(readiness);
         }
-        borrowed.into_iter().for_each(|borrowed| call.give_back(borrowed));
+        if let Some(borrowed) = borrowed {
+            call.give_back(borrowed);
+        }
         match wake {
             Wake::Woken => Ok(()),
             _ if was_meant && wake == Wake::TimedOut => Ok(()),
@@ -290,6 +292,13 @@ impl<A: Attempt> Pending<A> {
                 }
                 Err(Error::Interrupted)
             }
+        }
+    }
+
+    /// Gives back what it reads from, inside the socket.
+    fn give_back(&mut self) {
+        if let (Some(call), Some(borrowed)) = (&self.call, self.borrowed.take()) {
+            call.give_back(borrowed);
         }
     }
 
@@ -378,9 +387,7 @@ impl<A: Attempt> Blocked for Pending<A> {
                 if self.wait(remotes) {
                     return Ok(None);
                 }
-                if let Some(call) = &self.call {
-                    self.borrowed.take().into_iter().for_each(|borrowed| call.give_back(borrowed));
-                }
+                self.give_back();
             }
             let Some(call) = &self.call else { return Err(Error::Closed) };
             self.ticket = A::event(call).ticket();
@@ -423,8 +430,8 @@ impl<A: Attempt> Drop for Pending<A> {
         // Asleep only if the thread was cancelled.
         if let Some(sleeper) = self.sleeper.take() {
             _ = self.get_up(sleeper);
-        } else if let (Some(call), Some(_)) = (&self.call, &self.borrowed) {
-            self.borrowed.take().into_iter().for_each(|borrowed| call.give_back(borrowed));
+        } else {
+            self.give_back();
         }
     }
 }
