@@ -27,36 +27,44 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
     Err(Error::UnknownOption)
 }
 
-/// The value of an option as bytes, and its length, which does not include the zero after a text.
+/// Passes the value of an option to `write` as bytes, with its length, which does not include the zero after a text.
 ///
 /// # Errors
 /// [`Error::UnknownOption`]; for the descriptors also [`Error::Closed`] and the operating system's errors.
-pub(super) fn get(socket: &Socket, level: c_int, name: c_int) -> Result<(Vec<u8>, usize), Error> {
-    let int = |value: c_int| (value.to_ne_bytes().to_vec(), size_of::<c_int>());
-    match (level, name, SocketOption::find(level, name)) {
+pub(super) fn get(
+    socket: &Socket,
+    level: c_int,
+    name: c_int,
+    write: impl FnOnce(&[u8], usize),
+) -> Result<(), Error> {
+    let option = SocketOption::find(level, name);
+    let value = match (level, name, option) {
         // The C library always answers 0, and tests of language bindings rely on that.
-        (.., Some(SocketOption::Linger)) => Ok(int(0)),
-        (.., Some(option)) => match socket.option(option) {
-            Value::Int(value) => Ok(int(value)),
-            Value::Bytes(mut bytes) => {
-                let length = bytes.len();
-                if matches!(option.option_type(), OptionType::Text { .. }) {
-                    bytes.push(0);
-                }
-                Ok((bytes, length))
-            }
-        },
-        (LEVEL_SOCKET, name::DOMAIN, _) => Ok(int(if socket.is_raw() { AF_SP_RAW } else { AF_SP })),
-        (LEVEL_SOCKET, name::PROTOCOL, _) => Ok(int(socket.protocol().number.into())),
+        (.., Some(SocketOption::Linger)) => Value::Int(0),
+        (.., Some(option)) => socket.option(option),
+        (LEVEL_SOCKET, name::DOMAIN, _) => Value::Int(if socket.is_raw() { AF_SP_RAW } else { AF_SP }),
+        (LEVEL_SOCKET, name::PROTOCOL, _) => Value::Int(socket.protocol().number.into()),
         (LEVEL_SOCKET, name::SNDFD | name::RCVFD, _) => {
             let is_for_sending = name == name::SNDFD;
             let descriptor =
                 if is_for_sending { socket.send_descriptor() } else { socket.receive_descriptor() }?;
-            Ok((descriptor.to_ne_bytes().to_vec(), size_of_val(&descriptor)))
+            write(&descriptor.to_ne_bytes(), size_of_val(&descriptor));
+            return Ok(());
         }
-        _ if level == c_int::from(socket.protocol().number) => socket.protocol_option(name).map(int),
-        _ => Err(Error::UnknownOption),
+        _ if level == c_int::from(socket.protocol().number) => Value::Int(socket.protocol_option(name)?),
+        _ => return Err(Error::UnknownOption),
+    };
+    match value {
+        Value::Int(value) => write(&value.to_ne_bytes(), size_of::<c_int>()),
+        Value::Bytes(mut bytes) => {
+            let length = bytes.len();
+            if matches!(option.map(SocketOption::option_type), Some(OptionType::Text { .. })) {
+                bytes.push(0);
+            }
+            write(&bytes, length);
+        }
     }
+    Ok(())
 }
 
 /// The setting that bytes encode.

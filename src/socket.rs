@@ -74,13 +74,12 @@ pub unsafe extern "C" fn nn_getsockopt(
         if optval.is_null() || optvallen.is_null() {
             return Err(Error::BadPointer);
         }
-        let (bytes, length) = option::get(&socket, level, option)?;
         // SAFETY: both pointers were checked; the caller promises `*optvallen` bytes of room.
-        unsafe {
+        let write = |bytes: &[u8], length| unsafe {
             let room = optvallen.read();
             ptr::copy_nonoverlapping(bytes.as_ptr(), optval.cast(), bytes.len().min(room));
             optvallen.write(length);
-        }
-        Ok(0)
+        };
+        option::get(&socket, level, option, write).map(|()| 0)
     })
 }
