@@ -1,30 +1,8 @@
-//! Sockets that talk to each other in the patterns of nanomsg, and speak its wire protocols.
+#![doc = include_str!("../README.md")]
 //!
-//! Each of the socket types of this page has only the methods that its protocol supports. C programs use
-//! the same library through the package `libnanomsg`, a drop-in replacement for the C library.
+//! # Sockets
 //!
-//! # Quick start
-//!
-//! ```
-//! use scaproust::{Rep, Req};
-//!
-//! let server = Rep::new()?;
-//! server.bind("inproc://greetings")?; // Or ipc:///tmp/greetings, or tcp://127.0.0.1:5555.
-//! std::thread::spawn(move || {
-//!     while let Ok(request) = server.recv() {
-//!         let name = String::from_utf8_lossy(&request);
-//!         server.send(format!("hello, {name}").as_bytes())?;
-//!     }
-//!     Ok::<(), scaproust::Error>(())
-//! });
-//!
-//! let client = Req::new()?;
-//! client.connect("inproc://greetings")?;
-//! client.send(b"world")?;
-//! assert_eq!(*client.recv()?, *b"hello, world");
-//! # Ok::<(), scaproust::Error>(())
-//! ```
-//!
+//! Each socket type has only the methods that its protocol supports.
 //! `new` opens a [`Socket`], [`bind`](Socket::bind) and [`connect`](Socket::connect) add endpoints, and
 //! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
 //! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
