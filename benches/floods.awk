@@ -38,16 +38,21 @@ END {
             print_kind(kinds[k])
 }
 
-function print_kind(kind,    i, p, peer) {
-    printf "\n## %s\n\n%s\n", title[kind], about[kind]
-    if (mode == "document")
-        printf "\n![%s](benchmarks/%s.svg)\n", title[kind], kind
+# Begins a table with a column for each peer that was measured.
+function begin_peer_table(kind,    p) {
     begin_table()
     begin_row()
     cell("transport"); cell("bytes")
     for (p = 1; p <= PEERS; p++)
         if (has[kind, peer_names[p]])
             cell(peer_names[p])
+}
+
+function print_kind(kind,    i) {
+    printf "\n## %s\n\n%s\n", title[kind], about[kind]
+    if (mode == "document")
+        printf "\n![%s](benchmarks/%s.svg)\n", title[kind], kind
+    begin_peer_table(kind)
     cell(kind == "latency" ? "best / ours" : "ours / best")
     if (has[kind, "bare"])
         cell(kind == "latency" ? "ours / bare" : "of bare")
@@ -58,12 +63,7 @@ function print_kind(kind,    i, p, peer) {
     end_table()
 
     printf "\nWhat a message costs: microseconds of CPU time, context switches, system calls; of all threads on both sides.\n"
-    begin_table()
-    begin_row()
-    cell("transport"); cell("bytes")
-    for (p = 1; p <= PEERS; p++)
-        if (has[kind, peer_names[p]])
-            cell(peer_names[p])
+    begin_peer_table(kind)
     for (i = 1; i <= case_count; i++)
         if (index(cases[i], kind "/") == 1)
             cost_row(kind, cases[i])
