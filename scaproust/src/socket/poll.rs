@@ -19,9 +19,9 @@ use crate::protocol::Protocol;
 use crate::sync::{Sleep, Sleeper, Ticket, Uncancellable, Wake, now};
 use crate::transport;
 
-/// From so many connections a call reads itself, at most.
+/// The most connections that a call reads from itself.
 const MOST: usize = 128;
-/// After so many calls in a row that found nothing at a socket, reading is left to the I/O thread.
+/// After this many calls in a row that found nothing at a socket, the I/O thread reads for it.
 const IDLE: u32 = 64;
 
 /// A question about a socket, and its answer. Without a question, it is only waited for the
@@ -217,7 +217,7 @@ impl Polling {
     /// Whether there is nothing more to wait for.
     fn is_over(&self) -> bool {
         let Some(deadline) = self.deadline.filter(|_| !self.is_answered) else { return self.is_answered };
-        // Who does not wait lets messages that nobody wants be dropped, for a while.
+        // A call that does not wait lets unwanted messages be dropped, for a while.
         let time = if self.waits || !self.is_unsure { Duration::ZERO } else { DROPPING };
         deadline + time <= now()
     }
