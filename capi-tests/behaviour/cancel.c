@@ -7,8 +7,7 @@
 #include <nanomsg/pubsub.h>
 
 enum call { RECEIVE, RECEIVE_CHUNK, SEND, SEND_CHUNK, POLL, DEVICE, REFLECT, CALLS };
-static const char *const names[] = { "nn_recv", "nn_recv of NN_MSG", "nn_send", "nn_send of NN_MSG", "nn_poll",
-    "nn_device", "nn_device alone" };
+static const char *const names[] = { "nn_recv", "nn_recv of NN_MSG", "nn_send", "nn_send of NN_MSG", "nn_poll" };
 
 struct caller {
     enum call call;
@@ -65,9 +64,14 @@ static void *make_calls (void *argument)
     return NULL;
 }
 
+static int is_device (enum call call)
+{
+    return call == DEVICE || call == REFLECT;
+}
+
 static void start (struct caller *caller, pthread_t *thread)
 {
-    int is_raw = caller->call == DEVICE || caller->call == REFLECT;
+    int is_raw = is_device (caller->call);
     caller->s = nn_socket (is_raw ? AF_SP_RAW : AF_SP, NN_PAIR);
     caller->other = is_raw ? nn_socket (AF_SP_RAW, NN_PAIR) : -1;
     check (caller->s >= 0);
@@ -103,7 +107,10 @@ static void blocked (enum call call, const char *transport)
     thread = start_thread (make_calls, &caller);
     wait_until (caller.thread && is_asleep (caller.thread));
     int ended = is_cancelled (thread);
-    say ("%s, %s: cancelled %d, cleaned up %d", names[call], transport, ended, caller.cleaned);
+    if (is_device (call))
+        check (ended && caller.cleaned == 1);
+    else
+        say ("%s, %s: cancelled %d, cleaned up %d", names[call], transport, ended, caller.cleaned);
     if (!only_ours ("nn_close waits for the cancelled call"))
         _exit (0);
     close_socket (caller.s);
@@ -190,6 +197,8 @@ int main (void)
 {
     each_transport (transport)
         for (enum call call = 0; call < CALLS; call++) {
+            if (is_device (call) && !only_ours ("a device that is cancelled may crash"))
+                continue;
             /*  Of its own, since the C library does not always bear what comes later. */
             pid_t child = start_process ();
             if (child == 0) {

@@ -214,6 +214,15 @@ static void one_way (const char *transport, int reversed)
     stop (transport, &device);
 }
 
+/*  A message that is dropped where there is no room for it: the C library has none while another is on its way. */
+static void pass (int from, int to, const char *text)
+{
+    do
+        send_text (from, text);
+    while (!is_readable (descriptor_of (to, NN_RCVFD), 1000) && !only_ours ("it has dropped a message"));
+    expect_text (to, text);
+}
+
 /*  Topics pass, and are chosen at the end. */
 static void publications (void)
 {
@@ -226,8 +235,7 @@ static void publications (void)
     check (nn_setsockopt (reader, NN_SUB, NN_SUB_SUBSCRIBE, "news", 4) == 0);
     synchronise (pub, reader, "news");
     send_text (pub, "gossip");
-    send_text (pub, "news of the day");
-    say ("%s", receive_text (reader));
+    pass (pub, reader, "news of the day");
     close_socket (pub);
     close_socket (reader);
     stop ("PUB and SUB", &device);
@@ -247,13 +255,11 @@ static void reflected (const char *transport, int second)
     int one = patient_at (NN_BUS, address), two = patient_at (NN_BUS, address);
     synchronise (one, two, "");
     synchronise (two, one, "");
-    send_text (one, "from one");
-    expect_text (two, "from one");
-    send_text (two, "from two");
-    say ("%s: %s", transport, receive_text (one));
+    pass (one, two, "from one");
+    pass (two, one, "from two");
     close_socket (one);
     close_socket (two);
-    stop ("  alone", &device);
+    stop (transport, &device);
 
     int pair = raw_at (NN_PAIR, fresh_address (transport, address));
     start (&device, pair, -1);
@@ -274,10 +280,8 @@ static void joined_buses (void)
     int two = patient_at (NN_BUS, "inproc://bus-two");
     synchronise (one, two, "");
     synchronise (two, one, "");
-    send_text (one, "there");
-    expect_text (two, "there");
-    send_text (two, "and back");
-    expect_text (one, "and back");
+    pass (one, two, "there");
+    pass (two, one, "and back");
     show ("nothing else is heard", nn_recv (one, &byte, 1, NN_DONTWAIT));
     show ("  on either side", nn_recv (two, &byte, 1, NN_DONTWAIT));
     close_socket (one);
