@@ -28,6 +28,7 @@
 //! up to 2 KiB in each where the next record did not fit.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::block::{Block, Charge, LARGE, Record, SMALL, record_size};
 use crate::message::{Chunk, Front, MessageType, Payload};
@@ -36,6 +37,11 @@ use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load}
 
 /// A consumer that takes nothing is worth so many waits of a producer that could do without it.
 const MOST_WAITS: u32 = 32;
+
+/// A producer that had to sleep for little room lets more gather for so long at first,
+const PAUSE: Duration = Duration::from_micros(50);
+/// and in the end, while that is still little.
+const MOST_PAUSE: Duration = Duration::from_millis(8);
 
 /// Bounds up to this count the bytes of messages: hosts that set one count on it, and what a record
 /// takes besides is little.
@@ -73,7 +79,13 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         told_at: None,
         pace: Pace::new(),
     };
-    (Producer { shared, seen: Seen { taken: 0, waited_at: 0, waits: 0 } }, consumer)
+    (
+        Producer {
+            shared,
+            seen: Seen { taken: 0, waited_at: 0, waits: 0, was_little: false, pause: Duration::ZERO },
+        },
+        consumer,
+    )
 }
 
 struct Shared {
@@ -183,6 +195,10 @@ struct Seen {
     waited_at: usize,
     /// How often it was said to be worth waiting for since then.
     waits: u32,
+    /// So little room had come at the last sleep that a pause is worth it if it is so again.
+    was_little: bool,
+    /// How long the last pause was after a sleep.
+    pause: Duration,
 }
 
 impl Producer {
@@ -281,6 +297,28 @@ impl Batch<'_> {
         let answer = is_crowded(self.seen.taken) && self.seen.waits < MOST_WAITS;
         self.seen.waits += u32::from(answer);
         answer
+    }
+
+    /// For how long to let more room gather, after a push whose thread has slept so long until there was room. Of many
+    /// producers of one consumer each would else be woken for each of its messages.
+    pub(crate) fn pause_after(&mut self, slept: Duration) -> Duration {
+        let Shared { limit, charge, consumer, .. } = self.shared;
+        // Room that comes more slowly is waited for, and few messages are taken during the shortest pause.
+        if slept >= MOST_PAUSE || matches!(charge, Charge::Payload) {
+            return Duration::ZERO;
+        }
+        let Seen { taken, waited_at, was_little, pause, .. } = self.seen;
+        *taken = consumer.taken.load(Ordering::Acquire);
+        let room = taken.wrapping_sub(*waited_at);
+        *waited_at = *taken;
+        let is_little = room < limit / 16;
+        if is_little && *was_little {
+            *pause = (2 * *pause).clamp(PAUSE, MOST_PAUSE);
+        } else if room > limit / 4 {
+            *pause = Some(*pause / 2).filter(|half| *half >= PAUSE).unwrap_or_default();
+        }
+        *was_little = is_little;
+        *pause
     }
 
     /// Pushes beyond the lane's bound: for bytes that have left the kernel already.

@@ -137,7 +137,7 @@ pub(crate) trait Attempt: Answering {
     /// [`Error::WouldBlock`]: the call does not wait.
     fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error>;
 
-    /// Tries once, under the lock.
+    /// Tries once, under the lock, perhaps after a sleep.
     ///
     /// # Errors
     /// Those of the call: it is over.
@@ -145,8 +145,17 @@ pub(crate) trait Attempt: Answering {
         &mut self,
         socket: &Socket,
         core: &mut Core,
+        slept: Option<Slept<'_>>,
         edges: &mut Edges,
     ) -> Result<Try<Self::Output>, Error>;
+}
+
+/// The sleep before a try.
+pub(crate) struct Slept<'a> {
+    /// How long the call has slept.
+    pub(super) time: Duration,
+    /// How long to make a pause if the try succeeds, before the call returns.
+    pub(super) pause: &'a mut Duration,
 }
 
 /// What became of one try.
@@ -309,6 +318,15 @@ impl<A: Attempt> Pending<A> {
         }
     }
 
+    /// The call is over, but for a pause: not inside the socket.
+    fn make_pause(&mut self, pause: Duration) {
+        if !pause.is_zero() {
+            self.call = None;
+            self.signals = None;
+            std::thread::sleep(pause);
+        }
+    }
+
     /// Whether the call goes on after a try that was not enough.
     fn check(&mut self) -> Result<(), Error> {
         self.hold_signals();
@@ -377,8 +395,11 @@ impl<A: Attempt> Blocked for Pending<A> {
 
     fn proceed(&mut self) -> Result<Option<A::Output>, Error> {
         let _uncancellable = Uncancellable::begin();
+        let mut pause = Duration::ZERO;
+        let mut slept = None;
         if let Some(sleeper) = self.sleeper.take() {
             self.get_up(sleeper)?;
+            slept = Some(Slept { time: now().saturating_sub(self.start), pause: &mut pause });
         } else if self.call.is_none() {
             self.call = Some(self.place.enter()?);
         }
@@ -395,7 +416,7 @@ impl<A: Attempt> Blocked for Pending<A> {
             let outcome = {
                 let mut core = call.core.lock();
                 core.allow_drops();
-                let outcome = self.attempt.attempt(call, &mut core, &mut edges);
+                let outcome = self.attempt.attempt(call, &mut core, slept.take(), &mut edges);
                 let is_cut_short = matches!(outcome, Ok(Try::CutShort));
                 match outcome {
                     Ok(Try::Done(output)) => Ok(Some(output)),
@@ -408,6 +429,7 @@ impl<A: Attempt> Blocked for Pending<A> {
             };
             edges.deliver();
             if let Some(output) = outcome? {
+                self.make_pause(pause);
                 return Ok(Some(output));
             }
             if self.remotes.is_none() {

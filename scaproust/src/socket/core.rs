@@ -7,7 +7,7 @@ use smallvec::SmallVec;
 
 use super::fetch::Speakers;
 use super::host::EndpointHost;
-use super::pipes::{Finished, Pipes, View};
+use super::pipes::{Finished, Lag, Pipes, View};
 use super::pollable::Pollable;
 use super::poller::{Poller, Registration};
 use super::statistics::Statistics;
@@ -120,14 +120,14 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
-        self.call_to_send(None, None, edges, call)
+        self.call_to_send(None, Lag::Ignored, edges, call)
     }
 
-    /// As `call`, for sending a message that is of a type, if that was said. `overtakes` as in [`View`].
+    /// As `call`, for sending a message that is of a type, if that was said. `lag` as in [`View`].
     pub(super) fn call_to_send<R>(
         &mut self,
         message_type: Option<MessageType>,
-        overtakes: Option<&mut bool>,
+        lag: Lag<'_>,
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
@@ -138,7 +138,7 @@ impl Core {
             options: &self.options,
             drops_left: &mut self.drops_left,
             message_type,
-            overtakes,
+            lag,
         };
         call(&mut self.protocol, &mut view)
     }

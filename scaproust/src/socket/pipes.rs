@@ -1,6 +1,7 @@
 //! The pipes of a socket, and the world as its protocol sees it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::id_table::IdTable;
 use crate::message::{Chunk, Front, MessageType, Payload, ProtocolHeader};
@@ -148,9 +149,18 @@ pub(super) struct View<'a> {
     pub(super) message_type: Option<MessageType>,
     /// How many messages may still be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
-    /// Set when a receiver takes more slowly than is sent. Nothing to set for a protocol that waits for
-    /// its receivers.
-    pub(super) overtakes: Option<&'a mut bool>,
+    /// What a push is to find out about its receiver.
+    pub(super) lag: Lag<'a>,
+}
+
+/// What a push finds out about how far its receiver is behind.
+pub(super) enum Lag<'a> {
+    /// Nothing.
+    Ignored,
+    /// Whether it takes more slowly than is sent, for a protocol that does not wait for its receivers.
+    Overtaken(&'a mut bool),
+    /// For a call that has slept so long until there was room: for how long to let more gather.
+    Slept(Duration, &'a mut Duration),
 }
 
 impl Context for View<'_> {
@@ -193,8 +203,10 @@ impl Context for View<'_> {
             let mut batch = outbound.batch();
             match batch.push(header, body, self.message_type) {
                 Ok(Pushed { edge }) => {
-                    if let Some(overtakes) = &mut self.overtakes {
-                        **overtakes |= batch.is_overtaking();
+                    match &mut self.lag {
+                        Lag::Ignored => {}
+                        Lag::Overtaken(overtakes) => **overtakes |= batch.is_overtaking(),
+                        Lag::Slept(slept, pause) => **pause = batch.pause_after(*slept),
                     }
                     if edge {
                         self.edges.add_readable(peer, size);

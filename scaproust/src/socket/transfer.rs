@@ -3,9 +3,9 @@
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::blocking::{Answering, Attempt, Blocked, Entered, Pending, Step, Try};
+use super::blocking::{Answering, Attempt, Blocked, Entered, Pending, Slept, Step, Try};
 use super::fetch::Remotes;
-use super::pipes::{Received, View};
+use super::pipes::{Lag, Received, View};
 use super::{Core, SOCKETS, Socket, Statistic};
 use crate::error::Error;
 use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
@@ -92,7 +92,8 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     let mut core = unsafe { call.core.locked() };
     let mut edges = Edges::default();
     let ticket = call.senders.ticket();
-    let outcome = call.try_send(&mut core, message, &mut overtakes, &mut edges);
+    let lag = if call.info.drops { Lag::Overtaken(&mut overtakes) } else { Lag::Ignored };
+    let outcome = call.try_send(&mut core, message, lag, &mut edges);
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
         let mut patience = Patience::new(dont_wait, SocketOption::SendTimeout);
         // A lane has room for a few large messages only: none is to be left unused.
@@ -215,8 +216,15 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         &socket.senders
     }
 
-    fn attempt(&mut self, socket: &Socket, core: &mut Core, edges: &mut Edges) -> Result<Try<()>, Error> {
-        let outcome = socket.try_send(core, self.0.message(), &mut false, edges);
+    fn attempt(
+        &mut self,
+        socket: &Socket,
+        core: &mut Core,
+        slept: Option<Slept<'_>>,
+        edges: &mut Edges,
+    ) -> Result<Try<()>, Error> {
+        let lag = slept.map_or(Lag::Ignored, |Slept { time, pause }| Lag::Slept(time, pause));
+        let outcome = socket.try_send(core, self.0.message(), lag, edges);
         if let Ok(Try::Done(())) = outcome {
             self.0.sent();
         }
@@ -239,7 +247,13 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         &socket.receivers
     }
 
-    fn attempt(&mut self, socket: &Socket, core: &mut Core, edges: &mut Edges) -> Result<Try<R>, Error> {
+    fn attempt(
+        &mut self,
+        socket: &Socket,
+        core: &mut Core,
+        _slept: Option<Slept<'_>>,
+        edges: &mut Edges,
+    ) -> Result<Try<R>, Error> {
         socket.try_recv(core, self, edges)
     }
 
@@ -321,7 +335,7 @@ impl Socket {
         &self,
         core: &mut Core,
         message: &mut Outgoing<'_>,
-        overtakes: &mut bool,
+        lag: Lag<'_>,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
         if !self.info.can_send {
@@ -336,10 +350,8 @@ impl Socket {
         core.work_off(&self.ready, edges);
         let message_type = message.message_type;
         let length = message.body.bytes().len();
-        let overtakes = self.info.drops.then_some(overtakes);
-        let sent = core.call_to_send(message_type, overtakes, edges, |protocol, context| {
-            protocol.send(message, context)
-        });
+        let sent =
+            core.call_to_send(message_type, lag, edges, |protocol, context| protocol.send(message, context));
         let outcome = match sent {
             Ok(()) => {
                 core.statistics[Statistic::MessagesSent] += 1;

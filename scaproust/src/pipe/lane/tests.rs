@@ -261,3 +261,34 @@ fn a_push_that_brings_enough_is_an_edge_though_the_lane_is_not_parked() {
     assert!(!consumer.report_at(1000));
     assert_eq!(edges(3), [true, false, false]);
 }
+
+/// Fills the lane each time, takes so many messages, and pushes one more as after a sleep. Answers the last pause.
+fn pause_after(slept: Duration, limit: usize, taken: &[usize]) -> Duration {
+    let (mut producer, mut consumer) = lane(limit);
+    let mut pause = Duration::ZERO;
+    for taken in taken {
+        while push(&mut producer, &[0; 8]).is_ok() {}
+        (0..*taken).for_each(|_| _ = consumer.pop());
+        pause = producer.batch().pause_after(slept);
+    }
+    pause
+}
+
+#[test]
+fn a_producer_that_is_woken_for_little_room_lets_more_gather() {
+    let pause = |taken: &[usize]| pause_after(Duration::ZERO, 16 * 1600, taken);
+    assert_eq!(pause(&[1]), Duration::ZERO);
+    assert_eq!(pause(&[1, 1]), PAUSE);
+    assert_eq!(pause(&[1, 1, 1]), 2 * PAUSE);
+    assert_eq!(pause(&[1; 100]), MOST_PAUSE);
+    assert_eq!(pause(&[1, 1, 1, 200, 200]), 2 * PAUSE);
+    assert_eq!(pause(&[1, 1, 1, 500]), PAUSE);
+    assert_eq!(pause(&[1, 1, 1, 500, 500]), Duration::ZERO);
+    assert_eq!(pause(&[200; 100]), Duration::ZERO);
+}
+
+#[test]
+fn a_producer_makes_no_pause_when_room_comes_slowly_or_the_lane_is_short() {
+    assert_eq!(pause_after(MOST_PAUSE, 16 * 1600, &[1; 100]), Duration::ZERO);
+    assert_eq!(pause_after(Duration::ZERO, COUNTS_PAYLOAD, &[1; 100]), Duration::ZERO);
+}
