@@ -347,6 +347,7 @@ impl Socket {
         if !self.is_raw {
             message.header.clear();
         }
+        let began = self.batching.moment();
         core.work_off(&self.ready, edges);
         let message_type = message.message_type;
         let length = message.body.bytes().len();
@@ -358,7 +359,7 @@ impl Socket {
                 core.statistics[Statistic::BytesSent] += length as u64;
                 let follows = std::mem::replace(&mut core.has_sent, true);
                 if !edges.is_empty() {
-                    self.batching.begin_send(follows, edges.len());
+                    self.batching.begin_send(follows, began, edges.len());
                 }
                 Ok(Try::Done(()))
             }

@@ -19,7 +19,7 @@ use crate::sync::{Mutex, PerProcess, lock, now, thread_address};
 
 /// A message is prompt if it is sent within this time, in nanoseconds, after the write before it has ended.
 const PROMPT: u64 = 1_000;
-/// So many prompt messages in a row are written one by one. To write them costs no more than to wake the I/O thread.
+/// So many prompt writes in a row are made one by one. They cost no more than to wake the I/O thread.
 const AT_ONCE: u32 = 8;
 /// So many are, while the I/O thread need not be woken.
 const AT_ONCE_WATCHED: u32 = 1;
@@ -39,7 +39,7 @@ const CATCH_UP_MOST: u64 = 2_000_000;
 /// The batching of one socket.
 #[derive(Default)]
 pub(crate) struct Batching {
-    /// Prompt messages in a row.
+    /// Prompt writes in a row.
     prompt: AtomicU32,
     /// When the last write of any connection ended, in nanoseconds of the monotonic clock.
     last_write: AtomicU64,
@@ -113,22 +113,36 @@ fn write_own(full: Option<&Arc<Batching>>) {
     }
 }
 
-/// How many messages in a row were prompt, after one for so many connections that came so many nanoseconds after the last
-/// write. To put it into each lane takes a moment, too.
-fn prompt_after(before: u32, since: u64, connections: usize) -> u32 {
-    let is_prompt = since < PROMPT + PROMPT / 4 * connections as u64;
-    if is_prompt { before.saturating_add(1) } else { 0 }
+/// How many writes in a row were prompt, before one message for so many connections that came so many nanoseconds after the
+/// last write. To end a call that has written to many takes a moment, too.
+fn prompt_after(before: u32, since: u64, connections: u32) -> u32 {
+    let is_prompt = since < PROMPT + PROMPT / 4 * u64::from(connections);
+    if is_prompt { before.saturating_add(connections) } else { 0 }
 }
 
 impl Batching {
-    /// A call sends a message on so many idle connections. `follows` says that the socket has received none since the
-    /// message before.
-    pub(crate) fn begin_send(&self, follows: bool, connections: usize) {
-        let since = nanoseconds().saturating_sub(self.last_write.load(Ordering::Relaxed));
+    /// The moment at which a call begins to send, if [`Batching::begin_send`] may want it: to put a message into many lanes
+    /// takes longer than what is prompt.
+    #[inline]
+    pub(crate) fn moment(&self) -> Option<u64> {
+        let matters =
+            self.last_write.load(Ordering::Relaxed) > 0 && !self.is_gathering.load(Ordering::Relaxed);
+        matters.then(nanoseconds)
+    }
+
+    /// A call that began at this moment sends a message on so many idle connections. `follows` says that the socket has
+    /// received none since the message before.
+    pub(crate) fn begin_send(&self, follows: bool, began: Option<u64>, connections: usize) {
+        let began = began.unwrap_or_else(nanoseconds);
+        let since = began.saturating_sub(self.last_write.load(Ordering::Relaxed));
         let prompt = match follows {
             false => 0,
             true if self.was_full.swap(false, Ordering::Relaxed) => AT_ONCE,
-            true => prompt_after(self.prompt.load(Ordering::Relaxed), since, connections),
+            true => prompt_after(
+                self.prompt.load(Ordering::Relaxed),
+                since,
+                u32::try_from(connections).unwrap_or(u32::MAX),
+            ),
         };
         self.prompt.store(prompt, Ordering::Relaxed);
     }
@@ -292,8 +306,8 @@ mod tests {
         assert_eq!(prompt(&[300; 8]), AT_ONCE);
         assert_eq!(prompt(&[300, 300, 5_000, 300]), 1);
         assert_eq!(prompt(&[30_000; 1000]), 0);
-        // A publisher has put the message into many lanes since.
-        assert_eq!((prompt_after(3, 10_000, 1), prompt_after(3, 10_000, 64)), (0, 4));
+        // A publisher writes each to many.
+        assert_eq!((prompt_after(3, 10_000, 1), prompt_after(3, 10_000, 64)), (0, 67));
     }
 
     #[test]
@@ -325,9 +339,9 @@ mod tests {
     fn a_message_that_does_not_follow_ends_a_flood() {
         let batching = Batching::default();
         batching.note_full();
-        batching.begin_send(true, 1);
+        batching.begin_send(true, None, 1);
         assert!(batching.gathers());
-        batching.begin_send(false, 1);
+        batching.begin_send(false, None, 1);
         assert!(!batching.gathers());
     }
 }
