@@ -206,6 +206,8 @@ impl Context for View<'_> {
                     match &mut self.lag {
                         Lag::Ignored => {}
                         Lag::Overtaken(overtakes) => **overtakes |= batch.is_overtaking(),
+                        // To a connection the kernel gives room, and not for each message.
+                        Lag::Slept(..) if peer.clone().remote().is_some() => {}
                         Lag::Slept(slept, pause) => **pause = batch.pause_after(*slept),
                     }
                     if edge {
