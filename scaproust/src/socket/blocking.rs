@@ -13,7 +13,7 @@ use super::{Call, Core, Socket, enter};
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::sync::{
-    Descriptor, Event, SignalMask, Sleep, Sleeper, Ticket, Uncancellable, Wake, let_others_proceed, now,
+    Descriptor, Event, SignalMask, Sleep, Sleeper, Ticket, Uncancellable, Wait, Wake, let_others_proceed, now,
 };
 use crate::transport;
 
@@ -252,7 +252,7 @@ impl<A: Attempt> Pending<A> {
         let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
         let fetch = || borrowed.iter().for_each(Borrowed::fetch);
         let count = borrowed.as_ref().map_or(0, Borrowed::count);
-        match look_before_sleep(event, *ticket, patience.gathers, count, fetch, hold) {
+        match look_before_sleep(event, *ticket, patience.wait, count, fetch, hold) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }
@@ -351,7 +351,7 @@ impl<A: Attempt> Pending<A> {
 pub(super) fn look_before_sleep(
     event: &Event,
     ticket: Ticket,
-    gathers: bool,
+    wait: Wait,
     count: usize,
     mut fetch: impl FnMut(),
     mut hold: impl FnMut(),
@@ -361,7 +361,7 @@ pub(super) fn look_before_sleep(
         hold();
     }
     // The answer of the only peer to what was just sent cannot be here yet.
-    if gathers || count > 1 {
+    if wait.gathers || count > 1 {
         fetch();
         if count > 0 && event.has_changed(ticket) {
             return Ok(());
@@ -371,7 +371,7 @@ pub(super) fn look_before_sleep(
         fetch();
         event.has_changed(ticket).then_some(())
     };
-    event.spin.look_first(gathers && count == 0, look, hold)
+    event.spin.look_first(Wait { gathers: wait.gathers && count == 0, ..wait }, look, hold)
 }
 
 /// Prepares a sleep until the sleeper's alarm rings or one of so many descriptors is ready. Without an alarm it is

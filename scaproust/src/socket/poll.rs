@@ -16,7 +16,7 @@ use super::{Call, enter};
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Protocol;
-use crate::sync::{Sleep, Sleeper, Ticket, Uncancellable, Wake, now};
+use crate::sync::{Sleep, Sleeper, Ticket, Uncancellable, Wait, Wake, now};
 use crate::transport;
 
 /// The most connections that a call reads from itself.
@@ -58,8 +58,8 @@ pub struct Polling {
     poller: Option<Arc<Poller>>,
     /// Of the poller, drawn before the last looks.
     ticket: Option<Ticket>,
-    /// Nobody waits for an answer of its caller: it may let several messages gather.
-    gathers: bool,
+    /// It gathers unless a peer may wait for an answer of the caller.
+    wait: Wait,
     /// Sockets to borrow from. Taken before it sleeps.
     lenders: SmallVec<[Lender; 1]>,
     loans: SmallVec<[Loan; 1]>,
@@ -112,7 +112,7 @@ impl Polling {
             ends_by_signals,
             poller: None,
             ticket: None,
-            gathers: true,
+            wait: Wait { gathers: true, is_paced: false },
             lenders: SmallVec::new(),
             loans: SmallVec::new(),
             sleeper: None,
@@ -186,7 +186,7 @@ impl Polling {
             entry.writable && core.call(&mut edges, |protocol, context| protocol.can_send(context));
         self.is_answered |= entry.is_readable || entry.is_writable;
         self.is_unsure |= core.is_cut_short();
-        self.gathers &= !core.has_sent;
+        self.wait.gathers &= !core.has_sent;
         let is_to_wait = self.waits && !self.is_answered;
         let mut remotes = Remotes::new();
         if entry.readable {
@@ -291,7 +291,7 @@ impl Polling {
                 }
             }
         };
-        match look_before_sleep(event, ticket, self.gathers, count, fetch, hold) {
+        match look_before_sleep(event, ticket, self.wait, count, fetch, hold) {
             Ok(()) => return Ok(false),
             Err(moment) => *start = moment,
         }

@@ -1,5 +1,6 @@
 //! Sending and receiving: what a call tries, once or as often as it takes.
 
+use std::cell::Cell;
 use std::marker::PhantomData;
 use std::time::Duration;
 
@@ -12,10 +13,13 @@ use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol, Refusal};
-use crate::sync::{Event, Uncancellable, now};
+use crate::sync::{Event, Uncancellable, Wait, now};
 
 /// How long a call that does not wait may take to drop messages that nobody wants.
 pub(super) const DROPPING: Duration = Duration::from_millis(5);
+
+/// So many waits after a message was sent to an idle peer may be for its answers.
+const MOST_ANSWERS: u8 = 8;
 
 /// See [`Step::Done`].
 const MARKED: u64 = 64;
@@ -32,15 +36,20 @@ pub(crate) struct Patience {
     is_blocked: bool,
     /// What a call that does not wait may fetch was fetched.
     has_fetched: bool,
-    /// Nobody waits for an answer to this call: it may let several messages gather, or room for
-    /// several.
-    pub(super) gathers: bool,
+    /// A wait gathers unless an answer may be awaited, by this thread or by a peer, and is paced unless the thread has sent
+    /// something to an idle peer lately, by any socket.
+    pub(super) wait: Wait,
+}
+
+thread_local! {
+    /// So many more waits of the thread may be for answers to what it has sent to idle peers.
+    static ANSWERS: Cell<u8> = const { Cell::new(0) };
 }
 
 impl Patience {
     fn new(dont_wait: bool, option: SocketOption) -> Patience {
-        let (is_blocked, has_fetched) = (false, false);
-        Patience { dont_wait, option, deadline: None, is_blocked, has_fetched, gathers: true }
+        let wait = Wait { gathers: true, is_paced: false };
+        Patience { dont_wait, option, deadline: None, is_blocked: false, has_fetched: false, wait }
     }
 
     /// What to do about a try that was not enough: it is final, or the call blocks for as long as the
@@ -97,7 +106,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
         let mut patience = Patience::new(dont_wait, SocketOption::SendTimeout);
         // A lane has room for a few large messages only: none is to be left unused.
-        patience.gathers = length <= INLINE_MAX;
+        patience.wait.gathers = length <= INLINE_MAX;
         let considered = patience.consider(false, &core, false);
         drop(core);
         if let Err(error) = considered {
@@ -258,7 +267,12 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
     }
 
     fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error> {
-        patience.gathers = !core.has_sent;
+        patience.wait.gathers = !core.has_sent;
+        if !patience.is_blocked {
+            let answers =
+                ANSWERS.try_with(|left| left.replace(left.get().saturating_sub(1))).unwrap_or(MOST_ANSWERS);
+            patience.wait.is_paced = answers == 0 && !core.has_sent;
+        }
         patience.consider(is_cut_short, core, core.fetches)
     }
 
@@ -359,6 +373,7 @@ impl Socket {
                 core.statistics[Statistic::BytesSent] += length as u64;
                 let follows = std::mem::replace(&mut core.has_sent, true);
                 if !edges.is_empty() {
+                    _ = ANSWERS.try_with(|left| left.set(MOST_ANSWERS));
                     self.batching.begin_send(follows, began, edges.len());
                 }
                 Ok(Try::Done(()))

@@ -32,7 +32,7 @@ pub(crate) use pace::Pace;
 pub(crate) use per_process::PerProcess;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
-pub(crate) use spin::{Spin, let_others_proceed};
+pub(crate) use spin::{Spin, Wait, let_others_proceed};
 pub use system::{Abandoned, CancelState, Uncancellable};
 pub(crate) use system::{
     Descriptor, Polled, SignalMask, above_standard, is_standard, now, poll, print, without_signals,

@@ -11,6 +11,9 @@ use super::processors::{Machine, PROCESSORS, Processors};
 
 /// The longest look, in nanoseconds; waits that take longer than this are slept through.
 const LONGEST: u32 = 40_000;
+/// As long as this, in nanoseconds, a sleep and its wake-up take the processors of both sides together. A wait that is paced
+/// is slept through if it usually takes longer.
+const PACED: u32 = 15_000;
 /// From here on others may run on the same processor between two looks.
 const ALONE: u32 = 2_000;
 /// A wait counts for no more than this, so that what was learned is not long to unlearn.
@@ -28,6 +31,15 @@ const MOST_GATHER: u32 = 32_000;
 
 /// Threads that are looking now, in the whole process.
 static LOOKING: AtomicI32 = AtomicI32::new(0);
+
+/// What kind of wait it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wait {
+    /// More of what comes is better than to have it at once.
+    pub(crate) gathers: bool,
+    /// What comes is no answer to what the thread has sent, and comes no sooner because it is looked for.
+    pub(crate) is_paced: bool,
+}
 
 /// What the waits of one kind have taught. Threads that wait at once learn together; a race
 /// between them costs a lesson, no more.
@@ -55,27 +67,27 @@ impl Spin {
     }
 
     /// Calls `look` until it answers something, for as long as that pays. Else answers when it
-    /// began, for [`Spin::has_slept`]. `gathers` says that more of it is better than to have it at
-    /// once. `commit` is called, perhaps more than once, before
-    /// a wait goes on that is not expected to end within a few microseconds.
+    /// began, for [`Spin::has_slept`]. `commit` is called, perhaps more than once, before a wait goes on that is not expected
+    /// to end within a few microseconds.
     pub(crate) fn look_first<T>(
         &self,
-        gathers: bool,
+        wait: Wait,
         look: impl FnMut() -> Option<T>,
         commit: impl FnMut(),
     ) -> Result<T, Duration> {
-        self.look_first_on(&PROCESSORS, gathers, look, commit)
+        self.look_first_on(&PROCESSORS, wait, look, commit)
     }
 
     fn look_first_on<T>(
         &self,
         processors: &Processors<impl Machine>,
-        gathers: bool,
+        wait: Wait,
         look: impl FnMut() -> Option<T>,
         mut commit: impl FnMut(),
     ) -> Result<T, Duration> {
         let start = processors.machine.now();
-        let pays = self.pays() && processors.are_free(start) && processors.count(start) > 1;
+        let longest = if wait.is_paced { PACED } else { LONGEST };
+        let pays = self.pays(longest) && processors.are_free(start) && processors.count(start) > 1;
         let found = pays.then(|| self.look(processors, start, look, &mut commit)).flatten();
         let Some(found) = found else {
             commit();
@@ -84,7 +96,7 @@ impl Spin {
         let spent = processors.since(start);
         self.learn(spent);
         if spent < STREAM {
-            if gathers {
+            if wait.gathers {
                 self.let_gather(processors, start);
             }
         } else {
@@ -107,15 +119,15 @@ impl Spin {
         }
     }
 
-    /// Whether this wait is to be looked through.
-    fn pays(&self) -> bool {
+    /// Whether this wait is to be looked through, if it usually takes no longer than that.
+    fn pays(&self, longest: u32) -> bool {
         let rest = self.rest.load(Ordering::Relaxed);
         if rest > 0 {
             self.rest.store(rest - 1, Ordering::Relaxed);
             return false;
         }
         // loom would explore looks without end.
-        !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= LONGEST
+        !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= longest
     }
 
     fn look<T>(
@@ -191,7 +203,7 @@ mod tests {
         let mut is_committed = false;
         let found = spin.look_first_on(
             processors,
-            false,
+            Wait { gathers: false, is_paced: false },
             || {
                 looked = true;
                 None::<()>
@@ -208,7 +220,7 @@ mod tests {
             looks -= 1;
             (looks == 0).then_some(())
         };
-        spin.look_first_on(processors, false, look, || ()).is_ok()
+        spin.look_first_on(processors, Wait { gathers: false, is_paced: false }, look, || ()).is_ok()
     }
 
     /// Gives it back to those who have not learned that their looks are in vain.
@@ -239,9 +251,23 @@ mod tests {
     fn long_waits_are_slept_through_until_they_are_short_again() {
         let spin = Spin::new();
         spin.learn(1_000_000_000);
-        assert!(!spin.pays());
+        assert!(!spin.pays(LONGEST));
         (0..16).for_each(|_| spin.learn(1_000));
-        assert!(spin.pays());
+        assert!(spin.pays(LONGEST));
+    }
+
+    #[test]
+    fn what_comes_at_a_pace_is_slept_for_sooner_than_an_answer() {
+        let paced_after = |wait| {
+            let (spin, idle) = (Spin::new(), Simulated::idle());
+            (0..32).for_each(|_| spin.learn(wait));
+            [true, false].map(|is_paced| {
+                let wait = Wait { gathers: false, is_paced };
+                spin.look_first_on(&idle, wait, || Some(()), || ()).is_ok()
+            })
+        };
+        assert_eq!(paced_after(PACED / 2), [true, true]);
+        assert_eq!(paced_after(2 * PACED), [false, true]);
     }
 
     #[test]
