@@ -240,15 +240,20 @@ impl Reactor {
         Ok(Arc::new(reactor))
     }
 
-    /// Lets `source` hear of what it polls, for reading and writing.
+    /// Lets `source` hear of what it polls, in so far as that is of interest.
     ///
     /// # Errors
     /// The poller's.
-    pub(crate) fn register(&self, polled: impl event::Source, source: Arc<dyn Source>) -> io::Result<Token> {
+    pub(crate) fn register(
+        &self,
+        polled: impl event::Source,
+        interest: Interest,
+        source: Arc<dyn Source>,
+    ) -> io::Result<Token> {
         // Locked until it is registered: an event finds the source.
         let mut sources = lock(&self.sources);
         let token = sources.insert(source);
-        let error = match self.register_again(polled, token) {
+        let error = match self.register_again(polled, interest, token) {
             Ok(()) => return Ok(token),
             Err(error) => error,
         };
@@ -268,9 +273,13 @@ impl Reactor {
     ///
     /// # Errors
     /// The poller's.
-    pub(crate) fn register_again(&self, mut polled: impl event::Source, token: Token) -> io::Result<()> {
-        let both = Interest::READABLE | Interest::WRITABLE;
-        self.with_poller(|poller| poller.registry.register(&mut polled, token, both))
+    pub(crate) fn register_again(
+        &self,
+        mut polled: impl event::Source,
+        interest: Interest,
+        token: Token,
+    ) -> io::Result<()> {
+        self.with_poller(|poller| poller.registry.register(&mut polled, token, interest))
     }
 
     /// Lets a source hear of other things than before. What is ready already is reported anew.

@@ -13,7 +13,7 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mio::Token;
+use mio::{Interest, Token};
 
 use super::connection::Connection;
 use super::names::{self, Answer, Asker};
@@ -204,7 +204,7 @@ impl Dialer {
             return self.connected(state, stream);
         }
         // Registered under the lock: the reactor's call waits until the phase is set.
-        let token = self.reactor.register(polled(&stream), self.clone())?;
+        let token = self.reactor.register(polled(&stream), Interest::WRITABLE, self.clone())?;
         state.phase = Phase::Connecting { stream, token };
         Ok(())
     }
@@ -297,7 +297,7 @@ impl Source for Dialer {
     fn lost(self: Arc<Self>) {
         let mut state = lock(&self.state);
         if let Phase::Connecting { stream, token } = &state.phase
-            && let Err(error) = self.reactor.register_again(polled(stream), *token)
+            && let Err(error) = self.reactor.register_again(polled(stream), Interest::WRITABLE, *token)
         {
             self.reactor.deregister(polled(stream), *token);
             state.phase = Phase::Proceeding;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use mio::Token;
+use mio::{Interest, Token};
 
 use super::Owner;
 use super::connection::Connection;
@@ -58,7 +58,7 @@ impl Listener {
         };
         let listener =
             Arc::new(Listener { mapping, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
-        let token = listener.reactor.register(polled(&*acceptor), listener.clone())?;
+        let token = listener.reactor.register(polled(&*acceptor), Interest::READABLE, listener.clone())?;
         // Set once, here; the endpoint cannot be closed before it is returned.
         let _ = listener.token.set(token);
         Ok(listener)
@@ -143,7 +143,7 @@ impl Source for Listener {
     fn lost(self: Arc<Self>) {
         let listening = lock(&self.state).listening.clone();
         if let (Some(acceptor), Some(token)) = (listening, self.token.get())
-            && let Err(error) = self.reactor.register_again(polled(&*acceptor), *token)
+            && let Err(error) = self.reactor.register_again(polled(&*acceptor), Interest::READABLE, *token)
         {
             self.host.note(Note::AcceptFailed(error.into()));
         }

@@ -1,8 +1,8 @@
 //! What the poller reports of a connection.
 //!
-//! Bytes, unless a receiver reads them himself. Room in the kernel as well; but Linux reports room of a
-//! local socket whenever the peer has read something, and not only to one that was refused before. There
-//! it is left out until somebody waits for it, or each message would wake the I/O thread of its sender.
+//! Bytes, unless a receiver reads them itself; and room in the kernel, once somebody has waited for it. Linux reports room of
+//! a local socket whenever the peer has read something, and not only to a writer that was refused before. There it is left
+//! out again when nobody waits for it any more, or each message would wake the I/O thread of its sender.
 
 use std::io;
 use std::sync::Arc;
@@ -29,9 +29,9 @@ pub(super) struct Told {
 const IN_VAIN: u8 = 16;
 
 impl Told {
-    /// With what a registration begins.
-    pub(super) fn all() -> Told {
-        Told { bytes: true, room: true }
+    /// With what a registration begins: there is room, which the poller would report at once.
+    fn first() -> Told {
+        Told { bytes: true, room: NOTHING.is_none() }
     }
 
     /// As the poller has it; `None` if it cannot be told so.
@@ -56,7 +56,7 @@ pub(super) struct Registration {
 impl Registration {
     /// Not registered yet.
     pub(super) fn new() -> Registration {
-        Registration { told: Told::all(), token: None }
+        Registration { told: Told::first(), token: None }
     }
 }
 
@@ -68,7 +68,8 @@ impl Connection {
     pub(super) fn register(self: &Arc<Self>) -> io::Result<()> {
         // The lock is held meanwhile: a connection that ends at once finds its token.
         let mut registration = lock(&self.registration);
-        registration.token = Some(self.reactor.register(polled(&self.stream), self.clone())?);
+        let interest = registration.told.interest().unwrap_or(Interest::READABLE);
+        registration.token = Some(self.reactor.register(polled(&self.stream), interest, self.clone())?);
         Ok(())
     }
 
