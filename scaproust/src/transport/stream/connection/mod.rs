@@ -166,10 +166,9 @@ impl Connection {
         if !lock(&self.writer).begin_closing(linger) {
             return self.finish(Note::Dropped);
         }
-        self.switch(false);
-        self.receive();
         self.flush();
-        // Not before it is known that this takes time: a timer wakes the I/O thread.
+        // What is still open takes time, and is the I/O thread's, which a timer wakes.
+        self.switch(false);
         if let Some(deadline) = linger.deadline() {
             self.set_timer(Purpose::Deadline, deadline);
         }

@@ -268,13 +268,12 @@ impl Connection {
         self.finish(Note::Broken);
     }
 
-    /// Everything is written: tells the peer so, and goes, unless the peer could lose something by
-    /// that.
+    /// Everything is written: goes, or tells the peer that no more comes, if that could lose something otherwise.
     fn finish_closing(self: &Arc<Self>) {
-        // Fails if the peer was first.
-        let _ = self.stream.shutdown(std::net::Shutdown::Write);
         self.receive();
         if self.must_stay() {
+            // Fails if the peer was first.
+            let _ = self.stream.shutdown(std::net::Shutdown::Write);
             self.set_timer(Purpose::Closing, now() + CLOSING_LOOK);
         } else {
             self.finish(Note::Dropped);
