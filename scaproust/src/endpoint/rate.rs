@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The most connections that are accepted at once.
 const BURST: u32 = 256;
 /// The time after which one more may be accepted.
-const REFILL: Duration = Duration::from_micros(125);
+const REFILL: Duration = Duration::from_nanos(62_500);
 
 /// A token bucket: [`BURST`] connections at once, and one more each [`REFILL`]. Without it, peers that
 /// connect and disconnect could keep the I/O thread busy, and the kernel's scheduler would then prefer
@@ -63,7 +63,7 @@ mod tests {
         assert_eq!(accepted(&mut rate, start), BURST);
         assert_eq!(
             (1..=1000).map(|ms| accepted(&mut rate, start + Duration::from_millis(ms))).sum::<u32>(),
-            8000
+            16_000
         );
         assert_eq!(accepted(&mut rate, Duration::from_secs(100)), BURST);
     }
