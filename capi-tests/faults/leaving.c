@@ -3,41 +3,84 @@
 
 #include "../lib/test.h"
 
+#include "../lib/processes.h"
+#include <nanomsg/bus.h>
+#include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
+#include <nanomsg/pubsub.h>
+#include <nanomsg/reqrep.h>
 
 #define PROGRAMS 15
 #define PATIENCE_MS 2000 /* the library gives up after 100 ms without progress */
 
-/*  A program that sends what it is told, and returns from main. */
-static pid_t start_sender (const char *address, int messages, int flags)
+/*  Which sends, and to which; and how many, so that none is dropped. */
+struct pattern {
+    const char *name;
+    int sends, receives;
+    int most;
+};
+
+static const struct pattern patterns[] = {
+    { "PUSH", NN_PUSH, NN_PULL, 20000 },
+    { "PAIR", NN_PAIR, NN_PAIR, 20000 },
+    { "PUB", NN_PUB, NN_SUB, 100 },
+    { "BUS", NN_BUS, NN_BUS, 100 },
+    { "REQ", NN_REQ, NN_REP, 1 },
+};
+
+static void *leave (void *unused)
+{
+    (void) unused;
+    exit (0);
+}
+
+/*  A program that sends what it is told, and calls exit in its main thread, or in another one while that is in nn_recv. */
+static pid_t start_sender (int protocol, const char *address, int messages, int flags, int by_another)
 {
     pid_t child = start_process ();
     if (child == 0) {
-        int s = open_socket (NN_PUSH);
+        char byte;
+        int s = open_socket (protocol), blocked = open_socket (NN_PAIR);
         connect_to (s, address);
-        wait_writable (s);
+        wait_until (nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS) == 1);
         for (int i = 0; i < messages && nn_send (s, &i, sizeof (i), flags) == sizeof (i); i++)
             ;
+        if (by_another) {
+            start_thread (leave, NULL);
+            nn_recv (blocked, &byte, 1, 0);
+        }
         exit (0);
     }
     return child;
 }
 
-static void all_arrive (const char *transport, int messages)
+static void all_arrive (const char *transport, const struct pattern *pattern, int messages, int by_another)
 {
     char address[NN_SOCKADDR_MAX];
-    int pull = open_patient (NN_PULL);
-    bind_to (pull, fresh_address (transport, address));
+    int s = open_patient (pattern->receives);
+    if (pattern->receives == NN_SUB)
+        check (nn_setsockopt (s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0);
+    bind_to (s, fresh_address (transport, address));
     for (int program = 0; program < PROGRAMS; program++) {
-        pid_t sender = start_sender (address, messages, 0);
+        pid_t sender = start_sender (pattern->sends, address, messages, 0, by_another);
         for (int i = 0, number; i < messages; i++) {
-            check (nn_recv (pull, &number, sizeof (number), 0) == sizeof (number));
+            check (nn_recv (s, &number, sizeof (number), 0) == sizeof (number));
             check (number == i);
         }
         join_process (sender);
     }
-    say ("%s: %d programs sent %d messages each and ended: all of them arrived", transport, PROGRAMS, messages);
-    close_socket (pull);
+    close_socket (s);
+}
+
+/*  From one message up to as many as the pattern bears. */
+static void each_number_arrives (const char *transport, const struct pattern *pattern)
+{
+    static const int messages[] = { 1, 10, 100, 20000 };
+    for (int k = 0; k < 4 && messages[k] <= pattern->most; k++)
+        for (int by_another = 0; by_another < 2; by_another++)
+            all_arrive (transport, pattern, messages[k], by_another);
+    say ("%s, %s: %d programs sent up to %d messages each and ended: all of them arrived", transport, pattern->name,
+        PROGRAMS, pattern->most);
 }
 
 static void a_deaf_peer_is_not_waited_for (const char *transport)
@@ -46,7 +89,7 @@ static void a_deaf_peer_is_not_waited_for (const char *transport)
     int pull = open_socket (NN_PULL);
     bind_to (pull, fresh_address (transport, address));
     int64_t begin = now_ms ();
-    join_process (start_sender (address, 100000000, NN_DONTWAIT));
+    join_process (start_sender (NN_PUSH, address, 100000000, NN_DONTWAIT, 0));
     say ("%s: a program whose peer does not read ended after %d ms", transport, (int) (now_ms () - begin));
     check (now_ms () - begin < PATIENCE_MS);
     close_socket (pull);
@@ -55,10 +98,9 @@ static void a_deaf_peer_is_not_waited_for (const char *transport)
 int main (void)
 {
     static const char *const transports[] = { "tcp", "ipc", "ws" };
-    static const int messages[] = { 1, 10, 100, 20000 };
     for (int i = 0; i < 3; i++) {
-        for (int k = 0; k < 4; k++)
-            all_arrive (transports[i], messages[k]);
+        for (int k = 0; k < (int) (sizeof (patterns) / sizeof (patterns[0])); k++)
+            each_number_arrives (transports[i], &patterns[k]);
         a_deaf_peer_is_not_waited_for (transports[i]);
     }
     return 0;
