@@ -1,17 +1,29 @@
 //! The wire formats: how greetings and messages are encoded in a byte stream, and decoded.
 //!
 //! Owns the [`Mapping`]s: the SP header and the framing of tcp and ipc, the HTTP upgrade and the
-//! frames of WebSocket. Must not do I/O, nor know locks, threads or the time.
+//! frames of WebSocket; and the two halves of a connection, [`Inbound`] and [`Outbound`], which apply them. Must not do I/O, nor
+//! know locks, threads or the time.
 
 mod framing;
 mod greeting;
+mod inbound;
 mod mapping;
+mod outbound;
 mod sp_header;
 mod websocket;
 
+#[cfg(all(test, not(loom)))]
+mod halves_tests;
+
 pub(crate) use framing::{BadFrame, Frame, Framing};
 #[cfg(any(fuzzing, test))]
+pub(crate) use greeting::Greeting;
+#[cfg(any(fuzzing, test))]
 pub(crate) use greeting::PAIR;
-pub(crate) use greeting::{BadGreeting, Greeted, Greeting, ProtocolId, ProtocolPair};
-pub(crate) use mapping::{Decoder, Encoder, Handshake, Mapping};
+pub(crate) use greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
+pub(crate) use inbound::{GREETING_TIME, Inbound, Patience};
+#[cfg(any(fuzzing, test))]
+pub(crate) use mapping::Decoder;
+pub(crate) use mapping::{Encoder, Handshake, Mapping};
+pub(crate) use outbound::{Messages, Outbound, PIECES};
 pub(crate) use websocket::{FrameContent, FramePosition, Mask, Random};

@@ -10,7 +10,6 @@ mod dialer;
 mod listener;
 mod names;
 mod network;
-mod outbox;
 mod platform;
 
 use std::io;

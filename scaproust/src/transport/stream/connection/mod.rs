@@ -26,15 +26,13 @@ use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, try_lock};
 use crate::transport::{Host, Linger, Note};
-use crate::wire::{Handshake, Mapping, Random};
+use crate::wire::{GREETING_TIME, Handshake, Inbound, Mapping, Outbound, Patience, Random};
 use interest::Registration;
 use loan::Loan;
 use reading::Reader;
 use timers::{Purpose, Timers};
-use writing::{Closing, Life, Writer};
+use writing::{Closing, Flushed, Life, Writer};
 
-/// A peer must have greeted by then.
-const GREETING_TIME: Duration = Duration::from_secs(5);
 /// A peer that is sent away has so long to hear why.
 const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
 /// After this time the kernel may have memory again.
@@ -71,7 +69,7 @@ pub(super) struct Connection {
     asked: AtomicU8,
     /// The kernel took no more; it will report when it does.
     blocked: AtomicBool,
-    /// Messages gather in the lane, as `Writer::gathering` says in more detail.
+    /// Messages gather in the lane, as the writer knows in more detail.
     is_gathering: AtomicBool,
     timers: Mutex<Timers>,
 }
@@ -130,8 +128,8 @@ impl Connection {
             reactor,
             host,
             owner,
-            reader: Mutex::new(Reader::new(greeting)),
-            writer: Mutex::new(Writer::new(&initial_bytes, encoder)),
+            reader: Mutex::new(Reader::new(Inbound::new(greeting, now()))),
+            writer: Mutex::new(Writer::new(Outbound::new(&initial_bytes, encoder))),
             loan: Loan::default(),
             registration: Mutex::new(Registration::new()),
             in_vain: AtomicU8::new(0),
@@ -183,7 +181,7 @@ impl Connection {
             if !matches!(writer.life, Life::Open) {
                 return;
             }
-            writer.outbox.append(words);
+            writer.outbound.append(words);
             writer.life = Life::Closing(Closing::new(&linger, Note::Broken));
             // Nothing is sent after the last words.
             writer.lane.take()
@@ -254,13 +252,11 @@ impl Peer for Connection {
     /// The lane is full: its messages are written by the thread that has one more.
     fn relieve(self: Arc<Self>) -> bool {
         // The room that is made is ours, who asked for it: nobody else is to be told.
-        let outcome = {
+        let Flushed { outcome, .. } = {
             self.host.batching().note_full();
             let mut writer = lock(&self.writer);
-            if let Some(gathering) = &mut writer.gathering {
-                gathering.is_written = true;
-            }
-            self.flush_locked(&mut writer, &mut false)
+            writer.outbound.note_written(false);
+            self.write_out(&mut writer)
         };
         match outcome {
             Ok(Pause::Done | Pause::Full) => true,
@@ -278,9 +274,9 @@ impl Peer for Connection {
 
     fn write_now(self: Arc<Self>) -> Option<usize> {
         let Some(mut writer) = try_lock(&self.writer) else { return Some(0) };
-        let outcome = self.flush_locked(&mut writer, &mut false);
+        let Flushed { outcome, .. } = self.write_out(&mut writer);
         let is_left = matches!(outcome, Ok(Pause::Full | Pause::Turn | Pause::Scarce));
-        is_left.then(|| writer.outbox.sent_ever())
+        is_left.then(|| writer.outbound.sent_ever())
     }
 
     /// The socket has taken a message from a full lane.
@@ -343,9 +339,11 @@ impl Source for Connection {
             Some(false) => return self.flush(),
             None => {}
         }
-        let is_late = lock(&self.reader).is_late(now, |moment| self.set_timer(Purpose::Frame, moment));
-        if is_late {
-            self.finish(Note::Broken);
+        let patience = lock(&self.reader).inbound.patience(now);
+        match patience {
+            Patience::Fine => {}
+            Patience::Until(moment) => self.set_timer(Purpose::Frame, moment),
+            Patience::Over => self.finish(Note::Broken),
         }
     }
 }

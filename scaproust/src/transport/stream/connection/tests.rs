@@ -119,7 +119,7 @@ fn closing_what_has_ended_waits_for_nothing() {
     connection.close(&linger);
     connection.dismiss(b"why");
     linger.wait();
-    assert!(lock(&connection.writer).outbox.is_empty());
+    assert!(lock(&connection.writer).outbound.is_empty());
 }
 
 #[test]

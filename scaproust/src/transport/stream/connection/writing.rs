@@ -1,24 +1,22 @@
 //! The outbound half of a connection: messages of the socket's lane become the kernel's bytes.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::timers::Purpose;
 use super::{Broken, Connection, FAIL, PER_TURN, Pause, WRITE};
+use crate::message::{Chunk, Front};
 use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::linger::Unfinished;
-use crate::transport::stream::outbox::Outbox;
-use crate::transport::stream::platform::{has_unacknowledged, is_scarce};
+use crate::transport::stream::platform::{NO_SIGNAL, Stream, has_unacknowledged, is_scarce};
 use crate::transport::{Linger, Note};
-use crate::wire::{Encoder, Mapping};
+use crate::wire::{Mapping, Messages, Outbound, PIECES};
 
-/// A sender writes when so many bytes have gathered, at first,
-const GATHER_FIRST: usize = 1024;
-/// and in the end; the number is doubled from one write to the next.
-const GATHER_MOST: usize = 64 * 1024;
 /// How often a closing connection looks whether the peer has everything.
 const CLOSING_LOOK: Duration = Duration::from_millis(5);
 /// So long a local peer may take to read what its kernel has, before the connection goes.
@@ -28,10 +26,7 @@ const LOCAL_PEER_TIME: Duration = Duration::from_millis(100);
 pub(super) struct Writer {
     /// Where the socket's messages come from, once it has a pipe.
     pub(super) lane: Option<Consumer>,
-    pub(super) outbox: Outbox,
-    pub(super) encoder: Encoder,
-    /// Messages gather in the lane.
-    pub(super) gathering: Option<Gathering>,
+    pub(super) outbound: Outbound,
     pub(super) life: Life,
 }
 
@@ -46,17 +41,9 @@ pub(super) enum Life {
     Ended,
 }
 
-/// Messages gather in the lane, which is not parked meanwhile.
-pub(super) struct Gathering {
-    /// The sender writes when so many bytes are in the lane.
-    enough: usize,
-    /// A sender has written since the I/O thread looked last.
-    pub(super) is_written: bool,
-}
-
 /// What a flush has come to, to be acted on without its lock.
 pub(super) struct Flushed {
-    outcome: Result<Pause, Broken>,
+    pub(super) outcome: Result<Pause, Broken>,
     /// The socket waits for the room that was made.
     has_room: bool,
     /// The connection is closing, and everything is written. It is decided under the lock of the
@@ -82,11 +69,9 @@ impl Closing {
 }
 
 impl Writer {
-    /// Nothing but the words with which this side begins.
-    pub(super) fn new(words: &[u8], encoder: Encoder) -> Writer {
-        let mut outbox = Outbox::default();
-        outbox.append(words);
-        Writer { lane: None, outbox, encoder, gathering: None, life: Life::Open }
+    /// The writer of a connection whose peer has not greeted yet.
+    pub(super) fn new(outbound: Outbound) -> Writer {
+        Writer { lane: None, outbound, life: Life::Open }
     }
 
     /// The peer has greeted: takes from this lane, and answers the greeting. Answers whether the
@@ -95,7 +80,7 @@ impl Writer {
         let is_open = matches!(self.life, Life::Open);
         if is_open {
             self.lane = Some(lane);
-            self.outbox.append(answer);
+            self.outbound.append(answer);
         }
         is_open
     }
@@ -134,12 +119,27 @@ impl Connection {
 
     /// As `flush`, but leaves to the caller what is to be done without the lock.
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
+        let Writer { lane, outbound, life } = writer;
         let mut has_room = false;
-        let outcome = match writer.life {
-            Life::Ended => Ok(Pause::Full),
-            Life::Open | Life::Closing(_) => self.flush_locked(writer, &mut has_room),
+        let mut write = || {
+            for _ in 0..PER_TURN {
+                if let Some(lane) = lane {
+                    has_room |= outbound.fill(lane)?;
+                }
+                if outbound.is_empty() {
+                    if outbound.rest(lane.as_mut()) {
+                        continue;
+                    }
+                    return Ok(Pause::Done);
+                }
+                if let Some(pause) = self.write_front(outbound)? {
+                    return Ok(pause);
+                }
+            }
+            Ok(Pause::Turn)
         };
-        let is_over = writer.closing().is_some() && matches!(outcome, Ok(Pause::Done));
+        let outcome = if matches!(life, Life::Ended) { Ok(Pause::Done) } else { write() };
+        let is_over = matches!(life, Life::Closing(_)) && matches!(outcome, Ok(Pause::Done));
         Flushed { outcome, has_room, is_over }
     }
 
@@ -174,25 +174,20 @@ impl Connection {
     /// Answers whether messages may gather in the lane now.
     pub(super) fn begin_gathering(&self) -> bool {
         let mut writer = lock(&self.writer);
-        let Writer { lane: Some(lane), gathering: gathering @ None, life: Life::Open, .. } = &mut *writer
-        else {
-            return false;
-        };
-        *gathering = Some(Gathering { enough: GATHER_FIRST, is_written: false });
-        self.is_gathering.store(true, Ordering::Relaxed);
-        // If there is more already, the I/O thread finds it.
-        lane.report_at(GATHER_FIRST);
-        true
+        let Writer { lane: Some(lane), outbound, life: Life::Open } = &mut *writer else { return false };
+        let begins = !outbound.gathers();
+        if begins {
+            outbound.gather(lane);
+            self.is_gathering.store(true, Ordering::Relaxed);
+        }
+        begins
     }
 
     /// Enough has gathered: the thread that sends writes it.
     pub(super) fn write_for_sender(self: &Arc<Self>) {
         let flushed = {
             let mut writer = lock(&self.writer);
-            if let Some(gathering) = &mut writer.gathering {
-                gathering.enough = (2 * gathering.enough).min(GATHER_MOST);
-                gathering.is_written = true;
-            }
+            writer.outbound.note_written(true);
             self.write_out(&mut writer)
         };
         self.act_on(flushed);
@@ -203,12 +198,12 @@ impl Connection {
     pub(in crate::transport::stream) fn write_gathered(self: &Arc<Self>) -> Option<usize> {
         let (flushed, written) = {
             let mut writer = lock(&self.writer);
-            if writer.gathering.as_mut().is_some_and(|gathering| std::mem::take(&mut gathering.is_written)) {
+            if writer.outbound.take_written() {
                 return None;
             }
-            let before = writer.outbox.sent_ever();
+            let before = writer.outbound.sent_ever();
             let flushed = self.write_out(&mut writer);
-            (flushed, writer.outbox.sent_ever().wrapping_sub(before))
+            (flushed, writer.outbound.sent_ever().wrapping_sub(before))
         };
         self.act_on(flushed);
         Some(written)
@@ -218,48 +213,34 @@ impl Connection {
     pub(in crate::transport::stream) fn stop_gathering(self: &Arc<Self>) {
         let flushed = {
             let mut writer = lock(&self.writer);
-            writer.gathering = None;
+            writer.outbound.stop_gathering();
             self.is_gathering.store(false, Ordering::Relaxed);
             self.write_out(&mut writer)
         };
         self.act_on(flushed);
     }
 
-    /// As `flush`, for who has the lock. Sets `has_room` if the socket waits for what was made.
-    pub(super) fn flush_locked(&self, writer: &mut Writer, has_room: &mut bool) -> Result<Pause, Broken> {
-        for _ in 0..PER_TURN {
-            if let Some(lane) = &mut writer.lane {
-                let parks = writer.gathering.is_none();
-                *has_room |= writer.outbox.fill(lane, &mut writer.encoder, parks)?;
+    /// Writes what is to leave next, as much of it as the kernel takes. Answers why to stop, if so.
+    fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Pause>, Broken> {
+        match send_front(&self.stream, outbound) {
+            Ok(count) => {
+                outbound.sent(count);
+                self.blocked.store(false, Ordering::SeqCst);
+                self.host.batching().wrote();
             }
-            if writer.outbox.is_empty() {
-                writer.outbox.rest();
-                if let (Some(gathering), Some(lane)) = (&writer.gathering, &mut writer.lane)
-                    && lane.report_at(gathering.enough)
-                {
-                    continue;
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                // The mark first, then another try: room that is reported in between is
+                // either seen now or finds the mark.
+                if self.blocked.swap(true, Ordering::SeqCst) {
+                    return Ok(Some(Pause::Full));
                 }
-                return Ok(Pause::Done);
+                self.await_room();
             }
-            match writer.outbox.write_to(&self.stream) {
-                Ok(()) => {
-                    self.blocked.store(false, Ordering::SeqCst);
-                    self.host.batching().wrote();
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // The mark first, then another try: room that is reported in between is
-                    // either seen now or finds the mark.
-                    if self.blocked.swap(true, Ordering::SeqCst) {
-                        return Ok(Pause::Full);
-                    }
-                    self.await_room();
-                }
-                Err(error) if is_scarce(&error) => return Ok(Pause::Scarce),
-                Err(error) => return Err(error.into()),
-            }
+            Err(error) if is_scarce(&error) => return Ok(Some(Pause::Scarce)),
+            Err(error) => return Err(error.into()),
         }
-        Ok(Pause::Turn)
+        Ok(None)
     }
 
     /// Writing failed. What the peer had sent before is still read. Called by the I/O thread's loop alone.
@@ -289,9 +270,48 @@ impl Connection {
             now() < *closing.written.get_or_insert_with(now) + LOCAL_PEER_TIME
         } else {
             // While the peer is still speaking, the kernel takes back what the peer has not read yet.
-            lock(&self.reader).has_heard_more()
+            lock(&self.reader).inbound.has_heard_more()
         };
         is_at_risk && has_unacknowledged(&self.stream)
+    }
+}
+
+/// Gives the kernel what is to leave next. Answers how much of it the kernel has taken.
+///
+/// # Errors
+/// The system call's, `WouldBlock` among them.
+fn send_front(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
+    let mut pieces = outbound.front();
+    // The host must not see SIGPIPE, whatever it does with that signal.
+    match (pieces.next(), pieces.next()) {
+        (None, _) => Ok(0),
+        (Some(only), None) => stream.send_with_flags(only, NO_SIGNAL),
+        (Some(first), Some(second)) => {
+            let all = [first, second].into_iter().chain(pieces).map(IoSlice::new);
+            stream.send_vectored_with_flags(&all.collect::<SmallVec<[_; PIECES]>>(), NO_SIGNAL)
+        }
+    }
+}
+
+impl Messages for Consumer {
+    fn front(&mut self, parks: bool) -> Option<Front<'_>> {
+        if parks { Consumer::front(self) } else { self.look() }
+    }
+
+    fn skip(&mut self) {
+        Consumer::skip(self);
+    }
+
+    fn take_chunk(&mut self) -> Option<Chunk> {
+        Consumer::take_chunk(self)
+    }
+
+    fn tell(&mut self) -> bool {
+        Consumer::tell(self)
+    }
+
+    fn report_at(&mut self, bytes: usize) -> bool {
+        Consumer::report_at(self, bytes)
     }
 }
 
@@ -300,14 +320,14 @@ mod loom_tests {
     use super::*;
     use crate::pipe::lane;
     use crate::sync::Mutex;
-    use crate::wire::Framing;
+    use crate::wire::{Encoder, Framing};
 
     /// However a closing and an end meet, nothing is unfinished when both are over.
     #[test]
     fn loom_nothing_is_unfinished_after_the_end() {
         loom::model(|| {
             let (_producer, consumer) = lane(1);
-            let writer = Arc::new(Mutex::new(Writer::new(&[], Encoder::Framed(Framing::Ipc))));
+            let writer = Arc::new(Mutex::new(Writer::new(Outbound::new(&[], Encoder::Framed(Framing::Ipc)))));
             assert!(lock(&writer).open(consumer, &[]));
             let (linger, twin) = (Linger::begin(None), writer.clone());
             let ender = loom::thread::spawn(move || {

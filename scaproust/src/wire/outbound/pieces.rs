@@ -1,30 +1,29 @@
-//! What a connection has taken from its lane and not yet given to the kernel.
+//! What was taken to be sent, and has not left yet: encoded, in pieces.
 
 use std::collections::VecDeque;
-use std::io::{self, IoSlice};
+use std::io;
 use std::ops::Range;
 
-use super::platform::{NO_SIGNAL, Stream};
+use super::Messages;
 use crate::message::{Chunk, Front};
-use crate::pipe::Consumer;
 use crate::wire::{Encoder, FrameContent, FramePosition, Framing, Mask};
 
-/// So much is gathered for one system call.
+/// So much is taken before it leaves.
 const GATHER: usize = 128 * 1024;
 /// A body at least this long is written from its chunk; a shorter one is copied next to others.
 const COPY_MAX: usize = 16 * 1024;
-/// Pieces handed to the kernel at once.
-const PIECES: usize = 32;
+/// Pieces that leave at once, at most.
+pub(crate) const PIECES: usize = 32;
 /// The longest prefix of a payload.
 const PREFIX_MAX: usize = 14;
 /// Memory that an idle connection may keep.
 const KEEP: usize = 2048;
 
-/// Bytes on their way into the kernel, in pieces.
+/// Bytes on their way into the stream, in pieces.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(super) struct Pieces {
     pieces: VecDeque<Piece>,
-    /// How much of the first piece the kernel has.
+    /// How much of the first piece has left.
     sent: usize,
     /// Bytes in all pieces, with what was sent of the first.
     length: usize,
@@ -32,9 +31,9 @@ pub(super) struct Outbox {
     spare: Vec<u8>,
     /// The last pong that waits for the one before it to be sent.
     pong: Vec<u8>,
-    /// Bytes that the kernel has taken, ever; wraps.
+    /// Bytes that have left, ever; wraps.
     sent_ever: usize,
-    /// Bytes that the kernel must take before it has the pong that was appended last.
+    /// Bytes that must leave before the pong that was appended last has left.
     before_pong: usize,
 }
 
@@ -54,7 +53,7 @@ impl Piece {
     }
 }
 
-impl Outbox {
+impl Pieces {
     /// Appends bytes as they are.
     pub(super) fn append(&mut self, bytes: &[u8]) {
         if bytes.is_empty() {
@@ -66,8 +65,8 @@ impl Outbox {
         self.length += bytes.len();
     }
 
-    /// Has a pong sent as soon as the pong before it is with the kernel. Until then it gives way to
-    /// a later one, so that a peer which only asks and never reads gathers nothing here.
+    /// Has a pong sent as soon as the pong before it has left. Until then it gives way to a later one, so that a peer which
+    /// only asks and never reads gathers nothing here.
     pub(super) fn set_pong(&mut self, pong: Vec<u8>) {
         self.pong = pong;
     }
@@ -78,14 +77,14 @@ impl Outbox {
         self.before_pong = self.length - self.sent;
     }
 
-    /// Takes messages from the lane, encoded, until enough is gathered or there are no more; then
-    /// the lane is parked, if `parks` says so. Answers whether the lane's producer waits for room.
+    /// Takes messages, encoded, until enough is gathered or there are no more; `parks` as in [`Messages::front`]. Answers as
+    /// [`Messages::tell`].
     ///
     /// # Errors
     /// When there is no memory to gather messages in, or to mask one in that others have too.
     pub(super) fn fill(
         &mut self,
-        lane: &mut Consumer,
+        messages: &mut impl Messages,
         encoder: &mut Encoder,
         parks: bool,
     ) -> io::Result<bool> {
@@ -95,13 +94,13 @@ impl Outbox {
         // Once here, and not for every message.
         match encoder {
             Encoder::Framed(Framing::Tcp) => {
-                self.gather(lane, parks, |place, body, out| framed(Framing::Tcp, place, body, out))
+                self.gather(messages, parks, |place, body, out| framed(Framing::Tcp, place, body, out))
             }
             Encoder::Framed(Framing::Ipc) => {
-                self.gather(lane, parks, |place, body, out| framed(Framing::Ipc, place, body, out))
+                self.gather(messages, parks, |place, body, out| framed(Framing::Ipc, place, body, out))
             }
             Encoder::WebSocket(encoder) => {
-                self.gather(lane, parks, |place, rest, out| encoder.encode_prefix(place, rest, out))
+                self.gather(messages, parks, |place, rest, out| encoder.encode_prefix(place, rest, out))
             }
         }
     }
@@ -110,7 +109,7 @@ impl Outbox {
     /// are left, and answers how many of them the frame carries.
     fn gather(
         &mut self,
-        lane: &mut Consumer,
+        messages: &mut impl Messages,
         parks: bool,
         mut encode_prefix: impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
     ) -> io::Result<bool> {
@@ -118,7 +117,7 @@ impl Outbox {
         let mut bytes = self.take_bytes();
         let mut before = bytes.len();
         while self.length + bytes.len() - before - self.sent < GATHER {
-            let Some(front) = (if parks { lane.front() } else { lane.look() }) else { break };
+            let Some(front) = messages.front(parks) else { break };
             make_room(&mut bytes, &front)?;
             let Front { head, body, message_type } = front;
             let (in_head, in_body) = (head.len(), body.len());
@@ -136,7 +135,7 @@ impl Outbox {
                 mask.apply(0, &mut bytes[start..]);
             }
             any = true;
-            match if is_long { lane.take_chunk() } else { None } {
+            match if is_long { messages.take_chunk() } else { None } {
                 Some(chunk) => {
                     self.length += bytes.len() - before + carried;
                     self.put_bytes(bytes);
@@ -150,13 +149,13 @@ impl Outbox {
                     bytes = self.take_bytes();
                     before = bytes.len();
                 }
-                None => lane.skip(),
+                None => messages.skip(),
             }
         }
         self.length += bytes.len() - before;
         self.put_bytes(bytes);
-        // Once for all: the producer is not kept waiting for long.
-        Ok(any && lane.tell())
+        // Once for all: their sender is not kept waiting for long.
+        Ok(any && messages.tell())
     }
 
     /// Appends a body of whose first frame, which carries `done` bytes, everything else is there.
@@ -187,35 +186,20 @@ impl Outbox {
         Ok(())
     }
 
-    /// Whether the kernel has everything.
+    /// Whether everything has left.
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Bytes that the kernel has taken, ever; wraps.
+    /// Bytes that have left, ever; wraps.
     pub(super) fn sent_ever(&self) -> usize {
         self.sent_ever
     }
 
-    /// Gives the kernel as much as it takes at once.
-    ///
-    /// # Errors
-    /// The system call's, `WouldBlock` among them.
-    pub(super) fn write_to(&mut self, stream: &Stream) -> io::Result<()> {
-        // The host must not see SIGPIPE, whatever it does with that signal.
-        let count = match self.pieces.iter().take(PIECES).collect::<smallvec::SmallVec<[_; 2]>>().as_slice() {
-            [] => return Ok(()),
-            [only] => stream.send_with_flags(&only.bytes()[self.sent..], NO_SIGNAL)?,
-            many => {
-                let mut slices = smallvec::SmallVec::<[IoSlice<'_>; PIECES]>::new();
-                let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
-                slices
-                    .extend(many.iter().zip(skips).map(|(piece, skip)| IoSlice::new(&piece.bytes()[skip..])));
-                stream.send_vectored_with_flags(&slices, NO_SIGNAL)?
-            }
-        };
-        self.advance(count);
-        Ok(())
+    /// What is to leave next, in order: [`PIECES`] at most.
+    pub(super) fn front(&self) -> impl Iterator<Item = &[u8]> {
+        let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
+        self.pieces.iter().zip(skips).map(|(piece, skip)| &piece.bytes()[skip..]).take(PIECES)
     }
 
     /// Gives back memory that a connection at rest should not keep.
@@ -225,7 +209,8 @@ impl Outbox {
         }
     }
 
-    fn advance(&mut self, count: usize) {
+    /// So many bytes have left.
+    pub(super) fn sent(&mut self, count: usize) {
         self.sent += count;
         self.sent_ever = self.sent_ever.wrapping_add(count);
         self.before_pong = self.before_pong.saturating_sub(count);
@@ -254,7 +239,7 @@ impl Outbox {
         std::mem::take(&mut self.spare)
     }
 
-    /// Makes what [`Outbox::take_bytes`] has given the last piece, if there is anything in it.
+    /// Makes what [`Pieces::take_bytes`] has given the last piece, if there is anything in it.
     fn put_bytes(&mut self, bytes: Vec<u8>) {
         if bytes.is_empty() {
             self.spare = bytes;
@@ -306,40 +291,32 @@ fn mask_part(chunk: &mut Chunk, part: Range<usize>, mask: Option<Mask>, offset: 
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::message::{MessageType, Payload};
-    use crate::pipe::lane;
-    use crate::transport::stream::tests::connected_pair;
-    use crate::wire::{Mapping, Random};
+    use crate::message::MessageType;
+    use crate::wire::halves_tests::Queue;
+    use crate::wire::{Mapping, PAIR, Random};
     use std::hash::RandomState;
-    use std::io::Read;
 
     #[test]
     fn small_and_large_messages_leave_in_order() {
-        let (mut producer, mut consumer) = lane(1 << 20);
-        let large = Chunk::copy_of(&[7; 20_000]).unwrap();
-        producer.batch().push(b"h", &mut Payload::Borrowed(b"one"), None).unwrap();
-        producer.batch().push(b"hh", &mut Payload::Owned(large), None).unwrap();
-        producer.batch().push(&[], &mut Payload::Borrowed(b""), None).unwrap();
-        let mut outbox = Outbox::default();
-        assert!(!outbox.fill(&mut consumer, &mut Encoder::Framed(Framing::Ipc), true).unwrap());
-        assert!(consumer.front().is_none());
-
-        let (near, mut far) = connected_pair();
-        let near = Stream::from(near);
-        let reader = std::thread::spawn(move || {
-            let mut all = Vec::new();
-            far.read_to_end(&mut all).unwrap();
-            all
-        });
-        while !outbox.is_empty() {
-            outbox.write_to(&near).unwrap();
+        let mut queue = Queue::default();
+        queue.push(b"h", b"one");
+        queue.push(b"hh", &[7; 20_000]);
+        queue.push(&[], b"");
+        let mut pieces = Pieces::default();
+        pieces.fill(&mut queue, &mut Encoder::Framed(Framing::Ipc), true).unwrap();
+        assert!(queue.front(true).is_none());
+        let mut all = Vec::<u8>::new();
+        while !pieces.is_empty() {
+            let before = all.len();
+            all.extend(pieces.front().flatten().take(15_000));
+            pieces.sent(all.len() - before);
         }
-        drop(near);
         let mut expected = [&[1, 0, 0, 0, 0, 0, 0, 0, 4][..], b"hone"].concat();
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0x4e, 0x22, b'h', b'h']);
         expected.extend([7; 20_000]);
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(reader.join().unwrap(), expected);
+        assert_eq!(all, expected);
+        assert_eq!(pieces.sent_ever(), expected.len());
     }
 
     /// The payload of a message in frames of a client, and how long the frames' payloads are.
@@ -366,27 +343,26 @@ mod tests {
     fn a_large_message_goes_in_masked_fragments_of_one_chunk() {
         let body: Vec<u8> = (0..2_300_000_u32).map(|number| (number / 3) as u8).collect();
         for is_shared in [false, true] {
-            let (mut producer, mut consumer) = lane(1 << 20);
-            let chunk = Chunk::copy_of(&body).unwrap();
-            let others = is_shared.then(|| chunk.clone());
-            producer.batch().push(b"head", &mut Payload::Owned(chunk), None).unwrap();
+            let mut queue = Queue::default();
+            queue.push(b"head", &body);
+            let others = is_shared.then(|| queue.messages[0].1.clone());
             let random = Random::new(RandomState::new());
             let mapping = Mapping::WebSocketClient {
                 authority: "h".into(),
                 resource: "/".into(),
                 message_type: MessageType::Binary,
             };
-            let mut encoder = mapping.begin(crate::wire::PAIR, MessageType::Binary, random).encoder;
-            let mut outbox = Outbox::default();
-            outbox.fill(&mut consumer, &mut encoder, true).unwrap();
-            let stream: Vec<u8> = outbox.pieces.iter().flat_map(Piece::bytes).copied().collect();
-            assert_eq!(outbox.length, stream.len());
+            let mut encoder = mapping.begin(PAIR, MessageType::Binary, random).encoder;
+            let mut pieces = Pieces::default();
+            pieces.fill(&mut queue, &mut encoder, true).unwrap();
+            let stream: Vec<u8> = pieces.pieces.iter().flat_map(Piece::bytes).copied().collect();
+            assert_eq!(pieces.length, stream.len());
             let (payload, lengths) = unmasked(&stream);
             assert_eq!(lengths, [1_048_576, 1_048_576, 202_852]);
             assert_eq!((&payload[..4], &payload[4..]), (&b"head"[..], &body[..]));
             assert!(others.is_none_or(|others| *others == *body), "others' memory is not masked");
             // Nothing was copied into smaller pieces.
-            assert_eq!(outbox.pieces.len(), 6);
+            assert_eq!(pieces.pieces.len(), 6);
         }
     }
 }

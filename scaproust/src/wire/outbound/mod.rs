@@ -1,0 +1,149 @@
+//! The outbound half of a connection: messages become bytes of the stream.
+//!
+//! Owns what was taken and has not left yet, the encoder, and the rule of when messages that gather are written. Must not
+//! know descriptors, locks, threads or the time: a driver asks what is to leave, and says how much of it has.
+
+mod pieces;
+
+use std::io;
+
+use super::framing::BadFrame;
+use super::mapping::Encoder;
+use crate::message::{Chunk, Front};
+pub(crate) use pieces::PIECES;
+use pieces::Pieces;
+
+/// The sender writes when so many bytes have gathered, at first,
+const GATHER_FIRST: usize = 1024;
+/// and in the end; the number is doubled from one write to the next.
+const GATHER_MOST: usize = 64 * 1024;
+
+/// Where the messages come from that are to be sent: a queue that others fill.
+pub(crate) trait Messages {
+    /// The first one. If there is none and `parks` says so, the next one that comes is reported.
+    fn front(&mut self, parks: bool) -> Option<Front<'_>>;
+
+    /// Drops the first one.
+    fn skip(&mut self);
+
+    /// Drops the first one, and answers the chunk that its body is in, if it is in one; if not, the message stays.
+    fn take_chunk(&mut self) -> Option<Chunk>;
+
+    /// Tells who fills the queue what was taken. Answers whether the sender waits for that, and must be woken.
+    fn tell(&mut self) -> bool;
+
+    /// Has the message reported that brings the queue to so many bytes. Answers whether there are so many already.
+    fn report_at(&mut self, bytes: usize) -> bool;
+}
+
+/// What is on its way to the peer.
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    pieces: Pieces,
+    encoder: Encoder,
+    gathering: Option<Gathering>,
+}
+
+/// Messages gather, and are not reported one by one.
+#[derive(Debug)]
+struct Gathering {
+    /// They are written when there are so many bytes of them.
+    enough: usize,
+    /// Some were written since [`Outbound::take_written`] was called last.
+    is_written: bool,
+}
+
+impl Outbound {
+    /// Nothing but the words with which this side begins.
+    pub(crate) fn new(words: &[u8], encoder: Encoder) -> Outbound {
+        let mut pieces = Pieces::default();
+        pieces.append(words);
+        Outbound { pieces, encoder, gathering: None }
+    }
+
+    /// Has these bytes leave after everything that was taken so far.
+    pub(crate) fn append(&mut self, words: &[u8]) {
+        self.pieces.append(words);
+    }
+
+    /// Answers a ping with this payload. Of answers that wait for the one before them only the last is sent.
+    pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
+        let pong = self.encoder.pong(payload);
+        self.pieces.set_pong(pong);
+    }
+
+    /// The last words to a peer that has sent `bad`; often none.
+    pub(crate) fn last_words(&mut self, bad: BadFrame) -> Vec<u8> {
+        self.encoder.close(bad)
+    }
+
+    /// Takes messages, until enough is on its way or there are no more. Answers as [`Messages::tell`].
+    ///
+    /// # Errors
+    /// When there is no memory for them.
+    pub(crate) fn fill(&mut self, messages: &mut impl Messages) -> io::Result<bool> {
+        self.pieces.fill(messages, &mut self.encoder, self.gathering.is_none())
+    }
+
+    /// What is to leave next, in order: [`PIECES`] at most.
+    pub(crate) fn front(&self) -> impl Iterator<Item = &[u8]> {
+        self.pieces.front()
+    }
+
+    /// So many bytes have left.
+    pub(crate) fn sent(&mut self, count: usize) {
+        self.pieces.sent(count);
+    }
+
+    /// Bytes that have left, ever; wraps.
+    pub(crate) fn sent_ever(&self) -> usize {
+        self.pieces.sent_ever()
+    }
+
+    /// Whether everything that was taken has left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pieces.is_empty()
+    }
+
+    /// Everything has left. Answers whether enough has gathered meanwhile to be taken as well.
+    pub(crate) fn rest(&mut self, messages: Option<&mut impl Messages>) -> bool {
+        self.pieces.rest();
+        match (&self.gathering, messages) {
+            (Some(gathering), Some(messages)) => messages.report_at(gathering.enough),
+            _ => false,
+        }
+    }
+
+    /// Whether messages gather.
+    pub(crate) fn gathers(&self) -> bool {
+        self.gathering.is_some()
+    }
+
+    /// Lets messages gather, of which the first has come: from now on one is reported when they are enough.
+    pub(crate) fn gather(&mut self, messages: &mut impl Messages) {
+        self.gathering = Some(Gathering { enough: GATHER_FIRST, is_written: false });
+        // If there is more already, the next look finds it.
+        messages.report_at(GATHER_FIRST);
+    }
+
+    /// Lets no more gather: each message is reported that finds the queue empty.
+    pub(crate) fn stop_gathering(&mut self) {
+        self.gathering = None;
+    }
+
+    /// What has gathered is about to be written by its sender, because it is `enough`, and then twice as much shall gather
+    /// before the next time; or because there is no room for more.
+    pub(crate) fn note_written(&mut self, is_enough: bool) {
+        if let Some(Gathering { enough, is_written }) = &mut self.gathering {
+            *is_written = true;
+            if is_enough {
+                *enough = (2 * *enough).min(GATHER_MOST);
+            }
+        }
+    }
+
+    /// Whether what had gathered was written since the last call.
+    pub(crate) fn take_written(&mut self) -> bool {
+        self.gathering.as_mut().is_some_and(|gathering| std::mem::take(&mut gathering.is_written))
+    }
+}
