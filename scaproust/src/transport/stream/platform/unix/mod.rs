@@ -49,6 +49,10 @@ impl event::Source for Polled {
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
+        #[cfg(all(target_os = "linux", not(portable)))]
+        if Some(interests) == NOTHING {
+            return hear_nothing(self.0, registry, token);
+        }
         SourceFd(&self.0).reregister(registry, token, interests)
     }
 
@@ -143,9 +147,20 @@ pub(in crate::transport::stream) fn has_unacknowledged(_stream: &Stream) -> bool
 }
 
 /// What a poller is told of a descriptor from which nothing is to be heard but its end, where there is
-/// such a thing: urgent bytes, which no stream of ours has.
+/// such a thing. It stands for an interest that mio has no name for.
 #[cfg(all(target_os = "linux", not(portable)))]
 pub(in crate::transport::stream) const NOTHING: Option<Interest> = Some(Interest::PRIORITY);
+
+/// Has epoll report nothing but errors and hang-ups, of which it always reports. Bytes that come wake a thread that polls for
+/// urgent ones, too; it finds none, and sleeps again.
+#[cfg(all(target_os = "linux", not(portable)))]
+fn hear_nothing(descriptor: RawFd, registry: &Registry, token: Token) -> io::Result<()> {
+    let mut event = libc::epoll_event { events: libc::EPOLLET.cast_unsigned(), u64: token.0 as u64 };
+    // SAFETY: the call reads the event, which lives until it returns.
+    let result =
+        unsafe { libc::epoll_ctl(registry.as_raw_fd(), libc::EPOLL_CTL_MOD, descriptor, &raw mut event) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
 
 /// As above.
 #[cfg(any(not(target_os = "linux"), portable))]
