@@ -30,7 +30,8 @@ impl<T> Guarded<T> {
 
     /// Takes the lock if it is free.
     pub(super) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        self.door.try_lock().then_some(Guard(self))
+        // A guard that is not to be would give back a lock that another thread has.
+        if self.door.try_lock() { Some(Guard(self)) } else { None }
     }
 
     /// For who has taken the lock by entering.
@@ -71,5 +72,21 @@ impl<T> DerefMut for Guard<'_, T> {
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         self.0.door.unlock();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_that_is_taken_stays_so_when_another_thread_tries() {
+        let door = Box::leak(Box::new(Door::new()));
+        let guarded = Guarded::new(door, 0);
+        let held = guarded.lock();
+        assert!(guarded.try_lock().is_none());
+        assert!(guarded.try_lock().is_none());
+        drop(held);
+        assert!(guarded.try_lock().is_some());
     }
 }
