@@ -176,7 +176,7 @@ unsafe fn receive_parts(
     // SAFETY: as above.
     unsafe {
         receive(s, flags, body, move |received| {
-            let control = control.fill(&received.header(), received.message_type())?;
+            let control = control.fill(&received.header(), received.metadata().message_type)?;
             let filled = body.fill(received)?;
             control.deliver();
             Ok(filled)
@@ -237,7 +237,7 @@ impl<'a> Parcel<'a> {
         let bytes = control.protocol_header();
         self.message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
         self.message.header.extend_from_slice(bytes);
-        self.message.message_type = control.message_type()?;
+        self.message.metadata.message_type = control.message_type()?;
         self.control = Some(control);
         Ok(())
     }

@@ -185,9 +185,9 @@ impl Direction {
 /// A received message as one to be sent, unchanged.
 fn outgoing(received: Received<'_>) -> Result<Outgoing<'static>, Error> {
     let header = received.header();
-    let message_type = received.message_type();
+    let metadata = received.metadata();
     let body = received.into_chunk().ok_or(Error::OutOfMemory)?;
-    Ok(Outgoing { header, body: Payload::Owned(body), message_type })
+    Ok(Outgoing { header, body: Payload::Owned(body), metadata })
 }
 
 impl Device {

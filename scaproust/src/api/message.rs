@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 
 use crate::error::Error;
-use crate::message::{Chunk, MessageType, Outgoing, Payload, ProtocolHeader};
+use crate::message::{Chunk, MessageType, Metadata, Outgoing, Payload, ProtocolHeader};
 
 /// A message: bytes in memory that is sent and received without being copied.
 ///
@@ -49,7 +49,7 @@ impl Message {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn zeroed(length: usize) -> Result<Message, Error> {
-        Ok(Message::of(ProtocolHeader::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?, None))
+        Ok(Message::of(ProtocolHeader::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?, Metadata::default()))
     }
 
     /// A message with a copy of `bytes`.
@@ -66,13 +66,13 @@ impl Message {
         Ok(Message::of(
             ProtocolHeader::new(),
             Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?,
-            None,
+            Metadata::default(),
         ))
     }
 
     /// A message that was received.
-    pub(super) fn of(header: ProtocolHeader, body: Chunk, message_type: Option<MessageType>) -> Message {
-        Message(Outgoing { header, body: Payload::Owned(body), message_type })
+    pub(super) fn of(header: ProtocolHeader, body: Chunk, metadata: Metadata) -> Message {
+        Message(Outgoing { header, body: Payload::Owned(body), metadata })
     }
 
     /// The bytes, for writing. If a clone shares the memory, the bytes are copied first.
@@ -135,7 +135,7 @@ impl Message {
     /// ```
     #[must_use]
     pub fn message_type(&self) -> Option<MessageType> {
-        self.0.message_type
+        self.0.metadata.message_type
     }
 
     /// Sets the type of the message over ws; with `None`, it is
@@ -154,7 +154,7 @@ impl Message {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn set_message_type(&mut self, message_type: Option<MessageType>) {
-        self.0.message_type = message_type;
+        self.0.metadata.message_type = message_type;
     }
 }
 

@@ -148,8 +148,8 @@ impl<P: Receives> Socket<P> {
     fn receive(&self, dont_wait: bool) -> Result<Message, Error> {
         let take = |received: Received<'_>| {
             let header = received.header();
-            let message_type = received.message_type();
-            received.into_chunk().map(|body| Message::of(header, body, message_type))
+            let metadata = received.metadata();
+            received.into_chunk().map(|body| Message::of(header, body, metadata))
         };
         let message = self.by_number(|id| socket::recv(id, dont_wait, take))?;
         message.ok_or(Error::OutOfMemory)

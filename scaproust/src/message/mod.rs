@@ -56,6 +56,13 @@ pub enum MessageType {
     Binary,
 }
 
+/// What a message carries besides its bytes. Queues, devices and protocols hand it on without knowing what it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Metadata {
+    /// The type of the WebSocket message that it came as, or is to be sent as; `None` for the one in `NN_WS_MSG_TYPE`.
+    pub message_type: Option<MessageType>,
+}
+
 /// A message to be sent. Its header is empty unless the program gave one, on a raw socket.
 #[derive(Clone, Debug)]
 pub struct Outgoing<'a> {
@@ -63,8 +70,8 @@ pub struct Outgoing<'a> {
     pub header: ProtocolHeader,
     /// The body.
     pub body: Payload<'a>,
-    /// Its type over a WebSocket; `None` for the one in `NN_WS_MSG_TYPE`.
-    pub message_type: Option<MessageType>,
+    /// What it carries besides.
+    pub metadata: Metadata,
 }
 
 impl<'a> Outgoing<'a> {
@@ -72,7 +79,7 @@ impl<'a> Outgoing<'a> {
     #[must_use]
     #[inline]
     pub fn new(body: Payload<'a>) -> Outgoing<'a> {
-        Outgoing { header: ProtocolHeader::new(), body, message_type: None }
+        Outgoing { header: ProtocolHeader::new(), body, metadata: Metadata::default() }
     }
 }
 
@@ -86,8 +93,8 @@ pub struct Front<'a> {
     pub head: &'a [u8],
     /// The rest of it.
     pub body: &'a [u8],
-    /// Its type over a WebSocket, if known.
-    pub message_type: Option<MessageType>,
+    /// What it carries besides.
+    pub metadata: Metadata,
 }
 
 impl<'a> Front<'a> {
@@ -131,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_word_may_be_split_between_head_and_body() {
-        let front = Front { head: &[0, 0], body: &[1, 2, 0x80, 0, 0, 9, 5], message_type: None };
+        let front = Front { head: &[0, 0], body: &[1, 2, 0x80, 0, 0, 9, 5], metadata: Metadata::default() };
         assert_eq!(front.word(0), Some(0x0102));
         assert_eq!(front.word(1), Some(0x8000_0009));
         assert_eq!(front.word(2), None);

@@ -9,7 +9,7 @@ use std::alloc::{Layout, alloc, dealloc};
 use std::mem::{ManuallyDrop, size_of};
 use std::ptr::{self, NonNull};
 
-use crate::message::{Chunk, Front, MessageType};
+use crate::message::{Chunk, Front, Metadata};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Capacity of a lane's first block; a lane at rest keeps at most one of these.
@@ -33,7 +33,7 @@ struct Prefix {
     /// Bytes that follow inline: the message, or the head of a message in a chunk.
     inline: u32,
     kind: Kind,
-    message_type: Option<MessageType>,
+    metadata: Metadata,
 }
 
 const _: () = assert!(size_of::<Prefix>() == 8);
@@ -193,7 +193,7 @@ impl Block {
         &self,
         offset: usize,
         record: Record<'_>,
-        message_type: Option<MessageType>,
+        metadata: Metadata,
     ) -> usize {
         let end = offset + record.size();
         debug_assert!(end <= self.capacity());
@@ -205,12 +205,12 @@ impl Block {
             match record {
                 Record::Inline(head, body) => {
                     let inline = small(head.len() + body.len());
-                    prefix.write(Prefix { inline, kind: Kind::Inline, message_type });
+                    prefix.write(Prefix { inline, kind: Kind::Inline, metadata });
                     data.copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
                     data.add(head.len()).copy_from_nonoverlapping(NonNull::from(body).cast(), body.len());
                 }
                 Record::Chunk(head, chunk) => {
-                    prefix.write(Prefix { inline: small(head.len()), kind: Kind::Chunk, message_type });
+                    prefix.write(Prefix { inline: small(head.len()), kind: Kind::Chunk, metadata });
                     data.cast::<NonNull<u8>>().write(chunk.into_raw());
                     data.add(size_of::<usize>())
                         .copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
@@ -231,12 +231,12 @@ impl Block {
         unsafe {
             let prefix = self.data(offset).cast::<Prefix>();
             let data = prefix.add(1).cast::<u8>();
-            let Prefix { inline, kind, message_type } = prefix.read();
+            let Prefix { inline, kind, metadata } = prefix.read();
             let inline = inline as usize;
             match kind {
                 Kind::Inline => {
                     let body = std::slice::from_raw_parts(data.as_ptr(), inline);
-                    (Front { head: &[], body, message_type }, record_size(inline, false))
+                    (Front { head: &[], body, metadata }, record_size(inline, false))
                 }
                 Kind::Chunk => {
                     let head = std::slice::from_raw_parts(data.add(size_of::<usize>()).as_ptr(), inline);
@@ -245,7 +245,7 @@ impl Block {
                         Some(chunk) => std::slice::from_raw_parts(chunk.as_ptr(), chunk.len()),
                         None => &[],
                     };
-                    (Front { head, body, message_type }, record_size(inline, true))
+                    (Front { head, body, metadata }, record_size(inline, true))
                 }
             }
         }

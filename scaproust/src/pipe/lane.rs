@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::block::{Block, Charge, LARGE, Record, SMALL, record_size};
-use crate::message::{Chunk, Front, MessageType, Payload};
+use crate::message::{Chunk, Front, Metadata, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
 use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load};
 
@@ -236,12 +236,12 @@ impl Batch<'_> {
         &mut self,
         head: &[u8],
         body: &mut Payload<'_>,
-        message_type: Option<MessageType>,
+        metadata: Metadata,
     ) -> Result<Pushed, Full> {
         if !self.has_room() {
             return Err(Full);
         }
-        self.append(head, body, message_type)
+        self.append(head, body, metadata)
     }
 
     /// As [`Producer::has_room`].
@@ -329,12 +329,12 @@ impl Batch<'_> {
         &mut self,
         head: &[u8],
         body: &mut Payload<'_>,
-        message_type: Option<MessageType>,
+        metadata: Metadata,
     ) -> Result<Pushed, Full> {
         if self.tail.gone {
             return Err(Full);
         }
-        self.append(head, body, message_type)
+        self.append(head, body, metadata)
     }
 
     /// Whether the consumer is gone: what is pushed has nowhere to go.
@@ -346,7 +346,7 @@ impl Batch<'_> {
         &mut self,
         head: &[u8],
         body: &mut Payload<'_>,
-        message_type: Option<MessageType>,
+        metadata: Metadata,
     ) -> Result<Pushed, Full> {
         let tail = &mut *self.tail;
         let (inline, chunk) = match &*body {
@@ -373,7 +373,7 @@ impl Batch<'_> {
             Payload::Owned(chunk) => Record::Chunk(head, chunk),
         };
         // SAFETY: we hold the producer's lock, the record fits, and `offset` is the end.
-        tail.offset = unsafe { block.write(tail.offset, record, message_type) };
+        tail.offset = unsafe { block.write(tail.offset, record, metadata) };
         tail.written = tail.written.wrapping_add(charge);
         let edge = is_reached(tail.edge_at, tail.written);
         if edge {

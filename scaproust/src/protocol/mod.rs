@@ -53,7 +53,7 @@ pub(crate) use trie::Trie;
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::message::{Front, MessageType, Outgoing, Payload, ProtocolHeader};
+use crate::message::{Front, Metadata, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// A point in time, as the time since an origin that is the same for the whole process.
@@ -97,9 +97,9 @@ pub trait Context {
     fn has_room(&mut self, pipe: PipeId) -> bool;
     /// The current time.
     fn now(&self) -> Time;
-    /// Sets the WebSocket type of messages that are pushed from now on, for a machine that sends a kept
-    /// message again. Otherwise it is the type of the message that the program is sending.
-    fn send_as(&mut self, message_type: Option<MessageType>);
+    /// Sets what messages carry that are pushed from now on, for a machine that sends a kept message again. Otherwise it
+    /// is what the message carries that the program is sending.
+    fn send_with(&mut self, metadata: Metadata);
     /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
     fn max_hops(&self) -> usize;
 }

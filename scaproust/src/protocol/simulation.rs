@@ -12,7 +12,7 @@ use super::{
     Context, Machine, PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo, PushOutcome, Refusal, Time,
 };
 use crate::error::Error;
-use crate::message::{Chunk, Front, MessageType, Outgoing, Payload, ProtocolHeader};
+use crate::message::{Chunk, Front, Metadata, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// The seed of the machines under test: the first question has the number that follows.
@@ -61,7 +61,7 @@ pub struct World {
     /// The length of `head` in a [`Front`].
     cut: usize,
     /// The type of messages that are sent.
-    pub message_type: Option<MessageType>,
+    pub metadata: Metadata,
     /// The number of calls by the machine.
     pub calls: usize,
     /// Whether the machine is stopped after each dropped message.
@@ -217,7 +217,7 @@ impl Simulation {
     fn send_message(&mut self, header: &[u8], body: Payload<'_>) -> Result<(), Refusal> {
         self.before_call();
         let header = ProtocolHeader::from_slice(header);
-        let mut message = Outgoing { header, body, message_type: self.world.message_type };
+        let mut message = Outgoing { header, body, metadata: self.world.metadata };
         let before = (message.header.clone(), message.body.bytes().to_vec());
         let can_send = self.lavish.then(|| self.machine.can_send(&mut self.world));
         let result = self.machine.send(&mut message, &mut self.world);
@@ -263,7 +263,7 @@ impl Simulation {
         let message = self.world.pipe(pipe).inbound.pop_front().expect("a delivery is a message");
         self.after_event();
         let header =
-            delivery.protocol_header(Front { head: &[], body: &message, message_type: None }).to_vec();
+            delivery.protocol_header(Front { head: &[], body: &message, metadata: Metadata::default() }).to_vec();
         let body = String::from_utf8_lossy(&message[delivery.skip..]).into_owned();
         Ok(Received { pipe, header, body })
     }
@@ -345,7 +345,7 @@ impl Context for World {
         pipe.told_empty = pipe.inbound.is_empty();
         let message = pipe.inbound.front()?;
         let (head, body) = message.split_at(cut.min(message.len()));
-        Some(Front { head, body, message_type: None })
+        Some(Front { head, body, metadata: Metadata::default() })
     }
 
     fn drop_front(&mut self, pipe: PipeId) -> bool {
@@ -385,8 +385,8 @@ impl Context for World {
         self.now
     }
 
-    fn send_as(&mut self, message_type: Option<MessageType>) {
-        self.message_type = message_type;
+    fn send_with(&mut self, metadata: Metadata) {
+        self.metadata = metadata;
     }
 
     fn max_hops(&self) -> usize {

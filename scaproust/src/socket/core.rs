@@ -11,7 +11,7 @@ use super::pipes::{Finished, Lag, Pipes, View};
 use super::pollable::Pollable;
 use super::poller::{Poller, Registration};
 use super::statistics::Statistics;
-use crate::message::MessageType;
+use crate::message::Metadata;
 use crate::option::Options;
 use crate::pipe::{Change, Edges, ReadyList};
 use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
@@ -120,13 +120,13 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
-        self.call_to_send(None, Lag::Ignored, edges, call)
+        self.call_to_send(Metadata::default(), Lag::Ignored, edges, call)
     }
 
-    /// As `call`, for sending a message that is of a type, if that was said. `lag` as in [`View`].
+    /// As `call`, for sending a message that carries this. `lag` as in [`View`].
     pub(super) fn call_to_send<R>(
         &mut self,
-        message_type: Option<MessageType>,
+        metadata: Metadata,
         lag: Lag<'_>,
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
@@ -137,7 +137,7 @@ impl Core {
             finished: &mut self.finished,
             options: &self.options,
             drops_left: &mut self.drops_left,
-            message_type,
+            metadata,
             lag,
         };
         call(&mut self.protocol, &mut view)

@@ -184,7 +184,7 @@ impl End for SocketEnd {
 mod tests {
     use super::*;
     use crate::error::Error;
-    use crate::message::{Outgoing, Payload};
+    use crate::message::{Metadata, Outgoing, Payload};
     use crate::pipe::{Nobody, lane};
     use crate::protocol;
     use crate::socket::{AF_SP, Statistic, close, enter, open, recv, send};
@@ -229,7 +229,7 @@ mod tests {
                 panic!("{info:?} refused a pipe");
             };
             let question = &mut Payload::Borrowed(b"\x80\0\0\x01question");
-            assert!(far_out.batch().push(&[], question, None).is_ok());
+            assert!(far_out.batch().push(&[], question, Metadata::default()).is_ok());
             end.readable(12);
             assert!(recv(id, true, |_| ()).is_ok(), "{info:?}");
             assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));

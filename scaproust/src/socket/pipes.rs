@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::id_table::IdTable;
-use crate::message::{Chunk, Front, MessageType, Payload, ProtocolHeader};
+use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
@@ -145,8 +145,8 @@ pub(super) struct View<'a> {
     /// Pipes whose peer is gone, and whose last message was taken.
     pub(super) finished: &'a mut Finished,
     pub(super) options: &'a Options,
-    /// What a message is sent as over a WebSocket.
-    pub(super) message_type: Option<MessageType>,
+    /// What a message carries that is sent.
+    pub(super) metadata: Metadata,
     /// How many messages may still be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
     /// What a push is to find out about its receiver.
@@ -201,7 +201,7 @@ impl Context for View<'_> {
         let mut is_relieved = false;
         loop {
             let mut batch = outbound.batch();
-            match batch.push(header, body, self.message_type) {
+            match batch.push(header, body, self.metadata) {
                 Ok(Pushed { edge }) => {
                     match &mut self.lag {
                         Lag::Ignored => {}
@@ -238,8 +238,8 @@ impl Context for View<'_> {
         now()
     }
 
-    fn send_as(&mut self, message_type: Option<MessageType>) {
-        self.message_type = message_type;
+    fn send_with(&mut self, metadata: Metadata) {
+        self.metadata = metadata;
     }
 
     fn max_hops(&self) -> usize {
@@ -267,11 +267,10 @@ impl Received<'_> {
             .map_or_else(ProtocolHeader::new, |front| self.delivery.protocol_header(front))
     }
 
-    /// The type of the WebSocket message that it came as; or, in the same process, what it was
-    /// sent as, if that was said.
+    /// What it carries besides its bytes; in the same process, what it was sent with.
     #[must_use]
-    pub fn message_type(&self) -> Option<MessageType> {
-        self.pipe.inbound.peek()?.message_type
+    pub fn metadata(&self) -> Metadata {
+        self.pipe.inbound.peek().map(|front| front.metadata).unwrap_or_default()
     }
 
     /// The body, in two runs.
@@ -365,7 +364,7 @@ mod tests {
         let (mut pipe, mut producer, _far_in) = pipe();
         let chunk = Chunk::copy_of(b"idXXbody").unwrap();
         let address = chunk.as_ptr() as usize;
-        producer.batch().push(&[], &mut Payload::Owned(chunk), None).unwrap();
+        producer.batch().push(&[], &mut Payload::Owned(chunk), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());
         let (mut taken, delivery) = (false, Delivery::plain(PipeId(1), 4));
         let received = receive(&delivery, &mut pipe, &mut taken);
@@ -378,7 +377,7 @@ mod tests {
     #[test]
     fn small_and_shared_messages_are_copied_out() {
         let (mut pipe, mut producer, _far_in) = pipe();
-        producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), None).unwrap();
+        producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());
         let (mut taken, delivery) = (false, Delivery::plain(PipeId(1), 2));
         let received = receive(&delivery, &mut pipe, &mut taken);
@@ -386,7 +385,7 @@ mod tests {
         assert!(!taken);
         pipe.inbound.pop();
         let shared = Chunk::copy_of(b"shared").unwrap();
-        producer.batch().push(b"id", &mut Payload::Owned(shared.clone()), None).unwrap();
+        producer.batch().push(b"id", &mut Payload::Owned(shared.clone()), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());
         let received = receive(&delivery, &mut pipe, &mut taken);
         let copy = received.into_chunk().unwrap();

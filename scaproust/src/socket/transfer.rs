@@ -363,10 +363,10 @@ impl Socket {
         }
         let began = self.batching.moment();
         core.work_off(&self.ready, edges);
-        let message_type = message.message_type;
+        let metadata = message.metadata;
         let length = message.body.bytes().len();
         let sent =
-            core.call_to_send(message_type, lag, edges, |protocol, context| protocol.send(message, context));
+            core.call_to_send(metadata, lag, edges, |protocol, context| protocol.send(message, context));
         let outcome = match sent {
             Ok(()) => {
                 core.statistics[Statistic::MessagesSent] += 1;

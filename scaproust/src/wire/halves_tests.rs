@@ -7,7 +7,7 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{Chunk, Front, MessageType};
+use crate::message::{Chunk, Front, MessageType, Metadata};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -34,7 +34,7 @@ impl Messages for Queue {
     fn front(&mut self, parks: bool) -> Option<Front<'_>> {
         self.is_parked = parks && self.messages.is_empty();
         let (head, body) = self.messages.front()?;
-        Some(Front { head, body, message_type: None })
+        Some(Front { head, body, metadata: Metadata::default() })
     }
 
     fn skip(&mut self) {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::framing::{BadFrame, Frame};
 use super::greeting::{BadGreeting, Greeted, Greeting};
 use super::mapping::Decoder;
-use crate::message::MessageType;
+use crate::message::Metadata;
 
 /// The peer's greeting must be complete after this time.
 pub(crate) const GREETING_TIME: Duration = Duration::from_secs(5);
@@ -119,19 +119,19 @@ impl Inbound {
         self.expects_large
     }
 
-    /// Takes bytes that follow the greeting, and calls `each` for every message that is complete with them, and with its
-    /// type if the mapping has types. `max` is the longest message allowed, in bytes.
+    /// Takes bytes that follow the greeting, and calls `each` for every message that is complete with them, and with what
+    /// it carries besides. `max` is the longest message allowed, in bytes.
     pub(crate) fn feed(
         &mut self,
         input: &[u8],
         max: Option<usize>,
-        mut each: impl FnMut(Frame<'_>, Option<MessageType>),
+        mut each: impl FnMut(Frame<'_>, Metadata),
     ) -> Fed {
         match &mut self.phase {
             Phase::Open(decoder) => {
                 let outcome = decoder.feed(input, max, |frame, message_type| {
                     self.expects_large = matches!(frame, Frame::Chunk(_));
-                    each(frame, message_type);
+                    each(frame, Metadata { message_type });
                 });
                 Fed { outcome, ping: decoder.take_ping() }
             }
@@ -165,12 +165,12 @@ impl Inbound {
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
-        mut each: impl FnMut(Frame<'_>, Option<MessageType>),
+        mut each: impl FnMut(Frame<'_>, Metadata),
     ) -> Result<(), BadFrame> {
         let Phase::Open(decoder) = &mut self.phase else { return Ok(()) };
         let each = |frame: Frame<'_>, message_type| {
             self.expects_large = matches!(frame, Frame::Chunk(_));
-            each(frame, message_type);
+            each(frame, Metadata { message_type });
         };
         // SAFETY: as the caller promises.
         unsafe { decoder.appended(count, each) }

@@ -4,7 +4,7 @@ use super::*;
 use loom::sync::{Arc as LoomArc, Notify};
 
 fn push(producer: &mut Producer, byte: u8) -> Result<Pushed, Full> {
-    producer.batch().push(&[], &mut Payload::Borrowed(&[byte]), None)
+    producer.batch().push(&[], &mut Payload::Borrowed(&[byte]), Metadata::default())
 }
 
 #[test]
@@ -82,7 +82,7 @@ fn loom_a_consumer_that_goes_leaves_nothing_behind() {
         let pushed = chunk.clone();
         let sender = loom::thread::spawn(move || {
             let _ = push(&mut producer, 1);
-            let _ = producer.batch().push(&[], &mut Payload::Owned(pushed), None);
+            let _ = producer.batch().push(&[], &mut Payload::Owned(pushed), Metadata::default());
         });
         drop(consumer);
         sender.join().unwrap();

@@ -9,7 +9,7 @@ use super::*;
 use crate::message::INLINE_MAX;
 
 fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
-    producer.batch().push(&[], &mut Payload::Borrowed(bytes), None)
+    producer.batch().push(&[], &mut Payload::Borrowed(bytes), Metadata::default())
 }
 
 fn front(consumer: &mut Consumer) -> Option<Vec<u8>> {
@@ -60,7 +60,7 @@ fn a_pop_is_an_edge_only_when_it_makes_the_room_that_is_waited_for() {
         let (mut producer, mut consumer) = lane(100);
         let mut batch = producer.batch();
         for _ in 0..30 {
-            batch.push_over(&[], &mut Payload::Borrowed(b"0123456789"), None).unwrap();
+            batch.push_over(&[], &mut Payload::Borrowed(b"0123456789"), Metadata::default()).unwrap();
         }
         drop(batch);
         let has_room =
@@ -123,7 +123,7 @@ proptest! {
                 0 | 1 => {
                     let size = size.min(INLINE_MAX);
                     let mut body = Payload::Borrowed(&[7; INLINE_MAX][..size]);
-                    producer.batch().push(head, &mut body, None).unwrap();
+                    producer.batch().push(head, &mut body, Metadata::default()).unwrap();
                     model.push_back(8 + (head.len() + size).next_multiple_of(8));
                 }
                 2 => {
@@ -132,7 +132,7 @@ proptest! {
                     let record = 8 + 8 + head.len().next_multiple_of(8);
                     model.push_back(record + chunk.footprint());
                     prop_assert!(chunk.footprint() >= size);
-                    producer.batch().push(head, &mut Payload::Owned(chunk), None).unwrap();
+                    producer.batch().push(head, &mut Payload::Owned(chunk), Metadata::default()).unwrap();
                 }
                 _ if consumer.is_empty() => {
                     prop_assert!(model.is_empty());
@@ -158,7 +158,7 @@ fn a_chunk_passes_as_the_same_memory_behind_its_head() {
     let (mut producer, mut consumer) = lane(10);
     let chunk = Chunk::copy_of(b"body").unwrap();
     let address = chunk.as_ptr();
-    producer.batch().push(b"head", &mut Payload::Owned(chunk), None).unwrap();
+    producer.batch().push(b"head", &mut Payload::Owned(chunk), Metadata::default()).unwrap();
     assert_eq!(front(&mut consumer).unwrap(), b"headbody");
     let chunk = consumer.take_chunk().unwrap();
     let edge = consumer.tell();
@@ -188,11 +188,11 @@ fn what_is_left_in_a_lane_goes_with_its_consumer() {
     let (mut producer, consumer) = lane(100);
     let chunk = Chunk::copy_of(b"kept").unwrap();
     push(&mut producer, b"lost").unwrap();
-    producer.batch().push(&[], &mut Payload::Owned(chunk.clone()), None).unwrap();
+    producer.batch().push(&[], &mut Payload::Owned(chunk.clone()), Metadata::default()).unwrap();
     drop(consumer);
     assert!(chunk.is_unique());
     let mut body = Payload::Owned(chunk);
-    assert_eq!(producer.batch().push(&[], &mut body, None), Err(Full));
+    assert_eq!(producer.batch().push(&[], &mut body, Metadata::default()), Err(Full));
     assert_eq!(body.bytes(), b"kept");
 }
 
@@ -204,7 +204,7 @@ fn a_flood_between_two_threads_keeps_its_order() {
         for number in 0..COUNT {
             let bytes = vec![number as u8; (number % 300) as usize];
             let head = number.to_be_bytes();
-            while producer.batch().push(&head, &mut Payload::Borrowed(&bytes), None).is_err() {
+            while producer.batch().push(&head, &mut Payload::Borrowed(&bytes), Metadata::default()).is_err() {
                 thread::yield_now();
             }
         }
@@ -228,7 +228,7 @@ fn a_flood_between_two_threads_keeps_its_order() {
 fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
     let (mut producer, mut consumer) = lane(100);
     let push = |producer: &mut Producer| {
-        producer.batch().push(&[], &mut Payload::Borrowed(&[0; 10]), None).unwrap();
+        producer.batch().push(&[], &mut Payload::Borrowed(&[0; 10]), Metadata::default()).unwrap();
     };
     (0..5).for_each(|_| push(&mut producer));
     assert!(!producer.batch().is_overtaking(), "half full is not too full");

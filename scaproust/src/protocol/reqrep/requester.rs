@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::RawRequester;
 use crate::error::Error;
-use crate::message::{Chunk, MessageType, Outgoing, Payload};
+use crate::message::{Chunk, Metadata, Outgoing, Payload};
 use crate::option::Setting;
 use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
@@ -33,7 +33,7 @@ pub struct Requester {
 #[derive(Debug)]
 struct Request {
     body: Chunk,
-    message_type: Option<MessageType>,
+    metadata: Metadata,
     progress: Progress,
 }
 
@@ -74,10 +74,10 @@ impl Requester {
             self.set_progress(Progress::Answered { pipe });
             return;
         }
-        let Some(Request { body, message_type, progress }) = &mut self.request else { return };
+        let Some(Request { body, metadata, progress }) = &mut self.request else { return };
         if *progress == Progress::Delayed {
             let mut copy = Payload::Owned(body.clone());
-            context.send_as(*message_type);
+            context.send_with(*metadata);
             if let Some(pipe) = self.raw.send_to(&self.question.to_be_bytes(), &mut copy, context) {
                 let resend_at = resend_time(context.now(), self.resend_interval);
                 *progress = Progress::Sent { pipe, resend_at };
@@ -138,8 +138,8 @@ impl Protocol for Requester {
         };
         drop(message.body.take());
         self.question = next_question(self.question);
-        let message_type = message.message_type;
-        self.request = Some(Request { body, message_type, progress: Progress::Delayed });
+        let metadata = message.metadata;
+        self.request = Some(Request { body, metadata, progress: Progress::Delayed });
         self.proceed(context);
         Ok(())
     }
@@ -248,14 +248,15 @@ mod tests {
     }
 
     #[test]
-    fn a_request_keeps_its_type() {
+    fn a_request_keeps_what_it_carries() {
         requester(|mut socket| {
-            socket.world.message_type = Some(MessageType::Text);
+            let text = Metadata { message_type: Some(crate::message::MessageType::Text) };
+            socket.world.metadata = text;
             assert_eq!(socket.send("question"), Ok(()));
-            socket.world.message_type = None;
+            socket.world.metadata = Metadata::default();
             socket.close(1);
             assert_eq!(socket.sent(2), [wire(&[FIRST], "question")]);
-            assert_eq!(socket.world.message_type, Some(MessageType::Text));
+            assert_eq!(socket.world.metadata, text);
         });
     }
 

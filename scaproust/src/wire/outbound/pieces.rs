@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 
 use super::Messages;
-use crate::message::{Chunk, Front};
+use crate::message::{Chunk, Front, Metadata};
 use crate::wire::{Encoder, FrameContent, FramePosition, Framing, Mask};
 
 /// So much is taken before it leaves.
@@ -119,7 +119,7 @@ impl Pieces {
         while self.length + bytes.len() - before - self.sent < GATHER {
             let Some(front) = messages.front(parks) else { break };
             make_room(&mut bytes, &front)?;
-            let Front { head, body, message_type } = front;
+            let Front { head, body, metadata: Metadata { message_type } } = front;
             let (in_head, in_body) = (head.len(), body.len());
             let first = FramePosition::First { head: in_head, message_type };
             let FrameContent { body: carried, mask } = encode_prefix(first, in_body, &mut bytes);

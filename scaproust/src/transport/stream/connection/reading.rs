@@ -9,7 +9,7 @@ use socket2::MaybeUninitSlice;
 
 use super::timers::Purpose;
 use super::{Broken, Connection, PER_TURN, Pause, READ, WRITE};
-use crate::message::{MessageType, Payload};
+use crate::message::{Metadata, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
 use crate::transport::stream::platform::{SHORT_READ_IS_ALL, is_scarce};
@@ -154,7 +154,7 @@ impl Connection {
             if direct > 0 {
                 // SAFETY: the kernel has written so many bytes.
                 self.intake(reader, news, |inbound, intake| unsafe {
-                    inbound.appended(direct, |frame, message_type| intake.take(frame, message_type))
+                    inbound.appended(direct, |frame, metadata| intake.take(frame, metadata))
                 })?;
             }
             if count > direct {
@@ -186,7 +186,7 @@ impl Connection {
         let max = self.host.max_message();
         let mut said = None;
         let taken = self.intake(reader, news, |inbound, intake| {
-            let fed = inbound.feed(input, max, |frame, message_type| intake.take(frame, message_type));
+            let fed = inbound.feed(input, max, |frame, metadata| intake.take(frame, metadata));
             said = fed.ping;
             fed.outcome
         });
@@ -282,9 +282,9 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    fn take(&mut self, frame: Frame<'_>, message_type: Option<MessageType>) {
+    fn take(&mut self, frame: Frame<'_>, metadata: Metadata) {
         let Some(lane) = &mut self.lane else { return };
-        match lane.push_over(&[], &mut body(frame), message_type) {
+        match lane.push_over(&[], &mut body(frame), metadata) {
             Ok(pushed) => self.is_edge |= pushed.edge,
             // The socket may have let go of the pipe: then the message has nowhere to go.
             Err(Full) => self.is_lost |= !lane.is_gone(),

@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 
 use super::*;
-use crate::message::{MessageType, Payload};
+use crate::message::{MessageType, Metadata, Payload};
 use crate::pipe::{Nobody, Producer};
 use crate::protocol::{PUSH, ProtocolInfo};
 use crate::reactor;
@@ -97,7 +97,7 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
     // One thread has written everything, and is about to see what is to be done next. Then
     // another sends a message, and begins to close the connection.
     let flushed = connection.write_out(&mut lock(&connection.writer));
-    assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"last words"), None).is_ok());
+    assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"last words"), Metadata::default()).is_ok());
     let linger = Linger::begin(None);
     assert!(lock(&connection.writer).begin_closing(&linger));
     connection.act_on(flushed);
@@ -148,7 +148,7 @@ fn room_is_left_out_until_somebody_waits_for_it() {
     assert!(
         outbound
             .batch()
-            .push(&[], &mut Payload::Owned(crate::message::Chunk::copy_of(&large).unwrap()), None)
+            .push(&[], &mut Payload::Owned(crate::message::Chunk::copy_of(&large).unwrap()), Metadata::default())
             .is_ok()
     );
     connection.flush();
@@ -159,7 +159,7 @@ fn room_is_left_out_until_somebody_waits_for_it() {
     // Each of these is room again for the kernel.
     let mut frame = [0; 10];
     while lock(&connection.registration).told.room {
-        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"x"), None).is_ok());
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"x"), Metadata::default()).is_ok());
         connection.flush();
         theirs.read_exact(&mut frame).unwrap();
     }
@@ -170,12 +170,12 @@ fn room_is_left_out_until_somebody_waits_for_it() {
 fn a_thread_that_blocks_has_written_what_gathered() {
     let (connection, mut outbound, mut theirs) = connected();
     for _ in 0..2 {
-        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"gathers"), None).unwrap().edge);
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"gathers"), Metadata::default()).unwrap().edge);
         // As `gather`, but the I/O thread is not woken.
         assert!(
             connection.begin_gathering() && connection.host.batching().add(connection.clone()) == Some(true)
         );
-        assert!(!outbound.batch().push(&[], &mut Payload::Borrowed(b"as well"), None).unwrap().edge);
+        assert!(!outbound.batch().push(&[], &mut Payload::Borrowed(b"as well"), Metadata::default()).unwrap().edge);
         crate::transport::before_blocking(None);
         theirs.set_nonblocking(true).unwrap();
         let mut came = [0; 32];
@@ -192,7 +192,7 @@ fn a_message_that_comes_to_a_socket_being_closed_does_not_gather() {
     connection.host.batching().close();
     theirs.set_nonblocking(true).unwrap();
     for _ in 0..2 {
-        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"late"), None).unwrap().edge);
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"late"), Metadata::default()).unwrap().edge);
         connection.gather();
         let mut came = [0; 13];
         theirs.read_exact(&mut came).unwrap();
