@@ -16,7 +16,7 @@ use super::socket_type::SocketType;
 
 /// The task that the arguments ask for.
 #[derive(Debug, PartialEq)]
-pub enum Request {
+pub(crate) enum Request {
     /// Print this text.
     Print(String),
     /// Print the manual page or the completion script of this name.
@@ -27,7 +27,7 @@ pub enum Request {
 
 /// The options with which a socket is run.
 #[derive(Debug, PartialEq)]
-pub struct Options {
+pub(crate) struct Options {
     pub socket_type: SocketType,
     /// 1: print endpoints on standard error; 2: messages too.
     pub verbosity: i64,
@@ -53,7 +53,7 @@ pub struct Options {
 ///
 /// # Errors
 /// A failure with a text about the wrong argument.
-pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Failure> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Failure> {
     let mut command = command();
     let arguments = spelled_out(&command, arguments);
     let parsed =

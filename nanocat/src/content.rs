@@ -10,7 +10,7 @@ use super::failure::Failure;
 
 /// The source of the messages, from the arguments.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ContentSource {
+pub(crate) enum ContentSource {
     /// The argument itself.
     Data(Vec<u8>),
     /// All of a file, as one message.
@@ -20,7 +20,7 @@ pub enum ContentSource {
 }
 
 /// The messages.
-pub enum Content {
+pub(crate) enum Content {
     /// This message, repeatedly.
     Same(Message),
     /// Each line.
@@ -28,7 +28,7 @@ pub enum Content {
 }
 
 /// The lines of a text.
-pub struct Lines {
+pub(crate) struct Lines {
     name: String,
     text: Box<dyn BufRead + Send>,
 }
@@ -38,7 +38,7 @@ impl Content {
     ///
     /// # Errors
     /// The file cannot be opened or read.
-    pub fn open(source: &ContentSource) -> Result<Content, Failure> {
+    pub(crate) fn open(source: &ContentSource) -> Result<Content, Failure> {
         match source {
             ContentSource::Data(bytes) => Content::same(bytes),
             ContentSource::File(path) => {
@@ -63,7 +63,7 @@ impl Content {
     ///
     /// # Errors
     /// The text cannot be read.
-    pub fn next(&mut self) -> Result<Option<Message>, Failure> {
+    pub(crate) fn next(&mut self) -> Result<Option<Message>, Failure> {
         match self {
             Content::Same(message) => Ok(Some(message.clone())),
             Content::Lines(lines) => lines.next(),

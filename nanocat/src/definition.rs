@@ -13,41 +13,41 @@ use super::format::Format;
 use super::socket_type::SocketType;
 
 /// The name of the program.
-pub const NAME: &str = "nanocat";
+pub(crate) const NAME: &str = "nanocat";
 
 /// The long names of the options.
-pub mod id {
-    pub const VERBOSE: &str = "verbose";
-    pub const SILENT: &str = "silent";
-    pub const GENERATE: &str = "generate";
-    pub const BIND: &str = "bind";
-    pub const CONNECT: &str = "connect";
-    pub const BIND_IPC: &str = "bind-ipc";
-    pub const CONNECT_IPC: &str = "connect-ipc";
-    pub const BIND_LOCAL: &str = "bind-local";
-    pub const CONNECT_LOCAL: &str = "connect-local";
-    pub const RECV_TIMEOUT: &str = "recv-timeout";
-    pub const SEND_TIMEOUT: &str = "send-timeout";
-    pub const SOCKET_NAME: &str = "socket-name";
-    pub const SUBSCRIBE: &str = "subscribe";
-    pub const FORMAT: &str = "format";
-    pub const OUTPUT: &str = "output";
-    pub const COUNT: &str = "count";
-    pub const INTERVAL: &str = "interval";
-    pub const DELAY: &str = "delay";
-    pub const DATA: &str = "data";
-    pub const FILE: &str = "file";
-    pub const LINES: &str = "lines";
+pub(crate) mod id {
+    pub(crate) const VERBOSE: &str = "verbose";
+    pub(crate) const SILENT: &str = "silent";
+    pub(crate) const GENERATE: &str = "generate";
+    pub(crate) const BIND: &str = "bind";
+    pub(crate) const CONNECT: &str = "connect";
+    pub(crate) const BIND_IPC: &str = "bind-ipc";
+    pub(crate) const CONNECT_IPC: &str = "connect-ipc";
+    pub(crate) const BIND_LOCAL: &str = "bind-local";
+    pub(crate) const CONNECT_LOCAL: &str = "connect-local";
+    pub(crate) const RECV_TIMEOUT: &str = "recv-timeout";
+    pub(crate) const SEND_TIMEOUT: &str = "send-timeout";
+    pub(crate) const SOCKET_NAME: &str = "socket-name";
+    pub(crate) const SUBSCRIBE: &str = "subscribe";
+    pub(crate) const FORMAT: &str = "format";
+    pub(crate) const OUTPUT: &str = "output";
+    pub(crate) const COUNT: &str = "count";
+    pub(crate) const INTERVAL: &str = "interval";
+    pub(crate) const DELAY: &str = "delay";
+    pub(crate) const DATA: &str = "data";
+    pub(crate) const FILE: &str = "file";
+    pub(crate) const LINES: &str = "lines";
 
     /// The options of sockets that send.
-    pub const SENDING: &[&str] = &[DATA, FILE, LINES, INTERVAL, SEND_TIMEOUT];
+    pub(crate) const SENDING: &[&str] = &[DATA, FILE, LINES, INTERVAL, SEND_TIMEOUT];
     /// The options of sockets that receive.
-    pub const RECEIVING: &[&str] =
+    pub(crate) const RECEIVING: &[&str] =
         &[FORMAT, "raw", "ascii", "quoted", "msgpack", "hex", OUTPUT, RECV_TIMEOUT];
 }
 
 /// The formats that are options too, with their letters.
-pub const FORMATS: [(Format, Option<char>); 5] = [
+pub(crate) const FORMATS: [(Format, Option<char>); 5] = [
     (Format::Raw, None),
     (Format::Ascii, Some('A')),
     (Format::Quoted, Some('Q')),
@@ -56,15 +56,15 @@ pub const FORMATS: [(Format, Option<char>); 5] = [
 ];
 
 /// The values of `--generate` besides the shells: the manual page, and the names of the links.
-pub const MANUAL: &str = "man";
-pub const LINKS: &str = "links";
+pub(crate) const MANUAL: &str = "man";
+pub(crate) const LINKS: &str = "links";
 
 const USAGE: &str = "\
 nanocat --<TYPE> <ENDPOINT>... [OPTIONS]
        nn_<TYPE> <ENDPOINT>... [OPTIONS]";
 
 /// Examples: a description, and the commands.
-pub const EXAMPLES: [(&str, &[&str]); 5] = [
+pub(crate) const EXAMPLES: [(&str, &[&str]); 5] = [
     (
         "Answer requests, and send one",
         &[
@@ -85,12 +85,12 @@ pub const EXAMPLES: [(&str, &[&str]); 5] = [
 ];
 
 /// The exit status.
-pub const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if a file cannot be read or written, \
+pub(crate) const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if a file cannot be read or written, \
                           3 if a socket operation fails. The end of --recv-timeout is a success, \
                           except for --rep with something to send.";
 
 /// The definition.
-pub fn command() -> Command {
+pub(crate) fn command() -> Command {
     Command::new(NAME)
         .about("Sends and receives messages of the scalability protocols")
         .override_usage(USAGE)
@@ -142,7 +142,7 @@ fn types() -> impl Iterator<Item = Arg> {
 type EndpointOption = (&'static str, Option<char>, bool, &'static str, &'static str, &'static str);
 
 /// All options that add an endpoint.
-pub const ENDPOINTS: [EndpointOption; 6] = [
+pub(crate) const ENDPOINTS: [EndpointOption; 6] = [
     (id::BIND, None, true, "", "ADDR", "Bind to ADDR, such as tcp://*:5555"),
     (id::CONNECT, None, false, "", "ADDR", "Connect to ADDR, such as tcp://host:5555"),
     (id::BIND_IPC, Some('X'), true, "ipc://", "PATH", "Bind to ipc://PATH"),

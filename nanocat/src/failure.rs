@@ -17,7 +17,7 @@ const BROKEN_PIPE: u8 = 128 + 13;
 
 /// A failure.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     /// The exit status.
     pub status: u8,
     text: String,
@@ -25,30 +25,30 @@ pub struct Failure {
 
 impl Failure {
     /// The arguments are wrong.
-    pub fn usage(text: impl Display) -> Failure {
+    pub(crate) fn usage(text: impl Display) -> Failure {
         Failure { status: USAGE, text: text.to_string() }
     }
 
     /// A file could not be read or written; `what` describes the operation.
-    pub fn file(what: impl Display, error: &io::Error) -> Failure {
+    pub(crate) fn file(what: impl Display, error: &io::Error) -> Failure {
         let status = if error.kind() == io::ErrorKind::BrokenPipe { BROKEN_PIPE } else { FILE };
         Failure { status, text: format!("{what}: {}", plain(error)) }
     }
 
     /// A socket operation, described by `what`, failed.
-    pub fn socket(what: &str) -> impl Fn(Error) -> Failure {
+    pub(crate) fn socket(what: &str) -> impl Fn(Error) -> Failure {
         move |error| Failure { status: SOCKET, text: format!("{what}: {}", plain(error)) }
     }
 
     /// Prints the text on standard error, unless the reader has closed the output.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         if self.status != BROKEN_PIPE {
             eprintln!("{}", self.text.trim_end());
         }
     }
 
     /// Prints the text and ends the program, from any thread.
-    pub fn exit(&self) -> ! {
+    pub(crate) fn exit(&self) -> ! {
         self.print();
         process::exit(self.status.into())
     }

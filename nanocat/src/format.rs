@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 
 /// A format in which messages are printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// They are not printed.
     No,
     /// Unchanged.
@@ -24,7 +24,7 @@ pub enum Format {
 
 impl Format {
     /// The name in `--format`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Format::No => "no",
             Format::Raw => "raw",
@@ -36,7 +36,7 @@ impl Format {
     }
 
     /// The message in this format.
-    pub fn apply(self, message: &[u8]) -> Vec<u8> {
+    pub(crate) fn apply(self, message: &[u8]) -> Vec<u8> {
         let mut shown = Vec::with_capacity(message.len() + 8);
         match self {
             Format::No => {}
@@ -108,7 +108,7 @@ fn msgpack_head(shown: &mut Vec<u8>, length: usize) {
 }
 
 /// The destination of received messages.
-pub struct Output {
+pub(crate) struct Output {
     format: Format,
     name: String,
     target: Box<dyn Write + Send>,
@@ -116,7 +116,7 @@ pub struct Output {
 
 impl Output {
     /// Prints messages to `target`; `name` is its name in error texts.
-    pub fn new(format: Format, name: String, target: Box<dyn Write + Send>) -> Output {
+    pub(crate) fn new(format: Format, name: String, target: Box<dyn Write + Send>) -> Output {
         Output { format, name, target }
     }
 
@@ -124,7 +124,7 @@ impl Output {
     ///
     /// # Errors
     /// Those of the file or the pipe.
-    pub fn show(&mut self, message: &[u8]) -> io::Result<()> {
+    pub(crate) fn show(&mut self, message: &[u8]) -> io::Result<()> {
         if self.format == Format::No {
             return Ok(());
         }
@@ -133,7 +133,7 @@ impl Output {
     }
 
     /// The name of the output in error texts.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.name
     }
 }

@@ -13,7 +13,7 @@ use super::socket_type::SocketType;
 ///
 /// # Errors
 /// Those of the writer.
-pub fn generate(product: &str, output: &mut impl Write) -> io::Result<()> {
+pub(crate) fn generate(product: &str, output: &mut impl Write) -> io::Result<()> {
     let mut text = Vec::new();
     if product == MANUAL {
         manual(&mut text)?;

@@ -4,7 +4,7 @@ use super::definition::id;
 
 /// A socket type. `main.rs` opens the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketType {
+pub(crate) enum SocketType {
     Push,
     Pull,
     Pub,
@@ -19,7 +19,7 @@ pub enum SocketType {
 
 impl SocketType {
     /// All types, in the order of the help text.
-    pub const ALL: [SocketType; 10] = [
+    pub(crate) const ALL: [SocketType; 10] = [
         SocketType::Push,
         SocketType::Pull,
         SocketType::Pub,
@@ -34,7 +34,7 @@ impl SocketType {
 
     /// The option that selects the type, without its dashes. A link to the program with the name `nn_`
     /// and this option selects the type as well.
-    pub const fn option(self) -> &'static str {
+    pub(crate) const fn option(self) -> &'static str {
         match self {
             SocketType::Push => "push",
             SocketType::Pull => "pull",
@@ -50,7 +50,7 @@ impl SocketType {
     }
 
     /// The description in the help text.
-    pub const fn help(self) -> &'static str {
+    pub(crate) const fn help(self) -> &'static str {
         match self {
             SocketType::Push => "Send each message to one of the peers",
             SocketType::Pull => "Receive from --push sockets",
@@ -66,22 +66,22 @@ impl SocketType {
     }
 
     /// Whether it can send.
-    pub const fn sends(self) -> bool {
+    pub(crate) const fn sends(self) -> bool {
         !matches!(self, SocketType::Pull | SocketType::Sub)
     }
 
     /// Whether it can receive.
-    pub const fn receives(self) -> bool {
+    pub(crate) const fn receives(self) -> bool {
         !matches!(self, SocketType::Push | SocketType::Pub)
     }
 
     /// Whether it needs something to send.
-    pub const fn must_send(self) -> bool {
+    pub(crate) const fn must_send(self) -> bool {
         matches!(self, SocketType::Push | SocketType::Pub | SocketType::Req | SocketType::Surveyor)
     }
 
     /// The options that this type does not allow, each with the reason.
-    pub fn refused(self) -> impl Iterator<Item = (&'static str, &'static str)> {
+    pub(crate) fn refused(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let sending = (!self.sends()).then_some((id::SENDING, "only receives"));
         let receiving = (!self.receives()).then_some((id::RECEIVING, "only sends"));
         let subscribing = (self != SocketType::Sub).then_some((&[id::SUBSCRIBE][..], "has no subscriptions"));

@@ -14,7 +14,7 @@ use super::format::Output;
 
 /// The options for sending and receiving.
 #[derive(Clone, Copy, Debug)]
-pub struct TransferOptions {
+pub(crate) struct TransferOptions {
     /// The number of messages after which the program ends.
     pub count: Option<u64>,
     /// The time between the starts of two sends.
@@ -54,7 +54,11 @@ fn pause(start: Instant, time: Duration) {
 }
 
 /// Sends only.
-pub fn send<P: Sends>(socket: &Socket<P>, options: TransferOptions, content: Content) -> Result<(), Failure> {
+pub(crate) fn send<P: Sends>(
+    socket: &Socket<P>,
+    options: TransferOptions,
+    content: Content,
+) -> Result<(), Failure> {
     let limit = options.sends(&content);
     send_some(socket, options, content, limit)
 }
@@ -79,7 +83,7 @@ fn send_some<P: Sends>(
 }
 
 /// Receives only, until the timeout or the end of a request or survey.
-pub fn receive<P: Receives>(
+pub(crate) fn receive<P: Receives>(
     socket: &Socket<P>,
     options: TransferOptions,
     output: &mut Output,
@@ -109,7 +113,7 @@ fn receive_while<P: Receives>(
 }
 
 /// Sends and receives at the same time.
-pub fn converse<P: Sends + Receives + 'static>(
+pub(crate) fn converse<P: Sends + Receives + 'static>(
     socket: &Arc<Socket<P>>,
     options: TransferOptions,
     content: Content,
@@ -132,7 +136,7 @@ pub fn converse<P: Sends + Receives + 'static>(
 }
 
 /// Sends requests or surveys, and receives the replies to each before it sends the next.
-pub fn ask<P: Sends + Receives>(
+pub(crate) fn ask<P: Sends + Receives>(
     socket: &Socket<P>,
     options: TransferOptions,
     mut content: Content,
@@ -178,7 +182,7 @@ fn replies_until<P: Receives>(
 }
 
 /// Receives requests, and replies to each of them.
-pub fn answer<P: Sends + Receives>(
+pub(crate) fn answer<P: Sends + Receives>(
     socket: &Socket<P>,
     options: TransferOptions,
     mut content: Content,
@@ -194,6 +198,9 @@ pub fn answer<P: Sends + Receives>(
 }
 
 /// Sets how long receiving may block.
-pub fn set_recv_timeout<P: Receives>(socket: &Socket<P>, time: Option<Duration>) -> Result<(), Failure> {
+pub(crate) fn set_recv_timeout<P: Receives>(
+    socket: &Socket<P>,
+    time: Option<Duration>,
+) -> Result<(), Failure> {
     socket.set_recv_timeout(time).map_err(Failure::socket("Can't set recv timeout"))
 }

@@ -24,6 +24,8 @@ use crate::sync::{Sleep, Uncancellable, now};
 /// The most messages forwarded in one direction before the other direction has its turn.
 const BURST: usize = 64;
 
+opaque!([] Device);
+
 /// A running device: it forwards messages until an error ends it.
 pub struct Device {
     sockets: SmallVec<[DeviceSocket; 2]>,

@@ -28,6 +28,17 @@
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 
+/// Implements `Debug` for types whose fields mean nothing to a reader: `opaque!([generics] type)`.
+macro_rules! opaque {
+    ($([$($generics:tt)*] $type:ty),+) => { $(
+        impl<$($generics)*> std::fmt::Debug for $type {
+            fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                formatter.debug_struct(stringify!($type)).finish_non_exhaustive()
+            }
+        }
+    )+ };
+}
+
 mod address;
 mod api;
 mod device;

@@ -14,6 +14,7 @@ pub const NN_REP: c_int = NN_PROTO_REQREP * 16 + 1;
 pub const NN_REQ_RESEND_IVL: c_int = 1;
 
 /// A number or a pointer that a program attaches to a request of its own.
+#[expect(missing_debug_implementations, reason = "which of the two it is, the program knows")]
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub union nn_req_handle {

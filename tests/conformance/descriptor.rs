@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-pub use system::{Descriptor, is_readable};
+pub(crate) use system::{Descriptor, is_readable};
 
 #[cfg(unix)]
 mod system {
     use super::Duration;
 
-    pub type Descriptor = std::os::fd::RawFd;
+    pub(crate) type Descriptor = std::os::fd::RawFd;
 
     /// Waits until the descriptor can be read, and answers whether it can.
-    pub fn is_readable(descriptor: Descriptor, timeout: Duration) -> bool {
+    pub(crate) fn is_readable(descriptor: Descriptor, timeout: Duration) -> bool {
         let mut item = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
         // SAFETY: one entry, valid for writing.
         let count = unsafe { libc::poll(&raw mut item, 1, timeout.as_millis() as i32) };
@@ -25,10 +25,10 @@ mod system {
     use super::Duration;
     use windows_sys::Win32::Networking::WinSock::{POLLRDNORM, SOCKET, WSAPOLLFD, WSAPoll};
 
-    pub type Descriptor = SOCKET;
+    pub(crate) type Descriptor = SOCKET;
 
     /// Waits until the socket can be read, and answers whether it can.
-    pub fn is_readable(descriptor: Descriptor, timeout: Duration) -> bool {
+    pub(crate) fn is_readable(descriptor: Descriptor, timeout: Duration) -> bool {
         let mut item = WSAPOLLFD { fd: descriptor, events: POLLRDNORM, revents: 0 };
         // SAFETY: one entry, valid for writing.
         let count = unsafe { WSAPoll(&raw mut item, 1, timeout.as_millis() as i32) };

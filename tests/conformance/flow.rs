@@ -9,19 +9,19 @@ use crate::socket::{Answer, Socket, wait_until};
 use crate::threads::Thread;
 
 /// A socket of the role under test and a peer, connected in inproc.
-pub struct Link {
+pub(crate) struct Link {
     pub subject: Socket,
     pub peer: Socket,
 }
 
 impl Link {
     /// A link with a cooked or a raw peer.
-    pub fn new(role: Role, raw_peer: bool) -> Link {
+    pub(crate) fn new(role: Role, raw_peer: bool) -> Link {
         Link::with(role, raw_peer, |_| ())
     }
 
     /// As `new`; both sockets are prepared before they are connected.
-    pub fn with(role: Role, raw_peer: bool, prepare: impl Fn(&Socket)) -> Link {
+    pub(crate) fn with(role: Role, raw_peer: bool, prepare: impl Fn(&Socket)) -> Link {
         let subject = Socket::open(role);
         let peer = Socket::open(Role { socket_type: role.socket_type.peer(), raw: raw_peer });
         prepare(&subject);
@@ -31,25 +31,25 @@ impl Link {
     }
 
     /// Every direction that the role has.
-    pub fn flows(&self) -> Vec<Flow<'_>> {
+    pub(crate) fn flows(&self) -> Vec<Flow<'_>> {
         let outward = self.subject.role.socket_type.sends().then(|| self.outward());
         let inward = self.subject.role.socket_type.receives().then(|| self.inward());
         outward.into_iter().chain(inward).collect()
     }
 
     /// From the role under test to its peer.
-    pub fn outward(&self) -> Flow<'_> {
+    pub(crate) fn outward(&self) -> Flow<'_> {
         Flow::new(&self.subject, &self.peer)
     }
 
     /// From the peer to the role under test.
-    pub fn inward(&self) -> Flow<'_> {
+    pub(crate) fn inward(&self) -> Flow<'_> {
         Flow::new(&self.peer, &self.subject)
     }
 }
 
 /// Connects two sockets by an inproc address of their own.
-pub fn connect(one: &Socket, other: &Socket) {
+pub(crate) fn connect(one: &Socket, other: &Socket) {
     let address = inproc_address();
     let before = [one, other].map(Socket::connections);
     one.bind(&address).expect("nn_bind");
@@ -59,13 +59,13 @@ pub fn connect(one: &Socket, other: &Socket) {
 }
 
 /// An unused inproc address.
-pub fn inproc_address() -> String {
+pub(crate) fn inproc_address() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     format!("inproc://conformance/{}", COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// A direction. An answer needs a question, which is sent when it is needed.
-pub struct Flow<'a> {
+pub(crate) struct Flow<'a> {
     pub from: &'a Socket,
     pub to: &'a Socket,
     header: Vec<u8>,
@@ -73,24 +73,24 @@ pub struct Flow<'a> {
 }
 
 impl<'a> Flow<'a> {
-    pub fn new(from: &'a Socket, to: &'a Socket) -> Flow<'a> {
+    pub(crate) fn new(from: &'a Socket, to: &'a Socket) -> Flow<'a> {
         Flow { from, to, header: from.role.own_header().to_vec(), is_open: !from.role.socket_type.answers() }
     }
 
     /// Whether every message needs a question of its own, that is, unless both sides allow several
     /// answers to one question.
-    pub fn is_turn_by_turn(&self) -> bool {
+    pub(crate) fn is_turn_by_turn(&self) -> bool {
         self.from.role.socket_type.answers()
             && (!self.from.role.raw || (self.to.role.socket_type == SocketType::Req && !self.to.role.raw))
     }
 
     /// The number of messages that may be sent before one is received.
-    pub fn window(&self) -> usize {
+    pub(crate) fn window(&self) -> usize {
         if self.is_turn_by_turn() { 1 } else { 16 }
     }
 
     /// Sends the question that the next message answers, if it needs one. `send` does so too.
-    pub fn open(&mut self) {
+    pub(crate) fn open(&mut self) {
         if !self.is_open {
             self.to.send_with(self.to.role.own_header(), b"question").expect("a question is sent");
             self.hear_question();
@@ -98,7 +98,7 @@ impl<'a> Flow<'a> {
     }
 
     /// Receives the question that is to be answered, which was sent already.
-    pub fn hear_question(&mut self) {
+    pub(crate) fn hear_question(&mut self) {
         let question = self.from.recv().expect("a question is received");
         assert_eq!(question.body, b"question");
         self.header = question.header;
@@ -106,26 +106,26 @@ impl<'a> Flow<'a> {
     }
 
     /// Sends a message.
-    pub fn send(&mut self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn send(&mut self, body: &[u8]) -> Answer<()> {
         self.open();
         self.is_open = !self.is_turn_by_turn();
         self.from.send_with(&self.header, body)
     }
 
     /// As `send`, without blocking.
-    pub fn try_send(&mut self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn try_send(&mut self, body: &[u8]) -> Answer<()> {
         self.open();
         self.is_open = !self.is_turn_by_turn();
         self.from.try_send_with(&self.header, body)
     }
 
     /// Receives the body of a message.
-    pub fn recv(&self) -> Answer<Vec<u8>> {
+    pub(crate) fn recv(&self) -> Answer<Vec<u8>> {
         self.to.recv().map(|message| message.body)
     }
 
     /// Sends a message that must arrive.
-    pub fn carry(&mut self, body: &[u8]) {
+    pub(crate) fn carry(&mut self, body: &[u8]) {
         self.send(body).unwrap_or_else(|error| panic!("{self}: sending {} bytes: {error}", body.len()));
         let received = self.recv().unwrap_or_else(|error| {
             let histories = [self.from, self.to].map(Socket::history);
@@ -142,7 +142,7 @@ impl std::fmt::Display for Flow<'_> {
 }
 
 /// Sends a message in every direction that two connected sockets have.
-pub fn exchange(one: &Socket, other: &Socket) {
+pub(crate) fn exchange(one: &Socket, other: &Socket) {
     for (from, to) in [(one, other), (other, one)] {
         if from.role.socket_type.sends() {
             Flow::new(from, to).carry(b"there and back");
@@ -151,23 +151,23 @@ pub fn exchange(one: &Socket, other: &Socket) {
 }
 
 /// A message of a length, in which a lost or duplicated part is detected.
-pub fn patterned(size: usize) -> Vec<u8> {
+pub(crate) fn patterned(size: usize) -> Vec<u8> {
     (0..size).map(|index| ((index * 131) >> 7) as u8).collect()
 }
 
 /// A number as a message.
-pub fn numbered(number: usize) -> Vec<u8> {
+pub(crate) fn numbered(number: usize) -> Vec<u8> {
     number.to_string().into_bytes()
 }
 
 /// The number in a message.
-pub fn number_in(body: &[u8]) -> usize {
+pub(crate) fn number_in(body: &[u8]) -> usize {
     let text = std::str::from_utf8(body).expect("digits");
     text.parse().expect("a number")
 }
 
 /// Runs a call that will block in a thread of its own, and waits until it blocks (or has ended).
-pub fn blocked<'scope, T: Send + 'scope>(
+pub(crate) fn blocked<'scope, T: Send + 'scope>(
     scope: &'scope Scope<'scope, '_>,
     call: impl FnOnce() -> T + Send + 'scope,
 ) -> ScopedJoinHandle<'scope, T> {

@@ -12,7 +12,7 @@ use scaproust::Error;
 
 /// A socket type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SocketType {
+pub(crate) enum SocketType {
     Pair,
     Pub,
     Sub,
@@ -26,7 +26,7 @@ pub enum SocketType {
 }
 
 impl SocketType {
-    pub const ALL: [SocketType; 10] = [
+    pub(crate) const ALL: [SocketType; 10] = [
         SocketType::Pair,
         SocketType::Pub,
         SocketType::Sub,
@@ -55,36 +55,36 @@ impl SocketType {
         }
     }
 
-    pub const fn number(self) -> c_int {
+    pub(crate) const fn number(self) -> c_int {
         self.facts().0
     }
 
-    pub const fn peer(self) -> SocketType {
+    pub(crate) const fn peer(self) -> SocketType {
         self.facts().1
     }
 
-    pub const fn sends(self) -> bool {
+    pub(crate) const fn sends(self) -> bool {
         !matches!(self, SocketType::Sub | SocketType::Pull)
     }
 
-    pub const fn receives(self) -> bool {
+    pub(crate) const fn receives(self) -> bool {
         !matches!(self, SocketType::Pub | SocketType::Push)
     }
 
     /// Whether what it sends is a question.
-    pub const fn asks(self) -> bool {
+    pub(crate) const fn asks(self) -> bool {
         matches!(self, SocketType::Req | SocketType::Surveyor)
     }
 
     /// Whether what it sends is an answer.
-    pub const fn answers(self) -> bool {
+    pub(crate) const fn answers(self) -> bool {
         matches!(self, SocketType::Rep | SocketType::Respondent)
     }
 }
 
 /// A socket type, cooked or raw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Role {
+pub(crate) struct Role {
     pub socket_type: SocketType,
     pub raw: bool,
 }
@@ -97,7 +97,7 @@ impl fmt::Display for Role {
 
 /// The result for a message when no peer can take it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unwanted {
+pub(crate) enum Unwanted {
     /// The sender waits.
     Waits,
     /// It is dropped.
@@ -107,16 +107,16 @@ pub enum Unwanted {
 }
 
 impl Role {
-    pub const fn cooked(socket_type: SocketType) -> Role {
+    pub(crate) const fn cooked(socket_type: SocketType) -> Role {
         Role { socket_type, raw: false }
     }
 
-    pub const fn raw(socket_type: SocketType) -> Role {
+    pub(crate) const fn raw(socket_type: SocketType) -> Role {
         Role { socket_type, raw: true }
     }
 
     /// The result for a message that it sends when no peer can take it.
-    pub const fn unwanted(self) -> Unwanted {
+    pub(crate) const fn unwanted(self) -> Unwanted {
         match (self.socket_type, self.raw) {
             (SocketType::Req, false) => Unwanted::Kept,
             (SocketType::Pair | SocketType::Push | SocketType::Req, _) => Unwanted::Waits,
@@ -125,7 +125,7 @@ impl Role {
     }
 
     /// The result of a send without blocking on a socket that never had a peer.
-    pub const fn send_alone(self) -> Result<(), Error> {
+    pub(crate) const fn send_alone(self) -> Result<(), Error> {
         match (self.socket_type, self.raw) {
             (SocketType::Sub | SocketType::Pull, _) => Err(Error::NotSupported),
             (SocketType::Rep | SocketType::Respondent, false) => Err(Error::WrongState),
@@ -135,7 +135,7 @@ impl Role {
     }
 
     /// The same for receiving.
-    pub const fn recv_alone(self) -> Error {
+    pub(crate) const fn recv_alone(self) -> Error {
         match (self.socket_type, self.raw) {
             (SocketType::Pub | SocketType::Push, _) => Error::NotSupported,
             (SocketType::Req | SocketType::Surveyor, false) => Error::WrongState,
@@ -145,12 +145,12 @@ impl Role {
 
     /// Whether the descriptor for receiving is readable although there is no message, so that a caller
     /// that polls it learns that none will arrive.
-    pub const fn says_receivable_alone(self) -> bool {
+    pub(crate) const fn says_receivable_alone(self) -> bool {
         matches!((self.socket_type, self.raw), (SocketType::Surveyor, false))
     }
 
     /// The header of a message that it sends without a question.
-    pub const fn own_header(self) -> &'static [u8] {
+    pub(crate) const fn own_header(self) -> &'static [u8] {
         match (self.socket_type, self.raw) {
             // The number of the question, with the bit that marks the last word.
             (SocketType::Req | SocketType::Surveyor, true) => &[0x80, 0, 0, 7],
@@ -159,7 +159,7 @@ impl Role {
     }
 
     /// The length of the header of a received message that has made no hop.
-    pub const fn header_length(self) -> usize {
+    pub(crate) const fn header_length(self) -> usize {
         match (self.socket_type, self.raw) {
             (SocketType::Req | SocketType::Surveyor, true) => 4,
             (SocketType::Rep | SocketType::Respondent | SocketType::Bus, true) => 8,

@@ -23,23 +23,23 @@ use crate::descriptor::{Descriptor, is_readable};
 use crate::role::{Role, SocketType};
 
 /// When a check gives up. Nothing that works takes a noticeable part of it.
-pub const LIMIT: Duration = Duration::from_secs(30);
+pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 /// The same for an option.
 const LIMIT_MS: c_int = 30_000;
 
 /// What a call answers.
-pub type Answer<T> = Result<T, Error>;
+pub(crate) type Answer<T> = Result<T, Error>;
 
 /// A message with its protocol header.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Message {
+pub(crate) struct Message {
     pub header: Vec<u8>,
     pub body: Vec<u8>,
 }
 
 /// A socket that is closed when it is dropped, and whose calls give up at the limit.
 #[derive(Debug)]
-pub struct Socket {
+pub(crate) struct Socket {
     id: c_int,
     pub role: Role,
     is_closed: AtomicBool,
@@ -47,7 +47,7 @@ pub struct Socket {
 
 impl Socket {
     /// Opens a socket; a SUB socket subscribes to all messages.
-    pub fn open(role: Role) -> Socket {
+    pub(crate) fn open(role: Role) -> Socket {
         let id = nn_socket(if role.raw { AF_SP_RAW } else { AF_SP }, role.socket_type.number());
         let socket = Socket { id: answer(id).expect("nn_socket"), role, is_closed: AtomicBool::new(false) };
         socket.set(NN_SOL_SOCKET, NN_SNDTIMEO, LIMIT_MS).expect("NN_SNDTIMEO");
@@ -65,49 +65,49 @@ impl Socket {
     }
 
     /// Its number for the C functions.
-    pub fn id(&self) -> c_int {
+    pub(crate) fn id(&self) -> c_int {
         self.id
     }
 
-    pub fn bind(&self, address: &str) -> Answer<c_int> {
+    pub(crate) fn bind(&self, address: &str) -> Answer<c_int> {
         let address = CString::new(address).expect("no zero in an address");
         // SAFETY: the text ends with a zero.
         answer(unsafe { nn_bind(self.id, address.as_ptr()) })
     }
 
-    pub fn connect(&self, address: &str) -> Answer<c_int> {
+    pub(crate) fn connect(&self, address: &str) -> Answer<c_int> {
         let address = CString::new(address).expect("no zero in an address");
         // SAFETY: the text ends with a zero.
         answer(unsafe { nn_connect(self.id, address.as_ptr()) })
     }
 
-    pub fn shutdown(&self, endpoint: c_int) -> Answer<()> {
+    pub(crate) fn shutdown(&self, endpoint: c_int) -> Answer<()> {
         answer(nn_shutdown(self.id, endpoint)).map(|_| ())
     }
 
     /// Closes the socket, while other threads may be blocked in it. It must not be used afterwards.
-    pub fn close(&self) -> Answer<()> {
+    pub(crate) fn close(&self) -> Answer<()> {
         assert!(!self.is_closed.swap(true, Ordering::Relaxed), "closed twice: the number may be another's");
         answer(nn_close(self.id)).map(|_| ())
     }
 
     /// Sends a message without a protocol header.
-    pub fn send(&self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn send(&self, body: &[u8]) -> Answer<()> {
         self.send_flags(&[], body, 0)
     }
 
     /// As `send`, without blocking.
-    pub fn try_send(&self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn try_send(&self, body: &[u8]) -> Answer<()> {
         self.send_flags(&[], body, NN_DONTWAIT)
     }
 
     /// Sends a message with a protocol header.
-    pub fn send_with(&self, header: &[u8], body: &[u8]) -> Answer<()> {
+    pub(crate) fn send_with(&self, header: &[u8], body: &[u8]) -> Answer<()> {
         self.send_flags(header, body, 0)
     }
 
     /// As `send_with`, without blocking.
-    pub fn try_send_with(&self, header: &[u8], body: &[u8]) -> Answer<()> {
+    pub(crate) fn try_send_with(&self, header: &[u8], body: &[u8]) -> Answer<()> {
         self.send_flags(header, body, NN_DONTWAIT)
     }
 
@@ -125,11 +125,11 @@ impl Socket {
         Ok(())
     }
 
-    pub fn recv(&self) -> Answer<Message> {
+    pub(crate) fn recv(&self) -> Answer<Message> {
         self.recv_flags(0)
     }
 
-    pub fn try_recv(&self) -> Answer<Message> {
+    pub(crate) fn try_recv(&self) -> Answer<Message> {
         self.recv_flags(NN_DONTWAIT)
     }
 
@@ -153,22 +153,22 @@ impl Socket {
         Ok(Message { header: control.header().to_vec(), body })
     }
 
-    pub fn set(&self, level: c_int, option: c_int, value: c_int) -> Answer<()> {
+    pub(crate) fn set(&self, level: c_int, option: c_int, value: c_int) -> Answer<()> {
         self.set_bytes(level, option, &value.to_ne_bytes())
     }
 
-    pub fn set_bytes(&self, level: c_int, option: c_int, value: &[u8]) -> Answer<()> {
+    pub(crate) fn set_bytes(&self, level: c_int, option: c_int, value: &[u8]) -> Answer<()> {
         // SAFETY: the value has the given length.
         let result = unsafe { nn_setsockopt(self.id, level, option, value.as_ptr().cast(), value.len()) };
         answer(result).map(|_| ())
     }
 
-    pub fn get(&self, level: c_int, option: c_int) -> Answer<c_int> {
+    pub(crate) fn get(&self, level: c_int, option: c_int) -> Answer<c_int> {
         self.value(level, option)
     }
 
     /// A descriptor that the socket has.
-    pub fn descriptor(&self, option: c_int) -> Answer<Descriptor> {
+    pub(crate) fn descriptor(&self, option: c_int) -> Answer<Descriptor> {
         self.value(NN_SOL_SOCKET, option)
     }
 
@@ -183,44 +183,44 @@ impl Socket {
     }
 
     /// The value of a counter.
-    pub fn statistic(&self, number: c_int) -> u64 {
+    pub(crate) fn statistic(&self, number: c_int) -> u64 {
         nn_get_statistic(self.id, number)
     }
 
     /// Statistics for the report of a lost message: connections now, made, accepted, dropped and broken;
     /// messages sent and received.
-    pub fn history(&self) -> [u64; 7] {
+    pub(crate) fn history(&self) -> [u64; 7] {
         [201, 101, 102, 103, 104, 301, 302].map(|number| self.statistic(number))
     }
 
     /// Waits until the socket has the given number of connections, by polling.
-    pub fn wait_for_connections(&self, count: u64) {
+    pub(crate) fn wait_for_connections(&self, count: u64) {
         wait_until(&format!("{count} connections of {}", self.role), || self.connections() == count);
     }
 
     /// How many connections it has.
-    pub fn connections(&self) -> u64 {
+    pub(crate) fn connections(&self) -> u64 {
         self.statistic(NN_STAT_CURRENT_CONNECTIONS)
     }
 
     /// Whether the descriptor for receiving is readable now.
-    pub fn says_receivable(&self) -> bool {
+    pub(crate) fn says_receivable(&self) -> bool {
         is_readable(self.descriptor(NN_RCVFD).expect("a descriptor"), Duration::ZERO)
     }
 
     /// Whether the descriptor for sending is readable now.
-    pub fn says_sendable(&self) -> bool {
+    pub(crate) fn says_sendable(&self) -> bool {
         is_readable(self.descriptor(NN_SNDFD).expect("a descriptor"), Duration::ZERO)
     }
 
     /// Waits until there is something to receive.
-    pub fn wait_receivable(&self) {
+    pub(crate) fn wait_receivable(&self) {
         let descriptor = self.descriptor(NN_RCVFD).expect("a descriptor");
         assert!(is_readable(descriptor, LIMIT), "{} did not become receivable", self.role);
     }
 
     /// Waits until a message can be sent.
-    pub fn wait_sendable(&self) {
+    pub(crate) fn wait_sendable(&self) {
         let descriptor = self.descriptor(NN_SNDFD).expect("a descriptor");
         assert!(is_readable(descriptor, LIMIT), "{} did not become sendable", self.role);
     }
@@ -268,7 +268,7 @@ impl Control {
 }
 
 /// The result of a C function that returns -1 on failure.
-pub fn answer(result: c_int) -> Answer<c_int> {
+pub(crate) fn answer(result: c_int) -> Answer<c_int> {
     const NAMED: [Error; 18] = [
         Error::WouldBlock,
         Error::TimedOut,
@@ -297,7 +297,7 @@ pub fn answer(result: c_int) -> Answer<c_int> {
 }
 
 /// Waits for a condition that has no event, by checking it every millisecond.
-pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+pub(crate) fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + LIMIT;
     while !condition() {
         assert!(Instant::now() < end, "still not so: {what}");

@@ -4,16 +4,16 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 /// A thread whose state another thread may query. It is empty until the thread has registered.
 #[derive(Default)]
-pub struct Thread(AtomicI32);
+pub(crate) struct Thread(AtomicI32);
 
 impl Thread {
     /// Registers the calling thread.
-    pub fn tell(&self) {
+    pub(crate) fn tell(&self) {
         self.0.store(system::own_number(), Ordering::Relaxed);
     }
 
     /// Whether the thread has registered, and sleeps.
-    pub fn is_asleep(&self) -> bool {
+    pub(crate) fn is_asleep(&self) -> bool {
         let number = self.0.load(Ordering::Relaxed);
         number != 0 && system::is_asleep(number)
     }
@@ -21,12 +21,12 @@ impl Thread {
 
 #[cfg(target_os = "linux")]
 mod system {
-    pub fn own_number() -> i32 {
+    pub(super) fn own_number() -> i32 {
         // SAFETY: a plain call.
         unsafe { libc::gettid() }
     }
 
-    pub fn is_asleep(thread: i32) -> bool {
+    pub(super) fn is_asleep(thread: i32) -> bool {
         let status = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat")).unwrap_or_default();
         status.rsplit_once(") ").is_some_and(|(_, state)| state.starts_with('S'))
     }
@@ -68,13 +68,13 @@ mod system {
     /// Longer than the resolution of a thread's run time.
     const STEP: Duration = Duration::from_millis(40);
 
-    pub fn own_number() -> i32 {
+    pub(super) fn own_number() -> i32 {
         // SAFETY: a plain call.
         unsafe { GetCurrentThreadId() }.cast_signed()
     }
 
     /// The system has no query for this: a thread that has not run for a while counts as asleep.
-    pub fn is_asleep(thread: i32) -> bool {
+    pub(super) fn is_asleep(thread: i32) -> bool {
         let before = time_run(thread);
         std::thread::sleep(STEP);
         before == time_run(thread)

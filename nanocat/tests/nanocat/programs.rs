@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// One of the two nanocat programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Whose {
+pub(crate) enum Whose {
     Ours,
     #[cfg(unix)]
     Theirs,
@@ -21,7 +21,7 @@ pub enum Whose {
 
 impl Whose {
     /// The program.
-    pub fn path(self) -> PathBuf {
+    pub(crate) fn path(self) -> PathBuf {
         match self {
             Whose::Ours => env!("CARGO_BIN_EXE_nanocat").into(),
             #[cfg(unix)]
@@ -36,14 +36,14 @@ impl Whose {
 
 /// How a process ended.
 #[derive(Debug, PartialEq, Eq)]
-pub struct End {
+pub(crate) struct End {
     pub status: Option<i32>,
     pub stdout: Vec<u8>,
     pub stderr: String,
 }
 
 /// A process; it is killed when this is dropped.
-pub struct Program {
+pub(crate) struct Program {
     child: Child,
     output: Receiver<Vec<u8>>,
     errors: Receiver<Vec<u8>>,
@@ -52,12 +52,16 @@ pub struct Program {
 
 impl Program {
     /// Starts a nanocat with arguments that are separated by spaces.
-    pub fn start(whose: Whose, arguments: &str) -> Program {
+    pub(crate) fn start(whose: Whose, arguments: &str) -> Program {
         Program::start_in(Path::new("."), &whose.path(), arguments.split_whitespace())
     }
 
     /// Starts a program in a folder.
-    pub fn start_in<'a>(folder: &Path, program: &Path, arguments: impl Iterator<Item = &'a str>) -> Program {
+    pub(crate) fn start_in<'a>(
+        folder: &Path,
+        program: &Path,
+        arguments: impl Iterator<Item = &'a str>,
+    ) -> Program {
         let mut child = Command::new(program)
             .args(arguments)
             .current_dir(folder)
@@ -72,13 +76,13 @@ impl Program {
     }
 
     /// Writes to its standard input.
-    pub fn write(&mut self, text: &str) {
+    pub(crate) fn write(&mut self, text: &str) {
         let input = self.child.stdin.as_mut().expect("it is open");
         input.write_all(text.as_bytes()).expect("it reads");
     }
 
     /// Waits until it has printed `end`, and returns the output.
-    pub fn read_until(&mut self, end: &[u8]) -> &[u8] {
+    pub(crate) fn read_until(&mut self, end: &[u8]) -> &[u8] {
         while !self.seen.windows(end.len()).any(|window| window == end) {
             let more = self.output.recv_timeout(LIMIT);
             let more =
@@ -89,18 +93,18 @@ impl Program {
     }
 
     /// Closes the reading end of its output.
-    pub fn stop_reading(&mut self) {
+    pub(crate) fn stop_reading(&mut self) {
         let (_, closed) = channel();
         self.output = closed;
     }
 
     /// Whether it has not ended yet.
-    pub fn is_running(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().expect("it was started").is_none()
     }
 
     /// Closes its input, and waits until it ends.
-    pub fn end(mut self) -> End {
+    pub(crate) fn end(mut self) -> End {
         drop(self.child.stdin.take());
         let mut stdout = std::mem::take(&mut self.seen);
         stdout.extend(all(&self.output));
@@ -145,15 +149,15 @@ fn all(from: &Receiver<Vec<u8>>) -> Vec<u8> {
 }
 
 /// Runs a nanocat to its end.
-pub fn run(whose: Whose, arguments: &str) -> End {
+pub(crate) fn run(whose: Whose, arguments: &str) -> End {
     Program::start(whose, arguments).end()
 }
 
 /// A folder of this test, removed at its end.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    pub fn new() -> Folder {
+    pub(crate) fn new() -> Folder {
         static SERIAL: AtomicU32 = AtomicU32::new(0);
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         let path = std::env::temp_dir().join(format!("nanocat-test-{}-{serial}", std::process::id()));
@@ -162,17 +166,17 @@ impl Folder {
     }
 
     #[cfg(unix)]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.0
     }
 
     /// A file in it.
-    pub fn file(&self, name: &str) -> String {
+    pub(crate) fn file(&self, name: &str) -> String {
         self.0.join(name).to_str().expect("UTF-8").to_owned()
     }
 
     /// An address in it.
-    pub fn ipc(&self, name: &str) -> String {
+    pub(crate) fn ipc(&self, name: &str) -> String {
         if cfg!(windows) {
             // The name of a named pipe, which is not in a folder.
             let folder = self.0.file_name().expect("it has a name").to_string_lossy();
@@ -191,7 +195,7 @@ impl Drop for Folder {
 
 /// A free address on this machine.
 #[cfg(unix)]
-pub fn tcp() -> String {
+pub(crate) fn tcp() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     format!("tcp://{}", listener.local_addr().expect("it is bound"))
 }

@@ -49,7 +49,11 @@ impl Message {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn zeroed(length: usize) -> Result<Message, Error> {
-        Ok(Message::of(ProtocolHeader::new(), Chunk::new(length).ok_or(Error::OutOfMemory)?, Metadata::default()))
+        Ok(Message::of(
+            ProtocolHeader::new(),
+            Chunk::new(length).ok_or(Error::OutOfMemory)?,
+            Metadata::default(),
+        ))
     }
 
     /// A message with a copy of `bytes`.

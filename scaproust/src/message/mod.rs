@@ -7,18 +7,18 @@ mod chunk;
 mod pool;
 
 pub use chunk::Chunk;
-pub use pool::release_spare_memory;
+pub(crate) use pool::release_spare_memory;
 
 use smallvec::SmallVec;
 
 /// Bodies of up to so many bytes are copied into a pipe; longer ones pass through it as a [`Chunk`].
-pub const INLINE_MAX: usize = 2048;
+pub(crate) const INLINE_MAX: usize = 2048;
 
 /// The protocol header of a message, such as the backtrace of a REQ/REP message. Programs see it on
 /// raw sockets only.
 ///
 /// Four words of 32 bits fit without an allocation.
-pub type ProtocolHeader = SmallVec<[u8; 16]>;
+pub(crate) type ProtocolHeader = SmallVec<[u8; 16]>;
 
 /// The body of a message to be sent.
 #[derive(Clone, Debug)]

@@ -72,7 +72,7 @@ pub(super) unsafe fn give(size: usize, piece: NonNull<u8>) {
 }
 
 /// Frees all memory in the pool.
-pub fn release_spare_memory() {
+pub(crate) fn release_spare_memory() {
     let pieces = with_pool(|pool| {
         pool.bytes = 0;
         std::mem::take(&mut pool.pieces)

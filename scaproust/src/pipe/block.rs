@@ -189,12 +189,7 @@ impl Block {
     ///
     /// # Safety
     /// `offset` must be what is committed, the record must fit, and no other thread may write.
-    pub(crate) unsafe fn write(
-        &self,
-        offset: usize,
-        record: Record<'_>,
-        metadata: Metadata,
-    ) -> usize {
+    pub(crate) unsafe fn write(&self, offset: usize, record: Record<'_>, metadata: Metadata) -> usize {
         let end = offset + record.size();
         debug_assert!(end <= self.capacity());
         let prefix = self.data(offset).cast::<Prefix>();

@@ -342,12 +342,7 @@ impl Batch<'_> {
         self.tail.gone
     }
 
-    fn append(
-        &mut self,
-        head: &[u8],
-        body: &mut Payload<'_>,
-        metadata: Metadata,
-    ) -> Result<Pushed, Full> {
+    fn append(&mut self, head: &[u8], body: &mut Payload<'_>, metadata: Metadata) -> Result<Pushed, Full> {
         let tail = &mut *self.tail;
         let (inline, chunk) = match &*body {
             Payload::Borrowed(bytes) => (head.len() + bytes.len(), None),

@@ -13,18 +13,18 @@ use super::{Context, Delivery, HeaderSource, PipeId, PipeRefused, Refusal};
 use crate::message::{Front, ProtocolHeader};
 
 /// The bit that marks the last word of a backtrace. It is not set in the id of a pipe.
-pub const LAST_WORD: u32 = 0x8000_0000;
+pub(super) const LAST_WORD: u32 = 0x8000_0000;
 
 /// Size of a word in bytes.
-pub const WORD: usize = size_of::<u32>();
+pub(super) const WORD: usize = size_of::<u32>();
 
 /// The word that identifies the question after that of `word`: its number has 31 bits and wraps around.
-pub fn next_question(word: u32) -> u32 {
+pub(super) fn next_question(word: u32) -> u32 {
     word.wrapping_add(1) | LAST_WORD
 }
 
 /// The backtrace in front of a question; `None` when it has no last word among the first `max_hops`.
-pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
+pub(super) fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
     let mut words = ProtocolHeader::new();
     for index in 0..max_hops {
         let word = front.word(index)?;
@@ -39,50 +39,50 @@ pub fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
 /// The inbound side of REQ and SURVEYOR: replies, each matched by its first word. Any further words are
 /// left in front of the body, for the next device.
 #[derive(Debug)]
-pub struct ReplyQueue {
+pub(super) struct ReplyQueue {
     pipes: FairQueue,
 }
 
 impl ReplyQueue {
-    pub fn new() -> ReplyQueue {
+    pub(super) fn new() -> ReplyQueue {
         ReplyQueue { pipes: FairQueue::new() }
     }
 
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+    pub(super) fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
         self.pipes.insert(pipe, priority)
     }
 
-    pub fn remove(&mut self, pipe: PipeId) {
+    pub(super) fn remove(&mut self, pipe: PipeId) {
         self.pipes.remove(pipe);
     }
 
-    pub fn readable(&mut self, pipe: PipeId) {
+    pub(super) fn readable(&mut self, pipe: PipeId) {
         self.pipes.readable(pipe);
     }
 
     /// The pipe whose first message is a reply that begins with `word`. Drops the other messages that it
     /// finds on the way; with `None`, it drops all messages. The reply stays in its lane.
-    pub fn find(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
+    pub(super) fn find(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == Some(first)).then_some(());
         let (pipe, ()) = self.pipes.find(context, |front| front.word(0).and_then(expected))?;
         Some(pipe)
     }
 
     /// As [`ReplyQueue::find`], for a reply that is delivered: it is then the turn of the next pipe.
-    pub fn take(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
+    pub(super) fn take(&mut self, word: u32, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == first).then_some(());
         let (pipe, ()) = self.pipes.take(context, |front| front.word(0).and_then(expected))?;
         Some(pipe)
     }
 
     /// Delivers any message with a first word, which becomes its protocol header. Drops shorter ones.
-    pub fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
+    pub(super) fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, _) = self.pipes.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;
         Ok(Delivery { pipe, skip: WORD, header: HeaderSource::Skipped })
     }
 
     /// Whether [`ReplyQueue::recv`] would deliver a message.
-    pub fn can_recv(&mut self, context: &mut impl Context) -> bool {
+    pub(super) fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.pipes.find(context, |front| front.word(0)).is_some()
     }
 }

@@ -42,11 +42,12 @@ mod survey;
 mod table;
 mod trie;
 
-pub use machine::Machine;
-pub use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
-pub use reqrep::RESEND_INTERVAL;
-pub use survey::SURVEY_DEADLINE;
-pub use table::{BUS, PAIR, PROTOCOLS, PUB, PULL, PUSH, ProtocolInfo, REP, REQ, RESPONDENT, SUB, SURVEYOR};
+pub(crate) use machine::Machine;
+pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
+pub(crate) use reqrep::RESEND_INTERVAL;
+pub(crate) use survey::SURVEY_DEADLINE;
+pub(crate) use table::{BUS, PAIR, PUB, PULL, REP, RESPONDENT};
+pub use table::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 #[cfg(any(fuzzing, test))]
 pub(crate) use trie::Trie;
 
@@ -57,7 +58,7 @@ use crate::message::{Front, Metadata, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// A point in time, as the time since an origin that is the same for the whole process.
-pub type Time = Duration;
+pub(crate) type Time = Duration;
 
 /// Identifies a pipe of a socket, in 31 bits, so that it can be a word in a REQ/REP backtrace.
 ///
@@ -67,7 +68,7 @@ pub struct PipeId(pub u32);
 
 /// Options of a new pipe, from its endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PipeOptions {
+pub(crate) struct PipeOptions {
     /// `NN_SNDPRIO` of the endpoint: 1 (first) to 16 (last).
     pub send_priority: u8,
     /// `NN_RCVPRIO` of the endpoint: 1 (first) to 16 (last).
@@ -136,11 +137,11 @@ impl From<Refusal> for Error {
 
 /// A machine does not accept a pipe: an exclusive protocol has its one peer already, or there is no memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PipeRefused;
+pub(crate) struct PipeRefused;
 
 /// A received message, which is still the first one in its pipe's inbound lane.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Delivery {
+pub(crate) struct Delivery {
     /// The pipe it came from.
     pub pipe: PipeId,
     /// Number of leading bytes that are not part of the body.
@@ -152,7 +153,7 @@ pub struct Delivery {
 /// The parts from which [`Delivery::protocol_header`] makes the protocol header of a received message.
 /// Few programs read it, so it is made on demand only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum HeaderSource {
+pub(crate) enum HeaderSource {
     /// No header: the socket is cooked, or the protocol has no headers.
     Empty,
     /// The bytes in front of the body.
@@ -166,13 +167,13 @@ pub enum HeaderSource {
 impl Delivery {
     /// A message without a protocol header.
     #[must_use]
-    pub fn plain(pipe: PipeId, skip: usize) -> Delivery {
+    pub(crate) fn plain(pipe: PipeId, skip: usize) -> Delivery {
         Delivery { pipe, skip, header: HeaderSource::Empty }
     }
 
     /// The protocol header of the message, which must be `front`.
     #[must_use]
-    pub fn protocol_header(&self, front: Front<'_>) -> ProtocolHeader {
+    pub(crate) fn protocol_header(&self, front: Front<'_>) -> ProtocolHeader {
         let (words, has_skipped): (&[u32], bool) = match &self.header {
             HeaderSource::Empty => (&[], false),
             HeaderSource::Skipped => (&[], true),
@@ -188,7 +189,7 @@ impl Delivery {
 }
 
 /// The state machine of one socket. The module's documentation has the contract.
-pub trait Protocol: Send {
+pub(crate) trait Protocol: Send {
     /// Adds a pipe to a compatible peer.
     ///
     /// # Errors

@@ -11,9 +11,9 @@ use crate::message::{Front, Outgoing};
 use crate::option::Setting;
 
 /// `NN_SUB_SUBSCRIBE`: receive messages that begin with these bytes.
-pub const SUBSCRIBE: i32 = 1;
+pub(crate) const SUBSCRIBE: i32 = 1;
 /// `NN_SUB_UNSUBSCRIBE`: cancel one subscription with these bytes.
-pub const UNSUBSCRIBE: i32 = 2;
+pub(crate) const UNSUBSCRIBE: i32 = 2;
 
 /// The machine of a PUB socket.
 ///

@@ -16,27 +16,27 @@ use crate::message::{Chunk, Front, Metadata, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// The seed of the machines under test: the first question has the number that follows.
-pub const SEED: u32 = 6;
+pub(super) const SEED: u32 = 6;
 
 /// The default capacity of an outbound lane, in messages.
 const ROOM: usize = 8;
 
 /// Runs a test with both contexts, the strict and the lavish one.
-pub fn simulate(info: &ProtocolInfo, raw: bool, test: impl Fn(Simulation)) {
+pub(super) fn simulate(info: &ProtocolInfo, raw: bool, test: impl Fn(Simulation)) {
     for lavish in [false, true] {
         test(Simulation::new(info, raw, lavish));
     }
 }
 
 /// A message as it is on the wire: words, followed by a text.
-pub fn wire(words: &[u32], text: &str) -> Vec<u8> {
+pub(super) fn wire(words: &[u32], text: &str) -> Vec<u8> {
     let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_be_bytes()).collect();
     bytes.extend_from_slice(text.as_bytes());
     bytes
 }
 
 /// A machine and its context.
-pub struct Simulation {
+pub(super) struct Simulation {
     pub machine: Machine,
     pub world: World,
     /// Whether the context is the lavish one.
@@ -47,7 +47,7 @@ pub struct Simulation {
 
 /// A received message.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Received {
+pub(super) struct Received {
     pub pipe: u32,
     pub header: Vec<u8>,
     pub body: String,
@@ -55,7 +55,7 @@ pub struct Received {
 
 /// The context: the pipes and the time.
 #[derive(Default)]
-pub struct World {
+pub(super) struct World {
     pipes: BTreeMap<PipeId, Pipe>,
     now: Time,
     /// The length of `head` in a [`Front`].
@@ -72,7 +72,7 @@ pub struct World {
 
 /// The memory of a body at the time when a pipe took it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
+pub(super) struct Memory {
     pub address: *const u8,
     /// Whether there was no other reference to it.
     pub unique: bool,
@@ -100,17 +100,17 @@ impl Pipe {
 
 impl Simulation {
     /// A machine without pipes.
-    pub fn new(info: &ProtocolInfo, raw: bool, lavish: bool) -> Simulation {
+    pub(super) fn new(info: &ProtocolInfo, raw: bool, lavish: bool) -> Simulation {
         let world = World { cut: if lavish { 3 } else { 0 }, is_strict: !lavish, ..World::default() };
         let final_refusal_is_readable = *info == super::SURVEYOR && !raw;
         Simulation { machine: (info.machine)(raw, SEED), world, lavish, final_refusal_is_readable }
     }
 
-    pub fn attach(&mut self, pipe: u32) {
+    pub(super) fn attach(&mut self, pipe: u32) {
         assert_eq!(self.attach_with(pipe, 8, ROOM), Ok(()));
     }
 
-    pub fn attach_with(&mut self, pipe: u32, priority: u8, room: usize) -> Result<(), PipeRefused> {
+    pub(super) fn attach_with(&mut self, pipe: u32, priority: u8, room: usize) -> Result<(), PipeRefused> {
         let id = PipeId(pipe);
         let options = PipeOptions { send_priority: priority, receive_priority: priority };
         if let Err(refused) = self.machine.attach(id, options) {
@@ -126,68 +126,68 @@ impl Simulation {
     }
 
     /// Makes sent messages go to the inbound lane of the same pipe.
-    pub fn join_lanes(&mut self, pipe: u32) {
+    pub(super) fn join_lanes(&mut self, pipe: u32) {
         self.world.pipe(pipe).looped = true;
     }
 
     /// The peer is gone.
-    pub fn close(&mut self, pipe: u32) {
+    pub(super) fn close(&mut self, pipe: u32) {
         self.world.pipe(pipe).closed = true;
         self.machine.closing(PipeId(pipe), &mut self.world);
         self.after_event();
     }
 
     /// The pipe is gone.
-    pub fn detach(&mut self, pipe: u32) {
+    pub(super) fn detach(&mut self, pipe: u32) {
         self.world.pipes.remove(&PipeId(pipe));
         self.machine.detach(PipeId(pipe), &mut self.world);
         self.after_event();
     }
 
     /// The peer sends a message.
-    pub fn arrive(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
+    pub(super) fn arrive(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
         self.world.pipe(pipe).inbound.push_back(message.as_ref().to_vec());
         self.after_event();
     }
 
     /// The peer sends a message and is gone, without a call to the machine in between.
-    pub fn arrive_and_close(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
+    pub(super) fn arrive_and_close(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
         self.world.pipe(pipe).inbound.push_back(message.as_ref().to_vec());
         self.close(pipe);
     }
 
     /// The peer reads all messages that were sent to it.
-    pub fn sent(&mut self, pipe: u32) -> Vec<Vec<u8>> {
+    pub(super) fn sent(&mut self, pipe: u32) -> Vec<Vec<u8>> {
         let sent = self.world.pipe(pipe).outbound.drain(..).map(|(bytes, _)| bytes).collect();
         self.after_event();
         sent
     }
 
     /// The memory of the last message that the peer has not read.
-    pub fn memory(&mut self, pipe: u32) -> Option<Memory> {
+    pub(super) fn memory(&mut self, pipe: u32) -> Option<Memory> {
         self.world.pipe(pipe).outbound.back()?.1
     }
 
     /// The number of messages in the inbound lane.
-    pub fn unread(&mut self, pipe: u32) -> usize {
+    pub(super) fn unread(&mut self, pipe: u32) -> usize {
         self.world.pipe(pipe).inbound.len()
     }
 
-    pub fn is_attached(&self, pipe: u32) -> bool {
+    pub(super) fn is_attached(&self, pipe: u32) -> bool {
         self.world.pipes.contains_key(&PipeId(pipe))
     }
 
-    pub fn is_open(&self, pipe: u32) -> bool {
+    pub(super) fn is_open(&self, pipe: u32) -> bool {
         self.world.pipes.get(&PipeId(pipe)).is_some_and(|pipe| !pipe.closed)
     }
 
     /// Time passes, without a call to `timeout`.
-    pub fn drift(&mut self, milliseconds: u64) {
+    pub(super) fn drift(&mut self, milliseconds: u64) {
         self.world.now += Duration::from_millis(milliseconds);
     }
 
     /// Time passes.
-    pub fn elapse(&mut self, milliseconds: u64) {
+    pub(super) fn elapse(&mut self, milliseconds: u64) {
         self.drift(milliseconds);
         let due = self.machine.deadline().is_some_and(|deadline| deadline <= self.world.now);
         if due || self.lavish {
@@ -197,17 +197,17 @@ impl Simulation {
     }
 
     /// The program sends a message.
-    pub fn send(&mut self, body: &str) -> Result<(), Refusal> {
+    pub(super) fn send(&mut self, body: &str) -> Result<(), Refusal> {
         self.send_message(&[], Payload::Borrowed(body.as_bytes()))
     }
 
     /// The program sends a message with a protocol header.
-    pub fn send_raw(&mut self, header: &[u8], body: &str) -> Result<(), Refusal> {
+    pub(super) fn send_raw(&mut self, header: &[u8], body: &str) -> Result<(), Refusal> {
         self.send_message(header, Payload::Borrowed(body.as_bytes()))
     }
 
     /// The program sends a chunk. Returns the address of its data.
-    pub fn send_chunk(&mut self, header: &[u8], body: &str) -> *const u8 {
+    pub(super) fn send_chunk(&mut self, header: &[u8], body: &str) -> *const u8 {
         let chunk = Chunk::copy_of(body.as_bytes()).unwrap();
         let address = chunk.as_ptr();
         assert_eq!(self.send_message(header, Payload::Owned(chunk)), Ok(()));
@@ -236,13 +236,13 @@ impl Simulation {
     }
 
     /// See [`Protocol::send_priority`].
-    pub fn send_priority(&mut self) -> Option<u8> {
+    pub(super) fn send_priority(&mut self) -> Option<u8> {
         self.before_call();
         self.machine.send_priority(&mut self.world)
     }
 
     /// The program receives a message.
-    pub fn recv(&mut self) -> Result<Received, Refusal> {
+    pub(super) fn recv(&mut self) -> Result<Received, Refusal> {
         self.before_call();
         let can_recv = self.lavish.then(|| self.machine.can_recv(&mut self.world));
         let mut result = self.machine.recv(&mut self.world);
@@ -262,35 +262,36 @@ impl Simulation {
         let PipeId(pipe) = delivery.pipe;
         let message = self.world.pipe(pipe).inbound.pop_front().expect("a delivery is a message");
         self.after_event();
-        let header =
-            delivery.protocol_header(Front { head: &[], body: &message, metadata: Metadata::default() }).to_vec();
+        let header = delivery
+            .protocol_header(Front { head: &[], body: &message, metadata: Metadata::default() })
+            .to_vec();
         let body = String::from_utf8_lossy(&message[delivery.skip..]).into_owned();
         Ok(Received { pipe, header, body })
     }
 
     /// The program receives a message. Returns its body.
-    pub fn body(&mut self) -> Result<String, Refusal> {
+    pub(super) fn body(&mut self) -> Result<String, Refusal> {
         self.recv().map(|received| received.body)
     }
 
     /// The program receives all messages. Returns their bodies.
-    pub fn bodies(&mut self) -> Vec<String> {
+    pub(super) fn bodies(&mut self) -> Vec<String> {
         std::iter::from_fn(|| self.body().ok()).collect()
     }
 
-    pub fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+    pub(super) fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         self.machine.set_option(name, setting)
     }
 
     /// Checks that `writable` will be called for every pipe that gets room.
-    pub fn assert_writable_edges_are_owed(&self) {
+    pub(super) fn assert_writable_edges_are_owed(&self) {
         for (id, pipe) in &self.world.pipes {
             assert!(pipe.closed || pipe.told_full, "{id:?} has no edge to come");
         }
     }
 
     /// Checks that `readable` will be called for every pipe that gets a message.
-    pub fn assert_readable_edges_are_owed(&self) {
+    pub(super) fn assert_readable_edges_are_owed(&self) {
         for (id, pipe) in &self.world.pipes {
             assert!(pipe.told_empty, "{id:?} has no edge to come");
         }

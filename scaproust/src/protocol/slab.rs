@@ -6,11 +6,11 @@
 use std::ops::{Index, IndexMut};
 
 /// The index of a value in a [`Slab`].
-pub type SlabIndex = u32;
+pub(super) type SlabIndex = u32;
 
 /// A growing vector whose vacant entries are reused.
 #[derive(Debug)]
-pub struct Slab<T> {
+pub(super) struct Slab<T> {
     values: Vec<T>,
     /// Indices of removed values.
     vacant: Vec<SlabIndex>,
@@ -18,18 +18,18 @@ pub struct Slab<T> {
 
 impl<T> Slab<T> {
     /// An empty slab, without allocated memory.
-    pub const fn new() -> Slab<T> {
+    pub(super) const fn new() -> Slab<T> {
         Slab { values: Vec::new(), vacant: Vec::new() }
     }
 
     /// Reserves memory for one more value, and for the removal of all; `None` when out of memory.
-    pub fn try_reserve(&mut self) -> Option<()> {
+    pub(super) fn try_reserve(&mut self) -> Option<()> {
         self.values.try_reserve(1).ok()?;
         self.vacant.try_reserve(self.values.len() + 1 - self.vacant.len()).ok()
     }
 
     /// Stores a value, and returns its index.
-    pub fn insert(&mut self, value: T) -> SlabIndex {
+    pub(super) fn insert(&mut self, value: T) -> SlabIndex {
         if let Some(index) = self.vacant.pop() {
             self[index] = value;
             return index;
@@ -40,14 +40,14 @@ impl<T> Slab<T> {
     }
 
     /// Removes and returns a value. `rest` fills its entry until the entry is reused.
-    pub fn remove(&mut self, index: SlabIndex, rest: T) -> T {
+    pub(super) fn remove(&mut self, index: SlabIndex, rest: T) -> T {
         self.vacant.push(index);
         std::mem::replace(&mut self[index], rest)
     }
 
     /// The number of values.
     #[cfg(test)]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.values.len() - self.vacant.len()
     }
 }

@@ -41,11 +41,11 @@ pub static PROTOCOLS: [&ProtocolInfo; 10] =
     [&PAIR, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
 
 /// Sends to and receives from one peer.
-pub static PAIR: ProtocolInfo =
+pub(crate) static PAIR: ProtocolInfo =
     ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
 
 /// Sends to all subscribers.
-pub static PUB: ProtocolInfo = ProtocolInfo {
+pub(crate) static PUB: ProtocolInfo = ProtocolInfo {
     can_recv: false,
     drops: true,
     ..row(32, "pub", &SUB, |_, _| Machine::Publisher(pubsub::Publisher::new()))
@@ -69,7 +69,7 @@ pub static REQ: ProtocolInfo = ProtocolInfo {
 };
 
 /// Receives requests and sends replies.
-pub static REP: ProtocolInfo = row(49, "rep", &REQ, replier);
+pub(crate) static REP: ProtocolInfo = row(49, "rep", &REQ, replier);
 
 /// Sends each message to one of its peers.
 pub static PUSH: ProtocolInfo = ProtocolInfo {
@@ -78,7 +78,7 @@ pub static PUSH: ProtocolInfo = ProtocolInfo {
 };
 
 /// Receives from all its peers, in turn.
-pub static PULL: ProtocolInfo = ProtocolInfo {
+pub(crate) static PULL: ProtocolInfo = ProtocolInfo {
     can_send: false,
     ..row(81, "pull", &PUSH, |_, _| Machine::Puller(pipeline::Puller::new()))
 };
@@ -94,10 +94,10 @@ pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
 };
 
 /// Receives surveys, and may send a response to each.
-pub static RESPONDENT: ProtocolInfo = row(99, "respondent", &SURVEYOR, replier);
+pub(crate) static RESPONDENT: ProtocolInfo = row(99, "respondent", &SURVEYOR, replier);
 
 /// Sends to all its peers, and receives from all.
-pub static BUS: ProtocolInfo = ProtocolInfo {
+pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
     drops: true,
     ..row(112, "bus", &BUS, |is_raw, seed| match is_raw {
         false => Machine::Bus(bus::Bus::new(seed)),

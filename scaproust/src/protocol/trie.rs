@@ -12,7 +12,7 @@ const ROOT: SlabIndex = 0;
 
 /// A counted set of prefixes.
 #[derive(Debug)]
-pub struct Trie {
+pub(crate) struct Trie {
     nodes: Slab<Node>,
 }
 
@@ -49,7 +49,7 @@ impl Node {
 
 impl Trie {
     /// An empty set, which matches no topic.
-    pub fn new() -> Trie {
+    pub(crate) fn new() -> Trie {
         let mut nodes = Slab::new();
         nodes.insert(Node::default());
         Trie { nodes }
@@ -57,7 +57,7 @@ impl Trie {
 
     /// Adds a prefix, or increments its count; `false` when out of memory.
     #[must_use]
-    pub fn subscribe(&mut self, prefix: &[u8]) -> bool {
+    pub(crate) fn subscribe(&mut self, prefix: &[u8]) -> bool {
         let mut node = ROOT;
         let mut rest = prefix;
         // Invariant: `rest` is the part of the prefix behind the prefix of `node`.
@@ -84,7 +84,7 @@ impl Trie {
     }
 
     /// Decrements the count of a prefix, and removes it at zero; `false` when it is not in the set.
-    pub fn unsubscribe(&mut self, prefix: &[u8]) -> bool {
+    pub(crate) fn unsubscribe(&mut self, prefix: &[u8]) -> bool {
         let mut parent = ROOT;
         let mut node = ROOT;
         let mut rest = prefix;
@@ -102,7 +102,7 @@ impl Trie {
     }
 
     /// Whether the set has a prefix of the topic, which is given in two parts.
-    pub fn matches(&self, topic: [&[u8]; 2]) -> bool {
+    pub(crate) fn matches(&self, topic: [&[u8]; 2]) -> bool {
         let mut node = &self.nodes[ROOT];
         // The part of the label of `node` that has not been compared yet.
         let mut label: &[u8] = &[];

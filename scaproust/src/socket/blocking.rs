@@ -17,6 +17,8 @@ use crate::sync::{
 };
 use crate::transport;
 
+opaque!([T] Step<T>, [] Entered, [A: Attempt] Pending<A>);
+
 /// What became of the first try of a call.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
 pub enum Step<T> {

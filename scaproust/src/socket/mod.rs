@@ -17,7 +17,7 @@ mod host;
 mod id_table;
 mod options;
 mod pipes;
-pub mod poll;
+pub(crate) mod poll;
 mod pollable;
 mod poller;
 mod statistics;
@@ -62,6 +62,8 @@ static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::
 
 /// A call that is inside a socket. The socket is not freed before the call has left.
 pub type Call = table::Call<Socket>;
+
+opaque!([] Socket);
 
 /// A socket.
 pub struct Socket {

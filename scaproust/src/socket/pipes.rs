@@ -247,6 +247,8 @@ impl Context for View<'_> {
     }
 }
 
+opaque!([] Received<'_>);
+
 /// A message as it is received: still in its lane.
 pub struct Received<'a> {
     pub(super) delivery: &'a Delivery,

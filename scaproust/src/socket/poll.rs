@@ -40,6 +40,8 @@ pub struct PollEntry {
     pub is_writable: bool,
 }
 
+opaque!([] Polling);
+
 /// A call that waits for several sockets. While it sleeps it is inside none of them.
 pub struct Polling {
     entries: Vec<PollEntry>,

@@ -199,6 +199,8 @@ impl<T, const LIMIT: usize> Deref for Closing<'_, T, LIMIT> {
     }
 }
 
+opaque!([T] Call<T>);
+
 /// A call that is inside; the value stays there until it leaves.
 pub struct Call<T: 'static> {
     slot: &'static Slot<T>,

@@ -201,6 +201,8 @@ impl<'b> ToSend<'b> for &mut Outgoing<'b> {
     }
 }
 
+opaque!([M] Sending<M>, [T, R] Receiving<T, R>);
+
 /// A message that is being sent.
 pub struct Sending<M>(pub M);
 

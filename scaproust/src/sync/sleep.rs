@@ -28,6 +28,8 @@ pub(crate) enum Wake {
     Interrupted,
 }
 
+opaque!([] Sleep);
+
 /// What a thread is to wait for, and how that went.
 pub struct Sleep {
     entries: SmallVec<[Polled; 9]>,

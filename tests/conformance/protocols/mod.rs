@@ -15,10 +15,10 @@ mod roles {
 
     macro_rules! roles {
         ($($socket_type:ident: $cooked:ident $raw:ident;)*) => {
-            $(pub const fn $cooked() -> Role {
+            $(pub(super) const fn $cooked() -> Role {
                 Role::cooked(SocketType::$socket_type)
             }
-            pub const fn $raw() -> Role {
+            pub(super) const fn $raw() -> Role {
                 Role::raw(SocketType::$socket_type)
             })*
 

@@ -15,7 +15,7 @@ use crate::socket::Socket;
 
 /// A transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Transport {
+pub(crate) enum Transport {
     Inproc,
     Ipc,
     Tcp,
@@ -30,7 +30,7 @@ mod all {
 
     macro_rules! transports {
         ($($name:ident $transport:ident;)*) => {
-            $(pub fn $name() -> Transport {
+            $(pub(super) fn $name() -> Transport {
                 Transport::$transport
             })*
         };
@@ -67,7 +67,7 @@ macro_rules! every_stream {
 use every_stream;
 
 /// An unused address; its file is removed with it.
-pub struct Address {
+pub(crate) struct Address {
     text: String,
     file: Option<PathBuf>,
 }

@@ -9,7 +9,7 @@ use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
 /// The outbound side of PUB, BUS and SURVEYOR.
 #[derive(Debug)]
-pub struct Distributor {
+pub(crate) struct Distributor {
     /// The active pipes, followed by the inactive ones.
     pipes: Vec<PipeId>,
     /// The number of active pipes.
@@ -19,7 +19,7 @@ pub struct Distributor {
 }
 
 impl Distributor {
-    pub fn new() -> Distributor {
+    pub(crate) fn new() -> Distributor {
         Distributor { pipes: Vec::new(), active: 0, positions: BTreeMap::new() }
     }
 
@@ -27,7 +27,7 @@ impl Distributor {
     ///
     /// # Errors
     /// [`PipeRefused`] when out of memory.
-    pub fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
+    pub(crate) fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
         self.pipes.try_reserve(1).map_err(|_| PipeRefused)?;
         let before = self.positions.insert(pipe, self.pipes.len());
         debug_assert!(before.is_none(), "{pipe:?} was added twice");
@@ -36,7 +36,7 @@ impl Distributor {
     }
 
     /// Removes a pipe, if it is there.
-    pub fn remove(&mut self, pipe: PipeId) {
+    pub(crate) fn remove(&mut self, pipe: PipeId) {
         let Some(&position) = self.positions.get(&pipe) else { return };
         let position = self.deactivate(position);
         self.exchange(position, self.pipes.len() - 1);
@@ -44,7 +44,7 @@ impl Distributor {
         self.positions.remove(&pipe);
     }
 
-    pub fn writable(&mut self, pipe: PipeId) {
+    pub(crate) fn writable(&mut self, pipe: PipeId) {
         if let Some(&position) = self.positions.get(&pipe)
             && position >= self.active
         {
@@ -55,7 +55,7 @@ impl Distributor {
 
     /// Sends a message to all active pipes, without the one in `except`. The last pipe gets the body
     /// itself, and the others clones, so that a sole receiver gets the body without a copy.
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         header: &[u8],
         body: &mut Payload<'_>,

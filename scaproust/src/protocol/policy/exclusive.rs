@@ -10,7 +10,7 @@ use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
 /// Both sides of PAIR.
 #[derive(Debug)]
-pub struct Exclusive {
+pub(crate) struct Exclusive {
     /// The pipe that messages are sent to.
     peer: Option<PipeId>,
     /// The pipes that messages are received from, the oldest first; the peer is the last.
@@ -18,7 +18,7 @@ pub struct Exclusive {
 }
 
 impl Exclusive {
-    pub fn new() -> Exclusive {
+    pub(crate) fn new() -> Exclusive {
         Exclusive { peer: None, sources: VecDeque::new() }
     }
 
@@ -26,7 +26,7 @@ impl Exclusive {
     ///
     /// # Errors
     /// [`PipeRefused`] while there is a peer.
-    pub fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
+    pub(crate) fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
         if self.peer.is_some() {
             return Err(PipeRefused);
         }
@@ -36,36 +36,36 @@ impl Exclusive {
     }
 
     /// Stops sending to a pipe and lets another become the peer. Its messages can still be received.
-    pub fn release(&mut self, pipe: PipeId) {
+    pub(crate) fn release(&mut self, pipe: PipeId) {
         if self.peer == Some(pipe) {
             self.peer = None;
         }
     }
 
     /// Removes a pipe, if it is there.
-    pub fn remove(&mut self, pipe: PipeId) {
+    pub(crate) fn remove(&mut self, pipe: PipeId) {
         self.release(pipe);
         self.sources.retain(|source| *source != pipe);
     }
 
     /// A pipe has a message. A pipe of an earlier peer may have been removed as empty: it is added again.
-    pub fn readable(&mut self, pipe: PipeId) {
+    pub(crate) fn readable(&mut self, pipe: PipeId) {
         if !self.sources.contains(&pipe) {
             self.sources.push_front(pipe);
         }
     }
 
     /// Sends a message; `false` when there is no peer, or no room: the body is then unchanged.
-    pub fn send(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut impl Context) -> bool {
+    pub(crate) fn send(&mut self, header: &[u8], body: &mut Payload<'_>, context: &mut impl Context) -> bool {
         self.peer.is_some_and(|pipe| context.push(pipe, header, body) == PushOutcome::Taken)
     }
 
-    pub fn can_send(&self, context: &mut impl Context) -> bool {
+    pub(crate) fn can_send(&self, context: &mut impl Context) -> bool {
         self.peer.is_some_and(|pipe| context.has_room(pipe))
     }
 
     /// The pipe of the next message.
-    pub fn find(&mut self, context: &mut impl Context) -> Option<PipeId> {
+    pub(crate) fn find(&mut self, context: &mut impl Context) -> Option<PipeId> {
         while let Some(&pipe) = self.sources.front() {
             if context.front(pipe).is_some() {
                 return Some(pipe);

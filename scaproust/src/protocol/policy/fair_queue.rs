@@ -8,24 +8,24 @@ use crate::protocol::{Context, PipeId, PipeRefused};
 
 /// The inbound side of most protocols.
 #[derive(Debug)]
-pub struct FairQueue {
+pub(crate) struct FairQueue {
     pipes: PriorityList,
 }
 
 impl FairQueue {
-    pub fn new() -> FairQueue {
+    pub(crate) fn new() -> FairQueue {
         FairQueue { pipes: PriorityList::new() }
     }
 
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+    pub(crate) fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
         self.pipes.insert(pipe, priority)
     }
 
-    pub fn remove(&mut self, pipe: PipeId) {
+    pub(crate) fn remove(&mut self, pipe: PipeId) {
         self.pipes.remove(pipe);
     }
 
-    pub fn readable(&mut self, pipe: PipeId) {
+    pub(crate) fn readable(&mut self, pipe: PipeId) {
         self.pipes.activate(pipe);
     }
 
@@ -33,7 +33,7 @@ impl FairQueue {
     /// Messages for which it returns `None` are dropped, as long as [`Context::drop_front`] allows it.
     /// The message stays in its lane, and the next call finds it again.
     #[inline]
-    pub fn find<T>(
+    pub(crate) fn find<T>(
         &mut self,
         context: &mut impl Context,
         inspect: impl Fn(Front<'_>) -> Option<T>,
@@ -57,7 +57,7 @@ impl FairQueue {
 
     /// As [`FairQueue::find`], for a message that is delivered: it is then the turn of the next pipe.
     #[inline]
-    pub fn take<T>(
+    pub(crate) fn take<T>(
         &mut self,
         context: &mut impl Context,
         inspect: impl Fn(Front<'_>) -> Option<T>,

@@ -9,31 +9,31 @@ use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
 /// The outbound side of PUSH and REQ.
 #[derive(Debug)]
-pub struct LoadBalancer {
+pub(crate) struct LoadBalancer {
     pipes: PriorityList,
 }
 
 impl LoadBalancer {
-    pub fn new() -> LoadBalancer {
+    pub(crate) fn new() -> LoadBalancer {
         LoadBalancer { pipes: PriorityList::new() }
     }
 
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+    pub(crate) fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
         self.pipes.insert(pipe, priority)
     }
 
-    pub fn remove(&mut self, pipe: PipeId) {
+    pub(crate) fn remove(&mut self, pipe: PipeId) {
         self.pipes.remove(pipe);
     }
 
-    pub fn writable(&mut self, pipe: PipeId) {
+    pub(crate) fn writable(&mut self, pipe: PipeId) {
         self.pipes.activate(pipe);
     }
 
     /// Sends a message, and returns the pipe that has taken it; `None` when no pipe has room: the body is
     /// then unchanged.
     #[inline]
-    pub fn send(
+    pub(crate) fn send(
         &mut self,
         header: &[u8],
         body: &mut Payload<'_>,
@@ -51,7 +51,7 @@ impl LoadBalancer {
         None
     }
 
-    pub fn can_send(&mut self, context: &mut impl Context) -> bool {
+    pub(crate) fn can_send(&mut self, context: &mut impl Context) -> bool {
         while let Some(pipe) = self.pipes.current() {
             if context.has_room(pipe) {
                 return true;
@@ -62,7 +62,7 @@ impl LoadBalancer {
     }
 
     /// The priority of the pipe that the next message will be sent to; `None` while no pipe has room.
-    pub fn priority(&mut self, context: &mut impl Context) -> Option<u8> {
+    pub(crate) fn priority(&mut self, context: &mut impl Context) -> Option<u8> {
         self.can_send(context).then(|| self.pipes.current_priority())?
     }
 }

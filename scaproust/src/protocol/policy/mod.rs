@@ -11,8 +11,8 @@ mod fair_queue;
 mod load_balancer;
 mod priority_list;
 
-pub use distributor::Distributor;
-pub use exclusive::Exclusive;
-pub use fair_queue::FairQueue;
-pub use load_balancer::LoadBalancer;
+pub(super) use distributor::Distributor;
+pub(super) use exclusive::Exclusive;
+pub(super) use fair_queue::FairQueue;
+pub(super) use load_balancer::LoadBalancer;
 use priority_list::PriorityList;

@@ -16,7 +16,7 @@ const PRIORITIES: u8 = 16;
 /// The active pipes of a priority form a ring, linked by index. A look-up by id is needed only to change the
 /// state of a pipe, not to read the current pipe or to advance.
 #[derive(Debug)]
-pub struct PriorityList {
+pub(super) struct PriorityList {
     members: Slab<Member>,
     indices: BTreeMap<PipeId, SlabIndex>,
     /// Bit `n` is set when ring `n` has a member.
@@ -37,7 +37,7 @@ struct Member {
 }
 
 impl PriorityList {
-    pub fn new() -> PriorityList {
+    pub(super) fn new() -> PriorityList {
         let turns = [0; PRIORITIES as usize];
         PriorityList { members: Slab::new(), indices: BTreeMap::new(), occupied: 0, turns }
     }
@@ -46,7 +46,7 @@ impl PriorityList {
     ///
     /// # Errors
     /// [`PipeRefused`] when out of memory.
-    pub fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
+    pub(super) fn insert(&mut self, pipe: PipeId, priority: u8) -> Result<(), PipeRefused> {
         self.members.try_reserve().ok_or(PipeRefused)?;
         let ring = priority.clamp(1, PRIORITIES) - 1;
         let member = Member { pipe, ring, active: false, next: 0, previous: 0 };
@@ -57,7 +57,7 @@ impl PriorityList {
     }
 
     /// Removes a pipe, if it is there.
-    pub fn remove(&mut self, pipe: PipeId) {
+    pub(super) fn remove(&mut self, pipe: PipeId) {
         let Some(index) = self.indices.remove(&pipe) else { return };
         self.leave_ring(index);
         let member = self.members[index];
@@ -65,7 +65,7 @@ impl PriorityList {
     }
 
     /// Makes a pipe active, as the last in its ring. Does nothing if it is active or unknown.
-    pub fn activate(&mut self, pipe: PipeId) {
+    pub(super) fn activate(&mut self, pipe: PipeId) {
         let Some(&index) = self.indices.get(&pipe) else { return };
         let Member { ring, active, .. } = self.members[index];
         if active {
@@ -82,18 +82,18 @@ impl PriorityList {
 
     /// The current pipe.
     #[inline]
-    pub fn current(&self) -> Option<PipeId> {
+    pub(super) fn current(&self) -> Option<PipeId> {
         Some(self.members[self.turn()?].pipe)
     }
 
     /// The priority of the current pipe, 1 to 16.
-    pub fn current_priority(&self) -> Option<u8> {
+    pub(super) fn current_priority(&self) -> Option<u8> {
         Some(self.members[self.turn()?].ring + 1)
     }
 
     /// Makes the next pipe in the ring the current one.
     #[inline]
-    pub fn advance(&mut self) {
+    pub(super) fn advance(&mut self) {
         if let Some(index) = self.turn() {
             let Member { ring, next, .. } = self.members[index];
             self.turns[usize::from(ring)] = next;
@@ -101,7 +101,7 @@ impl PriorityList {
     }
 
     /// Makes the current pipe inactive.
-    pub fn deactivate_current(&mut self) {
+    pub(super) fn deactivate_current(&mut self) {
         if let Some(index) = self.turn() {
             self.leave_ring(index);
         }

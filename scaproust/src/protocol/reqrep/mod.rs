@@ -5,7 +5,8 @@ mod raw_requester;
 mod replier;
 mod requester;
 
-pub use raw_replier::RawReplier;
-pub use raw_requester::RawRequester;
-pub use replier::Replier;
-pub use requester::{RESEND_INTERVAL, Requester};
+pub(super) use raw_replier::RawReplier;
+pub(super) use raw_requester::RawRequester;
+pub(super) use replier::Replier;
+pub(crate) use requester::RESEND_INTERVAL;
+pub(super) use requester::Requester;

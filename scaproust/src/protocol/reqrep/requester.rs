@@ -14,7 +14,7 @@ use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
 /// `NN_REQ_RESEND_IVL`: milliseconds after which a request is sent again.
-pub const RESEND_INTERVAL: i32 = 1;
+pub(crate) const RESEND_INTERVAL: i32 = 1;
 /// Its default.
 const DEFAULT_RESEND_INTERVAL: i32 = 60_000;
 

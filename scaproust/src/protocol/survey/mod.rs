@@ -6,5 +6,6 @@
 mod raw_surveyor;
 mod surveyor;
 
-pub use raw_surveyor::RawSurveyor;
-pub use surveyor::{SURVEY_DEADLINE, Surveyor};
+pub(super) use raw_surveyor::RawSurveyor;
+pub(crate) use surveyor::SURVEY_DEADLINE;
+pub(super) use surveyor::Surveyor;

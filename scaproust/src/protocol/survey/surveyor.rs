@@ -12,7 +12,7 @@ use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
 /// `NN_SURVEYOR_DEADLINE`: milliseconds in which responses to a survey are accepted.
-pub const SURVEY_DEADLINE: i32 = 1;
+pub(crate) const SURVEY_DEADLINE: i32 = 1;
 /// Its default.
 const DEFAULT_DEADLINE: i32 = 1000;
 

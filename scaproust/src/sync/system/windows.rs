@@ -124,6 +124,7 @@ impl Uncancellable {
 }
 
 /// See [`CancelState`]: nothing is ever abandoned.
+#[derive(Debug)]
 #[repr(C)]
 pub struct Abandoned {
     /// Discards it.
@@ -142,7 +143,7 @@ impl Abandoned {
 
 /// The present moment on a clock that began to run a day before it was first read, so that there
 /// are moments before any that was read.
-pub fn now() -> Duration {
+pub(crate) fn now() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
 }
@@ -153,7 +154,7 @@ pub(in crate::sync) fn processors() -> u32 {
 }
 
 /// Runs `start`: there are no signals to keep from the threads that it starts.
-pub fn without_signals<T>(start: impl FnOnce() -> T) -> T {
+pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 

@@ -77,6 +77,7 @@ impl Drop for Uncancellable {
 
 /// What a sleeping call has, for the case that its thread is cancelled: the first thing in it says
 /// how it is discarded. That is done when the thread's clean-up handlers have run.
+#[derive(Debug)]
 #[repr(C)]
 pub struct Abandoned {
     /// Discards it.

@@ -148,7 +148,11 @@ fn room_is_left_out_until_somebody_waits_for_it() {
     assert!(
         outbound
             .batch()
-            .push(&[], &mut Payload::Owned(crate::message::Chunk::copy_of(&large).unwrap()), Metadata::default())
+            .push(
+                &[],
+                &mut Payload::Owned(crate::message::Chunk::copy_of(&large).unwrap()),
+                Metadata::default()
+            )
             .is_ok()
     );
     connection.flush();
@@ -170,12 +174,20 @@ fn room_is_left_out_until_somebody_waits_for_it() {
 fn a_thread_that_blocks_has_written_what_gathered() {
     let (connection, mut outbound, mut theirs) = connected();
     for _ in 0..2 {
-        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"gathers"), Metadata::default()).unwrap().edge);
+        assert!(
+            outbound.batch().push(&[], &mut Payload::Borrowed(b"gathers"), Metadata::default()).unwrap().edge
+        );
         // As `gather`, but the I/O thread is not woken.
         assert!(
             connection.begin_gathering() && connection.host.batching().add(connection.clone()) == Some(true)
         );
-        assert!(!outbound.batch().push(&[], &mut Payload::Borrowed(b"as well"), Metadata::default()).unwrap().edge);
+        assert!(
+            !outbound
+                .batch()
+                .push(&[], &mut Payload::Borrowed(b"as well"), Metadata::default())
+                .unwrap()
+                .edge
+        );
         crate::transport::before_blocking(None);
         theirs.set_nonblocking(true).unwrap();
         let mut came = [0; 32];
@@ -192,7 +204,9 @@ fn a_message_that_comes_to_a_socket_being_closed_does_not_gather() {
     connection.host.batching().close();
     theirs.set_nonblocking(true).unwrap();
     for _ in 0..2 {
-        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"late"), Metadata::default()).unwrap().edge);
+        assert!(
+            outbound.batch().push(&[], &mut Payload::Borrowed(b"late"), Metadata::default()).unwrap().edge
+        );
         connection.gather();
         let mut came = [0; 13];
         theirs.read_exact(&mut came).unwrap();
