@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::platform::{Stream, note_writable};
+use super::platform::{Stream, abandon_unsent, note_writable};
 use super::{Owner, protocol_pair};
 use crate::pipe::{End, Peer, Remote};
 use crate::reactor::{Progress, Reactor, Ready, Source};
@@ -205,6 +205,9 @@ impl Connection {
         };
         self.deregister();
         self.end_timers();
+        if note == Note::Broken {
+            abandon_unsent(&self.stream);
+        }
         // Fails if the peer was first.
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
         drop(lane);

@@ -15,6 +15,6 @@ use windows as own;
 
 pub(super) use own::{
     Acceptor, LocalAddress, NO_SIGNAL, NOTHING, REFUSED, SHORT_READ_IS_ALL, Stream, UNREACHABLE,
-    connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, is_under_way, listen_locally,
-    local_address, note_writable, polled, take_port,
+    abandon_unsent, connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, is_under_way,
+    listen_locally, local_address, note_writable, polled, take_port,
 };

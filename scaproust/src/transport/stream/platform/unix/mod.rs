@@ -130,6 +130,15 @@ impl Acceptor {
     }
 }
 
+/// Has the kernel forget, when the stream is closed, what it could not send: the peer is gone. Else it keeps megabytes for as
+/// long as it takes to find that out by itself.
+pub(in crate::transport::stream) fn abandon_unsent(stream: &Stream) {
+    if has_unacknowledged(stream) {
+        // A local socket keeps nothing, and has no use for it.
+        let _ = stream.set_linger(Some(std::time::Duration::ZERO));
+    }
+}
+
 /// Whether the peer's kernel may not have confirmed everything yet.
 #[cfg(all(target_os = "linux", not(portable)))]
 pub(in crate::transport::stream) fn has_unacknowledged(stream: &Stream) -> bool {

@@ -85,6 +85,9 @@ pub(in crate::transport::stream) fn is_connected(stream: &Stream) -> io::Result<
     stream.is_connected()
 }
 
+/// The system finds out by itself that the peer is gone.
+pub(in crate::transport::stream) fn abandon_unsent(_stream: &Stream) {}
+
 /// Whether the peer's system may not have confirmed everything yet. Who cannot ask waits until the
 /// peer has read to the end, and closes its side. A pipe keeps what was written for its peer.
 pub(in crate::transport::stream) fn has_unacknowledged(stream: &Stream) -> bool {
