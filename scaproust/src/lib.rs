@@ -28,7 +28,7 @@
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 
-/// Implements `Debug` for types whose fields mean nothing to a reader: `opaque!([generics] type)`.
+/// Implements `Debug` by the name of the type alone: `opaque!([generics] type)`.
 macro_rules! opaque {
     ($([$($generics:tt)*] $type:ty),+) => { $(
         impl<$($generics)*> std::fmt::Debug for $type {

@@ -299,8 +299,8 @@ impl Batch<'_> {
         answer
     }
 
-    /// For how long to let more room gather, after a push whose thread has slept so long until there was room. Of many
-    /// producers of one consumer each would else be woken for each of its messages.
+    /// How long the producer's thread should pause after a push for whose room it has slept for `slept`, so that more room
+    /// gathers. Without the pause each of many producers of one consumer would be woken for each of its messages.
     pub(crate) fn pause_after(&mut self, slept: Duration) -> Duration {
         let Shared { limit, charge, consumer, .. } = self.shared;
         // Room that comes more slowly is waited for, and few messages are taken during the shortest pause.

@@ -8,6 +8,7 @@ use std::sync::Weak;
 use std::time::Duration;
 
 use super::fetch::{Borrowed, Remotes};
+use super::pipes::Slept;
 use super::transfer::Patience;
 use super::{Call, Core, Socket, enter};
 use crate::error::Error;
@@ -150,14 +151,6 @@ pub(crate) trait Attempt: Answering {
         slept: Option<Slept<'_>>,
         edges: &mut Edges,
     ) -> Result<Try<Self::Output>, Error>;
-}
-
-/// The sleep before a try.
-pub(crate) struct Slept<'a> {
-    /// How long the call has slept.
-    pub(super) time: Duration,
-    /// How long to make a pause if the try succeeds, before the call returns.
-    pub(super) pause: &'a mut Duration,
 }
 
 /// What became of one try.

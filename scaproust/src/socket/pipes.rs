@@ -159,8 +159,16 @@ pub(super) enum Lag<'a> {
     Ignored,
     /// Whether it takes more slowly than is sent, for a protocol that does not wait for its receivers.
     Overtaken(&'a mut bool),
-    /// For a call that has slept so long until there was room: for how long to let more gather.
-    Slept(Duration, &'a mut Duration),
+    /// How long to let more room gather, for a call that has slept until there was room.
+    Slept(Slept<'a>),
+}
+
+/// The sleep of a call before a try.
+pub(crate) struct Slept<'a> {
+    /// How long the call has slept.
+    pub(super) time: Duration,
+    /// How long to make a pause if the try succeeds, before the call returns.
+    pub(super) pause: &'a mut Duration,
 }
 
 impl Context for View<'_> {
@@ -208,7 +216,7 @@ impl Context for View<'_> {
                         Lag::Overtaken(overtakes) => **overtakes |= batch.is_overtaking(),
                         // To a connection the kernel gives room, and not for each message.
                         Lag::Slept(..) if peer.clone().remote().is_some() => {}
-                        Lag::Slept(slept, pause) => **pause = batch.pause_after(*slept),
+                        Lag::Slept(Slept { time, pause }) => **pause = batch.pause_after(*time),
                     }
                     if edge {
                         self.edges.add_readable(peer, size);

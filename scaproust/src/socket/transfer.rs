@@ -4,9 +4,9 @@ use std::cell::Cell;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::blocking::{Answering, Attempt, Blocked, Entered, Pending, Slept, Step, Try};
+use super::blocking::{Answering, Attempt, Blocked, Entered, Pending, Step, Try};
 use super::fetch::Remotes;
-use super::pipes::{Lag, Received, View};
+use super::pipes::{Lag, Received, Slept, View};
 use super::{Core, SOCKETS, Socket, Statistic};
 use crate::error::Error;
 use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
@@ -234,7 +234,7 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         slept: Option<Slept<'_>>,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
-        let lag = slept.map_or(Lag::Ignored, |Slept { time, pause }| Lag::Slept(time, pause));
+        let lag = slept.map_or(Lag::Ignored, Lag::Slept);
         let outcome = socket.try_send(core, self.0.message(), lag, edges);
         if let Ok(Try::Done(())) = outcome {
             self.0.sent();

@@ -101,7 +101,7 @@ impl Side {
                     Frame::Chunk(chunk) => chunk.to_vec(),
                 });
             };
-            let direct = self.inbound.spare().map_err(|bad| Ended(self.outbound.last_words(bad)))?;
+            let direct = self.inbound.spare().map_err(|bad| Ended(self.outbound.final_reply(bad)))?;
             let outcome = match direct {
                 Some(memory) => {
                     let count = memory.len().min(input.len());
@@ -120,7 +120,7 @@ impl Side {
                     fed.outcome
                 }
             };
-            outcome.map_err(|bad| Ended(self.outbound.last_words(bad)))?;
+            outcome.map_err(|bad| Ended(self.outbound.final_reply(bad)))?;
         }
         if self.inbound.is_mid_message() {
             self.inbound.heard_part(self.now);

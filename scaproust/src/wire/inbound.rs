@@ -22,11 +22,11 @@ pub(crate) struct Inbound {
     phase: Phase,
     /// The last message was a large one: the next may be, too.
     expects_large: bool,
-    /// The driver reads no further, for want of room.
+    /// The driver has stopped reading because there is no room for messages.
     is_held_back: bool,
     /// When the connection began, or the peer was last heard in the middle of a message.
     heard: Duration,
-    /// When [`Inbound::patience`] is to be asked next, while that matters.
+    /// When [`Inbound::patience`] is to be called next, while that matters.
     next_look: Option<Duration>,
 }
 
@@ -45,7 +45,7 @@ enum Phase {
 pub(crate) enum Patience {
     /// It is not late.
     Fine,
-    /// It is not late yet; to be asked again at this moment.
+    /// It is not late yet; [`Inbound::patience`] is to be called again at this moment.
     Until(Duration),
     /// It should have said something: the connection must be closed.
     Over,
@@ -72,7 +72,7 @@ impl Inbound {
         }
     }
 
-    /// Cuts bytes of the greeting off the front of `input`, unless there was one already. Answers its meaning once it is
+    /// Cuts bytes of the greeting off the front of `input`, unless there was one already. Returns its meaning once it is
     /// complete: then [`Inbound::open`] is to be called, or [`Inbound::close`].
     ///
     /// # Errors
@@ -84,7 +84,7 @@ impl Inbound {
         }
     }
 
-    /// The last words to a peer whose greeting is valid, but which the protocol refuses; often none.
+    /// The final reply to a peer whose greeting is valid, but which the protocol refuses; often empty.
     pub(crate) fn refusal(&self) -> Vec<u8> {
         match &self.phase {
             Phase::Greeting(greeting) => greeting.busy_reply(),
@@ -109,7 +109,8 @@ impl Inbound {
         matches!(self.phase, Phase::Closed { heard_more: true })
     }
 
-    /// The driver does, or does not, read further: there is no room for messages. A peer that is held back is not silent.
+    /// Notes whether the driver has stopped reading because there is no room for messages. Such a peer does not count as
+    /// silent.
     pub(crate) fn hold_back(&mut self, is_held_back: bool) {
         self.is_held_back = is_held_back;
     }
@@ -181,8 +182,8 @@ impl Inbound {
         matches!(&self.phase, Phase::Open(decoder) if decoder.is_mid_frame())
     }
 
-    /// Part of a message has come by `now`. Answers when [`Inbound::patience`] is to be asked, unless a moment for that was
-    /// answered before.
+    /// Notes that part of a message has arrived at `now`. Returns when [`Inbound::patience`] is to be called, unless that call
+    /// is due already.
     pub(crate) fn heard_part(&mut self, now: Duration) -> Option<Duration> {
         self.heard = now;
         if self.next_look.is_some() {

@@ -26,13 +26,13 @@ pub(crate) trait Messages {
     /// Drops the first one.
     fn skip(&mut self);
 
-    /// Drops the first one, and answers the chunk that its body is in, if it is in one; if not, the message stays.
+    /// Takes the first one if its body is in a chunk, and returns that chunk; if not, the message stays.
     fn take_chunk(&mut self) -> Option<Chunk>;
 
-    /// Tells who fills the queue what was taken. Answers whether the sender waits for that, and must be woken.
+    /// Tells the producer how much was taken. Returns whether the producer waits for room and must be woken.
     fn tell(&mut self) -> bool;
 
-    /// Has the message reported that brings the queue to so many bytes. Answers whether there are so many already.
+    /// Has the message reported that brings the queue to `bytes` bytes. Returns whether there are as many already.
     fn report_at(&mut self, bytes: usize) -> bool;
 }
 
@@ -54,16 +54,16 @@ struct Gathering {
 }
 
 impl Outbound {
-    /// Nothing but the words with which this side begins.
-    pub(crate) fn new(words: &[u8], encoder: Encoder) -> Outbound {
+    /// An outbound half whose first bytes are `initial_bytes`.
+    pub(crate) fn new(initial_bytes: &[u8], encoder: Encoder) -> Outbound {
         let mut pieces = Pieces::default();
-        pieces.append(words);
+        pieces.append(initial_bytes);
         Outbound { pieces, encoder, gathering: None }
     }
 
-    /// Has these bytes leave after everything that was taken so far.
-    pub(crate) fn append(&mut self, words: &[u8]) {
-        self.pieces.append(words);
+    /// Appends bytes as they are, after everything that was taken so far.
+    pub(crate) fn append(&mut self, bytes: &[u8]) {
+        self.pieces.append(bytes);
     }
 
     /// Answers a ping with this payload. Of answers that wait for the one before them only the last is sent.
@@ -72,12 +72,12 @@ impl Outbound {
         self.pieces.set_pong(pong);
     }
 
-    /// The last words to a peer that has sent `bad`; often none.
-    pub(crate) fn last_words(&mut self, bad: BadFrame) -> Vec<u8> {
+    /// The final reply to a peer that has sent `bad`; often empty.
+    pub(crate) fn final_reply(&mut self, bad: BadFrame) -> Vec<u8> {
         self.encoder.close(bad)
     }
 
-    /// Takes messages, until enough is on its way or there are no more. Answers as [`Messages::tell`].
+    /// Takes messages, until enough is on its way or there are no more. Returns what [`Messages::tell`] does.
     ///
     /// # Errors
     /// When there is no memory for them.
@@ -105,7 +105,7 @@ impl Outbound {
         self.pieces.is_empty()
     }
 
-    /// Everything has left. Answers whether enough has gathered meanwhile to be taken as well.
+    /// Gives back spare memory, once everything has left. Returns whether enough has gathered in the meantime to be taken too.
     pub(crate) fn rest(&mut self, messages: Option<&mut impl Messages>) -> bool {
         self.pieces.rest();
         match (&self.gathering, messages) {

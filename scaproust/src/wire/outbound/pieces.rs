@@ -77,8 +77,8 @@ impl Pieces {
         self.before_pong = self.length - self.sent;
     }
 
-    /// Takes messages, encoded, until enough is gathered or there are no more; `parks` as in [`Messages::front`]. Answers as
-    /// [`Messages::tell`].
+    /// Takes messages, encoded, until enough is gathered or there are no more; `parks` as in [`Messages::front`]. Returns
+    /// what [`Messages::tell`] does.
     ///
     /// # Errors
     /// When there is no memory to gather messages in, or to mask one in that others have too.

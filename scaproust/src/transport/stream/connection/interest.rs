@@ -1,8 +1,8 @@
 //! What the poller reports of a connection.
 //!
-//! Bytes, unless a receiver reads them itself; and room in the kernel, once somebody has waited for it. Linux reports room of
-//! a local socket whenever the peer has read something, and not only to a writer that was refused before. There it is left
-//! out again when nobody waits for it any more, or each message would wake the I/O thread of its sender.
+//! Bytes are reported, unless a receiver reads them itself. Room in the kernel is reported once a write has found none. Linux
+//! reports room of a local socket whenever the peer has read something, not only after a write that found none: each
+//! message would wake the I/O thread of its sender. So these reports are switched off again when no writer waits for room.
 
 use std::io;
 use std::sync::Arc;

@@ -247,7 +247,7 @@ impl Connection {
 
     /// The end that bytes of the peer have brought about.
     fn broken_by(&self, bad: BadFrame) -> Broken {
-        Broken(lock(&self.writer).outbound.last_words(bad))
+        Broken(lock(&self.writer).outbound.final_reply(bad))
     }
 
     /// Sees to it that a peer which is silent in the middle of a message is noticed.

@@ -69,7 +69,7 @@ impl Closing {
 }
 
 impl Writer {
-    /// The writer of a connection whose peer has not greeted yet.
+    /// A writer without a lane: the peer's greeting has not arrived yet.
     pub(super) fn new(outbound: Outbound) -> Writer {
         Writer { lane: None, outbound, life: Life::Open }
     }
