@@ -33,7 +33,7 @@ use std::time::Duration;
 use super::block::{Block, Charge, LARGE, Record, SMALL, record_size};
 use crate::message::{Chunk, Front, Metadata, Payload};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering, fence};
-use crate::sync::{Apart, Held, Latch, Pace, let_others_proceed, store_then_load};
+use crate::sync::{CachePadded, PausePolicy, SpinGuard, SpinLock, let_others_proceed, store_then_load};
 
 /// A consumer that takes nothing is worth so many waits of a producer that could do without it.
 const MOST_WAITS: u32 = 32;
@@ -53,7 +53,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
     let shared = Arc::new(Shared {
         limit: limit.max(1),
         charge,
-        tail: Latch::new(Tail {
+        tail: SpinLock::new(Tail {
             block: None,
             first: None,
             offset: 0,
@@ -62,7 +62,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
             written: 0,
             edge_at: 1,
         }),
-        consumer: Apart(Progress {
+        consumer: CachePadded(Progress {
             taken: AtomicUsize::new(0),
             starved: AtomicBool::new(false),
             room_at: AtomicUsize::new(0),
@@ -77,7 +77,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
         taken: 0,
         charge,
         told_at: None,
-        pace: Pace::new(),
+        pauses: PausePolicy::new(),
     };
     (
         Producer {
@@ -91,10 +91,10 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
 struct Shared {
     limit: usize,
     charge: Charge,
-    tail: Latch<Tail>,
+    tail: SpinLock<Tail>,
     /// A large block that the consumer is through with, for the producer to use again.
     spare: AtomicPtr<()>,
-    consumer: Apart<Progress>,
+    consumer: CachePadded<Progress>,
 }
 
 /// What the consumer looks at and writes with every message, and the producer seldom.
@@ -221,7 +221,7 @@ impl Producer {
 
 /// A producer that holds the lane's lock.
 pub(crate) struct Batch<'a> {
-    tail: Held<'a, Tail>,
+    tail: SpinGuard<'a, Tail>,
     shared: &'a Shared,
     seen: &'a mut Seen,
 }
@@ -270,7 +270,7 @@ impl Batch<'_> {
         if self.fits(self.seen.taken) {
             return true;
         }
-        // With `Consumer::tell`: either it sees the mark, or we see what it took.
+        // With `Consumer::publish_progress`: either it sees the mark, or we see what it took.
         room_at.store(self.tail.written.wrapping_sub(enough).wrapping_add(1), Ordering::Relaxed);
         starved.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
@@ -284,7 +284,7 @@ impl Batch<'_> {
 
     /// Whether the lane is more than half full and the consumer takes something from time to time: then
     /// it is there, and only slower than the producer. One that takes nothing is soon given up.
-    pub(crate) fn is_overtaking(&mut self) -> bool {
+    pub(crate) fn should_throttle(&mut self) -> bool {
         let is_crowded = |taken: usize| self.tail.written.wrapping_sub(taken) > self.shared.limit / 2;
         if !is_crowded(self.seen.taken) {
             return false;
@@ -406,7 +406,7 @@ pub(crate) struct Consumer {
     /// What was taken when the producer was last told of room, until the lane is found empty.
     told_at: Option<usize>,
     /// How closely we follow the producer.
-    pace: Pace,
+    pauses: PausePolicy,
 }
 
 // SAFETY: a consumer owns the blocks it points to, up to what is committed.
@@ -423,7 +423,7 @@ impl Consumer {
     }
 
     /// As [`Consumer::front`], but an empty lane is not parked: whoever looks goes on looking.
-    pub(crate) fn look(&mut self) -> Option<Front<'_>> {
+    pub(crate) fn front_unparked(&mut self) -> Option<Front<'_>> {
         // Without a block, what there may be is still with the producer.
         if !self.find() && (self.block.is_some() || !self.advance()) {
             return None;
@@ -481,10 +481,10 @@ impl Consumer {
     /// Drops the first message. Answers whether the producer waits for room and must be told.
     pub(crate) fn pop(&mut self) -> bool {
         self.skip();
-        self.tell()
+        self.publish_progress()
     }
 
-    /// Drops the first message. The producer does not know before [`Consumer::tell`].
+    /// Drops the first message. The producer does not know before [`Consumer::publish_progress`].
     #[inline]
     pub(crate) fn skip(&mut self) {
         if !self.advance() {
@@ -496,7 +496,7 @@ impl Consumer {
     }
 
     /// Takes the chunk that holds the body of the first message, if a chunk does, and drops the
-    /// message. The producer does not know before [`Consumer::tell`].
+    /// message. The producer does not know before [`Consumer::publish_progress`].
     #[inline]
     pub(crate) fn take_chunk(&mut self) -> Option<Chunk> {
         if !self.advance() {
@@ -523,7 +523,7 @@ impl Consumer {
 
     /// Tells the producer what was taken. Answers whether it waits for room and must be told so.
     #[inline]
-    pub(crate) fn tell(&mut self) -> bool {
+    pub(crate) fn publish_progress(&mut self) -> bool {
         let Progress { taken, starved, room_at } = &*self.shared.consumer;
         // With `has_room`: either the producer sees what we took, or we see its mark.
         store_then_load(taken, self.taken);
@@ -538,7 +538,7 @@ impl Consumer {
 
     /// Whether the lane, which was just found empty, was full shortly before: its producer was told of
     /// room, but has not come to use it, or not for long.
-    pub(crate) fn has_outrun(&mut self) -> bool {
+    pub(crate) fn producer_is_starved(&mut self) -> bool {
         let soon = self.shared.limit.saturating_mul(2);
         self.told_at.take().is_some_and(|told_at| self.taken.wrapping_sub(told_at) <= soon)
     }
@@ -565,14 +565,14 @@ impl Consumer {
                 return true;
             }
             let Some(block) = self.block else { return false };
-            if self.pace.takes_pause() {
+            if self.pauses.should_pause() {
                 let_others_proceed();
             }
             // The order matters: what was committed before `next` was linked is seen.
             let next = block.next();
             self.committed = block.committed();
             if self.offset < self.committed {
-                self.pace.found(self.committed - self.offset);
+                self.pauses.found(self.committed - self.offset);
                 return true;
             }
             let Some(next) = next else { return false };
@@ -612,7 +612,7 @@ impl Consumer {
                 self.committed = 0;
                 tail.parked = true;
                 tail.edge_at = tail.written.wrapping_add(1);
-                self.pace.found_nothing();
+                self.pauses.found_nothing();
             }
         }
         drop(tail);

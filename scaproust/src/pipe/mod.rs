@@ -3,7 +3,7 @@
 //! Owns the [`lane`](mod@lane), the lock-free [`ReadyList`] and the [`Peer`] interface through
 //! which the two sides of a pipe speak of edges. Must not know sockets or protocols. To a socket,
 //! another socket of the process and a connection look the same, but that a receiver who would
-//! sleep may fetch from a connection, which is a [`Remote`].
+//! sleep may fetch from a connection, which is a [`DirectRead`].
 
 mod block;
 mod lane;
@@ -28,7 +28,7 @@ pub(crate) trait Peer: Send + Sync {
     /// A thread that is making room already may be waited for. Answers whether it is worth trying
     /// again. Unlike the others, this is called under the socket's lock, and so must not call the
     /// socket.
-    fn relieve(self: Arc<Self>) -> bool {
+    fn try_drain(self: Arc<Self>) -> bool {
         false
     }
     /// Writes what the lane holds, without waiting for a peer or a lock. Answers how many bytes were written ever, if
@@ -37,7 +37,7 @@ pub(crate) trait Peer: Send + Sync {
         None
     }
     /// The peer as something to fetch messages from, if they do not come by themselves.
-    fn remote(self: Arc<Self>) -> Option<Arc<dyn Remote>> {
+    fn direct_read(self: Arc<Self>) -> Option<Arc<dyn DirectRead>> {
         None
     }
 }
@@ -47,22 +47,22 @@ pub(crate) trait Peer: Send + Sync {
 /// Somebody does that in the background. A receiver who would sleep borrows the reading, waits for
 /// the descriptor and reads himself. When he has what he wants he gives it back; for a short while
 /// the next receiver still finds it borrowed, and then it is read in the background again.
-pub(crate) trait Remote: Send + Sync {
+pub(crate) trait DirectRead: Send + Sync {
     /// Borrows the reading, and answers the descriptor. `None` when there is nothing to borrow.
-    fn borrow(self: Arc<Self>) -> Option<Descriptor>;
+    fn acquire(self: Arc<Self>) -> Option<Descriptor>;
     /// Reads what there is, into the lane.
     fn fetch(self: Arc<Self>);
     /// As `fetch`, for one who has borrowed nothing, if it is not read in the background now.
     /// Answers whether that is so.
-    fn fetch_if_borrowed(self: Arc<Self>) -> bool;
-    /// The end of a [`Remote::borrow`] that was answered with a descriptor.
-    fn give_back(self: Arc<Self>);
+    fn fetch_if_acquired(self: Arc<Self>) -> bool;
+    /// The end of a [`DirectRead::acquire`] that was answered with a descriptor.
+    fn release(self: Arc<Self>);
     /// From now on it must be read in the background.
-    fn recall(self: Arc<Self>);
+    fn revoke(self: Arc<Self>);
 }
 
 /// The end of a pipe that a socket has, as its transport sees it.
-pub(crate) trait End: Peer {
+pub(crate) trait SocketPipe: Peer {
     /// The other side is gone: nothing can be sent any more, and nothing will come.
     fn close(self: Arc<Self>);
 }
@@ -74,7 +74,7 @@ enum Edge {
     /// See [`Peer::writable`].
     Writable(Arc<dyn Peer>),
     /// See [`Edges::give_way`].
-    Outrun,
+    Yield,
 }
 
 /// Edges gathered under a lock, to be delivered after it.
@@ -101,7 +101,7 @@ impl Edges {
     /// Remembers to let others run: a sender who was told of room seems to wait for our processor.
     /// Else those who have one to themselves would be received from more often.
     pub(crate) fn give_way(&mut self) {
-        self.add(Edge::Outrun);
+        self.add(Edge::Yield);
     }
 
     #[cold]
@@ -140,7 +140,7 @@ impl Edges {
             match edge {
                 Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),
-                Edge::Outrun => std::thread::yield_now(),
+                Edge::Yield => std::thread::yield_now(),
             }
         }
     }
@@ -148,10 +148,10 @@ impl Edges {
 
 /// The other side of a pipe in tests: it hears nothing.
 #[cfg(all(test, not(loom)))]
-pub(crate) struct Nobody;
+pub(crate) struct NullPeer;
 
 #[cfg(all(test, not(loom)))]
-impl Peer for Nobody {
+impl Peer for NullPeer {
     fn readable(self: Arc<Self>, _size: usize) {}
     fn writable(self: Arc<Self>) {}
 }

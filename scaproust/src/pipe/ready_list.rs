@@ -202,12 +202,12 @@ mod loom_tests {
                 receivers.notify_one();
                 let mut is_seen = false;
                 loop {
-                    let ticket = receivers.ticket();
+                    let epoch = receivers.epoch();
                     list.take(|_, change| is_seen |= change == Change::Readable);
                     if is_seen {
                         break;
                     }
-                    receivers.wait(ticket, None);
+                    receivers.wait(epoch, None);
                 }
                 reporter.join().unwrap();
             });

@@ -5,11 +5,11 @@
 //! process: it starts with the first source, takes no signals, has no descriptor left when it is stopped,
 //! and is gone a moment later.
 
-mod bell;
 mod near;
 mod sources;
 mod timers;
 mod turn;
+mod wake_flag;
 mod worker;
 
 use std::collections::VecDeque;
@@ -24,10 +24,10 @@ use crate::sync::{
     Condvar, Mutex, MutexGuard, PerProcess, above_standard, before_unload, is_standard, lock, now,
     thread_address, try_lock,
 };
-use bell::Bell;
 use sources::Sources;
 pub(crate) use timers::TimerId;
 use timers::Timers;
+use wake_flag::WakeFlag;
 use worker::Worker;
 
 /// Something that the reactor calls.
@@ -97,7 +97,7 @@ pub(crate) struct Reactor {
     sources: Mutex<Sources>,
     timers: Mutex<Timers<Arc<dyn Source>>>,
     mailbox: Mutex<VecDeque<Arc<dyn Source>>>,
-    bell: Bell,
+    wake_flag: WakeFlag,
     stopping: AtomicBool,
     /// When it was said to end, in nanoseconds of the monotonic clock, if it was.
     ending: AtomicU64,
@@ -231,7 +231,7 @@ impl Reactor {
             sources: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             mailbox: Mutex::default(),
-            bell: Bell::new(),
+            wake_flag: WakeFlag::new(),
             stopping: AtomicBool::new(false),
             ending: AtomicU64::new(0),
             thread: AtomicUsize::new(0),
@@ -337,7 +337,7 @@ impl Reactor {
     }
 
     fn notify(&self) {
-        if self.bell.rings() && self.with_poller(|poller| poller.waker.wake()).is_err() {
+        if self.wake_flag.request() && self.with_poller(|poller| poller.waker.wake()).is_err() {
             // The counter only saturates: it is the descriptor that was closed.
             self.has_lost_poller.store(true, Ordering::SeqCst);
         }

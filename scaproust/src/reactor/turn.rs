@@ -47,13 +47,13 @@ impl Reactor {
             let is_polled = self.poll(poll, &mut events, is_ending);
             // Notifications need not wake the thread from here on: it looks for new work before
             // it sleeps.
-            self.bell.awake();
+            self.wake_flag.set_awake();
             if !is_polled {
                 self.replace_poller(poll);
             }
             lock(&self.sources).note_all(&events);
             self.turn();
-            self.bell.looks();
+            self.wake_flag.about_to_poll();
             if is_ending {
                 let waited = self.stopped.wait_timeout(held, NAP);
                 (held, _) = waited.unwrap_or_else(PoisonError::into_inner);

@@ -7,14 +7,14 @@
 use std::sync::Weak;
 use std::time::Duration;
 
-use super::fetch::{Borrowed, Remotes};
+use super::fetch::{Acquired, DirectReads};
 use super::pipes::Slept;
-use super::transfer::Patience;
+use super::transfer::WaitPolicy;
 use super::{Call, Core, Socket, enter};
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::sync::{
-    Descriptor, Event, SignalMask, Sleep, Sleeper, Ticket, Uncancellable, Wait, Wake, let_others_proceed, now,
+    Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, Uncancellable, Wait, Wake, let_others_proceed, now,
 };
 use crate::transport;
 
@@ -129,16 +129,16 @@ pub(crate) trait Attempt: Answering {
     const WAITS_FOR_ROOM: bool;
 
     /// The connections that the call may read from while it is blocked.
-    fn lend(core: &mut Core) -> Remotes {
+    fn lend(core: &mut Core) -> DirectReads {
         let _ = core;
-        Remotes::new()
+        DirectReads::new()
     }
 
     /// What to do about a try that was not enough, under the same hold of the lock.
     ///
     /// # Errors
     /// [`Error::WouldBlock`]: the call does not wait.
-    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error>;
+    fn consider(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core) -> Result<(), Error>;
 
     /// Tries once, under the lock, perhaps after a sleep.
     ///
@@ -166,10 +166,10 @@ pub(crate) enum Try<T> {
 pub struct Entered {
     pub(super) call: Call,
     /// Drawn before the try.
-    pub(super) ticket: Ticket,
-    pub(super) patience: Patience,
+    pub(super) epoch: Epoch,
+    pub(super) policy: WaitPolicy,
     /// What it left to be read from; nothing if it was cut short.
-    pub(super) remotes: Option<Remotes>,
+    pub(super) direct_reads: Option<DirectReads>,
     /// Held back already, if it was to be done before edges were delivered.
     pub(super) signals: Option<HeldSignals>,
 }
@@ -178,15 +178,15 @@ impl Entered {
     /// The lock is given back. The first try was not enough: signals may interrupt the call from now on.
     pub(super) fn after(
         call: Call,
-        ticket: Ticket,
-        patience: Patience,
-        remotes: Option<Remotes>,
+        epoch: Epoch,
+        policy: WaitPolicy,
+        direct_reads: Option<DirectReads>,
         edges: Edges,
     ) -> Entered {
-        let takes_time = !edges.is_empty() || remotes.is_none();
-        let signals = (takes_time && !patience.dont_wait).then(HeldSignals::begin);
+        let takes_time = !edges.is_empty() || direct_reads.is_none();
+        let signals = (takes_time && !policy.dont_wait).then(HeldSignals::begin);
         edges.deliver();
-        Entered { call, ticket, patience, remotes, signals }
+        Entered { call, epoch, policy, direct_reads, signals }
     }
 }
 
@@ -194,15 +194,15 @@ impl Entered {
 #[expect(private_bounds, reason = "sealed: the attempts are those of this library")]
 pub struct Pending<A: Attempt> {
     attempt: A,
-    patience: Patience,
+    policy: WaitPolicy,
     place: Place,
     /// Inside, unless it sleeps.
     call: Option<Call>,
-    ticket: Ticket,
+    epoch: Epoch,
     /// What the last try left to be read from; nothing if it was cut short.
-    remotes: Option<Remotes>,
+    direct_reads: Option<DirectReads>,
     /// What it reads from, and so has the event's watch.
-    borrowed: Option<Borrowed>,
+    acquired: Option<Acquired>,
     sleeper: Option<Sleeper>,
     sleep: Sleep,
     /// When the wait began.
@@ -215,15 +215,15 @@ pub struct Pending<A: Attempt> {
 impl<A: Attempt> Pending<A> {
     /// A call whose first try was this attempt's.
     pub fn new(entered: Entered, attempt: A) -> Pending<A> {
-        let Entered { call, ticket, patience, remotes, signals } = entered;
+        let Entered { call, epoch, policy, direct_reads, signals } = entered;
         Pending {
             attempt,
-            patience,
+            policy,
             place: Place::of(&call),
             call: Some(call),
-            ticket,
-            remotes,
-            borrowed: None,
+            epoch,
+            direct_reads,
+            acquired: None,
             sleeper: None,
             sleep: Sleep::new(),
             start: Duration::ZERO,
@@ -232,28 +232,28 @@ impl<A: Attempt> Pending<A> {
     }
 
     /// Waits until another try may do better. Answers whether the call is to sleep for that.
-    fn wait(&mut self, remotes: Remotes) -> bool {
-        let Pending { patience, call, ticket, borrowed, sleeper, sleep, start, signals, .. } = self;
+    fn wait(&mut self, direct_reads: DirectReads) -> bool {
+        let Pending { policy, call, epoch, acquired, sleeper, sleep, start, signals, .. } = self;
         let Some(inside) = call else { return false };
-        if patience.dont_wait {
-            inside.fetch_borrowed(remotes);
+        if policy.dont_wait {
+            inside.fetch_borrowed(direct_reads);
             return false;
         }
         transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
         let event = A::event(inside);
-        if !remotes.is_empty() && event.watch() {
-            *borrowed = Some(Borrowed::from(remotes));
+        if !direct_reads.is_empty() && event.watch() {
+            *acquired = Some(Acquired::from(direct_reads));
         }
         let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
-        let fetch = || borrowed.iter().for_each(Borrowed::fetch);
-        let count = borrowed.as_ref().map_or(0, Borrowed::count);
-        match look_before_sleep(event, *ticket, patience.wait, count, fetch, hold) {
+        let fetch = || acquired.iter().for_each(Acquired::fetch);
+        let count = acquired.as_ref().map_or(0, Acquired::count);
+        match look_before_sleep(event, *epoch, policy.wait, count, fetch, hold) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }
-        let Some(place) = event.lie_down(*ticket) else { return false };
-        let watched = borrowed.iter().flat_map(Borrowed::descriptors);
-        prepare_sleep(sleep, &place, (count, watched), patience.deadline, signals.as_ref());
+        let Some(place) = event.lie_down(*epoch) else { return false };
+        let watched = acquired.iter().flat_map(Acquired::descriptors);
+        prepare_sleep(sleep, &place, (count, watched), policy.deadline, signals.as_ref());
         *sleeper = Some(place);
         *call = None;
         true
@@ -262,12 +262,12 @@ impl<A: Attempt> Pending<A> {
     /// What is to be done after a sleep: enters again, reads what has come.
     fn get_up(&mut self, sleeper: Sleeper) -> Result<(), Error> {
         let wake = self.sleep.wake();
-        let borrowed = self.borrowed.take();
+        let acquired = self.acquired.take();
         let call = match self.place.enter() {
             Ok(call) => self.call.insert(call),
             Err(error) => {
                 // The timer of a loan could outlast the I/O thread.
-                borrowed.into_iter().for_each(Borrowed::recall);
+                acquired.into_iter().for_each(Acquired::revoke);
                 return Err(error);
             }
         };
@@ -278,13 +278,13 @@ impl<A: Attempt> Pending<A> {
             sleeper.silence();
         }
         let was_meant = event.get_up(sleeper);
-        if let Some(borrowed) = &borrowed
+        if let Some(acquired) = &acquired
             && wake == Wake::Woken
         {
-            borrowed.fetch_ready(readiness);
+            acquired.fetch_ready(readiness);
         }
-        if let Some(borrowed) = borrowed {
-            call.give_back(borrowed);
+        if let Some(acquired) = acquired {
+            call.release(acquired);
         }
         match wake {
             Wake::Woken => Ok(()),
@@ -300,15 +300,15 @@ impl<A: Attempt> Pending<A> {
     }
 
     /// Gives back what it reads from, inside the socket.
-    fn give_back(&mut self) {
-        if let (Some(call), Some(borrowed)) = (&self.call, self.borrowed.take()) {
-            call.give_back(borrowed);
+    fn release(&mut self) {
+        if let (Some(call), Some(acquired)) = (&self.call, self.acquired.take()) {
+            call.release(acquired);
         }
     }
 
     /// A call that waits is interrupted by signals from now on.
     fn hold_signals(&mut self) {
-        if !self.patience.dont_wait {
+        if !self.policy.dont_wait {
             self.signals.get_or_insert_with(HeldSignals::begin);
         }
     }
@@ -325,15 +325,15 @@ impl<A: Attempt> Pending<A> {
     /// Whether the call goes on after a try that was not enough.
     fn check(&mut self) -> Result<(), Error> {
         self.hold_signals();
-        let patience = &self.patience;
-        let outcome = if patience.deadline.is_some_and(|deadline| deadline <= now()) {
-            Err(if patience.dont_wait { Error::WouldBlock } else { Error::TimedOut })
+        let policy = &self.policy;
+        let outcome = if policy.deadline.is_some_and(|deadline| deadline <= now()) {
+            Err(if policy.dont_wait { Error::WouldBlock } else { Error::TimedOut })
         } else if self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
             Err(Error::Interrupted)
         } else {
             return Ok(());
         };
-        if let (Some(call), None) = (&self.call, &self.remotes) {
+        if let (Some(call), None) = (&self.call, &self.direct_reads) {
             // What it leaves undone is to be done by the next.
             A::event(call).notify_one();
         }
@@ -345,7 +345,7 @@ impl<A: Attempt> Pending<A> {
 /// `hold` is called before that takes long. Without a change answers when it began.
 pub(super) fn look_before_sleep(
     event: &Event,
-    ticket: Ticket,
+    epoch: Epoch,
     wait: Wait,
     count: usize,
     mut fetch: impl FnMut(),
@@ -358,13 +358,13 @@ pub(super) fn look_before_sleep(
     // The answer of the only peer to what was just sent cannot be here yet.
     if wait.gathers || count > 1 {
         fetch();
-        if count > 0 && event.has_changed(ticket) {
+        if count > 0 && event.has_changed(epoch) {
             return Ok(());
         }
     }
     let look = || {
         fetch();
-        event.has_changed(ticket).then_some(())
+        event.has_changed(epoch).then_some(())
     };
     event.spin.look_first(Wait { gathers: wait.gathers && count == 0, ..wait }, look, hold)
 }
@@ -399,14 +399,14 @@ impl<A: Attempt> Blocked for Pending<A> {
             self.call = Some(self.place.enter()?);
         }
         for _ in 0..TURNS {
-            if let Some(remotes) = self.remotes.take() {
-                if self.wait(remotes) {
+            if let Some(direct_reads) = self.direct_reads.take() {
+                if self.wait(direct_reads) {
                     return Ok(None);
                 }
-                self.give_back();
+                self.release();
             }
             let Some(call) = &self.call else { return Err(Error::Closed) };
-            self.ticket = A::event(call).ticket();
+            self.epoch = A::event(call).epoch();
             let mut edges = Edges::default();
             let outcome = {
                 let mut core = call.core.lock();
@@ -415,8 +415,8 @@ impl<A: Attempt> Blocked for Pending<A> {
                 let is_cut_short = matches!(outcome, Ok(Try::CutShort));
                 match outcome {
                     Ok(Try::Done(output)) => Ok(Some(output)),
-                    Ok(_) => self.attempt.consider(&mut self.patience, is_cut_short, &core).map(|()| {
-                        self.remotes = (!is_cut_short).then(|| A::lend(&mut core));
+                    Ok(_) => self.attempt.consider(&mut self.policy, is_cut_short, &core).map(|()| {
+                        self.direct_reads = (!is_cut_short).then(|| A::lend(&mut core));
                         None
                     }),
                     Err(error) => Err(error),
@@ -427,7 +427,7 @@ impl<A: Attempt> Blocked for Pending<A> {
                 self.make_pause(pause);
                 return Ok(Some(output));
             }
-            if self.remotes.is_none() {
+            if self.direct_reads.is_none() {
                 let_others_proceed();
             }
             self.check()?;
@@ -448,7 +448,7 @@ impl<A: Attempt> Drop for Pending<A> {
         if let Some(sleeper) = self.sleeper.take() {
             _ = self.get_up(sleeper);
         } else {
-            self.give_back();
+            self.release();
         }
     }
 }

@@ -11,7 +11,7 @@ use super::{SOCKETS, Socket};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
-use crate::pipe::Remote;
+use crate::pipe::DirectRead;
 use crate::reactor;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{PerProcess, before_exit, contained, now};
@@ -89,7 +89,7 @@ pub fn close(id: i32) -> Result<(), Error> {
         }
         socket.interrupt_calls().begin().wait();
     };
-    if SOCKETS.get().close(id, end, |socket| socket.dismantle())? {
+    if SOCKETS.get().close(id, end, |socket| socket.teardown())? {
         release_shared();
     }
     Ok(())
@@ -114,7 +114,7 @@ pub fn terminate() {
     departures.into_iter().for_each(Departure::wait);
     let mut was_last = false;
     for closing in closings {
-        was_last |= closing.finish(|socket| socket.dismantle());
+        was_last |= closing.finish(|socket| socket.teardown());
     }
     if was_last {
         release_shared();
@@ -138,7 +138,7 @@ impl Socket {
             core.is_closing = true;
             let core = &mut *core;
             // A receiver that sleeps is not inside: it cannot give back what it borrowed.
-            core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
+            core.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
             // Whoever polls the descriptors looks again, and finds the socket closed.
             for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
                 pollable.set(true);
@@ -158,7 +158,7 @@ impl Socket {
     }
 
     /// The last phase of closing: no call is inside any more.
-    fn dismantle(&self) {
+    fn teardown(&self) {
         // Endpoints that were being shut down by a call during the first phase: they have the time of this closing, as
         // all others.
         let (late, linger) = {
@@ -239,7 +239,7 @@ mod tests {
         let (endpoint, forever) = (Arc::new(Stuck::default()), Linger::begin(None));
         let unfinished = forever.unfinished();
         socket.core.lock().endpoints.closing.push((forever, endpoint.clone()));
-        socket.dismantle();
+        socket.teardown();
         assert!(lock(&endpoint.0).iter().all(|linger| linger.deadline().is_some()));
         drop((unfinished, socket));
         close(id).unwrap();

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::fetch::Speakers;
-use super::host::EndpointHost;
+use super::fetch::RecentPeers;
 use super::pipes::{Finished, Lag, Pipes, View};
 use super::pollable::Pollable;
 use super::poller::{Poller, Registration};
+use super::socket_endpoint::SocketEndpoint;
 use super::statistics::Statistics;
 use crate::message::Metadata;
 use crate::option::Options;
@@ -65,14 +65,14 @@ pub(crate) struct Core {
     /// A call has borrowed the reading of connections, and not all of it was taken back for good.
     pub(super) fetches: bool,
     /// Whom to borrow from, when there are many.
-    pub(super) speakers: Speakers,
+    pub(super) recent_peers: RecentPeers,
 }
 
 /// The endpoints of a socket.
 #[derive(Default)]
 pub(super) struct Endpoints {
     /// Each with what it knows of the socket.
-    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, Arc<EndpointHost>)>,
+    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, Arc<SocketEndpoint>)>,
     /// Shut down, and perhaps still delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
@@ -81,7 +81,7 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// Gives an endpoint its id, which is never used again.
-    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, host: Arc<EndpointHost>) -> i32 {
+    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, host: Arc<SocketEndpoint>) -> i32 {
         self.last_id += 1;
         self.open.insert(self.last_id, (endpoint, host));
         self.last_id
@@ -110,7 +110,7 @@ impl Core {
             linger: None,
             has_sent: false,
             fetches: false,
-            speakers: Speakers::new(),
+            recent_peers: RecentPeers::new(),
         }
     }
 
@@ -145,13 +145,13 @@ impl Core {
 
     /// Tells the protocol of every edge on the list, and of pipes that have come to their end.
     #[inline]
-    pub(super) fn work_off(&mut self, ready: &ReadyList, edges: &mut Edges) {
+    pub(super) fn process_ready(&mut self, ready: &ReadyList, edges: &mut Edges) {
         if self.has_work(ready) {
             self.work_off_all(ready, edges);
         }
     }
 
-    /// Whether there is something to [work off](Core::work_off).
+    /// Whether an edge waits for [`process_ready`](Core::process_ready).
     #[inline]
     pub(super) fn has_work(&self, ready: &ReadyList) -> bool {
         !ready.is_empty() || !self.finished.is_empty()
@@ -194,7 +194,7 @@ impl Core {
     fn detach_finished(&mut self, edges: &mut Edges) {
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
-            self.speakers.forget(id);
+            self.recent_peers.forget(id);
             self.left_behind -= self.pipes.remove(id).map_or(0, |pipe| pipe.left_behind);
         }
     }

@@ -11,7 +11,7 @@ use std::sync::Arc;
 use smallvec::SmallVec;
 
 use super::{Core, Socket};
-use crate::pipe::Remote;
+use crate::pipe::DirectRead;
 use crate::protocol::PipeId;
 use crate::sync::Descriptor;
 use crate::sync::atomic::Ordering;
@@ -22,20 +22,20 @@ const MOST: usize = 16;
 const REST: u32 = 1024;
 
 /// The connections of a socket that are worth reading from.
-pub(super) type Remotes = SmallVec<[Arc<dyn Remote>; 2]>;
+pub(super) type DirectReads = SmallVec<[Arc<dyn DirectRead>; 2]>;
 
 /// The pipes of a socket that messages came from lately, if they are few.
 #[derive(Debug)]
-pub(super) struct Speakers {
+pub(super) struct RecentPeers {
     pipes: SmallVec<[PipeId; MOST]>,
     /// Messages that are to come before any pipe is noted.
     rest: u32,
 }
 
-impl Speakers {
+impl RecentPeers {
     /// Nobody has spoken.
-    pub(super) fn new() -> Speakers {
-        Speakers { pipes: SmallVec::new(), rest: 0 }
+    pub(super) fn new() -> RecentPeers {
+        RecentPeers { pipes: SmallVec::new(), rest: 0 }
     }
 
     /// A message came from this pipe.
@@ -63,51 +63,51 @@ impl Core {
     #[inline]
     pub(super) fn note_speaker(&mut self, pipe: PipeId) {
         if self.pipes.open() > MOST {
-            self.speakers.note(pipe);
+            self.recent_peers.note(pipe);
         }
     }
 
     /// The connections that a call may read from itself.
-    pub(super) fn remotes(&mut self) -> Remotes {
+    pub(super) fn direct_reads(&mut self) -> DirectReads {
         if self.receivable.is_some() {
-            return Remotes::new();
+            return DirectReads::new();
         }
         if self.pipes.open() <= MOST {
-            return self.pipes.peers().filter_map(|peer| peer.clone().remote()).collect();
+            return self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).collect();
         }
         let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
-        self.speakers.pipes.iter().filter_map(peer).filter_map(|peer| peer.remote()).collect()
+        self.recent_peers.pipes.iter().filter_map(peer).filter_map(|peer| peer.direct_read()).collect()
     }
 
-    /// As `remotes`, and remembers that a call is going to borrow from them.
-    pub(super) fn lend(&mut self) -> Remotes {
-        let remotes = self.remotes();
-        self.fetches = !remotes.is_empty();
-        remotes
+    /// As `direct_reads`, and remembers that a call is going to borrow from them.
+    pub(super) fn lend(&mut self) -> DirectReads {
+        let direct_reads = self.direct_reads();
+        self.fetches = !direct_reads.is_empty();
+        direct_reads
     }
 }
 
 /// Connections whose reading was borrowed; it is given back when this goes.
-pub(super) struct Borrowed {
-    remotes: Remotes,
+pub(super) struct Acquired {
+    direct_reads: DirectReads,
     descriptors: SmallVec<[Descriptor; 2]>,
 }
 
-impl Borrowed {
+impl Acquired {
     /// Borrows from those that lend.
-    pub(super) fn from(mut remotes: Remotes) -> Borrowed {
+    pub(super) fn from(mut direct_reads: DirectReads) -> Acquired {
         let mut descriptors = SmallVec::new();
-        remotes.retain(|remote| {
-            let descriptor = remote.clone().borrow();
+        direct_reads.retain(|direct_read| {
+            let descriptor = direct_read.clone().acquire();
             descriptors.extend(descriptor);
             descriptor.is_some()
         });
-        Borrowed { remotes, descriptors }
+        Acquired { direct_reads, descriptors }
     }
 
     /// How many there are.
     pub(super) fn count(&self) -> usize {
-        self.remotes.len()
+        self.direct_reads.len()
     }
 
     /// What to wait for.
@@ -117,50 +117,50 @@ impl Borrowed {
 
     /// Reads what has come, into the lanes.
     pub(super) fn fetch(&self) {
-        self.remotes.iter().for_each(|remote| remote.clone().fetch());
+        self.direct_reads.iter().for_each(|direct_read| direct_read.clone().fetch());
     }
 
     /// As `fetch`, of those that are ready.
     pub(super) fn fetch_ready(&self, readiness: impl Iterator<Item = bool>) {
         // Of what was not waited for, nothing is known.
         let readiness = readiness.chain(std::iter::repeat(true));
-        for (remote, _) in self.remotes.iter().zip(readiness).filter(|(_, is_ready)| *is_ready) {
-            remote.clone().fetch();
+        for (direct_read, _) in self.direct_reads.iter().zip(readiness).filter(|(_, is_ready)| *is_ready) {
+            direct_read.clone().fetch();
         }
     }
 
     /// Has the I/O thread read again at once: the socket is being closed.
-    pub(super) fn recall(mut self) {
-        self.remotes.drain(..).for_each(|remote| remote.recall());
+    pub(super) fn revoke(mut self) {
+        self.direct_reads.drain(..).for_each(|direct_read| direct_read.revoke());
     }
 }
 
-impl Drop for Borrowed {
+impl Drop for Acquired {
     fn drop(&mut self) {
-        for remote in self.remotes.drain(..) {
-            remote.give_back();
+        for direct_read in self.direct_reads.drain(..) {
+            direct_read.release();
         }
     }
 }
 
 impl Socket {
     /// Gives back what was borrowed, and the right to borrow: another call may have it now.
-    pub(super) fn give_back(&self, borrowed: Borrowed) {
-        drop(borrowed);
+    pub(super) fn release(&self, acquired: Acquired) {
+        drop(acquired);
         self.receivers.unwatch();
         // With the fence in `unwatch`, and that of a socket that becomes watchful: either we see that, or
         // who registers finds the right free.
-        if self.is_watchful.load(Ordering::Relaxed) {
+        if self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.core.lock().tell_receivers();
         }
     }
 
     /// Reads from the connections that are not read in the background, for a call that does not
     /// wait.
-    pub(super) fn fetch_borrowed(&self, remotes: Remotes) {
+    pub(super) fn fetch_borrowed(&self, direct_reads: DirectReads) {
         let mut any = false;
-        for remote in remotes {
-            any |= remote.fetch_if_borrowed();
+        for direct_read in direct_reads {
+            any |= direct_read.fetch_if_acquired();
         }
         if !any {
             // A call may be about to borrow. Then what comes is read when that call ends, or
@@ -176,21 +176,21 @@ mod tests {
 
     #[test]
     fn few_speakers_are_known_and_many_are_left_alone_for_a_while() {
-        let mut speakers = Speakers::new();
+        let mut recent_peers = RecentPeers::new();
         let ids: Vec<_> = (0..=MOST as u32).map(PipeId).collect();
         for _ in 0..3 {
-            ids[..MOST].iter().for_each(|id| speakers.note(*id));
-            assert_eq!(speakers.pipes.as_slice(), &ids[..MOST]);
+            ids[..MOST].iter().for_each(|id| recent_peers.note(*id));
+            assert_eq!(recent_peers.pipes.as_slice(), &ids[..MOST]);
         }
-        speakers.forget(ids[0]);
-        speakers.note(ids[0]);
-        assert_eq!(speakers.pipes.len(), MOST);
-        speakers.note(ids[MOST]);
+        recent_peers.forget(ids[0]);
+        recent_peers.note(ids[0]);
+        assert_eq!(recent_peers.pipes.len(), MOST);
+        recent_peers.note(ids[MOST]);
         for _ in 0..REST {
-            assert!(speakers.pipes.is_empty());
-            speakers.note(ids[0]);
+            assert!(recent_peers.pipes.is_empty());
+            recent_peers.note(ids[0]);
         }
-        speakers.note(ids[1]);
-        assert_eq!(speakers.pipes.as_slice(), &ids[1..2]);
+        recent_peers.note(ids[1]);
+        assert_eq!(recent_peers.pipes.as_slice(), &ids[1..2]);
     }
 }

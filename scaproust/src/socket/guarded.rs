@@ -1,13 +1,13 @@
-//! A value behind the lock of its socket's door.
+//! A value behind the entry lock of its socket.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
-use crate::sync::Door;
+use crate::sync::EntryLock;
 
-/// A value that is used under the lock of a door.
+/// A value that is used under an entry lock.
 pub(super) struct Guarded<T> {
-    door: &'static Door,
+    entry: &'static EntryLock,
     value: UnsafeCell<T>,
 }
 
@@ -15,23 +15,23 @@ pub(super) struct Guarded<T> {
 unsafe impl<T: Send> Sync for Guarded<T> {}
 
 impl<T> Guarded<T> {
-    /// The value is behind this door from now on. Others may be behind it too: the lock is theirs
+    /// The value belongs to this entry lock from now on. Others may be behind it too: the lock is theirs
     /// as well.
-    pub(super) fn new(door: &'static Door, value: T) -> Guarded<T> {
-        Guarded { door, value: UnsafeCell::new(value) }
+    pub(super) fn new(entry: &'static EntryLock, value: T) -> Guarded<T> {
+        Guarded { entry, value: UnsafeCell::new(value) }
     }
 
     /// Takes the lock. A panic under it does not spread: what it protects is put right again by
     /// the next operation, and the host must be able to close its sockets.
     pub(super) fn lock(&self) -> Guard<'_, T> {
-        self.door.lock();
+        self.entry.lock();
         Guard(self)
     }
 
     /// Takes the lock if it is free.
     pub(super) fn try_lock(&self) -> Option<Guard<'_, T>> {
         // A guard that is not to be would give back a lock that another thread has.
-        if self.door.try_lock() { Some(Guard(self)) } else { None }
+        if self.entry.try_lock() { Some(Guard(self)) } else { None }
     }
 
     /// For who has taken the lock by entering.
@@ -71,7 +71,7 @@ impl<T> DerefMut for Guard<'_, T> {
 
 impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
-        self.0.door.unlock();
+        self.0.entry.unlock();
     }
 }
 
@@ -81,8 +81,8 @@ mod tests {
 
     #[test]
     fn a_lock_that_is_taken_stays_so_when_another_thread_tries() {
-        let door = Box::leak(Box::new(Door::new()));
-        let guarded = Guarded::new(door, 0);
+        let entry = Box::leak(Box::new(EntryLock::new()));
+        let guarded = Guarded::new(entry, 0);
         let held = guarded.lock();
         assert!(guarded.try_lock().is_none());
         assert!(guarded.try_lock().is_none());

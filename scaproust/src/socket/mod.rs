@@ -9,17 +9,17 @@
 
 mod blocking;
 mod closing;
-mod condition;
 mod core;
+mod endpoint_state;
 mod fetch;
 mod guarded;
-mod host;
 mod id_table;
 mod options;
 mod pipes;
 pub(crate) mod poll;
 mod pollable;
 mod poller;
+mod socket_endpoint;
 mod statistics;
 mod table;
 #[cfg(all(test, not(loom)))]
@@ -36,9 +36,9 @@ pub(crate) use self::blocking::{HeldSignals, Place, TURNS};
 pub use self::closing::{close, terminate};
 use self::core::Core;
 use self::guarded::Guarded;
-use self::host::EndpointHost;
 pub use self::pipes::Received;
 use self::pollable::Pollable;
+use self::socket_endpoint::SocketEndpoint;
 pub use self::statistics::Statistic;
 use self::table::Table;
 pub use self::transfer::{Receiving, Sending, ToSend, receive, recv, send, try_send};
@@ -48,8 +48,8 @@ use crate::pipe::{Edges, ReadyList};
 use crate::protocol::{Protocol, ProtocolInfo};
 use crate::reactor::{self, Source};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
-use crate::sync::{Apart, Door, Event, PerProcess, Uncancellable};
-use crate::transport::{self, Batching, Endpoint, Host, Linger};
+use crate::sync::{CachePadded, EntryLock, Event, PerProcess, Uncancellable};
+use crate::transport::{self, Batching, Endpoint, EndpointContext, Linger};
 
 /// Sockets that can be open at once.
 const MAX_SOCKETS: usize = 65_536;
@@ -71,15 +71,15 @@ pub struct Socket {
     id: i32,
     info: &'static ProtocolInfo,
     is_raw: bool,
-    core: Apart<Guarded<Core>>,
+    core: CachePadded<Guarded<Core>>,
     /// Pipes to which something has happened since the lock was last held.
-    ready: Apart<ReadyList>,
+    ready: CachePadded<ReadyList>,
     /// Blocked senders.
-    senders: Apart<Event>,
+    senders: CachePadded<Event>,
     /// Blocked receivers.
-    receivers: Apart<Event>,
+    receivers: CachePadded<Event>,
     /// Whoever puts something on the list must have it worked on at once.
-    is_watchful: AtomicBool,
+    needs_prompt_processing: AtomicBool,
     /// When messages are written.
     batching: Arc<Batching>,
     /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
@@ -117,10 +117,10 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
 /// # Errors
 /// [`Error::Terminated`], [`Error::TooManySockets`], or [`Error::InvalidArgument`] without a protocol.
 pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Result<i32, Error> {
-    SOCKETS.get().open(|id, door| {
+    SOCKETS.get().open(|id, entry| {
         // Under the table's lock: a termination takes it later, and finds what was opened before.
         closing::begin_use()?;
-        Ok(Socket::new(id, door, info.ok_or(Error::InvalidArgument)?, is_raw))
+        Ok(Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw))
     })
 }
 
@@ -133,7 +133,7 @@ pub fn enter(id: i32) -> Result<Call, Error> {
 }
 
 impl Socket {
-    fn new(id: i32, door: &'static Door, info: &'static ProtocolInfo, is_raw: bool) -> Arc<Socket> {
+    fn new(id: i32, entry: &'static EntryLock, info: &'static ProtocolInfo, is_raw: bool) -> Arc<Socket> {
         // Where numbers that peers may remember begin.
         let seed = RandomState::new().build_hasher().finish() as u32;
         let core = Core::new(id, (info.machine)(is_raw, seed), seed);
@@ -143,11 +143,11 @@ impl Socket {
             id,
             info,
             is_raw,
-            core: Apart(Guarded::new(door, core)),
-            ready: Apart(ReadyList::new()),
-            senders: Apart(Event::new()),
-            receivers: Apart(Event::new()),
-            is_watchful: AtomicBool::new(false),
+            core: CachePadded(Guarded::new(entry, core)),
+            ready: CachePadded(ReadyList::new()),
+            senders: CachePadded(Event::new()),
+            receivers: CachePadded(Event::new()),
+            needs_prompt_processing: AtomicBool::new(false),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),
             // Here, in a thread of the caller's: no other may look at variables while it sets some.
@@ -179,10 +179,10 @@ impl Socket {
     fn add_endpoint(
         &self,
         address: &[u8],
-        make: impl FnOnce(&[u8], Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error>,
+        make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let host = Arc::new(EndpointHost::new(this, address, &self.core.lock().options));
+        let host = Arc::new(SocketEndpoint::new(this, address, &self.core.lock().options));
         let endpoint = make(address, host.clone())?;
         let mut core = self.core.lock();
         if core.is_closing {
@@ -228,7 +228,7 @@ impl Socket {
             let mut core = self.core.lock();
             if !core.is_closing {
                 // A connection counts as soon as a call would use it.
-                self.settle(&mut core, &mut edges);
+                self.process_ready(&mut core, &mut edges);
             }
             match statistic {
                 Statistic::Connections => core.pipes.ready() as u64,
@@ -242,12 +242,12 @@ impl Socket {
     /// Works on the list and puts everything right that a change can have made wrong; the last
     /// thing that is done under the lock.
     #[inline]
-    fn settle(&self, core: &mut Core, edges: &mut Edges) {
+    fn process_ready(&self, core: &mut Core, edges: &mut Edges) {
         let is_settled = !core.has_work(&self.ready)
             && !core.has_dropped()
             && !core.is_polled()
             && !self.works_alone
-            && !self.is_watchful.load(Ordering::Relaxed);
+            && !self.needs_prompt_processing.load(Ordering::Relaxed);
         if !is_settled {
             self.settle_all(core, edges);
         }
@@ -255,26 +255,26 @@ impl Socket {
 
     fn settle_all(&self, core: &mut Core, edges: &mut Edges) {
         let _uncancellable = Uncancellable::begin();
-        core.work_off(&self.ready, edges);
+        core.process_ready(&self.ready, edges);
         core.forget_void();
-        let is_watchful = core.is_polled() || self.works_alone && core.protocol.is_busy();
-        if is_watchful != self.is_watchful.load(Ordering::Relaxed) {
-            self.is_watchful.store(is_watchful, Ordering::Relaxed);
+        let needs_prompt_processing = core.is_polled() || self.works_alone && core.protocol.is_busy();
+        if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
+            self.needs_prompt_processing.store(needs_prompt_processing, Ordering::Relaxed);
             // With the fence of whoever puts something on the list: either he sees that we are
             // watchful, or we see what he put there.
             fence(Ordering::SeqCst);
-            core.work_off(&self.ready, edges);
+            core.process_ready(&self.ready, edges);
         }
-        if is_watchful {
+        if needs_prompt_processing {
             core.update_pollables(edges);
             // The protocol has looked at its pipes again: some may have come to their end.
-            core.work_off(&self.ready, edges);
+            core.process_ready(&self.ready, edges);
         }
         if self.works_alone {
             self.set_timer(core);
         }
         if core.end_drops() {
-            self.go_on_later(is_watchful || self.works_alone);
+            self.go_on_later(needs_prompt_processing || self.works_alone);
         }
     }
 
@@ -312,7 +312,7 @@ impl Socket {
             if core.is_closing {
                 return;
             }
-            self.settle(&mut core, &mut edges);
+            self.process_ready(&mut core, &mut edges);
         }
         edges.deliver();
     }
@@ -330,7 +330,7 @@ impl Source for Socket {
             if self.works_alone {
                 core.call(&mut edges, |protocol, context| protocol.timeout(context));
             }
-            self.settle(&mut core, &mut edges);
+            self.process_ready(&mut core, &mut edges);
         }
         edges.deliver();
     }
@@ -343,11 +343,11 @@ impl Source for Socket {
                 return;
             }
             core.timer = None;
-            core.work_off(&self.ready, &mut edges);
+            core.process_ready(&self.ready, &mut edges);
             if core.protocol.deadline().is_some_and(|deadline| deadline <= now) {
                 core.call(&mut edges, |protocol, context| protocol.timeout(context));
             }
-            self.settle(&mut core, &mut edges);
+            self.process_ready(&mut core, &mut edges);
         }
         edges.deliver();
         // What they wait for may never come now. One of them may have seen so by itself, and the

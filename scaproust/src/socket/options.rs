@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{PollEvent, Pollable, Socket};
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
-use crate::pipe::{Edges, Remote};
+use crate::pipe::{DirectRead, Edges};
 use crate::protocol::{Protocol, ProtocolInfo};
 use crate::sync::Descriptor;
 
@@ -66,7 +66,7 @@ impl Socket {
         let outcome = core.protocol.set_option(name, setting);
         if outcome.is_ok() {
             // What can be received may have changed.
-            self.settle(&mut core, &mut edges);
+            self.process_ready(&mut core, &mut edges);
         }
         drop(core);
         edges.deliver();
@@ -115,8 +115,8 @@ impl Socket {
         }
         let descriptor = place.insert(Pollable::new()?).alarm().descriptor();
         // From now on what comes must be seen at once, also when nobody calls.
-        core.pipes.peers().filter_map(|peer| peer.clone().remote()).for_each(Remote::recall);
-        self.settle(&mut core, &mut edges);
+        core.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
+        self.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();
         Ok(descriptor)

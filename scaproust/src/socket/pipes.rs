@@ -14,7 +14,7 @@ use crate::sync::{Uncancellable, now};
 pub(super) struct Pipe {
     pub(super) inbound: Consumer,
     pub(super) outbound: Producer,
-    /// Who is at the other end of the lanes. Nobody, when the peer is gone: then the pipe ends as
+    /// Who is at the other end of the lanes. `None` once the peer is gone: then the pipe ends as
     /// soon as its inbound lane is empty.
     pub(super) peer: Option<Arc<dyn Peer>>,
     /// The transport has said that it is writable, or a message has come. Until then the other
@@ -177,7 +177,7 @@ impl Context for View<'_> {
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
         if pipe.inbound.is_empty() {
-            if pipe.inbound.has_outrun() {
+            if pipe.inbound.producer_is_starved() {
                 self.edges.give_way();
             }
             if pipe.peer.is_none() {
@@ -206,16 +206,16 @@ impl Context for View<'_> {
             return PushOutcome::Full;
         };
         let size = header.len() + body.bytes().len();
-        let mut is_relieved = false;
+        let mut has_drained = false;
         loop {
             let mut batch = outbound.batch();
             match batch.push(header, body, self.metadata) {
                 Ok(Pushed { edge }) => {
                     match &mut self.lag {
                         Lag::Ignored => {}
-                        Lag::Overtaken(overtakes) => **overtakes |= batch.is_overtaking(),
+                        Lag::Overtaken(overtakes) => **overtakes |= batch.should_throttle(),
                         // To a connection the kernel gives room, and not for each message.
-                        Lag::Slept(..) if peer.clone().remote().is_some() => {}
+                        Lag::Slept(..) if peer.clone().direct_read().is_some() => {}
                         Lag::Slept(Slept { time, pause }) => **pause = batch.pause_after(*time),
                     }
                     if edge {
@@ -223,12 +223,12 @@ impl Context for View<'_> {
                     }
                     return PushOutcome::Taken;
                 }
-                Err(Full) if is_relieved => return PushOutcome::Full,
+                Err(Full) if has_drained => return PushOutcome::Full,
                 Err(Full) => {
                     drop(batch);
                     let _uncancellable = Uncancellable::begin();
-                    is_relieved = peer.clone().relieve();
-                    if !is_relieved {
+                    has_drained = peer.clone().try_drain();
+                    if !has_drained {
                         return PushOutcome::Full;
                     }
                 }
@@ -335,12 +335,12 @@ impl Received<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::pipe::{Nobody, lane};
+    use crate::pipe::{NullPeer, lane};
 
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
-        (Pipe::new(inbound, outbound, Arc::new(Nobody)), far_out, far_in)
+        (Pipe::new(inbound, outbound, Arc::new(NullPeer)), far_out, far_in)
     }
 
     fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe, taken: &'a mut bool) -> Received<'a> {

@@ -9,14 +9,14 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::blocking::{Blocked, HeldSignals, Place, TURNS, look_before_sleep, prepare_sleep};
-use super::fetch::{Borrowed, Remotes};
+use super::fetch::{Acquired, DirectReads};
 use super::poller::Poller;
 use super::transfer::DROPPING;
 use super::{Call, enter};
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Protocol;
-use crate::sync::{Sleep, Sleeper, Ticket, Uncancellable, Wait, Wake, now};
+use crate::sync::{Epoch, Sleep, Sleeper, Uncancellable, Wait, Wake, now};
 use crate::transport;
 
 /// The most connections that a call reads from itself.
@@ -59,12 +59,12 @@ pub struct Polling {
     /// What it waits on, once it must.
     poller: Option<Arc<Poller>>,
     /// Of the poller, drawn before the last looks.
-    ticket: Option<Ticket>,
+    epoch: Option<Epoch>,
     /// It gathers unless a peer may wait for an answer of the caller.
     wait: Wait,
     /// Sockets to borrow from. Taken before it sleeps.
     lenders: SmallVec<[Lender; 1]>,
-    loans: SmallVec<[Loan; 1]>,
+    leases: SmallVec<[SocketLease; 1]>,
     sleeper: Option<Sleeper>,
     sleep: Sleep,
     /// When the wait began.
@@ -77,15 +77,15 @@ pub struct Polling {
 struct Lender {
     entry: usize,
     call: Call,
-    remotes: Remotes,
+    direct_reads: DirectReads,
 }
 
 /// What it reads from, for an entry, and so has the watch of that socket's receivers.
-struct Loan {
+struct SocketLease {
     entry: usize,
     /// Inside, unless it sleeps.
     call: Option<Call>,
-    borrowed: Borrowed,
+    acquired: Acquired,
     /// Something came that did not suffice: some connections may have gone.
     is_stale: bool,
 }
@@ -113,10 +113,10 @@ impl Polling {
             deadline: timeout.map(|time| now() + time),
             ends_by_signals,
             poller: None,
-            ticket: None,
+            epoch: None,
             wait: Wait { gathers: true, is_paced: false },
             lenders: SmallVec::new(),
-            loans: SmallVec::new(),
+            leases: SmallVec::new(),
             sleeper: None,
             sleep: Sleep::new(),
             start: Duration::ZERO,
@@ -154,7 +154,7 @@ impl Polling {
     /// Looks at the sockets that have told something, or at all if none was asked to.
     fn look_again(&mut self) -> Result<(), Error> {
         self.is_unsure = false;
-        self.ticket = self.poller.as_ref().map(|poller| poller.event.ticket());
+        self.epoch = self.poller.as_ref().map(|poller| poller.event.epoch());
         if self.poller.as_ref().is_none_or(|poller| poller.take_all_told()) {
             for entry in 0..self.entries.len() {
                 self.look(entry, self.places[entry].enter()?)?;
@@ -181,7 +181,7 @@ impl Polling {
             return Err(Error::Closed);
         }
         core.allow_drops();
-        core.work_off(&call.ready, &mut edges);
+        core.process_ready(&call.ready, &mut edges);
         entry.is_readable =
             entry.readable && core.call(&mut edges, |protocol, context| protocol.can_recv(context));
         entry.is_writable =
@@ -190,28 +190,28 @@ impl Polling {
         self.is_unsure |= core.is_cut_short();
         self.wait.gathers &= !core.has_sent;
         let is_to_wait = self.waits && !self.is_answered;
-        let mut remotes = Remotes::new();
+        let mut direct_reads = DirectReads::new();
         if entry.readable {
             core.in_vain = if entry.is_readable { 0 } else { core.in_vain.saturating_add(1) };
-            if let Some(loan) = self.loans.iter_mut().find(|loan| loan.entry == number) {
-                loan.is_stale = true;
+            if let Some(lease) = self.leases.iter_mut().find(|lease| lease.entry == number) {
+                lease.is_stale = true;
             } else if !entry.is_readable && core.in_vain < IDLE && (core.fetches || is_to_wait) {
-                remotes = core.lend();
+                direct_reads = core.lend();
             }
         }
         let registered = if is_to_wait {
             let poller = self.poller.get_or_insert_with(|| core.take_poller());
-            self.ticket.get_or_insert_with(|| poller.event.ticket());
+            self.epoch.get_or_insert_with(|| poller.event.epoch());
             // A count of the C face's.
             core.register(poller.registration(number as u32, entry.readable, entry.writable))
         } else {
             Ok(())
         };
-        call.settle(&mut core, &mut edges);
+        call.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();
-        if !remotes.is_empty() {
-            self.lenders.push(Lender { entry: number, call, remotes });
+        if !direct_reads.is_empty() {
+            self.lenders.push(Lender { entry: number, call, direct_reads });
         }
         registered
     }
@@ -227,8 +227,8 @@ impl Polling {
     /// Reads what is not read in the background, and answers the number of entries with a yes.
     fn answer(&mut self) -> Result<usize, Error> {
         self.waits = false;
-        for Lender { entry, call, remotes } in std::mem::take(&mut self.lenders) {
-            call.fetch_borrowed(remotes);
+        for Lender { entry, call, direct_reads } in std::mem::take(&mut self.lenders) {
+            call.fetch_borrowed(direct_reads);
             self.look(entry, call)?;
         }
         self.lenders.clear();
@@ -236,69 +236,69 @@ impl Polling {
     }
 
     /// Borrows what it can, also what has come since it last did.
-    fn borrow(&mut self) {
+    fn acquire(&mut self) {
         let mut count = 0;
-        self.loans.retain(|Loan { call, borrowed, is_stale, .. }| {
+        self.leases.retain(|SocketLease { call, acquired, is_stale, .. }| {
             if let (Some(call), true) = (call, std::mem::take(is_stale)) {
-                let remotes = call.core.lock().lend();
+                let direct_reads = call.core.lock().lend();
                 // What is kept is borrowed before it is given back.
-                *borrowed = Borrowed::from(remotes);
-                if borrowed.count() == 0 {
+                *acquired = Acquired::from(direct_reads);
+                if acquired.count() == 0 {
                     call.receivers.unwatch();
                 }
             }
-            count += borrowed.count();
-            borrowed.count() > 0
+            count += acquired.count();
+            acquired.count() > 0
         });
-        for Lender { entry, call, remotes } in self.lenders.drain(..) {
-            if count + remotes.len() > MOST || !call.receivers.watch() {
+        for Lender { entry, call, direct_reads } in self.lenders.drain(..) {
+            if count + direct_reads.len() > MOST || !call.receivers.watch() {
                 continue;
             }
-            let borrowed = Borrowed::from(remotes);
-            if borrowed.count() == 0 {
+            let acquired = Acquired::from(direct_reads);
+            if acquired.count() == 0 {
                 call.receivers.unwatch();
                 continue;
             }
-            count += borrowed.count();
-            self.loans.push(Loan { entry, call: Some(call), borrowed, is_stale: false });
+            count += acquired.count();
+            self.leases.push(SocketLease { entry, call: Some(call), acquired, is_stale: false });
         }
     }
 
     /// Waits until another look may find more. Answers whether the call is to sleep for that.
     fn wait(&mut self) -> Result<bool, Error> {
         transport::before_blocking(None);
-        self.borrow();
-        let Polling { poller, ticket, loans, sleep, signals, start, .. } = self;
+        self.acquire();
+        let Polling { poller, epoch, leases, sleep, signals, start, .. } = self;
         let event = &poller.get_or_insert_with(Poller::new).event;
-        let ticket = *ticket.get_or_insert_with(|| event.ticket());
+        let epoch = *epoch.get_or_insert_with(|| event.epoch());
         let ends_by_signals = self.ends_by_signals;
         let hold = || {
             if ends_by_signals {
                 signals.get_or_insert_with(HeldSignals::begin);
             }
         };
-        let count = loans.iter().map(|loan| loan.borrowed.count()).sum();
+        let count = leases.iter().map(|lease| lease.acquired.count()).sum();
         if count > 1 {
-            let mut all = loans.iter().flat_map(|loan| loan.borrowed.descriptors()).copied();
+            let mut all = leases.iter().flat_map(|lease| lease.acquired.descriptors()).copied();
             sleep.prepare((0..count).map(|_| all.next().unwrap_or_default()), None, None);
         }
         let fetch = || match count {
             0 => {}
-            1 => loans.iter().for_each(|loan| loan.borrowed.fetch()),
+            1 => leases.iter().for_each(|lease| lease.acquired.fetch()),
             // Of many few have something.
             _ => {
                 if sleep.look().is_ok_and(|ready| ready > 0) {
                     let mut readiness = sleep.readiness();
-                    loans.iter().for_each(|loan| loan.borrowed.fetch_ready(&mut readiness));
+                    leases.iter().for_each(|lease| lease.acquired.fetch_ready(&mut readiness));
                 }
             }
         };
-        match look_before_sleep(event, ticket, self.wait, count, fetch, hold) {
+        match look_before_sleep(event, epoch, self.wait, count, fetch, hold) {
             Ok(()) => return Ok(false),
             Err(moment) => *start = moment,
         }
-        let Some(sleeper) = event.lie_down(ticket) else { return Ok(false) };
-        let watched = loans.iter().flat_map(|loan| loan.borrowed.descriptors());
+        let Some(sleeper) = event.lie_down(epoch) else { return Ok(false) };
+        let watched = leases.iter().flat_map(|lease| lease.acquired.descriptors());
         let has_room = prepare_sleep(sleep, &sleeper, (count, watched), self.deadline, signals.as_ref());
         self.sleeper = Some(sleeper);
         if has_room { Ok(true) } else { Err(Error::OutOfMemory) }
@@ -307,13 +307,13 @@ impl Polling {
     /// Is inside the sockets that it borrows from, again.
     fn enter(&mut self) -> Result<(), Error> {
         let mut outcome = Ok(());
-        let outside = |loan: &Loan| loan.call.is_none();
-        while let Some(place) = self.loans.iter().position(outside).filter(|_| outcome.is_ok()) {
-            match self.places[self.loans[place].entry].enter() {
-                Ok(call) => self.loans[place].call = Some(call),
+        let outside = |lease: &SocketLease| lease.call.is_none();
+        while let Some(place) = self.leases.iter().position(outside).filter(|_| outcome.is_ok()) {
+            match self.places[self.leases[place].entry].enter() {
+                Ok(call) => self.leases[place].call = Some(call),
                 Err(error) => {
-                    // The timer of a loan could outlast the I/O thread.
-                    self.loans.remove(place).borrowed.recall();
+                    // The timer of a lease could outlast the I/O thread.
+                    self.leases.remove(place).acquired.revoke();
                     outcome = Err(error);
                 }
             }
@@ -323,12 +323,12 @@ impl Polling {
 
     /// Is not inside any socket, but still borrows.
     fn leave(&mut self) {
-        self.loans.iter_mut().for_each(|loan| loan.call = None);
+        self.leases.iter_mut().for_each(|lease| lease.call = None);
     }
 
     /// What is to be done after a sleep: reads what has come.
     fn get_up(&mut self, sleeper: Sleeper) -> Result<(), Error> {
-        let Polling { poller: Some(poller), sleep, loans, .. } = self else { return Ok(()) };
+        let Polling { poller: Some(poller), sleep, leases, .. } = self else { return Ok(()) };
         let wake = sleep.wake();
         poller.event.spin.has_slept(self.start);
         let mut readiness = sleep.readiness();
@@ -338,11 +338,11 @@ impl Polling {
         poller.event.get_up(sleeper);
         match wake {
             Wake::Woken => {
-                for loan in loans {
-                    let count = loan.borrowed.count();
+                for lease in leases {
+                    let count = lease.acquired.count();
                     let ready: SmallVec<[bool; 2]> = readiness.by_ref().take(count).collect();
-                    loan.is_stale = ready.contains(&true);
-                    loan.borrowed.fetch_ready(ready.into_iter());
+                    lease.is_stale = ready.contains(&true);
+                    lease.acquired.fetch_ready(ready.into_iter());
                 }
                 Ok(())
             }
@@ -395,12 +395,12 @@ impl Drop for Polling {
             self.sleeper.take().map(|sleeper| poller.event.get_up(sleeper));
             poller.end();
         }
-        while !self.loans.is_empty() {
+        while !self.leases.is_empty() {
             // One that cannot be entered is gone then.
             if self.enter().is_ok()
-                && let Some(Loan { call: Some(call), borrowed, .. }) = self.loans.pop()
+                && let Some(SocketLease { call: Some(call), acquired, .. }) = self.leases.pop()
             {
-                call.give_back(borrowed);
+                call.release(acquired);
             }
         }
     }

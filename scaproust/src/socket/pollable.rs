@@ -5,13 +5,13 @@
 use std::io;
 use std::sync::Arc;
 
-use crate::sync::Alarm;
+use crate::sync::Notifier;
 
 /// An alarm and what it says.
 #[derive(Debug)]
 pub(super) struct Pollable {
     /// Kept open by those who wait for it, too.
-    alarm: Arc<Alarm>,
+    alarm: Arc<Notifier>,
     is_ready: bool,
 }
 
@@ -21,11 +21,11 @@ impl Pollable {
     /// # Errors
     /// The operating system's.
     pub(super) fn new() -> io::Result<Pollable> {
-        Ok(Pollable { alarm: Arc::new(Alarm::new()?), is_ready: false })
+        Ok(Pollable { alarm: Arc::new(Notifier::new()?), is_ready: false })
     }
 
     /// What says so, with the descriptor for poll(2) and its like.
-    pub(super) fn alarm(&self) -> Arc<Alarm> {
+    pub(super) fn alarm(&self) -> Arc<Notifier> {
         self.alarm.clone()
     }
 

@@ -184,9 +184,9 @@ mod tests {
     #[test]
     fn who_is_told_of_too_many_entries_looks_at_all() {
         let poller = Poller::new();
-        let ticket = poller.event.ticket();
+        let epoch = poller.event.epoch();
         (0..MOST_TOLD as u32).for_each(|entry| poller.tell(entry));
-        assert!(poller.event.has_changed(ticket) && !poller.take_all_told());
+        assert!(poller.event.has_changed(epoch) && !poller.take_all_told());
         poller.tell(1000);
         assert!(poller.take_all_told() && !poller.take_all_told());
         assert_eq!(std::iter::from_fn(|| poller.next_told()).count(), MOST_TOLD);

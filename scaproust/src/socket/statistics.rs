@@ -2,7 +2,7 @@
 
 use std::ops::{Index, IndexMut};
 
-use crate::transport::Note;
+use crate::transport::EndpointEvent;
 
 /// A statistic of a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,15 +72,15 @@ pub(super) struct Statistics([u64; TABLE.len()]);
 
 impl Statistics {
     /// Counts what a transport told.
-    pub(super) fn count(&mut self, note: Note) {
-        let counter = match note {
-            Note::Connecting => return,
-            Note::Connected => Statistic::Established,
-            Note::ConnectFailed(_) => Statistic::ConnectErrors,
-            Note::Accepted => Statistic::Accepted,
-            Note::AcceptFailed(_) => Statistic::AcceptErrors,
-            Note::Dropped => Statistic::Dropped,
-            Note::Broken => Statistic::Broken,
+    pub(super) fn count(&mut self, event: EndpointEvent) {
+        let counter = match event {
+            EndpointEvent::Connecting => return,
+            EndpointEvent::Connected => Statistic::Established,
+            EndpointEvent::ConnectFailed(_) => Statistic::ConnectErrors,
+            EndpointEvent::Accepted => Statistic::Accepted,
+            EndpointEvent::AcceptFailed(_) => Statistic::AcceptErrors,
+            EndpointEvent::Dropped => Statistic::Dropped,
+            EndpointEvent::Broken => Statistic::Broken,
         };
         self[counter] += 1;
     }

@@ -1,13 +1,13 @@
 //! The table of open things: small numbers, looked up without a lock.
 //!
-//! Each has a [`Door`], which counts the calls inside, and which whoever closes it waits at.
+//! Each has an [`EntryLock`], which counts the calls inside; closing waits until it is empty.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{Door, Mutex, contained, keep, lock, try_lock};
+use crate::sync::{EntryLock, Mutex, contained, keep, lock, try_lock};
 
 /// Slots are made so many at a time.
 const SEGMENT: usize = 256;
@@ -15,20 +15,20 @@ const SEGMENT: usize = 256;
 /// Neighbours belong to threads that have nothing to do with each other.
 #[repr(align(128))]
 struct Slot<T> {
-    door: Door,
-    /// From `Arc::into_raw` while the door is open.
+    entry: EntryLock,
+    /// From `Arc::into_raw` while the entry lock is open.
     value: AtomicPtr<T>,
 }
 
 impl<T> Slot<T> {
     fn new() -> Slot<T> {
-        Slot { door: Door::new(), value: AtomicPtr::new(std::ptr::null_mut()) }
+        Slot { entry: EntryLock::new(), value: AtomicPtr::new(std::ptr::null_mut()) }
     }
 }
 
 /// Numbers for at most `LIMIT` values.
 pub(crate) struct Table<T: 'static, const LIMIT: usize> {
-    /// They stay while the library does: one may knock at a door whatever has become of what was
+    /// They stay while the library does: a call may try to enter whatever has become of what was
     /// behind it.
     segments: Vec<OnceLock<&'static [Slot<T>]>>,
     numbers: Mutex<Numbers>,
@@ -52,13 +52,13 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         Table { segments, numbers: Mutex::new(Numbers::default()) }
     }
 
-    /// Puts in what `make` makes for the number and the door it is given.
+    /// Puts in what `make` makes for the number and the entry lock it is given.
     ///
     /// # Errors
     /// [`Error::TooManySockets`], or that of `make`.
     pub(crate) fn open(
         &self,
-        make: impl FnOnce(i32, &'static Door) -> Result<Arc<T>, Error>,
+        make: impl FnOnce(i32, &'static EntryLock) -> Result<Arc<T>, Error>,
     ) -> Result<i32, Error> {
         let mut numbers = lock(&self.numbers);
         if numbers.open >= LIMIT {
@@ -71,13 +71,13 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
             keep(Box::new(slots)).as_slice()
         });
         let slot = &segment[number % SEGMENT];
-        let value = make(id, &slot.door)?;
+        let value = make(id, &slot.entry)?;
         if numbers.free.pop().is_none() {
             numbers.fresh += 1;
         }
         numbers.open += 1;
         slot.value.store(Arc::into_raw(value).cast_mut(), Ordering::Relaxed);
-        slot.door.open();
+        slot.entry.open();
         Ok(id)
     }
 
@@ -93,17 +93,17 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     /// [`Error::Closed`] if nothing is open under this number.
     pub(crate) fn enter(&self, id: i32) -> Result<Call<T>, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
-        if slot.door.enter() { Ok(Call { slot }) } else { Err(Error::Closed) }
+        if slot.entry.enter() { Ok(Call { slot }) } else { Err(Error::Closed) }
     }
 
-    /// Enters a call, and takes the lock of the door.
+    /// Enters a call, and takes its lock.
     ///
     /// # Errors
     /// [`Error::Closed`] if nothing is open under this number.
     #[inline]
     pub(crate) fn enter_locked(&self, id: i32) -> Result<Call<T>, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
-        if slot.door.enter_locked() { Ok(Call { slot }) } else { Err(Error::Closed) }
+        if slot.entry.enter_locked() { Ok(Call { slot }) } else { Err(Error::Closed) }
     }
 
     /// Closes a number: keeps calls out, has `end` end those inside, waits until they have left,
@@ -129,7 +129,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     /// As there.
     pub(crate) fn begin_closing(&self, id: i32) -> Result<Closing<'_, T, LIMIT>, Error> {
         let slot = self.slot(id).ok_or(Error::Closed)?;
-        if slot.door.begin_closing() { Ok(Closing { table: self, id, slot }) } else { Err(Error::Closed) }
+        if slot.entry.begin_closing() { Ok(Closing { table: self, id, slot }) } else { Err(Error::Closed) }
     }
 
     /// Runs `then` if the table is empty, and keeps it so meanwhile.
@@ -169,14 +169,14 @@ impl<T, const LIMIT: usize> Closing<'_, T, LIMIT> {
     /// the value apart, and frees the number. Answers whether it was the last one in the table.
     pub(crate) fn finish(self, last: impl FnOnce(Arc<T>)) -> bool {
         let Closing { table, id, slot } = self;
-        slot.door.wait_until_empty();
+        slot.entry.wait_until_empty();
         let value = slot.value.load(Ordering::Relaxed);
-        // SAFETY: only the thread that closes the door takes the value out; every call has left, and
+        // SAFETY: only the thread that closes the entry takes the value out; every call has left, and
         // none enters any more.
         let value = unsafe { Arc::from_raw(value.cast_const()) };
         contained(|| last(value));
         let mut numbers = lock(&table.numbers);
-        slot.door.close();
+        slot.entry.close();
         numbers.open -= 1;
         if numbers.open == 0 {
             // As the C library: with nothing open, numbers begin at zero again.
@@ -194,7 +194,7 @@ impl<T, const LIMIT: usize> Deref for Closing<'_, T, LIMIT> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the door was open, and the value stays until `finish`, which takes the closing.
+        // SAFETY: the entry was open, and the value stays until `finish`, which takes the closing.
         unsafe { &*self.slot.value.load(Ordering::Relaxed) }
     }
 }
@@ -207,9 +207,9 @@ pub struct Call<T: 'static> {
 }
 
 impl<T> Call<T> {
-    /// Leaves, and gives the lock of the door back, which the caller has.
+    /// Leaves, and gives the lock back, which the caller holds.
     pub(crate) fn unlock_and_leave(self) {
-        std::mem::ManuallyDrop::new(self).slot.door.unlock_and_leave();
+        std::mem::ManuallyDrop::new(self).slot.entry.unlock_and_leave();
     }
 }
 
@@ -217,14 +217,14 @@ impl<T> Deref for Call<T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: the door was open when the call entered, and the value stays until it leaves.
+        // SAFETY: the entry was open when the call entered, and the value stays until it leaves.
         unsafe { &*self.slot.value.load(Ordering::Relaxed) }
     }
 }
 
 impl<T> Drop for Call<T> {
     fn drop(&mut self) {
-        self.slot.door.leave();
+        self.slot.entry.leave();
     }
 }
 

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::blocking::{Answering, Attempt, Blocked, Entered, Pending, Step, Try};
-use super::fetch::Remotes;
+use super::fetch::DirectReads;
 use super::pipes::{Lag, Received, Slept, View};
 use super::{Core, SOCKETS, Socket, Statistic};
 use crate::error::Error;
@@ -26,7 +26,7 @@ const MARKED: u64 = 64;
 
 /// How long a call may block.
 #[derive(Clone, Copy)]
-pub(crate) struct Patience {
+pub(crate) struct WaitPolicy {
     pub(super) dont_wait: bool,
     /// The option that says how long.
     option: SocketOption,
@@ -46,10 +46,10 @@ thread_local! {
     static ANSWERS: Cell<u8> = const { Cell::new(0) };
 }
 
-impl Patience {
-    fn new(dont_wait: bool, option: SocketOption) -> Patience {
+impl WaitPolicy {
+    fn new(dont_wait: bool, option: SocketOption) -> WaitPolicy {
         let wait = Wait { gathers: true, is_paced: false };
-        Patience { dont_wait, option, deadline: None, is_blocked: false, has_fetched: false, wait }
+        WaitPolicy { dont_wait, option, deadline: None, is_blocked: false, has_fetched: false, wait }
     }
 
     /// What to do about a try that was not enough: it is final, or the call blocks for as long as the
@@ -100,20 +100,20 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     // SAFETY: the call has entered with the lock.
     let mut core = unsafe { call.core.locked() };
     let mut edges = Edges::default();
-    let ticket = call.senders.ticket();
+    let epoch = call.senders.epoch();
     let lag = if call.info.drops { Lag::Overtaken(&mut overtakes) } else { Lag::Ignored };
     let outcome = call.try_send(&mut core, message, lag, &mut edges);
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
-        let mut patience = Patience::new(dont_wait, SocketOption::SendTimeout);
+        let mut policy = WaitPolicy::new(dont_wait, SocketOption::SendTimeout);
         // A lane has room for a few large messages only: none is to be left unused.
-        patience.wait.gathers = length <= INLINE_MAX;
-        let considered = patience.consider(false, &core, false);
+        policy.wait.gathers = length <= INLINE_MAX;
+        let considered = policy.consider(false, &core, false);
         drop(core);
         if let Err(error) = considered {
             edges.deliver();
             return Err(error);
         }
-        return Ok(Step::Blocked(Entered::after(call, ticket, patience, Some(Remotes::new()), edges)));
+        return Ok(Step::Blocked(Entered::after(call, epoch, policy, Some(DirectReads::new()), edges)));
     }
     let is_marked = core.statistics[Statistic::MessagesSent].is_multiple_of(MARKED);
     core.keep();
@@ -156,7 +156,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     // SAFETY: the call has entered with the lock.
     let mut core = unsafe { call.core.locked() };
     let mut edges = Edges::default();
-    let ticket = call.receivers.ticket();
+    let epoch = call.receivers.epoch();
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let is_cut_short = match outcome {
         Ok(Try::Done(result)) => {
@@ -175,15 +175,15 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
             return Err(error);
         }
     };
-    let mut patience = Patience::new(dont_wait, SocketOption::ReceiveTimeout);
-    let considered = receiving.consider(&mut patience, is_cut_short, &core);
-    let remotes = (!is_cut_short && considered.is_ok()).then(|| core.lend());
+    let mut policy = WaitPolicy::new(dont_wait, SocketOption::ReceiveTimeout);
+    let considered = receiving.consider(&mut policy, is_cut_short, &core);
+    let direct_reads = (!is_cut_short && considered.is_ok()).then(|| core.lend());
     drop(core);
     if let Err(error) = considered {
         edges.deliver();
         return Err(error);
     }
-    Ok(Step::Blocked(Entered::after(call, ticket, patience, remotes, edges)))
+    Ok(Step::Blocked(Entered::after(call, epoch, policy, direct_reads, edges)))
 }
 
 /// What a message to be sent belongs to.
@@ -242,8 +242,8 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         outcome
     }
 
-    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error> {
-        patience.consider(is_cut_short, core, false)
+    fn consider(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core) -> Result<(), Error> {
+        policy.consider(is_cut_short, core, false)
     }
 }
 
@@ -268,17 +268,17 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         socket.try_recv(core, self, edges)
     }
 
-    fn consider(&self, patience: &mut Patience, is_cut_short: bool, core: &Core) -> Result<(), Error> {
-        patience.wait.gathers = !core.has_sent;
-        if !patience.is_blocked {
+    fn consider(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core) -> Result<(), Error> {
+        policy.wait.gathers = !core.has_sent;
+        if !policy.is_blocked {
             let answers =
                 ANSWERS.try_with(|left| left.replace(left.get().saturating_sub(1))).unwrap_or(MOST_ANSWERS);
-            patience.wait.is_paced = answers == 0 && !core.has_sent;
+            policy.wait.is_paced = answers == 0 && !core.has_sent;
         }
-        patience.consider(is_cut_short, core, core.fetches)
+        policy.consider(is_cut_short, core, core.fetches)
     }
 
-    fn lend(core: &mut Core) -> Remotes {
+    fn lend(core: &mut Core) -> DirectReads {
         core.lend()
     }
 }
@@ -300,11 +300,11 @@ impl Socket {
         if self.ask_until_sure(|protocol, context| protocol.can_recv(context))? {
             return Ok(true);
         }
-        let remotes = {
+        let direct_reads = {
             let mut core = self.core.lock();
-            if core.fetches { core.remotes() } else { return Ok(false) }
+            if core.fetches { core.direct_reads() } else { return Ok(false) }
         };
-        self.fetch_borrowed(remotes);
+        self.fetch_borrowed(direct_reads);
         self.ask_until_sure(|protocol, context| protocol.can_recv(context))
     }
 
@@ -336,11 +336,11 @@ impl Socket {
                 return Err(Error::Closed);
             }
             core.allow_drops();
-            core.work_off(&self.ready, &mut edges);
+            core.process_ready(&self.ready, &mut edges);
             let answer = core.call(&mut edges, question);
             let is_sure = !core.is_cut_short();
             // Who polls the descriptor after a no must find it saying the same.
-            self.settle(&mut core, &mut edges);
+            self.process_ready(&mut core, &mut edges);
             (answer, is_sure)
         };
         edges.deliver();
@@ -364,7 +364,7 @@ impl Socket {
             message.header.clear();
         }
         let began = self.batching.moment();
-        core.work_off(&self.ready, edges);
+        core.process_ready(&self.ready, edges);
         let metadata = message.metadata;
         let length = message.body.bytes().len();
         let sent =
@@ -384,7 +384,7 @@ impl Socket {
             Err(Refusal::WouldBlock) => Ok(Try::Blocked),
             Err(refusal) => Err(refusal.into()),
         };
-        self.settle(core, edges);
+        self.process_ready(core, edges);
         // One edge wakes one of several blocked calls: it wakes the next.
         if matches!(outcome, Ok(Try::Done(())))
             && self.senders.has_waiters()
@@ -407,7 +407,7 @@ impl Socket {
         if core.is_closing {
             return Err(Error::Closed);
         }
-        core.work_off(&self.ready, edges);
+        core.process_ready(&self.ready, edges);
         let outcome = match &core.call(edges, |protocol, context| protocol.recv(context)) {
             Ok(delivery) => {
                 let result = core.deliver(delivery, take, edges);
@@ -418,7 +418,7 @@ impl Socket {
             Err(Refusal::WouldBlock) => Ok(Try::Blocked),
             Err(refusal) => Err((*refusal).into()),
         };
-        self.settle(core, edges);
+        self.process_ready(core, edges);
         if matches!(outcome, Ok(Try::Done(_)))
             && self.receivers.has_waiters()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.is_cut_short())
@@ -448,7 +448,7 @@ impl Core {
         if !taken {
             pipe.inbound.skip();
         }
-        if pipe.inbound.tell()
+        if pipe.inbound.publish_progress()
             && let Some(peer) = &pipe.peer
         {
             edges.add_writable(peer);

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::{Descriptor, Wake};
 
 #[cfg(not(loom))]
-pub(crate) use self::descriptor::Alarm;
+pub(crate) use self::descriptor::Notifier;
 #[cfg(loom)]
-pub(crate) use self::model::Alarm;
+pub(crate) use self::model::Notifier;
 
 #[cfg(not(loom))]
 mod descriptor {
@@ -18,15 +18,15 @@ mod descriptor {
 
     /// A descriptor that is readable from the time it rings until it is silenced.
     #[derive(Debug)]
-    pub(crate) struct Alarm(Level);
+    pub(crate) struct Notifier(Level);
 
-    impl Alarm {
+    impl Notifier {
         /// An alarm that is silent.
         ///
         /// # Errors
         /// The operating system's.
-        pub(crate) fn new() -> io::Result<Alarm> {
-            Level::new().map(Alarm)
+        pub(crate) fn new() -> io::Result<Notifier> {
+            Level::new().map(Notifier)
         }
 
         /// The descriptor, for poll(2) and its like.
@@ -67,14 +67,14 @@ mod model {
     use super::{Descriptor, Duration, Wake, io};
 
     #[derive(Debug)]
-    pub(crate) struct Alarm {
+    pub(crate) struct Notifier {
         is_ringing: Mutex<bool>,
         changed: loom::sync::Condvar,
     }
 
-    impl Alarm {
-        pub(crate) fn new() -> io::Result<Alarm> {
-            Ok(Alarm { is_ringing: Mutex::new(false), changed: loom::sync::Condvar::new() })
+    impl Notifier {
+        pub(crate) fn new() -> io::Result<Notifier> {
+            Ok(Notifier { is_ringing: Mutex::new(false), changed: loom::sync::Condvar::new() })
         }
 
         pub(crate) fn descriptor(&self) -> Descriptor {
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn it_rings_once() {
-        let alarm = Alarm::new().unwrap();
+        let alarm = Notifier::new().unwrap();
         assert_eq!(alarm.wait(Some(Duration::ZERO)), Wake::TimedOut);
         alarm.ring();
         assert_eq!(alarm.wait(None), Wake::Woken);

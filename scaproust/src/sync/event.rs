@@ -19,11 +19,11 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use super::{Alarm, Descriptor, Mutex, Sleep, Spin, Wake, lock};
+use super::{Descriptor, Mutex, Notifier, Sleep, Spin, Wake, lock};
 
 /// The state of an event at the moment of looking.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Ticket(u32);
+pub(crate) struct Epoch(u32);
 
 /// A counter of changes with sleepers.
 #[derive(Debug)]
@@ -40,14 +40,14 @@ pub(crate) struct Event {
 #[derive(Debug, Default)]
 struct Sleepers {
     /// In the order in which they lay down. Each is taken out before its alarm rings.
-    asleep: VecDeque<Arc<Alarm>>,
+    asleep: VecDeque<Arc<Notifier>>,
     /// Alarms for the next sleepers.
-    spare: Vec<Arc<Alarm>>,
+    spare: Vec<Arc<Notifier>>,
 }
 
 /// A place among those whom an event wakes: to be given back to it with [`Event::get_up`].
 #[derive(Debug)]
-pub(crate) struct Sleeper(Option<Arc<Alarm>>);
+pub(crate) struct Sleeper(Option<Arc<Notifier>>);
 
 impl Event {
     /// An event that nobody waits for.
@@ -63,19 +63,19 @@ impl Event {
 
     /// To be drawn before looking at what the event is about.
     #[inline]
-    pub(crate) fn ticket(&self) -> Ticket {
-        Ticket(self.changes.load(Ordering::Acquire))
+    pub(crate) fn epoch(&self) -> Epoch {
+        Epoch(self.changes.load(Ordering::Acquire))
     }
 
     /// Whether something changed since the ticket was drawn.
-    pub(crate) fn has_changed(&self, ticket: Ticket) -> bool {
-        self.ticket().0 != ticket.0
+    pub(crate) fn has_changed(&self, epoch: Epoch) -> bool {
+        self.epoch().0 != epoch.0
     }
 
     /// Sleeps until something changed since the ticket was drawn. It is no call of the host's that is
     /// to be interrupted: a signal may end it, or be missed.
-    pub(crate) fn wait(&self, ticket: Ticket, deadline: Option<Duration>) -> Wake {
-        let Some(sleeper) = self.lie_down(ticket) else { return Wake::Woken };
+    pub(crate) fn wait(&self, epoch: Epoch, deadline: Option<Duration>) -> Wake {
+        let Some(sleeper) = self.lie_down(epoch) else { return Wake::Woken };
         let wake = sleeper.wait(deadline);
         self.get_up(sleeper);
         wake
@@ -83,9 +83,9 @@ impl Event {
 
     /// A place to sleep until something changes; none if that has happened since the ticket was
     /// drawn.
-    pub(crate) fn lie_down(&self, ticket: Ticket) -> Option<Sleeper> {
+    pub(crate) fn lie_down(&self, epoch: Epoch) -> Option<Sleeper> {
         let spare = lock(&self.sleepers).spare.pop();
-        let alarm = spare.or_else(|| Alarm::new().ok().map(Arc::new));
+        let alarm = spare.or_else(|| Notifier::new().ok().map(Arc::new));
         if let Some(alarm) = &alarm {
             let mut sleepers = lock(&self.sleepers);
             sleepers.asleep.push_back(alarm.clone());
@@ -94,7 +94,7 @@ impl Event {
         // With the fence in `notify`: either it sees this sleeper, or we see its change.
         fence(Ordering::SeqCst);
         let sleeper = Sleeper(alarm);
-        if self.has_changed(ticket) {
+        if self.has_changed(epoch) {
             self.get_up(sleeper);
             return None;
         }
@@ -162,7 +162,7 @@ impl Event {
             self.count(&sleepers);
             woken
         };
-        woken.iter().for_each(|alarm: &Arc<Alarm>| alarm.ring());
+        woken.iter().for_each(|alarm: &Arc<Notifier>| alarm.ring());
     }
 }
 
@@ -197,16 +197,16 @@ mod tests {
     #[test]
     fn a_change_after_the_ticket_ends_the_wait_at_once() {
         let event = Event::new();
-        let ticket = event.ticket();
+        let epoch = event.epoch();
         event.notify_one();
-        assert_eq!(event.wait(ticket, None), Wake::Woken);
+        assert_eq!(event.wait(epoch, None), Wake::Woken);
     }
 
     #[test]
     fn a_deadline_in_the_past_is_a_time_out() {
         let event = Event::new();
-        let ticket = event.ticket();
-        assert_eq!(event.wait(ticket, Some(Duration::ZERO)), Wake::TimedOut);
+        let epoch = event.epoch();
+        assert_eq!(event.wait(epoch, Some(Duration::ZERO)), Wake::TimedOut);
     }
 }
 
@@ -217,7 +217,7 @@ mod loom_tests {
     use loom::sync::atomic::AtomicBool;
 
     /// Another thread changes something and says so; this one waits for that, as `wait` does.
-    fn await_change(wait: fn(&Event, Ticket)) {
+    fn await_change(wait: fn(&Event, Epoch)) {
         loom::model(move || {
             let shared = Arc::new((Event::new(), AtomicBool::new(false)));
             let other = shared.clone();
@@ -226,11 +226,11 @@ mod loom_tests {
                 other.0.notify_one();
             });
             loop {
-                let ticket = shared.0.ticket();
+                let epoch = shared.0.epoch();
                 if shared.1.load(Ordering::SeqCst) {
                     break;
                 }
-                wait(&shared.0, ticket);
+                wait(&shared.0, epoch);
             }
             notifier.join().unwrap();
         });
@@ -238,8 +238,8 @@ mod loom_tests {
 
     #[test]
     fn loom_who_has_the_watch_is_woken_too() {
-        await_change(|event, ticket| {
-            if let Some(sleeper) = event.lie_down(ticket) {
+        await_change(|event, epoch| {
+            if let Some(sleeper) = event.lie_down(epoch) {
                 sleeper.wait(None);
                 event.get_up(sleeper);
             }
@@ -248,8 +248,8 @@ mod loom_tests {
 
     #[test]
     fn loom_no_wake_up_is_lost() {
-        await_change(|event, ticket| {
-            event.wait(ticket, None);
+        await_change(|event, epoch| {
+            event.wait(epoch, None);
         });
     }
 }

@@ -5,35 +5,35 @@
 //! atomics and locks are loom's, so that the lock-free parts can be explored exhaustively.
 
 mod alarm;
-mod door;
+mod entry_lock;
 mod event;
 mod futex;
-#[cfg_attr(loom, allow(dead_code, reason = "its model takes its place"))]
-mod latch;
 #[cfg(not(loom))]
 mod level;
-mod pace;
+mod pause_policy;
 mod per_process;
 mod processors;
 mod sleep;
 mod spin;
+#[cfg_attr(loom, allow(dead_code, reason = "its model takes its place"))]
+mod spin_lock;
 mod system;
 mod thread;
 mod unload;
 
-pub(crate) use alarm::Alarm;
-pub(crate) use door::Door;
-pub(crate) use event::{Event, Sleeper, Ticket};
+pub(crate) use alarm::Notifier;
+pub(crate) use entry_lock::EntryLock;
+pub(crate) use event::{Epoch, Event, Sleeper};
 pub(crate) use futex::Futex;
-#[cfg(loom)]
-pub(crate) use latch::model::{Held, Latch};
-#[cfg(not(loom))]
-pub(crate) use latch::{Held, Latch};
-pub(crate) use pace::Pace;
+pub(crate) use pause_policy::PausePolicy;
 pub(crate) use per_process::PerProcess;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, Wait, let_others_proceed};
+#[cfg(loom)]
+pub(crate) use spin_lock::model::{SpinGuard, SpinLock};
+#[cfg(not(loom))]
+pub(crate) use spin_lock::{SpinGuard, SpinLock};
 pub use system::{Abandoned, CancelState, Uncancellable};
 pub(crate) use system::{
     Descriptor, Polled, SignalMask, above_standard, is_standard, now, poll, print, without_signals,
@@ -50,9 +50,9 @@ pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 /// its own, two of them, since processors fetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
-pub(crate) struct Apart<T>(pub(crate) T);
+pub(crate) struct CachePadded<T>(pub(crate) T);
 
-impl<T> std::ops::Deref for Apart<T> {
+impl<T> std::ops::Deref for CachePadded<T> {
     type Target = T;
 
     fn deref(&self) -> &T {

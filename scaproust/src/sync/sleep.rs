@@ -129,7 +129,7 @@ impl Sleep {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::sync::Alarm;
+    use crate::sync::Notifier;
 
     fn sleep(sleep: &mut Sleep, descriptors: &[Descriptor], time: Option<Duration>) -> Wake {
         assert!(sleep.prepare(descriptors.iter().copied(), time.map(|time| now() + time), None));
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn it_ends_with_a_descriptor_or_at_the_deadline() {
-        let (first, second) = (Alarm::new().unwrap(), Alarm::new().unwrap());
+        let (first, second) = (Notifier::new().unwrap(), Notifier::new().unwrap());
         let descriptors = [first.descriptor(), second.descriptor()];
         let mut it = Sleep::new();
         assert_eq!(sleep(&mut it, &descriptors, Some(Duration::ZERO)), Wake::TimedOut);
@@ -155,7 +155,7 @@ mod tests {
         let mut it = Sleep::new();
         it.ready = -libc::EINVAL;
         assert_eq!((it.wake(), it.is_blind), (Wake::Woken, true));
-        let alarm = Alarm::new().unwrap();
+        let alarm = Notifier::new().unwrap();
         alarm.ring();
         assert_eq!(sleep(&mut it, &[alarm.descriptor()], Some(Duration::ZERO)), Wake::TimedOut);
         assert_eq!(sleep(&mut it, &[alarm.descriptor()], None), Wake::Woken);

@@ -7,9 +7,9 @@
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
-use super::{Endpoint, Ends, Host, LaneLimits, Linger, Note};
+use super::{Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds};
 use crate::error::Error;
-use crate::pipe::{Consumer, End, Peer, Producer, lane};
+use crate::pipe::{Consumer, Peer, Producer, SocketPipe, lane};
 use crate::sync::{Mutex, PerProcess, lock};
 
 /// Who is bound and connected to a name.
@@ -27,7 +27,7 @@ struct Inproc {
     name: Vec<u8>,
     /// It was connected, and looks for a partner while it has none.
     is_connector: bool,
-    host: Arc<dyn Host>,
+    host: Arc<dyn EndpointContext>,
     links: Mutex<Links>,
 }
 
@@ -43,14 +43,14 @@ struct Links {
 struct Link {
     partner: Arc<Inproc>,
     /// The end that the endpoint's own socket has.
-    own: Arc<dyn End>,
+    own: Arc<dyn SocketPipe>,
     /// The end that the partner's socket has.
-    other: Arc<dyn End>,
+    other: Arc<dyn SocketPipe>,
 }
 
 /// Stands for a pipe's other end until that is there.
 #[derive(Default)]
-struct Relay(OnceLock<Arc<dyn End>>);
+struct Relay(OnceLock<Arc<dyn SocketPipe>>);
 
 impl Peer for Relay {
     fn readable(self: Arc<Self>, size: usize) {
@@ -69,7 +69,7 @@ impl Peer for Relay {
 ///
 /// # Errors
 /// [`Error::AddressInUse`].
-pub(super) fn bind(name: Vec<u8>, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn bind(name: Vec<u8>, host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     let endpoint = Inproc::new(name, false, host);
     {
         let mut names = lock(NAMES.get());
@@ -84,9 +84,9 @@ pub(super) fn bind(name: Vec<u8>, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoin
 }
 
 /// Connects to a name.
-pub(super) fn connect(name: Vec<u8>, host: Arc<dyn Host>) -> Arc<dyn Endpoint> {
+pub(super) fn connect(name: Vec<u8>, host: Arc<dyn EndpointContext>) -> Arc<dyn Endpoint> {
     let endpoint = Inproc::new(name, true, host);
-    endpoint.host.note(Note::Connecting);
+    endpoint.host.report(EndpointEvent::Connecting);
     let binder = {
         let mut names = lock(NAMES.get());
         let entry = names.entry(endpoint.name.clone()).or_default();
@@ -127,7 +127,7 @@ fn join(connector: &Arc<Inproc>, binder: &Arc<Inproc>) {
         (from.socket_number() == to.socket_number()).then(|| attach_loop(from)).flatten()
     });
     let Some((from_end, to_end)) = joined else { return };
-    let link = |partner: &Arc<Inproc>, own: &Arc<dyn End>, other: &Arc<dyn End>| Link {
+    let link = |partner: &Arc<Inproc>, own: &Arc<dyn SocketPipe>, other: &Arc<dyn SocketPipe>| Link {
         partner: partner.clone(),
         own: own.clone(),
         other: other.clone(),
@@ -135,20 +135,23 @@ fn join(connector: &Arc<Inproc>, binder: &Arc<Inproc>) {
     connector_links.joined.push(link(binder, &from_end, &to_end));
     binder_links.joined.push(link(connector, &to_end, &from_end));
     drop((connector_links, binder_links));
-    from.note(Note::Connected);
-    to.note(Note::Accepted);
+    from.report(EndpointEvent::Connected);
+    to.report(EndpointEvent::Accepted);
     // Both have their end: sending may begin.
     to_end.writable();
     from_end.writable();
 }
 
-fn attach_both(from: &Arc<dyn Host>, to: &Arc<dyn Host>) -> Option<(Arc<dyn End>, Arc<dyn End>)> {
+fn attach_both(
+    from: &Arc<dyn EndpointContext>,
+    to: &Arc<dyn EndpointContext>,
+) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
     let (there, to_inbound) = joint_lane(from, to);
     let (back, from_inbound) = joint_lane(to, from);
     let (to_relay, from_relay) = (Arc::new(Relay::default()), Arc::new(Relay::default()));
-    let ends = Ends { inbound: from_inbound, outbound: there, peer: to_relay.clone() };
+    let ends = PipeEnds { inbound: from_inbound, outbound: there, peer: to_relay.clone() };
     let from_end = from.attach(ends).ok()?;
-    let ends = Ends { inbound: to_inbound, outbound: back, peer: from_relay.clone() };
+    let ends = PipeEnds { inbound: to_inbound, outbound: back, peer: from_relay.clone() };
     let Ok(to_end) = to.attach(ends) else {
         from_end.close();
         return None;
@@ -161,21 +164,21 @@ fn attach_both(from: &Arc<dyn Host>, to: &Arc<dyn Host>) -> Option<(Arc<dyn End>
 
 /// The lane from one socket to another, which stands for what the first may keep to send and the other
 /// to receive; but if the other was told how much that is, it keeps no more.
-fn joint_lane(from: &Arc<dyn Host>, to: &Arc<dyn Host>) -> (Producer, Consumer) {
+fn joint_lane(from: &Arc<dyn EndpointContext>, to: &Arc<dyn EndpointContext>) -> (Producer, Consumer) {
     let LaneLimits { receive, receive_is_set, .. } = to.lane_limits();
     lane(if receive_is_set { receive } else { receive.saturating_add(from.lane_limits().send) })
 }
 
-fn attach_loop(host: &Arc<dyn Host>) -> Option<(Arc<dyn End>, Arc<dyn End>)> {
+fn attach_loop(host: &Arc<dyn EndpointContext>) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
     let (outbound, inbound) = joint_lane(host, host);
     let relay = Arc::new(Relay::default());
-    let end = host.attach(Ends { inbound, outbound, peer: relay.clone() }).ok()?;
+    let end = host.attach(PipeEnds { inbound, outbound, peer: relay.clone() }).ok()?;
     let _ = relay.0.set(end.clone());
     Some((end.clone(), end))
 }
 
 impl Inproc {
-    fn new(name: Vec<u8>, is_connector: bool, host: Arc<dyn Host>) -> Arc<Inproc> {
+    fn new(name: Vec<u8>, is_connector: bool, host: Arc<dyn EndpointContext>) -> Arc<Inproc> {
         Arc::new(Inproc { name, is_connector, host, links: Mutex::default() })
     }
 
@@ -213,10 +216,10 @@ impl Endpoint for Inproc {
             // What was sent is in the partner's lane already, and stays there for it.
             own.close();
             other.close();
-            self.host.note(Note::Dropped);
-            partner.host.note(Note::Broken);
+            self.host.report(EndpointEvent::Dropped);
+            partner.host.report(EndpointEvent::Broken);
             if partner.is_connector {
-                partner.host.note(Note::Connecting);
+                partner.host.report(EndpointEvent::Connecting);
             }
             lock(&partner.links).joined.retain(|link| !self.is(&link.partner));
         }

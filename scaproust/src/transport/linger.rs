@@ -45,8 +45,8 @@ impl Linger {
     /// Waits until everything is delivered, or the time is over. Signals do not shorten it.
     pub(crate) fn wait(&self) {
         loop {
-            let ticket = self.changed.ticket();
-            if self.is_finished() || self.changed.wait(ticket, self.deadline) == Wake::TimedOut {
+            let epoch = self.changed.epoch();
+            if self.is_finished() || self.changed.wait(epoch, self.deadline) == Wake::TimedOut {
                 return;
             }
         }

@@ -2,7 +2,7 @@
 //!
 //! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp, ipc and
 //! ws put a connection behind each pipe. Must not know sockets or protocols: whom a pipe is for is
-//! said by a [`Host`], and what happens to it is told to its [`End`].
+//! said by a [`EndpointContext`], and what happens to it is told to its [`SocketPipe`].
 
 mod inproc;
 mod linger;
@@ -14,13 +14,13 @@ use std::time::Duration;
 use crate::address::Address;
 use crate::error::Error;
 use crate::message::MessageType;
-use crate::pipe::{Consumer, End, Peer, Producer};
+use crate::pipe::{Consumer, Peer, Producer, SocketPipe};
 use crate::protocol::ProtocolInfo;
 pub(crate) use linger::Linger;
 pub(crate) use stream::{Batching, before_blocking};
 
 /// One side of a new pipe.
-pub(crate) struct Ends {
+pub(crate) struct PipeEnds {
     /// Whence messages come.
     pub(crate) inbound: Consumer,
     /// Where messages go.
@@ -35,7 +35,7 @@ pub(crate) struct Refused;
 
 /// Something to be counted, or told to a person.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Note {
+pub(crate) enum EndpointEvent {
     /// An attempt to connect began.
     Connecting,
     /// An attempt to connect succeeded.
@@ -75,7 +75,7 @@ pub(crate) struct LaneLimits {
 }
 
 /// A socket, as one of its endpoints sees it.
-pub(crate) trait Host: Send + Sync {
+pub(crate) trait EndpointContext: Send + Sync {
     /// Settings of the endpoint.
     fn settings(&self) -> &Settings;
     /// The socket's protocol. If it does not receive, what a peer sends is dropped.
@@ -99,9 +99,9 @@ pub(crate) trait Host: Send + Sync {
     ///
     /// # Errors
     /// [`Refused`].
-    fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused>;
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused>;
     /// Something happened.
-    fn note(&self, note: Note);
+    fn report(&self, event: EndpointEvent);
 }
 
 /// Something bound or connected.
@@ -115,7 +115,7 @@ pub(crate) trait Endpoint: Send + Sync {
 ///
 /// # Errors
 /// Those of the address, and of the operating system.
-pub(crate) fn bind(address: &[u8], host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(crate) fn bind(address: &[u8], host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_bind(address)? {
         Address::Inproc(name) => inproc::bind(name, host),
         Address::Ipc(path) => stream::bind_ipc(&path, host),
@@ -128,7 +128,7 @@ pub(crate) fn bind(address: &[u8], host: Arc<dyn Host>) -> Result<Arc<dyn Endpoi
 ///
 /// # Errors
 /// Those of the address, and of the operating system.
-pub(crate) fn connect(address: &[u8], host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(crate) fn connect(address: &[u8], host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_connect(address)? {
         Address::Inproc(name) => Ok(inproc::connect(name, host)),
         Address::Ipc(path) => stream::connect_ipc(&path, host),

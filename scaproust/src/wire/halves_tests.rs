@@ -45,7 +45,7 @@ impl Messages for Queue {
         self.messages.pop_front().map(|(_, body)| body)
     }
 
-    fn tell(&mut self) -> bool {
+    fn publish_progress(&mut self) -> bool {
         std::mem::replace(&mut self.is_told, true)
     }
 
@@ -215,8 +215,8 @@ fn a_message_of_more_than_a_fragment_arrives_whole() {
 fn a_greeting_has_its_time_and_no_more() {
     for (client, _) in mappings() {
         let mut side = Side::new(client);
-        assert_eq!(side.inbound.patience(GREETING_TIME - SECOND), Patience::Fine);
-        assert_eq!(side.inbound.patience(GREETING_TIME), Patience::Over);
+        assert_eq!(side.inbound.check_time(GREETING_TIME - SECOND), TimeCheck::InTime);
+        assert_eq!(side.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
     }
 }
 
@@ -227,21 +227,21 @@ fn a_peer_that_is_silent_in_the_middle_of_a_message_is_late_after_half_a_minute(
         client.queue.push(&[], &body(5_000));
         let bytes = client.send(usize::MAX);
         // Between two messages it may be silent for ever.
-        assert_eq!(server.inbound.patience(1000 * SECOND), Patience::Fine);
+        assert_eq!(server.inbound.check_time(1000 * SECOND), TimeCheck::InTime);
         server.now = 1000 * SECOND;
         server.receive(&bytes[..20]).unwrap();
-        assert_eq!(server.inbound.patience(1029 * SECOND), Patience::Fine);
+        assert_eq!(server.inbound.check_time(1029 * SECOND), TimeCheck::InTime);
         server.now = 1020 * SECOND;
         server.receive(&bytes[20..21]).unwrap();
-        assert_eq!(server.inbound.patience(1030 * SECOND), Patience::Until(1050 * SECOND));
-        assert_eq!(server.inbound.patience(1049 * SECOND), Patience::Fine);
+        assert_eq!(server.inbound.check_time(1030 * SECOND), TimeCheck::Until(1050 * SECOND));
+        assert_eq!(server.inbound.check_time(1049 * SECOND), TimeCheck::InTime);
         // A peer that is not read from is not silent.
         server.inbound.hold_back(true);
-        assert_eq!(server.inbound.patience(1050 * SECOND), Patience::Until(1080 * SECOND));
+        assert_eq!(server.inbound.check_time(1050 * SECOND), TimeCheck::Until(1080 * SECOND));
         server.inbound.hold_back(false);
-        assert_eq!(server.inbound.patience(1080 * SECOND), Patience::Over);
+        assert_eq!(server.inbound.check_time(1080 * SECOND), TimeCheck::Exceeded);
         server.receive(&bytes[21..]).unwrap();
-        assert_eq!(server.inbound.patience(2000 * SECOND), Patience::Fine);
+        assert_eq!(server.inbound.check_time(2000 * SECOND), TimeCheck::InTime);
     }
 }
 
@@ -310,7 +310,7 @@ fn after_the_end_what_comes_is_dropped_and_noted() {
         assert!(server.inbound.has_heard_more() && server.received.is_empty());
         server.inbound.close();
         assert!(server.inbound.has_heard_more(), "an end is final");
-        assert_eq!(server.inbound.patience(1000 * SECOND), Patience::Fine);
+        assert_eq!(server.inbound.check_time(1000 * SECOND), TimeCheck::InTime);
     }
 }
 

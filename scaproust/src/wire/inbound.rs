@@ -26,7 +26,7 @@ pub(crate) struct Inbound {
     is_held_back: bool,
     /// When the connection began, or the peer was last heard in the middle of a message.
     heard: Duration,
-    /// When [`Inbound::patience`] is to be called next, while that matters.
+    /// When [`Inbound::check_time`] is to be called next, while that matters.
     next_look: Option<Duration>,
 }
 
@@ -42,13 +42,13 @@ enum Phase {
 
 /// Whether the peer may take more time.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Patience {
+pub(crate) enum TimeCheck {
     /// It is not late.
-    Fine,
-    /// It is not late yet; [`Inbound::patience`] is to be called again at this moment.
+    InTime,
+    /// It is not late yet; [`Inbound::check_time`] is to be called again at this moment.
     Until(Duration),
     /// It should have said something: the connection must be closed.
-    Over,
+    Exceeded,
 }
 
 /// What came of bytes that were handed in.
@@ -182,7 +182,7 @@ impl Inbound {
         matches!(&self.phase, Phase::Open(decoder) if decoder.is_mid_frame())
     }
 
-    /// Notes that part of a message has arrived at `now`. Returns when [`Inbound::patience`] is to be called, unless that call
+    /// Notes that part of a message has arrived at `now`. Returns when [`Inbound::check_time`] is to be called, unless that call
     /// is due already.
     pub(crate) fn heard_part(&mut self, now: Duration) -> Option<Duration> {
         self.heard = now;
@@ -194,25 +194,25 @@ impl Inbound {
     }
 
     /// Whether the peer may still take time at `now`, with its greeting or with the rest of a message.
-    pub(crate) fn patience(&mut self, now: Duration) -> Patience {
+    pub(crate) fn check_time(&mut self, now: Duration) -> TimeCheck {
         if self.next_look.is_some_and(|moment| moment > now) {
-            return Patience::Fine;
+            return TimeCheck::InTime;
         }
         self.next_look = None;
         match &self.phase {
-            Phase::Greeting(_) if self.heard + GREETING_TIME <= now => Patience::Over,
+            Phase::Greeting(_) if self.heard + GREETING_TIME <= now => TimeCheck::Exceeded,
             Phase::Open(decoder) if decoder.is_mid_frame() => {
                 if self.is_held_back {
                     self.heard = now;
                 }
                 let last = self.heard + FRAME_TIME;
                 if last <= now {
-                    return Patience::Over;
+                    return TimeCheck::Exceeded;
                 }
                 self.next_look = Some(last);
-                Patience::Until(last)
+                TimeCheck::Until(last)
             }
-            _ => Patience::Fine,
+            _ => TimeCheck::InTime,
         }
     }
 }

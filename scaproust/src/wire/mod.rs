@@ -21,7 +21,7 @@ pub(crate) use greeting::Greeting;
 #[cfg(any(fuzzing, test))]
 pub(crate) use greeting::PAIR;
 pub(crate) use greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
-pub(crate) use inbound::{GREETING_TIME, Inbound, Patience};
+pub(crate) use inbound::{GREETING_TIME, Inbound, TimeCheck};
 #[cfg(any(fuzzing, test))]
 pub(crate) use mapping::Decoder;
 pub(crate) use mapping::{Encoder, Handshake, Mapping};

@@ -85,8 +85,8 @@ fn a_consumer_has_outrun_a_producer_that_does_not_use_its_room() {
         while !consumer.is_empty() {
             consumer.pop();
         }
-        assert_eq!(consumer.has_outrun(), outran, "{later}");
-        assert!(!consumer.has_outrun(), "only once");
+        assert_eq!(consumer.producer_is_starved(), outran, "{later}");
+        assert!(!consumer.producer_is_starved(), "only once");
     }
 }
 
@@ -161,7 +161,7 @@ fn a_chunk_passes_as_the_same_memory_behind_its_head() {
     producer.batch().push(b"head", &mut Payload::Owned(chunk), Metadata::default()).unwrap();
     assert_eq!(front(&mut consumer).unwrap(), b"headbody");
     let chunk = consumer.take_chunk().unwrap();
-    let edge = consumer.tell();
+    let edge = consumer.publish_progress();
     assert_eq!((chunk.as_ptr(), edge), (address, false));
     assert!(consumer.front().is_none());
 }
@@ -231,14 +231,14 @@ fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
         producer.batch().push(&[], &mut Payload::Borrowed(&[0; 10]), Metadata::default()).unwrap();
     };
     (0..5).for_each(|_| push(&mut producer));
-    assert!(!producer.batch().is_overtaking(), "half full is not too full");
+    assert!(!producer.batch().should_throttle(), "half full is not too full");
     push(&mut producer);
     let waits =
-        |producer: &mut Producer| (0..2 * MOST_WAITS).filter(|_| producer.batch().is_overtaking()).count();
+        |producer: &mut Producer| (0..2 * MOST_WAITS).filter(|_| producer.batch().should_throttle()).count();
     assert_eq!(waits(&mut producer), MOST_WAITS as usize);
     assert!(!consumer.is_empty());
     consumer.pop();
-    assert!(!producer.batch().is_overtaking(), "there is room again");
+    assert!(!producer.batch().should_throttle(), "there is room again");
     push(&mut producer);
     assert_eq!(waits(&mut producer), MOST_WAITS as usize, "it has taken something");
 }
@@ -253,7 +253,7 @@ fn a_push_that_brings_enough_is_an_edge_though_the_lane_is_not_parked() {
     };
     assert_eq!(edges(4), [false, true, false, false]);
     assert!(consumer.report_at(50), "there is enough already");
-    while consumer.look().is_some() {
+    while consumer.front_unparked().is_some() {
         consumer.skip();
     }
     assert!(front(&mut consumer).is_none());

@@ -24,7 +24,7 @@ use crate::endpoint::{Attempts, Backoff, DialStep, MAX_ADDRESSES};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, MutexGuard, lock, now};
-use crate::transport::{Endpoint, Host, Linger, Note};
+use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
 /// What a dialer connects to.
@@ -64,7 +64,7 @@ pub(super) struct Dialer {
     this: Weak<Dialer>,
     target: Target,
     mapping: Mapping,
-    host: Arc<dyn Host>,
+    host: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     state: Mutex<State>,
 }
@@ -111,7 +111,11 @@ impl Dialer {
     ///
     /// # Errors
     /// When there can be no I/O thread.
-    pub(super) fn start(target: Target, mapping: Mapping, host: Arc<dyn Host>) -> io::Result<Arc<Dialer>> {
+    pub(super) fn start(
+        target: Target,
+        mapping: Mapping,
+        host: Arc<dyn EndpointContext>,
+    ) -> io::Result<Arc<Dialer>> {
         let reactor = crate::reactor::current()?;
         let settings = host.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
@@ -194,7 +198,7 @@ impl Dialer {
     /// # Errors
     /// When it cannot.
     fn connecting(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
-        self.host.note(Note::Connecting);
+        self.host.report(EndpointEvent::Connecting);
         let is_connected = platform::is_connected(&stream)?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
@@ -248,14 +252,14 @@ impl Dialer {
         state.attempts.connected();
         state.phase = Phase::Connected(connection.clone());
         drop(state);
-        self.host.note(Note::Connected);
+        self.host.report(EndpointEvent::Connected);
         connection.greet();
         Ok(())
     }
 
     /// An attempt has failed.
     fn failed(&self, error: io::Error) -> DialStep<Destination> {
-        self.host.note(Note::ConnectFailed(Error::from(error)));
+        self.host.report(EndpointEvent::ConnectFailed(Error::from(error)));
         lock(&self.state).attempts.failed()
     }
 

@@ -12,7 +12,7 @@ use super::platform::{Acceptor, Stream, polled};
 use crate::endpoint::Rate;
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
-use crate::transport::{Endpoint, Host, Linger, Note};
+use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
 /// How long to leave a connection waiting that could not be accepted, for want of descriptors.
@@ -23,7 +23,7 @@ const SHORT_PAUSE: Duration = Duration::from_micros(250);
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
     mapping: Mapping,
-    host: Arc<dyn Host>,
+    host: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
     state: Mutex<State>,
@@ -46,7 +46,7 @@ impl Listener {
     pub(super) fn start(
         acceptor: Acceptor,
         mapping: Mapping,
-        host: Arc<dyn Host>,
+        host: Arc<dyn EndpointContext>,
     ) -> io::Result<Arc<Listener>> {
         let reactor = crate::reactor::current()?;
         let acceptor = Arc::new(acceptor);
@@ -87,7 +87,7 @@ impl Listener {
                 io::ErrorKind::WouldBlock => return Progress::Done,
                 io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
                 _ => {
-                    self.host.note(Note::AcceptFailed(error.into()));
+                    self.host.report(EndpointEvent::AcceptFailed(error.into()));
                     self.pause(&mut lock(&self.state), PAUSE);
                     return Progress::Done;
                 }
@@ -110,7 +110,7 @@ impl Listener {
         let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
         match Connection::start(stream, self.mapping.clone(), host, owner, reactor) {
             Ok(connection) => {
-                self.host.note(Note::Accepted);
+                self.host.report(EndpointEvent::Accepted);
                 let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
@@ -123,7 +123,7 @@ impl Listener {
                     connection.close(&Linger::begin(Some(Duration::ZERO)))
                 }
             }
-            Err(error) => self.host.note(Note::AcceptFailed(error.into())),
+            Err(error) => self.host.report(EndpointEvent::AcceptFailed(error.into())),
         }
     }
 }
@@ -145,7 +145,7 @@ impl Source for Listener {
         if let (Some(acceptor), Some(token)) = (listening, self.token.get())
             && let Err(error) = self.reactor.register_again(polled(&*acceptor), Interest::READABLE, *token)
         {
-            self.host.note(Note::AcceptFailed(error.into()));
+            self.host.report(EndpointEvent::AcceptFailed(error.into()));
         }
     }
 }

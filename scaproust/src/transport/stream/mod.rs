@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use socket2::{SockAddr, Socket};
 
-use super::{Endpoint, Host};
+use super::{Endpoint, EndpointContext};
 use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
@@ -32,7 +32,10 @@ use listener::Listener;
 ///
 /// # Errors
 /// [`Error::NoSuchInterface`], [`Error::AddressInUse`], or the operating system's.
-pub(super) fn bind_tcp(address: &TcpAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn bind_tcp(
+    address: &TcpAddress,
+    host: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
     listen_at(address, Mapping::Tcp, host)
 }
 
@@ -41,7 +44,10 @@ pub(super) fn bind_tcp(address: &TcpAddress, host: Arc<dyn Host>) -> Result<Arc<
 /// # Errors
 /// [`Error::InvalidArgument`] for an address that `NN_IPV4ONLY` forbids, or whose interface does not exist,
 /// [`Error::NoSuchInterface`] for a local part that does not exist, or the operating system's.
-pub(super) fn connect_tcp(address: TcpAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn connect_tcp(
+    address: TcpAddress,
+    host: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
     dial(address, Mapping::Tcp, host)
 }
 
@@ -49,7 +55,10 @@ pub(super) fn connect_tcp(address: TcpAddress, host: Arc<dyn Host>) -> Result<Ar
 ///
 /// # Errors
 /// As [`bind_tcp`].
-pub(super) fn bind_ws(address: &WsAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn bind_ws(
+    address: &WsAddress,
+    host: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
     listen_at(&address.at, Mapping::WebSocketServer, host)
 }
 
@@ -57,7 +66,10 @@ pub(super) fn bind_ws(address: &WsAddress, host: Arc<dyn Host>) -> Result<Arc<dy
 ///
 /// # Errors
 /// As [`connect_tcp`].
-pub(super) fn connect_ws(address: WsAddress, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn connect_ws(
+    address: WsAddress,
+    host: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
     let WsAddress { at, authority, resource } = address;
     let message_type = host.message_type();
     dial(at, Mapping::WebSocketClient { authority, resource, message_type }, host)
@@ -66,7 +78,7 @@ pub(super) fn connect_ws(address: WsAddress, host: Arc<dyn Host>) -> Result<Arc<
 fn listen_at(
     address: &TcpAddress,
     mapping: Mapping,
-    host: Arc<dyn Host>,
+    host: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let ipv4_only = host.settings().ipv4_only;
     let at = network::interface(&address.host, address.port, ipv4_only)?;
@@ -74,7 +86,11 @@ fn listen_at(
     Ok(Listener::start(socket.into(), mapping, host)?)
 }
 
-fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+fn dial(
+    address: TcpAddress,
+    mapping: Mapping,
+    host: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
     let ipv4_only = host.settings().ipv4_only;
     if ipv4_only && address.host.is_ipv6() {
         return Err(Error::InvalidArgument);
@@ -92,7 +108,7 @@ fn dial(address: TcpAddress, mapping: Mapping, host: Arc<dyn Host>) -> Result<Ar
 ///
 /// # Errors
 /// [`Error::AddressInUse`], or the operating system's.
-pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn bind_ipc(path: &Path, host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     Ok(Listener::start(platform::listen_locally(path)?, Mapping::Ipc, host)?)
 }
 
@@ -100,7 +116,7 @@ pub(super) fn bind_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpo
 ///
 /// # Errors
 /// The operating system's.
-pub(super) fn connect_ipc(path: &Path, host: Arc<dyn Host>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn connect_ipc(path: &Path, host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(path)?;
     Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
 }

@@ -155,14 +155,14 @@ impl Lookups {
 mod tests {
     use super::*;
 
-    struct Nobody;
+    struct NullPeer;
 
-    impl Asker for Nobody {
+    impl Asker for NullPeer {
         fn answered(self: Arc<Self>, _answer: &Answer) {}
     }
 
     fn nobody() -> (Arc<dyn Asker>, Weak<dyn Asker>) {
-        let asker: Arc<dyn Asker> = Arc::new(Nobody);
+        let asker: Arc<dyn Asker> = Arc::new(NullPeer);
         (asker.clone(), Arc::downgrade(&asker))
     }
 

@@ -30,7 +30,7 @@ pub(crate) trait Messages {
     fn take_chunk(&mut self) -> Option<Chunk>;
 
     /// Tells the producer how much was taken. Returns whether the producer waits for room and must be woken.
-    fn tell(&mut self) -> bool;
+    fn publish_progress(&mut self) -> bool;
 
     /// Has the message reported that brings the queue to `bytes` bytes. Returns whether there are as many already.
     fn report_at(&mut self, bytes: usize) -> bool;
@@ -77,7 +77,7 @@ impl Outbound {
         self.encoder.close(bad)
     }
 
-    /// Takes messages, until enough is on its way or there are no more. Returns what [`Messages::tell`] does.
+    /// Takes messages, until enough is on its way or there are no more. Returns what [`Messages::publish_progress`] does.
     ///
     /// # Errors
     /// When there is no memory for them.

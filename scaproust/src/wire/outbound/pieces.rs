@@ -78,7 +78,7 @@ impl Pieces {
     }
 
     /// Takes messages, encoded, until enough is gathered or there are no more; `parks` as in [`Messages::front`]. Returns
-    /// what [`Messages::tell`] does.
+    /// what [`Messages::publish_progress`] does.
     ///
     /// # Errors
     /// When there is no memory to gather messages in, or to mask one in that others have too.
@@ -155,7 +155,7 @@ impl Pieces {
         self.length += bytes.len() - before;
         self.put_bytes(bytes);
         // Once for all: their sender is not kept waiting for long.
-        Ok(any && messages.tell())
+        Ok(any && messages.publish_progress())
     }
 
     /// Appends a body of whose first frame, which carries `done` bytes, everything else is there.

@@ -9,7 +9,7 @@
 //! * Reading is the I/O thread's, unless a receiver that would sleep has borrowed it.
 
 mod interest;
-mod loan;
+mod read_lease;
 mod reading;
 mod timers;
 mod writing;
@@ -22,13 +22,13 @@ use std::time::Duration;
 
 use super::platform::{Stream, abandon_unsent, note_writable};
 use super::{Owner, protocol_pair};
-use crate::pipe::{End, Peer, Remote};
+use crate::pipe::{DirectRead, Peer, SocketPipe};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, try_lock};
-use crate::transport::{Host, Linger, Note};
-use crate::wire::{GREETING_TIME, Handshake, Inbound, Mapping, Outbound, Patience, Random};
+use crate::transport::{EndpointContext, EndpointEvent, Linger};
+use crate::wire::{GREETING_TIME, Handshake, Inbound, Mapping, Outbound, Random, TimeCheck};
 use interest::Registration;
-use loan::Loan;
+use read_lease::ReadLease;
 use reading::Reader;
 use timers::{Purpose, Timers};
 use writing::{Closing, Flushed, Life, Writer};
@@ -55,16 +55,16 @@ pub(super) struct Connection {
     stream: Stream,
     mapping: Mapping,
     reactor: Arc<Reactor>,
-    host: Arc<dyn Host>,
+    host: Arc<dyn EndpointContext>,
     owner: Arc<dyn Owner>,
     reader: Mutex<Reader>,
     writer: Mutex<Writer>,
-    loan: Loan,
+    lease: ReadLease,
     registration: Mutex<Registration>,
     /// How often room was reported, in a row, and nobody waited for it.
     in_vain: AtomicU8,
     /// The socket's end of the pipe, once there is one.
-    end: OnceLock<Arc<dyn End>>,
+    end: OnceLock<Arc<dyn SocketPipe>>,
     /// What the I/O thread was asked for, as `WRITE`, `READ` and `FAIL`.
     asked: AtomicU8,
     /// The kernel took no more; it will report when it does.
@@ -110,7 +110,7 @@ impl Connection {
     pub(super) fn start(
         stream: Stream,
         mapping: Mapping,
-        host: Arc<dyn Host>,
+        host: Arc<dyn EndpointContext>,
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
@@ -130,7 +130,7 @@ impl Connection {
             owner,
             reader: Mutex::new(Reader::new(Inbound::new(greeting, now()))),
             writer: Mutex::new(Writer::new(Outbound::new(&initial_bytes, encoder))),
-            loan: Loan::default(),
+            lease: ReadLease::default(),
             registration: Mutex::new(Registration::new()),
             in_vain: AtomicU8::new(0),
             end: OnceLock::new(),
@@ -162,7 +162,7 @@ impl Connection {
             end.clone().close();
         }
         if !lock(&self.writer).begin_closing(linger) {
-            return self.finish(Note::Dropped);
+            return self.finish(EndpointEvent::Dropped);
         }
         self.flush();
         // What is still open takes time, and is the I/O thread's, which a timer wakes.
@@ -182,7 +182,7 @@ impl Connection {
                 return;
             }
             writer.outbound.append(words);
-            writer.life = Life::Closing(Closing::new(&linger, Note::Broken));
+            writer.life = Life::Closing(Closing::new(&linger, EndpointEvent::Broken));
             // Nothing is sent after the last words.
             writer.lane.take()
         };
@@ -195,8 +195,8 @@ impl Connection {
         self.flush();
     }
 
-    /// Lets go of everything, at once. `note` says why, unless a closing was under way.
-    fn finish(self: &Arc<Self>, note: Note) {
+    /// Lets go of everything, at once. `event` says why, unless a closing was under way.
+    fn finish(self: &Arc<Self>, event: EndpointEvent) {
         let (life, lane) = lock(&self.writer).end();
         let closing = match life {
             Life::Open => None,
@@ -205,7 +205,7 @@ impl Connection {
         };
         self.deregister();
         self.end_timers();
-        if note == Note::Broken {
+        if event == EndpointEvent::Broken {
             abandon_unsent(&self.stream);
         }
         // Fails if the peer was first.
@@ -216,7 +216,7 @@ impl Connection {
             end.clone().close();
         }
         // A peer that goes while we are closing has not broken the connection.
-        self.host.note(closing.as_ref().map_or(note, |closing| closing.note));
+        self.host.report(closing.as_ref().map_or(event, |closing| closing.event));
         self.owner.clone().ended(self);
         // Last: nn_close goes on when nothing is unfinished.
         drop(closing);
@@ -253,7 +253,7 @@ impl Peer for Connection {
     }
 
     /// The lane is full: its messages are written by the thread that has one more.
-    fn relieve(self: Arc<Self>) -> bool {
+    fn try_drain(self: Arc<Self>) -> bool {
         // The room that is made is ours, who asked for it: nobody else is to be told.
         let Flushed { outcome, .. } = {
             self.host.batching().note_full();
@@ -290,7 +290,7 @@ impl Peer for Connection {
         }
     }
 
-    fn remote(self: Arc<Self>) -> Option<Arc<dyn Remote>> {
+    fn direct_read(self: Arc<Self>) -> Option<Arc<dyn DirectRead>> {
         Some(self)
     }
 }
@@ -314,7 +314,7 @@ impl Source for Connection {
 
     /// Its descriptor may be another's by now.
     fn lost(self: Arc<Self>) {
-        self.finish(Note::Broken);
+        self.finish(EndpointEvent::Broken);
     }
 
     fn woken(self: Arc<Self>) {
@@ -338,15 +338,15 @@ impl Source for Connection {
         self.end_loan(now);
         let is_over = lock(&self.writer).closing().map(|closing| closing.unfinished.is_over(now));
         match is_over {
-            Some(true) => return self.finish(Note::Dropped),
+            Some(true) => return self.finish(EndpointEvent::Dropped),
             Some(false) => return self.flush(),
             None => {}
         }
-        let patience = lock(&self.reader).inbound.patience(now);
-        match patience {
-            Patience::Fine => {}
-            Patience::Until(moment) => self.set_timer(Purpose::Frame, moment),
-            Patience::Over => self.finish(Note::Broken),
+        let check = lock(&self.reader).inbound.check_time(now);
+        match check {
+            TimeCheck::InTime => {}
+            TimeCheck::Until(moment) => self.set_timer(Purpose::Frame, moment),
+            TimeCheck::Exceeded => self.finish(EndpointEvent::Broken),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::message::{Metadata, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
 use crate::transport::stream::platform::{SHORT_READ_IS_ALL, is_scarce};
-use crate::transport::{Ends, LaneLimits, Note};
+use crate::transport::{EndpointEvent, LaneLimits, PipeEnds};
 use crate::wire::{BadFrame, BadGreeting, Frame, Greeted, Inbound};
 
 /// So much is read at once.
@@ -106,7 +106,7 @@ impl Connection {
             Ok(Pause::Turn) if self.is_borrowed() => {}
             Ok(Pause::Turn) => self.ask(READ),
             Ok(Pause::Scarce) => self.retry_later(),
-            Err(Broken(words)) if words.is_empty() => self.finish(Note::Broken),
+            Err(Broken(words)) if words.is_empty() => self.finish(EndpointEvent::Broken),
             Err(Broken(words)) => self.dismiss(&words),
         }
     }
@@ -224,7 +224,7 @@ impl Connection {
         let LaneLimits { receive, send, .. } = self.host.lane_limits();
         let (producer, inbound) = lane(receive);
         let (outbound, consumer) = lane(send);
-        let attached = self.host.attach(Ends { inbound, outbound, peer: self.clone() });
+        let attached = self.host.attach(PipeEnds { inbound, outbound, peer: self.clone() });
         let end = attached.map_err(|_| Broken::silently())?;
         // In time: nothing is sent on the pipe before `receive` says that it is writable.
         if !lock(&self.writer).open(consumer, &greeted.reply) {

@@ -4,11 +4,11 @@ use std::io::{Read, Write};
 
 use super::*;
 use crate::message::{MessageType, Metadata, Payload};
-use crate::pipe::{Nobody, Producer};
+use crate::pipe::{NullPeer, Producer};
 use crate::protocol::{PUSH, ProtocolInfo};
 use crate::reactor;
 use crate::transport::stream::tests::{Plain, connected_pair};
-use crate::transport::{Batching, Ends, LaneLimits, Refused, Settings};
+use crate::transport::{Batching, LaneLimits, PipeEnds, Refused, Settings};
 
 /// What a PULL socket says first.
 const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
@@ -20,16 +20,16 @@ struct Pushing {
     batching: Arc<Batching>,
 }
 
-impl End for Nobody {
+impl SocketPipe for NullPeer {
     fn close(self: Arc<Self>) {}
 }
 
-impl Owner for Nobody {
+impl Owner for NullPeer {
     fn established(&self, _connection: &Arc<Connection>) {}
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
 }
 
-impl Host for Pushing {
+impl EndpointContext for Pushing {
     fn settings(&self) -> &Settings {
         unreachable!("a connection has no use for them")
     }
@@ -66,12 +66,12 @@ impl Host for Pushing {
         0
     }
 
-    fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused> {
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
         *lock(&self.outbound) = Some(ends.outbound);
-        Ok(Arc::new(Nobody))
+        Ok(Arc::new(NullPeer))
     }
 
-    fn note(&self, _note: Note) {}
+    fn report(&self, _event: EndpointEvent) {}
 }
 
 /// A connection of a PUSH socket, its lane, and a peer that has greeted.
@@ -80,7 +80,7 @@ fn connected() -> (Arc<Connection>, Producer, Plain) {
     ours.set_nonblocking(true).unwrap();
     let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
     let connection =
-        Connection::start(ours.into(), Mapping::Ipc, host.clone(), Arc::new(Nobody), reactor).unwrap();
+        Connection::start(ours.into(), Mapping::Ipc, host.clone(), Arc::new(NullPeer), reactor).unwrap();
     connection.greet();
     let mut greeting = [0; 8];
     theirs.read_exact(&mut greeting).unwrap();
@@ -113,7 +113,7 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
 fn closing_what_has_ended_waits_for_nothing() {
     let (connection, _outbound, theirs) = connected();
     drop(theirs);
-    connection.finish(Note::Broken);
+    connection.finish(EndpointEvent::Broken);
     let linger = Linger::begin(None);
     assert!(!lock(&connection.writer).begin_closing(&linger));
     connection.close(&linger);
@@ -127,13 +127,13 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
     let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
-    let connection = Connection::start(ours.into(), Mapping::Ipc, host, Arc::new(Nobody), reactor).unwrap();
+    let connection = Connection::start(ours.into(), Mapping::Ipc, host, Arc::new(NullPeer), reactor).unwrap();
     assert_eq!(lock(&connection.timers).purposes(), [Purpose::Greeting]);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     theirs.write_all(&GREETING).unwrap();
     connection.receive();
     assert_eq!(lock(&connection.timers).purposes(), [Purpose::Deadline]);
-    connection.finish(Note::Dropped);
+    connection.finish(EndpointEvent::Dropped);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     assert_eq!(lock(&connection.timers).purposes(), []);
 }
@@ -167,7 +167,7 @@ fn room_is_left_out_until_somebody_waits_for_it() {
         connection.flush();
         theirs.read_exact(&mut frame).unwrap();
     }
-    connection.finish(Note::Dropped);
+    connection.finish(EndpointEvent::Dropped);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn a_thread_that_blocks_has_written_what_gathered() {
         assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x07gathers\x01\0\0\0\0\0\0\0\x07as well");
         theirs.set_nonblocking(false).unwrap();
     }
-    connection.finish(Note::Dropped);
+    connection.finish(EndpointEvent::Dropped);
 }
 
 #[test]
@@ -212,6 +212,6 @@ fn a_message_that_comes_to_a_socket_being_closed_does_not_gather() {
         theirs.read_exact(&mut came).unwrap();
         assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x04late");
     }
-    connection.finish(Note::Dropped);
+    connection.finish(EndpointEvent::Dropped);
     assert_eq!(Arc::strong_count(connection.host.batching()), 1);
 }

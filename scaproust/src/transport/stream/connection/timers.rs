@@ -18,8 +18,8 @@ pub(super) enum Purpose {
     Deadline,
     /// Whether the peer has everything is asked again.
     Closing,
-    /// The loan of the reading may end.
-    Loan,
+    /// The lease of the reading may end.
+    ReadLease,
     /// The kernel had no memory for a read or a write, which is tried again.
     Retry,
 }

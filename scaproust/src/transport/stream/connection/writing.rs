@@ -14,7 +14,7 @@ use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::platform::{NO_SIGNAL, Stream, has_unacknowledged, is_scarce};
-use crate::transport::{Linger, Note};
+use crate::transport::{EndpointEvent, Linger};
 use crate::wire::{Mapping, Messages, Outbound, PIECES};
 
 /// How often a closing connection looks whether the peer has everything.
@@ -56,15 +56,15 @@ pub(super) struct Closing {
     /// What waits for it, and not for ever.
     pub(super) unfinished: Unfinished,
     /// What is noted at its end.
-    pub(super) note: Note,
+    pub(super) event: EndpointEvent,
     /// When everything was written, once it is.
     written: Option<Duration>,
 }
 
 impl Closing {
     /// One that `linger` waits for.
-    pub(super) fn new(linger: &Arc<Linger>, note: Note) -> Closing {
-        Closing { unfinished: linger.unfinished(), note, written: None }
+    pub(super) fn new(linger: &Arc<Linger>, event: EndpointEvent) -> Closing {
+        Closing { unfinished: linger.unfinished(), event, written: None }
     }
 }
 
@@ -91,7 +91,7 @@ impl Writer {
         let has_time = linger.deadline().is_none_or(|deadline| deadline > now());
         let begins = has_time && self.lane.is_some();
         if begins {
-            self.life = Life::Closing(Closing::new(linger, Note::Dropped));
+            self.life = Life::Closing(Closing::new(linger, EndpointEvent::Dropped));
         }
         begins
     }
@@ -246,7 +246,7 @@ impl Connection {
     /// Writing failed. What the peer had sent before is still read. Called by the I/O thread's loop alone.
     pub(super) fn fail(self: &Arc<Self>) {
         self.receive();
-        self.finish(Note::Broken);
+        self.finish(EndpointEvent::Broken);
     }
 
     /// Everything is written: goes, or tells the peer that no more comes, if that could lose something otherwise.
@@ -257,7 +257,7 @@ impl Connection {
             let _ = self.stream.shutdown(std::net::Shutdown::Write);
             self.set_timer(Purpose::Closing, now() + CLOSING_LOOK);
         } else {
-            self.finish(Note::Dropped);
+            self.finish(EndpointEvent::Dropped);
         }
     }
 
@@ -295,7 +295,7 @@ fn send_front(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
 
 impl Messages for Consumer {
     fn front(&mut self, parks: bool) -> Option<Front<'_>> {
-        if parks { Consumer::front(self) } else { self.look() }
+        if parks { Consumer::front(self) } else { self.front_unparked() }
     }
 
     fn skip(&mut self) {
@@ -306,8 +306,8 @@ impl Messages for Consumer {
         Consumer::take_chunk(self)
     }
 
-    fn tell(&mut self) -> bool {
-        Consumer::tell(self)
+    fn publish_progress(&mut self) -> bool {
+        Consumer::publish_progress(self)
     }
 
     fn report_at(&mut self, bytes: usize) -> bool {

@@ -46,7 +46,7 @@ fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     let is_socket = || fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if probe.connect(&address).is_err_and(refused) && is_socket() {
-        // Nobody listens: the file is stale. Should removing fail, binding says why.
+        // No process listens: the file is stale. Should removing fail, binding says why.
         let _ = fs::remove_file(path);
     }
     let socket = stream()?;

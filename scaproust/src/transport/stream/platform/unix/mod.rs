@@ -32,7 +32,7 @@ pub(in crate::transport::stream) const SHORT_READ_IS_ALL: bool = true;
 /// There is no way to a host.
 pub(in crate::transport::stream) const UNREACHABLE: i32 = libc::EHOSTUNREACH;
 
-/// Nobody listens there.
+/// No process listens there.
 pub(in crate::transport::stream) const REFUSED: i32 = libc::ECONNREFUSED;
 
 /// What the poller polls.

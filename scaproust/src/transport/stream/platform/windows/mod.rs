@@ -35,7 +35,7 @@ pub(in crate::transport::stream) const NOTHING: Option<Interest> = None;
 /// There is no way to a host.
 pub(in crate::transport::stream) const UNREACHABLE: i32 = WSAEHOSTUNREACH;
 
-/// Nobody listens there.
+/// No process listens there.
 pub(in crate::transport::stream) const REFUSED: i32 = WSAECONNREFUSED;
 
 /// The object, for the poller.
@@ -43,7 +43,7 @@ pub(in crate::transport::stream) fn polled<T>(source: &T) -> &T {
     source
 }
 
-/// Nobody but the I/O thread reads from a stream.
+/// No thread but the I/O thread reads from a stream.
 pub(in crate::transport::stream) fn descriptor(_stream: &Stream) -> Option<Descriptor> {
     None
 }

@@ -28,16 +28,16 @@ const LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
 
 /// A door.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct EntryLock {
     word: Futex,
     /// What those sleep on who want the lock.
     queue: Futex,
 }
 
-impl Door {
+impl EntryLock {
     /// A closed door.
-    pub(crate) fn new() -> Door {
-        Door { word: Futex::new(), queue: Futex::new() }
+    pub(crate) fn new() -> EntryLock {
+        EntryLock { word: Futex::new(), queue: Futex::new() }
     }
 
     /// Opens it: there is something behind it now.
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn who_knocks_at_a_closed_door_is_not_inside() {
-        let door = Door::new();
+        let door = EntryLock::new();
         assert!(!door.enter() && !door.enter_locked() && !door.begin_closing());
         door.open();
         assert!(door.enter() && door.enter_locked());
@@ -224,10 +224,10 @@ mod tests {
     fn many_threads_take_turns() {
         const THREADS: usize = 8;
         const TURNS: usize = 20_000;
-        let door = Door::new();
+        let door = EntryLock::new();
         door.open();
         let count = std::cell::UnsafeCell::new(0);
-        struct Shared<'a>(&'a Door, &'a std::cell::UnsafeCell<usize>);
+        struct Shared<'a>(&'a EntryLock, &'a std::cell::UnsafeCell<usize>);
         // SAFETY: the cell is used under the door's lock.
         unsafe impl Sync for Shared<'_> {}
         let shared = &Shared(&door, &count);
@@ -258,7 +258,7 @@ mod loom_tests {
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
 
-    struct Guarded(Door, UnsafeCell<u32>);
+    struct Guarded(EntryLock, UnsafeCell<u32>);
 
     fn add_one(shared: &Guarded) {
         // SAFETY: the callers have the lock; loom watches that they do.
@@ -268,7 +268,7 @@ mod loom_tests {
     #[test]
     fn loom_the_lock_keeps_one_out_and_wakes_him() {
         loom::model(|| {
-            let shared = Arc::new(Guarded(Door::new(), UnsafeCell::new(0)));
+            let shared = Arc::new(Guarded(EntryLock::new(), UnsafeCell::new(0)));
             shared.0.open();
             let twin = shared.clone();
             let thread = loom::thread::spawn(move || {
@@ -292,7 +292,7 @@ mod loom_tests {
         let mut model = loom::model::Builder::new();
         model.preemption_bound = Some(2);
         model.check(|| {
-            let shared = Arc::new(Guarded(Door::new(), UnsafeCell::new(0)));
+            let shared = Arc::new(Guarded(EntryLock::new(), UnsafeCell::new(0)));
             shared.0.open();
             let turns = |shared: &Guarded| {
                 for _ in 0..2 {
@@ -321,7 +321,7 @@ mod loom_tests {
     #[test]
     fn loom_closing_waits_for_who_is_inside() {
         loom::model(|| {
-            let shared = Arc::new(Guarded(Door::new(), UnsafeCell::new(0)));
+            let shared = Arc::new(Guarded(EntryLock::new(), UnsafeCell::new(0)));
             shared.0.open();
             let twin = shared.clone();
             let thread = loom::thread::spawn(move || {

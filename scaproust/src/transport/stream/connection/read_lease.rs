@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use super::timers::Purpose;
 use super::{Connection, nanoseconds, nanoseconds_of};
-use crate::pipe::Remote;
+use crate::pipe::DirectRead;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Descriptor, Mutex, lock};
 use crate::transport::stream::platform::descriptor;
@@ -20,7 +20,7 @@ const KEEP: u64 = 2_000_000;
 
 /// Who reads.
 #[derive(Default)]
-pub(super) struct Loan {
+pub(super) struct ReadLease {
     /// Reading is lent. Changed under `switch`, with what the poller was told.
     is_lent: AtomicBool,
     switch: Mutex<()>,
@@ -28,29 +28,29 @@ pub(super) struct Loan {
     inside: AtomicU32,
     /// When it was given back last, in nanoseconds of the monotonic clock.
     last: AtomicU64,
-    /// The moment of the timer at which the loan may end; 0 when none is set.
+    /// The moment of the timer at which the lease may end; 0 when none is set.
     due: AtomicU64,
 }
 
-/// What is to be done about a loan whose timer has come.
+/// What is to be done about a lease whose timer has come.
 #[derive(Debug, PartialEq, Eq)]
 enum Verdict {
     /// Nothing: a timer is still to come, or who is inside will set one.
     Stays,
-    /// The loan may end at this moment, and not before.
+    /// The lease may end at this moment, and not before.
     Until(u64),
     /// Nobody was there lately.
     Ends,
 }
 
-impl Loan {
+impl ReadLease {
     fn is_lent(&self) -> bool {
         self.is_lent.load(Ordering::SeqCst)
     }
 
     /// Counts a borrower in, if the reading is lent or `lend` can lend it.
     fn enter(&self, lend: impl FnOnce() -> bool) -> bool {
-        // Counted first, so that the loan does not end now.
+        // Counted first, so that the lease does not end now.
         self.inside.fetch_add(1, Ordering::SeqCst);
         let is_borrowed = self.is_lent() || lend();
         if !is_borrowed {
@@ -72,7 +72,7 @@ impl Loan {
         claimed.is_ok().then_some(moment)
     }
 
-    /// Whether the loan ends, when a timer has come at `now`.
+    /// Whether the lease ends, when a timer has come at `now`.
     fn judge(&self, now: u64) -> Verdict {
         let due = self.due.load(Ordering::SeqCst);
         if due == 0 || due > now {
@@ -104,14 +104,14 @@ impl Loan {
 impl Connection {
     /// Whether reading is lent.
     pub(super) fn is_borrowed(&self) -> bool {
-        self.loan.is_lent()
+        self.lease.is_lent()
     }
 
-    /// Ends the loan if its timer has come and nobody was there lately.
+    /// Ends the lease if its timer has come and nobody was there lately.
     pub(super) fn end_loan(self: &Arc<Self>, now: Duration) {
-        match self.loan.judge(nanoseconds_of(now)) {
+        match self.lease.judge(nanoseconds_of(now)) {
             Verdict::Stays => {}
-            Verdict::Until(moment) => self.look_at_loan(self.loan.claim_timer(moment)),
+            Verdict::Until(moment) => self.check_lease(self.lease.claim_timer(moment)),
             Verdict::Ends => {
                 self.switch(false);
             }
@@ -119,45 +119,45 @@ impl Connection {
     }
 
     /// Has `end_loan` called at this moment.
-    fn look_at_loan(self: &Arc<Self>, moment: Option<u64>) {
+    fn check_lease(self: &Arc<Self>, moment: Option<u64>) {
         if let Some(moment) = moment {
-            self.set_timer(Purpose::Loan, Duration::from_nanos(moment));
+            self.set_timer(Purpose::ReadLease, Duration::from_nanos(moment));
         }
     }
 
     /// Lends the reading, or takes it back, and tells the poller so. Answers whether that went well.
     pub(super) fn switch(&self, is_lent: bool) -> bool {
-        self.loan.switch(is_lent, || {
+        self.lease.switch(is_lent, || {
             // Fails when the connection has ended. What came meanwhile is reported at once.
             self.tell(|told| told.bytes = !is_lent)
         })
     }
 }
 
-impl Remote for Connection {
-    fn borrow(self: Arc<Self>) -> Option<Descriptor> {
+impl DirectRead for Connection {
+    fn acquire(self: Arc<Self>) -> Option<Descriptor> {
         let descriptor = descriptor(&self.stream)?;
-        self.loan.enter(|| self.switch(true)).then_some(descriptor)
+        self.lease.enter(|| self.switch(true)).then_some(descriptor)
     }
 
     fn fetch(self: Arc<Self>) {
         self.receive();
     }
 
-    fn fetch_if_borrowed(self: Arc<Self>) -> bool {
+    fn fetch_if_acquired(self: Arc<Self>) -> bool {
         let is_borrowed = self.is_borrowed();
         if is_borrowed {
-            self.loan.last.store(nanoseconds(), Ordering::Relaxed);
+            self.lease.last.store(nanoseconds(), Ordering::Relaxed);
             self.receive();
         }
         is_borrowed
     }
 
-    fn give_back(self: Arc<Self>) {
-        self.look_at_loan(self.loan.leave(nanoseconds()));
+    fn release(self: Arc<Self>) {
+        self.check_lease(self.lease.leave(nanoseconds()));
     }
 
-    fn recall(self: Arc<Self>) {
+    fn revoke(self: Arc<Self>) {
         self.switch(false);
     }
 }
@@ -167,21 +167,21 @@ mod loom_tests {
     use super::*;
 
     /// A timer comes at `now`.
-    fn timer(loan: &Loan, now: u64) {
-        match loan.judge(now) {
+    fn timer(lease: &ReadLease, now: u64) {
+        match lease.judge(now) {
             Verdict::Stays => {}
             Verdict::Until(moment) => {
                 // Set by us, or by a borrower who has left meanwhile.
-                loan.claim_timer(moment);
+                lease.claim_timer(moment);
             }
-            Verdict::Ends => assert!(loan.switch(false, || true)),
+            Verdict::Ends => assert!(lease.switch(false, || true)),
         }
     }
 
-    fn visit(loan: &Loan, now: u64) {
-        assert!(loan.enter(|| loan.switch(true, || true)));
+    fn visit(lease: &ReadLease, now: u64) {
+        assert!(lease.enter(|| lease.switch(true, || true)));
         // Set by the caller, from the answer, or set already.
-        loan.leave(now);
+        lease.leave(now);
     }
 
     /// The last one who looks at it leaves a timer behind, or takes it back.
@@ -189,14 +189,14 @@ mod loom_tests {
     fn loom_a_loan_outlives_neither_its_borrowers_nor_its_timer() {
         for now in [KEEP, 2 * KEEP] {
             loom::model(move || {
-                let loan = loom::sync::Arc::new(Loan::default());
-                visit(&loan, 0);
-                let twin = loan.clone();
+                let lease = loom::sync::Arc::new(ReadLease::default());
+                visit(&lease, 0);
+                let twin = lease.clone();
                 let borrower = loom::thread::spawn(move || visit(&twin, KEEP));
-                timer(&loan, now);
+                timer(&lease, now);
                 borrower.join().unwrap();
-                assert_eq!(loan.inside.load(Ordering::SeqCst), 0);
-                assert!(!loan.is_lent() || loan.due.load(Ordering::SeqCst) != 0);
+                assert_eq!(lease.inside.load(Ordering::SeqCst), 0);
+                assert!(!lease.is_lent() || lease.due.load(Ordering::SeqCst) != 0);
             });
         }
     }
@@ -204,14 +204,14 @@ mod loom_tests {
     #[test]
     fn loom_two_borrowers_and_a_timer() {
         loom::model(|| {
-            let loan = loom::sync::Arc::new(Loan::default());
+            let lease = loom::sync::Arc::new(ReadLease::default());
             let borrowers = [0, 1].map(|now| {
-                let twin = loan.clone();
+                let twin = lease.clone();
                 loom::thread::spawn(move || visit(&twin, now))
             });
-            timer(&loan, KEEP);
+            timer(&lease, KEEP);
             borrowers.into_iter().for_each(|borrower| borrower.join().unwrap());
-            assert!(!loan.is_lent() || loan.due.load(Ordering::SeqCst) != 0);
+            assert!(!lease.is_lent() || lease.due.load(Ordering::SeqCst) != 0);
         });
     }
 }

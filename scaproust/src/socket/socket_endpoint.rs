@@ -3,30 +3,30 @@
 use std::sync::Arc;
 
 use super::Socket;
-use super::condition::Condition;
+use super::endpoint_state::EndpointState;
 use super::pipes::Pipe;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Change, Edges, End, Entry, Peer, ReadyList};
+use crate::pipe::{Change, Edges, Entry, Peer, ReadyList, SocketPipe};
 use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{Mutex, lock, print};
-use crate::transport::{Batching, Ends, Host, LaneLimits, Note, Refused, Settings};
+use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
-pub(super) struct EndpointHost {
+pub(super) struct SocketEndpoint {
     socket: Arc<Socket>,
     settings: Settings,
     pipe_options: PipeOptions,
-    condition: Mutex<Condition>,
+    state: Mutex<EndpointState>,
     /// The address, for people: without its transport.
     address: Vec<u8>,
 }
 
-impl EndpointHost {
+impl SocketEndpoint {
     /// The host of an endpoint that is made now.
-    pub(super) fn new(socket: Arc<Socket>, address: &[u8], options: &Options) -> EndpointHost {
+    pub(super) fn new(socket: Arc<Socket>, address: &[u8], options: &Options) -> SocketEndpoint {
         let priority = |name| u8::try_from(options.size(name)).unwrap_or(u8::MAX);
         let settings = Settings {
             reconnect_interval: options.timeout(SocketOption::ReconnectInterval).unwrap_or_default(),
@@ -39,16 +39,16 @@ impl EndpointHost {
         };
         let scheme = address.windows(3).position(|bytes| bytes == b"://");
         let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
-        EndpointHost { socket, settings, pipe_options, condition: Mutex::default(), address }
+        SocketEndpoint { socket, settings, pipe_options, state: Mutex::default(), address }
     }
 
     /// The endpoint was shut down.
     pub(super) fn end(&self) {
-        lock(&self.condition).end(&mut self.socket.core.lock().statistics);
+        lock(&self.state).end(&mut self.socket.core.lock().statistics);
     }
 }
 
-impl Host for EndpointHost {
+impl EndpointContext for SocketEndpoint {
     fn settings(&self) -> &Settings {
         &self.settings
     }
@@ -90,8 +90,8 @@ impl Host for EndpointHost {
         self.socket.id
     }
 
-    fn attach(&self, ends: Ends) -> Result<Arc<dyn End>, Refused> {
-        let Ends { inbound, outbound, peer } = ends;
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
+        let PipeEnds { inbound, outbound, peer } = ends;
         let mut core = self.socket.core.lock();
         if core.is_closing {
             return Err(Refused);
@@ -105,7 +105,7 @@ impl Host for EndpointHost {
             return Err(Refused);
         }
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
-        Ok(Arc::new(SocketEnd {
+        Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),
             readable: Entry::new(id.0, Change::Readable),
             writable: Entry::new(id.0, Change::Writable),
@@ -113,11 +113,11 @@ impl Host for EndpointHost {
         }))
     }
 
-    fn note(&self, note: Note) {
+    fn report(&self, event: EndpointEvent) {
         let line = {
-            let mut condition = lock(&self.condition);
+            let mut state = lock(&self.state);
             let mut core = self.socket.core.lock();
-            let news = condition.note(note, &mut core.statistics);
+            let news = state.report(event, &mut core.statistics);
             let printed = news.filter(|_| self.socket.prints_errors);
             printed.map(|error| error_line(core.options.name(), &self.address, error))
         };
@@ -134,7 +134,7 @@ fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
 }
 
 /// The end of a pipe that belongs to a socket.
-struct SocketEnd {
+struct PipeHandle {
     socket: Arc<Socket>,
     /// The pipe's places on the socket's ready list.
     readable: Arc<Entry>,
@@ -142,23 +142,23 @@ struct SocketEnd {
     closed: Arc<Entry>,
 }
 
-impl SocketEnd {
+impl PipeHandle {
     fn list(&self) -> &ReadyList {
         &self.socket.ready
     }
 
     /// Has the socket work on its list now, if it does not leave that to the next caller.
     fn drive_if_watchful(&self) {
-        // With the fence in `Socket::settle`: either we see that the socket is watchful, or it
+        // With the fence in `Socket::process_ready`: either we see that the socket needs prompt processing, or it
         // sees what we put on its list.
         fence(Ordering::SeqCst);
-        if self.socket.is_watchful.load(Ordering::Relaxed) {
+        if self.socket.needs_prompt_processing.load(Ordering::Relaxed) {
             self.socket.drive();
         }
     }
 }
 
-impl Peer for SocketEnd {
+impl Peer for PipeHandle {
     fn readable(self: Arc<Self>, _size: usize) {
         self.list().push(&self.readable);
         self.drive_if_watchful();
@@ -172,7 +172,7 @@ impl Peer for SocketEnd {
     }
 }
 
-impl End for SocketEnd {
+impl SocketPipe for PipeHandle {
     fn close(self: Arc<Self>) {
         self.list().push(&self.closed);
         // Others may wait for the place of a peer that is gone, and a request for another one.
@@ -185,7 +185,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::message::{Metadata, Outgoing, Payload};
-    use crate::pipe::{Nobody, lane};
+    use crate::pipe::{NullPeer, lane};
     use crate::protocol;
     use crate::socket::{AF_SP, Statistic, close, enter, open, recv, send};
 
@@ -200,10 +200,10 @@ mod tests {
         ] {
             let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let host = SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
+            let Ok(end) = host.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
                 panic!("{info:?} refused a pipe");
             };
             let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
@@ -222,10 +222,10 @@ mod tests {
         for info in [&protocol::REP, &protocol::BUS] {
             let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let host = EndpointHost::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let host = SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (mut far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = host.attach(Ends { inbound, outbound, peer: Arc::new(Nobody) }) else {
+            let Ok(end) = host.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
                 panic!("{info:?} refused a pipe");
             };
             let question = &mut Payload::Borrowed(b"\x80\0\0\x01question");

@@ -18,24 +18,24 @@ use super::atomic::{AtomicBool, Ordering};
 const LONGEST_SLEEP: Duration = Duration::from_millis(1);
 
 /// A value behind a latch.
-pub(crate) struct Latch<T> {
+pub(crate) struct SpinLock<T> {
     is_taken: AtomicBool,
     value: UnsafeCell<T>,
 }
 
 // SAFETY: the value is reached by one thread at a time, who holds the latch.
-unsafe impl<T: Send> Sync for Latch<T> {}
+unsafe impl<T: Send> Sync for SpinLock<T> {}
 
-impl<T> Latch<T> {
+impl<T> SpinLock<T> {
     /// The value is behind a latch from now on.
-    pub(crate) fn new(value: T) -> Latch<T> {
-        Latch { is_taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    pub(crate) fn new(value: T) -> SpinLock<T> {
+        SpinLock { is_taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
     /// Takes the latch.
     #[inline]
     #[cfg(not(loom))]
-    pub(crate) fn lock(&self) -> Held<'_, T> {
+    pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
         loop {
             if let Some(held) = self.try_lock() {
                 return held;
@@ -46,10 +46,10 @@ impl<T> Latch<T> {
 
     /// Takes the latch, if nobody holds it.
     #[inline]
-    fn try_lock(&self) -> Option<Held<'_, T>> {
+    fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
         // Acquire: what was done under it before is seen.
         let taken = self.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok().then(|| Held(self))
+        taken.is_ok().then(|| SpinGuard(self))
     }
 
     #[cfg(not(loom))]
@@ -71,9 +71,9 @@ impl<T> Latch<T> {
 }
 
 /// The latch, which is given back when this goes.
-pub(crate) struct Held<'a, T>(&'a Latch<T>);
+pub(crate) struct SpinGuard<'a, T>(&'a SpinLock<T>);
 
-impl<T> Deref for Held<'_, T> {
+impl<T> Deref for SpinGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
@@ -82,14 +82,14 @@ impl<T> Deref for Held<'_, T> {
     }
 }
 
-impl<T> DerefMut for Held<'_, T> {
+impl<T> DerefMut for SpinGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: we hold the latch.
         unsafe { &mut *self.0.value.get() }
     }
 }
 
-impl<T> Drop for Held<'_, T> {
+impl<T> Drop for SpinGuard<'_, T> {
     fn drop(&mut self) {
         // Release: whoever takes it next sees what was done under it.
         self.0.is_taken.store(false, Ordering::Release);
@@ -102,16 +102,16 @@ impl<T> Drop for Held<'_, T> {
 pub(crate) mod model {
     use super::super::{Mutex, MutexGuard, lock};
 
-    pub(crate) type Held<'a, T> = MutexGuard<'a, T>;
+    pub(crate) type SpinGuard<'a, T> = MutexGuard<'a, T>;
 
-    pub(crate) struct Latch<T>(Mutex<T>);
+    pub(crate) struct SpinLock<T>(Mutex<T>);
 
-    impl<T> Latch<T> {
-        pub(crate) fn new(value: T) -> Latch<T> {
-            Latch(Mutex::new(value))
+    impl<T> SpinLock<T> {
+        pub(crate) fn new(value: T) -> SpinLock<T> {
+            SpinLock(Mutex::new(value))
         }
 
-        pub(crate) fn lock(&self) -> Held<'_, T> {
+        pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
             lock(&self.0)
         }
     }
@@ -125,7 +125,7 @@ mod tests {
     fn many_threads_take_turns() {
         const THREADS: usize = 4;
         const TURNS: usize = 20_000;
-        let latch = Latch::new(0);
+        let latch = SpinLock::new(0);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| (0..TURNS).for_each(|_| *latch.lock() += 1));
@@ -144,10 +144,10 @@ mod loom_tests {
     #[test]
     fn loom_a_latch_is_held_by_one() {
         loom::model(|| {
-            let latch = Arc::new(Latch::new(UnsafeCell::new(0)));
+            let latch = Arc::new(SpinLock::new(UnsafeCell::new(0)));
             // SAFETY: we hold the latch; loom watches that nobody else does, and that each sees what the
             // one before has done.
-            let add = |latch: &Latch<UnsafeCell<u32>>| {
+            let add = |latch: &SpinLock<UnsafeCell<u32>>| {
                 latch.try_lock().map(|held| held.with_mut(|count| unsafe { *count += 1 })).is_some()
             };
             let other = latch.clone();

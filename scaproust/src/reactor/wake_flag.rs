@@ -6,27 +6,27 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 
 /// The flag: the thread is awake, and looks for new work before it sleeps.
 #[derive(Debug)]
-pub(super) struct Bell(AtomicBool);
+pub(super) struct WakeFlag(AtomicBool);
 
-impl Bell {
+impl WakeFlag {
     /// The thread may be asleep.
-    pub(super) fn new() -> Bell {
-        Bell(AtomicBool::new(false))
+    pub(super) fn new() -> WakeFlag {
+        WakeFlag(AtomicBool::new(false))
     }
 
     /// Something new is there. Whether the thread must be woken, which is the caller's duty then.
-    pub(super) fn rings(&self) -> bool {
+    pub(super) fn request(&self) -> bool {
         !self.0.swap(true, Ordering::SeqCst)
     }
 
     /// The thread is awake: what is new from now on, its own work included, rings no bell.
-    pub(super) fn awake(&self) {
+    pub(super) fn set_awake(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
     /// The thread is about to look whether there is anything to do, and to sleep if there is not: what
     /// comes later rings again.
-    pub(super) fn looks(&self) {
+    pub(super) fn about_to_poll(&self) {
         // Not a plain store: what was done before a bell that did not ring is seen after this.
         self.0.swap(false, Ordering::SeqCst);
     }
@@ -39,7 +39,7 @@ mod loom_tests {
 
     /// The bell, and what the reactor has around it: what is new, and the poller's own memory of being woken.
     struct Model {
-        bell: Bell,
+        wake_flag: WakeFlag,
         mailbox: Mutex<usize>,
         is_woken: Mutex<bool>,
         woken: Condvar,
@@ -48,7 +48,7 @@ mod loom_tests {
     impl Model {
         fn send(&self) {
             *self.mailbox.lock().unwrap() += 1;
-            if self.bell.rings() {
+            if self.wake_flag.request() {
                 *self.is_woken.lock().unwrap() = true;
                 self.woken.notify_one();
             }
@@ -56,7 +56,7 @@ mod loom_tests {
 
         /// One turn of the thread and the sleep before it, and how many letters it found.
         fn turn(&self) -> usize {
-            self.bell.looks();
+            self.wake_flag.about_to_poll();
             if *self.mailbox.lock().unwrap() == 0 {
                 let mut is_woken = self.is_woken.lock().unwrap();
                 while !*is_woken {
@@ -64,7 +64,7 @@ mod loom_tests {
                 }
                 *is_woken = false;
             }
-            self.bell.awake();
+            self.wake_flag.set_awake();
             std::mem::take(&mut *self.mailbox.lock().unwrap())
         }
     }
@@ -75,7 +75,7 @@ mod loom_tests {
     fn loom_every_letter_is_found() {
         loom::model(|| {
             let model = Arc::new(Model {
-                bell: Bell::new(),
+                wake_flag: WakeFlag::new(),
                 mailbox: Mutex::new(0),
                 is_woken: Mutex::new(false),
                 woken: Condvar::new(),

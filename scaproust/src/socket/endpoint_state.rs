@@ -4,12 +4,12 @@ use smallvec::SmallVec;
 
 use super::statistics::{Statistic, Statistics};
 use crate::error::Error;
-use crate::transport::Note;
+use crate::transport::EndpointEvent;
 
 /// The condition of one endpoint. It is changed under the socket's lock, with the statistics that
 /// sum up the conditions of all endpoints.
 #[derive(Debug, Default)]
-pub(super) struct Condition {
+pub(super) struct EndpointState {
     is_connecting: bool,
     /// What went wrong since the endpoint last had a connection, each error once.
     errors: SmallVec<[Error; 1]>,
@@ -18,27 +18,27 @@ pub(super) struct Condition {
     has_ended: bool,
 }
 
-impl Condition {
+impl EndpointState {
     /// Takes what the transport tells, and counts it. Answers an error that is news.
-    pub(super) fn note(&mut self, note: Note, statistics: &mut Statistics) -> Option<Error> {
-        statistics.count(note);
-        let news = match note {
+    pub(super) fn report(&mut self, event: EndpointEvent, statistics: &mut Statistics) -> Option<Error> {
+        statistics.count(event);
+        let news = match event {
             _ if self.has_ended => return None,
-            Note::Connecting => {
+            EndpointEvent::Connecting => {
                 self.set_connecting(true, statistics);
                 None
             }
-            Note::Connected | Note::Accepted => {
+            EndpointEvent::Connected | EndpointEvent::Accepted => {
                 self.set_connecting(false, statistics);
                 self.clear_errors(statistics);
                 None
             }
-            Note::ConnectFailed(error) => {
+            EndpointEvent::ConnectFailed(error) => {
                 self.set_connecting(false, statistics);
                 Some(error)
             }
-            Note::AcceptFailed(error) => Some(error),
-            Note::Dropped | Note::Broken => None,
+            EndpointEvent::AcceptFailed(error) => Some(error),
+            EndpointEvent::Dropped | EndpointEvent::Broken => None,
         };
         let news = news.filter(|error| !self.errors.contains(error))?;
         statistics[Statistic::Failing] += u64::from(self.errors.is_empty());
@@ -75,36 +75,36 @@ mod tests {
     #[test]
     fn an_error_is_news_once_until_the_endpoint_works_again() {
         let (mut statistics, mut one, mut other) =
-            (Statistics::default(), Condition::default(), Condition::default());
-        assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
+            (Statistics::default(), EndpointState::default(), EndpointState::default());
+        assert_eq!(one.report(EndpointEvent::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
         // A host with several addresses, which fail in different ways, over and over.
-        assert_eq!(one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics), Some(UNREACHABLE));
-        assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), None);
-        assert_eq!(other.note(Note::AcceptFailed(REFUSED), &mut statistics), Some(REFUSED));
+        assert_eq!(one.report(EndpointEvent::ConnectFailed(UNREACHABLE), &mut statistics), Some(UNREACHABLE));
+        assert_eq!(one.report(EndpointEvent::ConnectFailed(REFUSED), &mut statistics), None);
+        assert_eq!(other.report(EndpointEvent::AcceptFailed(REFUSED), &mut statistics), Some(REFUSED));
         assert_eq!(statistics[Statistic::Failing], 2);
-        assert_eq!(one.note(Note::Connected, &mut statistics), None);
-        assert_eq!(other.note(Note::Accepted, &mut statistics), None);
+        assert_eq!(one.report(EndpointEvent::Connected, &mut statistics), None);
+        assert_eq!(other.report(EndpointEvent::Accepted, &mut statistics), None);
         assert_eq!(statistics[Statistic::Failing], 0);
-        assert_eq!(one.note(Note::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
+        assert_eq!(one.report(EndpointEvent::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
         one.end(&mut statistics);
-        assert_eq!(one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics), None);
+        assert_eq!(one.report(EndpointEvent::ConnectFailed(UNREACHABLE), &mut statistics), None);
         assert_eq!(statistics[Statistic::Failing], 0);
     }
 
     #[test]
     fn an_endpoint_is_connecting_once_and_not_after_its_end() {
         let (mut statistics, mut one, mut other) =
-            (Statistics::default(), Condition::default(), Condition::default());
+            (Statistics::default(), EndpointState::default(), EndpointState::default());
         // A name that is not known: it failed before it began to connect.
-        other.note(Note::Connecting, &mut statistics);
-        one.note(Note::ConnectFailed(UNREACHABLE), &mut statistics);
+        other.report(EndpointEvent::Connecting, &mut statistics);
+        one.report(EndpointEvent::ConnectFailed(UNREACHABLE), &mut statistics);
         assert_eq!(statistics[Statistic::Connecting], 1);
-        one.note(Note::Connecting, &mut statistics);
+        one.report(EndpointEvent::Connecting, &mut statistics);
         assert_eq!(statistics[Statistic::Connecting], 2);
         one.end(&mut statistics);
         // Another thread was about to connect.
-        one.note(Note::Connecting, &mut statistics);
-        other.note(Note::Connected, &mut statistics);
+        one.report(EndpointEvent::Connecting, &mut statistics);
+        other.report(EndpointEvent::Connected, &mut statistics);
         assert_eq!(statistics[Statistic::Connecting], 0);
     }
 }

@@ -5,8 +5,8 @@
 //! in between, if there is a producer at work: the pauses themselves show whether anything gathers.
 
 /// What a look finds is a handful if it is less than this, in bytes.
-const HANDFUL: usize = 1024;
-/// After so many handfuls in a row a pause is tried.
+const SMALL_BATCH: usize = 1024;
+/// After so many small batches in a row a pause is tried.
 const SEVERAL: u32 = 4;
 /// After a pause in vain none is tried for so many looks, and twice as many after the next.
 const REST: u32 = 16;
@@ -15,9 +15,9 @@ const MOST_REST: u32 = 4096;
 
 /// What the looks of one consumer have found lately.
 #[derive(Debug)]
-pub(crate) struct Pace {
+pub(crate) struct PausePolicy {
     /// Handfuls in a row.
-    handfuls: u32,
+    small_batches: u32,
     /// Looks before which no pause is to be tried.
     rest: u32,
     /// How long to rest after the next pause in vain.
@@ -28,15 +28,15 @@ pub(crate) struct Pace {
     is_due: bool,
 }
 
-impl Pace {
+impl PausePolicy {
     /// Nothing was looked for yet.
-    pub(crate) fn new() -> Pace {
-        Pace { handfuls: 0, rest: 0, next_rest: REST, before_pause: 0, is_due: false }
+    pub(crate) fn new() -> PausePolicy {
+        PausePolicy { small_batches: 0, rest: 0, next_rest: REST, before_pause: 0, is_due: false }
     }
 
     /// Whether to make a pause before the next look.
     #[inline]
-    pub(crate) fn takes_pause(&mut self) -> bool {
+    pub(crate) fn should_pause(&mut self) -> bool {
         std::mem::take(&mut self.is_due)
     }
 
@@ -46,14 +46,14 @@ impl Pace {
         if self.before_pause > 0 {
             self.judge(bytes);
         }
-        if bytes >= HANDFUL || self.rest > 0 {
+        if bytes >= SMALL_BATCH || self.rest > 0 {
             self.rest = self.rest.saturating_sub(1);
-            self.handfuls = 0;
+            self.small_batches = 0;
             return;
         }
-        self.handfuls += 1;
-        if self.handfuls >= SEVERAL {
-            self.handfuls = SEVERAL;
+        self.small_batches += 1;
+        if self.small_batches >= SEVERAL {
+            self.small_batches = SEVERAL;
             self.before_pause = bytes;
             self.is_due = true;
         }
@@ -61,7 +61,7 @@ impl Pace {
 
     /// A look has found nothing.
     pub(crate) fn found_nothing(&mut self) {
-        self.handfuls = 0;
+        self.small_batches = 0;
         self.before_pause = 0;
         self.is_due = false;
     }
@@ -82,42 +82,42 @@ impl Pace {
 mod tests {
     use super::*;
 
-    impl Pace {
+    impl PausePolicy {
         fn pauses_after(&mut self, bytes: usize) -> bool {
             self.found(bytes);
-            self.takes_pause()
+            self.should_pause()
         }
     }
 
     #[test]
     fn who_follows_closely_makes_pauses_while_more_gathers() {
-        let mut pace = Pace::new();
+        let mut pauses = PausePolicy::new();
         for _ in 1..SEVERAL {
-            assert!(!pace.pauses_after(64));
+            assert!(!pauses.pauses_after(64));
         }
         for round in 0..100 {
-            assert!(pace.pauses_after(64 + round), "{round}");
+            assert!(pauses.pauses_after(64 + round), "{round}");
         }
     }
 
     #[test]
     fn a_consumer_for_whom_nothing_gathers_makes_few_pauses() {
-        let mut pace = Pace::new();
-        let pauses = (0..100_000).filter(|_| pace.pauses_after(64)).count();
+        let mut pauses = PausePolicy::new();
+        let pauses = (0..100_000).filter(|_| pauses.pauses_after(64)).count();
         assert!((8..50).contains(&pauses), "{pauses}");
     }
 
     #[test]
     fn who_finds_much_or_nothing_begins_anew() {
         for finds_much in [false, true] {
-            let mut pace = Pace::new();
-            assert!((0..SEVERAL).all(|count| pace.pauses_after(64) == (count + 1 == SEVERAL)));
+            let mut pauses = PausePolicy::new();
+            assert!((0..SEVERAL).all(|count| pauses.pauses_after(64) == (count + 1 == SEVERAL)));
             if finds_much {
-                assert!(!pace.pauses_after(HANDFUL))
+                assert!(!pauses.pauses_after(SMALL_BATCH))
             } else {
-                pace.found_nothing()
+                pauses.found_nothing()
             }
-            assert!(!pace.pauses_after(64));
+            assert!(!pauses.pauses_after(64));
         }
     }
 }
