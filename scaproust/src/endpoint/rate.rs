@@ -11,7 +11,7 @@ const REFILL: Duration = Duration::from_nanos(62_500);
 /// connect and disconnect could keep the I/O thread busy, and the kernel's scheduler would then prefer
 /// other threads to it.
 #[derive(Debug)]
-pub(crate) struct Rate {
+pub(super) struct Rate {
     /// Connections that may be accepted now.
     left: u32,
     /// The time at which `left` was last refilled.
@@ -20,12 +20,12 @@ pub(crate) struct Rate {
 
 impl Rate {
     /// A full bucket.
-    pub(crate) fn new() -> Rate {
+    pub(super) fn new() -> Rate {
         Rate { left: BURST, refilled: Duration::ZERO }
     }
 
     /// Whether the bucket holds a connection at `now`, the time since any fixed origin.
-    pub(crate) fn allows(&mut self, now: Duration) -> bool {
+    pub(super) fn allows(&mut self, now: Duration) -> bool {
         let gained = now.saturating_sub(self.refilled).as_nanos() / REFILL.as_nanos();
         match u32::try_from(gained).ok().filter(|gained| gained + self.left < BURST) {
             Some(gained) => {
@@ -38,7 +38,7 @@ impl Rate {
     }
 
     /// Takes one connection, which was accepted, out of the bucket.
-    pub(crate) fn count(&mut self) {
+    pub(super) fn count(&mut self) {
         self.left = self.left.saturating_sub(1);
     }
 }

@@ -1,12 +1,12 @@
-//! A dialer: it connects, and connects again when the connection is lost.
+//! A dialer: connects, and connects again when the connection is lost.
 //!
 //! ```text
 //! resolving -> connecting -> connected -> waiting -> resolving …
 //!      \____________\___________________/
 //! ```
 //!
-//! What comes next is decided by [`Attempts`]; here it is done. One thread at a time does so: the
-//! caller's until the first step that takes time, and then the I/O thread.
+//! [`Attempts`] decides the next step; the dialer performs it. One thread at a time does: the caller of
+//! `nn_connect` until the first step that takes time, from then on the I/O thread.
 
 use std::io;
 use std::net::SocketAddr;
@@ -16,7 +16,7 @@ use std::time::Duration;
 use mio::{Interest, Token};
 
 use super::connection::Connection;
-use super::names::{self, Answer, Asker};
+use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, Stream, polled};
 use super::{Owner, network};
 use crate::address;
@@ -29,15 +29,15 @@ use crate::wire::Mapping;
 
 /// What a dialer connects to.
 pub(super) enum Target {
-    /// A host, which may have several addresses, and others later.
+    /// A host of the network. Its addresses may be several, and may change.
     Host {
         /// Its address, or its name.
         host: address::Host,
         /// Its port.
         port: u16,
-        /// Where connections start from, if that was said.
+        /// The local address to connect from, if the endpoint's address has one.
         local: Option<SocketAddr>,
-        /// Whether addresses of IPv6 are left out.
+        /// Whether IPv6 addresses are ignored.
         ipv4_only: bool,
     },
     /// A local socket.
@@ -47,11 +47,11 @@ pub(super) enum Target {
 /// One address to connect to.
 #[derive(Clone)]
 pub(super) enum Destination {
-    /// An address of the network.
+    /// A network address.
     Network {
-        /// Where to.
+        /// The peer's address.
         address: SocketAddr,
-        /// Where from, if that was said.
+        /// The local address to connect from, if there is one.
         local: Option<SocketAddr>,
     },
     /// A local socket.
@@ -60,11 +60,11 @@ pub(super) enum Destination {
 
 /// A connected endpoint of tcp, ipc or ws.
 pub(super) struct Dialer {
-    /// For the look-up of a name, which must not keep the dialer.
+    /// For the look-up of a name, which must not keep the dialer alive.
     this: Weak<Dialer>,
     target: Target,
     mapping: Mapping,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     state: Mutex<State>,
 }
@@ -72,24 +72,24 @@ pub(super) struct Dialer {
 struct State {
     phase: Phase,
     attempts: Attempts<Destination>,
-    /// The last look-up took long.
+    /// The last look-up of the name was slow.
     is_slow: bool,
 }
 
 enum Phase {
-    /// A thread is inside [`Dialer::proceed`], or about to call it.
+    /// A thread is in [`Dialer::proceed`], or about to call it.
     Proceeding,
     /// The name is being looked up.
     Resolving,
-    /// The name was looked up; the I/O thread goes on with these addresses.
+    /// The look-up is finished; the I/O thread goes on with these addresses.
     Resolved(Vec<SocketAddr>),
     /// The kernel is connecting.
     Connecting { stream: Stream, token: Token },
     /// There is a connection.
     Connected(Arc<Connection>),
-    /// Until the next attempt.
+    /// The timer of the next attempt is set.
     Waiting(TimerId),
-    /// The endpoint is closed; a connection may still be delivering.
+    /// The endpoint is closed; its connection may still be sending.
     Closed(Option<Arc<Connection>>),
 }
 
@@ -107,24 +107,24 @@ impl Destination {
 }
 
 impl Dialer {
-    /// Connects from now on.
+    /// Starts the first attempt.
     ///
     /// # Errors
-    /// When there can be no I/O thread.
+    /// When the I/O thread cannot be started.
     pub(super) fn start(
         target: Target,
         mapping: Mapping,
-        host: Arc<dyn EndpointContext>,
+        context: Arc<dyn EndpointContext>,
     ) -> io::Result<Arc<Dialer>> {
         let reactor = crate::reactor::current()?;
-        let settings = host.settings();
+        let settings = context.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
         let state = State { phase: Phase::Proceeding, attempts: Attempts::new(backoff), is_slow: false };
         let dialer = Arc::new_cyclic(|this| Dialer {
             this: this.clone(),
             target,
             mapping,
-            host,
+            context,
             reactor,
             state: Mutex::new(state),
         });
@@ -132,7 +132,7 @@ impl Dialer {
         Ok(dialer)
     }
 
-    /// Does one step after another, until one takes time.
+    /// Performs steps until one takes time: the event that ends it continues here.
     fn proceed(self: &Arc<Self>, first: DialStep<Destination>) {
         let mut next = Some(first);
         while let Some(step) = next {
@@ -140,10 +140,10 @@ impl Dialer {
         }
     }
 
-    /// Does a step. Answers the next one, unless it comes with an event.
+    /// Performs a step. Returns the next one, or `None` if an event will bring it.
     ///
     /// # Errors
-    /// Why the attempt has failed.
+    /// The reason why the attempt has failed.
     fn perform(self: &Arc<Self>, step: DialStep<Destination>) -> io::Result<Option<DialStep<Destination>>> {
         match step {
             DialStep::Resolve => self.resolve(),
@@ -171,14 +171,14 @@ impl Dialer {
     fn look_up(&self, name: &str) -> io::Result<()> {
         let mut state = lock(&self.state);
         if !matches!(state.phase, Phase::Closed(_)) {
-            // Under the lock: an answer, or an end, comes after this.
+            // Under the lock, so that the answer finds the phase set.
             names::look_up(name, state.is_slow, self.this.clone())?;
             state.phase = Phase::Resolving;
         }
         Ok(())
     }
 
-    /// The addresses are known: goes on with them.
+    /// Continues with the addresses of the look-up.
     fn resolved(self: &Arc<Self>) {
         let step = {
             let mut state = lock(&self.state);
@@ -192,13 +192,12 @@ impl Dialer {
         self.proceed(step.unwrap_or_else(|| self.failed(network::unreachable())));
     }
 
-    /// The kernel is connecting, or done already, as it is with a peer on the same machine. Otherwise the
-    /// reactor says when it is.
+    /// A connect was started. A peer on the same machine is often connected at once; otherwise the poller reports it.
     ///
     /// # Errors
-    /// When it cannot.
+    /// When the connect has failed, or the stream cannot be registered.
     fn connecting(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
-        self.host.report(EndpointEvent::Connecting);
+        self.context.report(EndpointEvent::Connecting);
         let is_connected = platform::is_connected(&stream)?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
@@ -207,14 +206,14 @@ impl Dialer {
         if is_connected {
             return self.connected(state, stream);
         }
-        // Registered under the lock: the reactor's call waits until the phase is set.
+        // Under the lock, so that the reactor's event finds the phase set.
         let token = self.reactor.register(polled(&stream), Interest::WRITABLE, self.clone())?;
         state.phase = Phase::Connecting { stream, token };
         Ok(())
     }
 
-    /// The kernel was connecting, and may be done: there is a connection, or an error.
-    fn look(self: &Arc<Self>) {
+    /// The poller has reported the connecting stream: checks whether it is connected or has failed.
+    fn check_connecting(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let outcome = match &state.phase {
             Phase::Connecting { stream, .. } => platform::is_connected(stream),
@@ -241,25 +240,25 @@ impl Dialer {
         }
     }
 
-    /// The kernel is done: there is a connection.
+    /// The stream is connected: starts a connection on it.
     ///
     /// # Errors
     /// The operating system's.
     fn connected(self: &Arc<Self>, mut state: MutexGuard<'_, State>, stream: Stream) -> io::Result<()> {
         let mapping = self.mapping.clone();
-        let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
-        let connection = Connection::start(stream, mapping, host, owner, reactor)?;
+        let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
+        let connection = Connection::start(stream, mapping, context, owner, reactor)?;
         state.attempts.connected();
         state.phase = Phase::Connected(connection.clone());
         drop(state);
-        self.host.report(EndpointEvent::Connected);
+        self.context.report(EndpointEvent::Connected);
         connection.greet();
         Ok(())
     }
 
     /// An attempt has failed.
     fn failed(&self, error: io::Error) -> DialStep<Destination> {
-        self.host.report(EndpointEvent::ConnectFailed(Error::from(error)));
+        self.context.report(EndpointEvent::ConnectFailed(Error::from(error)));
         lock(&self.state).attempts.failed()
     }
 
@@ -271,7 +270,7 @@ impl Dialer {
     }
 }
 
-impl Asker for Dialer {
+impl Requester for Dialer {
     fn answered(self: Arc<Self>, answer: &Answer) {
         let Target::Host { port, ipv4_only, .. } = self.target else { return };
         let mut state = lock(&self.state);
@@ -284,7 +283,7 @@ impl Asker for Dialer {
                 address
             });
             state.phase = Phase::Resolved(with_port.take(MAX_ADDRESSES).collect());
-            // Under the lock: an endpoint that is closed asks the reactor for nothing.
+            // Under the lock: a closed endpoint must not wake the reactor.
             self.reactor.wake(self.clone());
         }
     }
@@ -293,7 +292,7 @@ impl Asker for Dialer {
 impl Source for Dialer {
     fn ready(self: Arc<Self>, ready: Ready) -> Progress {
         if ready.write {
-            self.look();
+            self.check_connecting();
         }
         Progress::Done
     }
@@ -360,7 +359,7 @@ impl Endpoint for Dialer {
             }
             Phase::Connecting { stream, token } => {
                 self.reactor.deregister(polled(&stream), token);
-                // A forked child may have the descriptor too.
+                // Also for the copy of the descriptor that a forked child may have.
                 let _ = stream.shutdown(std::net::Shutdown::Both);
                 (Phase::Closed(None), None)
             }
@@ -370,7 +369,7 @@ impl Endpoint for Dialer {
             }
             Phase::Resolving => {
                 if let Target::Host { host: address::Host::Name(name), .. } = &self.target {
-                    names::forget(name, self.this.as_ptr());
+                    names::cancel(name, self.this.as_ptr());
                 }
                 (Phase::Closed(None), None)
             }

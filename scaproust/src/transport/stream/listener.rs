@@ -1,4 +1,6 @@
-//! A listener: it accepts connections and keeps them until they end.
+//! A listener: accepts connections, and owns them until they end.
+//!
+//! [`Accepting`] decides when to accept; the listener makes the calls.
 
 use std::io;
 use std::sync::{Arc, OnceLock};
@@ -9,21 +11,16 @@ use mio::{Interest, Token};
 use super::Owner;
 use super::connection::Connection;
 use super::platform::{Acceptor, Stream, polled};
-use crate::endpoint::Rate;
+use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
-/// How long to leave a connection waiting that could not be accepted, for want of descriptors.
-const PAUSE: Duration = Duration::from_millis(100);
-/// The pause when more connect than is accepted in a given time.
-const SHORT_PAUSE: Duration = Duration::from_micros(250);
-
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
     mapping: Mapping,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
     state: Mutex<State>,
@@ -33,97 +30,89 @@ struct State {
     /// `None` once the endpoint is closed.
     listening: Option<Arc<Acceptor>>,
     connections: Vec<Arc<Connection>>,
-    rate: Rate,
-    /// Connections may be waiting that were not accepted: they are tried again after a pause.
-    is_pausing: bool,
+    accepting: Accepting,
 }
 
 impl Listener {
-    /// Accepts connections from now on.
+    /// Registers the acceptor with the reactor, which accepts connections from now on.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         acceptor: Acceptor,
         mapping: Mapping,
-        host: Arc<dyn EndpointContext>,
+        context: Arc<dyn EndpointContext>,
     ) -> io::Result<Arc<Listener>> {
         let reactor = crate::reactor::current()?;
         let acceptor = Arc::new(acceptor);
-        let state = State {
-            listening: Some(acceptor.clone()),
-            connections: Vec::new(),
-            rate: Rate::new(),
-            is_pausing: false,
-        };
-        let listener =
-            Arc::new(Listener { mapping, host, reactor, token: OnceLock::new(), state: Mutex::new(state) });
+        let state =
+            State { listening: Some(acceptor.clone()), connections: Vec::new(), accepting: Accepting::new() };
+        let listener = Arc::new(Listener {
+            mapping,
+            context,
+            reactor,
+            token: OnceLock::new(),
+            state: Mutex::new(state),
+        });
         let token = listener.reactor.register(polled(&*acceptor), Interest::READABLE, listener.clone())?;
         // Set once, here; the endpoint cannot be closed before it is returned.
         let _ = listener.token.set(token);
         Ok(listener)
     }
 
-    /// Accepts the next connection, if there is one; then there may be more.
+    /// Accepts the next pending connection. Returns whether more may be pending.
     fn accept(self: &Arc<Self>) -> Progress {
-        let accepted = {
+        let (accepted, next) = {
             let state = &mut *lock(&self.state);
-            let Some(acceptor) = state.listening.as_ref().filter(|_| !state.is_pausing) else {
-                return Progress::Done;
-            };
-            if !state.rate.allows(now()) {
-                self.pause(state, SHORT_PAUSE);
-                return Progress::Done;
-            }
-            let accepted = acceptor.accept();
-            if accepted.is_ok() {
-                state.rate.count();
-            }
-            accepted
-        };
-        match accepted {
-            Ok(stream) => self.take(stream),
-            Err(error) => match error.kind() {
-                io::ErrorKind::WouldBlock => return Progress::Done,
-                io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted => {}
-                _ => {
-                    self.host.report(EndpointEvent::AcceptFailed(error.into()));
-                    self.pause(&mut lock(&self.state), PAUSE);
-                    return Progress::Done;
+            let Some(acceptor) = &state.listening else { return Progress::Done };
+            match state.accepting.next(now()) {
+                AcceptStep::Accept => {
+                    let accepted = acceptor.accept();
+                    let outcome = accepted.as_ref().map(|_| ()).map_err(io::Error::kind);
+                    (Some(accepted), state.accepting.finished(outcome))
                 }
-            },
+                step => (None, step),
+            }
+        };
+        match (accepted, next) {
+            (Some(Ok(stream)), _) => self.take(stream),
+            (Some(Err(error)), AcceptStep::Pause(_)) => {
+                self.context.report(EndpointEvent::AcceptFailed(error.into()));
+            }
+            _ => {}
         }
-        Progress::More
-    }
-
-    /// Readiness is not reported again for what is waiting already: a timer stands in.
-    fn pause(self: &Arc<Self>, state: &mut State, time: Duration) {
-        state.is_pausing = true;
-        self.reactor.at(now() + time, self.clone());
+        match next {
+            AcceptStep::Accept => Progress::More,
+            AcceptStep::Await => Progress::Done,
+            AcceptStep::Pause(time) => {
+                self.reactor.at(now() + time, self.clone());
+                Progress::Done
+            }
+        }
     }
 
     fn take(self: &Arc<Self>, stream: Stream) {
-        // A peer that will be refused is turned away before it believes that it is connected.
-        if !self.host.has_place() {
+        // A peer that the socket would refuse is disconnected before the greeting tells it that it is connected.
+        if !self.context.has_place() {
             return;
         }
-        let (host, owner, reactor) = (self.host.clone(), self.clone(), self.reactor.clone());
-        match Connection::start(stream, self.mapping.clone(), host, owner, reactor) {
+        let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
+        match Connection::start(stream, self.mapping.clone(), context, owner, reactor) {
             Ok(connection) => {
-                self.host.report(EndpointEvent::Accepted);
+                self.context.report(EndpointEvent::Accepted);
                 let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
                     state.listening.is_some()
                 };
-                // A listener that was closed meanwhile has not closed this one.
+                // `close` has closed the connections that it found; this one came after it.
                 if is_open {
                     connection.greet()
                 } else {
                     connection.close(&Linger::begin(Some(Duration::ZERO)))
                 }
             }
-            Err(error) => self.host.report(EndpointEvent::AcceptFailed(error.into())),
+            Err(error) => self.context.report(EndpointEvent::AcceptFailed(error.into())),
         }
     }
 }
@@ -134,7 +123,7 @@ impl Source for Listener {
     }
 
     fn timeout(self: Arc<Self>, _now: Duration) {
-        lock(&self.state).is_pausing = false;
+        lock(&self.state).accepting.resume();
         if let Some(token) = self.token.get() {
             self.reactor.ready_again(*token, Ready::READ);
         }
@@ -145,7 +134,7 @@ impl Source for Listener {
         if let (Some(acceptor), Some(token)) = (listening, self.token.get())
             && let Err(error) = self.reactor.register_again(polled(&*acceptor), Interest::READABLE, *token)
         {
-            self.host.report(EndpointEvent::AcceptFailed(error.into()));
+            self.context.report(EndpointEvent::AcceptFailed(error.into()));
         }
     }
 }

@@ -1,8 +1,8 @@
-//! tcp, ipc and ws: a connection of the operating system behind each pipe.
+//! tcp, ipc and ws: each pipe has a stream of the operating system.
 //!
-//! A listener accepts connections and a dialer makes one, again and again; a connection greets
-//! its peer, gives the socket a pipe, and moves bytes between the pipe's lanes and the kernel. What
-//! is said on it is the affair of its [`Mapping`]: ws goes where tcp goes, and says it differently.
+//! A [`Listener`] accepts connections; a [`Dialer`] makes one, and makes it again when it is lost. A [`Connection`]
+//! exchanges greetings with its peer, gives the socket a pipe, and moves messages between the pipe's lanes and the
+//! stream. Its [`Mapping`] decides the bytes: ws is another mapping over tcp.
 
 mod batching;
 mod connection;
@@ -34,21 +34,21 @@ use listener::Listener;
 /// [`Error::NoSuchInterface`], [`Error::AddressInUse`], or the operating system's.
 pub(super) fn bind_tcp(
     address: &TcpAddress,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    listen_at(address, Mapping::Tcp, host)
+    listen_at(address, Mapping::Tcp, context)
 }
 
 /// Connects a tcp endpoint.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] for an address that `NN_IPV4ONLY` forbids, or whose interface does not exist,
-/// [`Error::NoSuchInterface`] for a local part that does not exist, or the operating system's.
+/// [`Error::InvalidArgument`] for an IPv6 address with `NN_IPV4ONLY`, or a zone without an interface,
+/// [`Error::NoSuchInterface`] for a local part without an interface, or the operating system's.
 pub(super) fn connect_tcp(
     address: TcpAddress,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    dial(address, Mapping::Tcp, host)
+    dial(address, Mapping::Tcp, context)
 }
 
 /// Binds a ws endpoint.
@@ -57,9 +57,9 @@ pub(super) fn connect_tcp(
 /// As [`bind_tcp`].
 pub(super) fn bind_ws(
     address: &WsAddress,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    listen_at(&address.at, Mapping::WebSocketServer, host)
+    listen_at(&address.at, Mapping::WebSocketServer, context)
 }
 
 /// Connects a ws endpoint.
@@ -68,80 +68,83 @@ pub(super) fn bind_ws(
 /// As [`connect_tcp`].
 pub(super) fn connect_ws(
     address: WsAddress,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let WsAddress { at, authority, resource } = address;
-    let message_type = host.message_type();
-    dial(at, Mapping::WebSocketClient { authority, resource, message_type }, host)
+    let message_type = context.message_type();
+    dial(at, Mapping::WebSocketClient { authority, resource, message_type }, context)
 }
 
 fn listen_at(
     address: &TcpAddress,
     mapping: Mapping,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    let ipv4_only = host.settings().ipv4_only;
+    let ipv4_only = context.settings().ipv4_only;
     let at = network::interface(&address.host, address.port, ipv4_only)?;
     let socket = network::listen(at, ipv4_only)?;
-    Ok(Listener::start(socket.into(), mapping, host)?)
+    Ok(Listener::start(socket.into(), mapping, context)?)
 }
 
 fn dial(
     address: TcpAddress,
     mapping: Mapping,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    let ipv4_only = host.settings().ipv4_only;
+    let ipv4_only = context.settings().ipv4_only;
     if ipv4_only && address.host.is_ipv6() {
         return Err(Error::InvalidArgument);
     }
     let local = address.local.map(|local| network::interface(&local, 0, ipv4_only)).transpose()?;
-    let TcpAddress { host: remote, port, .. } = address;
-    if matches!(remote, address::Host::LinkLocal(..)) && network::numeric(&remote, port).is_err() {
+    let TcpAddress { host, port, .. } = address;
+    if matches!(host, address::Host::LinkLocal(..)) && network::numeric(&host, port).is_err() {
         return Err(Error::InvalidArgument);
     }
-    let target = Target::Host { host: remote, port, local, ipv4_only };
-    Ok(Dialer::start(target, mapping, host)?)
+    let target = Target::Host { host, port, local, ipv4_only };
+    Ok(Dialer::start(target, mapping, context)?)
 }
 
 /// Binds an ipc endpoint.
 ///
 /// # Errors
 /// [`Error::AddressInUse`], or the operating system's.
-pub(super) fn bind_ipc(path: &Path, host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    Ok(Listener::start(platform::listen_locally(path)?, Mapping::Ipc, host)?)
+pub(super) fn bind_ipc(path: &Path, context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
+    Ok(Listener::start(platform::listen_locally(path)?, Mapping::Ipc, context)?)
 }
 
 /// Connects an ipc endpoint.
 ///
 /// # Errors
 /// The operating system's.
-pub(super) fn connect_ipc(path: &Path, host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(super) fn connect_ipc(
+    path: &Path,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(path)?;
-    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, host)?)
+    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, context)?)
 }
 
-/// A protocol and its peer, as greetings name them.
+/// A protocol and its peer, as the greetings identify them.
 fn protocol_pair(own: &ProtocolInfo) -> ProtocolPair {
     let id = |info: &ProtocolInfo| ProtocolId { number: info.number, name: info.name };
     ProtocolPair { own: id(own), peer: id(own.peer) }
 }
 
-/// Who made a connection, and is told how it goes.
+/// The endpoint that a connection belongs to.
 trait Owner: Send + Sync {
-    /// The greeting is done, and the socket has its pipe.
+    /// The greetings are exchanged, and the socket has its pipe.
     fn established(&self, connection: &Arc<Connection>);
-    /// The connection is no more.
+    /// The connection has ended.
     fn ended(self: Arc<Self>, connection: &Arc<Connection>);
 }
 
 /// Starts connecting a non-blocking socket.
 ///
 /// # Errors
-/// The operating system's, but for the one that says that it goes on.
+/// The operating system's, except that the connect is in progress.
 fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()> {
     match socket.connect(address) {
-        Err(error) if platform::is_under_way(&error) => Ok(()),
+        Err(error) if platform::is_in_progress(&error) => Ok(()),
         done => done,
     }
 }
@@ -154,7 +157,7 @@ mod tests {
     use crate::wire::Random;
     use std::hash::RandomState;
 
-    /// A plain stream of this machine.
+    /// A local stream.
     #[cfg(unix)]
     pub(super) type Plain = std::os::unix::net::UnixStream;
     #[cfg(windows)]
@@ -176,9 +179,9 @@ mod tests {
         (near, listener.accept().unwrap().0)
     }
 
-    /// A WebSocket's two sides agree by a name.
+    /// The two sides of a WebSocket agree on a protocol by its name.
     #[test]
-    fn every_protocol_has_a_name_under_which_its_peer_asks_for_it() {
+    fn the_websocket_name_of_each_protocol_is_accepted_by_its_peer_only() {
         let begin = |mapping: &Mapping, info: &ProtocolInfo| {
             mapping.begin(protocol_pair(info), MessageType::Binary, Random::new(RandomState::new()))
         };

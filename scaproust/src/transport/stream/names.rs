@@ -1,9 +1,8 @@
-//! Looking up the names of hosts, for all dialers of the process.
+//! The look-up of host names, for all dialers of the process.
 //!
-//! A look-up can take as long as the resolver likes, and cannot be cancelled. So a few threads serve
-//! all of them, and one that is at work knows the name and nothing of a socket: who asked is kept
-//! here, and taken out when it is closed. A name that several ask for is looked up once. A thread
-//! ends when there is nothing to look up.
+//! A look-up blocks as long as the resolver likes and cannot be cancelled. A few threads do all of them. A thread
+//! knows the name and nothing of a socket: the requests are kept here, and a closed dialer takes its own out.
+//! Concurrent requests for one name share a look-up. A thread ends when no request is left.
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -15,37 +14,37 @@ use std::time::Duration;
 use super::network;
 use crate::sync::{Mutex, PerProcess, lock, now, without_signals};
 
-/// Look-ups that run at once.
+/// The most look-ups at once.
 const MAX_THREADS: usize = 4;
-/// How many of these may be of names known to be slow: the others are not to wait behind them.
+/// The most look-ups at once of names known to be slow, so that the others need not wait for these.
 const MAX_SLOW: usize = MAX_THREADS - 1;
-/// A look-up that took longer is slow.
+/// A look-up that took longer than this is slow.
 const SLOW: Duration = Duration::from_secs(1);
 
 static LOOKUPS: PerProcess<Mutex<Lookups>> = PerProcess::new(Mutex::default);
 
-/// What the resolver said.
+/// The result of a look-up.
 pub(super) struct Answer {
-    /// The addresses, with port 0; none if the name is not known.
+    /// The addresses, with port 0. Empty if the name is unknown.
     pub(super) addresses: Vec<SocketAddr>,
-    /// It took long, as it may the next time.
+    /// The look-up took longer than [`SLOW`].
     pub(super) is_slow: bool,
 }
 
-/// Asks for the addresses of a name.
-pub(super) trait Asker: Send + Sync {
-    /// There is an answer. The call comes from a thread of the look-ups.
+/// The receiver of an answer.
+pub(super) trait Requester: Send + Sync {
+    /// The look-up is finished. Called by a look-up thread.
     fn answered(self: Arc<Self>, answer: &Answer);
 }
 
-/// Look-ups that wait or run. As long as there are any, there is a thread that takes the next.
+/// The pending and running look-ups. While there are any, a thread runs.
 #[derive(Default)]
 struct Lookups {
     /// By name.
     all: HashMap<String, Lookup>,
-    /// Names that wait.
+    /// Pending names.
     waiting: VecDeque<String>,
-    /// Names that wait, and are known to be slow.
+    /// Pending names that are known to be slow.
     slow: VecDeque<String>,
     threads: usize,
     slow_threads: usize,
@@ -53,19 +52,19 @@ struct Lookups {
 
 #[derive(Default)]
 struct Lookup {
-    askers: Vec<Weak<dyn Asker>>,
+    requesters: Vec<Weak<dyn Requester>>,
     is_running: bool,
 }
 
-/// Has `asker` told the addresses of `name`, unless [`forget`] comes first. `is_slow` says whether
-/// the last answer was.
+/// Requests the addresses of `name` for `requester`, until [`cancel`]. `is_slow` says whether the last look-up of the
+/// name was slow.
 ///
 /// # Errors
-/// When there is no thread, and none can be had.
-pub(super) fn look_up(name: &str, is_slow: bool, asker: Weak<dyn Asker>) -> io::Result<()> {
+/// When no thread runs and none can be started.
+pub(super) fn look_up(name: &str, is_slow: bool, requester: Weak<dyn Requester>) -> io::Result<()> {
     let mut lookups = lock(LOOKUPS.get());
-    let address = asker.as_ptr();
-    if !lookups.add(name, is_slow, asker) {
+    let address = requester.as_ptr();
+    if !lookups.add(name, is_slow, requester) {
         return Ok(());
     }
     let spawn = || std::thread::Builder::new().name("nanomsg-names".into()).spawn(work);
@@ -78,32 +77,32 @@ pub(super) fn look_up(name: &str, is_slow: bool, asker: Weak<dyn Asker>) -> io::
     Err(error)
 }
 
-/// Forgets that `asker` wants to know the addresses of `name`.
-pub(super) fn forget(name: &str, asker: *const dyn Asker) {
-    lock(LOOKUPS.get()).remove(name, asker.cast());
+/// Withdraws the request of `requester` for `name`.
+pub(super) fn cancel(name: &str, requester: *const dyn Requester) {
+    lock(LOOKUPS.get()).remove(name, requester.cast());
 }
 
-/// What a thread does.
+/// The body of a look-up thread.
 fn work() {
     while let Some((name, was_slow)) = { lock(LOOKUPS.get()).take() } {
         let start = now();
         let addresses = network::look_up(&name);
         let answer = Answer { addresses, is_slow: now() - start > SLOW };
-        let askers = lock(LOOKUPS.get()).finish(&name, was_slow);
-        for asker in askers.iter().filter_map(Weak::upgrade) {
-            asker.answered(&answer);
+        let requesters = lock(LOOKUPS.get()).finish(&name, was_slow);
+        for requester in requesters.iter().filter_map(Weak::upgrade) {
+            requester.answered(&answer);
         }
     }
 }
 
 impl Lookups {
-    /// Adds a request; answers whether a thread must be started, which counts already.
-    fn add(&mut self, name: &str, is_slow: bool, asker: Weak<dyn Asker>) -> bool {
+    /// Adds a request. Returns whether a thread must be started; it is counted already.
+    fn add(&mut self, name: &str, is_slow: bool, requester: Weak<dyn Requester>) -> bool {
         if let Some(lookup) = self.all.get_mut(name) {
-            lookup.askers.push(asker);
+            lookup.requesters.push(requester);
             return false;
         }
-        self.all.insert(name.to_owned(), Lookup { askers: vec![asker], is_running: false });
+        self.all.insert(name.to_owned(), Lookup { requesters: vec![requester], is_running: false });
         let queue = if is_slow { &mut self.slow } else { &mut self.waiting };
         queue.push_back(name.to_owned());
         let is_needed = self.threads < MAX_THREADS;
@@ -111,19 +110,18 @@ impl Lookups {
         is_needed
     }
 
-    /// Takes a request back. If it was the last one for the name and the look-up does not run yet,
-    /// it never will.
-    fn remove(&mut self, name: &str, asker: *const ()) {
+    /// Removes a request. If it was the last one for the name, a look-up that does not run yet is removed too.
+    fn remove(&mut self, name: &str, requester: *const ()) {
         let Some(lookup) = self.all.get_mut(name) else { return };
-        lookup.askers.retain(|other| !ptr::eq(other.as_ptr().cast(), asker));
-        if lookup.askers.is_empty() && !lookup.is_running {
+        lookup.requesters.retain(|other| !ptr::eq(other.as_ptr().cast(), requester));
+        if lookup.requesters.is_empty() && !lookup.is_running {
             self.all.remove(name);
             self.waiting.retain(|other| other != name);
             self.slow.retain(|other| other != name);
         }
     }
 
-    /// The next name for a thread, and whether it is known to be slow. Without one the thread ends.
+    /// The next name for a thread, and whether it is known to be slow. `None`: the thread ends.
     fn take(&mut self) -> Option<(String, bool)> {
         let prompt = self.waiting.pop_front().map(|name| (name, false));
         let mut slow = || (self.slow_threads < MAX_SLOW).then(|| self.slow.pop_front()).flatten();
@@ -136,7 +134,7 @@ impl Lookups {
             None => {
                 self.threads -= 1;
                 if self.threads == 0 {
-                    // Without its memory.
+                    // Frees the memory.
                     *self = Lookups::default();
                 }
             }
@@ -144,10 +142,10 @@ impl Lookups {
         next
     }
 
-    /// A look-up is over; answers who is to be told.
-    fn finish(&mut self, name: &str, was_slow: bool) -> Vec<Weak<dyn Asker>> {
+    /// A look-up is finished. Returns its requesters.
+    fn finish(&mut self, name: &str, was_slow: bool) -> Vec<Weak<dyn Requester>> {
         self.slow_threads -= usize::from(was_slow);
-        self.all.remove(name).map(|lookup| lookup.askers).unwrap_or_default()
+        self.all.remove(name).map(|lookup| lookup.requesters).unwrap_or_default()
     }
 }
 
@@ -155,57 +153,57 @@ impl Lookups {
 mod tests {
     use super::*;
 
-    struct NullPeer;
+    struct NullRequester;
 
-    impl Asker for NullPeer {
+    impl Requester for NullRequester {
         fn answered(self: Arc<Self>, _answer: &Answer) {}
     }
 
-    fn nobody() -> (Arc<dyn Asker>, Weak<dyn Asker>) {
-        let asker: Arc<dyn Asker> = Arc::new(NullPeer);
-        (asker.clone(), Arc::downgrade(&asker))
+    fn requester() -> (Arc<dyn Requester>, Weak<dyn Requester>) {
+        let requester: Arc<dyn Requester> = Arc::new(NullRequester);
+        (requester.clone(), Arc::downgrade(&requester))
     }
 
-    /// The requests of `names`, for which as many threads as are wanted were started.
+    /// Requests of `names`, with all threads that they need.
     fn asked(names: &[(&str, bool)]) -> Lookups {
         let mut lookups = Lookups::default();
         for (name, is_slow) in names {
-            lookups.add(name, *is_slow, nobody().1);
+            lookups.add(name, *is_slow, requester().1);
         }
         lookups
     }
 
     #[test]
-    fn a_name_is_looked_up_once_for_all_who_ask() {
+    fn requests_for_one_name_share_a_look_up() {
         let mut lookups = Lookups::default();
-        assert!(lookups.add("a", false, nobody().1));
-        assert!(!lookups.add("a", false, nobody().1));
+        assert!(lookups.add("a", false, requester().1));
+        assert!(!lookups.add("a", false, requester().1));
         assert_eq!(lookups.take(), Some(("a".into(), false)));
-        assert!(!lookups.add("a", false, nobody().1));
+        assert!(!lookups.add("a", false, requester().1));
         assert_eq!(lookups.finish("a", false).len(), 3);
         assert_eq!(lookups.take(), None);
-        assert!(lookups.add("a", false, nobody().1));
+        assert!(lookups.add("a", false, requester().1));
     }
 
     #[test]
-    fn a_request_that_is_taken_back_before_its_turn_is_never_looked_up() {
+    fn a_request_that_is_withdrawn_before_its_turn_is_not_looked_up() {
         let mut lookups = Lookups::default();
-        let ((first, first_asks), (second, second_asks)) = (nobody(), nobody());
-        lookups.add("a", false, first_asks);
-        lookups.add("a", true, second_asks.clone());
-        lookups.add("b", true, second_asks);
+        let ((first, first_weak), (second, second_weak)) = (requester(), requester());
+        lookups.add("a", false, first_weak);
+        lookups.add("a", true, second_weak.clone());
+        lookups.add("b", true, second_weak);
         lookups.remove("a", Arc::as_ptr(&first).cast());
         lookups.remove("b", Arc::as_ptr(&second).cast());
         assert_eq!(lookups.take(), Some(("a".into(), false)));
-        // While it runs, others may still join it.
+        // A running look-up takes further requests.
         lookups.remove("a", Arc::as_ptr(&second).cast());
-        assert!(!lookups.add("a", false, nobody().1));
+        assert!(!lookups.add("a", false, requester().1));
         assert_eq!(lookups.finish("a", false).len(), 1);
         assert_eq!((lookups.take(), lookups.threads), (None, 1));
     }
 
     #[test]
-    fn threads_are_few_and_end() {
+    fn the_number_of_threads_is_bounded_and_they_end() {
         let names = ["a", "b", "c", "d", "e", "f"].map(|name| (name, false));
         let mut lookups = asked(&names);
         assert_eq!(lookups.threads, MAX_THREADS);
@@ -216,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn names_that_are_known_to_be_slow_leave_a_thread_to_the_others() {
+    fn slow_names_leave_a_thread_to_the_others() {
         let mut lookups =
             asked(&[("s1", true), ("s2", true), ("s3", true), ("s4", true), ("s5", true), ("a", false)]);
         let taken: Vec<_> = std::iter::from_fn(|| lookups.take()).map(|(name, _)| name).collect();

@@ -1,4 +1,4 @@
-//! tcp: interfaces, names and sockets.
+//! TCP sockets: interfaces and addresses, listening, connecting.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
@@ -11,13 +11,13 @@ use crate::address::Host;
 use crate::error::Error;
 use crate::sync::{above_standard, is_standard};
 
-/// Connections that the kernel may hold until they are accepted.
-const BACKLOG: i32 = 4096;
+/// The backlog of a listening socket.
+pub(super) const BACKLOG: i32 = 4096;
 
-/// The address that a host part names on this machine: `*`, an address, or an interface.
+/// The local address that a host part stands for: `*`, a numeric address, or the name of an interface.
 ///
 /// # Errors
-/// [`Error::NoSuchInterface`] for anything else, and for IPv6 where it is left out.
+/// [`Error::NoSuchInterface`] for anything else, and for IPv6 with `ipv4_only`.
 pub(super) fn interface(host: &Host, port: u16, ipv4_only: bool) -> Result<SocketAddr, Error> {
     match host {
         _ if ipv4_only && host.is_ipv6() => None,
@@ -29,11 +29,11 @@ pub(super) fn interface(host: &Host, port: u16, ipv4_only: bool) -> Result<Socke
     .ok_or(Error::NoSuchInterface)
 }
 
-/// An address that is written in numbers. If it names an interface, that is looked for now: it has
-/// another number when it comes back.
+/// The socket address of a numeric host. The zone of a link-local address is resolved at each call: an interface
+/// that was removed and added again has another number.
 ///
 /// # Errors
-/// When there is no such interface, or the host has a name.
+/// When there is no such interface, or the host is a name.
 pub(super) fn numeric(host: &Host, port: u16) -> io::Result<SocketAddr> {
     match host {
         Host::Literal(ip) => Ok(SocketAddr::new(*ip, port)),
@@ -45,21 +45,20 @@ pub(super) fn numeric(host: &Host, port: u16) -> io::Result<SocketAddr> {
     }
 }
 
-/// The number of an interface, by its name or in digits; never zero, which stands for none.
+/// The index of an interface, given by its name or in digits; never zero, which means none.
 fn interface_number(zone: &str) -> Option<u32> {
     let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
     let named = interfaces.iter().find(|interface| interface.name == zone).and_then(|found| found.index);
     named.or_else(|| zone.parse().ok()).filter(|number| *number != 0)
 }
 
-/// An address of an interface: one of IPv4, else one of IPv6; one that is unique on its link only, if
-/// there is no other.
+/// An address of an interface: IPv4 before IPv6, and a link-local one only if there is no other.
 fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAddr> {
     let interfaces = if_addrs::get_if_addrs().ok()?;
     let usable = interfaces
         .iter()
         .filter(|interface| interface.name == name && (interface.ip().is_ipv4() || !ipv4_only));
-    // Of equal ones the first.
+    // Of equal keys `min_by_key` takes the first.
     let chosen = usable.min_by_key(|interface| (interface.is_link_local(), interface.ip().is_ipv6()))?;
     Some(match chosen.ip() {
         IpAddr::V6(ip) if ip.is_unicast_link_local() => {
@@ -69,20 +68,19 @@ fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAdd
     })
 }
 
-/// Whether connecting is done: not yet, yes, or it failed. So for a local socket of Unix as well.
+/// Whether the socket is connected; `false` while the connect is in progress. For sockets of TCP and of Unix.
 ///
 /// # Errors
-/// Why it failed. A socket that is connected to itself has found no peer: when nobody listens at a
-/// port from which the system serves outgoing connections, it may give a socket the port that it
-/// connects to, and TCP allows that.
+/// The reason why the connect has failed. A socket that is connected to itself counts as refused: without a listener,
+/// the system may choose the destination as the source port of the connection, if it is in the ephemeral range, and
+/// TCP allows such a connection.
 pub(super) fn is_connected(socket: &Socket) -> io::Result<bool> {
     if let Some(error) = socket.take_error()? {
         return Err(error);
     }
     match socket.peer_addr() {
         Ok(peer) if is_own(socket, &peer) => {
-            // Closing it is to leave the port free, for whoever wants to bind it. Should that not be
-            // possible, the port is free a minute later.
+            // Without TIME-WAIT, so that a listener can bind the port. If this fails, it can a minute later.
             let _ = socket.set_linger(Some(Duration::ZERO));
             Err(io::Error::from_raw_os_error(platform::REFUSED))
         }
@@ -92,13 +90,13 @@ pub(super) fn is_connected(socket: &Socket) -> io::Result<bool> {
     }
 }
 
-/// Whether an address of the network is the socket's own.
+/// Whether a network address is the socket's own.
 fn is_own(socket: &Socket, address: &SockAddr) -> bool {
     let address = address.as_socket();
     address.is_some() && socket.local_addr().is_ok_and(|own| own.as_socket() == address)
 }
 
-/// A socket that listens at `address`.
+/// Makes a socket that listens at `address`.
 ///
 /// # Errors
 /// The operating system's.
@@ -113,7 +111,7 @@ pub(super) fn listen(address: SocketAddr, ipv4_only: bool) -> io::Result<Socket>
     Ok(socket)
 }
 
-/// A socket that may be connecting to `address`, from `local` if there is one.
+/// Starts connecting a new socket to `address`, from `local` if there is one.
 ///
 /// # Errors
 /// The operating system's.
@@ -133,13 +131,13 @@ fn stream(address: SocketAddr) -> io::Result<Socket> {
     Ok(socket)
 }
 
-/// The addresses of a name, with port 0. This may take as long as the resolver likes.
+/// The addresses of a name, with port 0. Blocks as long as the resolver likes.
 pub(super) fn look_up(name: &str) -> Vec<SocketAddr> {
-    // What the resolver says has no errno value.
+    // The errors of the resolver have no errno value.
     (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
 }
 
-/// The error of a name that has no address which may be used.
+/// The error for a host without a usable address.
 pub(super) fn unreachable() -> io::Error {
     io::Error::from_raw_os_error(platform::UNREACHABLE)
 }
@@ -167,10 +165,10 @@ mod tests {
         }
     }
 
-    /// Only Linux is sure to take a connection from a port to itself.
+    /// Only Linux is sure to allow a connection from a port to itself.
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_socket_that_is_connected_to_itself_has_found_nobody() {
+    fn a_socket_that_is_connected_to_itself_is_refused() {
         let socket = stream((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         let own = socket.local_addr().unwrap();

@@ -12,7 +12,7 @@ use mio::{Interest, Token};
 
 use super::Connection;
 use crate::sync::lock;
-use crate::transport::stream::platform::{NOTHING, polled};
+use crate::transport::stream::platform::{NO_INTEREST, polled};
 use crate::wire::Mapping;
 
 /// What the poller was told to report.
@@ -31,7 +31,7 @@ const IN_VAIN: u8 = 16;
 impl Told {
     /// With what a registration begins: there is room, which the poller would report at once.
     fn first() -> Told {
-        Told { bytes: true, room: NOTHING.is_none() }
+        Told { bytes: true, room: NO_INTEREST.is_none() }
     }
 
     /// As the poller has it; `None` if it cannot be told so.
@@ -40,7 +40,7 @@ impl Told {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
             (false, true) => Some(Interest::WRITABLE),
-            (false, false) => NOTHING,
+            (false, false) => NO_INTEREST,
         }
     }
 }
@@ -106,7 +106,7 @@ impl Connection {
 
     /// Room was reported, and nobody waits for it.
     pub(super) fn leave_out_room(&self) {
-        if NOTHING.is_none() || self.mapping != Mapping::Ipc {
+        if NO_INTEREST.is_none() || self.mapping != Mapping::Ipc {
             return;
         }
         // Only the I/O thread counts.

@@ -1,7 +1,6 @@
-//! What systems do differently about a stream: its type, how it is accepted, connected and polled.
+//! Streams of the operating system: their type, and how they are accepted, connected and polled.
 //!
-//! Each system has a folder with the same names in it. What sockets have in common is in
-//! `network`, and used by both.
+//! Each system has a module with the same names. What the sockets of all systems share is in `network`.
 
 #[cfg(unix)]
 mod unix;
@@ -14,7 +13,7 @@ use unix as own;
 use windows as own;
 
 pub(super) use own::{
-    Acceptor, LocalAddress, NO_SIGNAL, NOTHING, REFUSED, SHORT_READ_IS_ALL, Stream, UNREACHABLE,
-    abandon_unsent, connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, is_under_way,
+    Acceptor, LocalAddress, NO_INTEREST, NO_SIGNAL, REFUSED, SHORT_READ_IS_ALL, Stream, UNREACHABLE,
+    abandon_unsent, connect_local, descriptor, has_unacknowledged, is_connected, is_in_progress, is_scarce,
     listen_locally, local_address, note_writable, polled, take_port,
 };

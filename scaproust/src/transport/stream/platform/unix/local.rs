@@ -1,4 +1,4 @@
-//! ipc on Unix: local sockets and their files.
+//! ipc on Unix: Unix-domain sockets and their files.
 
 use std::fs;
 use std::io;
@@ -10,31 +10,29 @@ use socket2::{Domain, SockAddr, Socket, Type};
 use super::{Acceptor, Stream};
 use crate::sync::{above_standard, is_standard};
 use crate::transport::stream::connect_without_waiting;
+use crate::transport::stream::network::BACKLOG;
 
-/// Connections that the kernel may hold until they are accepted.
-const BACKLOG: i32 = 4096;
-
-/// The file of a listener, which goes when this does, unless somebody has replaced it.
+/// The file of a listener. Dropping this removes it, unless another process has replaced it.
 #[derive(Debug)]
 pub(super) struct SocketFile {
     path: PathBuf,
-    /// Device and number of the file that we made.
+    /// Device and inode of the file that this listener made.
     identity: (u64, u64),
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
         if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity) {
-            // It may vanish in between; then there is nothing to do.
+            // Fails if the file has been removed in between.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// A socket that listens at `path`. The file of a listener that is gone is replaced.
+/// Makes a socket that listens at `path`. A stale file, at which no process listens, is replaced.
 ///
 /// # Errors
-/// The operating system's; `EADDRINUSE` when somebody listens there.
+/// The operating system's; `EADDRINUSE` when a process listens there.
 pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
     let (socket, file) = listen(path)?;
     Ok(Acceptor { socket, _file: Some(file) })
@@ -46,7 +44,7 @@ fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
     let is_socket = || fs::symlink_metadata(path).is_ok_and(|file| file.file_type().is_socket());
     if probe.connect(&address).is_err_and(refused) && is_socket() {
-        // No process listens: the file is stale. Should removing fail, binding says why.
+        // The file is stale. If it cannot be removed, bind fails.
         let _ = fs::remove_file(path);
     }
     let socket = stream()?;
@@ -57,18 +55,18 @@ fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
     Ok((socket, file))
 }
 
-/// What a path is to the kernel.
+/// The socket address of a path.
 pub(in crate::transport::stream) type LocalAddress = SockAddr;
 
-/// What a path is to the kernel.
+/// The socket address of `path`.
 ///
 /// # Errors
-/// When it is too long for it.
+/// When the path is too long.
 pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
     SockAddr::unix(path)
 }
 
-/// A stream that is connected to `address`, or about to be.
+/// Starts connecting a new stream to `address`.
 ///
 /// # Errors
 /// The operating system's.
@@ -93,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_listener_keeps_its_address_and_a_stale_file_does_not() {
+    fn a_stale_file_is_replaced_and_that_of_a_listener_is_not() {
         let path = path("stale");
         let (socket, file) = listen(&path).unwrap();
         assert_eq!(listen(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
@@ -106,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_socket_is_left_alone() {
+    fn a_file_that_is_not_a_socket_is_kept() {
         let path = path("plain");
         fs::write(&path, "mine").unwrap();
         assert!(listen(&path).is_err());

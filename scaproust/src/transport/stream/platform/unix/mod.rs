@@ -1,6 +1,6 @@
-//! Unix: every stream is a socket, and its descriptor is what is polled.
+//! Unix: every stream is a socket, and the poller polls its descriptor.
 //!
-//! `--cfg portable` has Linux do as the other systems do, for the tests.
+//! With `--cfg portable` Linux behaves as the other systems do, for the tests.
 
 mod local;
 
@@ -20,25 +20,25 @@ pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen
 /// A connection of tcp or ipc.
 pub(in crate::transport::stream) type Stream = Socket;
 
-/// With this flag a write to a peer that is gone does not raise SIGPIPE. Apple's systems have an
-/// option of the socket instead, and socket2 sets it for every socket that it makes or accepts.
+/// The flag of a write that keeps it from raising SIGPIPE. Apple's systems have a socket option instead, which
+/// socket2 sets for every socket that it makes or accepts.
 pub(in crate::transport::stream) const NO_SIGNAL: c_int =
     if cfg!(target_vendor = "apple") { 0 } else { libc::MSG_NOSIGNAL };
 
-/// Whether the kernel has no more when it gives less than was asked for. What comes after that is
-/// reported.
+/// Whether a read that returns less than was asked for has emptied the kernel's buffer: bytes that arrive later are a
+/// new event.
 pub(in crate::transport::stream) const SHORT_READ_IS_ALL: bool = true;
 
-/// There is no way to a host.
+/// The error of a host that cannot be reached.
 pub(in crate::transport::stream) const UNREACHABLE: i32 = libc::EHOSTUNREACH;
 
-/// No process listens there.
+/// The error of an address at which no process listens.
 pub(in crate::transport::stream) const REFUSED: i32 = libc::ECONNREFUSED;
 
-/// What the poller polls.
+/// A descriptor, as the poller takes it.
 pub(in crate::transport::stream) struct Polled(RawFd);
 
-/// The descriptor, for the poller.
+/// The descriptor of `source`, for the poller.
 pub(in crate::transport::stream) fn polled(source: &impl AsRawFd) -> Polled {
     Polled(source.as_raw_fd())
 }
@@ -50,8 +50,8 @@ impl event::Source for Polled {
 
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         #[cfg(all(target_os = "linux", not(portable)))]
-        if Some(interests) == NOTHING {
-            return hear_nothing(self.0, registry, token);
+        if Some(interests) == NO_INTEREST {
+            return clear_interest(self.0, registry, token);
         }
         SourceFd(&self.0).reregister(registry, token, interests)
     }
@@ -61,18 +61,17 @@ impl event::Source for Polled {
     }
 }
 
-/// What somebody who reads from the stream himself can wait for.
+/// The descriptor that a thread polls before it reads from the stream itself; `None` if only the I/O thread can read.
 pub(in crate::transport::stream) fn descriptor(stream: &Stream) -> Option<Descriptor> {
     Some(stream.as_raw_fd())
 }
 
-/// The poller has called the stream writable, of which this one need not know. Answers whether
-/// reading is to be tried as well.
+/// The poller has reported that the stream is writable. Returns whether the stream may be readable too.
 pub(in crate::transport::stream) fn note_writable(_stream: &Stream) -> bool {
     false
 }
 
-/// Lets a socket bind a port that connections of an earlier listener still hold in TIME-WAIT.
+/// Lets a socket bind a port that has connections in TIME-WAIT.
 ///
 /// # Errors
 /// The operating system's.
@@ -80,17 +79,17 @@ pub(in crate::transport::stream) fn take_port(socket: &Socket) -> io::Result<()>
     socket.set_reuse_address(true)
 }
 
-/// Whether a call to connect has failed only because it does not wait.
-pub(in crate::transport::stream) fn is_under_way(error: &io::Error) -> bool {
+/// Whether the error of a connect says that it is in progress.
+pub(in crate::transport::stream) fn is_in_progress(error: &io::Error) -> bool {
     error.raw_os_error() == Some(libc::EINPROGRESS)
 }
 
-/// Whether a call on a stream has failed only for want of memory, for which the kernel has no event.
+/// Whether the error of a call on a stream is a lack of memory. The kernel has no event for the end of that.
 pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
 }
 
-/// Where connections are accepted. The file goes with the socket.
+/// A listening socket, and its file if it has one.
 pub(in crate::transport::stream) struct Acceptor {
     socket: Socket,
     _file: Option<SocketFile>,
@@ -109,7 +108,7 @@ impl AsRawFd for Acceptor {
 }
 
 impl Acceptor {
-    /// The next connection that waits to be accepted.
+    /// Accepts the next pending connection.
     ///
     /// # Errors
     /// The operating system's, `WouldBlock` among them.
@@ -122,24 +121,24 @@ impl Acceptor {
         Ok(stream)
     }
 
-    /// Stops listening, in every process that has the descriptor: a child that was forked would
-    /// keep the address otherwise, and have peers connect that nobody will ever accept.
+    /// Stops listening, for each process that has the descriptor: a forked child would keep the socket listening,
+    /// and peers would connect that are never accepted.
     pub(in crate::transport::stream) fn stop(&self) {
-        // Systems that refuse this for a socket that listens close it all the same.
+        // Some systems refuse this for a listening socket; closing it has to do there.
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }
 }
 
-/// Has the kernel forget, when the stream is closed, what it could not send: the peer is gone. Else it keeps megabytes for as
-/// long as it takes to find that out by itself.
+/// Makes the close of the stream discard what the kernel could not send. For a stream whose peer is gone: the kernel
+/// would keep the bytes, up to megabytes, until its retransmissions time out.
 pub(in crate::transport::stream) fn abandon_unsent(stream: &Stream) {
     if has_unacknowledged(stream) {
-        // A local socket keeps nothing, and has no use for it.
+        // Not needed for a Unix-domain socket, which keeps nothing.
         let _ = stream.set_linger(Some(std::time::Duration::ZERO));
     }
 }
 
-/// Whether the peer's kernel may not have confirmed everything yet.
+/// Whether the peer's kernel may not have acknowledged everything.
 #[cfg(all(target_os = "linux", not(portable)))]
 pub(in crate::transport::stream) fn has_unacknowledged(stream: &Stream) -> bool {
     let mut bytes: c_int = 0;
@@ -148,22 +147,22 @@ pub(in crate::transport::stream) fn has_unacknowledged(stream: &Stream) -> bool 
     result == 0 && bytes > 0
 }
 
-/// Whether the peer's kernel may not have confirmed everything yet. Who cannot ask waits until the
-/// peer has read to the end, and closes its side.
+/// Whether the peer's kernel may not have acknowledged everything. This system cannot tell: the connection waits until
+/// the peer has closed its side.
 #[cfg(any(not(target_os = "linux"), portable))]
 pub(in crate::transport::stream) fn has_unacknowledged(_stream: &Stream) -> bool {
     true
 }
 
-/// What a poller is told of a descriptor from which nothing is to be heard but its end, where there is
-/// such a thing. It stands for an interest that mio has no name for.
+/// The interest in nothing but errors and hang-ups; `None` if this system has none. mio has no name for it: an
+/// interest that is otherwise unused stands for it.
 #[cfg(all(target_os = "linux", not(portable)))]
-pub(in crate::transport::stream) const NOTHING: Option<Interest> = Some(Interest::PRIORITY);
+pub(in crate::transport::stream) const NO_INTEREST: Option<Interest> = Some(Interest::PRIORITY);
 
-/// Has epoll report nothing but errors and hang-ups, of which it always reports. Bytes that come wake a thread that polls for
-/// urgent ones, too; it finds none, and sleeps again.
+/// Makes epoll report nothing but errors and hang-ups, which it always reports. `EPOLLPRI` would not do: Linux wakes a
+/// thread that waits for urgent bytes at the arrival of any bytes.
 #[cfg(all(target_os = "linux", not(portable)))]
-fn hear_nothing(descriptor: RawFd, registry: &Registry, token: Token) -> io::Result<()> {
+fn clear_interest(descriptor: RawFd, registry: &Registry, token: Token) -> io::Result<()> {
     let mut event = libc::epoll_event { events: libc::EPOLLET.cast_unsigned(), u64: token.0 as u64 };
     // SAFETY: the call reads the event, which lives until it returns.
     let result =
@@ -171,6 +170,6 @@ fn hear_nothing(descriptor: RawFd, registry: &Registry, token: Token) -> io::Res
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// As above.
+/// This system has no such interest.
 #[cfg(any(not(target_os = "linux"), portable))]
-pub(in crate::transport::stream) const NOTHING: Option<Interest> = None;
+pub(in crate::transport::stream) const NO_INTEREST: Option<Interest> = None;

@@ -1,7 +1,7 @@
-//! Where connections of tcp and ipc are accepted.
+//! Listening for connections of tcp and ipc.
 //!
-//! A socket listens for any number of peers. A named pipe has one end for each: some are kept
-//! waiting, and one that gets its peer is replaced.
+//! A listening socket serves any number of peers. A named pipe has one instance for each: several wait for a peer, and
+//! one that gets its peer is replaced.
 
 use std::collections::HashSet;
 use std::io;
@@ -18,26 +18,26 @@ use super::named_pipe::{self, LocalAddress, PipeEnd, local_address};
 use super::stream::Stream;
 use crate::sync::{Mutex, PerProcess, lock};
 
-/// Ends that wait for a peer. When there are none, who connects is told so, and comes again.
+/// Pipe instances that wait for a peer. Without one a connect fails, and is tried again.
 const WAITING: usize = 8;
 
-/// The names that this process listens at: the system would let it do so twice.
+/// The names that this process listens at. The system would allow a second listener at a name.
 static TAKEN: PerProcess<Mutex<HashSet<String>>> = PerProcess::new(Mutex::default);
 
-/// Where connections are accepted.
+/// A listening socket or pipe.
 pub(in crate::transport::stream) struct Acceptor(Kind);
 
 enum Kind {
     Network(Mutex<TcpListener>),
-    Pipe(Mutex<Ends>),
+    Pipe(Mutex<Instances>),
 }
 
-/// The right to listen at a name.
+/// An entry of [`TAKEN`]. Dropping it removes the entry.
 struct Taken(String);
 
 impl Taken {
     fn new(name: &LocalAddress) -> io::Result<Taken> {
-        // The system makes no difference between large and small letters either.
+        // Names of pipes are case-insensitive.
         let key = name.to_string_lossy().to_lowercase();
         let is_free = lock(TAKEN.get()).insert(key.clone());
         if is_free { Ok(Taken(key)) } else { Err(io::Error::from_raw_os_error(WSAEADDRINUSE)) }
@@ -50,17 +50,17 @@ impl Drop for Taken {
     }
 }
 
-/// The ends of a pipe that wait.
-struct Ends {
+/// The instances of a pipe that wait for a peer.
+struct Instances {
     name: LocalAddress,
     waiting: Vec<NamedPipe>,
-    /// The poller is to hear of each.
+    /// The poller that each instance is registered with.
     poller: Option<(Registry, Token)>,
     _taken: Taken,
 }
 
-impl Ends {
-    /// Has as many ends wait as there are to be.
+impl Instances {
+    /// Makes instances until [`WAITING`] of them wait.
     fn fill(&mut self) -> io::Result<()> {
         while self.waiting.len() < WAITING {
             let mut pipe = named_pipe::create(&self.name)?;
@@ -72,16 +72,16 @@ impl Ends {
         Ok(())
     }
 
-    /// An end that has its peer.
+    /// Takes an instance that has its peer.
     fn accept(&mut self) -> io::Result<NamedPipe> {
         self.fill()?;
         let (registry, _) = self.poller.as_ref().ok_or(io::ErrorKind::WouldBlock)?;
-        for place in 0..self.waiting.len() {
-            match self.waiting[place].connect() {
+        for index in 0..self.waiting.len() {
+            match self.waiting[index].connect() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 connected => {
-                    let mut pipe = self.waiting.swap_remove(place);
-                    // The connection registers it anew.
+                    let mut pipe = self.waiting.swap_remove(index);
+                    // The connection registers it again.
                     pipe.deregister(registry)?;
                     return connected.map(|()| pipe);
                 }
@@ -91,12 +91,12 @@ impl Ends {
     }
 }
 
-/// Has the poller say when the pipe has its peer.
+/// Registers an instance, so that the poller reports when it has its peer.
 fn await_peer(pipe: &mut NamedPipe, registry: &Registry, token: Token) -> io::Result<()> {
     pipe.register(registry, token, Interest::WRITABLE)?;
     match pipe.connect() {
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
-        // If it has one already, that is reported too.
+        // A peer that is connected already is reported too.
         _ => Ok(()),
     }
 }
@@ -110,28 +110,28 @@ impl From<Socket> for Acceptor {
 /// Listens at the named pipe of a path.
 ///
 /// # Errors
-/// The operating system's; `WSAEADDRINUSE` when this process does so already.
+/// The operating system's; `WSAEADDRINUSE` when this process listens there already.
 pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
     let name = local_address(path)?;
     let taken = Taken::new(&name)?;
-    let mut ends = Ends { name, waiting: Vec::with_capacity(WAITING), poller: None, _taken: taken };
-    ends.fill()?;
-    Ok(Acceptor(Kind::Pipe(Mutex::new(ends))))
+    let mut instances = Instances { name, waiting: Vec::with_capacity(WAITING), poller: None, _taken: taken };
+    instances.fill()?;
+    Ok(Acceptor(Kind::Pipe(Mutex::new(instances))))
 }
 
 impl Acceptor {
-    /// The next connection that waits to be accepted.
+    /// Accepts the next pending connection.
     ///
     /// # Errors
     /// The operating system's, `WouldBlock` among them.
     pub(in crate::transport::stream) fn accept(&self) -> io::Result<Stream> {
         match &self.0 {
             Kind::Network(listener) => lock(listener).accept().map(|(stream, _)| stream.into()),
-            Kind::Pipe(ends) => lock(ends).accept().map(|pipe| PipeEnd::new(pipe).into()),
+            Kind::Pipe(instances) => lock(instances).accept().map(|pipe| PipeEnd::new(pipe).into()),
         }
     }
 
-    /// Stops listening. Closing the handles does so: no other process has them.
+    /// Does nothing: closing the handles stops listening, as no other process has them.
     pub(in crate::transport::stream) fn stop(&self) {}
 }
 
@@ -139,10 +139,10 @@ impl Source for &Acceptor {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         match &self.0 {
             Kind::Network(listener) => lock(listener).register(registry, token, interests),
-            Kind::Pipe(ends) => {
-                let mut ends = lock(ends);
-                ends.poller = Some((registry.try_clone()?, token));
-                ends.waiting.iter_mut().try_for_each(|pipe| await_peer(pipe, registry, token))
+            Kind::Pipe(instances) => {
+                let mut instances = lock(instances);
+                instances.poller = Some((registry.try_clone()?, token));
+                instances.waiting.iter_mut().try_for_each(|pipe| await_peer(pipe, registry, token))
             }
         }
     }
@@ -150,19 +150,20 @@ impl Source for &Acceptor {
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
         match &self.0 {
             Kind::Network(listener) => lock(listener).reregister(registry, token, interests),
-            Kind::Pipe(ends) => {
-                lock(ends).waiting.iter_mut().try_for_each(|pipe| pipe.reregister(registry, token, interests))
-            }
+            Kind::Pipe(instances) => lock(instances)
+                .waiting
+                .iter_mut()
+                .try_for_each(|pipe| pipe.reregister(registry, token, interests)),
         }
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
         match &self.0 {
             Kind::Network(listener) => lock(listener).deregister(registry),
-            Kind::Pipe(ends) => {
-                let mut ends = lock(ends);
-                ends.poller = None;
-                ends.waiting.iter_mut().try_for_each(|pipe| pipe.deregister(registry))
+            Kind::Pipe(instances) => {
+                let mut instances = lock(instances);
+                instances.poller = None;
+                instances.waiting.iter_mut().try_for_each(|pipe| pipe.deregister(registry))
             }
         }
     }

@@ -1,9 +1,8 @@
-//! Named pipes: how they are called and opened, and a pipe's end as something that is read and
-//! written without waiting.
+//! Named pipes: their names, how they are opened, and non-blocking reads and writes on one end.
 //!
-//! mio begins every read before anybody asks for it, and copies what is written; so a write that
-//! it took may still be under way. Here it counts when it is done, or else closing would not know
-//! whether everything was delivered.
+//! mio starts each read in advance and copies the bytes of a write, so a write that has returned may still be in
+//! progress. [`PipeEnd::write`] reports a write only when it is complete: closing must know whether everything was
+//! delivered.
 
 use std::ffi::OsString;
 use std::fs::OpenOptions;
@@ -24,27 +23,27 @@ use windows_sys::Win32::System::Pipes::{
 
 use crate::sync::{Mutex, lock};
 
-/// Bytes that the system keeps for each direction of a pipe, as far as it does.
+/// The size of a pipe's buffer in each direction, in bytes; a hint to the system.
 const BUFFER: u32 = 64 * 1024;
-/// So much is read at once: what mio reads at once.
+/// The most bytes of one read: as many as mio reads at once.
 const READ_SIZE: usize = 4 * 1024;
-/// So much is written at once.
+/// The most bytes of one write.
 const WRITE_SIZE: usize = 64 * 1024;
 
 /// The name of a pipe.
 pub(in crate::transport::stream) type LocalAddress = OsString;
 
-/// The name of the pipe that an address stands for, the same as in the C library.
+/// The name of the pipe for an ipc address: the same as in the C library.
 ///
 /// # Errors
-/// None; there are some on Unix.
+/// None; the function has errors on Unix.
 pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
     let mut name = OsString::from(r"\\.\pipe\");
     name.push(path);
     Ok(name)
 }
 
-/// The listening end of a pipe of this name, one of as many as are wanted.
+/// Makes an instance of the pipe `name` that waits for a peer. There may be any number.
 ///
 /// # Errors
 /// The operating system's.
@@ -70,30 +69,30 @@ pub(super) fn create(name: &LocalAddress) -> io::Result<NamedPipe> {
     Ok(unsafe { NamedPipe::from_raw_handle(handle) })
 }
 
-/// An end that is connected with a listening one.
+/// Connects to a waiting instance of the pipe `name`.
 ///
 /// # Errors
-/// The operating system's; `ERROR_PIPE_BUSY` when nobody listens at the moment.
+/// The operating system's; `ERROR_PIPE_BUSY` when no instance waits.
 pub(super) fn open(name: &LocalAddress) -> io::Result<PipeEnd> {
     let file = OpenOptions::new().read(true).write(true).custom_flags(FILE_FLAG_OVERLAPPED).open(name)?;
     // SAFETY: the handle is open, and given away.
     Ok(PipeEnd::new(unsafe { NamedPipe::from_raw_handle(file.into_raw_handle()) }))
 }
 
-/// A connected end.
+/// One end of a connected pipe.
 #[derive(Debug)]
 pub(super) struct PipeEnd {
     pub(super) pipe: NamedPipe,
     writing: Mutex<Writing>,
 }
 
-/// What has become of the last write.
+/// The state of the last write.
 #[derive(Debug)]
 struct Writing {
-    /// The poller has not yet called the pipe writable: since it was registered, or since the write
-    /// began. It does so once for each.
+    /// The poller has not reported that the pipe is writable since it was registered, or since the write began. It
+    /// reports once for each.
     is_busy: bool,
-    /// Bytes of a write that the caller does not yet know to be written.
+    /// The size of a write that was not yet reported to the caller, in bytes.
     written: usize,
 }
 
@@ -102,13 +101,13 @@ impl PipeEnd {
         PipeEnd { pipe, writing: Mutex::new(Writing { is_busy: true, written: 0 }) }
     }
 
-    /// The poller has called the pipe writable.
+    /// The poller has reported that the pipe is writable.
     pub(super) fn note_writable(&self) {
         lock(&self.writing).is_busy = false;
     }
 
-    /// Writes some of the bytes. While that goes on it is `WouldBlock`; the caller comes again with
-    /// the same bytes when the pipe is writable, and hears then how many were written.
+    /// Writes some of the bytes. Returns `WouldBlock` while the write is in progress; the caller repeats the call with
+    /// the same bytes when the pipe is writable, and gets the number of bytes that were written.
     pub(super) fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         let mut writing = lock(&self.writing);
         if !writing.is_busy && writing.written == 0 {
@@ -126,7 +125,7 @@ impl PipeEnd {
         Ok(std::mem::take(&mut writing.written))
     }
 
-    /// Reads what has come, as far as there is room.
+    /// Reads the bytes that have arrived, as many as fit.
     pub(super) fn read(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         let mut bytes = [0; READ_SIZE];
         let wanted = room.len().min(READ_SIZE);

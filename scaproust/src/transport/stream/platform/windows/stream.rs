@@ -14,8 +14,7 @@ use socket2::{MaybeUninitSlice, SockRef, Socket};
 use super::named_pipe::{self, LocalAddress, PipeEnd};
 use crate::transport::stream::network::is_connected;
 
-/// A socket or a pipe. The lock is taken for reading by whoever uses it, and for writing by who
-/// tells the poller of it, or closes it.
+/// A socket or a pipe. Reads and writes hold the lock shared; registering and closing hold it exclusively.
 #[derive(Debug)]
 pub(in crate::transport::stream) struct Stream(RwLock<Kind>);
 
@@ -23,11 +22,11 @@ pub(in crate::transport::stream) struct Stream(RwLock<Kind>);
 enum Kind {
     Network(TcpStream),
     Pipe(PipeEnd),
-    /// A pipe was shut down: it has no other way to tell the peer than to be closed.
+    /// A pipe that was shut down: only closing it tells the peer.
     Gone,
 }
 
-/// A stream to a named pipe that somebody listens at.
+/// Connects to a named pipe.
 ///
 /// # Errors
 /// The operating system's.
@@ -72,7 +71,7 @@ impl Stream {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads what has come, as far as there is room.
+    /// Reads the bytes that have arrived, as many as fit.
     pub(in crate::transport::stream) fn recv(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         match &*self.kind() {
             Kind::Network(stream) => stream.try_io(|| SockRef::from(stream).recv(room)),
@@ -81,7 +80,7 @@ impl Stream {
         }
     }
 
-    /// As `recv`, into one place after the other. Nothing besides the count is known.
+    /// As `recv`, into one buffer after the other. Returns the count only; socket2 has flags beside it.
     pub(in crate::transport::stream) fn recv_vectored(
         &self,
         rooms: &mut [MaybeUninitSlice<'_>],
@@ -96,8 +95,7 @@ impl Stream {
         count.map(|count| (count, ()))
     }
 
-    /// Writes as much as the system takes at once. Who gets `WouldBlock` comes again with the same
-    /// bytes.
+    /// Writes as much as the system takes. After `WouldBlock` the call must be repeated with the same bytes.
     pub(in crate::transport::stream) fn send_with_flags(
         &self,
         bytes: &[u8],
@@ -106,7 +104,7 @@ impl Stream {
         self.send_vectored_with_flags(&[IoSlice::new(bytes)], flags)
     }
 
-    /// As `send_with_flags`, from one place after the other.
+    /// As `send_with_flags`, from one buffer after the other.
     pub(in crate::transport::stream) fn send_vectored_with_flags(
         &self,
         slices: &[IoSlice<'_>],
@@ -121,7 +119,7 @@ impl Stream {
         }
     }
 
-    /// Ends one direction or both. A pipe has only both.
+    /// Shuts down one direction or both. A pipe can only be shut down as a whole.
     pub(in crate::transport::stream) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         if let Kind::Network(stream) = &*self.kind() {
             return stream.shutdown(how);
@@ -132,7 +130,7 @@ impl Stream {
         Ok(())
     }
 
-    /// Whether small messages are sent at once, on a socket.
+    /// Sets `TCP_NODELAY`, if this is a socket.
     pub(in crate::transport::stream) fn set_tcp_nodelay(&self, is_set: bool) -> io::Result<()> {
         match &*self.kind() {
             Kind::Network(stream) => stream.set_nodelay(is_set),
@@ -140,8 +138,8 @@ impl Stream {
         }
     }
 
-    /// The poller has called the stream writable. Answers whether reading is to be tried as well:
-    /// what a pipe had read before it was registered is not reported.
+    /// The poller has reported that the stream is writable. Returns whether the stream may be readable too: bytes that
+    /// a pipe had read before it was registered are not reported.
     pub(super) fn note_writable(&self) -> bool {
         match &*self.kind() {
             Kind::Pipe(end) => {
@@ -152,12 +150,12 @@ impl Stream {
         }
     }
 
-    /// Whether this is a named pipe, or was one.
+    /// Whether this is a named pipe, open or shut down.
     pub(super) fn is_pipe(&self) -> bool {
         !matches!(&*self.kind(), Kind::Network(_))
     }
 
-    /// Whether connecting is done: not yet, yes, or it failed.
+    /// Whether the stream is connected; `false` while the connect is in progress.
     pub(super) fn is_connected(&self) -> io::Result<bool> {
         match &*self.kind() {
             Kind::Network(stream) => is_connected(&SockRef::from(stream)),
