@@ -319,20 +319,18 @@ fn messages_that_gather_are_written_when_they_are_enough() {
     let (mut side, _) = greeted(mappings()[0].clone());
     side.queue.push(&[], b"first");
     assert!(!side.outbound.gathers());
-    side.outbound.gather(&mut side.queue);
+    side.outbound.gather(&mut side.queue, SECOND);
     assert!(side.outbound.gathers());
-    let mut marks = vec![side.queue.report_at.unwrap()];
-    for _ in 0..8 {
-        side.outbound.note_written(true);
+    for expected in [1, 2, 4, 8, 16, 32, 64, 128, 128].map(|count| count * 512) {
+        assert_eq!(side.queue.report_at, Some(expected));
+        side.outbound.note_enough(SECOND, 1);
         side.send(usize::MAX);
         assert!(!side.queue.is_parked, "the next message is not reported");
         assert!(!side.outbound.rest(Some(&mut side.queue)));
-        marks.push(side.queue.report_at.unwrap());
     }
-    assert_eq!(marks, [1, 2, 4, 8, 16, 32, 64, 64, 64].map(|kib| kib * 1024));
     // A lane that is full is written before it is enough.
     assert!(side.outbound.take_written() && !side.outbound.take_written());
-    side.outbound.note_written(false);
+    side.outbound.note_full();
     assert!(side.outbound.take_written());
     assert!(!side.outbound.rest(Some(&mut side.queue)));
     assert_eq!(side.queue.report_at, Some(64 * 1024));
@@ -344,6 +342,37 @@ fn messages_that_gather_are_written_when_they_are_enough() {
     side.send(usize::MAX);
     side.outbound.fill(&mut side.queue).unwrap();
     assert!(side.queue.is_parked, "the next message is reported");
+}
+
+/// How much is enough, after writes of two connections that come at these intervals.
+fn enough_after(intervals: &[u64]) -> usize {
+    let (mut side, _) = greeted(mappings()[0].clone());
+    let mut now = SECOND;
+    side.outbound.gather(&mut side.queue, now);
+    for interval in intervals {
+        now += Duration::from_micros(2 * interval);
+        side.outbound.note_enough(now, 2);
+    }
+    // A lane that was full says that the receiver is slow, not the sender.
+    for _ in 0..100 {
+        side.outbound.note_full();
+        now += SECOND;
+        side.outbound.note_enough(now, 2);
+    }
+    side.outbound.rest(Some(&mut side.queue));
+    side.queue.report_at.unwrap()
+}
+
+#[test]
+fn the_more_a_sender_sends_the_more_gathers() {
+    let least = 512;
+    assert_eq!(enough_after(&[15]), 2 * least, "the writes are frequent");
+    assert_eq!(enough_after(&[16; 9]), least, "they are neither frequent nor rare");
+    assert_eq!(enough_after(&[1, 1, 1, 64]), 16 * least, "it is a flood");
+    let rare = [&[1; 3][..], &[70; 4]].concat();
+    assert_eq!(enough_after(&rare), 4 * least);
+    assert_eq!(enough_after(&rare[..6]), 8 * least, "so few may be chance");
+    assert_eq!(enough_after(&[&rare[..], &[1000; 40]].concat()), least);
 }
 
 #[test]

@@ -47,8 +47,8 @@ pub(crate) struct Batching {
     was_full: AtomicBool,
     /// When the last pause for receivers that lag behind has ended, and how long it was, in nanoseconds.
     last_pause: (AtomicU64, AtomicU64),
-    /// There are connections in `gathering`.
-    is_gathering: AtomicBool,
+    /// The number of connections in `gathering`.
+    connections: AtomicU32,
     /// The I/O thread will look soon, whether messages gather or not, since a thread that sent many has blocked. Changed
     /// under `gathering`.
     is_watched: AtomicBool,
@@ -125,8 +125,7 @@ impl Batching {
     /// takes longer than what is prompt.
     #[inline]
     pub(crate) fn moment(&self) -> Option<u64> {
-        let matters =
-            self.last_write.load(Ordering::Relaxed) > 0 && !self.is_gathering.load(Ordering::Relaxed);
+        let matters = self.last_write.load(Ordering::Relaxed) > 0 && self.connections() == 0;
         matters.then(nanoseconds)
     }
 
@@ -162,7 +161,12 @@ impl Batching {
     /// Whether messages are to gather.
     pub(super) fn gathers(&self) -> bool {
         let at_once = if self.is_watched.load(Ordering::Relaxed) { AT_ONCE_WATCHED } else { AT_ONCE };
-        self.prompt.load(Ordering::Relaxed) >= at_once || self.is_gathering.load(Ordering::Relaxed)
+        self.prompt.load(Ordering::Relaxed) >= at_once || self.connections() > 0
+    }
+
+    /// The number of connections for which messages gather.
+    pub(super) fn connections(&self) -> u32 {
+        self.connections.load(Ordering::Relaxed)
     }
 
     /// A sender has found a lane full.
@@ -185,6 +189,8 @@ impl Batching {
         }
         let reactor = Arc::downgrade(connection.reactor());
         gathering.connections.push(connection);
+        let count = u32::try_from(gathering.connections.len()).unwrap_or(u32::MAX);
+        self.connections.store(count, Ordering::Relaxed);
         if gathering.connections.len() > 1 {
             if gathering.thread != thread {
                 gathering.thread = SEVERAL;
@@ -194,7 +200,6 @@ impl Batching {
         gathering.thread = thread;
         gathering.reactor = reactor;
         gathering.pause = LOOK;
-        self.is_gathering.store(true, Ordering::Relaxed);
         let registry = REGISTRY.get();
         lock(&registry.sockets).push(self.clone());
         registry.count.fetch_add(1, Ordering::Relaxed);
@@ -214,7 +219,7 @@ impl Batching {
             if gathering.connections.is_empty() {
                 return;
             }
-            self.is_gathering.store(false, Ordering::Relaxed);
+            self.connections.store(0, Ordering::Relaxed);
             let registry = REGISTRY.get();
             let mut sockets = lock(&registry.sockets);
             if let Some(place) = sockets.iter().position(|other| Arc::ptr_eq(other, self)) {

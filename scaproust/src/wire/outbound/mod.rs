@@ -6,6 +6,7 @@
 mod pieces;
 
 use std::io;
+use std::time::Duration;
 
 use super::framing::BadFrame;
 use super::mapping::Encoder;
@@ -13,10 +14,18 @@ use crate::message::{Chunk, Front};
 pub(crate) use pieces::PIECES;
 use pieces::Pieces;
 
-/// The sender writes when so many bytes have gathered, at first,
-const GATHER_FIRST: usize = 1024;
-/// and in the end; the number is doubled from one write to the next.
+/// The number of bytes that gather before the sender writes them: at first and at least,
+const GATHER_LEAST: usize = 512;
+/// and at most. It is doubled while the sender's writes are frequent, or it sends a flood; and halved while they are rare.
 const GATHER_MOST: usize = 64 * 1024;
+/// Writes are frequent when they are less than this apart: each takes several microseconds.
+const FREQUENT: Duration = Duration::from_micros(16);
+/// Writes are rare when they are more than this apart: a message waits as long.
+const RARE: Duration = Duration::from_micros(40);
+/// A flood is at least this many bytes in a microsecond. To its receivers, few large writes are worth more than early ones.
+const FLOOD: usize = 64;
+/// This many rare writes in a row halve the number: one is rare because its thread has lost the processor.
+const RARE_IN_ROW: u8 = 4;
 
 /// Where the messages come from that are to be sent: a queue that others fill.
 pub(crate) trait Messages {
@@ -49,6 +58,10 @@ pub(crate) struct Outbound {
 struct Gathering {
     /// They are written when there are so many bytes of them.
     enough: usize,
+    /// When gathering began, or the sender last wrote because they were `enough`.
+    since: Duration,
+    /// The sender's last writes that were rare, in a row.
+    rare: u8,
     /// Some were written since [`Outbound::take_written`] was called last.
     is_written: bool,
 }
@@ -120,10 +133,10 @@ impl Outbound {
     }
 
     /// Lets messages gather, of which the first has come: from now on one is reported when they are enough.
-    pub(crate) fn gather(&mut self, messages: &mut impl Messages) {
-        self.gathering = Some(Gathering { enough: GATHER_FIRST, is_written: false });
+    pub(crate) fn gather(&mut self, messages: &mut impl Messages, now: Duration) {
+        self.gathering = Some(Gathering { enough: GATHER_LEAST, since: now, rare: 0, is_written: false });
         // If there is more already, the next look finds it.
-        messages.report_at(GATHER_FIRST);
+        messages.report_at(GATHER_LEAST);
     }
 
     /// Lets no more gather: each message is reported that finds the queue empty.
@@ -131,19 +144,44 @@ impl Outbound {
         self.gathering = None;
     }
 
-    /// What has gathered is about to be written by its sender, because it is `enough`, and then twice as much shall gather
-    /// before the next time; or because there is no room for more.
-    pub(crate) fn note_written(&mut self, is_enough: bool) {
-        if let Some(Gathering { enough, is_written }) = &mut self.gathering {
-            *is_written = true;
-            if is_enough {
-                *enough = (2 * *enough).min(GATHER_MOST);
-            }
+    /// The sender is about to write what has gathered, since there is no room for more.
+    pub(crate) fn note_full(&mut self) {
+        if let Some(gathering) = &mut self.gathering {
+            gathering.is_written = true;
+            gathering.rare = 0;
+        }
+    }
+
+    /// The sender is about to write what has gathered at `now`, since it is enough. Messages gather for so many
+    /// `connections`, which the sender writes in turn. Decides how much is enough the next time.
+    pub(crate) fn note_enough(&mut self, now: Duration, connections: u32) {
+        if let Some(gathering) = &mut self.gathering {
+            gathering.is_written = true;
+            let interval = now.saturating_sub(gathering.since) / connections.max(1);
+            gathering.since = now;
+            gathering.adapt(interval);
         }
     }
 
     /// Whether what had gathered was written since the last call.
     pub(crate) fn take_written(&mut self) -> bool {
         self.gathering.as_mut().is_some_and(|gathering| std::mem::take(&mut gathering.is_written))
+    }
+}
+
+impl Gathering {
+    /// Changes how much is enough, after a write that came this long after the one before it.
+    fn adapt(&mut self, interval: Duration) {
+        let is_flood = self.enough as u128 * 1000 >= interval.as_nanos() * FLOOD as u128;
+        if interval < FREQUENT || is_flood {
+            self.enough = (2 * self.enough).min(GATHER_MOST);
+            self.rare = 0;
+        } else if interval > RARE {
+            self.rare += 1;
+        }
+        if self.rare == RARE_IN_ROW {
+            self.enough = (self.enough / 2).max(GATHER_LEAST);
+            self.rare = 0;
+        }
     }
 }

@@ -258,7 +258,7 @@ impl Peer for Connection {
         let Flushed { outcome, .. } = {
             self.host.batching().note_full();
             let mut writer = lock(&self.writer);
-            writer.outbound.note_written(false);
+            writer.outbound.note_full();
             self.write_out(&mut writer)
         };
         match outcome {

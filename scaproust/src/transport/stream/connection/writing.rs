@@ -177,7 +177,7 @@ impl Connection {
         let Writer { lane: Some(lane), outbound, life: Life::Open } = &mut *writer else { return false };
         let begins = !outbound.gathers();
         if begins {
-            outbound.gather(lane);
+            outbound.gather(lane, now());
             self.is_gathering.store(true, Ordering::Relaxed);
         }
         begins
@@ -187,7 +187,7 @@ impl Connection {
     pub(super) fn write_for_sender(self: &Arc<Self>) {
         let flushed = {
             let mut writer = lock(&self.writer);
-            writer.outbound.note_written(true);
+            writer.outbound.note_enough(now(), self.host.batching().connections());
             self.write_out(&mut writer)
         };
         self.act_on(flushed);
