@@ -1,8 +1,8 @@
 //! inproc: two sockets of one process, joined by a pair of lanes.
 //!
-//! The lane that one socket fills is the lane that the other takes from: a message crosses no
-//! third thread. Names belong to the process. Whoever connects before there is somebody bound, or
-//! was refused, waits in the registry and is tried again when something changes.
+//! The lane that one socket fills is the lane that the other takes from: no third thread handles a
+//! message. Names belong to the process, in a registry. A connected endpoint without a pipe stays in the
+//! registry, and is tried again when an endpoint is bound to its name, or when a pipe of the bound one ends.
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -12,43 +12,44 @@ use crate::error::Error;
 use crate::pipe::{Consumer, Peer, Producer, SocketPipe, lane};
 use crate::sync::{Mutex, PerProcess, lock};
 
-/// Who is bound and connected to a name.
+/// The endpoints of one name.
 #[derive(Default)]
-struct Name {
-    binder: Option<Arc<Inproc>>,
+struct RegistryEntry {
+    bound: Option<Arc<Inproc>>,
     /// In the order in which they connected.
-    connectors: Vec<Arc<Inproc>>,
+    connected: Vec<Arc<Inproc>>,
 }
 
-static NAMES: PerProcess<Mutex<HashMap<Vec<u8>, Name>>> = PerProcess::new(Mutex::default);
+static REGISTRY: PerProcess<Mutex<HashMap<Vec<u8>, RegistryEntry>>> = PerProcess::new(Mutex::default);
 
 /// An endpoint.
 struct Inproc {
     name: Vec<u8>,
-    /// It was connected, and looks for a partner while it has none.
+    /// Whether it was connected, and not bound.
     is_connector: bool,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
     links: Mutex<Links>,
 }
 
 #[derive(Default)]
 struct Links {
-    /// The endpoint was closed: it takes no further link.
+    /// The endpoint is closed: it gets no further link.
     closed: bool,
-    /// A connector being joined right now counts as joined.
-    joined: Vec<Link>,
+    /// A connected endpoint has one at most, a bound one any number.
+    links: Vec<Link>,
 }
 
 /// A pipe between two endpoints, as one of them sees it.
 struct Link {
     partner: Arc<Inproc>,
-    /// The end that the endpoint's own socket has.
+    /// The end of the endpoint's own socket.
     own: Arc<dyn SocketPipe>,
-    /// The end that the partner's socket has.
+    /// The end of the partner's socket.
     other: Arc<dyn SocketPipe>,
 }
 
-/// Stands for a pipe's other end until that is there.
+/// Forwards edges to a pipe's other end. It is needed because each end must be given its peer before the
+/// other end exists; edges that come before that are dropped.
 #[derive(Default)]
 struct Relay(OnceLock<Arc<dyn SocketPipe>>);
 
@@ -69,79 +70,80 @@ impl Peer for Relay {
 ///
 /// # Errors
 /// [`Error::AddressInUse`].
-pub(super) fn bind(name: Vec<u8>, host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    let endpoint = Inproc::new(name, false, host);
+pub(super) fn bind(name: Vec<u8>, context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
+    let endpoint = Inproc::new(name, false, context);
     {
-        let mut names = lock(NAMES.get());
-        let entry = names.entry(endpoint.name.clone()).or_default();
-        if entry.binder.is_some() {
+        let mut registry = lock(REGISTRY.get());
+        let entry = registry.entry(endpoint.name.clone()).or_default();
+        if entry.bound.is_some() {
             return Err(Error::AddressInUse);
         }
-        entry.binder = Some(endpoint.clone());
+        entry.bound = Some(endpoint.clone());
     }
     join_waiting(&endpoint.name);
     Ok(endpoint)
 }
 
 /// Connects to a name.
-pub(super) fn connect(name: Vec<u8>, host: Arc<dyn EndpointContext>) -> Arc<dyn Endpoint> {
-    let endpoint = Inproc::new(name, true, host);
-    endpoint.host.report(EndpointEvent::Connecting);
-    let binder = {
-        let mut names = lock(NAMES.get());
-        let entry = names.entry(endpoint.name.clone()).or_default();
-        entry.connectors.push(endpoint.clone());
-        entry.binder.clone()
+pub(super) fn connect(name: Vec<u8>, context: Arc<dyn EndpointContext>) -> Arc<dyn Endpoint> {
+    let endpoint = Inproc::new(name, true, context);
+    endpoint.context.report(EndpointEvent::Connecting);
+    let bound = {
+        let mut registry = lock(REGISTRY.get());
+        let entry = registry.entry(endpoint.name.clone()).or_default();
+        entry.connected.push(endpoint.clone());
+        entry.bound.clone()
     };
-    if let Some(binder) = binder {
-        join(&endpoint, &binder);
+    if let Some(bound) = bound {
+        join(&endpoint, &bound);
     }
     endpoint
 }
 
-/// Joins every connector of a name that has no pipe to whoever is bound to it.
+/// Joins the bound endpoint of a name with all connected ones that have no pipe.
 fn join_waiting(name: &[u8]) {
-    let (binder, connectors) = match lock(NAMES.get()).get(name) {
-        Some(Name { binder: Some(binder), connectors }) => (binder.clone(), connectors.clone()),
+    let (bound, connected) = match lock(REGISTRY.get()).get(name) {
+        Some(RegistryEntry { bound: Some(bound), connected }) => (bound.clone(), connected.clone()),
         _ => return,
     };
-    for connector in connectors {
-        join(&connector, &binder);
+    for connector in connected {
+        join(&connector, &bound);
     }
 }
 
-/// Makes the pipe between a connector and a binder, if there is none and both take it.
-fn join(connector: &Arc<Inproc>, binder: &Arc<Inproc>) {
-    let (from, to) = (&connector.host, &binder.host);
+/// Makes the pipe between a connected and a bound endpoint, if there is none and both sockets accept it.
+fn join(connector: &Arc<Inproc>, bound: &Arc<Inproc>) {
+    let (from, to) = (&connector.context, &bound.context);
     if from.protocol().peer != to.protocol() {
         return;
     }
-    // Two locks of the same kind: always the connector's first, and nobody is both.
+    // Lock order: the connected endpoint first. No endpoint is both.
     let mut connector_links = lock(&connector.links);
-    let mut binder_links = lock(&binder.links);
-    if connector_links.closed || binder_links.closed || !connector_links.joined.is_empty() {
+    let mut bound_links = lock(&bound.links);
+    if connector_links.closed || bound_links.closed || !connector_links.links.is_empty() {
         return;
     }
-    let joined = attach_both(from, to).or_else(|| {
-        // An exclusive protocol takes one pipe: connected to itself, that one is a loop.
+    let ends = attach_both(from, to).or_else(|| {
+        // An exclusive protocol accepts one pipe: in a socket connected to itself both ends are one.
         (from.socket_number() == to.socket_number()).then(|| attach_loop(from)).flatten()
     });
-    let Some((from_end, to_end)) = joined else { return };
+    let Some((from_end, to_end)) = ends else { return };
     let link = |partner: &Arc<Inproc>, own: &Arc<dyn SocketPipe>, other: &Arc<dyn SocketPipe>| Link {
         partner: partner.clone(),
         own: own.clone(),
         other: other.clone(),
     };
-    connector_links.joined.push(link(binder, &from_end, &to_end));
-    binder_links.joined.push(link(connector, &to_end, &from_end));
-    drop((connector_links, binder_links));
+    connector_links.links.push(link(bound, &from_end, &to_end));
+    bound_links.links.push(link(connector, &to_end, &from_end));
+    drop((connector_links, bound_links));
     from.report(EndpointEvent::Connected);
     to.report(EndpointEvent::Accepted);
-    // Both have their end: sending may begin.
+    // Both sockets have their end: they may send.
     to_end.writable();
     from_end.writable();
 }
 
+/// Gives each of two sockets an end of a new pipe, or neither.
 fn attach_both(
     from: &Arc<dyn EndpointContext>,
     to: &Arc<dyn EndpointContext>,
@@ -162,68 +164,69 @@ fn attach_both(
     Some((from_end, to_end))
 }
 
-/// The lane from one socket to another, which stands for what the first may keep to send and the other
-/// to receive; but if the other was told how much that is, it keeps no more.
+/// The lane from one socket to another. It replaces a send and a receive buffer, so its bound is the sum of
+/// `NN_SNDBUF` and `NN_RCVBUF`, or `NN_RCVBUF` alone once the program has set that.
 fn joint_lane(from: &Arc<dyn EndpointContext>, to: &Arc<dyn EndpointContext>) -> (Producer, Consumer) {
     let LaneLimits { receive, receive_is_set, .. } = to.lane_limits();
     lane(if receive_is_set { receive } else { receive.saturating_add(from.lane_limits().send) })
 }
 
-fn attach_loop(host: &Arc<dyn EndpointContext>) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
-    let (outbound, inbound) = joint_lane(host, host);
+/// Gives a socket one pipe, whose outbound lane is its inbound lane.
+fn attach_loop(context: &Arc<dyn EndpointContext>) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
+    let (outbound, inbound) = joint_lane(context, context);
     let relay = Arc::new(Relay::default());
-    let end = host.attach(PipeEnds { inbound, outbound, peer: relay.clone() }).ok()?;
+    let end = context.attach(PipeEnds { inbound, outbound, peer: relay.clone() }).ok()?;
     let _ = relay.0.set(end.clone());
     Some((end.clone(), end))
 }
 
 impl Inproc {
-    fn new(name: Vec<u8>, is_connector: bool, host: Arc<dyn EndpointContext>) -> Arc<Inproc> {
-        Arc::new(Inproc { name, is_connector, host, links: Mutex::default() })
+    fn new(name: Vec<u8>, is_connector: bool, context: Arc<dyn EndpointContext>) -> Arc<Inproc> {
+        Arc::new(Inproc { name, is_connector, context, links: Mutex::default() })
     }
 
     fn is(&self, other: &Arc<Inproc>) -> bool {
         std::ptr::eq(self, Arc::as_ptr(other))
     }
 
-    /// Takes the endpoint out of the registry, and a name that nobody uses with it.
-    fn forget(&self) {
-        let mut names = lock(NAMES.get());
-        let Some(entry) = names.get_mut(&self.name) else { return };
-        entry.binder.take_if(|binder| self.is(binder));
-        entry.connectors.retain(|connector| !self.is(connector));
-        if entry.binder.is_none() && entry.connectors.is_empty() {
-            names.remove(&self.name);
+    /// Removes the endpoint from the registry, and its name if no other endpoint uses it.
+    fn deregister(&self) {
+        let mut registry = lock(REGISTRY.get());
+        let Some(entry) = registry.get_mut(&self.name) else { return };
+        entry.bound.take_if(|bound| self.is(bound));
+        entry.connected.retain(|connector| !self.is(connector));
+        if entry.bound.is_none() && entry.connected.is_empty() {
+            registry.remove(&self.name);
         }
-        if names.is_empty() {
-            // Nothing stays behind when the last socket has gone.
-            *names = HashMap::new();
+        if registry.is_empty() {
+            // The memory of the table is freed with the last endpoint.
+            *registry = HashMap::new();
         }
     }
 }
 
 impl Endpoint for Inproc {
     fn close(&self, _linger: &Arc<Linger>) {
-        self.forget();
+        self.deregister();
         let links = {
             let mut links = lock(&self.links);
             links.closed = true;
-            std::mem::take(&mut links.joined)
+            std::mem::take(&mut links.links)
         };
-        // Somebody may have been refused by a partner that takes one peer only.
-        let is_waited_for = links.iter().any(|link| !link.partner.host.has_place());
+        // A partner that accepts one pipe only may have refused another connected endpoint.
+        let makes_place = links.iter().any(|link| !link.partner.context.has_place());
         for Link { partner, own, other } in links {
-            // What was sent is in the partner's lane already, and stays there for it.
+            // Messages that were sent are in the partner's inbound lane, and stay there.
             own.close();
             other.close();
-            self.host.report(EndpointEvent::Dropped);
-            partner.host.report(EndpointEvent::Broken);
+            self.context.report(EndpointEvent::Dropped);
+            partner.context.report(EndpointEvent::Broken);
             if partner.is_connector {
-                partner.host.report(EndpointEvent::Connecting);
+                partner.context.report(EndpointEvent::Connecting);
             }
-            lock(&partner.links).joined.retain(|link| !self.is(&link.partner));
+            lock(&partner.links).links.retain(|link| !self.is(&link.partner));
         }
-        if is_waited_for {
+        if makes_place {
             join_waiting(&self.name);
         }
     }

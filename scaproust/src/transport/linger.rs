@@ -1,4 +1,7 @@
-//! The time that closing may take to deliver what was sent.
+//! Linger: the time in which a socket or endpoint that is closed still delivers sent messages (`NN_LINGER`).
+//!
+//! Each connection that has something to deliver holds an [`Unfinished`]; the closing call waits until all of
+//! them are dropped, or until the deadline.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,32 +9,34 @@ use std::time::Duration;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::sync::{Event, Wake, now};
 
-/// One closing, and what is still unfinished of it.
+/// One closing: its deadline, and the number of connections that are not done.
 #[derive(Debug)]
 pub(crate) struct Linger {
-    /// When the time is over; never, if there is none.
+    /// A moment of the monotonic clock; `None` without a limit.
     deadline: Option<Duration>,
+    /// How many [`Unfinished`] exist.
     unfinished: AtomicUsize,
+    /// Notified when `unfinished` has changed.
     changed: Event,
 }
 
-/// Something that is not delivered yet. Dropping it says that it is, or never will be.
+/// A connection that may still have something to deliver. Dropped when everything is delivered, or given up.
 #[derive(Debug)]
 pub(crate) struct Unfinished(Arc<Linger>);
 
 impl Linger {
-    /// A closing that begins now and may take `time`, or for ever.
+    /// A closing that begins now and may take `time`; `None` is without a limit.
     pub(crate) fn begin(time: Option<Duration>) -> Arc<Linger> {
         let deadline = time.map(|time| now() + time);
         Arc::new(Linger { deadline, unfinished: AtomicUsize::new(0), changed: Event::new() })
     }
 
-    /// When the time is over, if ever.
+    /// The deadline, if there is one.
     pub(crate) fn deadline(&self) -> Option<Duration> {
         self.deadline
     }
 
-    /// Notes that something is unfinished.
+    /// Counts a connection that is not done.
     pub(crate) fn unfinished(self: &Arc<Linger>) -> Unfinished {
         self.unfinished.fetch_add(1, Ordering::Relaxed);
         Unfinished(self.clone())
@@ -42,7 +47,7 @@ impl Linger {
         self.unfinished.load(Ordering::Acquire) == 0
     }
 
-    /// Waits until everything is delivered, or the time is over. Signals do not shorten it.
+    /// Waits until everything is delivered, or until the deadline. Signals do not end it.
     pub(crate) fn wait(&self) {
         loop {
             let epoch = self.changed.epoch();
@@ -54,8 +59,8 @@ impl Linger {
 }
 
 impl Unfinished {
-    /// Whether the time is over at `now`.
-    pub(crate) fn is_over(&self, now: Duration) -> bool {
+    /// Whether the deadline has passed at `now`.
+    pub(crate) fn has_expired(&self, now: Duration) -> bool {
         self.0.deadline.is_some_and(|deadline| deadline <= now)
     }
 }
@@ -72,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn waiting_ends_with_the_last_unfinished_thing() {
+    fn wait_returns_when_nothing_is_unfinished() {
         let linger = Linger::begin(None);
         let unfinished = linger.unfinished();
         let other = std::thread::spawn(move || drop(unfinished));
@@ -82,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_ends_with_the_time() {
+    fn wait_returns_at_the_deadline() {
         let linger = Linger::begin(Some(Duration::ZERO));
         let unfinished = linger.unfinished();
         linger.wait();
@@ -96,9 +101,9 @@ mod loom_tests {
     use super::*;
     use crate::sync::atomic::AtomicBool;
 
-    /// Whoever waits is woken, and sees what was done before that was finished.
+    /// A waiter is woken, and sees what happened before the last `Unfinished` was dropped.
     #[test]
-    fn loom_waiting_ends_when_all_is_delivered() {
+    fn loom_wait_returns_when_all_is_delivered() {
         loom::model(|| {
             let linger = Linger::begin(None);
             let delivered = Arc::new(AtomicBool::new(false));

@@ -1,8 +1,9 @@
 //! `bind` and `connect`: an address becomes pipes.
 //!
 //! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp, ipc and
-//! ws put a connection behind each pipe. Must not know sockets or protocols: whom a pipe is for is
-//! said by a [`EndpointContext`], and what happens to it is told to its [`SocketPipe`].
+//! ws put a connection behind each pipe. Must not know sockets or protocols: a socket gives each endpoint
+//! an [`EndpointContext`], the endpoint attaches pipes to it, and reports edges and the end of each pipe
+//! to its [`SocketPipe`].
 
 mod inproc;
 mod linger;
@@ -19,21 +20,21 @@ use crate::protocol::ProtocolInfo;
 pub(crate) use linger::Linger;
 pub(crate) use stream::{Batching, before_blocking};
 
-/// One side of a new pipe.
+/// The ends of a new pipe's two lanes that one socket has.
 pub(crate) struct PipeEnds {
-    /// Whence messages come.
+    /// The end from which the socket takes received messages.
     pub(crate) inbound: Consumer,
-    /// Where messages go.
+    /// The end into which the socket puts messages to be sent.
     pub(crate) outbound: Producer,
-    /// Who is at the other end of both.
+    /// The other side of both lanes.
     pub(crate) peer: Arc<dyn Peer>,
 }
 
-/// The host takes no further pipe: its protocol has one peer only, or the socket is closing.
+/// The socket accepts no further pipe: its protocol has one peer only, or the socket is closing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refused;
 
-/// Something to be counted, or told to a person.
+/// An event of an endpoint, for `nn_get_statistic` and `NN_PRINT_ERRORS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointEvent {
     /// An attempt to connect began.
@@ -48,11 +49,11 @@ pub(crate) enum EndpointEvent {
     AcceptFailed(Error),
     /// A connection was ended by this side.
     Dropped,
-    /// A connection was ended by the other side, by the network, or for what the peer sent.
+    /// A connection was ended by the other side or by the network, or because of what the peer sent.
     Broken,
 }
 
-/// What an endpoint must know of its options; they are those of the moment it was made.
+/// The options that an endpoint needs, as they were when it was created.
 #[derive(Clone, Debug)]
 pub(crate) struct Settings {
     /// `NN_RECONNECT_IVL`.
@@ -63,76 +64,77 @@ pub(crate) struct Settings {
     pub(crate) ipv4_only: bool,
 }
 
-/// How much may wait in a pipe, in bytes of messages.
+/// The bounds of a pipe's lanes in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LaneLimits {
     /// `NN_RCVBUF`.
     pub(crate) receive: usize,
     /// `NN_SNDBUF`.
     pub(crate) send: usize,
-    /// Somebody has set `NN_RCVBUF`.
+    /// Whether the program has set `NN_RCVBUF`.
     pub(crate) receive_is_set: bool,
 }
 
-/// A socket, as one of its endpoints sees it.
+/// The interface of a socket to one of its endpoints.
 pub(crate) trait EndpointContext: Send + Sync {
-    /// Settings of the endpoint.
+    /// The settings of the endpoint.
     fn settings(&self) -> &Settings;
-    /// The socket's protocol. If it does not receive, what a peer sends is dropped.
+    /// The socket's protocol. If it cannot receive, messages of the peers are dropped.
     fn protocol(&self) -> &'static ProtocolInfo;
-    /// Whether a further pipe has a chance: a hint, to turn a peer away before it sends anything.
+    /// Whether [`EndpointContext::attach`] is likely to succeed: a hint, by which a peer is refused before
+    /// it has sent anything.
     fn has_place(&self) -> bool;
-    /// The bounds of the lanes of a new pipe.
+    /// The bounds of a new pipe's lanes.
     fn lane_limits(&self) -> LaneLimits;
-    /// Whether `TCP_NODELAY` is to be set.
+    /// The value of `NN_TCP_NODELAY`.
     fn nodelay(&self) -> bool;
-    /// When the messages of the socket are written.
+    /// The socket's state of batching, which decides when its messages are written.
     fn batching(&self) -> &Arc<Batching>;
-    /// What the messages of a WebSocket are sent as.
+    /// The type in which WebSocket messages are sent that have none of their own.
     fn message_type(&self) -> MessageType;
-    /// The longest message to take, at present.
+    /// The longest message to receive in bytes (`NN_RCVMAXSIZE`), at present.
     fn max_message(&self) -> Option<usize>;
-    /// Tells socket from socket.
+    /// The number of the socket, by which two contexts are compared.
     fn socket_number(&self) -> i32;
-    /// Gives the socket a pipe. Nothing is sent on it before [`Peer::writable`] was called on the
-    /// answer, so that a pipe which the other side refuses can be taken back without loss.
+    /// Gives the socket a pipe. The socket sends nothing on it before [`Peer::writable`] is called on the
+    /// returned end, so that a pipe which the other side refuses can be withdrawn without loss.
     ///
     /// # Errors
     /// [`Refused`].
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused>;
-    /// Something happened.
+    /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
 }
 
-/// Something bound or connected.
+/// A bound or connected address of a socket.
 pub(crate) trait Endpoint: Send + Sync {
-    /// Ends the endpoint and its pipes. What was sent on them is still delivered, for as long as
-    /// `linger` allows; it knows when that is done. A second call can shorten the time.
+    /// Closes the endpoint and its pipes. Messages already sent on them are delivered until the deadline
+    /// of `linger`, which counts the connections that are not done. A second call replaces the deadline.
     fn close(&self, linger: &Arc<Linger>);
 }
 
-/// Binds an endpoint of `host` to `address`.
+/// Binds an endpoint to `address`.
 ///
 /// # Errors
 /// Those of the address, and of the operating system.
-pub(crate) fn bind(address: &[u8], host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_bind(address)? {
-        Address::Inproc(name) => inproc::bind(name, host),
-        Address::Ipc(path) => stream::bind_ipc(&path, host),
-        Address::Tcp(address) => stream::bind_tcp(&address, host),
-        Address::Ws(address) => stream::bind_ws(&address, host),
+        Address::Inproc(name) => inproc::bind(name, context),
+        Address::Ipc(path) => stream::bind_ipc(&path, context),
+        Address::Tcp(address) => stream::bind_tcp(&address, context),
+        Address::Ws(address) => stream::bind_ws(&address, context),
     }
 }
 
-/// Connects an endpoint of `host` to `address`, now or as soon as there is somebody.
+/// Connects an endpoint to `address`, now or as soon as a peer is there.
 ///
 /// # Errors
 /// Those of the address, and of the operating system.
-pub(crate) fn connect(address: &[u8], host: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
+pub(crate) fn connect(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_connect(address)? {
-        Address::Inproc(name) => Ok(inproc::connect(name, host)),
-        Address::Ipc(path) => stream::connect_ipc(&path, host),
-        Address::Tcp(address) => stream::connect_tcp(address, host),
-        Address::Ws(address) => stream::connect_ws(address, host),
+        Address::Inproc(name) => Ok(inproc::connect(name, context)),
+        Address::Ipc(path) => stream::connect_ipc(&path, context),
+        Address::Tcp(address) => stream::connect_tcp(address, context),
+        Address::Ws(address) => stream::connect_ws(address, context),
     }
 }

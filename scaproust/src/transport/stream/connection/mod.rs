@@ -336,7 +336,7 @@ impl Source for Connection {
             self.receive();
         }
         self.end_loan(now);
-        let is_over = lock(&self.writer).closing().map(|closing| closing.unfinished.is_over(now));
+        let is_over = lock(&self.writer).closing().map(|closing| closing.unfinished.has_expired(now));
         match is_over {
             Some(true) => return self.finish(EndpointEvent::Dropped),
             Some(false) => return self.flush(),
