@@ -1,13 +1,18 @@
-//! When a message is written: at once by the thread that sends it, or together with those that follow.
+//! Batching: whether a message is written at once by the thread that sends it, or together with those that follow.
 //!
-//! Owns this decision for all connections of a socket. A thread that sends faster than each message can be written is
-//! a flood, whether its messages go to one connection or are spread over a thousand: from then on they gather in the
-//! lanes. What has gathered is written by the sender, when it is much; by the sender, before it blocks in any call; or
-//! by the I/O thread, which is woken when gathering begins. It ends as soon as less gathers than is worth waiting for.
+//! Owns this decision for all connections of a socket. Messages that are each sent within a microsecond of the write
+//! before are a flood, whether they go to one connection or are spread over a thousand. In a flood messages *gather*:
+//! they stay in the lanes, and pushes to a lane are not reported one by one. Gathered messages are written
 //!
-//! Bursts that end as their thread blocks need no I/O thread. After such a burst it looks again, seldom, without being
-//! woken, so that a burst which is different waits no longer than a flood. While it does so, messages of the next burst
-//! gather sooner, since that costs nothing.
+//! * by the sender, when a lane holds enough of them;
+//! * by the sender, before it blocks in any call on any socket;
+//! * by the I/O thread, which is woken when gathering begins and then checks at intervals.
+//!
+//! Gathering ends at a check that finds fewer bytes than [`WORTH_GATHERING`], unless the senders have written meanwhile.
+//!
+//! A burst whose thread blocks at its end needs no I/O thread. After such a burst the I/O thread checks once more after
+//! [`LONG_INTERVAL`], so that a burst which does not end in a blocking call is written no later than in a flood. While
+//! that check is due the next burst gathers from its second message, since the I/O thread need not be woken for it.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -17,75 +22,77 @@ use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, PerProcess, lock, now, thread_address};
 
-/// A message is prompt if it is sent within this time, in nanoseconds, after the write before it has ended.
-const PROMPT: u64 = 1_000;
-/// So many prompt writes in a row are made one by one. They cost no more than to wake the I/O thread.
-const AT_ONCE: u32 = 8;
-/// So many are, while the I/O thread need not be woken.
-const AT_ONCE_WATCHED: u32 = 1;
-/// Gathering goes on if so many bytes have come between two looks of the I/O thread.
-const WORTH_WAITING: usize = 16 * 1024;
-/// The time between two looks of the I/O thread.
-const LOOK: Duration = Duration::from_micros(50);
-/// The time between two looks of the I/O thread when the senders write by themselves.
-const LOOK_SELDOM: Duration = Duration::from_micros(250);
+/// A message is prompt if it is sent within this time, in nanoseconds, after the previous write has ended.
+const PROMPT_GAP: u64 = 1_000;
+/// The number of prompt writes in a row from which messages gather. To write so many costs as much as to wake the I/O
+/// thread.
+const FLOOD: u32 = 8;
+/// As [`FLOOD`], while the I/O thread need not be woken.
+const FLOOD_WHEN_CHECKED: u32 = 1;
+/// Gathering goes on if so many bytes were written at a check of the I/O thread.
+const WORTH_GATHERING: usize = 16 * 1024;
+/// The first interval between two checks of the I/O thread; it doubles up to four times this.
+const INTERVAL: Duration = Duration::from_micros(50);
+/// The interval between two checks when the senders write what they have sent.
+const LONG_INTERVAL: Duration = Duration::from_micros(250);
 
-/// How long a publisher lets its receivers catch up, at first,
-const CATCH_UP: u64 = 50_000;
-/// and in the end, in nanoseconds. A receiver that has lost its processor needs milliseconds, and a message in each short
-/// pause would wake all the others.
-const CATCH_UP_MOST: u64 = 2_000_000;
+/// The first pause of a publisher for receivers that lag behind, in nanoseconds.
+const CATCH_UP_MIN: u64 = 50_000;
+/// The longest such pause, in nanoseconds. A receiver that has lost its processor needs milliseconds, and a message after
+/// each short pause would wake all the others.
+const CATCH_UP_MAX: u64 = 2_000_000;
 
 /// The batching of one socket.
 #[derive(Default)]
 pub(crate) struct Batching {
-    /// Prompt writes in a row.
-    prompt: AtomicU32,
+    /// The number of prompt writes in a row.
+    prompt_writes: AtomicU32,
     /// When the last write of any connection ended, in nanoseconds of the monotonic clock.
     last_write: AtomicU64,
-    /// A sender has found a lane full.
+    /// A sender has found a lane full since the last [`Batching::begin_send`].
     was_full: AtomicBool,
     /// When the last pause for receivers that lag behind has ended, and how long it was, in nanoseconds.
     last_pause: (AtomicU64, AtomicU64),
-    /// The number of connections in `gathering`.
+    /// The number of connections for which messages gather: those in `gathering`.
     connections: AtomicU32,
-    /// The I/O thread will look soon, whether messages gather or not, since a thread that sent many has blocked. Changed
-    /// under `gathering`.
-    is_watched: AtomicBool,
+    /// A check is due soon, also if nothing gathers: a thread has blocked at the end of a burst. Changed under `gathering`.
+    is_check_due: AtomicBool,
     gathering: Mutex<Gathering>,
 }
 
 #[derive(Default)]
 struct Gathering {
+    /// The connections in whose lanes messages gather.
     connections: Vec<Arc<Connection>>,
     /// The socket is being closed: nothing gathers any more.
     is_over: bool,
-    /// The thread whose messages they are, or [`SEVERAL`].
+    /// The address of the thread that has sent the messages, or [`SEVERAL_THREADS`].
     thread: usize,
-    /// The time before the next look.
-    pause: Duration,
-    /// When the next look is due. A timer that comes earlier is left from a gathering before.
-    due: Duration,
-    /// Since the last look a thread has blocked, and has written what had gathered.
+    /// The interval before the next check.
+    interval: Duration,
+    /// When the next check is due. A timer that fires earlier is left from an earlier gathering.
+    check_at: Duration,
+    /// Since the last check a thread has blocked, and has written its gathered messages before.
     has_blocked: bool,
-    /// Of the connections, also when there are none any more.
+    /// The reactor of the connections; kept when `connections` is empty.
     reactor: Weak<Reactor>,
 }
 
-/// No thread has this address: messages of several threads gather.
-const SEVERAL: usize = 0;
+/// Messages of several threads gather. No thread has this address.
+const SEVERAL_THREADS: usize = 0;
 
-/// Sockets for which messages gather, of the whole process.
+/// The sockets of the process for which messages gather.
 #[derive(Default)]
 struct Registry {
+    /// The length of `sockets`, which is read without a lock.
     count: AtomicUsize,
     sockets: Mutex<Vec<Arc<Batching>>>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new(Registry::default);
 
-/// Writes what has gathered of the messages of the calling thread, which is about to block. A thread that blocks because
-/// the lanes of `full` have no room has written what they hold; there the flood goes on after that.
+/// Writes the gathered messages of the calling thread, which is about to block. `full` is the socket, if the thread blocks
+/// because the lanes of a socket are full: these were written already, and gathering goes on there.
 #[inline]
 pub(crate) fn before_blocking(full: Option<&Arc<Batching>>) {
     if REGISTRY.get().count.load(Ordering::Relaxed) > 0 {
@@ -103,7 +110,7 @@ fn write_own(full: Option<&Arc<Batching>>) {
         }
         let is_own = {
             let mut gathering = lock(&socket.gathering);
-            let is_own = [thread, SEVERAL].contains(&gathering.thread);
+            let is_own = [thread, SEVERAL_THREADS].contains(&gathering.thread);
             gathering.has_blocked |= is_own;
             is_own
         };
@@ -113,55 +120,56 @@ fn write_own(full: Option<&Arc<Batching>>) {
     }
 }
 
-/// How many writes in a row were prompt, before one message for so many connections that came so many nanoseconds after the
-/// last write. To end a call that has written to many takes a moment, too.
-fn prompt_after(before: u32, since: u64, connections: u32) -> u32 {
-    let is_prompt = since < PROMPT + PROMPT / 4 * u64::from(connections);
-    if is_prompt { before.saturating_add(connections) } else { 0 }
+/// The new number of prompt writes in a row, for a message that is sent on this number of `connections`, `gap` nanoseconds
+/// after the last write. The gap that counts as prompt grows with their number, since a call that has written to many
+/// connections takes longer to return.
+fn prompt_after(prompt_writes: u32, gap: u64, connections: u32) -> u32 {
+    let is_prompt = gap < PROMPT_GAP + PROMPT_GAP / 4 * u64::from(connections);
+    if is_prompt { prompt_writes.saturating_add(connections) } else { 0 }
 }
 
 impl Batching {
-    /// The moment at which a call begins to send, if [`Batching::begin_send`] may want it: to put a message into many lanes
-    /// takes longer than what is prompt.
+    /// The present moment in nanoseconds, for [`Batching::begin_send`]; `None` if it cannot matter there. It is taken when
+    /// the call begins, because to put a message into many lanes takes longer than [`PROMPT_GAP`].
     #[inline]
     pub(crate) fn moment(&self) -> Option<u64> {
         let matters = self.last_write.load(Ordering::Relaxed) > 0 && self.connections() == 0;
         matters.then(nanoseconds)
     }
 
-    /// A call that began at this moment sends a message on so many idle connections. `follows` says that the socket has
-    /// received none since the message before.
+    /// Notes that a call which began at `began` sends a message on this number of idle `connections`. `follows` says that the
+    /// socket has received nothing since it sent the previous message.
     pub(crate) fn begin_send(&self, follows: bool, began: Option<u64>, connections: usize) {
         let began = began.unwrap_or_else(nanoseconds);
-        let since = began.saturating_sub(self.last_write.load(Ordering::Relaxed));
-        let prompt = match follows {
+        let gap = began.saturating_sub(self.last_write.load(Ordering::Relaxed));
+        let prompt_writes = match follows {
             false => 0,
-            true if self.was_full.swap(false, Ordering::Relaxed) => AT_ONCE,
+            true if self.was_full.swap(false, Ordering::Relaxed) => FLOOD,
             true => prompt_after(
-                self.prompt.load(Ordering::Relaxed),
-                since,
+                self.prompt_writes.load(Ordering::Relaxed),
+                gap,
                 u32::try_from(connections).unwrap_or(u32::MAX),
             ),
         };
-        self.prompt.store(prompt, Ordering::Relaxed);
+        self.prompt_writes.store(prompt_writes, Ordering::Relaxed);
     }
 
-    /// A receiver is more than half a lane behind: the sender makes a pause, which is twice as long as the one before if
-    /// that has brought nothing.
+    /// Sleeps, because a receiver is more than half a lane behind. If the last pause was not long enough, this one is twice
+    /// as long.
     pub(crate) fn let_receivers_catch_up(&self) {
         let (ended, length) = &self.last_pause;
         let last = length.load(Ordering::Relaxed);
         let is_next = nanoseconds().saturating_sub(ended.load(Ordering::Relaxed)) < last;
-        let pause = if is_next { (2 * last).min(CATCH_UP_MOST) } else { CATCH_UP };
+        let pause = if is_next { (2 * last).min(CATCH_UP_MAX) } else { CATCH_UP_MIN };
         std::thread::sleep(Duration::from_nanos(pause));
         length.store(pause, Ordering::Relaxed);
         ended.store(nanoseconds(), Ordering::Relaxed);
     }
 
-    /// Whether messages are to gather.
-    pub(super) fn gathers(&self) -> bool {
-        let at_once = if self.is_watched.load(Ordering::Relaxed) { AT_ONCE_WATCHED } else { AT_ONCE };
-        self.prompt.load(Ordering::Relaxed) >= at_once || self.connections() > 0
+    /// Whether a message is to be left in its lane, to gather with those that follow.
+    pub(super) fn should_gather(&self) -> bool {
+        let flood = if self.is_check_due.load(Ordering::Relaxed) { FLOOD_WHEN_CHECKED } else { FLOOD };
+        self.prompt_writes.load(Ordering::Relaxed) >= flood || self.connections() > 0
     }
 
     /// The number of connections for which messages gather.
@@ -169,18 +177,18 @@ impl Batching {
         self.connections.load(Ordering::Relaxed)
     }
 
-    /// A sender has found a lane full.
+    /// Notes that a sender has found a lane full.
     pub(super) fn note_full(&self) {
         self.was_full.store(true, Ordering::Relaxed);
     }
 
-    /// A connection has written.
-    pub(super) fn wrote(&self) {
+    /// Notes that a connection has written.
+    pub(super) fn note_write(&self) {
         self.last_write.store(nanoseconds(), Ordering::Relaxed);
     }
 
-    /// Messages gather for this connection from now on. Answers whether the I/O thread must be woken for it; nothing if the
-    /// socket is being closed, and they do not gather.
+    /// Notes that messages gather for this connection from now on. Returns whether the I/O thread must be woken for them;
+    /// `None` if the socket is being closed, and they must not gather.
     pub(super) fn add(self: &Arc<Self>, connection: Arc<Connection>) -> Option<bool> {
         let thread = thread_address();
         let mut gathering = lock(&self.gathering);
@@ -193,26 +201,27 @@ impl Batching {
         self.connections.store(count, Ordering::Relaxed);
         if gathering.connections.len() > 1 {
             if gathering.thread != thread {
-                gathering.thread = SEVERAL;
+                gathering.thread = SEVERAL_THREADS;
             }
             return Some(false);
         }
         gathering.thread = thread;
         gathering.reactor = reactor;
-        gathering.pause = LOOK;
+        gathering.interval = INTERVAL;
         let registry = REGISTRY.get();
         lock(&registry.sockets).push(self.clone());
         registry.count.fetch_add(1, Ordering::Relaxed);
-        Some(!self.is_watched.load(Ordering::Relaxed))
+        Some(!self.is_check_due.load(Ordering::Relaxed))
     }
 
-    /// Ends the gathering for good. A thread that has sent a message before the socket was closed may come later.
+    /// Ends gathering for good. A thread that has sent a message before the socket was closed may call
+    /// [`Batching::add`] after this.
     pub(crate) fn close(self: &Arc<Self>) {
         lock(&self.gathering).is_over = true;
         self.stop();
     }
 
-    /// Ends the gathering: everything is written, and the next message at once.
+    /// Ends gathering: writes everything, and lets each further message be written at once.
     fn stop(self: &Arc<Self>) {
         let connections = {
             let mut gathering = lock(&self.gathering);
@@ -233,8 +242,8 @@ impl Batching {
         }
     }
 
-    /// Writes what has gathered, and sees whether to look again.
-    fn look(self: Arc<Self>) {
+    /// Writes the gathered messages, and ends gathering or sets a timer for the next check. Called by the I/O thread.
+    fn check(self: Arc<Self>) {
         let (connections, has_blocked, reactor) = {
             let mut gathering = lock(&self.gathering);
             let has_blocked = std::mem::take(&mut gathering.has_blocked);
@@ -244,59 +253,59 @@ impl Batching {
         for connection in connections {
             match connection.write_gathered() {
                 Some(written) => found.bytes += written,
-                None => found.is_written = true,
+                None => found.sender_writes = true,
             }
         }
         let mut gathering = lock(&self.gathering);
-        let (Some(pause), Some(reactor)) = (found.next_look(gathering.pause), reactor) else {
-            // What gathers from here on wakes the I/O thread, and what has begun to is written now.
-            self.is_watched.store(false, Ordering::Relaxed);
+        let (Some(interval), Some(reactor)) = (found.next_interval(gathering.interval), reactor) else {
+            // Messages that begin to gather after this wake the I/O thread; those that have begun before are written now.
+            self.is_check_due.store(false, Ordering::Relaxed);
             drop(gathering);
-            self.prompt.store(0, Ordering::Relaxed);
+            self.prompt_writes.store(0, Ordering::Relaxed);
             return self.stop();
         };
-        self.is_watched.store(has_blocked, Ordering::Relaxed);
-        gathering.pause = pause;
-        gathering.due = now() + pause;
-        let due = gathering.due;
+        self.is_check_due.store(has_blocked, Ordering::Relaxed);
+        gathering.interval = interval;
+        gathering.check_at = now() + interval;
+        let check_at = gathering.check_at;
         drop(gathering);
-        reactor.at(due, self);
+        reactor.at(check_at, self);
     }
 }
 
-/// What a look of the I/O thread has found.
+/// What a check of the I/O thread has found.
 #[derive(Default)]
 struct Found {
     /// Messages gather.
     is_gathering: bool,
-    /// The senders have written by themselves since the look before.
-    is_written: bool,
-    /// So much had gathered.
+    /// A sender has written gathered messages since the last check.
+    sender_writes: bool,
+    /// The number of bytes that the check has written.
     bytes: usize,
     /// As in [`Gathering`].
     has_blocked: bool,
 }
 
 impl Found {
-    /// The time until the next look, if there is to be one.
-    fn next_look(&self, last: Duration) -> Option<Duration> {
-        // A burst of messages whose thread has blocked, and so has written it, may be followed by another one.
-        if self.is_written || (self.has_blocked && !self.is_gathering) {
-            Some(LOOK_SELDOM)
+    /// The interval until the next check, after the interval `last`; `None` if gathering ends.
+    fn next_interval(&self, last: Duration) -> Option<Duration> {
+        // A burst whose thread has written it and blocked may be followed by another one.
+        if self.sender_writes || (self.has_blocked && !self.is_gathering) {
+            Some(LONG_INTERVAL)
         } else {
-            (self.bytes >= WORTH_WAITING).then(|| (2 * last).min(4 * LOOK))
+            (self.bytes >= WORTH_GATHERING).then(|| (2 * last).min(4 * INTERVAL))
         }
     }
 }
 
 impl Source for Batching {
     fn woken(self: Arc<Self>) {
-        self.look();
+        self.check();
     }
 
     fn timeout(self: Arc<Self>, now: Duration) {
-        if lock(&self.gathering).due <= now {
-            self.look();
+        if lock(&self.gathering).check_at <= now {
+            self.check();
         }
     }
 }
@@ -306,47 +315,50 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_flood_is_many_messages_each_at_once_after_the_write_before() {
-        let prompt = |sends: &[u64]| sends.iter().fold(0, |before, since| prompt_after(before, *since, 1));
-        assert_eq!(prompt(&[300; 8]), AT_ONCE);
+    fn a_flood_is_eight_prompt_writes_in_a_row() {
+        let prompt = |gaps: &[u64]| gaps.iter().fold(0, |before, gap| prompt_after(before, *gap, 1));
+        assert_eq!(prompt(&[300; 8]), FLOOD);
         assert_eq!(prompt(&[300, 300, 5_000, 300]), 1);
         assert_eq!(prompt(&[30_000; 1000]), 0);
-        // A publisher writes each to many.
+        // A message of a publisher counts once for each connection.
         assert_eq!((prompt_after(3, 10_000, 1), prompt_after(3, 10_000, 64)), (0, 67));
     }
 
     #[test]
-    fn a_burst_gathers_sooner_while_the_io_thread_looks_anyway() {
+    fn a_burst_gathers_sooner_while_a_check_is_due() {
         let batching = Batching::default();
-        for (is_watched, prompt) in [(false, AT_ONCE), (true, AT_ONCE_WATCHED)] {
-            batching.is_watched.store(is_watched, Ordering::Relaxed);
-            batching.prompt.store(prompt - 1, Ordering::Relaxed);
-            assert!(!batching.gathers());
-            batching.prompt.store(prompt, Ordering::Relaxed);
-            assert!(batching.gathers());
+        for (is_check_due, flood) in [(false, FLOOD), (true, FLOOD_WHEN_CHECKED)] {
+            batching.is_check_due.store(is_check_due, Ordering::Relaxed);
+            batching.prompt_writes.store(flood - 1, Ordering::Relaxed);
+            assert!(!batching.should_gather());
+            batching.prompt_writes.store(flood, Ordering::Relaxed);
+            assert!(batching.should_gather());
         }
     }
 
     #[test]
-    fn the_io_thread_looks_again_after_a_flood_or_a_burst_that_ended_in_a_block() {
-        let next = |found: Found| found.next_look(LOOK);
+    fn checks_go_on_after_a_flood_or_a_burst_whose_thread_blocks() {
+        let next = |found: Found| found.next_interval(INTERVAL);
         let (is_gathering, has_blocked) = (true, true);
         assert_eq!(next(Found::default()), None);
-        assert_eq!(next(Found { has_blocked, ..Found::default() }), Some(LOOK_SELDOM));
-        // Its thread did not write this one.
+        assert_eq!(next(Found { has_blocked, ..Found::default() }), Some(LONG_INTERVAL));
+        // A second burst, which its thread has not written.
         assert_eq!(next(Found { is_gathering, has_blocked, bytes: 100, ..Found::default() }), None);
-        let flood = Found { is_gathering, bytes: WORTH_WAITING, ..Found::default() };
-        assert_eq!(next(flood), Some(2 * LOOK));
-        assert_eq!(next(Found { is_gathering, is_written: true, ..Found::default() }), Some(LOOK_SELDOM));
+        let flood = Found { is_gathering, bytes: WORTH_GATHERING, ..Found::default() };
+        assert_eq!(next(flood), Some(2 * INTERVAL));
+        assert_eq!(
+            next(Found { is_gathering, sender_writes: true, ..Found::default() }),
+            Some(LONG_INTERVAL)
+        );
     }
 
     #[test]
-    fn a_message_that_does_not_follow_ends_a_flood() {
+    fn a_message_received_in_between_ends_a_flood() {
         let batching = Batching::default();
         batching.note_full();
         batching.begin_send(true, None, 1);
-        assert!(batching.gathers());
+        assert!(batching.should_gather());
         batching.begin_send(false, None, 1);
-        assert!(!batching.gathers());
+        assert!(!batching.should_gather());
     }
 }

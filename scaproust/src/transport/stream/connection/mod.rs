@@ -245,7 +245,7 @@ impl Peer for Connection {
     fn readable(self: Arc<Self>, size: usize) {
         if self.is_gathering.load(Ordering::Relaxed) {
             self.write_for_sender();
-        } else if size < WORTH_A_WRITE && self.host.batching().gathers() {
+        } else if size < WORTH_A_WRITE && self.host.batching().should_gather() {
             self.gather();
         } else {
             self.flush();

@@ -226,7 +226,7 @@ impl Connection {
             Ok(count) => {
                 outbound.sent(count);
                 self.blocked.store(false, Ordering::SeqCst);
-                self.host.batching().wrote();
+                self.host.batching().note_write();
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
