@@ -80,7 +80,7 @@ impl Address {
                 let at = TcpAddress::to_bind(&authority)?;
                 Ok(Address::Ws(WsAddress { at, authority, resource: "/".to_owned() }))
             }
-            (scheme, rest) => Self::local(scheme, rest),
+            (scheme, rest) => Self::inproc_or_ipc(scheme, rest),
         }
     }
 
@@ -92,7 +92,7 @@ impl Address {
         match Self::split(address)? {
             (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_connect(&text(rest), None)?)),
             (b"ws", rest) => Ok(Address::Ws(WsAddress::to_connect(&text(rest))?)),
-            (scheme, rest) => Self::local(scheme, rest),
+            (scheme, rest) => Self::inproc_or_ipc(scheme, rest),
         }
     }
 
@@ -110,7 +110,7 @@ impl Address {
         Ok((scheme, rest))
     }
 
-    fn local(scheme: &[u8], rest: &[u8]) -> Result<Address, Error> {
+    fn inproc_or_ipc(scheme: &[u8], rest: &[u8]) -> Result<Address, Error> {
         match scheme {
             b"inproc" => Ok(Address::Inproc(rest.to_owned())),
             b"ipc" if rest.is_empty() => Err(Error::InvalidArgument),
