@@ -1,7 +1,7 @@
-//! Fuzz targets of the library's inside: functions of any bytes, which panic if a check fails.
+//! Fuzz targets for parts of the library: functions of any bytes, which panic if a check fails.
 //!
 //! The package in fuzz/ runs them with a fuzzer, and has their seeds; the test below runs them on the
-//! seeds. The module is compiled only for tests and fuzzing. The targets of the C interface are in
+//! seeds. The module is compiled only for tests and fuzzing. The targets for the C interface are in
 //! fuzz/.
 
 mod address;

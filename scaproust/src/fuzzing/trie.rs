@@ -15,7 +15,7 @@ pub fn trie(mut input: &[u8]) {
         let known = list.iter().position(|prefix| *prefix == word);
         match step >> 6 {
             0 | 1 => {
-                assert!(trie.subscribe(word), "a word takes little memory");
+                assert!(trie.subscribe(word), "memory is not out");
                 list.push(word);
             }
             2 => {

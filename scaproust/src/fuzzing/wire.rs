@@ -6,16 +6,15 @@
 use std::hash::RandomState;
 use std::mem::MaybeUninit;
 
-use crate::message::MessageType;
+use crate::message::{MessageType, Payload};
 use crate::wire::{
-    BadFrame, Decoder, Encoder, Frame, FrameContent, FramePosition, Framing, Greeted, Greeting, Mapping,
-    Random,
+    BadFrame, Decoder, Encoder, FrameContent, FramePosition, Framing, Greeted, Greeting, Mapping, Random,
 };
 
 /// How an input is read, from its first two bytes.
 struct Reading {
-    /// Selects the side, or one of two mappings.
-    other: bool,
+    /// Selects one of two sides or mappings.
+    is_second: bool,
     /// The longest payload allowed.
     max: Option<usize>,
     /// The longest segment of the stream.
@@ -29,7 +28,7 @@ impl Reading {
         let (&[flags, part], rest) = input.split_first_chunk()?;
         let max = [None, Some(5), Some(2048), Some(1 << 20)][usize::from(flags >> 2 & 3)];
         let reading = Reading {
-            other: flags & 1 != 0,
+            is_second: flags & 1 != 0,
             is_direct: flags & 2 != 0,
             max,
             part: usize::from(part) * usize::from(part) + 1,
@@ -38,17 +37,18 @@ impl Reading {
     }
 }
 
-/// The header of tcp and ipc.
+/// The SP header of tcp and ipc.
 pub fn handshake(input: &[u8]) {
     let Some((reading, stream)) = Reading::split(input) else { return };
-    let mapping = if reading.other { Mapping::Ipc } else { Mapping::Tcp };
+    let mapping = if reading.is_second { Mapping::Ipc } else { Mapping::Tcp };
     let begin = || begin(&mapping).greeting;
     let (whole, left) = greet(begin(), stream, usize::MAX);
     assert_eq!((&whole, left), (&greet(begin(), stream, reading.part).0, left));
-    assert!(whole.is_err() || left == stream.len().saturating_sub(8), "it takes no more than it needs");
-    let fits = |&(place, byte): &(usize, u8)| [4, 5].contains(&place) || byte == b"\0SP\0__\0\0"[place];
+    assert!(whole.is_err() || left == stream.len().saturating_sub(8), "it takes no byte behind the header");
+    let is_valid =
+        |(position, byte): (usize, u8)| [4, 5].contains(&position) || byte == b"\0SP\0__\0\0"[position];
     let header = &stream[..stream.len().min(8)];
-    match (header.iter().copied().enumerate().all(|pair| fits(&pair)), header) {
+    match (header.iter().copied().enumerate().all(is_valid), header) {
         (true, &[_, _, _, _, high, low, _, _]) => {
             let protocol = u16::from_be_bytes([high, low]);
             assert_eq!(whole, Ok(Some(Greeted { protocol, reply: Vec::new() })));
@@ -62,16 +62,16 @@ pub fn handshake(input: &[u8]) {
 pub fn upgrade(input: &[u8]) {
     let Some((reading, stream)) = Reading::split(input) else { return };
     let server = || begin(&Mapping::WebSocketServer).greeting;
-    let (whole, cut) = if reading.other {
+    let (whole, cut) = if reading.is_second {
         // The client's key is random: `ACCEPT` in the input stands for the value that matches it.
         let client = || {
             let client = begin(&client());
-            let (said, _) = greet(server(), &client.initial_bytes, usize::MAX);
-            let said = said.expect("our own request is good").expect("and whole").reply;
-            let start = find(&said, b"Accept: ").expect("every server says so") + b"Accept: ".len();
-            let place = find(stream, b"ACCEPT").unwrap_or(stream.len());
-            let rest = &stream[stream.len().min(place + b"ACCEPT".len())..];
-            (client.greeting, [&stream[..place], &said[start..start + 28], rest].concat())
+            let (greeted, _) = greet(server(), &client.initial_bytes, usize::MAX);
+            let response = greeted.expect("our own request is valid").expect("and complete").reply;
+            let start = find(&response, b"Accept: ").expect("every response has it") + b"Accept: ".len();
+            let position = find(stream, b"ACCEPT").unwrap_or(stream.len());
+            let rest = &stream[stream.len().min(position + b"ACCEPT".len())..];
+            (client.greeting, [&stream[..position], &response[start..start + 28], rest].concat())
         };
         let ((whole, stream), (cut, again)) = (client(), client());
         (greet(whole, &stream, usize::MAX), greet(cut, &again, reading.part))
@@ -80,8 +80,8 @@ pub fn upgrade(input: &[u8]) {
     };
     assert_eq!(whole, cut, "cut in parts of {}", reading.part);
     match whole.0 {
-        Ok(Some(greeted)) => assert!(reading.other || greeted.reply.starts_with(b"HTTP/1.1 101 ")),
-        Err(answer) => assert!(answer.is_empty() == reading.other),
+        Ok(Some(greeted)) => assert!(reading.is_second || greeted.reply.starts_with(b"HTTP/1.1 101 ")),
+        Err(final_reply) => assert!(final_reply.is_empty() == reading.is_second),
         Ok(None) => assert_eq!(whole.1, 0, "all of it is kept"),
     }
 }
@@ -90,15 +90,15 @@ pub fn upgrade(input: &[u8]) {
 pub fn framing(input: &[u8]) {
     let Some((reading, stream)) = Reading::split(input) else { return };
     let (mapping, framing) =
-        if reading.other { (Mapping::Ipc, Framing::Ipc) } else { (Mapping::Tcp, Framing::Tcp) };
-    let said = decode(&mapping, stream, &reading);
-    assert_eq!(said, decode(&mapping, stream, &Reading { part: usize::MAX, is_direct: false, ..reading }));
+        if reading.is_second { (Mapping::Ipc, Framing::Ipc) } else { (Mapping::Tcp, Framing::Tcp) };
+    let decoded = decode(&mapping, stream, &reading);
+    assert_eq!(decoded, decode(&mapping, stream, &Reading { part: usize::MAX, is_direct: false, ..reading }));
 
     // The result of a simple decoder; a stream that ends within a frame is no error.
-    let mut expected = Said::default();
+    let mut expected = Decoded::default();
     let mut rest = stream;
     while !rest.is_empty() {
-        if reading.other && rest[0] != 1 {
+        if reading.is_second && rest[0] != 1 {
             expected.end = Err(BadFrame::Type);
             break;
         }
@@ -112,44 +112,44 @@ pub fn framing(input: &[u8]) {
         expected.payloads.push((payload.to_vec(), None));
         rest = behind;
     }
-    assert_eq!(said, expected);
+    assert_eq!(decoded, expected);
 }
 
 /// The frames of ws.
 pub fn frames(input: &[u8]) {
     let Some((reading, stream)) = Reading::split(input) else { return };
-    let (mapping, sender) = if reading.other {
+    let (mapping, sender) = if reading.is_second {
         (client(), Mapping::WebSocketServer)
     } else {
         (Mapping::WebSocketServer, client())
     };
-    let said = decode(&mapping, stream, &reading);
-    assert_eq!(said, decode(&mapping, stream, &Reading { part: usize::MAX, is_direct: false, ..reading }));
-    let total: usize = said.payloads.iter().map(|(payload, _)| payload.len()).sum();
+    let decoded = decode(&mapping, stream, &reading);
+    assert_eq!(decoded, decode(&mapping, stream, &Reading { part: usize::MAX, is_direct: false, ..reading }));
+    let total: usize = decoded.payloads.iter().map(|(payload, _)| payload.len()).sum();
     assert!(total <= stream.len());
 
     // The same messages, encoded by the library.
     let Encoder::WebSocket(mut encoder) = begin(&sender).encoder else { unreachable!("it is ws") };
     let mut stream = Vec::new();
-    for (payload, message_type) in &said.payloads {
+    for (payload, message_type) in &decoded.payloads {
         assert!(reading.max.is_none_or(|max| payload.len() <= max));
-        let mut place = FramePosition::First { head: 0, message_type: *message_type };
+        let mut position = FramePosition::First { head: 0, message_type: *message_type };
         let mut rest = &payload[..];
         loop {
-            let FrameContent { body, mask } = encoder.encode_prefix(place, rest.len(), &mut stream);
+            let FrameContent { body, mask } = encoder.encode_prefix(position, rest.len(), &mut stream);
             let start = stream.len();
             stream.extend_from_slice(&rest[..body]);
             if let Some(mask) = mask {
                 mask.apply(0, &mut stream[start..]);
             }
-            (place, rest) = (FramePosition::Further, &rest[body..]);
+            (position, rest) = (FramePosition::Further, &rest[body..]);
             if rest.is_empty() {
                 break;
             }
         }
     }
     let again = decode(&mapping, &stream, &reading);
-    assert_eq!((again.payloads, again.end), (said.payloads, Ok(())));
+    assert_eq!((again.payloads, again.end), (decoded.payloads, Ok(())));
 }
 
 fn client() -> Mapping {
@@ -180,7 +180,7 @@ fn greet(mut greeting: Greeting, stream: &[u8], part: usize) -> GreetingOutcome 
         let outcome = greeting.feed(&mut rest);
         left -= part.len() - rest.len();
         match outcome {
-            Ok(None) => assert!(rest.is_empty(), "what is needed is taken"),
+            Ok(None) => assert!(rest.is_empty(), "an incomplete greeting takes all bytes"),
             Ok(greeted) => return (Ok(greeted), left),
             Err(bad) => return (Err(bad.final_reply), 0),
         }
@@ -188,43 +188,39 @@ fn greet(mut greeting: Greeting, stream: &[u8], part: usize) -> GreetingOutcome 
     (Ok(None), left)
 }
 
-/// What a peer has sent after its handshake.
+/// The messages that a peer has sent after its handshake, and how its stream ends.
 #[derive(Debug, PartialEq)]
-struct Said {
+struct Decoded {
     payloads: Vec<(Vec<u8>, Option<MessageType>)>,
     /// The last ping.
     ping: Option<Vec<u8>>,
     end: Result<(), BadFrame>,
 }
 
-impl Default for Said {
-    fn default() -> Said {
-        Said { payloads: Vec::new(), ping: None, end: Ok(()) }
+impl Default for Decoded {
+    fn default() -> Decoded {
+        Decoded { payloads: Vec::new(), ping: None, end: Ok(()) }
     }
 }
 
-fn decode(mapping: &Mapping, stream: &[u8], reading: &Reading) -> Said {
+fn decode(mapping: &Mapping, stream: &[u8], reading: &Reading) -> Decoded {
     let mut decoder = mapping.decoder();
-    let mut said = Said::default();
+    let mut decoded = Decoded::default();
     let mut rest = stream;
-    while !rest.is_empty() && said.end.is_ok() {
+    while !rest.is_empty() && decoded.end.is_ok() {
         let (part, behind) = rest.split_at(rest.len().min(reading.part));
-        let mut keep = |frame: Frame<'_>, message_type| {
-            let payload = match frame {
-                Frame::Bytes(bytes) => bytes.to_vec(),
-                Frame::Chunk(chunk) => <[u8]>::to_vec(&chunk),
-            };
-            said.payloads.push((payload, message_type));
+        let mut keep = |payload: Payload<'_>, message_type| {
+            decoded.payloads.push((payload.bytes().to_vec(), message_type));
         };
         rest = behind;
-        said.end = if reading.is_direct {
+        decoded.end = if reading.is_direct {
             directly(&mut decoder, part, reading.max, &mut keep)
         } else {
             decoder.feed(part, reading.max, keep)
         };
-        said.ping = decoder.take_ping().or(said.ping);
+        decoded.ping = decoder.take_ping().or(decoded.ping);
     }
-    said
+    decoded
 }
 
 /// Decodes as a connection does that reads large payloads directly into their memory.
@@ -232,12 +228,12 @@ fn directly(
     decoder: &mut Decoder,
     part: &[u8],
     max: Option<usize>,
-    keep: &mut impl FnMut(Frame<'_>, Option<MessageType>),
+    keep: &mut impl FnMut(Payload<'_>, Option<MessageType>),
 ) -> Result<(), BadFrame> {
     let Some(spare) = decoder.spare()? else { return decoder.feed(part, max, keep) };
     let count = part.len().min(spare.len());
-    for (place, byte) in spare.iter_mut().zip(part) {
-        *place = MaybeUninit::new(*byte);
+    for (to, from) in spare.iter_mut().zip(part) {
+        *to = MaybeUninit::new(*from);
     }
     // SAFETY: that many bytes were just written.
     unsafe { decoder.appended(count, &mut *keep) }?;

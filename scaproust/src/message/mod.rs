@@ -20,7 +20,7 @@ pub(crate) const INLINE_MAX: usize = 2048;
 /// Four words of 32 bits fit without an allocation.
 pub(crate) type ProtocolHeader = SmallVec<[u8; 16]>;
 
-/// The body of a message to be sent.
+/// The body of a message on its way into a pipe.
 #[derive(Clone, Debug)]
 pub enum Payload<'a> {
     /// Bytes that the caller lends for the time of the call; they are copied once.

@@ -1,4 +1,4 @@
-//! The frames of tcp and ipc: a length, and a payload of that many bytes, which is a message.
+//! Length-prefixed framing, for tcp and ipc: each frame is a length and a payload of that many bytes, a message.
 //!
 //! tcp: `length u64 | payload`. ipc: `01 | length u64 | payload`. Lengths are big-endian.
 //!
@@ -8,14 +8,14 @@
 
 use std::mem::MaybeUninit;
 
-use crate::message::{Chunk, INLINE_MAX};
+use crate::message::{Chunk, INLINE_MAX, Payload};
 
 /// The factor by which the memory of an incomplete payload grows when it is full.
 const GROWTH: usize = 4;
 /// The longest prefix of a payload in bytes.
 const PREFIX_MAX: usize = 9;
 
-/// Which of the two formats a stream has.
+/// The format of the prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Framing {
     /// SP over TCP.
@@ -72,18 +72,9 @@ impl BadFrame {
     }
 }
 
-/// A complete payload.
+/// Decodes frames into payloads: borrowed ones of up to [`INLINE_MAX`] bytes, and owned ones of more.
 #[derive(Debug)]
-pub(crate) enum Frame<'a> {
-    /// Up to [`INLINE_MAX`] bytes, borrowed.
-    Bytes(&'a [u8]),
-    /// More bytes, in memory of their own.
-    Chunk(Chunk),
-}
-
-/// Decodes frames into payloads.
-#[derive(Debug)]
-pub(crate) struct FrameDecoder {
+pub(crate) struct LengthPrefixDecoder {
     framing: Framing,
     state: State,
 }
@@ -102,14 +93,14 @@ impl State {
     const START: State = State::Prefix { bytes: [0; PREFIX_MAX], count: 0 };
 }
 
-impl FrameDecoder {
+impl LengthPrefixDecoder {
     /// A decoder at the start of a stream.
-    pub(crate) fn new(framing: Framing) -> FrameDecoder {
-        FrameDecoder { framing, state: State::START }
+    pub(crate) fn new(framing: Framing) -> LengthPrefixDecoder {
+        LengthPrefixDecoder { framing, state: State::START }
     }
 
     /// Whether a frame has arrived in part.
-    pub(crate) fn is_mid_frame(&self) -> bool {
+    pub(crate) fn is_mid_message(&self) -> bool {
         !matches!(self.state, State::Prefix { count: 0, .. })
     }
 
@@ -122,7 +113,7 @@ impl FrameDecoder {
         &mut self,
         mut input: &[u8],
         max: Option<usize>,
-        mut each: impl FnMut(Frame<'_>),
+        mut each: impl FnMut(Payload<'_>),
     ) -> Result<(), BadFrame> {
         let prefix_size = self.framing.prefix_size();
         loop {
@@ -135,7 +126,7 @@ impl FrameDecoder {
                     break;
                 }
                 let (payload, rest) = rest.split_at(length);
-                each(Frame::Bytes(payload));
+                each(Payload::Borrowed(payload));
                 input = rest;
             }
             if input.is_empty() {
@@ -150,7 +141,7 @@ impl FrameDecoder {
         &mut self,
         input: &mut &[u8],
         max: Option<usize>,
-        each: &mut impl FnMut(Frame<'_>),
+        each: &mut impl FnMut(Payload<'_>),
     ) -> Result<(), BadFrame> {
         match &mut self.state {
             State::Prefix { bytes, count } => {
@@ -169,7 +160,7 @@ impl FrameDecoder {
             State::Small { length, bytes } => {
                 bytes.extend_from_slice(split_front(input, *length - bytes.len()));
                 if bytes.len() == *length {
-                    each(Frame::Bytes(bytes));
+                    each(Payload::Borrowed(bytes));
                     self.state = State::START;
                 }
             }
@@ -181,16 +172,16 @@ impl FrameDecoder {
                     rest = &rest[count..];
                 }
                 if let Some(chunk) = self.finished() {
-                    each(Frame::Chunk(chunk));
+                    each(Payload::Owned(chunk));
                 }
             }
         }
         Ok(())
     }
 
-    fn start_payload(&mut self, length: usize, each: &mut impl FnMut(Frame<'_>)) -> Result<(), BadFrame> {
+    fn start_payload(&mut self, length: usize, each: &mut impl FnMut(Payload<'_>)) -> Result<(), BadFrame> {
         self.state = if length == 0 {
-            each(Frame::Bytes(&[]));
+            each(Payload::Borrowed(&[]));
             State::START
         } else if length <= INLINE_MAX {
             let mut bytes = Vec::new();
@@ -202,7 +193,7 @@ impl FrameDecoder {
         Ok(())
     }
 
-    /// See [`Decoder::spare`](super::Decoder::spare).
+    /// See [`Decoder::spare`](super::mapping::Decoder::spare).
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
         match &mut self.state {
             State::Large { length, chunk } => {
@@ -215,11 +206,11 @@ impl FrameDecoder {
         }
     }
 
-    /// Takes note of `count` bytes that were written to [`FrameDecoder::spare`]. Returns the payload if
+    /// Takes note of `count` bytes that were written to [`LengthPrefixDecoder::spare`]. Returns the payload if
     /// it is complete with them.
     ///
     /// # Safety
-    /// The first `count` bytes of [`FrameDecoder::spare`] must have been written.
+    /// The first `count` bytes of [`LengthPrefixDecoder::spare`] must have been written.
     pub(crate) unsafe fn appended(&mut self, count: usize) -> Option<Chunk> {
         if let State::Large { chunk, .. } = &mut self.state {
             // SAFETY: as the caller promises.
@@ -287,17 +278,12 @@ mod tests {
     }
 
     fn decode(
-        decoder: &mut FrameDecoder,
+        decoder: &mut LengthPrefixDecoder,
         input: &[u8],
         max: Option<usize>,
     ) -> Result<Vec<Vec<u8>>, BadFrame> {
         let mut payloads = Vec::new();
-        decoder.feed(input, max, |frame| {
-            payloads.push(match frame {
-                Frame::Bytes(bytes) => bytes.to_vec(),
-                Frame::Chunk(chunk) => chunk.to_vec(),
-            });
-        })?;
+        decoder.feed(input, max, |payload| payloads.push(payload.bytes().to_vec()))?;
         Ok(payloads)
     }
 
@@ -312,7 +298,7 @@ mod tests {
             let payloads: Vec<Vec<u8>> =
                 lengths.iter().enumerate().map(|(index, length)| vec![index as u8; *length]).collect();
             let stream = encode(framing, &payloads);
-            let mut decoder = FrameDecoder::new(framing);
+            let mut decoder = LengthPrefixDecoder::new(framing);
             let mut rest = &stream[..];
             let mut decoded = Vec::new();
             for cut in cuts.iter().cycle() {
@@ -322,43 +308,43 @@ mod tests {
                 decoded.extend(decode(&mut decoder, split_front(&mut rest, *cut), Some(6000)).unwrap());
             }
             prop_assert_eq!(decoded, payloads);
-            prop_assert!(!decoder.is_mid_frame());
+            prop_assert!(!decoder.is_mid_message());
         }
 
         #[test]
         fn random_bytes_never_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), ipc: bool) {
             let framing = if ipc { Framing::Ipc } else { Framing::Tcp };
-            let _ = decode(&mut FrameDecoder::new(framing), &bytes, Some(1 << 20));
+            let _ = decode(&mut LengthPrefixDecoder::new(framing), &bytes, Some(1 << 20));
         }
     }
 
     #[test]
     fn a_length_above_the_limit_is_refused() {
-        let mut decoder = FrameDecoder::new(Framing::Tcp);
+        let mut decoder = LengthPrefixDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &5_u64.to_be_bytes(), Some(4)), Err(BadFrame::TooLong));
-        let mut decoder = FrameDecoder::new(Framing::Tcp);
+        let mut decoder = LengthPrefixDecoder::new(Framing::Tcp);
         let stream = encode(Framing::Tcp, &[vec![1; 4]]);
         assert_eq!(decode(&mut decoder, &stream, Some(4)), Ok(vec![vec![1; 4]]));
         for length in [1 << 63, u64::MAX] {
-            let mut decoder = FrameDecoder::new(Framing::Tcp);
+            let mut decoder = LengthPrefixDecoder::new(Framing::Tcp);
             assert_eq!(decode(&mut decoder, &length.to_be_bytes(), None), Err(BadFrame::TooLong));
         }
     }
 
     #[test]
     fn memory_for_a_long_payload_grows_with_the_bytes_that_arrive() {
-        let mut decoder = FrameDecoder::new(Framing::Tcp);
+        let mut decoder = LengthPrefixDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &(1_u64 << 40).to_be_bytes(), None), Ok(vec![]));
         // The largest piece that the pool may have.
         assert!(decoder.spare().unwrap().unwrap().len() <= (1 << 20) + 64);
-        assert!(decoder.is_mid_frame());
+        assert!(decoder.is_mid_message());
     }
 
     #[test]
     fn spare_memory_ends_with_the_payload() {
         // Puts a piece larger than the payload into the pool.
         drop(Chunk::with_capacity(30_000));
-        let mut decoder = FrameDecoder::new(Framing::Tcp);
+        let mut decoder = LengthPrefixDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &20_000_u64.to_be_bytes(), None), Ok(vec![]));
         let spare = decoder.spare().unwrap().unwrap();
         assert_eq!(spare.len(), 20_000);
@@ -366,14 +352,14 @@ mod tests {
         // SAFETY: all of it was just written.
         let payload = unsafe { decoder.appended(20_000) }.unwrap();
         assert_eq!(&*payload, [7; 20_000]);
-        assert!(decoder.spare().unwrap().is_none() && !decoder.is_mid_frame());
+        assert!(decoder.spare().unwrap().is_none() && !decoder.is_mid_message());
     }
 
     #[test]
     fn an_ipc_frame_of_another_type_is_refused_at_its_first_byte() {
-        let mut decoder = FrameDecoder::new(Framing::Ipc);
+        let mut decoder = LengthPrefixDecoder::new(Framing::Ipc);
         assert_eq!(decode(&mut decoder, &[2], None), Err(BadFrame::Type));
-        let mut decoder = FrameDecoder::new(Framing::Ipc);
+        let mut decoder = LengthPrefixDecoder::new(Framing::Ipc);
         assert_eq!(decode(&mut decoder, &[0; 9], None), Err(BadFrame::Type));
     }
 }

@@ -1,7 +1,7 @@
 //! Greetings: what each peer sends before its first message, an SP header or one half of an HTTP upgrade.
 
-use super::sp_header::SpHeaderDecoder;
-use super::websocket::{Client, Server};
+use super::sp_header::SpHeaderParser;
+use super::websocket::{UpgradeClient, UpgradeServer};
 
 /// A protocol, as it is identified in greetings.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,11 +25,11 @@ pub(crate) struct ProtocolPair {
 #[derive(Debug)]
 pub(crate) enum Greeting {
     /// An SP header.
-    SpHeader(SpHeaderDecoder),
+    SpHeader(SpHeaderParser),
     /// The response to this side's upgrade request.
-    HttpResponse(Box<Client>),
+    HttpResponse(Box<UpgradeClient>),
     /// An upgrade request.
-    HttpRequest(Server),
+    HttpRequest(UpgradeServer),
 }
 
 /// A complete and valid greeting.
@@ -62,7 +62,7 @@ impl Greeting {
     /// [`BadGreeting`]; `feed` must not be called again then.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         match self {
-            Greeting::SpHeader(decoder) => match decoder.feed(input) {
+            Greeting::SpHeader(parser) => match parser.feed(input) {
                 Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, reply: Vec::new() })),
                 Err(_) => Err(BadGreeting::silent()),
             },
@@ -76,7 +76,7 @@ impl Greeting {
     pub(crate) fn busy_reply(&self) -> Vec<u8> {
         match self {
             Greeting::SpHeader(_) | Greeting::HttpResponse(_) => Vec::new(),
-            Greeting::HttpRequest(_) => Server::busy_reply(),
+            Greeting::HttpRequest(_) => UpgradeServer::busy_reply(),
         }
     }
 }

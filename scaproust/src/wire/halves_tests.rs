@@ -1,4 +1,4 @@
-//! Two sides of a connection, joined by a stream that cuts anywhere, with a clock that the test sets.
+//! Two ends of a connection, joined by a stream that is cut anywhere, with a clock that the test sets.
 
 use std::collections::VecDeque;
 use std::hash::RandomState;
@@ -7,16 +7,17 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::message::{Chunk, Front, MessageType, Metadata};
+use crate::message::{Chunk, Front, MessageType, Metadata, Payload};
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Messages to be sent, and what was reported of them.
+/// Messages to be sent, and what the outbound half has asked of the queue.
 #[derive(Default)]
 pub(super) struct Queue {
     pub(super) messages: VecDeque<(Vec<u8>, Chunk)>,
     is_parked: bool,
-    is_told: bool,
+    /// Whether [`MessageQueue::publish_progress`] was called.
+    is_published: bool,
     report_at: Option<usize>,
 }
 
@@ -30,7 +31,7 @@ impl Queue {
     }
 }
 
-impl Messages for Queue {
+impl MessageQueue for Queue {
     fn front(&mut self, parks: bool) -> Option<Front<'_>> {
         self.is_parked = parks && self.messages.is_empty();
         let (head, body) = self.messages.front()?;
@@ -46,7 +47,7 @@ impl Messages for Queue {
     }
 
     fn publish_progress(&mut self) -> bool {
-        std::mem::replace(&mut self.is_told, true)
+        std::mem::replace(&mut self.is_published, true)
     }
 
     fn report_at(&mut self, bytes: usize) -> bool {
@@ -55,28 +56,28 @@ impl Messages for Queue {
     }
 }
 
-/// One side of a connection.
-struct Side {
+/// One end of a connection, with the part of a driver that matters here.
+struct End {
     inbound: Inbound,
     outbound: Outbound,
     mapping: Mapping,
     queue: Queue,
     received: Vec<Vec<u8>>,
-    /// The largest message that is taken.
+    /// The longest message to receive.
     max: Option<usize>,
     now: Duration,
 }
 
-/// How a side's connection ends, with its last words.
+/// The connection must be closed, after this final reply.
 #[derive(Debug, PartialEq, Eq)]
-struct Ended(Vec<u8>);
+struct Closed(Vec<u8>);
 
-impl Side {
-    fn new(mapping: Mapping) -> Side {
-        let begun = mapping.begin(PAIR, MessageType::Binary, Random::new(RandomState::new()));
-        Side {
-            inbound: Inbound::new(begun.greeting, Duration::ZERO),
-            outbound: Outbound::new(&begun.initial_bytes, begun.encoder),
+impl End {
+    fn new(mapping: Mapping) -> End {
+        let handshake = mapping.begin(PAIR, MessageType::Binary, Random::new(RandomState::new()));
+        End {
+            inbound: Inbound::new(handshake.greeting, Duration::ZERO),
+            outbound: Outbound::new(&handshake.initial_bytes, handshake.encoder),
             mapping,
             queue: Queue::default(),
             received: Vec::new(),
@@ -85,9 +86,9 @@ impl Side {
         }
     }
 
-    /// What a driver does with bytes that it has read.
-    fn receive(&mut self, mut input: &[u8]) -> Result<(), Ended> {
-        let greeted = self.inbound.greet(&mut input).map_err(|bad| Ended(bad.final_reply))?;
+    /// Handles bytes as a driver does that has read them.
+    fn receive(&mut self, mut input: &[u8]) -> Result<(), Closed> {
+        let greeted = self.inbound.greet(&mut input).map_err(|bad| Closed(bad.final_reply))?;
         if let Some(greeted) = greeted {
             assert_eq!(greeted.protocol, PAIR.peer.number);
             self.outbound.append(&greeted.reply);
@@ -95,13 +96,8 @@ impl Side {
         }
         while !input.is_empty() {
             let received = &mut self.received;
-            let each = |frame: Frame<'_>, _| {
-                received.push(match frame {
-                    Frame::Bytes(bytes) => bytes.to_vec(),
-                    Frame::Chunk(chunk) => chunk.to_vec(),
-                });
-            };
-            let direct = self.inbound.spare().map_err(|bad| Ended(self.outbound.final_reply(bad)))?;
+            let each = |payload: Payload<'_>, _| received.push(payload.bytes().to_vec());
+            let direct = self.inbound.spare().map_err(|bad| Closed(self.outbound.final_reply(bad)))?;
             let outcome = match direct {
                 Some(memory) => {
                     let count = memory.len().min(input.len());
@@ -109,36 +105,36 @@ impl Side {
                     for (to, from) in memory.iter_mut().zip(part) {
                         to.write(*from);
                     }
-                    // SAFETY: so many bytes were written just now.
+                    // SAFETY: that many bytes were just written.
                     unsafe { self.inbound.appended(count, each) }
                 }
                 None => {
                     let fed = self.inbound.feed(std::mem::take(&mut input), self.max, each);
-                    if let Some(said) = fed.ping {
-                        self.outbound.answer_ping(&said);
+                    if let Some(payload) = fed.ping {
+                        self.outbound.answer_ping(&payload);
                     }
                     fed.outcome
                 }
             };
-            outcome.map_err(|bad| Ended(self.outbound.final_reply(bad)))?;
+            outcome.map_err(|bad| Closed(self.outbound.final_reply(bad)))?;
         }
         if self.inbound.is_mid_message() {
-            self.inbound.heard_part(self.now);
+            self.inbound.note_part(self.now);
         }
         Ok(())
     }
 
-    /// At most `count` bytes of what is to leave next.
+    /// Sends the next bytes, at most `count`.
     fn send(&mut self, count: usize) -> Vec<u8> {
         self.outbound.fill(&mut self.queue).unwrap();
         let mut bytes: Vec<u8> = self.outbound.front().flatten().copied().take(count).collect();
         bytes.truncate(count);
-        self.outbound.sent(bytes.len());
+        self.outbound.note_sent(bytes.len());
         bytes
     }
 }
 
-/// The side that connects, and the one that is bound, of each mapping.
+/// The connecting and the bound side of each mapping.
 fn mappings() -> [(Mapping, Mapping); 3] {
     let client = Mapping::WebSocketClient {
         authority: "h".into(),
@@ -148,15 +144,15 @@ fn mappings() -> [(Mapping, Mapping); 3] {
     [(Mapping::Tcp, Mapping::Tcp), (Mapping::Ipc, Mapping::Ipc), (client, Mapping::WebSocketServer)]
 }
 
-/// Two sides that have greeted each other.
-fn greeted((client, server): (Mapping, Mapping)) -> (Side, Side) {
-    let (mut client, mut server) = (Side::new(client), Side::new(server));
+/// Two ends that have exchanged their greetings.
+fn greeted((client, server): (Mapping, Mapping)) -> (End, End) {
+    let (mut client, mut server) = (End::new(client), End::new(server));
     run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).unwrap();
     (client, server)
 }
 
-/// Moves bytes in both directions, as many at a time as `cuts` says, until nothing moves any more.
-fn run(one: &mut Side, other: &mut Side, cuts: &mut impl Iterator<Item = usize>) -> Result<(), Ended> {
+/// Moves bytes in both directions, in parts of the sizes in `cuts`, until there are none.
+fn run(one: &mut End, other: &mut End, cuts: &mut impl Iterator<Item = usize>) -> Result<(), Closed> {
     loop {
         let (there, back) = (one.send(cuts.next().unwrap()), other.send(cuts.next().unwrap()));
         if there.is_empty() && back.is_empty() {
@@ -167,7 +163,7 @@ fn run(one: &mut Side, other: &mut Side, cuts: &mut impl Iterator<Item = usize>)
     }
 }
 
-/// A message of so many bytes, which tells it from others.
+/// A message of this size, with bytes that no other message has.
 fn body(size: usize) -> Vec<u8> {
     (0..size).map(|place| (place.wrapping_mul(31) ^ size) as u8).collect()
 }
@@ -181,12 +177,12 @@ proptest! {
         sizes in prop::collection::vec(prop_oneof![0..10_usize, 100..2_000_usize, 20_000..70_000_usize], 0..8),
     ) {
         for (client, server) in mappings() {
-            let (mut client, mut server) = (Side::new(client), Side::new(server));
+            let (mut client, mut server) = (End::new(client), End::new(server));
             for size in &sizes {
                 client.queue.push(b"head", &body(*size));
                 server.queue.push(&[], &body(size + 1));
             }
-            // What is sent before the peer has greeted would wait in the queue.
+            // The greetings are exchanged while the queues are empty, as in a connection.
             let (mut early, mut late) = (std::mem::take(&mut client.queue), std::mem::take(&mut server.queue));
             let mut cuts = cuts.iter().copied().cycle();
             run(&mut client, &mut server, &mut cuts).unwrap();
@@ -201,7 +197,7 @@ proptest! {
 }
 
 #[test]
-fn a_message_of_more_than_a_fragment_arrives_whole() {
+fn a_message_of_several_fragments_arrives_whole() {
     for mapping in mappings() {
         let (mut client, mut server) = greeted(mapping);
         client.queue.push(b"head", &body(2_300_000));
@@ -212,21 +208,21 @@ fn a_message_of_more_than_a_fragment_arrives_whole() {
 }
 
 #[test]
-fn a_greeting_has_its_time_and_no_more() {
+fn a_greeting_has_a_time_limit() {
     for (client, _) in mappings() {
-        let mut side = Side::new(client);
-        assert_eq!(side.inbound.check_time(GREETING_TIME - SECOND), TimeCheck::InTime);
-        assert_eq!(side.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
+        let mut end = End::new(client);
+        assert_eq!(end.inbound.check_time(GREETING_TIME - SECOND), TimeCheck::InTime);
+        assert_eq!(end.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
     }
 }
 
 #[test]
-fn a_peer_that_is_silent_in_the_middle_of_a_message_is_late_after_half_a_minute() {
+fn a_message_has_a_time_limit_between_two_parts() {
     for mapping in mappings() {
         let (mut client, mut server) = greeted(mapping);
         client.queue.push(&[], &body(5_000));
         let bytes = client.send(usize::MAX);
-        // Between two messages it may be silent for ever.
+        // There is no limit between two messages.
         assert_eq!(server.inbound.check_time(1000 * SECOND), TimeCheck::InTime);
         server.now = 1000 * SECOND;
         server.receive(&bytes[..20]).unwrap();
@@ -235,10 +231,10 @@ fn a_peer_that_is_silent_in_the_middle_of_a_message_is_late_after_half_a_minute(
         server.receive(&bytes[20..21]).unwrap();
         assert_eq!(server.inbound.check_time(1030 * SECOND), TimeCheck::Until(1050 * SECOND));
         assert_eq!(server.inbound.check_time(1049 * SECOND), TimeCheck::InTime);
-        // A peer that is not read from is not silent.
-        server.inbound.hold_back(true);
+        // Nor under back-pressure.
+        server.inbound.note_back_pressure(true);
         assert_eq!(server.inbound.check_time(1050 * SECOND), TimeCheck::Until(1080 * SECOND));
-        server.inbound.hold_back(false);
+        server.inbound.note_back_pressure(false);
         assert_eq!(server.inbound.check_time(1080 * SECOND), TimeCheck::Exceeded);
         server.receive(&bytes[21..]).unwrap();
         assert_eq!(server.inbound.check_time(2000 * SECOND), TimeCheck::InTime);
@@ -246,102 +242,133 @@ fn a_peer_that_is_silent_in_the_middle_of_a_message_is_late_after_half_a_minute(
 }
 
 #[test]
-fn a_message_that_is_too_long_ends_the_connection_with_a_word_where_there_is_one() {
+fn a_message_that_is_too_long_ends_the_connection() {
     for mapping in mappings() {
         let is_websocket = mapping.1 == Mapping::WebSocketServer;
         let (mut client, mut server) = greeted(mapping);
         server.max = Some(1000);
         client.queue.push(&[], &body(1000));
         client.queue.push(&[], &body(1001));
-        let ended = run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).unwrap_err();
+        let closed = run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).unwrap_err();
         assert_eq!(server.received, [body(1000)]);
         // A close frame with code 1009 (RFC 6455, 7.4.1).
-        assert_eq!(ended.0, if is_websocket { vec![0x88, 2, 0x03, 0xf1] } else { Vec::new() });
+        assert_eq!(closed.0, if is_websocket { vec![0x88, 2, 0x03, 0xf1] } else { Vec::new() });
     }
 }
 
 #[test]
-fn what_is_no_greeting_is_refused_at_the_first_wrong_byte() {
+fn an_invalid_greeting_is_refused_at_its_first_wrong_byte() {
     for (client, _) in mappings() {
-        assert!(Side::new(client).receive(b"\0SX").is_err());
+        assert!(End::new(client).receive(b"\0SX").is_err());
     }
-    let mut server = Side::new(Mapping::WebSocketServer);
-    let Ended(words) = server.receive(b"GET / HTTP/1.0\r\n\r\n").unwrap_err();
-    assert!(words.starts_with(b"HTTP/1.1 "), "{words:?}");
+    let mut server = End::new(Mapping::WebSocketServer);
+    let Closed(final_reply) = server.receive(b"GET / HTTP/1.0\r\n\r\n").unwrap_err();
+    assert!(final_reply.starts_with(b"HTTP/1.1 "), "{final_reply:?}");
 }
 
 #[test]
-fn what_a_protocol_refuses_is_told_so_where_there_is_a_word_for_it() {
-    let words = mappings().map(|(_, server)| Side::new(server).inbound.refusal());
-    assert!(words[0].is_empty() && words[1].is_empty() && words[2].starts_with(b"HTTP/1.1 "));
+fn a_refused_peer_gets_a_reply_over_ws_only() {
+    let replies = mappings().map(|(_, server)| End::new(server).inbound.refusal());
+    assert!(replies[0].is_empty() && replies[1].is_empty() && replies[2].starts_with(b"HTTP/1.1 "));
     let (_, server) = greeted(mappings()[2].clone());
-    assert!(server.inbound.refusal().is_empty(), "it is welcome already");
+    assert!(server.inbound.refusal().is_empty(), "it is accepted already");
 }
 
 #[test]
-fn of_pings_that_are_not_read_the_answers_do_not_gather() {
+fn unsent_pongs_are_replaced_by_the_last() {
     let [.., websocket] = mappings();
     let (mut client, mut server) = greeted(websocket);
     for number in 0..1000_u16 {
         server.outbound.answer_ping(&number.to_be_bytes());
         server.outbound.fill(&mut server.queue).unwrap();
     }
-    let mut answers = Vec::new();
+    let mut pongs = Vec::new();
     loop {
         let part = server.send(3);
         if part.is_empty() {
             break;
         }
-        answers.extend(part);
+        pongs.extend(part);
     }
-    assert_eq!(answers, [0x8a, 2, 0, 0, 0x8a, 2, 0x03, 0xe7]);
-    client.receive(&answers).unwrap();
+    assert_eq!(pongs, [0x8a, 2, 0, 0, 0x8a, 2, 0x03, 0xe7]);
+    client.receive(&pongs).unwrap();
     assert!(client.received.is_empty());
 }
 
 #[test]
-fn after_the_end_what_comes_is_dropped_and_noted() {
+fn bytes_are_dropped_and_noted_after_close() {
     for mapping in mappings() {
         let (mut client, mut server) = greeted(mapping);
         server.inbound.close();
-        assert!(!server.inbound.has_heard_more());
+        assert!(!server.inbound.has_dropped_bytes());
         client.queue.push(&[], b"late");
         run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).unwrap();
-        assert!(server.inbound.has_heard_more() && server.received.is_empty());
+        assert!(server.inbound.has_dropped_bytes() && server.received.is_empty());
         server.inbound.close();
-        assert!(server.inbound.has_heard_more(), "an end is final");
+        assert!(server.inbound.has_dropped_bytes(), "the second close changes nothing");
         assert_eq!(server.inbound.check_time(1000 * SECOND), TimeCheck::InTime);
     }
 }
 
 #[test]
-fn messages_that_gather_are_written_when_they_are_enough() {
-    let (mut side, _) = greeted(mappings()[0].clone());
-    side.queue.push(&[], b"first");
-    assert!(!side.outbound.gathers());
-    side.outbound.gather(&mut side.queue, SECOND);
-    assert!(side.outbound.gathers());
+fn the_reported_number_of_gathered_bytes_doubles_up_to_a_limit() {
+    let (mut end, _) = greeted(mappings()[0].clone());
+    end.queue.push(&[], b"first");
+    assert!(!end.outbound.is_gathering());
+    end.outbound.begin_gathering(&mut end.queue, SECOND);
+    assert!(end.outbound.is_gathering());
     for expected in [1, 2, 4, 8, 16, 32, 64, 128, 128].map(|count| count * 512) {
-        assert_eq!(side.queue.report_at, Some(expected));
-        side.outbound.note_enough(SECOND, 1);
-        side.send(usize::MAX);
-        assert!(!side.queue.is_parked, "the next message is not reported");
-        assert!(!side.outbound.rest(Some(&mut side.queue)));
+        assert_eq!(end.queue.report_at, Some(expected));
+        end.outbound.note_enough(SECOND, 1);
+        end.send(usize::MAX);
+        assert!(!end.queue.is_parked, "the next message is not reported");
+        assert!(!end.outbound.note_idle(Some(&mut end.queue)));
     }
-    // A lane that is full is written before it is enough.
-    assert!(side.outbound.take_written() && !side.outbound.take_written());
-    side.outbound.note_full();
-    assert!(side.outbound.take_written());
-    assert!(!side.outbound.rest(Some(&mut side.queue)));
-    assert_eq!(side.queue.report_at, Some(64 * 1024));
-    // What has gathered while the last was written is written as well.
-    side.queue.push(&[], &body(64 * 1024));
-    assert!(side.outbound.rest(Some(&mut side.queue)));
-    side.outbound.stop_gathering();
-    assert!(!side.outbound.rest(Some(&mut side.queue)));
-    side.send(usize::MAX);
-    side.outbound.fill(&mut side.queue).unwrap();
-    assert!(side.queue.is_parked, "the next message is reported");
+    // A full queue is written before there is enough in it, and changes nothing.
+    assert!(end.outbound.take_written_by_sender() && !end.outbound.take_written_by_sender());
+    end.outbound.note_full();
+    assert!(end.outbound.take_written_by_sender());
+    assert!(!end.outbound.note_idle(Some(&mut end.queue)));
+    assert_eq!(end.queue.report_at, Some(64 * 1024));
+    // Messages that have gathered during the last write are written as well.
+    end.queue.push(&[], &body(64 * 1024));
+    assert!(end.outbound.note_idle(Some(&mut end.queue)));
+    end.outbound.stop_gathering();
+    assert!(!end.outbound.note_idle(Some(&mut end.queue)));
+    end.send(usize::MAX);
+    end.outbound.fill(&mut end.queue).unwrap();
+    assert!(end.queue.is_parked, "the next message is reported");
+}
+
+/// The number of gathered bytes that are enough, after writes of two connections at these intervals in microseconds.
+fn enough_after(intervals: &[u64]) -> usize {
+    let (mut end, _) = greeted(mappings()[0].clone());
+    let mut now = SECOND;
+    end.outbound.begin_gathering(&mut end.queue, now);
+    for interval in intervals {
+        now += Duration::from_micros(2 * interval);
+        end.outbound.note_enough(now, 2);
+    }
+    // A full lane in between shows that the receiver is slow, and not the sender.
+    for _ in 0..100 {
+        end.outbound.note_full();
+        now += SECOND;
+        end.outbound.note_enough(now, 2);
+    }
+    end.outbound.note_idle(Some(&mut end.queue));
+    end.queue.report_at.unwrap()
+}
+
+#[test]
+fn the_reported_number_of_gathered_bytes_follows_the_rate_of_the_sender() {
+    let min = 512;
+    assert_eq!(enough_after(&[15]), 2 * min, "the writes are frequent");
+    assert_eq!(enough_after(&[16; 9]), min, "they are neither frequent nor rare");
+    assert_eq!(enough_after(&[1, 1, 1, 64]), 16 * min, "it is a flood");
+    let rare = [&[1; 3][..], &[70; 4]].concat();
+    assert_eq!(enough_after(&rare), 4 * min);
+    assert_eq!(enough_after(&rare[..6]), 8 * min, "three rare writes may be chance");
+    assert_eq!(enough_after(&[&rare[..], &[1000; 40]].concat()), min);
 }
 
 /// How much is enough, after writes of two connections that come at these intervals.
@@ -376,14 +403,14 @@ fn the_more_a_sender_sends_the_more_gathers() {
 }
 
 #[test]
-fn a_sender_that_waits_for_room_is_told_once_for_all_that_was_taken() {
-    let (mut side, _) = greeted(mappings()[1].clone());
-    side.queue.is_told = false;
-    side.queue.push(&[], b"one");
-    side.queue.push(&[], b"two");
-    assert!(!side.outbound.fill(&mut side.queue).unwrap());
-    assert!(side.queue.is_told);
-    side.queue.push(&[], b"three");
-    assert!(side.outbound.fill(&mut side.queue).unwrap());
-    assert!(!side.outbound.fill(&mut side.queue).unwrap(), "nothing was taken");
+fn progress_is_published_once_for_all_messages_of_a_fill() {
+    let (mut end, _) = greeted(mappings()[1].clone());
+    end.queue.is_published = false;
+    end.queue.push(&[], b"one");
+    end.queue.push(&[], b"two");
+    assert!(!end.outbound.fill(&mut end.queue).unwrap());
+    assert!(end.queue.is_published);
+    end.queue.push(&[], b"three");
+    assert!(end.outbound.fill(&mut end.queue).unwrap());
+    assert!(!end.outbound.fill(&mut end.queue).unwrap(), "nothing was taken");
 }

@@ -1,42 +1,42 @@
 //! The inbound half of a connection: bytes of the stream become the peer's greeting, and then messages.
 //!
-//! Owns the part of a greeting or a message that has come, and the limits of time for the rest of it. Must not know
-//! descriptors, locks, threads or the clock: a driver hands in what it has read, and says what time it is.
+//! Owns the part of a greeting or a message that has arrived, and the time limits for the rest of it. Must not know
+//! descriptors, locks, threads or the clock: a driver hands in the bytes that it has read, and the present moment.
 
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
-use super::framing::{BadFrame, Frame};
+use super::framing::BadFrame;
 use super::greeting::{BadGreeting, Greeted, Greeting};
 use super::mapping::Decoder;
-use crate::message::Metadata;
+use crate::message::{Metadata, Payload};
 
-/// The peer's greeting must be complete after this time.
+/// The time limit for the peer's greeting.
 pub(crate) const GREETING_TIME: Duration = Duration::from_secs(5);
-/// A peer that is silent for so long in the middle of a message is gone.
-const FRAME_TIME: Duration = Duration::from_secs(30);
+/// The longest silence of a peer in the middle of a message.
+const MESSAGE_TIME: Duration = Duration::from_secs(30);
 
-/// What has come from the peer.
+/// The inbound half of a connection.
 #[derive(Debug)]
 pub(crate) struct Inbound {
     phase: Phase,
-    /// The last message was a large one: the next may be, too.
+    /// The last message was a large one, so the next may be, too.
     expects_large: bool,
-    /// The driver has stopped reading because there is no room for messages.
-    is_held_back: bool,
-    /// When the connection began, or the peer was last heard in the middle of a message.
-    heard: Duration,
+    /// The driver does not read, because there is no room for messages.
+    has_back_pressure: bool,
+    /// When the connection began, or part of a message last arrived.
+    last_heard: Duration,
     /// When [`Inbound::check_time`] is to be called next, while that matters.
-    next_look: Option<Duration>,
+    next_check: Option<Duration>,
 }
 
 #[derive(Debug)]
 enum Phase {
     Greeting(Greeting),
     Open(Decoder),
-    /// Nothing more is taken from the peer; bytes that come are dropped.
+    /// Bytes of the peer are dropped.
     Closed {
-        heard_more: bool,
+        has_dropped_bytes: bool,
     },
 }
 
@@ -47,33 +47,33 @@ pub(crate) enum TimeCheck {
     InTime,
     /// It is not late yet; [`Inbound::check_time`] is to be called again at this moment.
     Until(Duration),
-    /// It should have said something: the connection must be closed.
+    /// It is late: the connection must be closed.
     Exceeded,
 }
 
-/// What came of bytes that were handed in.
+/// The result of [`Inbound::feed`].
 #[derive(Debug)]
 pub(crate) struct Fed {
-    /// Whether more can be.
+    /// On an error the connection must be closed.
     pub(crate) outcome: Result<(), BadFrame>,
-    /// The payload of a ping, which is to be answered.
+    /// The payload of the last ping, which must be answered.
     pub(crate) ping: Option<Vec<u8>>,
 }
 
 impl Inbound {
-    /// Nothing has come yet; a greeting is to come first. The connection begins at `now`.
+    /// The inbound half of a connection that begins at `now`, and whose peer has to send this greeting first.
     pub(crate) fn new(greeting: Greeting, now: Duration) -> Inbound {
         Inbound {
             phase: Phase::Greeting(greeting),
             expects_large: false,
-            is_held_back: false,
-            heard: now,
-            next_look: None,
+            has_back_pressure: false,
+            last_heard: now,
+            next_check: None,
         }
     }
 
-    /// Cuts bytes of the greeting off the front of `input`, unless there was one already. Returns its meaning once it is
-    /// complete: then [`Inbound::open`] is to be called, or [`Inbound::close`].
+    /// Cuts bytes of the greeting off the front of `input`, unless it is complete already. Returns its meaning when it becomes
+    /// complete; then [`Inbound::open`] or [`Inbound::close`] must be called.
     ///
     /// # Errors
     /// [`BadGreeting`]: the connection must be closed.
@@ -92,27 +92,26 @@ impl Inbound {
         }
     }
 
-    /// The peer is welcome: messages come from now on.
+    /// Accepts the peer: the bytes that follow are messages, for this decoder.
     pub(crate) fn open(&mut self, decoder: Decoder) {
         self.phase = Phase::Open(decoder);
     }
 
-    /// Nothing more is taken from the peer.
+    /// Drops everything that the peer sends from now on.
     pub(crate) fn close(&mut self) {
         if !matches!(self.phase, Phase::Closed { .. }) {
-            self.phase = Phase::Closed { heard_more: false };
+            self.phase = Phase::Closed { has_dropped_bytes: false };
         }
     }
 
-    /// Whether the peer has sent something since nothing more was taken.
-    pub(crate) fn has_heard_more(&self) -> bool {
-        matches!(self.phase, Phase::Closed { heard_more: true })
+    /// Whether the peer has sent something since [`Inbound::close`].
+    pub(crate) fn has_dropped_bytes(&self) -> bool {
+        matches!(self.phase, Phase::Closed { has_dropped_bytes: true })
     }
 
-    /// Notes whether the driver has stopped reading because there is no room for messages. Such a peer does not count as
-    /// silent.
-    pub(crate) fn hold_back(&mut self, is_held_back: bool) {
-        self.is_held_back = is_held_back;
+    /// Notes whether the driver does not read, because there is no room for messages. Then the peer does not count as silent.
+    pub(crate) fn note_back_pressure(&mut self, has_back_pressure: bool) {
+        self.has_back_pressure = has_back_pressure;
     }
 
     /// Whether the next message may be a large one, for which [`Inbound::spare`] saves a copy.
@@ -120,24 +119,24 @@ impl Inbound {
         self.expects_large
     }
 
-    /// Takes bytes that follow the greeting, and calls `each` for every message that is complete with them, and with what
-    /// it carries besides. `max` is the longest message allowed, in bytes.
+    /// Decodes bytes that follow the greeting, and calls `each` for every message that is complete with them. `max` is the
+    /// longest message allowed, in bytes.
     pub(crate) fn feed(
         &mut self,
         input: &[u8],
         max: Option<usize>,
-        mut each: impl FnMut(Frame<'_>, Metadata),
+        mut each: impl FnMut(Payload<'_>, Metadata),
     ) -> Fed {
         match &mut self.phase {
             Phase::Open(decoder) => {
-                let outcome = decoder.feed(input, max, |frame, message_type| {
-                    self.expects_large = matches!(frame, Frame::Chunk(_));
-                    each(frame, Metadata { message_type });
+                let outcome = decoder.feed(input, max, |payload, message_type| {
+                    self.expects_large = matches!(payload, Payload::Owned(_));
+                    each(payload, Metadata { message_type });
                 });
                 Fed { outcome, ping: decoder.take_ping() }
             }
-            Phase::Closed { heard_more } => {
-                *heard_more = true;
+            Phase::Closed { has_dropped_bytes } => {
+                *has_dropped_bytes = true;
                 Fed { outcome: Ok(()), ping: None }
             }
             Phase::Greeting(_) => Fed { outcome: Ok(()), ping: None },
@@ -166,51 +165,51 @@ impl Inbound {
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
-        mut each: impl FnMut(Frame<'_>, Metadata),
+        mut each: impl FnMut(Payload<'_>, Metadata),
     ) -> Result<(), BadFrame> {
         let Phase::Open(decoder) = &mut self.phase else { return Ok(()) };
-        let each = |frame: Frame<'_>, message_type| {
-            self.expects_large = matches!(frame, Frame::Chunk(_));
-            each(frame, Metadata { message_type });
+        let each = |payload: Payload<'_>, message_type| {
+            self.expects_large = matches!(payload, Payload::Owned(_));
+            each(payload, Metadata { message_type });
         };
         // SAFETY: as the caller promises.
         unsafe { decoder.appended(count, each) }
     }
 
-    /// Whether part of a message has come: then [`Inbound::heard_part`] is to be called after a read.
+    /// Whether a message has arrived in part: then [`Inbound::note_part`] must be called after each read.
     pub(crate) fn is_mid_message(&self) -> bool {
-        matches!(&self.phase, Phase::Open(decoder) if decoder.is_mid_frame())
+        matches!(&self.phase, Phase::Open(decoder) if decoder.is_mid_message())
     }
 
-    /// Notes that part of a message has arrived at `now`. Returns when [`Inbound::check_time`] is to be called, unless that call
-    /// is due already.
-    pub(crate) fn heard_part(&mut self, now: Duration) -> Option<Duration> {
-        self.heard = now;
-        if self.next_look.is_some() {
+    /// Notes that part of a message has arrived at `now`. Returns the moment at which [`Inbound::check_time`] must be called;
+    /// `None` if an earlier call has returned one that is still to come.
+    pub(crate) fn note_part(&mut self, now: Duration) -> Option<Duration> {
+        self.last_heard = now;
+        if self.next_check.is_some() {
             return None;
         }
-        self.next_look = Some(now + FRAME_TIME);
-        self.next_look
+        self.next_check = Some(now + MESSAGE_TIME);
+        self.next_check
     }
 
-    /// Whether the peer may still take time at `now`, with its greeting or with the rest of a message.
+    /// Whether the peer is late at `now`, with its greeting or with the rest of a message.
     pub(crate) fn check_time(&mut self, now: Duration) -> TimeCheck {
-        if self.next_look.is_some_and(|moment| moment > now) {
+        if self.next_check.is_some_and(|moment| moment > now) {
             return TimeCheck::InTime;
         }
-        self.next_look = None;
+        self.next_check = None;
         match &self.phase {
-            Phase::Greeting(_) if self.heard + GREETING_TIME <= now => TimeCheck::Exceeded,
-            Phase::Open(decoder) if decoder.is_mid_frame() => {
-                if self.is_held_back {
-                    self.heard = now;
+            Phase::Greeting(_) if self.last_heard + GREETING_TIME <= now => TimeCheck::Exceeded,
+            Phase::Open(decoder) if decoder.is_mid_message() => {
+                if self.has_back_pressure {
+                    self.last_heard = now;
                 }
-                let last = self.heard + FRAME_TIME;
-                if last <= now {
+                let limit = self.last_heard + MESSAGE_TIME;
+                if limit <= now {
                     return TimeCheck::Exceeded;
                 }
-                self.next_look = Some(last);
-                TimeCheck::Until(last)
+                self.next_check = Some(limit);
+                TimeCheck::Until(limit)
             }
             _ => TimeCheck::InTime,
         }

@@ -7,11 +7,11 @@ use std::mem::MaybeUninit;
 
 use tungstenite::protocol::frame::coding::Control;
 
-use super::framing::{BadFrame, Frame, FrameDecoder, Framing};
+use super::framing::{BadFrame, Framing, LengthPrefixDecoder};
 use super::greeting::{Greeting, ProtocolPair};
-use super::sp_header::{SpHeaderDecoder, encode_sp_header};
-use super::websocket::{Client, Random, Server, Side, WebSocketDecoder, WebSocketEncoder};
-use crate::message::MessageType;
+use super::sp_header::{SpHeaderParser, encode_sp_header};
+use super::websocket::{Random, Side, UpgradeClient, UpgradeServer, WebSocketDecoder, WebSocketEncoder};
+use crate::message::{MessageType, Payload};
 
 /// A mapping of SP onto a byte stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,20 +53,20 @@ impl Mapping {
         mut random: Random,
     ) -> Handshake {
         let with_sp_header = |encoder| {
-            let greeting = Greeting::SpHeader(SpHeaderDecoder::default());
+            let greeting = Greeting::SpHeader(SpHeaderParser::default());
             let initial_bytes = encode_sp_header(protocols.own.number).to_vec();
             Handshake { initial_bytes, greeting, encoder }
         };
         match self {
-            Mapping::Tcp => with_sp_header(Encoder::Framed(Framing::Tcp)),
-            Mapping::Ipc => with_sp_header(Encoder::Framed(Framing::Ipc)),
+            Mapping::Tcp => with_sp_header(Encoder::LengthPrefix(Framing::Tcp)),
+            Mapping::Ipc => with_sp_header(Encoder::LengthPrefix(Framing::Ipc)),
             Mapping::WebSocketServer => {
                 let encoder = WebSocketEncoder::new(Side::Server, accepted_type, random);
-                let greeting = Greeting::HttpRequest(Server::new(protocols));
+                let greeting = Greeting::HttpRequest(UpgradeServer::new(protocols));
                 Handshake { initial_bytes: Vec::new(), greeting, encoder: Encoder::WebSocket(encoder) }
             }
             Mapping::WebSocketClient { authority, resource, message_type } => {
-                let (client, initial_bytes) = Client::new(protocols, authority, resource, &mut random);
+                let (client, initial_bytes) = UpgradeClient::new(protocols, authority, resource, &mut random);
                 let encoder = WebSocketEncoder::new(Side::Client, *message_type, random);
                 let greeting = Greeting::HttpResponse(Box::new(client));
                 Handshake { initial_bytes, greeting, encoder: Encoder::WebSocket(encoder) }
@@ -77,8 +77,8 @@ impl Mapping {
     /// A decoder for the bytes that follow the peer's greeting.
     pub(crate) fn decoder(&self) -> Decoder {
         match self {
-            Mapping::Tcp => Decoder::Framed(FrameDecoder::new(Framing::Tcp)),
-            Mapping::Ipc => Decoder::Framed(FrameDecoder::new(Framing::Ipc)),
+            Mapping::Tcp => Decoder::LengthPrefix(LengthPrefixDecoder::new(Framing::Tcp)),
+            Mapping::Ipc => Decoder::LengthPrefix(LengthPrefixDecoder::new(Framing::Ipc)),
             Mapping::WebSocketServer => Decoder::WebSocket(Box::new(WebSocketDecoder::new(Side::Server))),
             Mapping::WebSocketClient { .. } => {
                 Decoder::WebSocket(Box::new(WebSocketDecoder::new(Side::Client)))
@@ -91,7 +91,7 @@ impl Mapping {
 #[derive(Debug)]
 pub(crate) enum Encoder {
     /// SP over TCP, or over local sockets.
-    Framed(Framing),
+    LengthPrefix(Framing),
     /// SP over WebSocket.
     WebSocket(WebSocketEncoder),
 }
@@ -100,18 +100,18 @@ impl Encoder {
     /// The reply to a ping with this payload.
     pub(crate) fn pong(&mut self, payload: &[u8]) -> Vec<u8> {
         match self {
-            Encoder::Framed(_) => Vec::new(),
-            Encoder::WebSocket(encoder) => encoder.control(Control::Pong, payload),
+            Encoder::LengthPrefix(_) => Vec::new(),
+            Encoder::WebSocket(encoder) => encoder.control_frame(Control::Pong, payload),
         }
     }
 
     /// The final reply to a peer that has sent `bad`: a close frame of a WebSocket, and otherwise nothing.
-    pub(crate) fn close(&mut self, bad: BadFrame) -> Vec<u8> {
+    pub(crate) fn final_reply(&mut self, bad: BadFrame) -> Vec<u8> {
         match self {
-            Encoder::Framed(_) => Vec::new(),
+            Encoder::LengthPrefix(_) => Vec::new(),
             Encoder::WebSocket(encoder) => {
                 let code = bad.close_code().map(u16::to_be_bytes);
-                encoder.control(Control::Close, code.as_ref().map_or(&[], |code| code))
+                encoder.control_frame(Control::Close, code.as_ref().map_or(&[], |code| code))
             }
         }
     }
@@ -121,17 +121,17 @@ impl Encoder {
 #[derive(Debug)]
 pub(crate) enum Decoder {
     /// SP over TCP, or over local sockets.
-    Framed(FrameDecoder),
+    LengthPrefix(LengthPrefixDecoder),
     /// SP over WebSocket.
     WebSocket(Box<WebSocketDecoder>),
 }
 
 impl Decoder {
-    /// Whether a frame or message has arrived in part.
-    pub(crate) fn is_mid_frame(&self) -> bool {
+    /// Whether a message, or a control frame of a WebSocket, has arrived in part.
+    pub(crate) fn is_mid_message(&self) -> bool {
         match self {
-            Decoder::Framed(decoder) => decoder.is_mid_frame(),
-            Decoder::WebSocket(decoder) => decoder.is_mid_frame(),
+            Decoder::LengthPrefix(decoder) => decoder.is_mid_message(),
+            Decoder::WebSocket(decoder) => decoder.is_mid_message(),
         }
     }
 
@@ -144,12 +144,12 @@ impl Decoder {
         &mut self,
         input: &[u8],
         max: Option<usize>,
-        mut each: impl FnMut(Frame<'_>, Option<MessageType>),
+        mut each: impl FnMut(Payload<'_>, Option<MessageType>),
     ) -> Result<(), BadFrame> {
         match self {
-            Decoder::Framed(decoder) => decoder.feed(input, max, |frame| each(frame, None)),
+            Decoder::LengthPrefix(decoder) => decoder.feed(input, max, |payload| each(payload, None)),
             Decoder::WebSocket(decoder) => {
-                decoder.feed(input, max, |frame, message_type| each(frame, Some(message_type)))
+                decoder.feed(input, max, |payload, message_type| each(payload, Some(message_type)))
             }
         }
     }
@@ -157,7 +157,7 @@ impl Decoder {
     /// The payload of the last ping since the last call: it is to be answered with [`Encoder::pong`].
     pub(crate) fn take_ping(&mut self) -> Option<Vec<u8>> {
         match self {
-            Decoder::Framed(_) => None,
+            Decoder::LengthPrefix(_) => None,
             Decoder::WebSocket(decoder) => decoder.take_ping(),
         }
     }
@@ -169,7 +169,7 @@ impl Decoder {
     /// [`BadFrame::OutOfMemory`] when the payload's memory cannot grow.
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
         match self {
-            Decoder::Framed(decoder) => decoder.spare(),
+            Decoder::LengthPrefix(decoder) => decoder.spare(),
             Decoder::WebSocket(decoder) => decoder.spare(),
         }
     }
@@ -185,19 +185,19 @@ impl Decoder {
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
-        mut each: impl FnMut(Frame<'_>, Option<MessageType>),
+        mut each: impl FnMut(Payload<'_>, Option<MessageType>),
     ) -> Result<(), BadFrame> {
         match self {
-            Decoder::Framed(decoder) => {
+            Decoder::LengthPrefix(decoder) => {
                 // SAFETY: as the caller promises.
                 if let Some(chunk) = unsafe { decoder.appended(count) } {
-                    each(Frame::Chunk(chunk), None);
+                    each(Payload::Owned(chunk), None);
                 }
                 Ok(())
             }
             // SAFETY: as the caller promises.
             Decoder::WebSocket(decoder) => unsafe {
-                decoder.appended(count, |frame, message_type| each(frame, Some(message_type)))
+                decoder.appended(count, |payload, message_type| each(payload, Some(message_type)))
             },
         }
     }

@@ -1,8 +1,8 @@
 //! The wire formats: how greetings and messages are encoded in a byte stream, and decoded.
 //!
-//! Owns the [`Mapping`]s: the SP header and the framing of tcp and ipc, the HTTP upgrade and the
-//! frames of WebSocket; and the two halves of a connection, [`Inbound`] and [`Outbound`], which apply them. Must not do I/O, nor
-//! know locks, threads or the time.
+//! Owns the [`Mapping`]s: the SP header and the framing of tcp and ipc, the HTTP upgrade and the frames of WebSocket;
+//! and the two halves of a connection, [`Inbound`] and [`Outbound`], which apply them. Must not do I/O, nor know locks,
+//! threads or the clock.
 
 mod framing;
 mod greeting;
@@ -15,7 +15,7 @@ mod websocket;
 #[cfg(all(test, not(loom)))]
 mod halves_tests;
 
-pub(crate) use framing::{BadFrame, Frame, Framing};
+pub(crate) use framing::{BadFrame, Framing};
 #[cfg(any(fuzzing, test))]
 pub(crate) use greeting::Greeting;
 #[cfg(any(fuzzing, test))]
@@ -25,5 +25,5 @@ pub(crate) use inbound::{GREETING_TIME, Inbound, TimeCheck};
 #[cfg(any(fuzzing, test))]
 pub(crate) use mapping::Decoder;
 pub(crate) use mapping::{Encoder, Handshake, Mapping};
-pub(crate) use outbound::{Messages, Outbound, PIECES};
+pub(crate) use outbound::{MessageQueue, Outbound, PIECES_MAX};
 pub(crate) use websocket::{FrameContent, FramePosition, Mask, Random};

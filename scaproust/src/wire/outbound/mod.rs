@@ -1,7 +1,8 @@
 //! The outbound half of a connection: messages become bytes of the stream.
 //!
-//! Owns what was taken and has not left yet, the encoder, and the rule of when messages that gather are written. Must not
-//! know descriptors, locks, threads or the time: a driver asks what is to leave, and says how much of it has.
+//! Owns the encoder, the bytes that were taken and are not sent yet, and the rule of how much gathers before it is written.
+//! Must not know descriptors, locks, threads or the clock: a driver takes messages, writes the bytes in front, and notes
+//! how many were sent.
 
 mod pieces;
 
@@ -11,41 +12,42 @@ use std::time::Duration;
 use super::framing::BadFrame;
 use super::mapping::Encoder;
 use crate::message::{Chunk, Front};
-pub(crate) use pieces::PIECES;
+pub(crate) use pieces::PIECES_MAX;
 use pieces::Pieces;
 
-/// The number of bytes that gather before the sender writes them: at first and at least,
-const GATHER_LEAST: usize = 512;
-/// and at most. It is doubled while the sender's writes are frequent, or it sends a flood; and halved while they are rare.
-const GATHER_MOST: usize = 64 * 1024;
-/// Writes are frequent when they are less than this apart: each takes several microseconds.
+/// The number of gathered bytes at which the sender writes them: the first and least,
+const GATHER_MIN: usize = 512;
+/// and the largest. It doubles while the sender's writes are frequent, or the messages are a flood; it halves while they are
+/// rare.
+const GATHER_MAX: usize = 64 * 1024;
+/// Writes are frequent if the time between them is shorter: a write takes several microseconds.
 const FREQUENT: Duration = Duration::from_micros(16);
-/// Writes are rare when they are more than this apart: a message waits as long.
+/// Writes are rare if the time between them is longer: that is how long a message waits.
 const RARE: Duration = Duration::from_micros(40);
-/// A flood is at least this many bytes in a microsecond. To its receivers, few large writes are worth more than early ones.
+/// The least rate of a flood, in bytes per microsecond. Its receivers gain more by few large writes than by early ones.
 const FLOOD: usize = 64;
-/// This many rare writes in a row halve the number: one is rare because its thread has lost the processor.
-const RARE_IN_ROW: u8 = 4;
+/// The number of rare writes in a row that halve. A single one is rare because its thread has lost the processor.
+const RARE_IN_A_ROW: u8 = 4;
 
-/// Where the messages come from that are to be sent: a queue that others fill.
-pub(crate) trait Messages {
-    /// The first one. If there is none and `parks` says so, the next one that comes is reported.
+/// A queue of messages to be sent, which others fill.
+pub(crate) trait MessageQueue {
+    /// The first message. If there is none and `parks` is set, the next push is reported.
     fn front(&mut self, parks: bool) -> Option<Front<'_>>;
 
-    /// Drops the first one.
+    /// Drops the first message.
     fn skip(&mut self);
 
-    /// Takes the first one if its body is in a chunk, and returns that chunk; if not, the message stays.
+    /// Removes the first message if its body is in a chunk, and returns that chunk. If not, the message stays.
     fn take_chunk(&mut self) -> Option<Chunk>;
 
-    /// Tells the producer how much was taken. Returns whether the producer waits for room and must be woken.
+    /// Makes room for the producer where messages were removed. Returns whether the producer waits for that and must be woken.
     fn publish_progress(&mut self) -> bool;
 
-    /// Has the message reported that brings the queue to `bytes` bytes. Returns whether there are as many already.
+    /// Has the push reported that brings the queue to this number of bytes. Returns whether it has so many already.
     fn report_at(&mut self, bytes: usize) -> bool;
 }
 
-/// What is on its way to the peer.
+/// The outbound half of a connection.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     pieces: Pieces,
@@ -53,17 +55,17 @@ pub(crate) struct Outbound {
     gathering: Option<Gathering>,
 }
 
-/// Messages gather, and are not reported one by one.
+/// The state while messages gather: pushes to the queue are not reported one by one.
 #[derive(Debug)]
 struct Gathering {
-    /// They are written when there are so many bytes of them.
+    /// The number of bytes in the queue at which the sender writes them.
     enough: usize,
-    /// When gathering began, or the sender last wrote because they were `enough`.
+    /// When gathering began, or the sender last wrote because the messages were `enough`.
     since: Duration,
-    /// The sender's last writes that were rare, in a row.
+    /// The number of the sender's last writes that were rare, in a row.
     rare: u8,
-    /// Some were written since [`Outbound::take_written`] was called last.
-    is_written: bool,
+    /// The sender has written since [`Outbound::take_written_by_sender`] was called last.
+    is_written_by_sender: bool,
 }
 
 impl Outbound {
@@ -74,12 +76,12 @@ impl Outbound {
         Outbound { pieces, encoder, gathering: None }
     }
 
-    /// Appends bytes as they are, after everything that was taken so far.
+    /// Appends bytes as they are, behind everything that was taken so far.
     pub(crate) fn append(&mut self, bytes: &[u8]) {
         self.pieces.append(bytes);
     }
 
-    /// Answers a ping with this payload. Of answers that wait for the one before them only the last is sent.
+    /// Answers a ping with this payload. While a pong is unsent, only the last of the further ones is kept.
     pub(crate) fn answer_ping(&mut self, payload: &[u8]) {
         let pong = self.encoder.pong(payload);
         self.pieces.set_pong(pong);
@@ -87,100 +89,103 @@ impl Outbound {
 
     /// The final reply to a peer that has sent `bad`; often empty.
     pub(crate) fn final_reply(&mut self, bad: BadFrame) -> Vec<u8> {
-        self.encoder.close(bad)
+        self.encoder.final_reply(bad)
     }
 
-    /// Takes messages, until enough is on its way or there are no more. Returns what [`Messages::publish_progress`] does.
+    /// Takes messages from the queue, until there is enough for a write or the queue is empty. Returns whether the producer of
+    /// the queue must be woken.
     ///
     /// # Errors
-    /// When there is no memory for them.
-    pub(crate) fn fill(&mut self, messages: &mut impl Messages) -> io::Result<bool> {
-        self.pieces.fill(messages, &mut self.encoder, self.gathering.is_none())
+    /// When memory for them is out.
+    pub(crate) fn fill(&mut self, queue: &mut impl MessageQueue) -> io::Result<bool> {
+        self.pieces.fill(queue, &mut self.encoder, self.gathering.is_none())
     }
 
-    /// What is to leave next, in order: [`PIECES`] at most.
+    /// The bytes to be written next, in at most [`PIECES_MAX`] pieces.
     pub(crate) fn front(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces.front()
     }
 
-    /// So many bytes have left.
-    pub(crate) fn sent(&mut self, count: usize) {
-        self.pieces.sent(count);
+    /// Notes that the first `count` bytes of [`Outbound::front`] were sent.
+    pub(crate) fn note_sent(&mut self, count: usize) {
+        self.pieces.note_sent(count);
     }
 
-    /// Bytes that have left, ever; wraps.
-    pub(crate) fn sent_ever(&self) -> usize {
-        self.pieces.sent_ever()
+    /// The number of bytes sent since the beginning; wraps.
+    pub(crate) fn sent_total(&self) -> usize {
+        self.pieces.sent_total()
     }
 
-    /// Whether everything that was taken has left.
+    /// Whether everything that was taken is sent.
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()
     }
 
-    /// Gives back spare memory, once everything has left. Returns whether enough has gathered in the meantime to be taken too.
-    pub(crate) fn rest(&mut self, messages: Option<&mut impl Messages>) -> bool {
-        self.pieces.rest();
-        match (&self.gathering, messages) {
-            (Some(gathering), Some(messages)) => messages.report_at(gathering.enough),
+    /// Frees spare memory, when everything is sent. Returns whether enough has gathered in the queue meanwhile to be written
+    /// as well.
+    pub(crate) fn note_idle(&mut self, queue: Option<&mut impl MessageQueue>) -> bool {
+        self.pieces.free_spare();
+        match (&self.gathering, queue) {
+            (Some(gathering), Some(queue)) => queue.report_at(gathering.enough),
             _ => false,
         }
     }
 
     /// Whether messages gather.
-    pub(crate) fn gathers(&self) -> bool {
+    pub(crate) fn is_gathering(&self) -> bool {
         self.gathering.is_some()
     }
 
-    /// Lets messages gather, of which the first has come: from now on one is reported when they are enough.
-    pub(crate) fn gather(&mut self, messages: &mut impl Messages, now: Duration) {
-        self.gathering = Some(Gathering { enough: GATHER_LEAST, since: now, rare: 0, is_written: false });
-        // If there is more already, the next look finds it.
-        messages.report_at(GATHER_LEAST);
+    /// Lets messages gather in the queue, which has the first one: from now on only the push is reported that makes them enough.
+    pub(crate) fn begin_gathering(&mut self, queue: &mut impl MessageQueue, now: Duration) {
+        self.gathering =
+            Some(Gathering { enough: GATHER_MIN, since: now, rare: 0, is_written_by_sender: false });
+        // If there are enough already, the next check of the I/O thread finds them.
+        queue.report_at(GATHER_MIN);
     }
 
-    /// Lets no more gather: each message is reported that finds the queue empty.
+    /// Ends gathering: each push to the empty queue is reported again.
     pub(crate) fn stop_gathering(&mut self) {
         self.gathering = None;
     }
 
-    /// The sender is about to write what has gathered, since there is no room for more.
+    /// Notes that the sender is about to write gathered messages because the queue is full.
     pub(crate) fn note_full(&mut self) {
         if let Some(gathering) = &mut self.gathering {
-            gathering.is_written = true;
+            gathering.is_written_by_sender = true;
             gathering.rare = 0;
         }
     }
 
-    /// The sender is about to write what has gathered at `now`, since it is enough. Messages gather for so many
-    /// `connections`, which the sender writes in turn. Decides how much is enough the next time.
+    /// Notes that the sender is about to write gathered messages because they are enough. Messages gather for so many
+    /// `connections`, which the sender writes in turn. Decides how many are enough for its next write.
     pub(crate) fn note_enough(&mut self, now: Duration, connections: u32) {
         if let Some(gathering) = &mut self.gathering {
-            gathering.is_written = true;
+            gathering.is_written_by_sender = true;
             let interval = now.saturating_sub(gathering.since) / connections.max(1);
             gathering.since = now;
             gathering.adapt(interval);
         }
     }
 
-    /// Whether what had gathered was written since the last call.
-    pub(crate) fn take_written(&mut self) -> bool {
-        self.gathering.as_mut().is_some_and(|gathering| std::mem::take(&mut gathering.is_written))
+    /// Whether the sender has written gathered messages since the last call.
+    pub(crate) fn take_written_by_sender(&mut self) -> bool {
+        self.gathering.as_mut().is_some_and(|gathering| std::mem::take(&mut gathering.is_written_by_sender))
     }
 }
 
 impl Gathering {
-    /// Changes how much is enough, after a write that came this long after the one before it.
+    /// Changes `enough` after this interval between two writes of the sender.
     fn adapt(&mut self, interval: Duration) {
         let is_flood = self.enough as u128 * 1000 >= interval.as_nanos() * FLOOD as u128;
         if interval < FREQUENT || is_flood {
-            self.enough = (2 * self.enough).min(GATHER_MOST);
+            self.enough = (2 * self.enough).min(GATHER_MAX);
             self.rare = 0;
         } else if interval > RARE {
             self.rare += 1;
         }
-        if self.rare == RARE_IN_ROW {
-            self.enough = (self.enough / 2).max(GATHER_LEAST);
+        if self.rare == RARE_IN_A_ROW {
+            self.enough = (self.enough / 2).max(GATHER_MIN);
             self.rare = 0;
         }
     }

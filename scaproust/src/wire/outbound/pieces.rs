@@ -1,46 +1,49 @@
-//! What was taken to be sent, and has not left yet: encoded, in pieces.
+//! The bytes that are encoded and not sent yet, in pieces.
+//!
+//! Small messages are copied one behind the other into one piece. A large body is a piece of its own, which shares the
+//! memory of its chunk.
 
 use std::collections::VecDeque;
 use std::io;
 use std::ops::Range;
 
-use super::Messages;
+use super::MessageQueue;
 use crate::message::{Chunk, Front, Metadata};
 use crate::wire::{Encoder, FrameContent, FramePosition, Framing, Mask};
 
-/// So much is taken before it leaves.
-const GATHER: usize = 128 * 1024;
-/// A body at least this long is written from its chunk; a shorter one is copied next to others.
-const COPY_MAX: usize = 16 * 1024;
-/// Pieces that leave at once, at most.
-pub(crate) const PIECES: usize = 32;
-/// The longest prefix of a payload.
+/// The number of unsent bytes at which no more messages are taken.
+const FILL_MAX: usize = 128 * 1024;
+/// A body of this length or more is written from its chunk; a shorter one is copied next to others.
+const COPY_LIMIT: usize = 16 * 1024;
+/// The most pieces in one write.
+pub(crate) const PIECES_MAX: usize = 32;
+/// The longest prefix of a frame in bytes.
 const PREFIX_MAX: usize = 14;
-/// Memory that an idle connection may keep.
-const KEEP: usize = 2048;
+/// The most spare memory of an idle connection in bytes.
+const SPARE_MAX: usize = 2048;
 
-/// Bytes on their way into the stream, in pieces.
+/// The unsent bytes of a connection.
 #[derive(Debug, Default)]
 pub(super) struct Pieces {
     pieces: VecDeque<Piece>,
-    /// How much of the first piece has left.
+    /// The number of bytes of the first piece that are sent.
     sent: usize,
-    /// Bytes in all pieces, with what was sent of the first.
+    /// The number of bytes in all pieces, including `sent`.
     length: usize,
-    /// Memory of a piece that was sent.
+    /// The empty memory of a piece that was sent.
     spare: Vec<u8>,
-    /// The last pong that waits for the one before it to be sent.
+    /// The last pong that waits until the one before it is sent; often empty.
     pong: Vec<u8>,
-    /// Bytes that have left, ever; wraps.
-    sent_ever: usize,
-    /// Bytes that must leave before the pong that was appended last has left.
+    /// The number of bytes sent since the beginning; wraps.
+    sent_total: usize,
+    /// The number of unsent bytes up to the end of the last appended pong.
     before_pong: usize,
 }
 
 #[derive(Debug)]
 enum Piece {
     Bytes(Vec<u8>),
-    /// Part of a chunk; other pieces may have the rest.
+    /// Part of a chunk. Other pieces may share the chunk.
     Chunk(Chunk, Range<usize>),
 }
 
@@ -65,8 +68,8 @@ impl Pieces {
         self.length += bytes.len();
     }
 
-    /// Has a pong sent as soon as the pong before it has left. Until then it gives way to a later one, so that a peer which
-    /// only asks and never reads gathers nothing here.
+    /// Has a pong appended as soon as the pong before it is sent. Until then a later one replaces it, so that memory is bounded
+    /// for a peer that sends pings and does not read.
     pub(super) fn set_pong(&mut self, pong: Vec<u8>) {
         self.pong = pong;
     }
@@ -77,71 +80,71 @@ impl Pieces {
         self.before_pong = self.length - self.sent;
     }
 
-    /// Takes messages, encoded, until enough is gathered or there are no more; `parks` as in [`Messages::front`]. Returns
-    /// what [`Messages::publish_progress`] does.
+    /// Takes messages from the queue and encodes them, until [`FILL_MAX`] is reached or the queue is empty. `parks` as in
+    /// [`MessageQueue::front`]; returns as [`MessageQueue::publish_progress`].
     ///
     /// # Errors
-    /// When there is no memory to gather messages in, or to mask one in that others have too.
+    /// When there is no memory to copy messages into, or to mask a shared one.
     pub(super) fn fill(
         &mut self,
-        messages: &mut impl Messages,
+        queue: &mut impl MessageQueue,
         encoder: &mut Encoder,
         parks: bool,
     ) -> io::Result<bool> {
         if !self.pong.is_empty() && self.before_pong == 0 {
             self.append_pong();
         }
-        // Once here, and not for every message.
+        // Matched once here, and not for every message.
         match encoder {
-            Encoder::Framed(Framing::Tcp) => {
-                self.gather(messages, parks, |place, body, out| framed(Framing::Tcp, place, body, out))
+            Encoder::LengthPrefix(Framing::Tcp) => {
+                self.encode(queue, parks, |position, body, out| only_frame(Framing::Tcp, position, body, out))
             }
-            Encoder::Framed(Framing::Ipc) => {
-                self.gather(messages, parks, |place, body, out| framed(Framing::Ipc, place, body, out))
+            Encoder::LengthPrefix(Framing::Ipc) => {
+                self.encode(queue, parks, |position, body, out| only_frame(Framing::Ipc, position, body, out))
             }
             Encoder::WebSocket(encoder) => {
-                self.gather(messages, parks, |place, rest, out| encoder.encode_prefix(place, rest, out))
+                self.encode(queue, parks, |position, rest, out| encoder.encode_prefix(position, rest, out))
             }
         }
     }
 
-    /// As `fill`. `encode_prefix` writes what comes in front of a frame, when so many bytes of the body
-    /// are left, and answers how many of them the frame carries.
-    fn gather(
+    /// As `fill`. `encode_prefix` appends the prefix of a frame to its last argument. It is given the number of bytes of the
+    /// body that are in no earlier frame, and returns how many of them the frame carries.
+    fn encode(
         &mut self,
-        messages: &mut impl Messages,
+        queue: &mut impl MessageQueue,
         parks: bool,
         mut encode_prefix: impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
     ) -> io::Result<bool> {
-        let mut any = false;
+        let mut has_taken = false;
         let mut bytes = self.take_bytes();
         let mut before = bytes.len();
-        while self.length + bytes.len() - before - self.sent < GATHER {
-            let Some(front) = messages.front(parks) else { break };
+        while self.length + bytes.len() - before - self.sent < FILL_MAX {
+            let Some(front) = queue.front(parks) else { break };
             make_room(&mut bytes, &front)?;
             let Front { head, body, metadata: Metadata { message_type } } = front;
-            let (in_head, in_body) = (head.len(), body.len());
-            let first = FramePosition::First { head: in_head, message_type };
-            let FrameContent { body: carried, mask } = encode_prefix(first, in_body, &mut bytes);
+            let (head_length, body_length) = (head.len(), body.len());
+            let first = FramePosition::First { head: head_length, message_type };
+            let FrameContent { body: carried, mask } = encode_prefix(first, body_length, &mut bytes);
             let start = bytes.len();
-            if in_head > 0 {
+            if head_length > 0 {
                 bytes.extend_from_slice(head);
             }
-            let is_long = body.len() >= COPY_MAX;
+            let is_long = body.len() >= COPY_LIMIT;
             if !is_long {
                 bytes.extend_from_slice(body);
             }
             if let Some(mask) = mask {
                 mask.apply(0, &mut bytes[start..]);
             }
-            any = true;
-            match if is_long { messages.take_chunk() } else { None } {
+            has_taken = true;
+            match if is_long { queue.take_chunk() } else { None } {
                 Some(chunk) => {
                     self.length += bytes.len() - before + carried;
                     self.put_bytes(bytes);
                     let mut chunk = if mask.is_some() { unshared(chunk)? } else { chunk };
-                    mask_part(&mut chunk, 0..carried, mask, in_head)?;
-                    if carried < in_body {
+                    mask_part(&mut chunk, 0..carried, mask, head_length)?;
+                    if carried < body_length {
                         self.put_fragments(chunk, carried, &mut encode_prefix)?;
                     } else {
                         self.pieces.push_back(Piece::Chunk(chunk, 0..carried));
@@ -149,23 +152,24 @@ impl Pieces {
                     bytes = self.take_bytes();
                     before = bytes.len();
                 }
-                None => messages.skip(),
+                None => queue.skip(),
             }
         }
         self.length += bytes.len() - before;
         self.put_bytes(bytes);
-        // Once for all: their sender is not kept waiting for long.
-        Ok(any && messages.publish_progress())
+        // Once for all messages: they are few enough that a producer does not wait long.
+        Ok(has_taken && queue.publish_progress())
     }
 
-    /// Appends a body of whose first frame, which carries `done` bytes, everything else is there.
+    /// Appends a body as pieces, with the prefixes of all its frames but the first, which are there. The first frame carries
+    /// `done` bytes.
     fn put_fragments(
         &mut self,
         mut chunk: Chunk,
         done: usize,
         encode_prefix: &mut impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
     ) -> io::Result<()> {
-        // All is masked before the pieces share the chunk.
+        // Everything is masked before the pieces share the chunk.
         let mut further = Vec::new();
         let mut end = done;
         while end < chunk.len() {
@@ -186,33 +190,33 @@ impl Pieces {
         Ok(())
     }
 
-    /// Whether everything has left.
+    /// Whether everything is sent.
     pub(super) fn is_empty(&self) -> bool {
         self.length == 0
     }
 
-    /// Bytes that have left, ever; wraps.
-    pub(super) fn sent_ever(&self) -> usize {
-        self.sent_ever
+    /// The number of bytes sent since the beginning; wraps.
+    pub(super) fn sent_total(&self) -> usize {
+        self.sent_total
     }
 
-    /// What is to leave next, in order: [`PIECES`] at most.
+    /// The bytes to be written next, in at most [`PIECES_MAX`] pieces.
     pub(super) fn front(&self) -> impl Iterator<Item = &[u8]> {
         let skips = std::iter::once(self.sent).chain(std::iter::repeat(0));
-        self.pieces.iter().zip(skips).map(|(piece, skip)| &piece.bytes()[skip..]).take(PIECES)
+        self.pieces.iter().zip(skips).map(|(piece, skip)| &piece.bytes()[skip..]).take(PIECES_MAX)
     }
 
-    /// Gives back memory that a connection at rest should not keep.
-    pub(super) fn rest(&mut self) {
-        if self.spare.capacity() > KEEP {
+    /// Frees memory that an idle connection should not keep.
+    pub(super) fn free_spare(&mut self) {
+        if self.spare.capacity() > SPARE_MAX {
             self.spare = Vec::new();
         }
     }
 
-    /// So many bytes have left.
-    pub(super) fn sent(&mut self, count: usize) {
+    /// Notes that the first `count` bytes of [`Pieces::front`] were sent.
+    pub(super) fn note_sent(&mut self, count: usize) {
         self.sent += count;
-        self.sent_ever = self.sent_ever.wrapping_add(count);
+        self.sent_total = self.sent_total.wrapping_add(count);
         self.before_pong = self.before_pong.saturating_sub(count);
         while let Some(first) = self.pieces.front()
             && self.sent >= first.bytes().len()
@@ -229,7 +233,7 @@ impl Pieces {
         }
     }
 
-    /// Takes the last piece out, if it may be added to; or else the memory for a new one.
+    /// Removes the last piece, if it can be appended to, or gives the memory for a new one.
     fn take_bytes(&mut self) -> Vec<u8> {
         match self.pieces.pop_back() {
             Some(Piece::Bytes(bytes)) => return bytes,
@@ -239,7 +243,7 @@ impl Pieces {
         std::mem::take(&mut self.spare)
     }
 
-    /// Makes what [`Pieces::take_bytes`] has given the last piece, if there is anything in it.
+    /// Makes the vector from [`Pieces::take_bytes`] the last piece, unless it is empty.
     fn put_bytes(&mut self, bytes: Vec<u8>) {
         if bytes.is_empty() {
             self.spare = bytes;
@@ -249,7 +253,7 @@ impl Pieces {
     }
 }
 
-/// Sees to it that there is memory for what is copied of the message.
+/// Reserves memory for what is copied of the message.
 #[inline]
 fn make_room(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
     let room = bytes.capacity() - bytes.len();
@@ -258,28 +262,28 @@ fn make_room(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
 
 #[cold]
 fn grow(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
-    let copied = if front.body.len() < COPY_MAX { front.body.len() } else { 0 };
+    let copied = if front.body.len() < COPY_LIMIT { front.body.len() } else { 0 };
     let reserved = bytes.try_reserve(PREFIX_MAX + front.head.len() + copied);
     reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Writes the prefix of the only frame that a message has.
+/// Appends the prefix of a frame that carries a whole message.
 #[inline]
-fn framed(framing: Framing, place: FramePosition, body: usize, out: &mut Vec<u8>) -> FrameContent {
-    if let FramePosition::First { head, .. } = place {
+fn only_frame(framing: Framing, position: FramePosition, body: usize, out: &mut Vec<u8>) -> FrameContent {
+    if let FramePosition::First { head, .. } = position {
         framing.encode_prefix(head + body, out);
     }
     FrameContent { body, mask: None }
 }
 
-/// The chunk if nobody else has it, or else a copy.
+/// The chunk if it is not shared, or else a copy.
 fn unshared(chunk: Chunk) -> io::Result<Chunk> {
     let own = if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) };
     own.ok_or_else(|| io::ErrorKind::OutOfMemory.into())
 }
 
-/// Lays a mask, if there is one, over part of a chunk that nobody else has. The part begins at
-/// `offset` in the payload of its frame.
+/// Applies the mask, if there is one, to part of a chunk that is not shared. The part begins at `offset` in the payload of
+/// its frame.
 fn mask_part(chunk: &mut Chunk, part: Range<usize>, mask: Option<Mask>, offset: usize) -> io::Result<()> {
     if let Some(mask) = mask {
         let bytes = chunk.unique().ok_or(io::ErrorKind::OutOfMemory)?;
@@ -297,29 +301,29 @@ mod tests {
     use std::hash::RandomState;
 
     #[test]
-    fn small_and_large_messages_leave_in_order() {
+    fn small_and_large_messages_are_sent_in_order() {
         let mut queue = Queue::default();
         queue.push(b"h", b"one");
         queue.push(b"hh", &[7; 20_000]);
         queue.push(&[], b"");
         let mut pieces = Pieces::default();
-        pieces.fill(&mut queue, &mut Encoder::Framed(Framing::Ipc), true).unwrap();
+        pieces.fill(&mut queue, &mut Encoder::LengthPrefix(Framing::Ipc), true).unwrap();
         assert!(queue.front(true).is_none());
         let mut all = Vec::<u8>::new();
         while !pieces.is_empty() {
             let before = all.len();
             all.extend(pieces.front().flatten().take(15_000));
-            pieces.sent(all.len() - before);
+            pieces.note_sent(all.len() - before);
         }
         let mut expected = [&[1, 0, 0, 0, 0, 0, 0, 0, 4][..], b"hone"].concat();
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0x4e, 0x22, b'h', b'h']);
         expected.extend([7; 20_000]);
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(all, expected);
-        assert_eq!(pieces.sent_ever(), expected.len());
+        assert_eq!(pieces.sent_total(), expected.len());
     }
 
-    /// The payload of a message in frames of a client, and how long the frames' payloads are.
+    /// The payload of a message in frames of a client, and the lengths of the frames' payloads.
     fn unmasked(mut stream: &[u8]) -> (Vec<u8>, Vec<usize>) {
         let (mut payload, mut lengths) = (Vec::new(), Vec::new());
         while let [_, short, rest @ ..] = stream {
@@ -340,7 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_message_goes_in_masked_fragments_of_one_chunk() {
+    fn a_large_message_is_sent_in_masked_fragments_of_one_chunk() {
         let body: Vec<u8> = (0..2_300_000_u32).map(|number| (number / 3) as u8).collect();
         for is_shared in [false, true] {
             let mut queue = Queue::default();
@@ -360,7 +364,7 @@ mod tests {
             let (payload, lengths) = unmasked(&stream);
             assert_eq!(lengths, [1_048_576, 1_048_576, 202_852]);
             assert_eq!((&payload[..4], &payload[4..]), (&b"head"[..], &body[..]));
-            assert!(others.is_none_or(|others| *others == *body), "others' memory is not masked");
+            assert!(others.is_none_or(|others| *others == *body), "a shared body is not masked");
             // Nothing was copied into smaller pieces.
             assert_eq!(pieces.pieces.len(), 6);
         }

@@ -1,4 +1,4 @@
-//! Decoding of frames: fragments are joined to messages, and payloads are unmasked.
+//! Decoding of WebSocket frames: payloads are unmasked, and fragments are joined to messages.
 //!
 //! Every violation of RFC 6455 is an error. As with tcp, lengths are checked against the limit before
 //! memory is allocated, and memory grows with the bytes that arrive. The limit holds for all fragments
@@ -11,21 +11,21 @@ use tungstenite::protocol::frame::FrameHeader;
 use tungstenite::protocol::frame::coding::{CloseCode, Control, Data, OpCode};
 
 use super::{Mask, Side};
-use crate::message::{Chunk, INLINE_MAX, MessageType};
-use crate::wire::framing::{BadFrame, Frame, grown, split_front};
+use crate::message::{Chunk, INLINE_MAX, MessageType, Payload};
+use crate::wire::framing::{BadFrame, grown, split_front};
 
 /// The longest header of a frame in bytes.
 const HEADER_MAX: usize = 14;
 /// The longest payload of a control frame in bytes.
 const CONTROL_MAX: u64 = 125;
 
-/// Decodes the peer's frames into messages.
+/// Decodes the peer's frames into messages: borrowed ones of up to [`INLINE_MAX`] bytes, and owned ones of more.
 #[derive(Debug)]
 pub(crate) struct WebSocketDecoder {
     /// This side: a server expects masked frames, a client unmasked ones.
     side: Side,
-    /// An incomplete header.
-    header: Vec<u8>,
+    /// The part of an incomplete frame header that has arrived.
+    partial_header: Vec<u8>,
     /// The frame whose payload is being received.
     frame: Option<IncomingFrame>,
     /// The message whose frames are being received.
@@ -77,7 +77,7 @@ impl WebSocketDecoder {
     pub(crate) fn new(side: Side) -> WebSocketDecoder {
         WebSocketDecoder {
             side,
-            header: Vec::new(),
+            partial_header: Vec::new(),
             frame: None,
             message: None,
             small: Vec::new(),
@@ -86,9 +86,9 @@ impl WebSocketDecoder {
         }
     }
 
-    /// Whether a frame or message has arrived in part.
-    pub(crate) fn is_mid_frame(&self) -> bool {
-        !self.header.is_empty() || self.frame.is_some() || self.message.is_some()
+    /// Whether a message or a control frame has arrived in part.
+    pub(crate) fn is_mid_message(&self) -> bool {
+        !self.partial_header.is_empty() || self.frame.is_some() || self.message.is_some()
     }
 
     /// The payload of the last ping since the last call.
@@ -105,14 +105,14 @@ impl WebSocketDecoder {
         &mut self,
         mut input: &[u8],
         max: Option<usize>,
-        mut each: impl FnMut(Frame<'_>, MessageType),
+        mut each: impl FnMut(Payload<'_>, MessageType),
     ) -> Result<(), BadFrame> {
         loop {
             if self.frame.is_none() {
-                let Some((header, length)) = self.header(&mut input)? else { return Ok(()) };
-                self.begin(&header, length, max, input.len())?;
+                let Some((header, length)) = self.take_header(&mut input)? else { return Ok(()) };
+                self.begin_frame(&header, length, max, input.len())?;
             }
-            self.take(&mut input, &mut each)?;
+            self.take_payload(&mut input, &mut each)?;
             if self.frame.is_some() {
                 return Ok(());
             }
@@ -121,29 +121,29 @@ impl WebSocketDecoder {
 
     /// Cuts a header off the front of `input`, and returns it with the length of the payload. `None` if
     /// the header is incomplete: then all of `input` was taken.
-    fn header(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, BadFrame> {
-        let before = self.header.len();
+    fn take_header(&mut self, input: &mut &[u8]) -> Result<Option<(FrameHeader, u64)>, BadFrame> {
+        let before = self.partial_header.len();
         let (parsed, size) = if before == 0 {
-            parse(input)?
+            parse_header(input)?
         } else {
-            self.header.extend_from_slice(&input[..input.len().min(HEADER_MAX - before)]);
-            parse(&self.header)?
+            self.partial_header.extend_from_slice(&input[..input.len().min(HEADER_MAX - before)]);
+            parse_header(&self.partial_header)?
         };
         let Some((header, length)) = parsed else {
             if before == 0 {
-                self.header.extend_from_slice(input);
+                self.partial_header.extend_from_slice(input);
             }
             *input = &[];
             return Ok(None);
         };
-        self.header.clear();
+        self.partial_header.clear();
         *input = &input[size - before..];
         // A length must be in its shortest form.
         if size == header.len(length) { Ok(Some((header, length))) } else { Err(BadFrame::Protocol) }
     }
 
     /// Begins a frame with a payload of `length` bytes. `available` bytes of input follow its header.
-    fn begin(
+    fn begin_frame(
         &mut self,
         header: &FrameHeader,
         length: u64,
@@ -156,13 +156,13 @@ impl WebSocketDecoder {
             return Err(BadFrame::Protocol);
         }
         let control = match opcode {
-            OpCode::Control(kind) if is_final && length <= CONTROL_MAX => Some(kind),
+            OpCode::Control(control) if is_final && length <= CONTROL_MAX => Some(control),
             OpCode::Control(_) => return Err(BadFrame::Protocol),
             OpCode::Data(_) => None,
         };
         let length = usize::try_from(length).map_err(|_| BadFrame::TooLong)?;
-        if let OpCode::Data(kind) = opcode {
-            let before = match (&self.message, kind) {
+        if let OpCode::Data(data) = opcode {
+            let before = match (&self.message, data) {
                 (None, Data::Text | Data::Binary) => 0,
                 (Some(message), Data::Continue) => message.announced,
                 _ => return Err(BadFrame::Protocol),
@@ -175,7 +175,7 @@ impl WebSocketDecoder {
                 Some(message) => message.announced = announced,
                 None => {
                     let message_type =
-                        if kind == Data::Text { MessageType::Text } else { MessageType::Binary };
+                        if data == Data::Text { MessageType::Text } else { MessageType::Binary };
                     self.message = Some(IncomingMessage::new(message_type, is_final, announced, available)?);
                 }
             }
@@ -185,10 +185,10 @@ impl WebSocketDecoder {
     }
 
     /// Cuts bytes of the payload off the front of `input`.
-    fn take(
+    fn take_payload(
         &mut self,
         input: &mut &[u8],
-        each: &mut impl FnMut(Frame<'_>, MessageType),
+        each: &mut impl FnMut(Payload<'_>, MessageType),
     ) -> Result<(), BadFrame> {
         let Some(frame) = &mut self.frame else { return Ok(()) };
         let part = split_front(input, frame.length - frame.done);
@@ -209,7 +209,7 @@ impl WebSocketDecoder {
             // A complete small message without a mask needs no copy.
             self.frame = None;
             check_text(message_type, part)?;
-            each(Frame::Bytes(part), message_type);
+            each(Payload::Borrowed(part), message_type);
             return Ok(());
         } else {
             append(&mut self.small, part, frame);
@@ -218,12 +218,12 @@ impl WebSocketDecoder {
     }
 
     /// Ends the frame if its payload is complete, and with it the message if it is the last frame.
-    fn finish_frame(&mut self, each: &mut impl FnMut(Frame<'_>, MessageType)) -> Result<(), BadFrame> {
+    fn finish_frame(&mut self, each: &mut impl FnMut(Payload<'_>, MessageType)) -> Result<(), BadFrame> {
         let Some(frame) = self.frame.take_if(|frame| frame.done == frame.length) else {
             return Ok(());
         };
-        if let Some(kind) = frame.control {
-            return self.finish_control(kind);
+        if let Some(control) = frame.control {
+            return self.finish_control(control);
         }
         if !frame.is_final {
             return Ok(());
@@ -233,17 +233,18 @@ impl WebSocketDecoder {
         let bytes = message.chunk.as_deref().unwrap_or(&small);
         check_text(message.message_type, bytes)?;
         match message.chunk {
-            Some(chunk) if chunk.len() > INLINE_MAX => each(Frame::Chunk(chunk), message.message_type),
-            _ => each(Frame::Bytes(bytes), message.message_type),
+            Some(chunk) if chunk.len() > INLINE_MAX => each(Payload::Owned(chunk), message.message_type),
+            _ => each(Payload::Borrowed(bytes), message.message_type),
         }
         self.small = small;
         self.small.clear();
         Ok(())
     }
 
-    fn finish_control(&mut self, kind: Control) -> Result<(), BadFrame> {
+    /// Ends a control frame, whose payload is complete.
+    fn finish_control(&mut self, control: Control) -> Result<(), BadFrame> {
         let payload = std::mem::take(&mut self.control);
-        match kind {
+        match control {
             Control::Ping => self.ping = Some(payload),
             Control::Close => return Err(closed(&payload)),
             Control::Pong | Control::Reserved(_) => {}
@@ -251,7 +252,7 @@ impl WebSocketDecoder {
         Ok(())
     }
 
-    /// See [`Decoder::spare`](crate::wire::Decoder::spare).
+    /// See [`Decoder::spare`](crate::wire::mapping::Decoder::spare).
     pub(crate) fn spare(&mut self) -> Result<Option<&mut [MaybeUninit<u8>]>, BadFrame> {
         match (&self.frame, &mut self.message) {
             (
@@ -277,7 +278,7 @@ impl WebSocketDecoder {
     pub(crate) unsafe fn appended(
         &mut self,
         count: usize,
-        mut each: impl FnMut(Frame<'_>, MessageType),
+        mut each: impl FnMut(Payload<'_>, MessageType),
     ) -> Result<(), BadFrame> {
         if let (Some(frame), Some(IncomingMessage { chunk: Some(chunk), .. })) =
             (&mut self.frame, &mut self.message)
@@ -314,7 +315,7 @@ impl IncomingMessage {
 }
 
 /// Parses the header at the front of `bytes`, if it is complete. Returns also its size in bytes.
-fn parse(bytes: &[u8]) -> Result<(Option<(FrameHeader, u64)>, usize), BadFrame> {
+fn parse_header(bytes: &[u8]) -> Result<(Option<(FrameHeader, u64)>, usize), BadFrame> {
     let mut cursor = Cursor::new(bytes);
     let parsed = FrameHeader::parse(&mut cursor).map_err(|_| BadFrame::Protocol)?;
     Ok((parsed, usize::try_from(cursor.position()).unwrap_or(HEADER_MAX)))

@@ -1,4 +1,4 @@
-//! Encoding of frames, and the masking of a client's frames (RFC 6455, 5.3).
+//! Encoding of WebSocket frames, and the masking of a client's frames (RFC 6455, 5.3).
 
 use std::hash::{BuildHasher, RandomState};
 
@@ -109,14 +109,14 @@ impl WebSocketEncoder {
         // Behind an oversized protocol header, which only a raw socket can send, the frame exceeds the
         // limit, so that it still carries some of the body.
         let body = rest.min(FRAME_MAX.saturating_sub(head).max(FRAME_MAX / 2));
-        let mask = self.header(OpCode::Data(data), body == rest, head + body, out);
+        let mask = self.encode_header(OpCode::Data(data), body == rest, head + body, out);
         FrameContent { body, mask }
     }
 
     /// A complete control frame. Its payload must have at most 125 bytes.
-    pub(crate) fn control(&mut self, kind: Control, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn control_frame(&mut self, control: Control, payload: &[u8]) -> Vec<u8> {
         let mut frame = Vec::new();
-        let mask = self.header(OpCode::Control(kind), true, payload.len(), &mut frame);
+        let mask = self.encode_header(OpCode::Control(control), true, payload.len(), &mut frame);
         let start = frame.len();
         frame.extend_from_slice(payload);
         if let Some(mask) = mask {
@@ -125,7 +125,14 @@ impl WebSocketEncoder {
         frame
     }
 
-    fn header(&mut self, opcode: OpCode, is_final: bool, length: usize, out: &mut Vec<u8>) -> Option<Mask> {
+    /// Appends the header of a frame with a payload of `length` bytes to `out`.
+    fn encode_header(
+        &mut self,
+        opcode: OpCode,
+        is_final: bool,
+        length: usize,
+        out: &mut Vec<u8>,
+    ) -> Option<Mask> {
         let mask = self.masks.as_mut().map(|random| {
             let [one, two, three, four, ..] = random.next().to_ne_bytes();
             [one, two, three, four]
@@ -171,7 +178,7 @@ mod tests {
         out.clear();
         assert_eq!(server.encode_prefix(first(Some(MessageType::Binary)), 1, &mut out), plain(1));
         assert_eq!(out, [0x82, 2]);
-        assert_eq!(server.control(Control::Pong, b"x"), [0x8a, 1, b'x']);
+        assert_eq!(server.control_frame(Control::Pong, b"x"), [0x8a, 1, b'x']);
         let mut client = WebSocketEncoder::new(Side::Client, MessageType::Binary, random());
         out.clear();
         let mask = client.encode_prefix(first(None), 4, &mut out).mask.unwrap();

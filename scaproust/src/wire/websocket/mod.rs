@@ -11,7 +11,7 @@ mod upgrade;
 pub(super) use decoder::WebSocketDecoder;
 pub(super) use frame::WebSocketEncoder;
 pub(crate) use frame::{FrameContent, FramePosition, Mask, Random};
-pub(super) use upgrade::{Client, Server};
+pub(super) use upgrade::{UpgradeClient, UpgradeServer};
 
 /// One side of a connection. The client masks its frames, the server does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
 
 /// The longest request or response in bytes, without the bytes that may follow it.
 const HEAD_MAX: usize = 8 * 1024;
-/// The most header fields in a request or response.
+/// The most header fields of a request or response.
 const FIELDS_MAX: usize = 64;
 /// Appended to a key before it is hashed (RFC 6455, 1.3).
 const ACCEPT_SALT: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -35,16 +35,16 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 
 /// The bound side: it expects a request.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub(crate) struct UpgradeServer {
     protocols: ProtocolPair,
     /// The part of the request that has arrived.
-    head: Vec<u8>,
+    received: Vec<u8>,
 }
 
-impl Server {
+impl UpgradeServer {
     /// A bound side with these protocols.
-    pub(crate) fn new(protocols: ProtocolPair) -> Server {
-        Server { protocols, head: Vec::new() }
+    pub(crate) fn new(protocols: ProtocolPair) -> UpgradeServer {
+        UpgradeServer { protocols, received: Vec::new() }
     }
 
     /// Cuts bytes of the request off the front of `input`. Returns the greeting once it is complete.
@@ -52,18 +52,18 @@ impl Server {
     /// # Errors
     /// [`BadGreeting`], with a response that refuses the request.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
-        let count = take(&mut self.head, input);
-        if self.head.starts_with(NO_PATH) {
-            self.head.insert(NO_PATH.len() - 1, b'/');
+        let count = append(&mut self.received, input);
+        if self.received.starts_with(NO_PATH) {
+            self.received.insert(NO_PATH.len() - 1, b'/');
         }
         let mut fields = [EMPTY_HEADER; FIELDS_MAX];
         let mut request = Request::new(&mut fields);
-        match request.parse(&self.head) {
+        match request.parse(&self.received) {
             Ok(Status::Complete(length)) => {
-                cut(input, count, &self.head, length);
+                cut(input, count, &self.received, length);
                 self.response(&request).map(Some)
             }
-            Ok(Status::Partial) if self.head.len() < HEAD_MAX => {
+            Ok(Status::Partial) if self.received.len() < HEAD_MAX => {
                 *input = &[];
                 Ok(None)
             }
@@ -132,23 +132,23 @@ impl Server {
 
 /// The connecting side: it has sent its request, and expects the response.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct UpgradeClient {
     /// The protocol that was requested.
     asked: ProtocolId,
     /// The `Sec-WebSocket-Accept` that belongs to the key in the request.
     accept: String,
     /// The part of the response that has arrived.
-    head: Vec<u8>,
+    received: Vec<u8>,
 }
 
-impl Client {
+impl UpgradeClient {
     /// A connecting side with these protocols, and its request to `authority` for `resource`.
     pub(crate) fn new(
         protocols: ProtocolPair,
         authority: &str,
         resource: &str,
         random: &mut Random,
-    ) -> (Client, Vec<u8>) {
+    ) -> (UpgradeClient, Vec<u8>) {
         let nonce = [random.next().to_ne_bytes(), random.next().to_ne_bytes()].concat();
         let key = BASE64.encode(nonce);
         // The subprotocol is that of the bound side.
@@ -160,7 +160,7 @@ impl Client {
              Sec-WebSocket-Protocol: {name}\r\n\r\n"
         );
         let accept = accept_of(key.as_bytes());
-        (Client { asked, accept, head: Vec::new() }, request.into_bytes())
+        (UpgradeClient { asked, accept, received: Vec::new() }, request.into_bytes())
     }
 
     /// Cuts bytes of the response off the front of `input`. Returns the greeting once it is complete.
@@ -168,16 +168,16 @@ impl Client {
     /// # Errors
     /// [`BadGreeting`] when the response is a refusal, or does not match the request.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
-        let count = take(&mut self.head, input);
+        let count = append(&mut self.received, input);
         let mut fields = [EMPTY_HEADER; FIELDS_MAX];
         let mut response = Response::new(&mut fields);
-        match response.parse(&self.head) {
+        match response.parse(&self.received) {
             Ok(Status::Complete(length)) => {
-                cut(input, count, &self.head, length);
+                cut(input, count, &self.received, length);
                 let protocol = self.agreed(&response).ok_or(BadGreeting::silent())?;
                 Ok(Some(Greeted { protocol, reply: Vec::new() }))
             }
-            Ok(Status::Partial) if self.head.len() < HEAD_MAX => {
+            Ok(Status::Partial) if self.received.len() < HEAD_MAX => {
                 *input = &[];
                 Ok(None)
             }
@@ -207,17 +207,17 @@ fn subprotocol(protocol: ProtocolId) -> String {
     format!("{}{NAME_END}", protocol.name)
 }
 
-/// Appends to `head` as much of `input` as may belong to it. Returns the number of bytes.
-fn take(head: &mut Vec<u8>, input: &[u8]) -> usize {
-    let count = input.len().min(HEAD_MAX - head.len());
-    head.extend_from_slice(&input[..count]);
+/// Appends to `received` as much of `input` as may belong to it. Returns the number of bytes.
+fn append(received: &mut Vec<u8>, input: &[u8]) -> usize {
+    let count = input.len().min(HEAD_MAX - received.len());
+    received.extend_from_slice(&input[..count]);
     count
 }
 
 /// Cuts the bytes that belong to the request or response off the front of `input`. The first `length` bytes
-/// of `head` are the request or response; the last `count` bytes of `head` were copied from `input`.
-fn cut(input: &mut &[u8], count: usize, head: &[u8], length: usize) {
-    let surplus = head.len() - length;
+/// of `received` are the request or response; its last `count` bytes were copied from `input`.
+fn cut(input: &mut &[u8], count: usize, received: &[u8], length: usize) {
+    let surplus = received.len() - length;
     *input = &input[count.saturating_sub(surplus)..];
 }
 

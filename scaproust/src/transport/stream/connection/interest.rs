@@ -1,8 +1,9 @@
-//! What the poller reports of a connection.
+//! The interest of a connection: which events the poller reports of its stream.
 //!
-//! Bytes are reported, unless a receiver reads them itself. Room in the kernel is reported once a write has found none. Linux
-//! reports room of a local socket whenever the peer has read something, not only after a write that found none: each
-//! message would wake the I/O thread of its sender. So these reports are switched off again when no writer waits for room.
+//! Bytes that come are reported, unless reading is leased to a receiver. Room in the kernel's buffer is reported only after
+//! a write has found none. Linux reports room in a local socket whenever the peer has read something, also if no write
+//! had failed: each message would wake the I/O thread of its sender. So write interest is removed again when such
+//! reports are spurious, that is, when no writer waits for room.
 
 use std::io;
 use std::sync::Arc;
@@ -15,28 +16,28 @@ use crate::sync::lock;
 use crate::transport::stream::platform::{NO_INTEREST, polled};
 use crate::wire::Mapping;
 
-/// What the poller was told to report.
+/// The events for which a connection is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Told {
-    /// Bytes that have come.
-    pub(super) bytes: bool,
-    /// Room for more to be written.
-    pub(super) room: bool,
+pub(super) struct RegisteredInterest {
+    /// Bytes have come.
+    pub(super) read: bool,
+    /// There is room for more to be written.
+    pub(super) write: bool,
 }
 
-/// So often in a row room is reported in vain before it is left out: each change is a system call, and
-/// who had to wait for room will soon do so again.
-const IN_VAIN: u8 = 16;
+/// Write interest is removed after so many spurious reports in a row: each change is a system call, and a writer that had to
+/// wait for room will soon do so again.
+const SPURIOUS_MAX: u8 = 16;
 
-impl Told {
-    /// With what a registration begins: there is room, which the poller would report at once.
-    fn first() -> Told {
-        Told { bytes: true, room: NO_INTEREST.is_none() }
+impl RegisteredInterest {
+    /// The interest of a new connection. There is room, which the poller would report at once.
+    fn initial() -> RegisteredInterest {
+        RegisteredInterest { read: true, write: NO_INTEREST.is_none() }
     }
 
-    /// As the poller has it; `None` if it cannot be told so.
-    fn interest(self) -> Option<Interest> {
-        match (self.bytes, self.room) {
+    /// The interest in the form of mio; `None` for no interest, where the poller cannot be given that.
+    fn to_mio(self) -> Option<Interest> {
+        match (self.read, self.write) {
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
             (false, true) => Some(Interest::WRITABLE),
@@ -45,35 +46,35 @@ impl Told {
     }
 }
 
-/// The poller's side of a connection.
+/// The registration of a connection with the poller.
 pub(super) struct Registration {
-    /// What the poller reports.
-    pub(super) told: Told,
-    /// While it is registered.
+    /// The interest that the poller has.
+    pub(super) interest: RegisteredInterest,
+    /// `None` unless the connection is registered.
     token: Option<Token>,
 }
 
 impl Registration {
-    /// Not registered yet.
+    /// A registration to be made.
     pub(super) fn new() -> Registration {
-        Registration { told: Told::first(), token: None }
+        Registration { interest: RegisteredInterest::initial(), token: None }
     }
 }
 
 impl Connection {
-    /// Lets the poller report the stream. The I/O thread may call before this returns.
+    /// Registers the stream with the poller. The I/O thread may call before this returns.
     ///
     /// # Errors
     /// The poller's.
     pub(super) fn register(self: &Arc<Self>) -> io::Result<()> {
-        // The lock is held meanwhile: a connection that ends at once finds its token.
+        // The lock is held meanwhile, so that a connection which ends at once finds its token.
         let mut registration = lock(&self.registration);
-        let interest = registration.told.interest().unwrap_or(Interest::READABLE);
+        let interest = registration.interest.to_mio().unwrap_or(Interest::READABLE);
         registration.token = Some(self.reactor.register(polled(&self.stream), interest, self.clone())?);
         Ok(())
     }
 
-    /// Nothing is reported from now on.
+    /// Ends the registration: nothing is reported any more.
     pub(super) fn deregister(&self) {
         let mut registration = lock(&self.registration);
         if let Some(token) = registration.token.take() {
@@ -81,40 +82,39 @@ impl Connection {
         }
     }
 
-    /// Changes what the poller reports. Answers whether that went well. What there is already to be
-    /// reported is reported anew.
-    pub(super) fn tell(&self, change: impl FnOnce(&mut Told)) -> bool {
+    /// Changes the interest. Returns whether the poller has the new one; not so if the connection has ended. An event that
+    /// the stream is ready for already is reported anew.
+    pub(super) fn change_interest(&self, change: impl FnOnce(&mut RegisteredInterest)) -> bool {
         let mut registration = lock(&self.registration);
-        let mut new = registration.told;
+        let mut new = registration.interest;
         change(&mut new);
-        if new == registration.told {
+        if new == registration.interest {
             return true;
         }
-        let (Some(token), Some(interest)) = (registration.token, new.interest()) else { return false };
-        let is_told = self.reactor.change(polled(&self.stream), token, interest).is_ok();
-        if is_told {
-            registration.told = new;
+        let (Some(token), Some(interest)) = (registration.token, new.to_mio()) else { return false };
+        let is_changed = self.reactor.change(polled(&self.stream), token, interest).is_ok();
+        if is_changed {
+            registration.interest = new;
         }
-        is_told
+        is_changed
     }
 
-    /// Has the poller report room, for one who waits for it.
+    /// Has the poller report room, for a writer that waits for it.
     pub(super) fn await_room(&self) {
-        self.in_vain.store(0, Ordering::Relaxed);
-        self.tell(|told| told.room = true);
+        self.spurious_reports.store(0, Ordering::Relaxed);
+        self.change_interest(|interest| interest.write = true);
     }
 
-    /// Room was reported, and nobody waits for it.
-    pub(super) fn leave_out_room(&self) {
+    /// Notes that room was reported while no writer waits for it. Called by the I/O thread alone.
+    pub(super) fn note_spurious_report(&self) {
         if NO_INTEREST.is_none() || self.mapping != Mapping::Ipc {
             return;
         }
-        // Only the I/O thread counts.
-        let in_vain = self.in_vain.load(Ordering::Relaxed) + 1;
-        self.in_vain.store(in_vain % IN_VAIN, Ordering::Relaxed);
-        if in_vain == IN_VAIN {
-            // Looked at under the lock: who waits says so before he has the poller told.
-            self.tell(|told| told.room = self.blocked.load(Ordering::SeqCst));
+        let count = self.spurious_reports.load(Ordering::Relaxed) + 1;
+        self.spurious_reports.store(count % SPURIOUS_MAX, Ordering::Relaxed);
+        if count == SPURIOUS_MAX {
+            // Read under the lock of the registration: a writer sets `is_blocked` before it calls `await_room`.
+            self.change_interest(|interest| interest.write = self.is_blocked.load(Ordering::SeqCst));
         }
     }
 }

@@ -1,12 +1,13 @@
-//! A connection: it greets, then moves bytes between the kernel and the lanes of its pipe.
+//! A connection: it exchanges greetings with its peer, then moves bytes between the kernel and the lanes of its pipe.
 //!
-//! Its two directions have a lock each, and any thread may drive either. The one that takes from
-//! the outbound lane is responsible for it until it has parked the lane, or the kernel is full
-//! and will report room; so a push that is no edge needs nobody to be told.
+//! Owns the stream, its registration with the poller, and the driver of the two halves [`Inbound`] and [`Outbound`]. Knows
+//! of its [`Mapping`] only whether it is ipc. Each direction has a lock, and any thread may drive either. A thread
+//! that has taken from the outbound lane goes on until it has parked the lane, or until the kernel's buffer is full and
+//! its room will be reported; so a push that is no edge need not be reported.
 //!
-//! * A message is written by the thread that sends it, unless it is part of a flood: then messages gather, as
-//!   [`Batching`](super::Batching) says.
-//! * Reading is the I/O thread's, unless a receiver that would sleep has borrowed it.
+//! * A message is written by the thread that sends it, unless it is part of a flood: then messages gather, see
+//!   [`Batching`](super::Batching).
+//! * The I/O thread reads, unless a blocking receiver holds the [`ReadLease`] and reads itself.
 
 mod interest;
 mod read_lease;
@@ -31,23 +32,22 @@ use interest::Registration;
 use read_lease::ReadLease;
 use reading::Reader;
 use timers::{Purpose, Timers};
-use writing::{Closing, Flushed, Life, Writer};
+use writing::{Closing, Flushed, Lifecycle, Writer};
 
-/// A peer that is sent away has so long to hear why.
-const LAST_WORDS_TIME: Duration = Duration::from_secs(1);
-/// After this time the kernel may have memory again.
+/// The time to deliver a final reply to a peer whose connection is ended.
+const FINAL_REPLY_TIME: Duration = Duration::from_secs(1);
+/// The time after which a read or write is tried again for which the kernel had no memory.
 const RETRY_TIME: Duration = Duration::from_millis(10);
-/// A message that long is never left to gather with others.
+/// A message of so many bytes never begins to gather: it is worth a write of its own.
 const WORTH_A_WRITE: usize = 16 * 1024;
-/// After so many reads or writes in a row other connections get their turn.
+/// The most reads or writes in one turn, so that other connections get theirs.
 const PER_TURN: usize = 8;
 
-/// Asked of the I/O thread: write what is in the lane.
+/// A request to the I/O thread: write what is in the lane.
 const WRITE: u8 = 1;
-/// Asked of the I/O thread: there is room again, read on.
+/// A request to the I/O thread: read on, there is room in the lane again.
 const READ: u8 = 2;
-
-/// Asked of the I/O thread: writing has failed, end the connection.
+/// A request to the I/O thread: end the connection, writing has failed.
 const FAIL: u8 = 4;
 
 /// A connection to a peer, and the pipe that it carries.
@@ -55,92 +55,95 @@ pub(super) struct Connection {
     stream: Stream,
     mapping: Mapping,
     reactor: Arc<Reactor>,
-    host: Arc<dyn EndpointContext>,
+    context: Arc<dyn EndpointContext>,
     owner: Arc<dyn Owner>,
     reader: Mutex<Reader>,
     writer: Mutex<Writer>,
     lease: ReadLease,
     registration: Mutex<Registration>,
-    /// How often room was reported, in a row, and nobody waited for it.
-    in_vain: AtomicU8,
+    /// How often in a row room was reported while no writer waited for it.
+    spurious_reports: AtomicU8,
     /// The socket's end of the pipe, once there is one.
     end: OnceLock<Arc<dyn SocketPipe>>,
-    /// What the I/O thread was asked for, as `WRITE`, `READ` and `FAIL`.
-    asked: AtomicU8,
-    /// The kernel took no more; it will report when it does.
-    blocked: AtomicBool,
-    /// Messages gather in the lane, as the writer knows in more detail.
+    /// The requests to the I/O thread that it has not seen: a set of `WRITE`, `READ` and `FAIL`.
+    requests: AtomicU8,
+    /// The kernel's buffer was full at the last write; the poller will report room.
+    is_blocked: AtomicBool,
+    /// Messages gather in the lane. A copy of what `writer` knows, to be read without its lock.
     is_gathering: AtomicBool,
     timers: Mutex<Timers>,
 }
 
-/// Why reading or writing stopped for now.
-enum Pause {
+/// Why a thread has stopped reading or writing for now.
+enum Stop {
     /// There is no more to read or to write.
     Done,
-    /// The kernel, or the lane, takes no more; it will say when it does.
+    /// The kernel's buffer, or the lane, is full; room will be reported.
     Full,
-    /// It was enough for one turn.
-    Turn,
+    /// [`PER_TURN`] is reached.
+    TurnOver,
     /// The kernel had no memory; it is tried again after [`RETRY_TIME`].
-    Scarce,
+    OutOfMemory,
 }
 
-/// Why a connection ends: it is of no further use. The peer is to hear these last words, if there
-/// are any.
-struct Broken(Vec<u8>);
+/// The stream has failed, or the peer has sent something invalid: the connection must end.
+struct Failure {
+    /// Bytes to send to the peer before the end; often none.
+    final_reply: Vec<u8>,
+}
 
-impl Broken {
-    fn silently() -> Broken {
-        Broken(Vec::new())
+impl Failure {
+    /// Without a final reply.
+    fn silent() -> Failure {
+        Failure { final_reply: Vec::new() }
     }
 }
 
-impl From<io::Error> for Broken {
-    fn from(_: io::Error) -> Broken {
-        Broken::silently()
+impl From<io::Error> for Failure {
+    fn from(_: io::Error) -> Failure {
+        Failure::silent()
     }
 }
 
 impl Connection {
-    /// Takes over a stream that is connected, greets the peer, and waits for its greeting.
+    /// Takes over a connected stream, and lets the poller report the peer's greeting.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         stream: Stream,
         mapping: Mapping,
-        host: Arc<dyn EndpointContext>,
+        context: Arc<dyn EndpointContext>,
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
         if mapping != Mapping::Ipc {
-            stream.set_tcp_nodelay(host.nodelay())?;
+            stream.set_tcp_nodelay(context.nodelay())?;
         }
         let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
-            protocol_pair(host.protocol()),
-            host.message_type(),
+            protocol_pair(context.protocol()),
+            context.message_type(),
             Random::new(RandomState::new()),
         );
         let connection = Arc::new(Connection {
             stream,
             mapping,
             reactor,
-            host,
+            context,
             owner,
             reader: Mutex::new(Reader::new(Inbound::new(greeting, now()))),
             writer: Mutex::new(Writer::new(Outbound::new(&initial_bytes, encoder))),
             lease: ReadLease::default(),
             registration: Mutex::new(Registration::new()),
-            in_vain: AtomicU8::new(0),
+            spurious_reports: AtomicU8::new(0),
             end: OnceLock::new(),
-            asked: AtomicU8::new(0),
-            blocked: AtomicBool::new(false),
+            requests: AtomicU8::new(0),
+            is_blocked: AtomicBool::new(false),
             is_gathering: AtomicBool::new(false),
             timers: Mutex::default(),
         });
         {
-            // No greeting is read before its timer is set, which it cancels.
+            // The lock keeps the greeting from being read before its timer is set, which it cancels.
             let _reader = lock(&connection.reader);
             connection.register()?;
             connection.set_timer(Purpose::Greeting, now() + GREETING_TIME);
@@ -148,15 +151,15 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Writes the greeting. Apart from `start`, so that the owner knows the connection before it
+    /// Writes this side's greeting. Separate from `start`, so that the owner knows the connection before it
     /// can end.
     pub(super) fn greet(self: &Arc<Self>) {
         self.flush();
     }
 
-    /// Ends the connection once everything that was sent on it is delivered, or the time is over.
+    /// Ends the connection once everything that was sent on it is delivered, or at the deadline of `linger`.
     pub(super) fn close(self: &Arc<Self>, linger: &Arc<Linger>) {
-        // First, since the peer's greeting could still bring a pipe.
+        // First, so that the peer's greeting brings no pipe after this.
         lock(&self.reader).close();
         if let Some(end) = self.end.get() {
             end.clone().close();
@@ -165,76 +168,77 @@ impl Connection {
             return self.finish(EndpointEvent::Dropped);
         }
         self.flush();
-        // What is still open takes time, and is the I/O thread's, which a timer wakes.
-        self.switch(false);
+        // If the connection has not ended yet, the I/O thread goes on with it.
+        self.set_leased(false);
         if let Some(deadline) = linger.deadline() {
             self.set_timer(Purpose::Deadline, deadline);
         }
     }
 
-    /// Ends the connection for what the peer has sent, which is told so. A closing that is under way
+    /// Ends the connection because of what the peer has sent, after a final reply. A closing that is under way
     /// goes on instead.
-    fn dismiss(self: &Arc<Self>, words: &[u8]) {
-        let linger = Linger::begin(Some(LAST_WORDS_TIME));
+    fn reject(self: &Arc<Self>, final_reply: &[u8]) {
+        let linger = Linger::begin(Some(FINAL_REPLY_TIME));
         let lane = {
             let mut writer = lock(&self.writer);
-            if !matches!(writer.life, Life::Open) {
+            if !matches!(writer.lifecycle, Lifecycle::Open) {
                 return;
             }
-            writer.outbound.append(words);
-            writer.life = Life::Closing(Closing::new(&linger, EndpointEvent::Broken));
-            // Nothing is sent after the last words.
+            writer.outbound.append(final_reply);
+            writer.lifecycle = Lifecycle::Closing(Closing::new(&linger, EndpointEvent::Broken));
+            // Nothing is sent after the final reply.
             writer.lane.take()
         };
         drop(lane);
-        self.switch(false);
+        self.set_leased(false);
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
-        self.set_timer(Purpose::Deadline, now() + LAST_WORDS_TIME);
+        self.set_timer(Purpose::Deadline, now() + FINAL_REPLY_TIME);
         self.flush();
     }
 
-    /// Lets go of everything, at once. `event` says why, unless a closing was under way.
+    /// Ends the connection at once, and releases everything. `event` is reported, unless a closing was under way, which has
+    /// its own event.
     fn finish(self: &Arc<Self>, event: EndpointEvent) {
-        let (life, lane) = lock(&self.writer).end();
-        let closing = match life {
-            Life::Open => None,
-            Life::Closing(closing) => Some(closing),
-            Life::Ended => return,
+        let (lifecycle, lane) = lock(&self.writer).end();
+        let closing = match lifecycle {
+            Lifecycle::Open => None,
+            Lifecycle::Closing(closing) => Some(closing),
+            Lifecycle::Ended => return,
         };
         self.deregister();
         self.end_timers();
         if event == EndpointEvent::Broken {
             abandon_unsent(&self.stream);
         }
-        // Fails if the peer was first.
+        // Fails if the peer has ended the stream before.
         let _ = self.stream.shutdown(std::net::Shutdown::Both);
         drop(lane);
         lock(&self.reader).close();
         if let Some(end) = self.end.get() {
             end.clone().close();
         }
-        // A peer that goes while we are closing has not broken the connection.
-        self.host.report(closing.as_ref().map_or(event, |closing| closing.event));
+        // A peer that ends a closing connection has not broken it.
+        self.context.report(closing.as_ref().map_or(event, |closing| closing.event));
         self.owner.clone().ended(self);
-        // Last: nn_close goes on when nothing is unfinished.
+        // Last: nn_close returns when nothing is unfinished.
         drop(closing);
     }
 
-    /// Tries again what the kernel had no memory for.
+    /// Sets a timer to try again a read or write for which the kernel had no memory.
     fn retry_later(self: &Arc<Self>) {
         self.set_timer(Purpose::Retry, now() + RETRY_TIME);
     }
 
-    /// The I/O thread that the connection belongs to.
+    /// The reactor with which the connection is registered.
     pub(super) fn reactor(&self) -> &Arc<Reactor> {
         &self.reactor
     }
 
-    /// Asks the I/O thread for something, once.
-    fn ask(self: &Arc<Self>, what: u8) {
-        if self.asked.fetch_or(what, Ordering::SeqCst) & what == 0 {
+    /// Requests something of the I/O thread, and wakes it unless it has the same request already.
+    fn request(self: &Arc<Self>, request: u8) {
+        if self.requests.fetch_or(request, Ordering::SeqCst) & request == 0 {
             self.reactor.wake(self.clone());
         }
     }
@@ -244,32 +248,32 @@ impl Peer for Connection {
     /// The socket has put a message into an empty lane.
     fn readable(self: Arc<Self>, size: usize) {
         if self.is_gathering.load(Ordering::Relaxed) {
-            self.write_for_sender();
-        } else if size < WORTH_A_WRITE && self.host.batching().should_gather() {
+            self.write_as_sender();
+        } else if size < WORTH_A_WRITE && self.context.batching().should_gather() {
             self.gather();
         } else {
             self.flush();
         }
     }
 
-    /// The lane is full: its messages are written by the thread that has one more.
+    /// The lane is full: the thread that sends one more message writes those in the lane.
     fn try_drain(self: Arc<Self>) -> bool {
-        // The room that is made is ours, who asked for it: nobody else is to be told.
+        // The caller uses the room that is made: it need not be reported.
         let Flushed { outcome, .. } = {
-            self.host.batching().note_full();
+            self.context.batching().note_full();
             let mut writer = lock(&self.writer);
             writer.outbound.note_full();
             self.write_out(&mut writer)
         };
         match outcome {
-            Ok(Pause::Done | Pause::Full) => true,
-            Ok(Pause::Scarce) => {
+            Ok(Stop::Done | Stop::Full) => true,
+            Ok(Stop::OutOfMemory) => {
                 self.retry_later();
                 true
             }
-            // The I/O thread goes on, or finds what is wrong.
-            Ok(Pause::Turn) | Err(_) => {
-                self.ask(WRITE);
+            // The I/O thread goes on, or meets the same error and ends the connection.
+            Ok(Stop::TurnOver) | Err(_) => {
+                self.request(WRITE);
                 outcome.is_ok()
             }
         }
@@ -278,15 +282,15 @@ impl Peer for Connection {
     fn write_now(self: Arc<Self>) -> Option<usize> {
         let Some(mut writer) = try_lock(&self.writer) else { return Some(0) };
         let Flushed { outcome, .. } = self.write_out(&mut writer);
-        let is_left = matches!(outcome, Ok(Pause::Full | Pause::Turn | Pause::Scarce));
-        is_left.then(|| writer.outbound.sent_ever())
+        let is_left = matches!(outcome, Ok(Stop::Full | Stop::TurnOver | Stop::OutOfMemory));
+        is_left.then(|| writer.outbound.sent_total())
     }
 
     /// The socket has taken a message from a full lane.
     fn writable(self: Arc<Self>) {
-        // Whoever has borrowed the reading goes on when the lane is empty.
-        if !self.is_borrowed() {
-            self.ask(READ);
+        // The holder of a lease reads on when the lane is empty.
+        if !self.is_reading_leased() {
+            self.request(READ);
         }
     }
 
@@ -299,10 +303,10 @@ impl Source for Connection {
     fn ready(self: Arc<Self>, ready: Ready) -> Progress {
         let reads = ready.write && note_writable(&self.stream);
         if ready.write {
-            if self.blocked.swap(false, Ordering::SeqCst) {
+            if self.is_blocked.swap(false, Ordering::SeqCst) {
                 self.flush();
             } else {
-                self.leave_out_room();
+                self.note_spurious_report();
             }
         }
         if ready.read || reads {
@@ -312,20 +316,20 @@ impl Source for Connection {
         Progress::Done
     }
 
-    /// Its descriptor may be another's by now.
+    /// The program has closed descriptors that are not its own, and the stream's number may belong to another file by now.
     fn lost(self: Arc<Self>) {
         self.finish(EndpointEvent::Broken);
     }
 
     fn woken(self: Arc<Self>) {
-        let asked = self.asked.swap(0, Ordering::SeqCst);
-        if asked & FAIL != 0 {
+        let requests = self.requests.swap(0, Ordering::SeqCst);
+        if requests & FAIL != 0 {
             return self.fail();
         }
-        if asked & WRITE != 0 {
+        if requests & WRITE != 0 {
             self.flush();
         }
-        if asked & READ != 0 {
+        if requests & READ != 0 {
             self.receive();
         }
     }
@@ -335,9 +339,9 @@ impl Source for Connection {
             self.flush();
             self.receive();
         }
-        self.end_loan(now);
-        let is_over = lock(&self.writer).closing().map(|closing| closing.unfinished.has_expired(now));
-        match is_over {
+        self.check_lease(now);
+        let has_expired = lock(&self.writer).closing().map(|closing| closing.unfinished.has_expired(now));
+        match has_expired {
             Some(true) => return self.finish(EndpointEvent::Dropped),
             Some(false) => return self.flush(),
             None => {}
@@ -345,7 +349,7 @@ impl Source for Connection {
         let check = lock(&self.reader).inbound.check_time(now);
         match check {
             TimeCheck::InTime => {}
-            TimeCheck::Until(moment) => self.set_timer(Purpose::Frame, moment),
+            TimeCheck::Until(moment) => self.set_timer(Purpose::Message, moment),
             TimeCheck::Exceeded => self.finish(EndpointEvent::Broken),
         }
     }

@@ -1,9 +1,8 @@
-//! Reading that is lent to receivers.
+//! The read lease: the right of receivers to read from a connection in place of the I/O thread.
 //!
-//! While it is lent, the I/O thread does not hear of bytes that come, so that none of them wakes
-//! it. It stays lent between two calls of a receiver that comes again soon. One that stays away
-//! for [`KEEP`] loses it: at any time that it is lent, somebody who has borrowed it is inside, or
-//! a timer is set.
+//! While it is held, the poller does not report bytes that come, so that they do not wake the I/O thread. It outlasts the
+//! call of a receiver by [`LEASE_TIME`], so that the next call of a busy receiver finds it; then a timer ends it. Invariant:
+//! while reading is leased, a receiver is counted in `holders`, or the timer is set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,121 +14,121 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Descriptor, Mutex, lock};
 use crate::transport::stream::platform::descriptor;
 
-/// How long reading stays lent when nobody borrows it again, in nanoseconds.
-const KEEP: u64 = 2_000_000;
+/// How long reading stays leased after its last use, in nanoseconds.
+const LEASE_TIME: u64 = 2_000_000;
 
-/// Who reads.
+/// The state of a connection's read lease.
 #[derive(Default)]
 pub(super) struct ReadLease {
-    /// Reading is lent. Changed under `switch`, with what the poller was told.
-    is_lent: AtomicBool,
-    switch: Mutex<()>,
-    /// Receivers that have borrowed it and not given it back.
-    inside: AtomicU32,
-    /// When it was given back last, in nanoseconds of the monotonic clock.
-    last: AtomicU64,
-    /// The moment of the timer at which the lease may end; 0 when none is set.
-    due: AtomicU64,
+    /// Reading is leased. Changed under `change`, together with the poller's interest.
+    is_leased: AtomicBool,
+    change: Mutex<()>,
+    /// The number of receivers that have acquired the lease and not released it.
+    holders: AtomicU32,
+    /// When the lease was last used, in nanoseconds of the monotonic clock.
+    last_use: AtomicU64,
+    /// The moment of the timer, in the same unit; 0 if none is set.
+    timer: AtomicU64,
 }
 
-/// What is to be done about a lease whose timer has come.
+/// What becomes of a lease when a timer has fired.
 #[derive(Debug, PartialEq, Eq)]
-enum Verdict {
-    /// Nothing: a timer is still to come, or who is inside will set one.
+enum LeaseCheck {
+    /// It stays: another timer is set, or a holder will set one when it releases the lease.
     Stays,
-    /// The lease may end at this moment, and not before.
+    /// It stays until this moment at least, for which a timer is to be set.
     Until(u64),
-    /// Nobody was there lately.
+    /// It has not been used for [`LEASE_TIME`].
     Ends,
 }
 
 impl ReadLease {
-    fn is_lent(&self) -> bool {
-        self.is_lent.load(Ordering::SeqCst)
+    fn is_leased(&self) -> bool {
+        self.is_leased.load(Ordering::SeqCst)
     }
 
-    /// Counts a borrower in, if the reading is lent or `lend` can lend it.
-    fn enter(&self, lend: impl FnOnce() -> bool) -> bool {
+    /// Counts a holder, if reading is leased or `begin` can begin the lease. Returns whether that is so.
+    fn acquire(&self, begin: impl FnOnce() -> bool) -> bool {
         // Counted first, so that the lease does not end now.
-        self.inside.fetch_add(1, Ordering::SeqCst);
-        let is_borrowed = self.is_lent() || lend();
-        if !is_borrowed {
-            self.inside.fetch_sub(1, Ordering::SeqCst);
+        self.holders.fetch_add(1, Ordering::SeqCst);
+        let is_acquired = self.is_leased() || begin();
+        if !is_acquired {
+            self.holders.fetch_sub(1, Ordering::SeqCst);
         }
-        is_borrowed
+        is_acquired
     }
 
-    /// Counts a borrower out at `now`. Answers for when a timer is to be set, if that is to be done.
-    fn leave(&self, now: u64) -> Option<u64> {
-        self.last.store(now, Ordering::Relaxed);
-        self.inside.fetch_sub(1, Ordering::SeqCst);
-        self.claim_timer(now + KEEP)
+    /// Ends the count of a holder at `now`. Returns the moment for which the caller must set the timer, if it must.
+    fn release(&self, now: u64) -> Option<u64> {
+        self.last_use.store(now, Ordering::Relaxed);
+        self.holders.fetch_sub(1, Ordering::SeqCst);
+        self.claim_timer(now + LEASE_TIME)
     }
 
-    /// The right to set a timer for `moment`; there is none when one is set already.
+    /// Reserves the timer for `moment`, which the caller must set then. `None` if a timer is set already.
     fn claim_timer(&self, moment: u64) -> Option<u64> {
-        let claimed = self.due.compare_exchange(0, moment, Ordering::SeqCst, Ordering::SeqCst);
+        let claimed = self.timer.compare_exchange(0, moment, Ordering::SeqCst, Ordering::SeqCst);
         claimed.is_ok().then_some(moment)
     }
 
-    /// Whether the lease ends, when a timer has come at `now`.
-    fn judge(&self, now: u64) -> Verdict {
-        let due = self.due.load(Ordering::SeqCst);
-        if due == 0 || due > now {
-            return Verdict::Stays;
+    /// Whether the lease ends, when a timer of the connection has fired at `now`.
+    fn check(&self, now: u64) -> LeaseCheck {
+        let timer = self.timer.load(Ordering::SeqCst);
+        if timer == 0 || timer > now {
+            return LeaseCheck::Stays;
         }
-        // Before the look at who is inside: who leaves after that look sets a timer again.
-        self.due.store(0, Ordering::SeqCst);
-        if self.inside.load(Ordering::SeqCst) > 0 {
-            return Verdict::Stays;
+        // Before `holders` is read: a holder that releases the lease after that read sets a timer again.
+        self.timer.store(0, Ordering::SeqCst);
+        if self.holders.load(Ordering::SeqCst) > 0 {
+            return LeaseCheck::Stays;
         }
-        let end = self.last.load(Ordering::Relaxed) + KEEP;
-        if end > now { Verdict::Until(end) } else { Verdict::Ends }
+        let end = self.last_use.load(Ordering::Relaxed) + LEASE_TIME;
+        if end > now { LeaseCheck::Until(end) } else { LeaseCheck::Ends }
     }
 
-    /// Lends, or takes back, if `tell` can tell the poller so. Answers whether that went well.
-    fn switch(&self, is_lent: bool, tell: impl FnOnce() -> bool) -> bool {
-        let _switch = lock(&self.switch);
-        if self.is_lent() == is_lent {
+    /// Begins or ends the lease, if `change_interest` succeeds. Returns whether the lease is as wanted.
+    fn set_leased(&self, is_leased: bool, change_interest: impl FnOnce() -> bool) -> bool {
+        let _change = lock(&self.change);
+        if self.is_leased() == is_leased {
             return true;
         }
-        let is_told = tell();
-        if is_told {
-            self.is_lent.store(is_lent, Ordering::SeqCst);
+        let is_changed = change_interest();
+        if is_changed {
+            self.is_leased.store(is_leased, Ordering::SeqCst);
         }
-        is_told
+        is_changed
     }
 }
 
 impl Connection {
-    /// Whether reading is lent.
-    pub(super) fn is_borrowed(&self) -> bool {
-        self.lease.is_lent()
+    /// Whether reading is leased.
+    pub(super) fn is_reading_leased(&self) -> bool {
+        self.lease.is_leased()
     }
 
-    /// Ends the lease if its timer has come and nobody was there lately.
-    pub(super) fn end_loan(self: &Arc<Self>, now: Duration) {
-        match self.lease.judge(nanoseconds_of(now)) {
-            Verdict::Stays => {}
-            Verdict::Until(moment) => self.check_lease(self.lease.claim_timer(moment)),
-            Verdict::Ends => {
-                self.switch(false);
+    /// Ends the lease if its timer has fired and it was not used since.
+    pub(super) fn check_lease(self: &Arc<Self>, now: Duration) {
+        match self.lease.check(nanoseconds_of(now)) {
+            LeaseCheck::Stays => {}
+            LeaseCheck::Until(moment) => self.set_lease_timer(self.lease.claim_timer(moment)),
+            LeaseCheck::Ends => {
+                self.set_leased(false);
             }
         }
     }
 
-    /// Has `end_loan` called at this moment.
-    fn check_lease(self: &Arc<Self>, moment: Option<u64>) {
+    /// Has `check_lease` called at this moment, if there is one.
+    fn set_lease_timer(self: &Arc<Self>, moment: Option<u64>) {
         if let Some(moment) = moment {
             self.set_timer(Purpose::ReadLease, Duration::from_nanos(moment));
         }
     }
 
-    /// Lends the reading, or takes it back, and tells the poller so. Answers whether that went well.
-    pub(super) fn switch(&self, is_lent: bool) -> bool {
-        self.lease.switch(is_lent, || {
-            // Fails when the connection has ended. What came meanwhile is reported at once.
-            self.tell(|told| told.bytes = !is_lent)
+    /// Begins or ends the lease, and changes the poller's interest. Returns whether the lease is as wanted.
+    pub(super) fn set_leased(&self, is_leased: bool) -> bool {
+        self.lease.set_leased(is_leased, || {
+            // Fails when the connection has ended. Bytes that came meanwhile are reported at once.
+            self.change_interest(|interest| interest.read = !is_leased)
         })
     }
 }
@@ -137,7 +136,7 @@ impl Connection {
 impl DirectRead for Connection {
     fn acquire(self: Arc<Self>) -> Option<Descriptor> {
         let descriptor = descriptor(&self.stream)?;
-        self.lease.enter(|| self.switch(true)).then_some(descriptor)
+        self.lease.acquire(|| self.set_leased(true)).then_some(descriptor)
     }
 
     fn fetch(self: Arc<Self>) {
@@ -145,20 +144,20 @@ impl DirectRead for Connection {
     }
 
     fn fetch_if_acquired(self: Arc<Self>) -> bool {
-        let is_borrowed = self.is_borrowed();
-        if is_borrowed {
-            self.lease.last.store(nanoseconds(), Ordering::Relaxed);
+        let is_leased = self.is_reading_leased();
+        if is_leased {
+            self.lease.last_use.store(nanoseconds(), Ordering::Relaxed);
             self.receive();
         }
-        is_borrowed
+        is_leased
     }
 
     fn release(self: Arc<Self>) {
-        self.check_lease(self.lease.leave(nanoseconds()));
+        self.set_lease_timer(self.lease.release(nanoseconds()));
     }
 
     fn revoke(self: Arc<Self>) {
-        self.switch(false);
+        self.set_leased(false);
     }
 }
 
@@ -166,52 +165,52 @@ impl DirectRead for Connection {
 mod loom_tests {
     use super::*;
 
-    /// A timer comes at `now`.
-    fn timer(lease: &ReadLease, now: u64) {
-        match lease.judge(now) {
-            Verdict::Stays => {}
-            Verdict::Until(moment) => {
-                // Set by us, or by a borrower who has left meanwhile.
+    /// A timer fires at `now`.
+    fn fire(lease: &ReadLease, now: u64) {
+        match lease.check(now) {
+            LeaseCheck::Stays => {}
+            LeaseCheck::Until(moment) => {
+                // Claimed here, or by a holder that has released the lease meanwhile.
                 lease.claim_timer(moment);
             }
-            Verdict::Ends => assert!(lease.switch(false, || true)),
+            LeaseCheck::Ends => assert!(lease.set_leased(false, || true)),
         }
     }
 
-    fn visit(lease: &ReadLease, now: u64) {
-        assert!(lease.enter(|| lease.switch(true, || true)));
-        // Set by the caller, from the answer, or set already.
-        lease.leave(now);
+    fn acquire_and_release(lease: &ReadLease, now: u64) {
+        assert!(lease.acquire(|| lease.set_leased(true, || true)));
+        // A connection sets the timer that is returned.
+        lease.release(now);
     }
 
-    /// The last one who looks at it leaves a timer behind, or takes it back.
+    /// A lease that nobody holds has a timer, or has ended.
     #[test]
-    fn loom_a_loan_outlives_neither_its_borrowers_nor_its_timer() {
-        for now in [KEEP, 2 * KEEP] {
+    fn loom_a_lease_without_holder_or_timer_ends() {
+        for now in [LEASE_TIME, 2 * LEASE_TIME] {
             loom::model(move || {
                 let lease = loom::sync::Arc::new(ReadLease::default());
-                visit(&lease, 0);
+                acquire_and_release(&lease, 0);
                 let twin = lease.clone();
-                let borrower = loom::thread::spawn(move || visit(&twin, KEEP));
-                timer(&lease, now);
-                borrower.join().unwrap();
-                assert_eq!(lease.inside.load(Ordering::SeqCst), 0);
-                assert!(!lease.is_lent() || lease.due.load(Ordering::SeqCst) != 0);
+                let holder = loom::thread::spawn(move || acquire_and_release(&twin, LEASE_TIME));
+                fire(&lease, now);
+                holder.join().unwrap();
+                assert_eq!(lease.holders.load(Ordering::SeqCst), 0);
+                assert!(!lease.is_leased() || lease.timer.load(Ordering::SeqCst) != 0);
             });
         }
     }
 
     #[test]
-    fn loom_two_borrowers_and_a_timer() {
+    fn loom_two_holders_and_a_timer() {
         loom::model(|| {
             let lease = loom::sync::Arc::new(ReadLease::default());
-            let borrowers = [0, 1].map(|now| {
+            let holders = [0, 1].map(|now| {
                 let twin = lease.clone();
-                loom::thread::spawn(move || visit(&twin, now))
+                loom::thread::spawn(move || acquire_and_release(&twin, now))
             });
-            timer(&lease, KEEP);
-            borrowers.into_iter().for_each(|borrower| borrower.join().unwrap());
-            assert!(!lease.is_lent() || lease.due.load(Ordering::SeqCst) != 0);
+            fire(&lease, LEASE_TIME);
+            holders.into_iter().for_each(|holder| holder.join().unwrap());
+            assert!(!lease.is_leased() || lease.timer.load(Ordering::SeqCst) != 0);
         });
     }
 }

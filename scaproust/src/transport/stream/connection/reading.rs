@@ -1,4 +1,6 @@
-//! The inbound half of a connection: the kernel's bytes become messages in the socket's lane.
+//! Reading from a connection: the kernel's bytes become messages in the socket's lane.
+//!
+//! A large message is read straight into its own memory, everything else into memory of the thread.
 
 use std::cell::RefCell;
 use std::io;
@@ -8,73 +10,73 @@ use std::sync::Arc;
 use socket2::MaybeUninitSlice;
 
 use super::timers::Purpose;
-use super::{Broken, Connection, PER_TURN, Pause, READ, WRITE};
+use super::{Connection, Failure, PER_TURN, READ, Stop, WRITE};
 use crate::message::{Metadata, Payload};
 use crate::pipe::{Batch, Full, Producer, lane};
 use crate::sync::{lock, now};
 use crate::transport::stream::platform::{SHORT_READ_IS_ALL, is_scarce};
 use crate::transport::{EndpointEvent, LaneLimits, PipeEnds};
-use crate::wire::{BadFrame, BadGreeting, Frame, Greeted, Inbound};
+use crate::wire::{BadFrame, BadGreeting, Greeted, Inbound};
 
-/// So much is read at once.
+/// The most bytes of one read.
 const READ_SIZE: usize = 128 * 1024;
-/// So much is read besides, where a large message is read straight into its memory, and where one
-/// is expected: what comes here has to be copied.
+/// The most bytes of one read that go elsewhere than into the memory of a large message, while one is being read or
+/// expected. They have to be copied.
 const SPILL: usize = 4 * 1024;
 
 thread_local! {
-    /// Where this thread reads to before it is known what the bytes are. It stays empty: only its
-    /// capacity is used. It is freed before the thread or the process has ended: calls that come later,
-    /// from exit handlers, do without. The I/O thread has memory of its reactor instead.
+    /// The thread's memory for reading. The vector stays empty: only its capacity is used. It is freed before the thread or
+    /// the process has ended; calls that come later, from exit handlers, do without. The I/O thread uses memory of its
+    /// reactor instead.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
-/// What has come from the peer, under the lock of the inbound direction.
+/// The state of the inbound direction, under its lock.
 pub(super) struct Reader {
     pub(super) inbound: Inbound,
-    /// Where the peer's messages go, between its greeting and the end.
+    /// The inbound lane, from the peer's greeting until the end.
     lane: Option<Producer>,
-    /// The end of what the peer sends is there, behind what was not read yet.
+    /// The poller has reported the end of the stream, which comes after the bytes that are not read yet.
     is_ending: bool,
 }
 
 impl Reader {
-    /// Nothing has come yet.
+    /// The state before the first read.
     pub(super) fn new(inbound: Inbound) -> Reader {
         Reader { inbound, lane: None, is_ending: false }
     }
 
-    /// Nothing more is taken from the peer.
+    /// Drops everything that the peer sends from now on.
     pub(super) fn close(&mut self) {
         self.inbound.close();
         self.lane = None;
     }
 
-    /// Remembers that the end was reported, which happens once.
+    /// Remembers that the end of the stream was reported, which happens once.
     pub(super) fn note_end(&mut self, is_ending: bool) {
         self.is_ending |= is_ending;
     }
 }
 
-/// What bytes of the peer have brought about, to be acted on without the lock.
+/// What a read has caused, to be reported without the lock.
 #[derive(Default)]
-struct News {
-    /// The lane has messages, of which the socket does not know.
+struct ReadEffects {
+    /// A push to the lane was an edge.
     is_edge: bool,
-    /// The peer has greeted.
-    is_new: bool,
+    /// The peer's greeting is complete, and the socket has its pipe.
+    is_established: bool,
 }
 
 impl Connection {
-    /// Reads what the kernel has, and hands it to the socket.
+    /// Reads what the kernel has, into the lane, and reports an edge to the socket.
     pub(super) fn receive(self: &Arc<Self>) {
-        let mut news = News::default();
+        let mut effects = ReadEffects::default();
         let outcome = {
             let mut reader = lock(&self.reader);
             let mut receive = |scratch: &mut Vec<u8>| {
                 let mut little = [MaybeUninit::uninit(); SPILL];
                 let memory = scratch_memory(scratch, &mut little);
-                self.receive_into(&mut reader, memory, &mut news)
+                self.receive_into(&mut reader, memory, &mut effects)
             };
             let outcome = match self.reactor.scratch() {
                 Some(mut scratch) => receive(&mut scratch),
@@ -84,183 +86,189 @@ impl Connection {
                 }
             };
             if outcome.is_err() {
-                // A stream that is broken is read no further by another thread.
+                // No other thread may go on with a stream that has failed.
                 reader.close();
             }
             outcome
         };
-        if news.is_new {
+        if effects.is_established {
             self.owner.established(self);
         }
         if let Some(end) = self.end.get() {
-            if news.is_new {
+            if effects.is_established {
                 end.clone().writable();
             }
-            if news.is_edge {
+            if effects.is_edge {
                 end.clone().readable(0);
             }
         }
         match outcome {
-            Ok(Pause::Done | Pause::Full) => {}
-            // Who has borrowed the reading waits for the descriptor, and finds it ready.
-            Ok(Pause::Turn) if self.is_borrowed() => {}
-            Ok(Pause::Turn) => self.ask(READ),
-            Ok(Pause::Scarce) => self.retry_later(),
-            Err(Broken(words)) if words.is_empty() => self.finish(EndpointEvent::Broken),
-            Err(Broken(words)) => self.dismiss(&words),
+            Ok(Stop::Done | Stop::Full) => {}
+            // The holder of the lease polls the descriptor, and finds it readable.
+            Ok(Stop::TurnOver) if self.is_reading_leased() => {}
+            Ok(Stop::TurnOver) => self.request(READ),
+            Ok(Stop::OutOfMemory) => self.retry_later(),
+            Err(Failure { final_reply }) if final_reply.is_empty() => self.finish(EndpointEvent::Broken),
+            Err(Failure { final_reply }) => self.reject(&final_reply),
         }
     }
 
+    /// As `receive`, with the lock held. `scratch` is the thread's memory for reading.
     fn receive_into(
         self: &Arc<Self>,
         reader: &mut Reader,
         scratch: &mut [MaybeUninit<u8>],
-        news: &mut News,
-    ) -> Result<Pause, Broken> {
+        effects: &mut ReadEffects,
+    ) -> Result<Stop, Failure> {
         for _ in 0..PER_TURN {
             if let Some(lane) = &mut reader.lane {
-                let is_held_back = !lane.has_room_or_waits_for_half();
-                reader.inbound.hold_back(is_held_back);
-                if is_held_back {
-                    return Ok(Pause::Full);
+                let is_full = !lane.has_room_or_waits_for_half();
+                reader.inbound.note_back_pressure(is_full);
+                if is_full {
+                    return Ok(Stop::Full);
                 }
             }
             let expects_large = reader.inbound.expects_large();
-            let direct = reader.inbound.spare().map_err(|bad| self.broken_by(bad))?;
+            let direct = reader.inbound.spare().map_err(|bad| self.failure(bad))?;
             let direct_size = direct.as_ref().map_or(0, |direct| direct.len());
-            let beside = if expects_large || direct_size > 0 { SPILL } else { scratch.len() };
+            let spill_size = if expects_large || direct_size > 0 { SPILL } else { scratch.len() };
             let received = match direct {
                 Some(direct) => {
-                    let (direct, beside) = (MaybeUninitSlice::new(direct), &mut scratch[..beside]);
+                    let (direct, spill) = (MaybeUninitSlice::new(direct), &mut scratch[..spill_size]);
                     self.stream
-                        .recv_vectored(&mut [direct, MaybeUninitSlice::new(beside)])
+                        .recv_vectored(&mut [direct, MaybeUninitSlice::new(spill)])
                         .map(|(count, _)| count)
                 }
-                None => self.stream.recv(&mut scratch[..beside]),
+                None => self.stream.recv(&mut scratch[..spill_size]),
             };
-            let wanted = direct_size + beside;
+            let wanted = direct_size + spill_size;
             let count = match received {
-                Ok(0) => return Err(Broken::silently()),
+                Ok(0) => return Err(Failure::silent()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.watch(&mut reader.inbound);
-                    return Ok(Pause::Done);
+                    self.watch_for_silence(&mut reader.inbound);
+                    return Ok(Stop::Done);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_scarce(&error) => return Ok(Pause::Scarce),
+                Err(error) if is_scarce(&error) => return Ok(Stop::OutOfMemory),
                 Err(error) => return Err(error.into()),
             };
             let direct = count.min(direct_size);
             if direct > 0 {
-                // SAFETY: the kernel has written so many bytes.
-                self.intake(reader, news, |inbound, intake| unsafe {
-                    inbound.appended(direct, |frame, metadata| intake.take(frame, metadata))
+                // SAFETY: the kernel has written this number of bytes.
+                self.deliver(reader, effects, |inbound, sink| unsafe {
+                    inbound.appended(direct, |payload, metadata| sink.push(payload, metadata))
                 })?;
             }
             if count > direct {
                 let rest = &scratch[..count - direct];
                 // SAFETY: as above.
                 let read = unsafe { std::slice::from_raw_parts(rest.as_ptr().cast(), rest.len()) };
-                self.take(reader, read, news)?;
+                self.take(reader, read, effects)?;
             }
             if SHORT_READ_IS_ALL && count < wanted && !reader.is_ending {
-                // The kernel had no more; what comes now is a new edge.
-                self.watch(&mut reader.inbound);
-                return Ok(Pause::Done);
+                // The kernel had no more; the poller reports bytes that come now.
+                self.watch_for_silence(&mut reader.inbound);
+                return Ok(Stop::Done);
             }
         }
-        self.watch(&mut reader.inbound);
-        Ok(Pause::Turn)
+        self.watch_for_silence(&mut reader.inbound);
+        Ok(Stop::TurnOver)
     }
 
     /// Takes bytes that were read: the rest of a greeting, and messages.
-    fn take(self: &Arc<Self>, reader: &mut Reader, mut input: &[u8], news: &mut News) -> Result<(), Broken> {
-        let greeted =
-            reader.inbound.greet(&mut input).map_err(|BadGreeting { final_reply }| Broken(final_reply))?;
-        if let Some(greeted) = greeted {
-            reader.lane = Some(self.open(&greeted).map_err(|_| Broken(reader.inbound.refusal()))?);
+    fn take(
+        self: &Arc<Self>,
+        reader: &mut Reader,
+        mut input: &[u8],
+        effects: &mut ReadEffects,
+    ) -> Result<(), Failure> {
+        let greeted = reader.inbound.greet(&mut input);
+        if let Some(greeted) = greeted.map_err(|BadGreeting { final_reply }| Failure { final_reply })? {
+            let refused = |_| Failure { final_reply: reader.inbound.refusal() };
+            reader.lane = Some(self.open(&greeted).map_err(refused)?);
             reader.inbound.open(self.mapping.decoder());
             self.cancel_timers(Purpose::Greeting);
-            news.is_new = true;
+            effects.is_established = true;
         }
-        let max = self.host.max_message();
-        let mut said = None;
-        let taken = self.intake(reader, news, |inbound, intake| {
-            let fed = inbound.feed(input, max, |frame, metadata| intake.take(frame, metadata));
-            said = fed.ping;
+        let max = self.context.max_message();
+        let mut ping = None;
+        let taken = self.deliver(reader, effects, |inbound, sink| {
+            let fed = inbound.feed(input, max, |payload, metadata| sink.push(payload, metadata));
+            ping = fed.ping;
             fed.outcome
         });
-        if let Some(said) = said {
-            self.pong(&said);
+        if let Some(payload) = ping {
+            self.answer_ping(&payload);
         }
         taken
     }
 
-    /// Lets `feed` put what has come into the lane. A message for which there was no memory ends the connection: the
+    /// Lets `feed` decode bytes and push the messages into the lane. A message for which there is no memory is a failure: the
     /// peer must not believe that it was received.
-    fn intake(
+    fn deliver(
         &self,
         reader: &mut Reader,
-        news: &mut News,
-        feed: impl FnOnce(&mut Inbound, &mut Intake<'_>) -> Result<(), BadFrame>,
-    ) -> Result<(), Broken> {
+        effects: &mut ReadEffects,
+        feed: impl FnOnce(&mut Inbound, &mut LaneSink<'_>) -> Result<(), BadFrame>,
+    ) -> Result<(), Failure> {
         let Reader { inbound, lane, .. } = reader;
-        let lane = lane.as_mut().filter(|_| self.host.protocol().can_recv).map(Producer::batch);
-        let mut intake = Intake { lane, is_edge: false, is_lost: false };
-        let fed = feed(inbound, &mut intake);
-        let Intake { is_edge, is_lost, .. } = intake;
-        news.is_edge |= is_edge;
+        let lane = lane.as_mut().filter(|_| self.context.protocol().can_recv).map(Producer::batch);
+        let mut sink = LaneSink { lane, is_edge: false, is_out_of_memory: false };
+        let fed = feed(inbound, &mut sink);
+        let LaneSink { is_edge, is_out_of_memory, .. } = sink;
+        effects.is_edge |= is_edge;
         match fed {
-            Ok(()) if is_lost => Err(Broken::silently()),
-            fed => fed.map_err(|bad| self.broken_by(bad)),
+            Ok(()) if is_out_of_memory => Err(Failure::silent()),
+            fed => fed.map_err(|bad| self.failure(bad)),
         }
     }
 
-    /// The peer has greeted: gives the socket a pipe. Answers the lane to fill.
-    fn open(self: &Arc<Self>, greeted: &Greeted) -> Result<Producer, Broken> {
-        if self.host.protocol().peer.number != greeted.protocol {
-            return Err(Broken::silently());
+    /// Gives the socket a pipe, after the peer's greeting. Returns the producer of the inbound lane.
+    fn open(self: &Arc<Self>, greeted: &Greeted) -> Result<Producer, Failure> {
+        if self.context.protocol().peer.number != greeted.protocol {
+            return Err(Failure::silent());
         }
-        let LaneLimits { receive, send, .. } = self.host.lane_limits();
+        let LaneLimits { receive, send, .. } = self.context.lane_limits();
         let (producer, inbound) = lane(receive);
         let (outbound, consumer) = lane(send);
-        let attached = self.host.attach(PipeEnds { inbound, outbound, peer: self.clone() });
-        let end = attached.map_err(|_| Broken::silently())?;
-        // In time: nothing is sent on the pipe before `receive` says that it is writable.
+        let attached = self.context.attach(PipeEnds { inbound, outbound, peer: self.clone() });
+        let end = attached.map_err(|_| Failure::silent())?;
+        // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
         if !lock(&self.writer).open(consumer, &greeted.reply) {
             end.close();
-            return Err(Broken::silently());
+            return Err(Failure::silent());
         }
         if !greeted.reply.is_empty() {
-            self.ask(WRITE);
+            self.request(WRITE);
         }
-        // The greeting comes once.
+        // Cannot fail: a greeting is completed once.
         let _ = self.end.set(end);
         Ok(producer)
     }
 
-    /// Answers a ping. The I/O thread sends it, since the lock of reading is held here.
-    fn pong(self: &Arc<Self>, said: &[u8]) {
-        lock(&self.writer).outbound.answer_ping(said);
-        self.ask(WRITE);
+    /// Answers a ping with this payload. The I/O thread writes the pong, since the lock of the reader is held here.
+    fn answer_ping(self: &Arc<Self>, payload: &[u8]) {
+        lock(&self.writer).outbound.answer_ping(payload);
+        self.request(WRITE);
     }
 
-    /// The end that bytes of the peer have brought about.
-    fn broken_by(&self, bad: BadFrame) -> Broken {
-        Broken(lock(&self.writer).outbound.final_reply(bad))
+    /// The failure after invalid bytes of the peer.
+    fn failure(&self, bad: BadFrame) -> Failure {
+        Failure { final_reply: lock(&self.writer).outbound.final_reply(bad) }
     }
 
-    /// Sees to it that a peer which is silent in the middle of a message is noticed.
-    fn watch(self: &Arc<Self>, inbound: &mut Inbound) {
+    /// Sets a timer, after a read, by which a peer is noticed that falls silent in the middle of a message.
+    fn watch_for_silence(self: &Arc<Self>, inbound: &mut Inbound) {
         if inbound.is_mid_message()
-            && let Some(last) = inbound.heard_part(now())
+            && let Some(moment) = inbound.note_part(now())
         {
-            self.set_timer(Purpose::Frame, last);
+            self.set_timer(Purpose::Message, moment);
         }
     }
 }
 
-/// The thread's memory for reading; or a little, while there is none for that.
+/// The thread's memory for reading, or `little` if it cannot be allocated.
 fn scratch_memory<'a>(
     scratch: &'a mut Vec<u8>,
     little: &'a mut [MaybeUninit<u8>],
@@ -271,31 +279,23 @@ fn scratch_memory<'a>(
     }
 }
 
-/// Where what has come goes.
-struct Intake<'a> {
-    /// Without one, or for a protocol that does not receive, what comes is dropped.
+/// Pushes decoded messages into the inbound lane.
+struct LaneSink<'a> {
+    /// `None` if messages are dropped: there is no pipe, or the protocol cannot receive.
     lane: Option<Batch<'a>>,
-    /// The socket must be told.
+    /// A push was an edge.
     is_edge: bool,
     /// There was no memory for a message.
-    is_lost: bool,
+    is_out_of_memory: bool,
 }
 
-impl Intake<'_> {
-    fn take(&mut self, frame: Frame<'_>, metadata: Metadata) {
+impl LaneSink<'_> {
+    fn push(&mut self, mut payload: Payload<'_>, metadata: Metadata) {
         let Some(lane) = &mut self.lane else { return };
-        match lane.push_over(&[], &mut body(frame), metadata) {
+        match lane.push_over(&[], &mut payload, metadata) {
             Ok(pushed) => self.is_edge |= pushed.edge,
-            // The socket may have let go of the pipe: then the message has nowhere to go.
-            Err(Full) => self.is_lost |= !lane.is_gone(),
+            // If the socket has dropped its end of the pipe, so is the message.
+            Err(Full) => self.is_out_of_memory |= !lane.is_gone(),
         }
-    }
-}
-
-/// What has come, as a lane takes it.
-fn body(frame: Frame<'_>) -> Payload<'_> {
-    match frame {
-        Frame::Bytes(bytes) => Payload::Borrowed(bytes),
-        Frame::Chunk(chunk) => Payload::Owned(chunk),
     }
 }

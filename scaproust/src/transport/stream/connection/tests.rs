@@ -10,7 +10,7 @@ use crate::reactor;
 use crate::transport::stream::tests::{Plain, connected_pair};
 use crate::transport::{Batching, LaneLimits, PipeEnds, Refused, Settings};
 
-/// What a PULL socket says first.
+/// The greeting of a PULL socket.
 const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
 
 /// A PUSH socket with one pipe.
@@ -31,7 +31,7 @@ impl Owner for NullPeer {
 
 impl EndpointContext for Pushing {
     fn settings(&self) -> &Settings {
-        unreachable!("a connection has no use for them")
+        unreachable!("a connection does not use them")
     }
 
     fn protocol(&self) -> &'static ProtocolInfo {
@@ -78,26 +78,26 @@ impl EndpointContext for Pushing {
 fn connected() -> (Arc<Connection>, Producer, Plain) {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
+    let (context, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
     let connection =
-        Connection::start(ours.into(), Mapping::Ipc, host.clone(), Arc::new(NullPeer), reactor).unwrap();
+        Connection::start(ours.into(), Mapping::Ipc, context.clone(), Arc::new(NullPeer), reactor).unwrap();
     connection.greet();
     let mut greeting = [0; 8];
     theirs.read_exact(&mut greeting).unwrap();
     theirs.write_all(&GREETING).unwrap();
-    // Here, if the I/O thread was not faster.
+    // The greeting is read here, or was read by the I/O thread.
     connection.receive();
-    let outbound = lock(&host.outbound).take().unwrap();
+    let outbound = lock(&context.outbound).take().unwrap();
     (connection, outbound, theirs)
 }
 
 #[test]
-fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
+fn a_message_sent_between_a_flush_and_a_closing_is_delivered() {
     let (connection, mut outbound, mut theirs) = connected();
-    // One thread has written everything, and is about to see what is to be done next. Then
-    // another sends a message, and begins to close the connection.
+    // One thread has written everything, and has not acted on that yet. Then another sends a message, and begins to close
+    // the connection.
     let flushed = connection.write_out(&mut lock(&connection.writer));
-    assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"last words"), Metadata::default()).is_ok());
+    assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"last"), Metadata::default()).is_ok());
     let linger = Linger::begin(None);
     assert!(lock(&connection.writer).begin_closing(&linger));
     connection.act_on(flushed);
@@ -105,19 +105,19 @@ fn what_is_sent_between_a_flush_and_a_closing_is_delivered() {
     connection.close(&linger);
     let mut came = Vec::new();
     theirs.read_to_end(&mut came).unwrap();
-    assert_eq!(came, b"\x01\0\0\0\0\0\0\0\x0alast words");
+    assert_eq!(came, b"\x01\0\0\0\0\0\0\0\x04last");
     linger.wait();
 }
 
 #[test]
-fn closing_what_has_ended_waits_for_nothing() {
+fn closing_a_connection_that_has_ended_waits_for_nothing() {
     let (connection, _outbound, theirs) = connected();
     drop(theirs);
     connection.finish(EndpointEvent::Broken);
     let linger = Linger::begin(None);
     assert!(!lock(&connection.writer).begin_closing(&linger));
     connection.close(&linger);
-    connection.dismiss(b"why");
+    connection.reject(b"why");
     linger.wait();
     assert!(lock(&connection.writer).outbound.is_empty());
 }
@@ -126,8 +126,9 @@ fn closing_what_has_ended_waits_for_nothing() {
 fn a_greeting_cancels_its_own_timer_and_no_other() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (host, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
-    let connection = Connection::start(ours.into(), Mapping::Ipc, host, Arc::new(NullPeer), reactor).unwrap();
+    let (context, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
+    let connection =
+        Connection::start(ours.into(), Mapping::Ipc, context, Arc::new(NullPeer), reactor).unwrap();
     assert_eq!(lock(&connection.timers).purposes(), [Purpose::Greeting]);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     theirs.write_all(&GREETING).unwrap();
@@ -140,10 +141,10 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
 
 #[test]
 #[cfg(all(target_os = "linux", not(portable)))]
-fn room_is_left_out_until_somebody_waits_for_it() {
+fn write_interest_is_registered_while_a_writer_waits() {
     let (connection, mut outbound, mut theirs) = connected();
-    assert!(!lock(&connection.registration).told.room);
-    // More than the kernel takes: the rest is written when the I/O thread hears of room.
+    assert!(!lock(&connection.registration).interest.write);
+    // More than the kernel takes: the rest is written when the poller reports room.
     let large = vec![7; 4 << 20];
     assert!(
         outbound
@@ -156,13 +157,13 @@ fn room_is_left_out_until_somebody_waits_for_it() {
             .is_ok()
     );
     connection.flush();
-    assert!(lock(&connection.registration).told.room);
+    assert!(lock(&connection.registration).interest.write);
     let mut came = vec![0; 9 + large.len()];
     theirs.read_exact(&mut came).unwrap();
     assert_eq!(came[9..], large);
-    // Each of these is room again for the kernel.
+    // After each of these the poller reports room.
     let mut frame = [0; 10];
-    while lock(&connection.registration).told.room {
+    while lock(&connection.registration).interest.write {
         assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"x"), Metadata::default()).is_ok());
         connection.flush();
         theirs.read_exact(&mut frame).unwrap();
@@ -171,7 +172,7 @@ fn room_is_left_out_until_somebody_waits_for_it() {
 }
 
 #[test]
-fn a_thread_that_blocks_has_written_what_gathered() {
+fn before_blocking_writes_gathered_messages() {
     let (connection, mut outbound, mut theirs) = connected();
     for _ in 0..2 {
         assert!(
@@ -179,7 +180,8 @@ fn a_thread_that_blocks_has_written_what_gathered() {
         );
         // As `gather`, but the I/O thread is not woken.
         assert!(
-            connection.begin_gathering() && connection.host.batching().add(connection.clone()) == Some(true)
+            connection.begin_gathering()
+                && connection.context.batching().add(connection.clone()) == Some(true)
         );
         assert!(
             !outbound
@@ -199,9 +201,9 @@ fn a_thread_that_blocks_has_written_what_gathered() {
 }
 
 #[test]
-fn a_message_that_comes_to_a_socket_being_closed_does_not_gather() {
+fn a_message_sent_while_the_socket_closes_does_not_gather() {
     let (connection, mut outbound, mut theirs) = connected();
-    connection.host.batching().close();
+    connection.context.batching().close();
     theirs.set_nonblocking(true).unwrap();
     for _ in 0..2 {
         assert!(
@@ -213,5 +215,5 @@ fn a_message_that_comes_to_a_socket_being_closed_does_not_gather() {
         assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x04late");
     }
     connection.finish(EndpointEvent::Dropped);
-    assert_eq!(Arc::strong_count(connection.host.batching()), 1);
+    assert_eq!(Arc::strong_count(connection.context.batching()), 1);
 }

@@ -7,33 +7,33 @@ use super::Connection;
 use crate::reactor::TimerId;
 use crate::sync::lock;
 
-/// What a timer is for.
+/// The purpose of a timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
-    /// The peer's greeting must be whole.
+    /// The time for the peer's greeting is over.
     Greeting,
-    /// The rest of a frame must have come.
-    Frame,
+    /// The time for the rest of a message is over.
+    Message,
     /// The time to deliver what was sent is over.
     Deadline,
-    /// Whether the peer has everything is asked again.
+    /// A closing connection checks whether the peer has received everything.
     Closing,
-    /// The lease of the reading may end.
+    /// The read lease may end.
     ReadLease,
-    /// The kernel had no memory for a read or a write, which is tried again.
+    /// A read or write for which the kernel had no memory is tried again.
     Retry,
 }
 
-/// The timers that are set. They hold the connection, and go with it.
+/// The timers that are set. Each keeps the connection alive, so they are cancelled when it ends.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     set: Vec<(Purpose, TimerId)>,
     /// The connection has ended: no timer is set any more.
-    is_over: bool,
+    has_ended: bool,
 }
 
 impl Timers {
-    /// Forgets the timers that have come at `now`. Answers whether one of them had this purpose.
+    /// Removes the timers that have fired at `now`. Returns whether one of them had the purpose `wanted`.
     pub(super) fn take_due(&mut self, now: Duration, wanted: Purpose) -> bool {
         let mut is_due = false;
         self.set.retain(|(purpose, timer)| {
@@ -44,7 +44,7 @@ impl Timers {
         is_due
     }
 
-    /// What timers are set for.
+    /// The purposes of the timers that are set.
     #[cfg(all(test, not(loom)))]
     pub(super) fn purposes(&self) -> Vec<Purpose> {
         self.set.iter().map(|(purpose, _)| *purpose).collect()
@@ -55,12 +55,12 @@ impl Connection {
     /// Has `timeout` called at `moment`, unless the connection has ended.
     pub(super) fn set_timer(self: &Arc<Self>, purpose: Purpose, moment: Duration) {
         let mut timers = lock(&self.timers);
-        if !timers.is_over {
+        if !timers.has_ended {
             timers.set.push((purpose, self.reactor.at(moment, self.clone())));
         }
     }
 
-    /// Cancels the timers of this purpose, and no other.
+    /// Cancels the timers of the purpose `unwanted`.
     pub(super) fn cancel_timers(&self, unwanted: Purpose) {
         lock(&self.timers).set.retain(|(purpose, timer)| {
             let is_kept = *purpose != unwanted;
@@ -71,10 +71,10 @@ impl Connection {
         });
     }
 
-    /// Cancels all timers, and has no other set.
+    /// Cancels all timers for good.
     pub(super) fn end_timers(&self) {
         let mut timers = lock(&self.timers);
-        timers.is_over = true;
+        timers.has_ended = true;
         for (_, timer) in std::mem::take(&mut timers.set) {
             self.reactor.cancel(timer);
         }

@@ -1,4 +1,4 @@
-//! The outbound half of a connection: messages of the socket's lane become the kernel's bytes.
+//! Writing to a connection, and its end: messages of the socket's lane become the kernel's bytes.
 
 use std::io::{self, IoSlice};
 use std::sync::Arc;
@@ -8,118 +8,117 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::timers::Purpose;
-use super::{Broken, Connection, FAIL, PER_TURN, Pause, WRITE};
+use super::{Connection, FAIL, Failure, PER_TURN, Stop, WRITE};
 use crate::message::{Chunk, Front};
 use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::platform::{NO_SIGNAL, Stream, has_unacknowledged, is_scarce};
 use crate::transport::{EndpointEvent, Linger};
-use crate::wire::{Mapping, Messages, Outbound, PIECES};
+use crate::wire::{Mapping, MessageQueue, Outbound, PIECES_MAX};
 
-/// How often a closing connection looks whether the peer has everything.
-const CLOSING_LOOK: Duration = Duration::from_millis(5);
-/// So long a local peer may take to read what its kernel has, before the connection goes.
+/// The interval at which a closing connection checks whether the peer has received everything.
+const CLOSING_INTERVAL: Duration = Duration::from_millis(5);
+/// The time for which a closing connection stays when everything is written, so that a local peer can read it.
 const LOCAL_PEER_TIME: Duration = Duration::from_millis(100);
 
-/// What is on its way to the peer, under the lock of the outbound direction.
+/// The state of the outbound direction, under its lock.
 pub(super) struct Writer {
-    /// Where the socket's messages come from, once it has a pipe.
+    /// The outbound lane, from the peer's greeting until the end.
     pub(super) lane: Option<Consumer>,
     pub(super) outbound: Outbound,
-    pub(super) life: Life,
+    pub(super) lifecycle: Lifecycle,
 }
 
-/// How far the life of a connection has come. It changes under the lock of the outbound direction,
-/// in the same hold in which the change is decided.
-pub(super) enum Life {
-    /// It carries messages, or will.
+/// The state of a connection. Each change is decided and made in one critical section of the outbound direction's lock.
+pub(super) enum Lifecycle {
+    /// It carries messages, or will after the greetings.
     Open,
     /// It ends when everything is written.
     Closing(Closing),
-    /// It has no lane and never will have one.
+    /// It has no lane, and gets none any more.
     Ended,
 }
 
-/// What a flush has come to, to be acted on without its lock.
+/// The outcome of a flush, to be acted on without the lock.
 pub(super) struct Flushed {
-    pub(super) outcome: Result<Pause, Broken>,
+    pub(super) outcome: Result<Stop, Failure>,
     /// The socket waits for the room that was made.
     has_room: bool,
-    /// The connection is closing, and everything is written. It is decided under the lock of the
-    /// flush: between that and a closing that begins later, more may have been sent.
+    /// The connection is closing, and everything is written. Decided under the lock of the flush: before a closing that
+    /// begins after it, more may be sent.
     is_over: bool,
 }
 
-/// The last part of a connection.
+/// A closing connection.
 pub(super) struct Closing {
-    /// What waits for it, and not for ever.
+    /// Held until the end; the closing call waits for that until its deadline.
     pub(super) unfinished: Unfinished,
-    /// What is noted at its end.
+    /// The event to report at the end.
     pub(super) event: EndpointEvent,
     /// When everything was written, once it is.
-    written: Option<Duration>,
+    written_at: Option<Duration>,
 }
 
 impl Closing {
-    /// One that `linger` waits for.
+    /// A closing for which `linger` waits.
     pub(super) fn new(linger: &Arc<Linger>, event: EndpointEvent) -> Closing {
-        Closing { unfinished: linger.unfinished(), event, written: None }
+        Closing { unfinished: linger.unfinished(), event, written_at: None }
     }
 }
 
 impl Writer {
     /// A writer without a lane: the peer's greeting has not arrived yet.
     pub(super) fn new(outbound: Outbound) -> Writer {
-        Writer { lane: None, outbound, life: Life::Open }
+        Writer { lane: None, outbound, lifecycle: Lifecycle::Open }
     }
 
-    /// The peer has greeted: takes from this lane, and answers the greeting. Answers whether the
-    /// connection is still open.
-    pub(super) fn open(&mut self, lane: Consumer, answer: &[u8]) -> bool {
-        let is_open = matches!(self.life, Life::Open);
+    /// Sets the outbound lane, after the peer's greeting, and appends the reply to that. Returns whether the connection is
+    /// still open.
+    pub(super) fn open(&mut self, lane: Consumer, reply: &[u8]) -> bool {
+        let is_open = matches!(self.lifecycle, Lifecycle::Open);
         if is_open {
             self.lane = Some(lane);
-            self.outbound.append(answer);
+            self.outbound.append(reply);
         }
         is_open
     }
 
-    /// Begins to close, in the time of `linger`, if something may have to be delivered; answers
-    /// whether that is so. A closing that is under way gets the new time.
+    /// Begins a closing, if something may have to be delivered and there is time for it. Returns whether that is so. A
+    /// closing that is under way is replaced.
     pub(super) fn begin_closing(&mut self, linger: &Arc<Linger>) -> bool {
         let has_time = linger.deadline().is_none_or(|deadline| deadline > now());
         let begins = has_time && self.lane.is_some();
         if begins {
-            self.life = Life::Closing(Closing::new(linger, EndpointEvent::Dropped));
+            self.lifecycle = Lifecycle::Closing(Closing::new(linger, EndpointEvent::Dropped));
         }
         begins
     }
 
-    /// Ends the life of the connection. Answers what it was before, and the lane.
-    pub(super) fn end(&mut self) -> (Life, Option<Consumer>) {
-        (std::mem::replace(&mut self.life, Life::Ended), self.lane.take())
+    /// Ends the connection. Returns its state before, and the lane.
+    pub(super) fn end(&mut self) -> (Lifecycle, Option<Consumer>) {
+        (std::mem::replace(&mut self.lifecycle, Lifecycle::Ended), self.lane.take())
     }
 
-    /// The closing that is under way.
+    /// The closing that is under way, if there is one.
     pub(super) fn closing(&mut self) -> Option<&mut Closing> {
-        match &mut self.life {
-            Life::Closing(closing) => Some(closing),
-            Life::Open | Life::Ended => None,
+        match &mut self.lifecycle {
+            Lifecycle::Closing(closing) => Some(closing),
+            Lifecycle::Open | Lifecycle::Ended => None,
         }
     }
 }
 
 impl Connection {
-    /// Writes what is in the outbox and the lane, until both are empty or the kernel is full.
+    /// Writes what was taken from the lane and what is in it, until both are empty or the kernel's buffer is full.
     pub(super) fn flush(self: &Arc<Self>) {
         let flushed = self.write_out(&mut lock(&self.writer));
         self.act_on(flushed);
     }
 
-    /// As `flush`, but leaves to the caller what is to be done without the lock.
+    /// As `flush`, with the lock held; to be followed by `act_on` without it.
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
-        let Writer { lane, outbound, life } = writer;
+        let Writer { lane, outbound, lifecycle } = writer;
         let mut has_room = false;
         let mut write = || {
             for _ in 0..PER_TURN {
@@ -127,89 +126,91 @@ impl Connection {
                     has_room |= outbound.fill(lane)?;
                 }
                 if outbound.is_empty() {
-                    if outbound.rest(lane.as_mut()) {
+                    if outbound.note_idle(lane.as_mut()) {
                         continue;
                     }
-                    return Ok(Pause::Done);
+                    return Ok(Stop::Done);
                 }
-                if let Some(pause) = self.write_front(outbound)? {
-                    return Ok(pause);
+                if let Some(stop) = self.write_front(outbound)? {
+                    return Ok(stop);
                 }
             }
-            Ok(Pause::Turn)
+            Ok(Stop::TurnOver)
         };
-        let outcome = if matches!(life, Life::Ended) { Ok(Pause::Done) } else { write() };
-        let is_over = matches!(life, Life::Closing(_)) && matches!(outcome, Ok(Pause::Done));
+        let outcome = if matches!(lifecycle, Lifecycle::Ended) { Ok(Stop::Done) } else { write() };
+        let is_over = matches!(lifecycle, Lifecycle::Closing(_)) && matches!(outcome, Ok(Stop::Done));
         Flushed { outcome, has_room, is_over }
     }
 
-    /// Does what is left to do after a flush, without its lock.
+    /// Does what is to be done after `write_out`, without the lock.
     pub(super) fn act_on(self: &Arc<Self>, Flushed { outcome, has_room, is_over }: Flushed) {
         if has_room && let Some(end) = self.end.get() {
             end.clone().writable();
         }
         match outcome {
-            Ok(Pause::Done) if is_over => self.finish_closing(),
-            Ok(Pause::Done | Pause::Full) => {}
-            Ok(Pause::Turn) => self.ask(WRITE),
-            Ok(Pause::Scarce) => self.retry_later(),
-            // Not here: the socket may send to another peer when this one is gone, and that one may be
-            // gone too. So thousands of them are a queue, and no stack of nested calls.
-            Err(_) => self.ask(FAIL),
+            Ok(Stop::Done) if is_over => self.finish_closing(),
+            Ok(Stop::Done | Stop::Full) => {}
+            Ok(Stop::TurnOver) => self.request(WRITE),
+            Ok(Stop::OutOfMemory) => self.retry_later(),
+            // Not ended here: the socket may then send to another peer, whose connection may have failed as well. So
+            // thousands of failed connections are ended from a queue, and not by nested calls.
+            Err(_) => self.request(FAIL),
         }
     }
 
-    /// Lets messages gather in the lane, the first of which has come.
+    /// Lets messages gather in the lane, which has the first one.
     pub(super) fn gather(self: &Arc<Self>) {
         if !self.begin_gathering() {
             return self.flush();
         }
-        match self.host.batching().add(self.clone()) {
-            Some(true) => self.reactor.wake(self.host.batching().clone()),
+        match self.context.batching().add(self.clone()) {
+            Some(true) => self.reactor.wake(self.context.batching().clone()),
             Some(false) => {}
             None => self.stop_gathering(),
         }
     }
 
-    /// Answers whether messages may gather in the lane now.
+    /// Begins gathering. Returns whether it has begun; not so if it had begun before, or the connection carries no messages.
     pub(super) fn begin_gathering(&self) -> bool {
         let mut writer = lock(&self.writer);
-        let Writer { lane: Some(lane), outbound, life: Life::Open } = &mut *writer else { return false };
-        let begins = !outbound.gathers();
+        let Writer { lane: Some(lane), outbound, lifecycle: Lifecycle::Open } = &mut *writer else {
+            return false;
+        };
+        let begins = !outbound.is_gathering();
         if begins {
-            outbound.gather(lane, now());
+            outbound.begin_gathering(lane, now());
             self.is_gathering.store(true, Ordering::Relaxed);
         }
         begins
     }
 
-    /// Enough has gathered: the thread that sends writes it.
-    pub(super) fn write_for_sender(self: &Arc<Self>) {
+    /// Writes gathered messages, by the thread that sends, because they are enough.
+    pub(super) fn write_as_sender(self: &Arc<Self>) {
         let flushed = {
             let mut writer = lock(&self.writer);
-            writer.outbound.note_enough(now(), self.host.batching().connections());
+            writer.outbound.note_enough(now(), self.context.batching().connections());
             self.write_out(&mut writer)
         };
         self.act_on(flushed);
     }
 
-    /// Writes what has gathered, and answers how much that was; `None` if the sender has written since the last call,
-    /// and is left alone.
+    /// Writes gathered messages, and returns the number of bytes; `None` if the sender has written some since the last call,
+    /// and nothing is done.
     pub(in crate::transport::stream) fn write_gathered(self: &Arc<Self>) -> Option<usize> {
         let (flushed, written) = {
             let mut writer = lock(&self.writer);
-            if writer.outbound.take_written() {
+            if writer.outbound.take_written_by_sender() {
                 return None;
             }
-            let before = writer.outbound.sent_ever();
+            let before = writer.outbound.sent_total();
             let flushed = self.write_out(&mut writer);
-            (flushed, writer.outbound.sent_ever().wrapping_sub(before))
+            (flushed, writer.outbound.sent_total().wrapping_sub(before))
         };
         self.act_on(flushed);
         Some(written)
     }
 
-    /// Writes what has gathered. The next message is an edge.
+    /// Ends gathering, and writes everything. The next push is an edge.
     pub(in crate::transport::stream) fn stop_gathering(self: &Arc<Self>) {
         let flushed = {
             let mut writer = lock(&self.writer);
@@ -220,80 +221,83 @@ impl Connection {
         self.act_on(flushed);
     }
 
-    /// Writes what is to leave next, as much of it as the kernel takes. Answers why to stop, if so.
-    fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Pause>, Broken> {
+    /// Makes one write. Returns why the thread must stop writing, if it must.
+    fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Stop>, Failure> {
         match send_front(&self.stream, outbound) {
             Ok(count) => {
-                outbound.sent(count);
-                self.blocked.store(false, Ordering::SeqCst);
-                self.host.batching().note_write();
+                outbound.note_sent(count);
+                self.is_blocked.store(false, Ordering::SeqCst);
+                self.context.batching().note_write();
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // The mark first, then another try: room that is reported in between is
-                // either seen now or finds the mark.
-                if self.blocked.swap(true, Ordering::SeqCst) {
-                    return Ok(Some(Pause::Full));
+                // Set first, then another try: room that comes in between is either found by that try,
+                // or reported when the mark is set.
+                if self.is_blocked.swap(true, Ordering::SeqCst) {
+                    return Ok(Some(Stop::Full));
                 }
                 self.await_room();
             }
-            Err(error) if is_scarce(&error) => return Ok(Some(Pause::Scarce)),
+            Err(error) if is_scarce(&error) => return Ok(Some(Stop::OutOfMemory)),
             Err(error) => return Err(error.into()),
         }
         Ok(None)
     }
 
-    /// Writing failed. What the peer had sent before is still read. Called by the I/O thread's loop alone.
+    /// Ends the connection after a write has failed. What the peer had sent before is still read. Called by the I/O thread
+    /// alone.
     pub(super) fn fail(self: &Arc<Self>) {
         self.receive();
         self.finish(EndpointEvent::Broken);
     }
 
-    /// Everything is written: goes, or tells the peer that no more comes, if that could lose something otherwise.
+    /// Ends a closing connection when everything is written; or shuts down the outbound direction, and checks again later, if
+    /// something could be lost.
     fn finish_closing(self: &Arc<Self>) {
         self.receive();
         if self.must_stay() {
-            // Fails if the peer was first.
+            // Fails if the peer has ended the stream before.
             let _ = self.stream.shutdown(std::net::Shutdown::Write);
-            self.set_timer(Purpose::Closing, now() + CLOSING_LOOK);
+            self.set_timer(Purpose::Closing, now() + CLOSING_INTERVAL);
         } else {
             self.finish(EndpointEvent::Dropped);
         }
     }
 
-    /// Whether what is written could be lost if the connection went now.
+    /// Whether written bytes could be lost if the connection ended now.
     fn must_stay(&self) -> bool {
         let is_at_risk = if self.mapping == Mapping::Ipc {
             // nng drops what it has not read when it hears that both directions have ended.
             let mut writer = lock(&self.writer);
             let Some(closing) = writer.closing() else { return false };
-            now() < *closing.written.get_or_insert_with(now) + LOCAL_PEER_TIME
+            now() < *closing.written_at.get_or_insert_with(now) + LOCAL_PEER_TIME
         } else {
-            // While the peer is still speaking, the kernel takes back what the peer has not read yet.
-            lock(&self.reader).inbound.has_heard_more()
+            // The peer is sending: a socket that is closed with unread bytes resets the connection, and the peer loses what
+            // it has not read.
+            lock(&self.reader).inbound.has_dropped_bytes()
         };
         is_at_risk && has_unacknowledged(&self.stream)
     }
 }
 
-/// Gives the kernel what is to leave next. Answers how much of it the kernel has taken.
+/// Writes the next pieces. Returns the number of bytes that the kernel has taken.
 ///
 /// # Errors
 /// The system call's, `WouldBlock` among them.
 fn send_front(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
     let mut pieces = outbound.front();
-    // The host must not see SIGPIPE, whatever it does with that signal.
+    // The program must not get SIGPIPE, whatever it does with that signal.
     match (pieces.next(), pieces.next()) {
         (None, _) => Ok(0),
         (Some(only), None) => stream.send_with_flags(only, NO_SIGNAL),
         (Some(first), Some(second)) => {
             let all = [first, second].into_iter().chain(pieces).map(IoSlice::new);
-            stream.send_vectored_with_flags(&all.collect::<SmallVec<[_; PIECES]>>(), NO_SIGNAL)
+            stream.send_vectored_with_flags(&all.collect::<SmallVec<[_; PIECES_MAX]>>(), NO_SIGNAL)
         }
     }
 }
 
-impl Messages for Consumer {
+impl MessageQueue for Consumer {
     fn front(&mut self, parks: bool) -> Option<Front<'_>> {
         if parks { Consumer::front(self) } else { self.front_unparked() }
     }
@@ -322,7 +326,7 @@ mod loom_tests {
     use crate::sync::Mutex;
     use crate::wire::{Encoder, Framing};
 
-    /// However a closing and an end meet, nothing is unfinished when both are over.
+    /// In whatever order a closing and an end come, nothing is unfinished after both.
     #[test]
     fn loom_nothing_is_unfinished_after_the_end() {
         loom::model(|| {

@@ -33,15 +33,8 @@ fn decode(
     max: Option<usize>,
 ) -> Result<Vec<Vec<u8>>, BadFrame> {
     let mut messages = Vec::new();
-    decoder.feed(input, max, |frame, _| messages.push(bytes_of(frame)))?;
+    decoder.feed(input, max, |payload, _| messages.push(payload.bytes().to_vec()))?;
     Ok(messages)
-}
-
-fn bytes_of(frame: Frame<'_>) -> Vec<u8> {
-    match frame {
-        Frame::Bytes(bytes) => bytes.to_vec(),
-        Frame::Chunk(chunk) => chunk.to_vec(),
-    }
 }
 
 /// The messages that a server decodes from these frames.
@@ -70,12 +63,14 @@ fn read(
                     place.write(*byte);
                 }
                 // SAFETY: just written.
-                unsafe { decoder.appended(part.len(), |frame, _| messages.push(bytes_of(frame))) }?;
+                unsafe {
+                    decoder.appended(part.len(), |payload, _| messages.push(payload.bytes().to_vec()))
+                }?;
                 continue;
             }
             None => split_front(&mut rest, *cut),
         };
-        decoder.feed(part, Some(max), |frame, _| messages.push(bytes_of(frame)))?;
+        decoder.feed(part, Some(max), |payload, _| messages.push(payload.bytes().to_vec()))?;
     }
     Ok(messages)
 }
@@ -100,11 +95,11 @@ proptest! {
             if let Some(mask) = mask {
                 mask.apply(0, &mut stream[start..]);
             }
-            stream.extend(encoder.control(Control::Ping, b"between"));
+            stream.extend(encoder.control_frame(Control::Ping, b"between"));
         }
         let mut decoder = WebSocketDecoder::new(to);
         prop_assert_eq!(read(&mut decoder, &stream, &cuts, 70_000), Ok(payloads));
-        prop_assert!(!decoder.is_mid_frame());
+        prop_assert!(!decoder.is_mid_message());
         prop_assert_eq!(decoder.take_ping(), Some(b"between".to_vec()));
         prop_assert_eq!(decoder.take_ping(), None);
     }
@@ -124,7 +119,7 @@ proptest! {
         let whole = parts.concat();
         let mut decoder = WebSocketDecoder::new(Side::Server);
         prop_assert_eq!(read(&mut decoder, &stream, &cuts, whole.len()), Ok(vec![whole.clone()]));
-        prop_assert!(!decoder.is_mid_frame());
+        prop_assert!(!decoder.is_mid_message());
         if !whole.is_empty() {
             let mut decoder = WebSocketDecoder::new(Side::Server);
             prop_assert_eq!(read(&mut decoder, &stream, &cuts, whole.len() - 1), Err(BadFrame::TooLong));
@@ -183,7 +178,7 @@ fn violations_of_the_standard_are_refused() {
         stream.extend(frames.concat());
         stream.extend(sent(0x82, b"last"));
         let mut messages = Vec::new();
-        let fed = decoder.feed(&stream, None, |frame, _| messages.push(bytes_of(frame)));
+        let fed = decoder.feed(&stream, None, |payload, _| messages.push(payload.bytes().to_vec()));
         assert_eq!((fed, messages), (Err(BadFrame::Protocol), vec![b"first".to_vec()]), "{what}");
     }
     let masked = decode(&mut WebSocketDecoder::new(Side::Client), &sent(0x82, b"x"), None);
@@ -266,7 +261,7 @@ fn a_length_above_the_limit_is_refused() {
     header.extend(KEY);
     assert_eq!(decode(&mut decoder, &header, None), Ok(vec![]));
     assert!(decoder.spare().unwrap().unwrap().len() <= (1 << 20) + 64);
-    assert!(decoder.is_mid_frame());
+    assert!(decoder.is_mid_message());
     // Fragments share the message's memory, and spare memory ends with the fragment.
     let mut decoder = WebSocketDecoder::new(Side::Server);
     assert_eq!(decode(&mut decoder, &sent(0x02, &[0; 100])[..50], None), Ok(vec![]));

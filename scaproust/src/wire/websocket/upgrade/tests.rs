@@ -28,7 +28,7 @@ fn with(begins: &str, line: &str) -> Vec<u8> {
 
 fn ask(protocols: ProtocolPair, request: &[u8]) -> Result<Option<Greeted>, String> {
     let mut rest = request;
-    let greeted = Server::new(protocols).feed(&mut rest);
+    let greeted = UpgradeServer::new(protocols).feed(&mut rest);
     greeted.map_err(|bad| String::from_utf8(bad.final_reply).unwrap())
 }
 
@@ -50,7 +50,7 @@ fn the_example_of_the_standard_gets_the_response_of_the_standard() {
     assert_eq!(accept_of(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
     let bytes = [request(str::to_owned), b"\x82\x80".to_vec()].concat();
     let mut rest = &bytes[..];
-    let greeted = Server::new(PAIR).feed(&mut rest).unwrap().unwrap();
+    let greeted = UpgradeServer::new(PAIR).feed(&mut rest).unwrap().unwrap();
     assert_eq!(rest, b"\x82\x80", "the bytes behind the request remain");
     assert_eq!(greeted.protocol, 16);
     assert_eq!(
@@ -82,7 +82,7 @@ fn unusual_but_valid_requests_are_accepted() {
 fn a_request_without_a_path_is_accepted_in_any_parts() {
     let request = [with("GET", "GET  HTTP/1.1"), b"\x82\x80".to_vec()].concat();
     for split in 0..request.len() - 2 {
-        let mut server = Server::new(PAIR);
+        let mut server = UpgradeServer::new(PAIR);
         let (mut begin, mut rest) = request.split_at(split);
         assert!(server.feed(&mut begin).unwrap().is_none(), "{split}");
         assert!(server.feed(&mut rest).unwrap().is_some(), "{split}");
@@ -152,7 +152,7 @@ fn a_request_has_a_longest_length() {
     // A complete request of the longest length, and more bytes in the same input.
     let bytes = [padded(room), vec![7; 3 * HEAD_MAX]].concat();
     let mut rest = &bytes[..];
-    assert!(Server::new(PAIR).feed(&mut rest).unwrap().is_some());
+    assert!(UpgradeServer::new(PAIR).feed(&mut rest).unwrap().is_some());
     assert_eq!(rest.len(), 3 * HEAD_MAX);
 
     let fields = |count: usize| with("Origin", &vec!["A: b"; count].join("\r\n"));
@@ -163,7 +163,7 @@ fn a_request_has_a_longest_length() {
 /// The protocol that a client finds in a response; `ACCEPT` in it is replaced by the right value.
 fn agreed(protocols: ProtocolPair, answer: &str) -> Option<u16> {
     let mut random = Random::new(RandomState::new());
-    let (mut client, request) = Client::new(protocols, "h:1", "/x", &mut random);
+    let (mut client, request) = UpgradeClient::new(protocols, "h:1", "/x", &mut random);
     let request = String::from_utf8(request).unwrap();
     assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: h:1\r\n"), "{request}");
     let answer = answer.replace("ACCEPT", &client.accept);
@@ -195,16 +195,16 @@ fn a_response_must_match_the_request() {
 #[test]
 fn each_request_has_a_new_key() {
     let mut random = Random::new(RandomState::new());
-    let (one, _) = Client::new(PAIR, "h", "/", &mut random);
-    let (two, _) = Client::new(PAIR, "h", "/", &mut random);
+    let (one, _) = UpgradeClient::new(PAIR, "h", "/", &mut random);
+    let (two, _) = UpgradeClient::new(PAIR, "h", "/", &mut random);
     assert_ne!(one.accept, two.accept);
 }
 
 proptest! {
     #[test]
     fn random_bytes_never_panic(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..300), 0..60)) {
-        let mut server = Server::new(PAIR);
-        let (mut client, _) = Client::new(PAIR, "h", "/", &mut Random::new(RandomState::new()));
+        let mut server = UpgradeServer::new(PAIR);
+        let (mut client, _) = UpgradeClient::new(PAIR, "h", "/", &mut Random::new(RandomState::new()));
         for part in &parts {
             if server.feed(&mut &part[..]).is_err() {
                 break;
@@ -220,7 +220,7 @@ proptest! {
     #[test]
     fn a_request_may_arrive_in_parts(cuts in prop::collection::vec(1_usize..80, 1..20), behind in 0_usize..50) {
         let bytes = [request(str::to_owned), vec![9; behind]].concat();
-        let mut server = Server::new(PAIR);
+        let mut server = UpgradeServer::new(PAIR);
         let mut rest = &bytes[..];
         let mut left = 0;
         let mut is_greeted = false;
