@@ -371,37 +371,6 @@ fn the_reported_number_of_gathered_bytes_follows_the_rate_of_the_sender() {
     assert_eq!(enough_after(&[&rare[..], &[1000; 40]].concat()), min);
 }
 
-/// How much is enough, after writes of two connections that come at these intervals.
-fn enough_after(intervals: &[u64]) -> usize {
-    let (mut side, _) = greeted(mappings()[0].clone());
-    let mut now = SECOND;
-    side.outbound.gather(&mut side.queue, now);
-    for interval in intervals {
-        now += Duration::from_micros(2 * interval);
-        side.outbound.note_enough(now, 2);
-    }
-    // A lane that was full says that the receiver is slow, not the sender.
-    for _ in 0..100 {
-        side.outbound.note_full();
-        now += SECOND;
-        side.outbound.note_enough(now, 2);
-    }
-    side.outbound.rest(Some(&mut side.queue));
-    side.queue.report_at.unwrap()
-}
-
-#[test]
-fn the_more_a_sender_sends_the_more_gathers() {
-    let least = 512;
-    assert_eq!(enough_after(&[15]), 2 * least, "the writes are frequent");
-    assert_eq!(enough_after(&[16; 9]), least, "they are neither frequent nor rare");
-    assert_eq!(enough_after(&[1, 1, 1, 64]), 16 * least, "it is a flood");
-    let rare = [&[1; 3][..], &[70; 4]].concat();
-    assert_eq!(enough_after(&rare), 4 * least);
-    assert_eq!(enough_after(&rare[..6]), 8 * least, "so few may be chance");
-    assert_eq!(enough_after(&[&rare[..], &[1000; 40]].concat()), least);
-}
-
 #[test]
 fn progress_is_published_once_for_all_messages_of_a_fill() {
     let (mut end, _) = greeted(mappings()[1].clone());
