@@ -183,7 +183,7 @@ mod loom_tests {
         lease.release(now);
     }
 
-    /// A lease that nobody holds has a timer, or has ended.
+    /// A lease without a holder has a timer, or has ended.
     #[test]
     fn loom_a_lease_without_holder_or_timer_ends() {
         for now in [LEASE_TIME, 2 * LEASE_TIME] {

@@ -331,7 +331,8 @@ mod loom_tests {
     fn loom_nothing_is_unfinished_after_the_end() {
         loom::model(|| {
             let (_producer, consumer) = lane(1);
-            let writer = Arc::new(Mutex::new(Writer::new(Outbound::new(&[], Encoder::Framed(Framing::Ipc)))));
+            let writer =
+                Arc::new(Mutex::new(Writer::new(Outbound::new(&[], Encoder::LengthPrefix(Framing::Ipc)))));
             assert!(lock(&writer).open(consumer, &[]));
             let (linger, twin) = (Linger::begin(None), writer.clone());
             let ender = loom::thread::spawn(move || {

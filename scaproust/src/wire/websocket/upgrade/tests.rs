@@ -161,13 +161,13 @@ fn a_request_has_a_longest_length() {
 }
 
 /// The protocol that a client finds in a response; `ACCEPT` in it is replaced by the right value.
-fn agreed(protocols: ProtocolPair, answer: &str) -> Option<u16> {
+fn agreed(protocols: ProtocolPair, response: &str) -> Option<u16> {
     let mut random = Random::new(RandomState::new());
     let (mut client, request) = UpgradeClient::new(protocols, "h:1", "/x", &mut random);
     let request = String::from_utf8(request).unwrap();
     assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: h:1\r\n"), "{request}");
-    let answer = answer.replace("ACCEPT", &client.accept);
-    client.feed(&mut answer.as_bytes()).ok().flatten().map(|greeted| greeted.protocol)
+    let response = response.replace("ACCEPT", &client.accept);
+    client.feed(&mut response.as_bytes()).ok().flatten().map(|greeted| greeted.protocol)
 }
 
 #[test]
