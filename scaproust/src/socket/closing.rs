@@ -7,75 +7,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{SOCKETS, Socket};
+use super::registry::SOCKETS;
+use super::{Socket, opening};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
 use crate::pipe::DirectRead;
 use crate::reactor;
-use crate::sync::atomic::{AtomicU8, Ordering};
-use crate::sync::{PerProcess, before_exit, contained, now};
+use crate::sync::contained;
 use crate::transport::{Endpoint, Linger};
-
-/// [`UNUSED`], [`USED`] or [`TERMINATED`], and never less than before.
-static STAGE: PerProcess<AtomicU8> = PerProcess::new(|| AtomicU8::new(UNUSED));
-/// No socket was asked for so far: there is nothing to terminate.
-const UNUSED: u8 = 0;
-/// A socket was asked for, whether there was one or not.
-const USED: u8 = 1;
-/// No socket is opened any more.
-const TERMINATED: u8 = 2;
-
-/// How long an exit may take to write what was sent.
-const EXIT_TIME: Duration = Duration::from_secs(1);
-/// An exit ends earlier when nothing could be written for so long: the peers do not read.
-const EXIT_PATIENCE: Duration = Duration::from_millis(100);
-/// The time between two tries to write.
-const EXIT_PAUSE: Duration = Duration::from_millis(1);
-
-/// The process ends, perhaps without closing its sockets.
-fn exit() {
-    write_out();
-    reactor::end_spare_thread_at_exit();
-}
-
-/// Writes what the sockets still have.
-fn write_out() {
-    let sockets = SOCKETS.get();
-    let calls = (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter(id).ok());
-    let mut peers: Vec<_> = calls
-        .filter_map(|call| Some(call.core.try_lock()?.pipes.peers().cloned().collect::<Vec<_>>()))
-        .flatten()
-        .collect();
-    let end = now() + EXIT_TIME;
-    let (mut written, mut last_progress) = (0, now());
-    loop {
-        let mut sum = 0_usize;
-        peers.retain(|peer| {
-            let left = peer.clone().write_now();
-            sum = sum.wrapping_add(left.unwrap_or_default());
-            left.is_some()
-        });
-        let now = now();
-        if std::mem::replace(&mut written, sum) != sum {
-            last_progress = now;
-        }
-        if peers.is_empty() || now >= end || now >= last_progress + EXIT_PATIENCE {
-            return;
-        }
-        std::thread::sleep(EXIT_PAUSE);
-    }
-}
-
-/// Notes that a socket is asked for.
-///
-/// # Errors
-/// [`Error::Terminated`].
-pub(super) fn begin_use() -> Result<(), Error> {
-    before_exit(exit);
-    let before = STAGE.get().fetch_max(USED, Ordering::SeqCst);
-    if before == TERMINATED { Err(Error::Terminated) } else { Ok(()) }
-}
 
 /// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent for
 /// as long as `NN_LINGER` allows, and frees it.
@@ -101,8 +41,7 @@ pub fn close(id: i32) -> Result<(), Error> {
 /// The sockets are closed together: the time of `NN_LINGER` begins for all of them before the first
 /// wait. One that another thread is closing is left to that thread.
 pub fn terminate() {
-    let stage = STAGE.get().compare_exchange(USED, TERMINATED, Ordering::SeqCst, Ordering::SeqCst);
-    if stage == Err(UNUSED) {
+    if !opening::end_use() {
         return;
     }
     let sockets = SOCKETS.get();
@@ -143,7 +82,7 @@ impl Socket {
             for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
                 pollable.set(true);
             }
-            core.registrations.drain(..).for_each(|registration| registration.tell());
+            core.registrations.notify_all();
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
             let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();

@@ -3,13 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
-
-use super::fetch::RecentPeers;
+use super::endpoint_state::SharedEndpointState;
 use super::pipes::{Finished, Lag, Pipes, View};
 use super::pollable::Pollable;
-use super::poller::{Poller, Registration};
-use super::socket_endpoint::SocketEndpoint;
+use super::poller::Registrations;
+use super::recent_peers::RecentPeers;
 use super::statistics::Statistics;
 use crate::message::Metadata;
 use crate::option::Options;
@@ -49,9 +47,7 @@ pub(crate) struct Core {
     /// `NN_RCVFD`, once it was asked for.
     pub(super) receivable: Option<Pollable>,
     /// Calls that wait for this socket among others.
-    pub(super) registrations: SmallVec<[Registration; 1]>,
-    /// What calls that name this socket first wait on.
-    pub(super) poller: Option<Arc<Poller>>,
+    pub(super) registrations: Registrations,
     /// So often in a row such calls found that there was nothing to receive.
     pub(super) in_vain: u32,
     /// The timer that is set, and its moment.
@@ -71,8 +67,8 @@ pub(crate) struct Core {
 /// The endpoints of a socket.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    /// Each with what it knows of the socket.
-    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, Arc<SocketEndpoint>)>,
+    /// Each with its condition.
+    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, SharedEndpointState)>,
     /// Shut down, and perhaps still delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
@@ -81,9 +77,9 @@ pub(super) struct Endpoints {
 
 impl Endpoints {
     /// Gives an endpoint its id, which is never used again.
-    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, host: Arc<SocketEndpoint>) -> i32 {
+    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, state: SharedEndpointState) -> i32 {
         self.last_id += 1;
-        self.open.insert(self.last_id, (endpoint, host));
+        self.open.insert(self.last_id, (endpoint, state));
         self.last_id
     }
 }
@@ -102,8 +98,7 @@ impl Core {
             statistics: Statistics::default(),
             sendable: None,
             receivable: None,
-            registrations: SmallVec::new(),
-            poller: None,
+            registrations: Registrations::new(),
             in_vain: 0,
             timer: None,
             is_closing: false,
@@ -247,6 +242,16 @@ impl Core {
         }
         if !self.registrations.is_empty() {
             self.tell_pollers(edges);
+        }
+    }
+
+    /// Tells the calls whose question is to be answered with yes now.
+    fn tell_pollers(&mut self, edges: &mut Edges) {
+        let (receive, send) = self.registrations.questions();
+        let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
+        let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
+        if can_recv || can_send {
+            self.registrations.notify(can_recv, can_send);
         }
     }
 

@@ -1,10 +1,16 @@
 //! How an endpoint fares, in so far as that is counted, or told to people.
 
+use std::sync::Arc;
+
 use smallvec::SmallVec;
 
 use super::statistics::{Statistic, Statistics};
 use crate::error::Error;
+use crate::sync::Mutex;
 use crate::transport::EndpointEvent;
+
+/// The state of an endpoint, as its socket and its transport share it. The socket's lock is taken after this one.
+pub(super) type SharedEndpointState = Arc<Mutex<EndpointState>>;
 
 /// The condition of one endpoint. It is changed under the socket's lock, with the statistics that
 /// sum up the conditions of all endpoints.

@@ -1,35 +1,26 @@
 //! A socket's options, as the faces reach them: typed values.
 
-use std::sync::Weak;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::{PollEvent, Pollable, Socket};
+use super::Socket;
+use super::pollable::Pollable;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::{DirectRead, Edges};
-use crate::protocol::{Protocol, ProtocolInfo};
+use crate::protocol::Protocol;
 use crate::sync::Descriptor;
 
+/// What a socket has a descriptor for.
+#[derive(Clone, Copy, Debug)]
+enum PollEvent {
+    /// A message can be received.
+    Readable,
+    /// A message can be sent.
+    Writable,
+}
+
 impl Socket {
-    /// The socket itself, for telling it from a later one that has its number.
-    #[must_use]
-    pub fn downgrade(&self) -> Weak<Socket> {
-        self.this.clone()
-    }
-
-    /// The socket's protocol.
-    #[must_use]
-    pub fn protocol(&self) -> &'static ProtocolInfo {
-        self.info
-    }
-
-    /// Whether it shows and takes protocol headers.
-    #[must_use]
-    pub fn is_raw(&self) -> bool {
-        self.is_raw
-    }
-
     /// Sets an option that every socket has.
     ///
     /// # Errors

@@ -8,11 +8,11 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::blocking::{Blocked, HeldSignals, Place, TURNS, look_before_sleep, prepare_sleep};
-use super::fetch::{Acquired, DirectReads};
+use super::blocking::{Blocked, HeldSignals, TURNS, look_before_sleep, prepare_sleep};
+use super::direct_read::{Acquired, DirectReads};
 use super::poller::Poller;
-use super::transfer::DROPPING;
-use super::{Call, enter};
+use super::registry::{Call, Place, enter};
+use super::wait_policy::DROPPING;
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Protocol;
@@ -200,10 +200,10 @@ impl Polling {
             }
         }
         let registered = if is_to_wait {
-            let poller = self.poller.get_or_insert_with(|| core.take_poller());
+            let poller = self.poller.get_or_insert_with(|| core.registrations.take_poller());
             self.epoch.get_or_insert_with(|| poller.event.epoch());
             // A count of the C face's.
-            core.register(poller.registration(number as u32, entry.readable, entry.writable))
+            core.registrations.register(poller.registration(number as u32, entry.readable, entry.writable))
         } else {
             Ok(())
         };

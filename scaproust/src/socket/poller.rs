@@ -7,10 +7,9 @@
 
 use std::sync::Arc;
 
-use super::Core;
+use smallvec::SmallVec;
+
 use crate::error::Error;
-use crate::pipe::Edges;
-use crate::protocol::Protocol;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Event, Mutex, lock};
 
@@ -110,12 +109,30 @@ impl Registration {
     }
 
     /// Tells the call to look.
-    pub(super) fn tell(&self) {
+    fn tell(&self) {
         self.poller.tell(self.entry);
     }
 }
 
-impl Core {
+/// The calls that wait for one socket, among others.
+pub(super) struct Registrations {
+    list: SmallVec<[Registration; 1]>,
+    /// What calls that name this socket first wait on.
+    poller: Option<Arc<Poller>>,
+}
+
+impl Registrations {
+    /// No call waits.
+    pub(super) fn new() -> Registrations {
+        Registrations { list: SmallVec::new(), poller: None }
+    }
+
+    /// Whether no call is registered.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
     /// The socket's poller if it is free, or a new one.
     pub(super) fn take_poller(&mut self) -> Arc<Poller> {
         match &self.poller {
@@ -134,35 +151,29 @@ impl Core {
             Arc::ptr_eq(&other.poller, &registration.poller)
                 && (other.entry == registration.entry || other.is_void())
         };
-        if let Some(old) = self.registrations.iter_mut().find(is_same) {
+        if let Some(old) = self.list.iter_mut().find(is_same) {
             *old = registration;
         } else {
-            self.registrations.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
-            self.registrations.push(registration);
+            self.list.try_reserve(1).map_err(|_| Error::OutOfMemory)?;
+            self.list.push(registration);
         }
         Ok(())
     }
 
     /// Forgets calls that are over.
     pub(super) fn forget_void(&mut self) {
-        self.registrations.retain(|registration| !registration.is_void());
+        self.list.retain(|registration| !registration.is_void());
     }
 
-    /// Tells the calls whose question is to be answered with yes now.
-    pub(super) fn tell_pollers(&mut self, edges: &mut Edges) {
-        let is_asked = |of: fn(&Registration) -> bool| self.registrations.iter().any(of);
-        let (receive, send) = (is_asked(|one| one.readable), is_asked(|one| one.writable));
-        let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
-        let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
-        if can_recv || can_send {
-            self.tell_those(|one| one.readable && can_recv || one.writable && can_send);
-        }
+    /// Whether a call waits to receive, and whether one waits to send.
+    pub(super) fn questions(&self) -> (bool, bool) {
+        (self.list.iter().any(|one| one.readable), self.list.iter().any(|one| one.writable))
     }
 
-    /// Tells these calls.
-    pub(super) fn tell_those(&mut self, are_meant: impl Fn(&Registration) -> bool) {
-        self.registrations.retain(|registration| {
-            let is_meant = are_meant(registration);
+    /// Tells the calls that wait for one of these.
+    pub(super) fn notify(&mut self, can_recv: bool, can_send: bool) {
+        self.list.retain(|registration| {
+            let is_meant = registration.readable && can_recv || registration.writable && can_send;
             if is_meant {
                 registration.tell();
             }
@@ -171,9 +182,14 @@ impl Core {
     }
 
     /// Tells all calls that wait to receive: one of them may read from the connections now.
-    pub(super) fn tell_receivers(&mut self) {
+    pub(super) fn notify_receivers(&mut self) {
         self.forget_void();
-        self.tell_those(|one| one.readable);
+        self.notify(true, false);
+    }
+
+    /// Tells all calls.
+    pub(super) fn notify_all(&mut self) {
+        self.list.drain(..).for_each(|registration| registration.tell());
     }
 }
 

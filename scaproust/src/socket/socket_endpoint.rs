@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Socket;
-use super::endpoint_state::EndpointState;
+use super::endpoint_state::SharedEndpointState;
 use super::pipes::Pipe;
 use crate::error::Error;
 use crate::message::MessageType;
@@ -11,7 +11,7 @@ use crate::option::{Options, SocketOption};
 use crate::pipe::{Change, Edges, Entry, Peer, ReadyList, SocketPipe};
 use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
-use crate::sync::{Mutex, lock, print};
+use crate::sync::{lock, print};
 use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Refused, Settings};
 
 /// What a transport knows of an endpoint's socket, with the options of the moment it was made.
@@ -19,7 +19,7 @@ pub(super) struct SocketEndpoint {
     socket: Arc<Socket>,
     settings: Settings,
     pipe_options: PipeOptions,
-    state: Mutex<EndpointState>,
+    state: SharedEndpointState,
     /// The address, for people: without its transport.
     address: Vec<u8>,
 }
@@ -39,12 +39,12 @@ impl SocketEndpoint {
         };
         let scheme = address.windows(3).position(|bytes| bytes == b"://");
         let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
-        SocketEndpoint { socket, settings, pipe_options, state: Mutex::default(), address }
+        SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address }
     }
 
-    /// The endpoint was shut down.
-    pub(super) fn end(&self) {
-        lock(&self.state).end(&mut self.socket.core.lock().statistics);
+    /// The endpoint's condition, which lasts as long as the endpoint.
+    pub(super) fn state(&self) -> &SharedEndpointState {
+        &self.state
     }
 }
 

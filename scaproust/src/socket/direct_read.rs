@@ -10,53 +10,16 @@ use std::sync::Arc;
 
 use smallvec::SmallVec;
 
-use super::{Core, Socket};
+use super::Socket;
+use super::core::Core;
+use super::recent_peers::MOST;
 use crate::pipe::DirectRead;
 use crate::protocol::PipeId;
 use crate::sync::Descriptor;
 use crate::sync::atomic::Ordering;
 
-/// With more connections than this, waiting for all of them costs more than another thread.
-const MOST: usize = 16;
-/// When more connections than that speak, so many messages are received before it is tried again.
-const REST: u32 = 1024;
-
 /// The connections of a socket that are worth reading from.
 pub(super) type DirectReads = SmallVec<[Arc<dyn DirectRead>; 2]>;
-
-/// The pipes of a socket that messages came from lately, if they are few.
-#[derive(Debug)]
-pub(super) struct RecentPeers {
-    pipes: SmallVec<[PipeId; MOST]>,
-    /// Messages that are to come before any pipe is noted.
-    rest: u32,
-}
-
-impl RecentPeers {
-    /// Nobody has spoken.
-    pub(super) fn new() -> RecentPeers {
-        RecentPeers { pipes: SmallVec::new(), rest: 0 }
-    }
-
-    /// A message came from this pipe.
-    fn note(&mut self, pipe: PipeId) {
-        if self.rest > 0 {
-            self.rest -= 1;
-        } else if self.pipes.contains(&pipe) {
-            // It is known.
-        } else if self.pipes.len() < MOST {
-            self.pipes.push(pipe);
-        } else {
-            self.pipes.clear();
-            self.rest = REST;
-        }
-    }
-
-    /// A pipe is gone.
-    pub(super) fn forget(&mut self, pipe: PipeId) {
-        self.pipes.retain(|speaker| *speaker != pipe);
-    }
-}
 
 impl Core {
     /// Remembers whom a message came from, if there are more than can all be read from.
@@ -76,7 +39,7 @@ impl Core {
             return self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).collect();
         }
         let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
-        self.recent_peers.pipes.iter().filter_map(peer).filter_map(|peer| peer.direct_read()).collect()
+        self.recent_peers.pipes().iter().filter_map(peer).filter_map(|peer| peer.direct_read()).collect()
     }
 
     /// As `direct_reads`, and remembers that a call is going to borrow from them.
@@ -151,7 +114,7 @@ impl Socket {
         // With the fence in `unwatch`, and that of a socket that becomes watchful: either we see that, or
         // who registers finds the right free.
         if self.needs_prompt_processing.load(Ordering::Relaxed) {
-            self.core.lock().tell_receivers();
+            self.core.lock().registrations.notify_receivers();
         }
     }
 
@@ -167,30 +130,5 @@ impl Socket {
             // shortly after by the I/O thread, as if this call had come a moment earlier.
             self.core.lock().fetches = false;
         }
-    }
-}
-
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn few_speakers_are_known_and_many_are_left_alone_for_a_while() {
-        let mut recent_peers = RecentPeers::new();
-        let ids: Vec<_> = (0..=MOST as u32).map(PipeId).collect();
-        for _ in 0..3 {
-            ids[..MOST].iter().for_each(|id| recent_peers.note(*id));
-            assert_eq!(recent_peers.pipes.as_slice(), &ids[..MOST]);
-        }
-        recent_peers.forget(ids[0]);
-        recent_peers.note(ids[0]);
-        assert_eq!(recent_peers.pipes.len(), MOST);
-        recent_peers.note(ids[MOST]);
-        for _ in 0..REST {
-            assert!(recent_peers.pipes.is_empty());
-            recent_peers.note(ids[0]);
-        }
-        recent_peers.note(ids[1]);
-        assert_eq!(recent_peers.pipes.as_slice(), &ids[1..2]);
     }
 }

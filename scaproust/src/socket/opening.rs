@@ -1,0 +1,63 @@
+//! Opening sockets, until the library is terminated.
+
+use super::Socket;
+use super::exit::exit;
+use super::registry::SOCKETS;
+use crate::error::Error;
+use crate::protocol::ProtocolInfo;
+use crate::sync::atomic::{AtomicU8, Ordering};
+use crate::sync::{PerProcess, before_exit};
+
+/// The domain of cooked sockets.
+pub const AF_SP: i32 = 1;
+/// The domain of raw sockets.
+pub const AF_SP_RAW: i32 = 2;
+
+/// [`UNUSED`], [`USED`] or [`TERMINATED`], and never less than before.
+static STAGE: PerProcess<AtomicU8> = PerProcess::new(|| AtomicU8::new(UNUSED));
+/// No socket was asked for so far: there is nothing to terminate.
+const UNUSED: u8 = 0;
+/// A socket was asked for, whether there was one or not.
+const USED: u8 = 1;
+/// No socket is opened any more.
+const TERMINATED: u8 = 2;
+
+/// Opens a socket of a domain and a protocol, by their numbers.
+///
+/// # Errors
+/// [`Error::Terminated`], [`Error::UnknownDomain`], [`Error::TooManySockets`], or
+/// [`Error::InvalidArgument`] when there is no such protocol; looked at in this order.
+pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
+    begin_use()?;
+    if domain != AF_SP && domain != AF_SP_RAW {
+        return Err(Error::UnknownDomain);
+    }
+    open_protocol(ProtocolInfo::from_number(protocol), domain == AF_SP_RAW)
+}
+
+/// Opens a socket of a protocol.
+///
+/// # Errors
+/// [`Error::Terminated`], [`Error::TooManySockets`], or [`Error::InvalidArgument`] without a protocol.
+pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Result<i32, Error> {
+    SOCKETS.get().open(|id, entry| {
+        // Under the table's lock: a termination takes it later, and finds what was opened before.
+        begin_use()?;
+        Ok(Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw))
+    })
+}
+
+/// Notes that a socket is asked for.
+///
+/// # Errors
+/// [`Error::Terminated`].
+fn begin_use() -> Result<(), Error> {
+    before_exit(exit);
+    let before = STAGE.get().fetch_max(USED, Ordering::SeqCst);
+    if before == TERMINATED { Err(Error::Terminated) } else { Ok(()) }
+}
+
+/// Lets no socket be opened any more. Returns whether sockets may have been opened: one was asked for.
+pub(super) fn end_use() -> bool {
+    STAGE.get().compare_exchange(USED, TERMINATED, Ordering::SeqCst, Ordering::SeqCst) != Err(UNUSED)
+}
