@@ -3,6 +3,7 @@
 //! It reads every file under src/, finds each path in code that begins with `crate`, `super` or `self` (not in
 //! comments and strings), and compares the room of that path with the table below. A new room needs a place there.
 
+mod circles;
 mod paths;
 mod statics;
 
@@ -34,6 +35,9 @@ const ONLY: &[(&str, &[&str])] = &[("pipe", &["message", "sync"])];
 
 /// Rooms that know no descriptors, threads, locks or clocks, and so can be tested with simulated ones.
 const PURE: &[&str] = &["protocol", "wire", "endpoint"];
+
+/// Rooms whose files use each other in one direction.
+const WITHOUT_CIRCLES: &[&str] = &["socket"];
 
 /// What the pure rooms must not mention: a path that begins so, or a single name anywhere in a path.
 const IMPURE: &[&str] = &[
@@ -75,6 +79,23 @@ fn imports_run_one_way() {
         violations.extend(statics::check(&name, &text));
     }
     assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
+}
+
+#[test]
+fn files_of_a_room_use_each_other_in_one_direction() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for room in WITHOUT_CIRCLES {
+        let mut files = Vec::new();
+        rust_files(&root.join("src").join(room), &mut files);
+        let files = files.iter().map(|file| read(root, file));
+        let files: Vec<_> = files
+            .map(|(name, text)| {
+                (name.rsplit('/').next().unwrap_or(&name).trim_end_matches(".rs").to_owned(), text)
+            })
+            .collect();
+        assert!(files.len() > 1, "found only {} files of `{room}`", files.len());
+        assert_eq!(circles::modules_in_circles(room, &files), [""; 0], "in src/{room}/");
+    }
 }
 
 #[test]
