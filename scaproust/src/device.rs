@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::message::{Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::socket::poll::{PollEntry, Polling, room_for};
-use crate::socket::{self, Blocked, Call, HeldSignals, Place, Received, TURNS, enter};
+use crate::socket::{self, Blocked, Call, HeldSignals, Received, SocketRef, TURNS, enter};
 use crate::sync::{Sleep, Uncancellable, now};
 
 /// The most messages forwarded in one direction before the other direction has its turn.
@@ -84,7 +84,7 @@ pub fn reflect(socket: i32) -> Result<Device, Error> {
 /// A socket of the device.
 struct DeviceSocket {
     id: i32,
-    place: Place,
+    place: SocketRef,
     /// `None` while the device sleeps.
     call: Option<Call>,
 }
@@ -92,7 +92,7 @@ struct DeviceSocket {
 impl DeviceSocket {
     fn enter(id: i32) -> Result<DeviceSocket, Error> {
         let call = enter(id)?;
-        Ok(DeviceSocket { id, place: Place::of(&call), call: Some(call) })
+        Ok(DeviceSocket { id, place: SocketRef::of(&call), call: Some(call) })
     }
 
     fn call(&self) -> Result<&Call, Error> {
@@ -260,7 +260,7 @@ impl Blocked for Device {
                     self.signals.get_or_insert_with(HeldSignals::begin);
                 }
                 self.polling = Some(self.poll()?);
-            } else if self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
+            } else if self.signals.as_ref().is_some_and(HeldSignals::deliver_pending) {
                 return Err(Error::Interrupted);
             }
         }

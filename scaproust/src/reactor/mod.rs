@@ -1,11 +1,14 @@
-//! The I/O thread: it waits for descriptors and for moments, and calls the sources that wait for them.
+//! The reactor: the I/O thread, which waits for descriptors and timers, and calls the sources that registered
+//! them.
 //!
-//! Owns the poller, the registrations, the timers and the mailbox. Must not know what a source
-//! does when it is called: it has no notion of messages, pipes or sockets. It is a guest of the
-//! process: it starts with the first source, takes no signals, has no descriptor left when it is stopped,
-//! and is gone a moment later.
+//! Owns the poller, the registrations, the timers and the mailbox. Must not know what a source does when it
+//! is called: it has no notion of messages, pipes or sockets. The thread starts on demand, blocks
+//! all signals, and ends shortly after the reactor was stopped, which leaves no descriptor.
 
-mod near;
+mod current;
+mod poller;
+mod short_wait;
+mod source;
 mod sources;
 mod timers;
 mod turn;
@@ -18,209 +21,42 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use mio::{Interest, Poll, Registry, Token, Waker, event};
+use mio::{Interest, Poll, Token, event};
 
-use crate::sync::{
-    Condvar, Mutex, MutexGuard, PerProcess, above_standard, before_unload, is_standard, lock, now,
-    thread_address, try_lock,
-};
-use sources::Sources;
-pub(crate) use timers::TimerId;
-use timers::Timers;
-use wake_flag::WakeFlag;
-use worker::Worker;
+pub(crate) use self::current::{current, end_spare_thread, end_spare_thread_at_exit, prepare_to_stop, stop};
+use self::poller::Poller;
+pub(crate) use self::source::{Progress, Ready, Source};
+use self::sources::Sources;
+pub(crate) use self::timers::TimerId;
+use self::timers::Timers;
+use self::wake_flag::WakeFlag;
+use crate::sync::{Condvar, Mutex, MutexGuard, lock, now, thread_address};
 
-/// Something that the reactor calls.
-///
-/// Calls come from the I/O thread, one at a time. They must not block. Each is one step, with a bound on
-/// what it does: other sources wait for its end.
-pub(crate) trait Source: Send + Sync {
-    /// The descriptor may be ready. Readiness is reported at its edge: a source that stops before
-    /// the kernel has nothing more answers [`Progress::More`], or remembers that it has stopped.
-    fn ready(self: Arc<Self>, ready: Ready) -> Progress {
-        let _ = ready;
-        Progress::Done
-    }
-    /// This call was asked for with [`Reactor::wake`].
-    fn woken(self: Arc<Self>) {}
-    /// The moment given to [`Reactor::at`] has come.
-    fn timeout(self: Arc<Self>, now: Duration) {
-        let _ = now;
-    }
-    /// The poller has lost its registrations, this one among them: the host has closed descriptors
-    /// that are not its own. Nothing more is reported, unless [`Reactor::register_again`] succeeds.
-    fn lost(self: Arc<Self>) {}
-}
-
-/// What a step has come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Progress {
-    /// There is no more to do.
-    Done,
-    /// There may be more: the call is made again after those of others.
-    More,
-}
-
-/// What a descriptor is ready for. A failed one is ready for everything.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Ready {
-    /// Reading will not block; it may find the end.
-    pub(crate) read: bool,
-    /// Writing will not block.
-    pub(crate) write: bool,
-    /// Reading will come to an end, which is not reported again.
-    pub(crate) end: bool,
-}
-
-impl Ready {
-    /// To read, or to accept.
-    pub(crate) const READ: Ready = Ready { read: true, write: false, end: false };
-
-    fn and(self, other: Ready) -> Ready {
-        Ready { read: self.read || other.read, write: self.write || other.write, end: self.end || other.end }
-    }
-}
-
-/// The poller's token of the mailbox.
-const MAILBOX: Token = Token(usize::MAX);
-
-/// The I/O thread of the process, as others reach it.
+/// The state of the I/O thread, shared with other threads.
 pub(crate) struct Reactor {
-    /// What the thread polls. Held by the thread but while it naps; nothing, once the reactor was stopped.
+    /// What the thread polls. It holds this lock except during naps. `None` once the reactor was stopped.
     poll: Mutex<Option<Poll>>,
-    /// Told when that has gone.
+    /// Notified when `poll` was taken away.
     stopped: Condvar,
-    /// Nothing, once the reactor was stopped.
+    /// `None` once the reactor was stopped.
     poller: RwLock<Option<Poller>>,
-    /// A descriptor of the poller was found closed: the thread makes a new one.
+    /// A descriptor of the poller was found closed: the thread must make a new poller.
     has_lost_poller: AtomicBool,
     sources: Mutex<Sources>,
     timers: Mutex<Timers<Arc<dyn Source>>>,
     mailbox: Mutex<VecDeque<Arc<dyn Source>>>,
     wake_flag: WakeFlag,
-    stopping: AtomicBool,
-    /// When it was said to end, in nanoseconds of the monotonic clock, if it was.
-    ending: AtomicU64,
-    /// The thread that runs it, by its address.
+    is_stopping: AtomicBool,
+    /// When a stop was announced, in nanoseconds of the monotonic clock; 0 if none was.
+    stop_announced: AtomicU64,
+    /// The address that identifies the thread.
     thread: AtomicUsize,
-    /// Where that thread reads to.
+    /// The buffer into which the thread reads.
     scratch: Mutex<Vec<u8>>,
 }
 
-/// The poller, as threads that do not poll have it.
-struct Poller {
-    registry: Registry,
-    waker: Waker,
-}
-
-impl Poller {
-    /// A poller, and what the I/O thread polls.
-    fn new() -> io::Result<(Poll, Poller)> {
-        let make = || {
-            let poll = Poll::new()?;
-            let (registry, waker) = (poll.registry().try_clone()?, Waker::new(poll.registry(), MAILBOX)?);
-            Ok((poll, Poller { registry, waker }))
-        };
-        // What is opened after a poll that is not low is not low either.
-        above_standard(make, |(poll, _)| is_standard(poll))
-    }
-}
-
-/// The reactor of the process, and the thread that runs it or waits for the next one.
-#[derive(Default)]
-struct Current {
-    reactor: Option<Arc<Reactor>>,
-    worker: Option<Worker>,
-}
-
-static CURRENT: PerProcess<Mutex<Current>> = PerProcess::new(Mutex::default);
-
-/// How long an exit waits for a thread that has nothing to do.
-const EXIT_TIME: Duration = Duration::from_millis(100);
-
-/// The reactor of this process; starts its thread if there is none.
-///
-/// # Errors
-/// When the system has no descriptor or no thread to spare.
-pub(crate) fn current() -> io::Result<Arc<Reactor>> {
-    let mut current = lock(CURRENT.get());
-    if let Some(reactor) = &current.reactor {
-        return Ok(reactor.clone());
-    }
-    let reactor = Reactor::new()?;
-    let own = reactor.clone();
-    let job = Box::new(move || own.run());
-    let worker = match current.worker.take() {
-        Some(worker) => worker.run(job)?,
-        None => {
-            before_unload(unload);
-            Worker::start(job)?
-        }
-    };
-    *current = Current { reactor: Some(reactor.clone()), worker: Some(worker) };
-    Ok(reactor)
-}
-
-/// The reactor, if there is one, is about to be stopped: its thread leaves the poller, so that nobody has to wait for it.
-/// It goes on as before if that does not come true.
-pub(crate) fn prepare_to_stop() {
-    let current = lock(CURRENT.get());
-    if let Some(reactor) = &current.reactor {
-        reactor.ending.store(nanoseconds(), Ordering::SeqCst);
-        reactor.notify();
-    }
-}
-
-/// Ends the reactor, if there is one, and waits until its thread has left it. Every source is forgotten, and no
-/// descriptor is left. The thread stays for a moment.
-pub(crate) fn stop() {
-    let Some(reactor) = lock(CURRENT.get()).reactor.take() else { return };
-    reactor.stopping.store(true, Ordering::SeqCst);
-    reactor.notify();
-    let poll = lock(&reactor.poll).take();
-    let poller = reactor.poller.write().unwrap_or_else(PoisonError::into_inner).take();
-    reactor.stopped.notify_all();
-    drop((poll, poller));
-    // Dropped outside the locks: a source that goes may call back.
-    let sources = std::mem::take(&mut *lock(&reactor.sources));
-    let timers = std::mem::take(&mut *lock(&reactor.timers));
-    let mailbox = std::mem::take(&mut *lock(&reactor.mailbox));
-    drop((sources, timers, mailbox));
-}
-
-/// The present moment, in nanoseconds of the monotonic clock.
-fn nanoseconds() -> u64 {
-    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Ends the thread at once, if it has nothing to run.
-pub(crate) fn end_spare_thread() {
-    let spare = take_spare_worker(&mut lock(CURRENT.get()));
-    if let Some(worker) = spare {
-        worker.end();
-    }
-}
-
-/// As [`end_spare_thread`], for an exit, which waits for no lock.
-pub(crate) fn end_spare_thread_at_exit() {
-    let spare = try_lock(CURRENT.get()).and_then(|mut current| take_spare_worker(&mut current));
-    if let Some(worker) = spare {
-        worker.end_within(EXIT_TIME);
-    }
-}
-
-fn take_spare_worker(current: &mut Current) -> Option<Worker> {
-    if current.reactor.is_none() { current.worker.take() } else { None }
-}
-
-/// The library is unloaded: no thread may run its code any more.
-fn unload() {
-    stop();
-    end_spare_thread();
-}
-
 impl Reactor {
-    /// A reactor whose thread does not run yet.
+    /// A reactor that no thread runs yet.
     fn new() -> io::Result<Arc<Reactor>> {
         let (poll, poller) = Poller::new()?;
         let reactor = Reactor {
@@ -232,15 +68,15 @@ impl Reactor {
             timers: Mutex::new(Timers::default()),
             mailbox: Mutex::default(),
             wake_flag: WakeFlag::new(),
-            stopping: AtomicBool::new(false),
-            ending: AtomicU64::new(0),
+            is_stopping: AtomicBool::new(false),
+            stop_announced: AtomicU64::new(0),
             thread: AtomicUsize::new(0),
             scratch: Mutex::default(),
         };
         Ok(Arc::new(reactor))
     }
 
-    /// Lets `source` hear of what it polls, in so far as that is of interest.
+    /// Registers `source` for readiness of the descriptor `polled`.
     ///
     /// # Errors
     /// The poller's.
@@ -250,7 +86,7 @@ impl Reactor {
         interest: Interest,
         source: Arc<dyn Source>,
     ) -> io::Result<Token> {
-        // Locked until it is registered: an event finds the source.
+        // Locked until the descriptor is registered, so that its first event finds the source.
         let mut sources = lock(&self.sources);
         let token = sources.insert(source);
         let error = match self.register_again(polled, interest, token) {
@@ -262,14 +98,14 @@ impl Reactor {
         drop(forgotten);
         #[cfg(unix)]
         if error.raw_os_error() == Some(libc::EBADF) {
-            // What is registered was opened just now: it is the poller that was closed.
+            // The descriptor has just been opened, so it is the poller's that was closed.
             self.has_lost_poller.store(true, Ordering::SeqCst);
             self.notify();
         }
         Err(error)
     }
 
-    /// Registers a source that the poller has [lost](Source::lost), under the token that it has.
+    /// Registers a source again that the poller has [lost](Source::lost), under its token.
     ///
     /// # Errors
     /// The poller's.
@@ -282,7 +118,7 @@ impl Reactor {
         self.with_poller(|poller| poller.registry.register(&mut polled, token, interest))
     }
 
-    /// Lets a source hear of other things than before. What is ready already is reported anew.
+    /// Changes the interest of a source. Readiness is reported again.
     ///
     /// # Errors
     /// The poller's: the descriptor is not registered any more.
@@ -295,27 +131,27 @@ impl Reactor {
         self.with_poller(|poller| poller.registry.reregister(&mut polled, token, interest))
     }
 
-    /// Forgets a registration.
+    /// Removes a registration.
     pub(crate) fn deregister(&self, mut polled: impl event::Source, token: Token) {
-        // Fails only if the descriptor is unknown to the poller, which is what we want.
+        // Fails only if the poller does not know the descriptor, which is the goal.
         let _ = self.with_poller(|poller| poller.registry.deregister(&mut polled));
         let forgotten = lock(&self.sources).remove(token);
         drop(forgotten);
     }
 
-    /// Has [`Source::ready`] called soon, as after an event.
+    /// Requests a call of [`Source::ready`], as after an event.
     pub(crate) fn ready_again(&self, token: Token, ready: Ready) {
         lock(&self.sources).note(token, ready);
         self.notify();
     }
 
-    /// Has [`Source::woken`] called soon.
+    /// Requests a call of [`Source::woken`].
     pub(crate) fn wake(&self, source: Arc<dyn Source>) {
         lock(&self.mailbox).push_back(source);
         self.notify();
     }
 
-    /// Has [`Source::timeout`] called at `moment`.
+    /// Requests a call of [`Source::timeout`] at `moment`.
     pub(crate) fn at(&self, moment: Duration, source: Arc<dyn Source>) -> TimerId {
         let (id, is_first) = lock(&self.timers).insert(moment, source);
         if is_first {
@@ -324,21 +160,44 @@ impl Reactor {
         id
     }
 
-    /// Forgets a timer, if it has not come yet.
+    /// Removes a timer that has not fired yet.
     pub(crate) fn cancel(&self, timer: TimerId) {
         let forgotten = lock(&self.timers).remove(timer);
         drop(forgotten);
     }
 
-    /// Memory of the I/O thread; `None` for any other thread. It goes with the reactor, while a thread-local
-    /// value with a destructor would keep the library loaded.
+    /// The buffer of the I/O thread; `None` for any other thread. It belongs to the reactor, since a
+    /// thread-local value with a destructor would keep the library loaded.
     pub(crate) fn scratch(&self) -> Option<MutexGuard<'_, Vec<u8>>> {
         (self.thread.load(Ordering::Relaxed) == thread_address()).then(|| lock(&self.scratch))
     }
 
+    /// Announces that [`Reactor::stop`] is about to be called: the thread leaves the poller, for a short
+    /// time.
+    fn announce_stop(&self) {
+        self.stop_announced.store(nanoseconds(), Ordering::SeqCst);
+        self.notify();
+    }
+
+    /// Stops the thread, waits until it has left the poller, closes the poller and drops every source.
+    fn stop(&self) {
+        self.is_stopping.store(true, Ordering::SeqCst);
+        self.notify();
+        let poll = lock(&self.poll).take();
+        let poller = self.poller.write().unwrap_or_else(PoisonError::into_inner).take();
+        self.stopped.notify_all();
+        drop((poll, poller));
+        // Dropped outside the locks: the destructor of a source may call the reactor.
+        let sources = std::mem::take(&mut *lock(&self.sources));
+        let timers = std::mem::take(&mut *lock(&self.timers));
+        let mailbox = std::mem::take(&mut *lock(&self.mailbox));
+        drop((sources, timers, mailbox));
+    }
+
+    /// Wakes the thread if it may be asleep.
     fn notify(&self) {
         if self.wake_flag.request() && self.with_poller(|poller| poller.waker.wake()).is_err() {
-            // The counter only saturates: it is the descriptor that was closed.
+            // The waker's counter only saturates, so its descriptor was closed.
             self.has_lost_poller.store(true, Ordering::SeqCst);
         }
     }
@@ -347,6 +206,11 @@ impl Reactor {
         let poller = self.poller.read().unwrap_or_else(PoisonError::into_inner);
         poller.as_ref().map_or_else(|| Err(io::ErrorKind::NotConnected.into()), call)
     }
+}
+
+/// The current time, in nanoseconds of the monotonic clock.
+fn nanoseconds() -> u64 {
+    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(all(test, not(loom)))]
@@ -363,12 +227,12 @@ mod tests {
         }
         fn timeout(self: Arc<Self>, _now: Duration) {
             self.0.lock().unwrap().send("timeout").unwrap();
-            panic!("a source that panics does not end the thread");
+            panic!("asked for by the test");
         }
     }
 
     #[test]
-    fn mail_and_timers_arrive_and_a_panic_is_survived() {
+    fn wakes_and_timers_arrive_and_a_panic_is_contained() {
         let reactor = Reactor::new().unwrap();
         let own = reactor.clone();
         let thread = std::thread::spawn(move || own.run());
@@ -380,7 +244,7 @@ mod tests {
         reactor.cancel(never);
         reactor.wake(probe.clone());
         assert_eq!(receiver.recv(), Ok("woken"));
-        reactor.stopping.store(true, Ordering::SeqCst);
+        reactor.is_stopping.store(true, Ordering::SeqCst);
         reactor.notify();
         thread.join().unwrap();
         assert_eq!(Arc::strong_count(&probe), 1);

@@ -5,48 +5,51 @@ use std::sync::Arc;
 
 use mio::{Events, Token};
 
-use super::{MAILBOX, Ready, Source};
+use super::poller::WAKER;
+use super::source::{Ready, Source};
 
 /// Sources by token, and the queue of those that are ready.
 #[derive(Default)]
 pub(super) struct Sources {
-    places: Vec<Place>,
-    /// Tokens of places without a source.
+    /// Indexed by token.
+    slots: Vec<Slot>,
+    /// Tokens of slots without a source.
     free: Vec<usize>,
-    /// Places that were reported ready, in that order. One whose source has gone stays in it.
+    /// Tokens of slots that were reported ready, in that order. A slot stays queued when its source is
+    /// removed.
     queue: VecDeque<usize>,
 }
 
 #[derive(Default)]
-struct Place {
+struct Slot {
     source: Option<Arc<dyn Source>>,
-    /// What is to be reported to the source; then the place is in the queue.
+    /// The readiness to report; set while the slot is queued, unless its source was removed.
     ready: Option<Ready>,
 }
 
 impl Sources {
-    /// Gives a source a token.
+    /// Adds a source. Returns its token.
     pub(super) fn insert(&mut self, source: Arc<dyn Source>) -> Token {
-        let place = self.free.pop().unwrap_or_else(|| {
-            self.places.push(Place::default());
-            self.places.len() - 1
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() - 1
         });
-        self.places[place].source = Some(source);
-        Token(place)
+        self.slots[index].source = Some(source);
+        Token(index)
     }
 
-    /// Forgets a source; nothing is reported to the next one that gets its token.
+    /// Removes a source. Its readiness is not reported to the next source with this token.
     pub(super) fn remove(&mut self, token: Token) -> Option<Arc<dyn Source>> {
-        let place = std::mem::take(self.places.get_mut(token.0)?);
-        if place.source.is_some() {
+        let slot = std::mem::take(self.slots.get_mut(token.0)?);
+        if slot.source.is_some() {
             self.free.push(token.0);
         }
-        place.source
+        slot.source
     }
 
-    /// Puts every source that has an event into the queue.
+    /// Queues every source that has an event.
     pub(super) fn note_all(&mut self, events: &Events) {
-        for event in events.iter().filter(|event| event.token() != MAILBOX) {
+        for event in events.iter().filter(|event| event.token() != WAKER) {
             let failed = event.is_error();
             let ready = Ready {
                 read: failed || event.is_readable() || event.is_read_closed(),
@@ -57,24 +60,24 @@ impl Sources {
         }
     }
 
-    /// Puts a source into the queue; one that is there already stays at its place.
+    /// Queues a source. One that is queued already keeps its position.
     pub(super) fn note(&mut self, token: Token, ready: Ready) {
-        let Some(place) = self.places.get_mut(token.0).filter(|place| place.source.is_some()) else { return };
-        match &mut place.ready {
+        let Some(slot) = self.slots.get_mut(token.0).filter(|slot| slot.source.is_some()) else { return };
+        match &mut slot.ready {
             Some(before) => *before = before.and(ready),
             None => {
-                place.ready = Some(ready);
+                slot.ready = Some(ready);
                 self.queue.push_back(token.0);
             }
         }
     }
 
-    /// Takes the first source out of the queue.
+    /// Takes the first source from the queue.
     pub(super) fn next(&mut self) -> Option<(Token, Arc<dyn Source>, Ready)> {
-        while let Some(number) = self.queue.pop_front() {
-            let place = &mut self.places[number];
-            if let (Some(ready), Some(source)) = (place.ready.take(), &place.source) {
-                return Some((Token(number), source.clone(), ready));
+        while let Some(index) = self.queue.pop_front() {
+            let slot = &mut self.slots[index];
+            if let (Some(ready), Some(source)) = (slot.ready.take(), &slot.source) {
+                return Some((Token(index), source.clone(), ready));
             }
         }
         None
@@ -85,9 +88,9 @@ impl Sources {
         self.queue.is_empty()
     }
 
-    /// Every source.
+    /// All sources.
     pub(super) fn all(&self) -> Vec<Arc<dyn Source>> {
-        self.places.iter().filter_map(|place| place.source.clone()).collect()
+        self.slots.iter().filter_map(|slot| slot.source.clone()).collect()
     }
 }
 
@@ -106,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_in_the_queue_once_however_often_it_is_reported() {
+    fn a_source_is_queued_once_however_often_it_is_reported() {
         let mut sources = Sources::default();
         let (first, second) = (sources.insert(Arc::new(Silent)), sources.insert(Arc::new(Silent)));
         for _ in 0..3 {
@@ -122,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_reported_of_a_source_does_not_reach_the_next_one_with_its_token() {
+    fn readiness_of_a_removed_source_is_not_reported_to_the_next_with_its_token() {
         let mut sources = Sources::default();
         let token = sources.insert(Arc::new(Silent));
         sources.note(token, READ);

@@ -1,9 +1,9 @@
-//! Moments at which something wants to be called.
+//! Timers, ordered by the moment at which they fire. Moments are times of the monotonic clock.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Names a timer; unique as long as the process lives.
+/// Identifies a timer; never reused by the same [`Timers`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct TimerId {
     moment: Duration,
@@ -11,16 +11,17 @@ pub(crate) struct TimerId {
 }
 
 impl TimerId {
-    /// When the timer comes.
+    /// When the timer fires.
     pub(crate) fn moment(self) -> Duration {
         self.moment
     }
 }
 
-/// Timers in the order of their moments, those of one moment in the order they were set.
+/// Timers in the order of their moments; those of one moment in the order in which they were set.
 #[derive(Debug)]
 pub(crate) struct Timers<T> {
     waiting: BTreeMap<TimerId, T>,
+    /// How many timers were set so far.
     count: u64,
 }
 
@@ -32,7 +33,7 @@ impl<T> Default for Timers<T> {
 }
 
 impl<T> Timers<T> {
-    /// Sets a timer; the answer's second part says whether it is the next one.
+    /// Sets a timer. Returns its id, and whether it is the next one to fire.
     pub(crate) fn insert(&mut self, moment: Duration, what: T) -> (TimerId, bool) {
         self.count += 1;
         let id = TimerId { moment, number: self.count };
@@ -41,17 +42,17 @@ impl<T> Timers<T> {
         (id, is_first)
     }
 
-    /// Forgets a timer.
+    /// Removes a timer.
     pub(crate) fn remove(&mut self, id: TimerId) -> Option<T> {
         self.waiting.remove(&id)
     }
 
-    /// The next moment.
+    /// The moment of the next timer.
     pub(crate) fn next(&self) -> Option<Duration> {
         self.waiting.first_key_value().map(|(id, _)| id.moment)
     }
 
-    /// Takes the next timer if its moment has come.
+    /// Removes the next timer if its moment has come.
     pub(crate) fn pop_due(&mut self, now: Duration) -> Option<T> {
         let entry = self.waiting.first_entry()?;
         (entry.key().moment <= now).then(|| entry.remove())
@@ -63,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn timers_come_in_their_order_and_only_when_due() {
+    fn timers_fire_in_order_and_only_when_due() {
         let mut timers = Timers::default();
         let at = Duration::from_secs;
         let (_, first) = timers.insert(at(5), "five");

@@ -1,9 +1,9 @@
-//! What the I/O thread does: it polls, and serves what is ready in turns.
+//! The loop of the I/O thread: it polls, and serves what is ready in turns.
 //!
-//! A turn is a series of steps between two polls. Sources that are ready, mail and timers get one step
-//! after the other, so none of the three waits for another one to be exhausted, and a source that
-//! has more to do goes to the end of the queue. The turn ends when nothing is left, or its budget of
-//! steps and time is spent; then the poller is asked for what is new, without waiting.
+//! A turn is a series of steps between two polls. A ready source, the mailbox and a due timer are served
+//! alternately, one step each, so none of the three starves another; a source that has more to do goes to the
+//! end of the queue. A turn ends when nothing is left, or when its budget of steps or time is spent; then the
+//! thread polls again without waiting.
 
 use std::io;
 use std::sync::PoisonError;
@@ -12,41 +12,41 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
-use super::nanoseconds;
-use super::{Poller, Progress, Reactor, near};
+use super::poller::Poller;
+use super::source::Progress;
+use super::{Reactor, nanoseconds, short_wait};
 use crate::sync::{contained, lock, now, thread_address};
 
-/// Steps of each kind in one turn, at most.
+/// The most steps of each kind in one turn.
 const STEPS: usize = 64;
 /// The time after which a turn ends, even if there is more to do.
 const TURN_TIME: Duration = Duration::from_micros(200);
 
-/// The poller counts in milliseconds; shorter waits need another call.
-const NEAR: Duration = Duration::from_millis(1);
-/// The longest sleep. It bounds how long the thread is out of reach if the host has closed the
-/// descriptors by which it is woken.
-const LONGEST_SLEEP: Duration = Duration::from_secs(5);
-/// Between two looks, while the reactor is about to be stopped.
+/// The resolution of the poller's timeout; shorter waits need another call.
+const POLL_RESOLUTION: Duration = Duration::from_millis(1);
+/// The longest sleep. It bounds how long the thread cannot be woken after the program has closed the
+/// descriptors that wake it.
+const MAX_SLEEP: Duration = Duration::from_secs(5);
+/// The sleep between two polls while the reactor is about to be stopped.
 const NAP: Duration = Duration::from_micros(50);
-/// A reactor that is not stopped within this time, in nanoseconds, after it was said to end, goes on as before.
-const ENDING: u64 = 1_000_000;
-/// Between two attempts to make a poller, when there is none.
-const WITHOUT_POLLER: Duration = Duration::from_millis(10);
+/// After this time, in nanoseconds, an announced stop is no longer expected.
+const STOP_EXPECTED: u64 = 1_000_000;
+/// The pause between two attempts to make a poller.
+const POLLER_RETRY: Duration = Duration::from_millis(10);
 
 impl Reactor {
-    /// The thread's life, until it is stopped.
+    /// Runs the thread until the reactor is stopped.
     pub(super) fn run(&self) {
         self.thread.store(thread_address(), Ordering::Relaxed);
         let mut events = Events::with_capacity(256);
         let mut held = lock(&self.poll);
         while let Some(poll) = &mut *held
-            && !self.stopping.load(Ordering::SeqCst)
+            && !self.is_stopping.load(Ordering::SeqCst)
         {
             events.clear();
-            let is_ending = self.is_ending();
-            let is_polled = self.poll(poll, &mut events, is_ending);
-            // Notifications need not wake the thread from here on: it looks for new work before
-            // it sleeps.
+            let expects_stop = self.expects_stop();
+            let is_polled = self.poll(poll, &mut events, expects_stop);
+            // From here on notifications need not wake the thread: it looks for new work before it sleeps.
             self.wake_flag.set_awake();
             if !is_polled {
                 self.replace_poller(poll);
@@ -54,32 +54,33 @@ impl Reactor {
             lock(&self.sources).note_all(&events);
             self.turn();
             self.wake_flag.about_to_poll();
-            if is_ending {
+            if expects_stop {
+                // Releases `poll`, which `stop` takes.
                 let waited = self.stopped.wait_timeout(held, NAP);
                 (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
             }
         }
     }
 
-    /// Whether the reactor is about to be stopped: then the thread must not sleep in the poller.
-    fn is_ending(&self) -> bool {
-        let since = self.ending.load(Ordering::SeqCst);
-        let is_ending = since != 0 && nanoseconds().saturating_sub(since) < ENDING;
-        if since != 0 && !is_ending {
-            // It was not stopped after all, or it takes long.
-            let _ = self.ending.compare_exchange(since, 0, Ordering::SeqCst, Ordering::SeqCst);
+    /// Whether the reactor is about to be stopped, and so the thread must not sleep in the poller.
+    fn expects_stop(&self) -> bool {
+        let announced = self.stop_announced.load(Ordering::SeqCst);
+        let is_expected = announced != 0 && nanoseconds().saturating_sub(announced) < STOP_EXPECTED;
+        if announced != 0 && !is_expected {
+            // The stop did not follow, or takes long.
+            let _ = self.stop_announced.compare_exchange(announced, 0, Ordering::SeqCst, Ordering::SeqCst);
         }
-        is_ending
+        is_expected
     }
 
-    /// Waits for events, unless there is something to do. Answers whether the poller works.
-    fn poll(&self, poll: &mut Poll, events: &mut Events, is_ending: bool) -> bool {
+    /// Waits for events, unless there is something to do. Returns whether the poller works.
+    fn poll(&self, poll: &mut Poll, events: &mut Events, expects_stop: bool) -> bool {
         if self.has_lost_poller.swap(false, Ordering::SeqCst) {
             return false;
         }
-        let mut time = if is_ending { Duration::ZERO } else { self.time_to_sleep() };
-        if !time.is_zero() && time < NEAR {
-            near::pause(poll, time);
+        let mut time = if expects_stop { Duration::ZERO } else { self.time_to_sleep() };
+        if !time.is_zero() && time < POLL_RESOLUTION {
+            short_wait::wait(poll, time);
             time = Duration::ZERO;
         }
         match poll.poll(events, Some(time)) {
@@ -88,15 +89,18 @@ impl Reactor {
         }
     }
 
-    /// How long there is nothing to do. Looked at after the bell, so that what is set later wakes the thread.
+    /// How long there is nothing to do. Must be computed after
+    /// [`WakeFlag::about_to_poll`](super::WakeFlag::about_to_poll), so that work which is added later wakes
+    /// the thread.
     fn time_to_sleep(&self) -> Duration {
         if !lock(&self.mailbox).is_empty() || !lock(&self.sources).is_idle() {
             return Duration::ZERO;
         }
         let next = lock(&self.timers).next();
-        next.map_or(LONGEST_SLEEP, |moment| moment.saturating_sub(now()).min(LONGEST_SLEEP))
+        next.map_or(MAX_SLEEP, |moment| moment.saturating_sub(now()).min(MAX_SLEEP))
     }
 
+    /// Serves what is ready, within the budget of a turn.
     fn turn(&self) {
         let start = now();
         for _ in 0..STEPS {
@@ -108,8 +112,8 @@ impl Reactor {
         }
     }
 
-    // Each answers whether there was something. No lock is held during a step, and
-    // a source that panics does not end the thread.
+    // Each of these makes one step and returns whether there was one. No lock is held during a step, and a
+    // panic of a source is contained.
 
     fn serve_ready(&self) -> bool {
         let next = lock(&self.sources).next();
@@ -130,14 +134,15 @@ impl Reactor {
         due.map(|source| contained(|| source.timeout(now))).is_some()
     }
 
-    /// The poller has failed: the host has closed a descriptor of it. Makes a new one, and tells every source.
+    /// Makes a new poller, after the program has closed a descriptor of the old one, and calls
+    /// [`Source::lost`](super::Source::lost) of every source.
     fn replace_poller(&self, poll: &mut Poll) {
         let Ok((new_poll, poller)) = Poller::new() else {
             self.has_lost_poller.store(true, Ordering::SeqCst);
-            // Mail and timers are served meanwhile.
-            return std::thread::sleep(WITHOUT_POLLER);
+            // The mailbox and timers are served meanwhile.
+            return std::thread::sleep(POLLER_RETRY);
         };
-        // Not closed: their numbers may be those of descriptors of the host by now.
+        // Leaked, not closed: the numbers may belong to descriptors of the program by now.
         std::mem::forget(std::mem::replace(poll, new_poll));
         let mut current = self.poller.write().unwrap_or_else(PoisonError::into_inner);
         std::mem::forget(current.replace(poller));

@@ -1,33 +1,35 @@
-//! Whether the I/O thread must be woken for something new, or looks for it anyway.
+//! Whether the I/O thread must be woken for new work, or will look for it anyway.
 //!
-//! Owns one flag. Must not know how the thread is woken, nor what is new.
+//! Owns one flag. Must not know how the thread is woken, nor what the work is.
 
 use crate::sync::atomic::{AtomicBool, Ordering};
 
-/// The flag: the thread is awake, and looks for new work before it sleeps.
+/// Set while the thread is awake, which then looks for new work before it sleeps, or a thread is about to
+/// wake it.
 #[derive(Debug)]
 pub(super) struct WakeFlag(AtomicBool);
 
 impl WakeFlag {
-    /// The thread may be asleep.
+    /// A flag for a thread that may be asleep.
     pub(super) fn new() -> WakeFlag {
         WakeFlag(AtomicBool::new(false))
     }
 
-    /// Something new is there. Whether the thread must be woken, which is the caller's duty then.
+    /// Announces new work. Returns whether the caller must wake the thread.
     pub(super) fn request(&self) -> bool {
         !self.0.swap(true, Ordering::SeqCst)
     }
 
-    /// The thread is awake: what is new from now on, its own work included, rings no bell.
+    /// The thread is awake: work that is added from now on, also by itself, does not wake it.
     pub(super) fn set_awake(&self) {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// The thread is about to look whether there is anything to do, and to sleep if there is not: what
-    /// comes later rings again.
+    /// The thread is about to look for work, and to sleep if there is none: work that is added later wakes
+    /// it.
     pub(super) fn about_to_poll(&self) {
-        // Not a plain store: what was done before a bell that did not ring is seen after this.
+        // Not a plain store: it synchronises with each `request` that did not wake the thread, whose work is
+        // seen after this.
         self.0.swap(false, Ordering::SeqCst);
     }
 }
@@ -37,7 +39,7 @@ mod loom_tests {
     use super::*;
     use loom::sync::{Arc, Condvar, Mutex};
 
-    /// The bell, and what the reactor has around it: what is new, and the poller's own memory of being woken.
+    /// The flag with its surroundings in the reactor: the mailbox, and the poller's memory of being woken.
     struct Model {
         wake_flag: WakeFlag,
         mailbox: Mutex<usize>,
@@ -54,7 +56,7 @@ mod loom_tests {
             }
         }
 
-        /// One turn of the thread and the sleep before it, and how many letters it found.
+        /// One turn of the thread and the sleep before it. Returns how many entries the mailbox had.
         fn turn(&self) -> usize {
             self.wake_flag.about_to_poll();
             if *self.mailbox.lock().unwrap() == 0 {
@@ -69,10 +71,10 @@ mod loom_tests {
         }
     }
 
-    /// The thread finds every letter without being woken by anything else: were one to lie there while it sleeps, the
-    /// model would not end.
+    /// The thread finds every entry of the mailbox without being woken by anything else: if it slept with an
+    /// entry in the mailbox, the model would not end.
     #[test]
-    fn loom_every_letter_is_found() {
+    fn loom_every_entry_is_found() {
         loom::model(|| {
             let model = Arc::new(Model {
                 wake_flag: WakeFlag::new(),

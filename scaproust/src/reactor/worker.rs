@@ -1,7 +1,7 @@
-//! The thread that runs one reactor after another, and stays for a moment when there is none.
+//! The thread that runs one reactor after another, and waits for a short time when there is none.
 //!
-//! Owns the thread, and whether it waits, works or has left, which is decided under one lock. Must not know what
-//! it runs. To start a thread and to join it costs a short-lived socket a third of its time.
+//! Owns the thread, and decides under one lock whether it waits, works or exits. Must not know what it runs.
+//! The thread is reused since to start and join one costs a short-lived socket a third of its time.
 
 use std::io;
 use std::sync::{Arc, PoisonError};
@@ -9,36 +9,36 @@ use std::time::Duration;
 
 use crate::sync::{Condvar, Mutex, MutexGuard, Thread, contained, lock};
 
-/// How long the thread waits for something to run.
-pub(super) const KEPT: Duration = Duration::from_millis(20);
+/// How long the thread waits for a job before it exits.
+const IDLE_TIME: Duration = Duration::from_millis(20);
 
-/// Something to run.
+/// What the thread runs.
 pub(super) type Job = Box<dyn FnOnce() + Send>;
 
-/// A thread, and what it is told.
+/// The thread, as its owner has it.
 pub(super) struct Worker {
     thread: Thread,
-    desk: Arc<Desk>,
+    shared: Arc<Shared>,
 }
 
 impl Worker {
-    /// Starts a thread, which runs this first.
+    /// Starts a thread that runs the job.
     ///
     /// # Errors
-    /// When the system has no thread to spare.
+    /// The operating system's, when it has no thread to spare.
     pub(super) fn start(job: Job) -> io::Result<Worker> {
-        let desk = Arc::new(Desk::with(job));
-        let own = desk.clone();
-        let thread = Thread::start(c"nanomsg", Box::new(move || own.work(Desk::wait)))?;
-        Ok(Worker { thread, desk })
+        let shared = Arc::new(Shared::with(job));
+        let own = shared.clone();
+        let thread = Thread::start(c"nanomsg", Box::new(move || own.work(Shared::wait)))?;
+        Ok(Worker { thread, shared })
     }
 
-    /// Has the job run, by this thread or, if it has left, by a new one.
+    /// Runs the job in this thread or, if it has exited, in a new one.
     ///
     /// # Errors
     /// As [`Worker::start`].
     pub(super) fn run(self, job: Job) -> io::Result<Worker> {
-        match self.desk.give(job) {
+        match self.shared.submit(job) {
             Ok(()) => Ok(self),
             Err(job) => {
                 self.thread.join();
@@ -47,42 +47,47 @@ impl Worker {
         }
     }
 
-    /// Ends the thread, when its job is done, and waits until it is gone.
+    /// Ends the thread after its job, and waits until it has exited.
     pub(super) fn end(self) {
-        self.desk.dismiss();
+        self.shared.request_exit();
         self.thread.join();
     }
 
-    /// As [`Worker::end`], for so long at most.
+    /// As [`Worker::end`], but waits for at most `time`.
     pub(super) fn end_within(self, time: Duration) {
-        self.desk.dismiss();
+        self.shared.request_exit();
         self.thread.join_within(time);
     }
 }
 
-/// What the thread and the others look at.
-struct Desk {
+/// What the thread and its owner share.
+struct Shared {
     state: Mutex<State>,
+    /// Notified when the owner has changed the state.
     changed: Condvar,
 }
 
 struct State {
-    /// To be run, after what the thread runs now.
+    /// The job after the one that is running.
     next: Option<Job>,
-    /// The thread is to leave when it has run everything.
-    is_dismissed: bool,
-    /// The thread runs nothing more.
-    has_left: bool,
+    /// The thread exits when there is no job left.
+    should_exit: bool,
+    /// The thread has decided to exit, and takes no more jobs.
+    has_exited: bool,
 }
 
-impl Desk {
-    fn with(job: Job) -> Desk {
-        let state = State { next: Some(job), is_dismissed: false, has_left: false };
-        Desk { state: Mutex::new(state), changed: Condvar::new() }
+impl Shared {
+    fn with(job: Job) -> Shared {
+        let state = State { next: Some(job), should_exit: false, has_exited: false };
+        Shared { state: Mutex::new(state), changed: Condvar::new() }
     }
 
-    /// What the thread does. `wait` waits for a change, and answers whether the time is over.
-    fn work(&self, wait: impl for<'a> Fn(&'a Desk, MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool)) {
+    /// Runs jobs until the thread exits. `wait` waits for a change of the state, and returns whether the idle
+    /// time is over.
+    fn work(
+        &self,
+        wait: impl for<'a> Fn(&'a Shared, MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool),
+    ) {
         let mut state = lock(&self.state);
         let mut is_over = false;
         loop {
@@ -91,8 +96,8 @@ impl Desk {
                 contained(job);
                 state = lock(&self.state);
                 is_over = false;
-            } else if state.is_dismissed || is_over {
-                state.has_left = true;
+            } else if state.should_exit || is_over {
+                state.has_exited = true;
                 return;
             } else {
                 (state, is_over) = wait(self, state);
@@ -101,16 +106,16 @@ impl Desk {
     }
 
     fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
-        let waited = self.changed.wait_timeout(state, KEPT);
+        let waited = self.changed.wait_timeout(state, IDLE_TIME);
         let (state, time) = waited.unwrap_or_else(PoisonError::into_inner);
         (state, time.timed_out())
     }
 
-    /// Gives the thread a job, in the place of one that it has not begun, whose reactor was stopped; it is given back if
-    /// the thread has left.
-    fn give(&self, job: Job) -> Result<(), Job> {
+    /// Passes the thread a job. It replaces a job that has not begun, whose reactor was stopped. Returns the
+    /// job if the thread has exited.
+    fn submit(&self, job: Job) -> Result<(), Job> {
         let mut state = lock(&self.state);
-        if state.has_left {
+        if state.has_exited {
             return Err(job);
         }
         state.next = Some(job);
@@ -118,8 +123,8 @@ impl Desk {
         Ok(())
     }
 
-    fn dismiss(&self) {
-        lock(&self.state).is_dismissed = true;
+    fn request_exit(&self) {
+        lock(&self.state).should_exit = true;
         self.changed.notify_all();
     }
 }
@@ -130,7 +135,7 @@ mod tests {
     use std::sync::mpsc;
 
     #[test]
-    fn one_job_runs_after_the_other() {
+    fn jobs_run_one_after_another() {
         let (sender, ran) = mpsc::channel();
         let job = |number: u32| -> Job {
             let sender = sender.clone();
@@ -149,10 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn a_thread_that_has_left_takes_no_job() {
-        let desk = Desk::with(Box::new(|| {}));
-        desk.work(|_, state| (state, true));
-        assert!(desk.give(Box::new(|| {})).is_err());
+    fn a_thread_that_has_exited_takes_no_job() {
+        let shared = Shared::with(Box::new(|| {}));
+        shared.work(|_, state| (state, true));
+        assert!(shared.submit(Box::new(|| {})).is_err());
     }
 }
 
@@ -161,7 +166,7 @@ mod loom_tests {
     use super::*;
     use crate::sync::atomic::{AtomicUsize, Ordering};
 
-    /// A job that is taken is run, whether or not the thread was about to leave.
+    /// A job that is taken is run, even if the thread was about to exit.
     #[test]
     fn loom_a_job_that_is_taken_is_run() {
         loom::model(|| {
@@ -170,22 +175,22 @@ mod loom_tests {
                 let count = count.clone();
                 Box::new(move || _ = count.fetch_add(1, Ordering::SeqCst))
             };
-            let desk = Arc::new(Desk::with(job()));
-            let own = desk.clone();
-            // The time is over at any moment.
+            let shared = Arc::new(Shared::with(job()));
+            let own = shared.clone();
+            // The idle time may be over at any moment.
             let thread = loom::thread::spawn(move || {
-                own.work(|desk, state| {
+                own.work(|shared, state| {
                     drop(state);
-                    (lock(&desk.state), true)
+                    (lock(&shared.state), true)
                 });
             });
-            let is_taken = desk.give(job()).is_ok();
-            desk.dismiss();
+            let is_taken = shared.submit(job()).is_ok();
+            shared.request_exit();
             thread.join().unwrap();
-            // One that comes before the first is run takes its place.
+            // The second job replaces the first if that has not begun.
             let count = count.load(Ordering::SeqCst);
             assert!(if is_taken { count >= 1 } else { count == 1 });
-            assert!(lock(&desk.state).next.is_none());
+            assert!(lock(&shared.state).next.is_none());
         });
     }
 }

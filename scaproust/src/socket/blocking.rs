@@ -1,30 +1,35 @@
-//! How a call blocks: it goes on until it would block, then it sleeps, then it goes on.
+//! What every blocking call shares: the alternation of work and sleep, blocked signals, and the look before a
+//! sleep.
+//!
+//! Must not know what a call does.
 
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::sync::{Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, Wait};
 
-/// So often in a row a call does something before it comes back.
+/// A call returns from [`Blocked::proceed`] after this many rounds of work, so that its thread can be
+/// cancelled.
 pub(crate) const TURNS: usize = 64;
 
-/// A call that goes on until it would block, and sleeps then. The two are apart, so that a call of the
-/// C face can be cancelled while it sleeps: it can be dropped between them, by any thread.
+/// A call that works until it would block, and then sleeps. Work and sleep are separate functions, so that a
+/// thread of the C interface can be cancelled while it sleeps: between the two, any thread may drop the call.
 pub trait Blocked: Sized {
-    /// What the call answers.
+    /// What the call returns.
     type Output;
 
-    /// Goes on. Without an answer the call is to sleep, if it says how, and then to go on. One that finds
-    /// something to do again and again comes back now and then, after `TURNS`, so that its thread can be cancelled.
+    /// Works until the call is done or would block. Returns `None` if the call must sleep, as
+    /// [`Blocked::sleep`] says, before the next `proceed`. A call that always finds work returns `None` after
+    /// `TURNS` rounds.
     ///
     /// # Errors
     /// Those of the call.
     fn proceed(&mut self) -> Result<Option<Self::Output>, Error>;
 
-    /// How to sleep, after [`Blocked::proceed`] had no answer. Not at all if there is more to do.
+    /// The sleep due after [`Blocked::proceed`] returned `None`; `None` if there is more work.
     fn sleep(&mut self) -> Option<&mut Sleep>;
 
-    /// Goes on to the end.
+    /// Works and sleeps until the call is done.
     ///
     /// # Errors
     /// Those of the call.
@@ -40,22 +45,23 @@ pub trait Blocked: Sized {
     }
 }
 
-/// Signals are held back while this lives; their handlers run when it goes.
+/// Signals are blocked in this thread while the value lives. When it is dropped, handlers of pending signals
+/// run.
 pub(crate) struct HeldSignals(SignalMask);
 
 impl HeldSignals {
-    /// Holds them back from now on.
+    /// Blocks signals from now on.
     pub(crate) fn begin() -> HeldSignals {
         HeldSignals(SignalMask::hold())
     }
 
-    /// What the thread let in before.
+    /// The thread's signal mask from before.
     pub(crate) fn mask(&self) -> SignalMask {
         self.0
     }
 
-    /// Whether a handler has run now, of a signal that was held back.
-    pub(crate) fn has_let_one_in(&self) -> bool {
+    /// Delivers pending signals. Returns whether a handler has run.
+    pub(crate) fn deliver_pending(&self) -> bool {
         self.0.has_let_one_in()
     }
 }
@@ -66,9 +72,10 @@ impl Drop for HeldSignals {
     }
 }
 
-/// Looks for a change while that pays, and reads from what was borrowed, `count` connections, meanwhile.
-/// `hold` is called before that takes long. Without a change answers when it began.
-pub(super) fn look_before_sleep(
+/// Spins until the event changes, for as long as that is expected to be cheaper than a sleep, and reads
+/// meanwhile from the `count` acquired connections with `fetch`. Calls `hold` before this takes long. Without
+/// a change, fails with the moment at which the wait began.
+pub(super) fn spin_before_sleep(
     event: &Event,
     epoch: Epoch,
     wait: Wait,
@@ -77,10 +84,10 @@ pub(super) fn look_before_sleep(
     mut hold: impl FnMut(),
 ) -> Result<(), Duration> {
     if count > 0 {
-        // Reading takes its time.
+        // Reading takes time.
         hold();
     }
-    // The answer of the only peer to what was just sent cannot be here yet.
+    // The only peer cannot have replied yet to what was just sent.
     if wait.gathers || count > 1 {
         fetch();
         if count > 0 && event.has_changed(epoch) {
@@ -94,8 +101,9 @@ pub(super) fn look_before_sleep(
     event.spin.look_first(Wait { gathers: wait.gathers && count == 0, ..wait }, look, hold)
 }
 
-/// Prepares a sleep until the sleeper's alarm rings or one of so many descriptors is ready. Without an alarm it is
-/// looked again soon. Answers whether there was memory for it.
+/// Prepares a sleep until the sleeper's notifier is signalled or one of the `count` watched descriptors is
+/// ready. A sleeper without a notifier watches nothing: its sleep is short, and the call looks again. Returns
+/// whether there was memory for the descriptors.
 pub(super) fn prepare_sleep<'a>(
     sleep: &mut Sleep,
     sleeper: &Sleeper,
@@ -103,9 +111,9 @@ pub(super) fn prepare_sleep<'a>(
     deadline: Option<Duration>,
     signals: Option<&HeldSignals>,
 ) -> bool {
-    let alarm = sleeper.descriptor();
-    let count = if alarm.is_some() { 1 + count } else { 0 };
-    let mut all = alarm.into_iter().chain(watched.copied());
+    let notifier = sleeper.descriptor();
+    let count = if notifier.is_some() { 1 + count } else { 0 };
+    let mut all = notifier.into_iter().chain(watched.copied());
     let all = (0..count).map(|_| all.next().unwrap_or_default());
     sleep.prepare(all, deadline, signals.map(HeldSignals::mask))
 }

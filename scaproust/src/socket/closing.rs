@@ -1,8 +1,8 @@
-//! Closing: one socket, or all of them together.
+//! Closing one socket, or all of them together.
 //!
-//! It has four phases: calls are kept out; those inside are ended; the endpoints deliver what was
-//! sent, for as long as `NN_LINGER` allows; what is left is taken apart. Terminating takes all
-//! sockets through one phase before any of them enters the next.
+//! Closing has four phases: no call can enter; the calls inside are interrupted; the endpoints deliver what
+//! was sent, within the time of `NN_LINGER`; the rest is torn down. Termination takes all sockets through a
+//! phase before any of them enters the next one.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,11 +17,11 @@ use crate::reactor;
 use crate::sync::contained;
 use crate::transport::{Endpoint, Linger};
 
-/// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent for
-/// as long as `NN_LINGER` allows, and frees it.
+/// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent within the time
+/// of `NN_LINGER`, and frees it.
 ///
 /// # Errors
-/// [`Error::Closed`] when it is not open, or another thread is closing it.
+/// [`Error::Closed`] when the socket is not open, or another thread is closing it.
 pub fn close(id: i32) -> Result<(), Error> {
     let end = |socket: &Socket| {
         if SOCKETS.get().is_last() {
@@ -35,22 +35,22 @@ pub fn close(id: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// Closes every socket, and lets none be opened any more. Does nothing in a process that has not
-/// asked for a socket yet.
+/// Closes every socket, and prevents new ones from being opened. Does nothing in a process that has never
+/// tried to open one.
 ///
-/// The sockets are closed together: the time of `NN_LINGER` begins for all of them before the first
-/// wait. One that another thread is closing is left to that thread.
+/// The sockets are closed together: the time of `NN_LINGER` begins for all of them before the first wait. A
+/// socket that another thread is closing is left to that thread.
 pub fn terminate() {
     if !opening::end_use() {
         return;
     }
     let sockets = SOCKETS.get();
     let closings: Vec<_> = (0..sockets.end()).filter_map(|id| sockets.begin_closing(id).ok()).collect();
-    // What panics in one socket is contained, and the others go on.
-    let departures: Vec<_> =
+    // A panic in one socket is contained and does not affect the others.
+    let endpoints: Vec<_> =
         closings.iter().filter_map(|socket| contained(|| socket.interrupt_calls())).collect();
-    let departures: Vec<_> = departures.into_iter().map(Departure::begin).collect();
-    departures.into_iter().for_each(Departure::wait);
+    let endpoints: Vec<_> = endpoints.into_iter().map(ClosingEndpoints::begin).collect();
+    endpoints.into_iter().for_each(ClosingEndpoints::wait);
     let mut was_last = false;
     for closing in closings {
         was_last |= closing.finish(|socket| socket.teardown());
@@ -61,7 +61,7 @@ pub fn terminate() {
     reactor::end_spare_thread();
 }
 
-/// Releases what the sockets of the process share, unless one was opened meanwhile.
+/// Releases what all sockets share, unless one was opened meanwhile.
 fn release_shared() {
     SOCKETS.get().if_empty(|| {
         reactor::stop();
@@ -70,15 +70,16 @@ fn release_shared() {
 }
 
 impl Socket {
-    /// The first phase of closing: ends the calls inside. The time of `NN_LINGER` begins now.
-    fn interrupt_calls(&self) -> Departure {
-        let departure = {
+    /// The second phase of closing: interrupts the calls inside. The time of `NN_LINGER` begins.
+    fn interrupt_calls(&self) -> ClosingEndpoints {
+        let closing = {
             let mut core = self.core.lock();
             core.is_closing = true;
             let core = &mut *core;
-            // A receiver that sleeps is not inside: it cannot give back what it borrowed.
+            // A sleeping receiver is not inside the socket, and so cannot release the connections that it
+            // reads from.
             core.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
-            // Whoever polls the descriptors looks again, and finds the socket closed.
+            // Wakes the threads that poll the descriptors, which find the socket closed.
             for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
                 pollable.set(true);
             }
@@ -88,56 +89,56 @@ impl Socket {
             let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.linger = Some(linger.clone());
-            Departure { endpoints, linger }
+            ClosingEndpoints { endpoints, linger }
         };
         self.senders.notify_all();
         self.receivers.notify_all();
         self.batching.close();
-        departure
+        closing
     }
 
-    /// The last phase of closing: no call is inside any more.
+    /// The last phase of closing: no call is inside the socket.
     fn teardown(&self) {
-        // Endpoints that were being shut down by a call during the first phase: they have the time of this closing, as
-        // all others.
+        // Endpoints that a call was shutting down while calls were interrupted get the linger time of this
+        // closing, as all others.
         let (late, linger) = {
             let mut core = self.core.lock();
             (std::mem::take(&mut core.endpoints.closing), core.linger.take())
         };
         if let Some(linger) = linger.filter(|_| !late.is_empty()) {
             let endpoints = late.into_iter().map(|(_, endpoint)| endpoint).collect();
-            Departure { endpoints, linger }.begin().wait();
+            ClosingEndpoints { endpoints, linger }.begin().wait();
         }
         let (pipes, timer, pollables) = {
             let mut core = self.core.lock();
             let pollables = [core.sendable.take(), core.receivable.take()];
             (core.pipes.take_all(), core.timer.take(), pollables)
         };
-        // Asked for only if there is a timer: asking starts the I/O thread.
+        // Only if there is a timer, since `current` starts the I/O thread.
         if let Some((_, timer)) = timer
             && let Ok(reactor) = reactor::current()
         {
             reactor.cancel(timer);
         }
-        // Outside the lock: what goes with them may call back.
+        // Dropped outside the lock: their destructors may call the socket.
         drop((pipes, pollables));
     }
 }
 
-/// The endpoints of a socket that is being closed, and the time they have.
-struct Departure {
+/// The endpoints of a socket that is being closed, and their linger time.
+struct ClosingEndpoints {
     endpoints: Vec<Arc<dyn Endpoint>>,
     linger: Arc<Linger>,
 }
 
-impl Departure {
-    /// Begins to close the endpoints, which go on delivering.
-    fn begin(self) -> Departure {
+impl ClosingEndpoints {
+    /// Begins to close the endpoints, which continue to deliver.
+    fn begin(self) -> ClosingEndpoints {
         self.close(&self.linger);
         self
     }
 
-    /// Waits until everything is delivered or the time is over, and closes what is left.
+    /// Waits until everything is delivered or the time is over, and closes the rest.
     fn wait(self) {
         self.linger.wait();
         self.close(&Linger::begin(Some(Duration::ZERO)));
@@ -158,7 +159,7 @@ mod tests {
     use crate::socket::{AF_SP, enter, open};
     use crate::sync::{Mutex, lock};
 
-    /// An endpoint that never delivers what it has.
+    /// An endpoint that never finishes delivering.
     #[derive(Default)]
     struct Stuck(Mutex<Vec<Arc<Linger>>>);
 
@@ -169,12 +170,12 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_that_is_shut_down_during_nn_close_has_its_time() {
+    fn an_endpoint_shut_down_during_nn_close_gets_its_linger_time() {
         let id = open(AF_SP, protocol::PUSH.number.into()).unwrap();
         let socket = enter(id).unwrap().this.upgrade().unwrap();
         socket.set_option(SocketOption::Linger, Setting::Int(0)).unwrap();
         socket.interrupt_calls().begin().wait();
-        // nn_shutdown, which began before with a time without end, comes to its last step.
+        // The last step of an nn_shutdown that began earlier, with an infinite linger time.
         let (endpoint, forever) = (Arc::new(Stuck::default()), Linger::begin(None));
         let unfinished = forever.unfinished();
         socket.core.lock().endpoints.closing.push((forever, endpoint.clone()));

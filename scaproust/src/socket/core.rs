@@ -17,66 +17,66 @@ use crate::reactor::TimerId;
 use crate::sync::Uncancellable;
 use crate::transport::{Endpoint, Linger};
 
-/// Memory that is kept, all in all, for what peers that have gone had sent. Else peers that come, fill
-/// their lane and go could take any amount.
-const LEFT_BEHIND: usize = 64 * 1024 * 1024;
-/// About what a pipe takes of that besides the messages in its lane.
-const PIPE: usize = 1536;
+/// The most memory, in bytes, that a socket keeps for messages from peers that are gone. Without a bound,
+/// peers that connect, fill their lane and disconnect could take any amount.
+const MAX_ORPHANED: usize = 64 * 1024 * 1024;
+/// About how many bytes of that a pipe takes besides its inbound lane.
+const PIPE_FOOTPRINT: usize = 1536;
 
-/// Messages that nobody wants and that are dropped under one hold of the lock, by a call that is
-/// prepared to take longer. Peers could send such messages faster than they are dropped.
-const DROPS: u32 = 64;
-/// The same for other calls: a signal that comes meanwhile does not end them yet.
-const FIRST_DROPS: u32 = 4;
+/// How many unwanted messages are dropped under one hold of the lock, by a call that may take longer. A bound
+/// is needed since peers could send such messages faster than they are dropped.
+const MAX_DROPS: u32 = 64;
+/// The same for the first try of a call, which a signal cannot interrupt yet.
+const MAX_DROPS_FIRST_TRY: u32 = 4;
 
 /// The state of a socket.
 pub(crate) struct Core {
     pub(super) protocol: Machine,
     pub(super) pipes: Pipes,
-    /// Pipes that are to be detached before the lock is given back.
+    /// Pipes that must be detached before the lock is released.
     finished: Finished,
-    /// How many messages may still be dropped under this hold of the lock.
+    /// How many more messages may be dropped under this hold of the lock.
     drops_left: u32,
-    /// Memory of pipes whose peers are gone, as it was when these went.
-    left_behind: usize,
+    /// Memory of the pipes whose peers are gone, in bytes, as it was when they went.
+    orphaned: usize,
     pub(super) options: Options,
     pub(super) endpoints: Endpoints,
     pub(super) statistics: Statistics,
-    /// `NN_SNDFD`, once it was asked for.
+    /// `NN_SNDFD`, once a program has asked for it.
     pub(super) sendable: Option<Pollable>,
-    /// `NN_RCVFD`, once it was asked for.
+    /// `NN_RCVFD`, once a program has asked for it.
     pub(super) receivable: Option<Pollable>,
-    /// Calls that wait for this socket among others.
+    /// Calls that poll this socket among others.
     pub(super) registrations: Registrations,
-    /// So often in a row such calls found that there was nothing to receive.
-    pub(super) in_vain: u32,
-    /// The timer that is set, and its moment.
+    /// How many times in a row such calls found nothing to receive.
+    pub(super) empty_polls: u32,
+    /// The timer that is set, and when it fires.
     pub(super) timer: Option<(Time, TimerId)>,
-    /// The socket is being closed: nothing is sent or received any more.
+    /// The socket is being closed: calls fail.
     pub(super) is_closing: bool,
-    /// The time in which the socket closes.
+    /// The linger time of the closing.
     pub(super) linger: Option<Arc<Linger>>,
-    /// Something was sent since the last message was received.
+    /// Whether something was sent since the last message was received.
     pub(super) has_sent: bool,
-    /// A call has borrowed the reading of connections, and not all of it was taken back for good.
-    pub(super) fetches: bool,
-    /// Whom to borrow from, when there are many.
+    /// Whether calls may have acquired direct reads that the I/O thread has not taken over again.
+    pub(super) reads_directly: bool,
+    /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
 }
 
 /// The endpoints of a socket.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    /// Each with its condition.
+    /// The endpoints by id, each with its state.
     pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, SharedEndpointState)>,
-    /// Shut down, and perhaps still delivering.
+    /// Endpoints that were shut down and may still be delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
     last_id: i32,
 }
 
 impl Endpoints {
-    /// Gives an endpoint its id, which is never used again.
+    /// Inserts an endpoint. Returns its id, which is never used again.
     pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, state: SharedEndpointState) -> i32 {
         self.last_id += 1;
         self.open.insert(self.last_id, (endpoint, state));
@@ -85,31 +85,31 @@ impl Endpoints {
 }
 
 impl Core {
-    /// The state of a new socket with this number. Its pipes are counted from `seed`.
+    /// The state of a new socket with this number. Its pipe ids are counted from `seed`.
     pub(super) fn new(id: i32, protocol: Machine, seed: u32) -> Core {
         Core {
             protocol,
             pipes: Pipes::new(seed),
             finished: Finished::new(),
-            drops_left: FIRST_DROPS,
-            left_behind: 0,
+            drops_left: MAX_DROPS_FIRST_TRY,
+            orphaned: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
             statistics: Statistics::default(),
             sendable: None,
             receivable: None,
             registrations: Registrations::new(),
-            in_vain: 0,
+            empty_polls: 0,
             timer: None,
             is_closing: false,
             linger: None,
             has_sent: false,
-            fetches: false,
+            reads_directly: false,
             recent_peers: RecentPeers::new(),
         }
     }
 
-    /// Calls the protocol with the world it needs.
+    /// Calls the protocol with its context.
     pub(super) fn call<R>(
         &mut self,
         edges: &mut Edges,
@@ -118,7 +118,7 @@ impl Core {
         self.call_to_send(Metadata::default(), Lag::Ignored, edges, call)
     }
 
-    /// As `call`, for sending a message that carries this. `lag` as in [`View`].
+    /// As `call`, for sending a message with this metadata. For `lag` see [`View`].
     pub(super) fn call_to_send<R>(
         &mut self,
         metadata: Metadata,
@@ -138,49 +138,51 @@ impl Core {
         call(&mut self.protocol, &mut view)
     }
 
-    /// Tells the protocol of every edge on the list, and of pipes that have come to their end.
+    /// Passes every edge on the ready list to the protocol, and detaches the pipes that have ended.
     #[inline]
     pub(super) fn process_ready(&mut self, ready: &ReadyList, edges: &mut Edges) {
         if self.has_work(ready) {
-            self.work_off_all(ready, edges);
+            self.process_all(ready, edges);
         }
     }
 
-    /// Whether an edge waits for [`process_ready`](Core::process_ready).
+    /// Whether there is work for [`process_ready`](Core::process_ready).
     #[inline]
     pub(super) fn has_work(&self, ready: &ReadyList) -> bool {
         !ready.is_empty() || !self.finished.is_empty()
     }
 
-    /// The caller is prepared to take longer, under this hold of the lock.
-    pub(super) fn allow_drops(&mut self) {
-        self.drops_left = DROPS;
+    /// Raises the number of messages that may be dropped under this hold of the lock: the caller may take
+    /// longer.
+    pub(super) fn allow_more_drops(&mut self) {
+        self.drops_left = MAX_DROPS;
     }
 
-    /// Whether messages were dropped under this hold of the lock, or more than usual may be.
+    /// Whether messages were dropped under this hold of the lock, or their number was raised.
     #[inline]
     pub(super) fn has_dropped(&self) -> bool {
-        self.drops_left != FIRST_DROPS
+        self.drops_left != MAX_DROPS_FIRST_TRY
     }
 
-    /// Whether the protocol was told not to go on dropping messages: there may be others behind them,
-    /// which no edge will tell of.
+    /// Whether the protocol had to stop dropping unwanted messages. There may be more messages behind them,
+    /// which no edge will announce.
     pub(super) fn is_cut_short(&self) -> bool {
         self.drops_left == 0
     }
 
-    /// The lock is about to be given back. Answers whether the protocol was cut short.
-    pub(super) fn end_drops(&mut self) -> bool {
-        std::mem::replace(&mut self.drops_left, FIRST_DROPS) == 0
+    /// Ends the count of dropped messages, before the lock is released. Returns whether the protocol was cut
+    /// short.
+    pub(super) fn reset_drops(&mut self) -> bool {
+        std::mem::replace(&mut self.drops_left, MAX_DROPS_FIRST_TRY) == 0
     }
 
-    fn work_off_all(&mut self, ready: &ReadyList, edges: &mut Edges) {
+    fn process_all(&mut self, ready: &ReadyList, edges: &mut Edges) {
         let _uncancellable = Uncancellable::begin();
         self.detach_finished(edges);
         while !ready.is_empty() {
             ready.take(|key, change| {
-                self.edge(PipeId(key), change, edges);
-                // At once, so that the list stays short when many peers go.
+                self.process_edge(PipeId(key), change, edges);
+                // At once, so that the list stays short when many peers go away.
                 self.detach_finished(edges);
             });
         }
@@ -190,13 +192,14 @@ impl Core {
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
             self.recent_peers.forget(id);
-            self.left_behind -= self.pipes.remove(id).map_or(0, |pipe| pipe.left_behind);
+            self.orphaned -= self.pipes.remove(id).map_or(0, |pipe| pipe.orphaned);
         }
     }
 
-    fn edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {
+    fn process_edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {
         let Some(pipe) = self.pipes.get(id) else { return };
-        // A peer from which a message has come has taken the pipe, before the transport says so.
+        // A peer that has sent a message has accepted the pipe, even if the transport has not reported that
+        // yet.
         if change == Change::Writable || change == Change::Readable && !pipe.is_ready {
             pipe.is_ready = true;
             self.call(edges, |protocol, context| protocol.writable(id, context));
@@ -205,32 +208,33 @@ impl Core {
             Change::Writable => {}
             Change::Readable => self.call(edges, |protocol, context| protocol.readable(id, context)),
             Change::Closed => {
-                self.part(id);
+                self.release_peer(id);
                 self.call(edges, |protocol, context| {
                     protocol.closing(id, context);
-                    // An empty lane is looked at once more, and the pipe finished by that.
+                    // If the lane is empty, this finishes the pipe.
                     context.front(id);
                 });
             }
         }
     }
 
-    /// Lets go of the peer of a pipe, and so of a descriptor, before the last messages are taken.
-    fn part(&mut self, id: PipeId) {
-        if self.pipes.part(id)
+    /// Releases the peer of a pipe, and so its descriptor. What it sent is still received, within
+    /// [`MAX_ORPHANED`].
+    fn release_peer(&mut self, id: PipeId) {
+        if self.pipes.release_peer(id)
             && let Some(pipe) = self.pipes.get(id)
         {
-            let footprint = pipe.inbound.shrink() + PIPE;
-            if self.left_behind + footprint <= LEFT_BEHIND {
-                pipe.left_behind = footprint;
-                self.left_behind += footprint;
+            let footprint = pipe.inbound.shrink() + PIPE_FOOTPRINT;
+            if self.orphaned + footprint <= MAX_ORPHANED {
+                pipe.orphaned = footprint;
+                self.orphaned += footprint;
             } else {
                 pipe.finish(id, &mut self.finished);
             }
         }
     }
 
-    /// Has the descriptors, and those who wait, know what is true now.
+    /// Updates the descriptors for polling, and notifies the registered calls.
     pub(super) fn update_pollables(&mut self, edges: &mut Edges) {
         if let Some(mut pollable) = self.receivable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_recv(context)));
@@ -241,13 +245,13 @@ impl Core {
             self.sendable = Some(pollable);
         }
         if !self.registrations.is_empty() {
-            self.tell_pollers(edges);
+            self.notify_pollers(edges);
         }
     }
 
-    /// Tells the calls whose question is to be answered with yes now.
-    fn tell_pollers(&mut self, edges: &mut Edges) {
-        let (receive, send) = self.registrations.questions();
+    /// Notifies the registered calls that can receive or send now what they wait for.
+    fn notify_pollers(&mut self, edges: &mut Edges) {
+        let (receive, send) = self.registrations.interests();
         let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
         let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
         if can_recv || can_send {
@@ -255,7 +259,7 @@ impl Core {
         }
     }
 
-    /// Whether there is a descriptor that is to be kept true, or a call that is to be told.
+    /// Whether there is a descriptor to keep up to date, or a registered call.
     #[inline]
     pub(super) fn is_polled(&self) -> bool {
         self.receivable.is_some() || self.sendable.is_some() || !self.registrations.is_empty()

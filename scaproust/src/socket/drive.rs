@@ -1,4 +1,7 @@
-//! Driving the protocol: delivering edges to it, its deadline, and what is put right before the lock is given back.
+//! Driving the protocol: edges, its deadline, and what must hold whenever the lock is free.
+//!
+//! A call that has changed something ends its hold of the lock with [`Socket::process_ready`]. The I/O thread
+//! drives a protocol that has work while no call is made.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,48 +15,48 @@ use crate::sync::Uncancellable;
 use crate::sync::atomic::{Ordering, fence};
 
 impl Socket {
-    /// Works on the list and puts everything right that a change can have made wrong; the last
-    /// thing that is done under the lock.
+    /// Processes the ready list, and updates everything that depends on the protocol's state: descriptors,
+    /// registrations, the timer. Every hold of the lock ends with it.
     #[inline]
     pub(super) fn process_ready(&self, core: &mut Core, edges: &mut Edges) {
-        let is_settled = !core.has_work(&self.ready)
+        let is_up_to_date = !core.has_work(&self.ready)
             && !core.has_dropped()
             && !core.is_polled()
             && !self.works_alone
             && !self.needs_prompt_processing.load(Ordering::Relaxed);
-        if !is_settled {
-            self.settle_all(core, edges);
+        if !is_up_to_date {
+            self.update_all(core, edges);
         }
     }
 
-    fn settle_all(&self, core: &mut Core, edges: &mut Edges) {
+    fn update_all(&self, core: &mut Core, edges: &mut Edges) {
         let _uncancellable = Uncancellable::begin();
         core.process_ready(&self.ready, edges);
-        core.registrations.forget_void();
+        core.registrations.remove_stale();
         let needs_prompt_processing = core.is_polled() || self.works_alone && core.protocol.is_busy();
         if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.needs_prompt_processing.store(needs_prompt_processing, Ordering::Relaxed);
-            // With the fence of whoever puts something on the list: either he sees that we are
-            // watchful, or we see what he put there.
+            // Pairs with the fence in `PipeHandle::process_if_prompt`: either that thread sees the flag, or
+            // this one sees the entry that it has put on the list.
             fence(Ordering::SeqCst);
             core.process_ready(&self.ready, edges);
         }
         if needs_prompt_processing {
             core.update_pollables(edges);
-            // The protocol has looked at its pipes again: some may have come to their end.
+            // The protocol has looked at its pipes again: some may have ended.
             core.process_ready(&self.ready, edges);
         }
         if self.works_alone {
             self.set_timer(core);
         }
-        if core.end_drops() {
-            self.go_on_later(needs_prompt_processing || self.works_alone);
+        if core.reset_drops() {
+            self.resume_later(needs_prompt_processing || self.works_alone);
         }
     }
 
-    /// The protocol was cut short, and no edge tells of what it has not looked at: a receiver that
-    /// sleeps goes on, and the I/O thread if it `must_be_prompt`.
-    fn go_on_later(&self, must_be_prompt: bool) {
+    /// The protocol was cut short, and no edge announces the messages that are left. A sleeping receiver
+    /// continues, and so does the I/O thread if it `must_be_prompt`.
+    fn resume_later(&self, must_be_prompt: bool) {
         if self.receivers.has_waiters() {
             self.receivers.notify_one();
         }
@@ -62,14 +65,14 @@ impl Socket {
         }
     }
 
-    /// Sees to it that the protocol is called at its deadline. A timer that comes too early is
-    /// harmless, so one is set anew only when it would come too late.
+    /// Sets the timer for the protocol's deadline. A timer that fires too early is harmless, so it is
+    /// replaced only if it would fire too late.
     fn set_timer(&self, core: &mut Core) {
         let Some(deadline) = core.protocol.deadline() else { return };
         if core.timer.is_some_and(|(moment, _)| moment <= deadline) {
             return;
         }
-        // Without a thread to be had, the next call will try again.
+        // If no I/O thread can be started, the next call tries again.
         let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) else { return };
         if let Some((_, timer)) = core.timer.take() {
             reactor.cancel(timer);
@@ -77,7 +80,7 @@ impl Socket {
         core.timer = Some((deadline, reactor.at(deadline, this)));
     }
 
-    /// Works on the list for a caller that is not there.
+    /// Processes the ready list when no call is about to do so.
     pub(super) fn drive(&self) {
         let mut edges = Edges::default();
         {
@@ -99,7 +102,7 @@ impl Source for Socket {
             if core.is_closing {
                 return;
             }
-            core.allow_drops();
+            core.allow_more_drops();
             if self.works_alone {
                 core.call(&mut edges, |protocol, context| protocol.timeout(context));
             }
@@ -123,8 +126,8 @@ impl Source for Socket {
             self.process_ready(&mut core, &mut edges);
         }
         edges.deliver();
-        // What they wait for may never come now. One of them may have seen so by itself, and the
-        // protocol have nothing to do any more: so every timer wakes all.
+        // What the receivers wait for may never come now. One of them may have noticed the deadline first, so
+        // that the protocol has nothing left to do here: so every timer wakes all of them.
         self.receivers.notify_all();
     }
 }

@@ -1,4 +1,4 @@
-//! How an endpoint fares, in so far as that is counted, or told to people.
+//! The state of an endpoint, for statistics and error messages.
 
 use std::sync::Arc;
 
@@ -9,26 +9,26 @@ use crate::error::Error;
 use crate::sync::Mutex;
 use crate::transport::EndpointEvent;
 
-/// The state of an endpoint, as its socket and its transport share it. The socket's lock is taken after this one.
+/// The state of an endpoint, shared by its socket and its transport. This lock is taken before the socket's.
 pub(super) type SharedEndpointState = Arc<Mutex<EndpointState>>;
 
-/// The condition of one endpoint. It is changed under the socket's lock, with the statistics that
-/// sum up the conditions of all endpoints.
+/// The state of one endpoint. It is changed under the socket's lock, together with the statistics, which sum
+/// up the states of all endpoints.
 #[derive(Debug, Default)]
 pub(super) struct EndpointState {
     is_connecting: bool,
-    /// What went wrong since the endpoint last had a connection, each error once.
+    /// The errors since the endpoint last had a connection, each once.
     errors: SmallVec<[Error; 1]>,
-    /// The endpoint was shut down. Its last connection may still say how it ended, and its last
-    /// attempt that it was made.
+    /// The endpoint was shut down. Its last connection may still report its end, and its last attempt its
+    /// outcome.
     has_ended: bool,
 }
 
 impl EndpointState {
-    /// Takes what the transport tells, and counts it. Answers an error that is news.
+    /// Counts an event that the transport reports. Returns an error that has not been reported before.
     pub(super) fn report(&mut self, event: EndpointEvent, statistics: &mut Statistics) -> Option<Error> {
         statistics.count(event);
-        let news = match event {
+        let error = match event {
             _ if self.has_ended => return None,
             EndpointEvent::Connecting => {
                 self.set_connecting(true, statistics);
@@ -46,13 +46,13 @@ impl EndpointState {
             EndpointEvent::AcceptFailed(error) => Some(error),
             EndpointEvent::Dropped | EndpointEvent::Broken => None,
         };
-        let news = news.filter(|error| !self.errors.contains(error))?;
+        let new_error = error.filter(|error| !self.errors.contains(error))?;
         statistics[Statistic::Failing] += u64::from(self.errors.is_empty());
-        self.errors.push(news);
-        Some(news)
+        self.errors.push(new_error);
+        Some(new_error)
     }
 
-    /// The endpoint was shut down: it is neither connecting nor failing any more.
+    /// The endpoint was shut down: it no longer counts as connecting or failing.
     pub(super) fn end(&mut self, statistics: &mut Statistics) {
         self.set_connecting(false, statistics);
         self.clear_errors(statistics);
@@ -79,11 +79,11 @@ mod tests {
     const UNREACHABLE: Error = Error::Os(libc::ENETUNREACH);
 
     #[test]
-    fn an_error_is_news_once_until_the_endpoint_works_again() {
+    fn an_error_is_new_once_until_the_endpoint_works_again() {
         let (mut statistics, mut one, mut other) =
             (Statistics::default(), EndpointState::default(), EndpointState::default());
         assert_eq!(one.report(EndpointEvent::ConnectFailed(REFUSED), &mut statistics), Some(REFUSED));
-        // A host with several addresses, which fail in different ways, over and over.
+        // A name with several addresses, which fail in different ways again and again.
         assert_eq!(one.report(EndpointEvent::ConnectFailed(UNREACHABLE), &mut statistics), Some(UNREACHABLE));
         assert_eq!(one.report(EndpointEvent::ConnectFailed(REFUSED), &mut statistics), None);
         assert_eq!(other.report(EndpointEvent::AcceptFailed(REFUSED), &mut statistics), Some(REFUSED));
@@ -101,7 +101,7 @@ mod tests {
     fn an_endpoint_is_connecting_once_and_not_after_its_end() {
         let (mut statistics, mut one, mut other) =
             (Statistics::default(), EndpointState::default(), EndpointState::default());
-        // A name that is not known: it failed before it began to connect.
+        // A name that cannot be resolved fails before it begins to connect.
         other.report(EndpointEvent::Connecting, &mut statistics);
         one.report(EndpointEvent::ConnectFailed(UNREACHABLE), &mut statistics);
         assert_eq!(statistics[Statistic::Connecting], 1);

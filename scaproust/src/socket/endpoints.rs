@@ -12,7 +12,7 @@ use crate::sync::lock;
 use crate::transport::{self, Endpoint, EndpointContext, Linger};
 
 impl Socket {
-    /// Binds the socket to an address; answers the endpoint's id.
+    /// Binds the socket to an address. Returns the endpoint's id.
     ///
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
@@ -24,7 +24,7 @@ impl Socket {
         bound
     }
 
-    /// Connects the socket to an address; answers the endpoint's id.
+    /// Connects the socket to an address. Returns the endpoint's id.
     ///
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
@@ -50,8 +50,8 @@ impl Socket {
         Ok(core.endpoints.insert(endpoint, state))
     }
 
-    /// Ends an endpoint. What was sent on it is still delivered, in the time of `NN_LINGER`, but
-    /// the call does not wait for that.
+    /// Shuts an endpoint down. What was sent on it is still delivered, within the time of `NN_LINGER`; the
+    /// call does not wait for that.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] when there is no such endpoint.

@@ -1,4 +1,6 @@
-//! What happens at an exit of the process: the sockets that are open write what they still have.
+//! The exit handler of the process: open sockets write what they still have to send.
+//!
+//! It waits for no lock, since the exiting thread may hold one.
 
 use std::time::Duration;
 
@@ -6,28 +8,28 @@ use super::registry::SOCKETS;
 use crate::reactor;
 use crate::sync::now;
 
-/// How long an exit may take to write what was sent.
-const EXIT_TIME: Duration = Duration::from_secs(1);
-/// An exit ends earlier when nothing could be written for so long: the peers do not read.
-const EXIT_PATIENCE: Duration = Duration::from_millis(100);
-/// The time between two tries to write.
-const EXIT_PAUSE: Duration = Duration::from_millis(1);
+/// How long the exit handler may take to write.
+const MAX_TIME: Duration = Duration::from_secs(1);
+/// It gives up earlier after this time without progress: the peers do not read.
+const MAX_STALL: Duration = Duration::from_millis(100);
+/// The pause between two attempts to write.
+const PAUSE: Duration = Duration::from_millis(1);
 
-/// The process ends, perhaps without closing its sockets.
+/// The process exits, perhaps without having closed its sockets.
 pub(super) fn exit() {
-    write_out();
+    flush();
     reactor::end_spare_thread_at_exit();
 }
 
-/// Writes what the sockets still have.
-fn write_out() {
+/// Writes what the outbound lanes of all sockets hold.
+fn flush() {
     let sockets = SOCKETS.get();
     let calls = (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter(id).ok());
     let mut peers: Vec<_> = calls
         .filter_map(|call| Some(call.core.try_lock()?.pipes.peers().cloned().collect::<Vec<_>>()))
         .flatten()
         .collect();
-    let end = now() + EXIT_TIME;
+    let end = now() + MAX_TIME;
     let (mut written, mut last_progress) = (0, now());
     loop {
         let mut sum = 0_usize;
@@ -40,9 +42,9 @@ fn write_out() {
         if std::mem::replace(&mut written, sum) != sum {
             last_progress = now;
         }
-        if peers.is_empty() || now >= end || now >= last_progress + EXIT_PATIENCE {
+        if peers.is_empty() || now >= end || now >= last_progress + MAX_STALL {
             return;
         }
-        std::thread::sleep(EXIT_PAUSE);
+        std::thread::sleep(PAUSE);
     }
 }

@@ -1,28 +1,27 @@
-//! A value behind the entry lock of its socket.
+//! A value protected by the entry lock of its socket.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
 
 use crate::sync::EntryLock;
 
-/// A value that is used under an entry lock.
+/// A value protected by an entry lock.
 pub(super) struct Guarded<T> {
     entry: &'static EntryLock,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached by one thread at a time, who has the lock.
+// SAFETY: only the thread that holds the lock reaches the value.
 unsafe impl<T: Send> Sync for Guarded<T> {}
 
 impl<T> Guarded<T> {
-    /// The value belongs to this entry lock from now on. Others may be behind it too: the lock is theirs
-    /// as well.
+    /// A value protected by this entry lock, which may protect others too.
     pub(super) fn new(entry: &'static EntryLock, value: T) -> Guarded<T> {
         Guarded { entry, value: UnsafeCell::new(value) }
     }
 
-    /// Takes the lock. A panic under it does not spread: what it protects is put right again by
-    /// the next operation, and the host must be able to close its sockets.
+    /// Takes the lock. It is not poisoned by a panic: the next operation makes the value consistent again,
+    /// and the program must be able to close its sockets.
     pub(super) fn lock(&self) -> Guard<'_, T> {
         self.entry.lock();
         Guard(self)
@@ -30,25 +29,25 @@ impl<T> Guarded<T> {
 
     /// Takes the lock if it is free.
     pub(super) fn try_lock(&self) -> Option<Guard<'_, T>> {
-        // A guard that is not to be would give back a lock that another thread has.
+        // Not `then_some`: it would drop an unwanted guard, which releases the lock of another thread.
         if self.entry.try_lock() { Some(Guard(self)) } else { None }
     }
 
-    /// For who has taken the lock by entering.
+    /// A guard for a caller that has taken the lock by entering.
     ///
     /// # Safety
-    /// The caller has the lock, and no other guard.
-    pub(super) unsafe fn locked(&self) -> Guard<'_, T> {
+    /// The caller holds the lock, and has no other guard.
+    pub(super) unsafe fn assume_locked(&self) -> Guard<'_, T> {
         Guard(self)
     }
 }
 
-/// The lock, which is given back when this goes.
+/// Holds the lock. Dropping it releases the lock.
 pub(super) struct Guard<'a, T>(&'a Guarded<T>);
 
 impl<T> Guard<'_, T> {
-    /// Does not give the lock back: the caller does, in his way.
-    pub(super) fn keep(self) {
+    /// Drops the guard without releasing the lock, which the caller does by other means.
+    pub(super) fn keep_locked(self) {
         std::mem::forget(self);
     }
 }
@@ -57,14 +56,14 @@ impl<T> Deref for Guard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: we have the lock.
+        // SAFETY: the guard holds the lock.
         unsafe { &*self.0.value.get() }
     }
 }
 
 impl<T> DerefMut for Guard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: we have the lock.
+        // SAFETY: the guard holds the lock.
         unsafe { &mut *self.0.value.get() }
     }
 }
@@ -80,7 +79,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_lock_that_is_taken_stays_so_when_another_thread_tries() {
+    fn a_failed_try_lock_does_not_release_the_lock() {
         let entry = Box::leak(Box::new(EntryLock::new()));
         let guarded = Guarded::new(entry, 0);
         let held = guarded.lock();

@@ -1,31 +1,31 @@
 //! Values by pipe id.
 //!
-//! Ids are counted: an id is not given out again before 2^31 others were, so one that is
-//! remembered after its pipe has gone names no other pipe. A value lies in the slot that the low
-//! bits of its id name. An id whose slot is taken is passed over, and at most half of the slots
-//! are taken; so giving out an id costs two steps on average, and finding a value one.
+//! Ids are counted: an id is used again only after 2^31 others, so an id that is remembered after its pipe
+//! has gone names no other pipe. The low bits of an id are the index of its slot. An id whose slot is
+//! occupied is skipped, and at most half of the slots are occupied; so a new id costs two steps on average,
+//! and a look-up one.
 
 use crate::protocol::PipeId;
 
 /// Pipe ids have 31 bits.
 const ID_MASK: u32 = u32::MAX >> 1;
-/// Values that there can be at once.
-const MOST: usize = 1 << 20;
-/// Slots of the first table.
-const FIRST_SLOTS: usize = 4;
+/// The most values at once.
+const MAX_VALUES: usize = 1 << 20;
+/// The number of slots of the first table.
+const INITIAL_SLOTS: usize = 4;
 
-/// Values that are found by their ids.
+/// Values by id.
 pub(super) struct IdTable<T> {
-    /// None, or a power of two.
+    /// Their number is zero or a power of two.
     slots: Vec<Slot<T>>,
-    /// Slots that are taken.
-    taken: usize,
-    /// The last id that was given out.
+    /// The number of occupied slots.
+    occupied: usize,
+    /// The last id returned by [`IdTable::next_id`].
     last_id: u32,
 }
 
 struct Slot<T> {
-    /// The id of the value, or of the last one that was here.
+    /// The id of the value, or of the last value in this slot.
     id: PipeId,
     value: Option<T>,
 }
@@ -33,13 +33,12 @@ struct Slot<T> {
 impl<T> IdTable<T> {
     /// An empty table, whose first id follows `seed`.
     pub(super) fn new(seed: u32) -> IdTable<T> {
-        IdTable { slots: Vec::new(), taken: 0, last_id: seed & ID_MASK }
+        IdTable { slots: Vec::new(), occupied: 0, last_id: seed & ID_MASK }
     }
 
-    /// An id that is free, and has a slot; `None` when there are too many values, or no memory
-    /// for more.
+    /// An unused id whose slot is free; `None` when there are too many values, or no memory for more.
     pub(super) fn next_id(&mut self) -> Option<PipeId> {
-        if 2 * (self.taken + 1) > self.slots.len() {
+        if 2 * (self.occupied + 1) > self.slots.len() {
             self.grow()?;
         }
         loop {
@@ -51,41 +50,41 @@ impl<T> IdTable<T> {
         }
     }
 
-    /// Stores a value under the id that was given out last.
+    /// Inserts a value under the last id returned by [`IdTable::next_id`].
     pub(super) fn insert(&mut self, id: PipeId, value: T) {
         debug_assert_eq!(id.0, self.last_id);
         if let Some(slot) = self.slot(id) {
             debug_assert!(slot.value.is_none(), "{id:?} is in use");
             *slot = Slot { id, value: Some(value) };
-            self.taken += 1;
+            self.occupied += 1;
         }
     }
 
-    /// Takes a value out, if it is there.
+    /// Removes the value with this id, if there is one.
     pub(super) fn remove(&mut self, id: PipeId) -> Option<T> {
         let value = self.slot(id).filter(|slot| slot.id == id)?.value.take()?;
-        self.taken -= 1;
+        self.occupied -= 1;
         Some(value)
     }
 
-    /// The value with this id, if it is there.
+    /// The value with this id, if there is one.
     #[inline]
     pub(super) fn get(&mut self, id: PipeId) -> Option<&mut T> {
         self.slot(id).filter(|slot| slot.id == id)?.value.as_mut()
     }
 
-    /// As [`IdTable::get`], for reading.
+    /// As [`IdTable::get`], by shared reference.
     pub(super) fn peek(&self, id: PipeId) -> Option<&T> {
         self.slots.get(self.index(id)).filter(|slot| slot.id == id)?.value.as_ref()
     }
 
-    /// Takes all values out.
+    /// Removes all values.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = T> + use<T> {
-        self.taken = 0;
+        self.occupied = 0;
         std::mem::take(&mut self.slots).into_iter().filter_map(|slot| slot.value)
     }
 
-    /// Without slots, the place behind them.
+    /// The index of the id's slot; without slots, an index out of bounds.
     #[inline]
     fn index(&self, id: PipeId) -> usize {
         id.0 as usize & self.slots.len().wrapping_sub(1)
@@ -97,20 +96,20 @@ impl<T> IdTable<T> {
         self.slots.get_mut(index)
     }
 
-    /// Twice the slots. Ids that differed in their low bits do so still.
+    /// Doubles the slots. Ids with different slots before have different ones afterwards.
     fn grow(&mut self) -> Option<()> {
-        if self.taken == MOST {
+        if self.occupied == MAX_VALUES {
             return None;
         }
-        let count = (2 * self.slots.len()).max(FIRST_SLOTS);
+        let count = (2 * self.slots.len()).max(INITIAL_SLOTS);
         let mut slots = Vec::new();
         slots.try_reserve_exact(count).ok()?;
         slots.resize_with(count, || Slot { id: PipeId(0), value: None });
         for slot in std::mem::replace(&mut self.slots, slots) {
             if slot.value.is_some()
-                && let Some(place) = self.slot(slot.id)
+                && let Some(new_slot) = self.slot(slot.id)
             {
-                *place = slot;
+                *new_slot = slot;
             }
         }
         Some(())
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_is_not_given_out_again_before_the_count_has_wrapped() {
+    fn an_id_is_not_used_again_before_the_count_has_wrapped() {
         let mut table = IdTable::new(5);
         let first = insert(&mut table, 0);
         assert_eq!(table.remove(first), Some(0));
@@ -142,8 +141,8 @@ mod tests {
             assert!(table.get(first).is_none() && table.remove(first).is_none());
             assert_eq!(table.remove(id), Some(value));
         }
-        // One value at a time needs no more slots than the first had.
-        assert_eq!(table.slots.len(), FIRST_SLOTS);
+        // One value at a time needs no more slots than the initial ones.
+        assert_eq!(table.slots.len(), INITIAL_SLOTS);
     }
 
     #[test]
@@ -155,26 +154,26 @@ mod tests {
     }
 
     #[test]
-    fn the_id_of_a_taken_slot_is_passed_over() {
+    fn the_id_of_an_occupied_slot_is_skipped() {
         let mut table = IdTable::new(0);
         let long = insert(&mut table, 7);
         let mut ids = Vec::new();
         for value in 0..20 {
             let id = insert(&mut table, value);
-            assert_ne!(id.0 as usize % FIRST_SLOTS, long.0 as usize % FIRST_SLOTS);
+            assert_ne!(id.0 as usize % INITIAL_SLOTS, long.0 as usize % INITIAL_SLOTS);
             table.remove(id);
             ids.push(id);
         }
         assert!(ids.is_sorted());
-        assert_eq!((table.slots.len(), table.get(long)), (FIRST_SLOTS, Some(&mut 7)));
+        assert_eq!((table.slots.len(), table.get(long)), (INITIAL_SLOTS, Some(&mut 7)));
     }
 
     #[derive(Clone, Debug)]
     enum Step {
         Insert,
-        /// The value that is so far from the first.
+        /// Removes the value at this position in the order of ids.
         Remove(usize),
-        /// As if so many pipes had come and gone.
+        /// Advances the count, as if this many pipes had come and gone.
         Skip(u32),
     }
 

@@ -1,11 +1,24 @@
-//! Where protocol meets transport: state, sending, receiving, options and closing.
+//! Sockets, which join a protocol with transports: state, sending, receiving, options and closing.
 //!
-//! Owns the table of sockets, and everything that is the same for every protocol: waiting,
-//! deadlines, edges, descriptors to poll, timers, linger. Must not know what a protocol does with
-//! a message, nor how a transport moves its bytes.
+//! Owns the table of sockets, and everything that is the same for every protocol: waiting, deadlines, edges,
+//! descriptors for polling, timers, linger. Must not know what a protocol does with a message, nor how a
+//! transport moves its bytes.
 //!
-//! A call runs the protocol under the socket's own lock. Edges that it makes are gathered, and
-//! delivered when the lock is free, so no call ever holds the locks of two sockets.
+//! A call runs the protocol under its socket's lock. Edges that this causes are gathered, and delivered when
+//! the lock is free, so no call ever holds the locks of two sockets.
+//!
+//! The files use each other in one direction; a test checks that. From the bottom:
+//!
+//! | file | subject |
+//! |---|---|
+//! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
+//! | `pipes`, `recent_peers`, `poller`, `pollable`, `endpoint_state`, `statistics` | parts of the state |
+//! | `core` | the state under the lock |
+//! | `registry`, `drive` | entering a socket; keeping its protocol going |
+//! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
+//! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints` | the calls |
+//! | `socket_endpoint` | a socket as its transports see it |
+//! | `exit`, `opening`, `closing` | the beginning and the end |
 
 mod blocking;
 mod closing;
@@ -49,7 +62,7 @@ pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::pending::{Entered, Pending, Step};
 pub use self::pipes::Received;
 pub use self::receiving::{Receiving, receive, recv};
-pub(crate) use self::registry::Place;
+pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
@@ -69,27 +82,28 @@ pub struct Socket {
     info: &'static ProtocolInfo,
     is_raw: bool,
     core: CachePadded<Guarded<Core>>,
-    /// Pipes to which something has happened since the lock was last held.
+    /// Edges that have come since the lock was last held.
     ready: CachePadded<ReadyList>,
-    /// Blocked senders.
+    /// Wakes blocked senders.
     senders: CachePadded<Event>,
-    /// Blocked receivers.
+    /// Wakes blocked receivers.
     receivers: CachePadded<Event>,
-    /// Whoever puts something on the list must have it worked on at once.
+    /// A thread that puts an entry on the ready list must process it at once, since no call may come:
+    /// descriptors are polled, calls are registered, or the protocol has work of its own.
     needs_prompt_processing: AtomicBool,
-    /// When messages are written.
+    /// Decides when messages are written to connections.
     batching: Arc<Batching>,
-    /// `NN_RCVMAXSIZE`, for connections, which must not wait for the lock.
+    /// `NN_RCVMAXSIZE`, as an atomic since connections must not wait for the lock.
     max_message: AtomicI32,
-    /// Failures that no call tells of are printed.
+    /// Whether errors that no call returns are printed.
     prints_errors: bool,
-    /// The protocol may do something while nobody calls.
+    /// Whether the protocol may have work while no call is made.
     works_alone: bool,
 }
 
 impl Socket {
     fn new(id: i32, entry: &'static EntryLock, info: &'static ProtocolInfo, is_raw: bool) -> Arc<Socket> {
-        // Where numbers that peers may remember begin.
+        // Ids that peers may remember are counted from here.
         let seed = RandomState::new().build_hasher().finish() as u32;
         let core = Core::new(id, (info.machine)(is_raw, seed), seed);
         let max_message = core.options.int(SocketOption::MaxMessage);
@@ -105,13 +119,13 @@ impl Socket {
             needs_prompt_processing: AtomicBool::new(false),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),
-            // Here, in a thread of the caller's: no other may look at variables while it sets some.
+            // Read here, in the caller's thread: no other may read variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
             works_alone: info.works_alone && !is_raw,
         })
     }
 
-    /// The socket itself, for telling it from a later one that has its number.
+    /// A weak reference, to tell this socket from a later one with its number.
     #[must_use]
     pub fn downgrade(&self) -> Weak<Socket> {
         self.this.clone()
@@ -123,7 +137,7 @@ impl Socket {
         self.info
     }
 
-    /// Whether it shows and takes protocol headers.
+    /// Whether the socket is raw: messages are sent and received with their protocol headers.
     #[must_use]
     pub fn is_raw(&self) -> bool {
         self.is_raw

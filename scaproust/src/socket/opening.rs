@@ -1,4 +1,4 @@
-//! Opening sockets, until the library is terminated.
+//! Opening sockets, and the stage of the library: unused, used or terminated.
 
 use super::Socket;
 use super::exit::exit;
@@ -13,20 +13,20 @@ pub const AF_SP: i32 = 1;
 /// The domain of raw sockets.
 pub const AF_SP_RAW: i32 = 2;
 
-/// [`UNUSED`], [`USED`] or [`TERMINATED`], and never less than before.
+/// [`UNUSED`], [`USED`] or [`TERMINATED`]. It only increases.
 static STAGE: PerProcess<AtomicU8> = PerProcess::new(|| AtomicU8::new(UNUSED));
-/// No socket was asked for so far: there is nothing to terminate.
+/// No call has tried to open a socket: there is nothing to terminate.
 const UNUSED: u8 = 0;
-/// A socket was asked for, whether there was one or not.
+/// A call has tried to open a socket, with or without success.
 const USED: u8 = 1;
-/// No socket is opened any more.
+/// No socket can be opened any more.
 const TERMINATED: u8 = 2;
 
 /// Opens a socket of a domain and a protocol, by their numbers.
 ///
 /// # Errors
 /// [`Error::Terminated`], [`Error::UnknownDomain`], [`Error::TooManySockets`], or
-/// [`Error::InvalidArgument`] when there is no such protocol; looked at in this order.
+/// [`Error::InvalidArgument`] when there is no such protocol; checked in this order.
 pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
     begin_use()?;
     if domain != AF_SP && domain != AF_SP_RAW {
@@ -41,13 +41,14 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
 /// [`Error::Terminated`], [`Error::TooManySockets`], or [`Error::InvalidArgument`] without a protocol.
 pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Result<i32, Error> {
     SOCKETS.get().open(|id, entry| {
-        // Under the table's lock: a termination takes it later, and finds what was opened before.
+        // Checked under the table's lock, which a termination takes after it has set the stage: it finds all
+        // sockets.
         begin_use()?;
         Ok(Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw))
     })
 }
 
-/// Notes that a socket is asked for.
+/// Notes that a socket is about to be opened, and installs the exit handler.
 ///
 /// # Errors
 /// [`Error::Terminated`].
@@ -57,7 +58,7 @@ fn begin_use() -> Result<(), Error> {
     if before == TERMINATED { Err(Error::Terminated) } else { Ok(()) }
 }
 
-/// Lets no socket be opened any more. Returns whether sockets may have been opened: one was asked for.
+/// Prevents sockets from being opened. Returns whether a call has tried to open one before.
 pub(super) fn end_use() -> bool {
     STAGE.get().compare_exchange(USED, TERMINATED, Ordering::SeqCst, Ordering::SeqCst) != Err(UNUSED)
 }

@@ -1,4 +1,4 @@
-//! A socket's options, as the faces reach them: typed values.
+//! A socket's options as typed values, and its descriptors for polling.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::pipe::{DirectRead, Edges};
 use crate::protocol::Protocol;
 use crate::sync::Descriptor;
 
-/// What a socket has a descriptor for.
+/// What a descriptor signals.
 #[derive(Clone, Copy, Debug)]
 enum PollEvent {
     /// A message can be received.
@@ -21,7 +21,7 @@ enum PollEvent {
 }
 
 impl Socket {
-    /// Sets an option that every socket has.
+    /// Sets an option common to all sockets.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a value of another type, out of range or too long.
@@ -34,13 +34,13 @@ impl Socket {
         Ok(())
     }
 
-    /// The value of an option that every socket has.
+    /// The value of an option common to all sockets.
     #[must_use]
     pub fn option(&self, option: SocketOption) -> Value {
         self.core.lock().options.get(option).clone()
     }
 
-    /// The value of an option in milliseconds; `None` if it is negative, which is for ever.
+    /// The value of an option in milliseconds; `None` if it is negative, which means no limit.
     #[must_use]
     pub fn timeout(&self, option: SocketOption) -> Option<Duration> {
         self.core.lock().options.timeout(option)
@@ -49,8 +49,7 @@ impl Socket {
     /// Sets an option of the socket's protocol.
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] when it is not one of this protocol's, or what the protocol says
-    /// of the value.
+    /// [`Error::UnknownOption`] when the protocol has no such option, or the protocol's error for the value.
     pub fn set_protocol_option(&self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         let mut edges = Edges::default();
         let mut core = self.core.lock();
@@ -67,7 +66,7 @@ impl Socket {
     /// The value of an integer option of the socket's protocol.
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] when it is not one of this protocol's that can be read.
+    /// [`Error::UnknownOption`] when the protocol has no such option that can be read.
     pub fn protocol_option(&self, name: i32) -> Result<i32, Error> {
         self.core.lock().protocol.option(name)
     }
@@ -75,7 +74,8 @@ impl Socket {
     /// A descriptor that is readable when a message can be received. It belongs to the socket.
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] if the protocol does not receive, [`Error::Closed`], or the operating system's.
+    /// [`Error::UnknownOption`] if the protocol does not receive, [`Error::Closed`], or the operating
+    /// system's.
     pub fn receive_descriptor(&self) -> Result<Descriptor, Error> {
         self.descriptor(PollEvent::Readable)
     }
@@ -88,24 +88,24 @@ impl Socket {
         self.descriptor(PollEvent::Writable)
     }
 
-    /// A descriptor that is readable while the event is there, and when the socket is being closed.
+    /// The descriptor that is readable while the event holds, and once the socket is being closed.
     fn descriptor(&self, event: PollEvent) -> Result<Descriptor, Error> {
         let mut edges = Edges::default();
         let mut core = self.core.lock();
         let is_closing = core.is_closing;
-        let place = match event {
+        let pollable = match event {
             PollEvent::Readable if self.info.can_recv => &mut core.receivable,
             PollEvent::Writable if self.info.can_send => &mut core.sendable,
             _ => return Err(Error::UnknownOption),
         };
-        if let Some(pollable) = place {
-            return Ok(pollable.alarm().descriptor());
+        if let Some(pollable) = pollable {
+            return Ok(pollable.descriptor());
         }
         if is_closing {
             return Err(Error::Closed);
         }
-        let descriptor = place.insert(Pollable::new()?).alarm().descriptor();
-        // From now on what comes must be seen at once, also when nobody calls.
+        let descriptor = pollable.insert(Pollable::new()?).descriptor();
+        // From now on the I/O thread must notice every message at once, also when no call is made.
         core.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
         self.process_ready(&mut core, &mut edges);
         drop(core);

@@ -1,17 +1,17 @@
-//! A call that blocks in a socket: it tries, and sleeps in between.
+//! A blocking call in one socket, after its first try has failed: it tries again and sleeps in between.
 //!
-//! Owns what such a call has from the time its first try failed: the deadline, the signals that are
-//! held back, its place among those who are woken, the connections that it reads from. While it sleeps it is
-//! not inside the socket, and nothing of it is on a stack: see [`Blocked`].
+//! Owns what such a call needs meanwhile: its deadline, the blocked signals, its entry in the list of
+//! sleepers, the connections it reads from. While it sleeps it is not inside the socket, and has nothing on a
+//! stack: see [`Blocked`].
 
 use std::time::Duration;
 
 use super::Socket;
-use super::blocking::{Blocked, HeldSignals, TURNS, look_before_sleep, prepare_sleep};
+use super::blocking::{Blocked, HeldSignals, TURNS, prepare_sleep, spin_before_sleep};
 use super::core::Core;
 use super::direct_read::{Acquired, DirectReads};
 use super::pipes::Slept;
-use super::registry::{Call, Place};
+use super::registry::{Call, SocketRef};
 use super::wait_policy::WaitPolicy;
 use crate::error::Error;
 use crate::pipe::Edges;
@@ -20,49 +20,50 @@ use crate::transport;
 
 opaque!([T] Step<T>, [] Entered, [A: Attempt] Pending<A>);
 
-/// What became of the first try of a call.
+/// The outcome of the first try of a call.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
 pub enum Step<T> {
-    /// It is done. Every 64th message of a socket is marked: that call is a point for what is to be done
-    /// now and then.
+    /// The call is done. The flag is set for every 64th message of a socket: the caller then does what is due
+    /// only now and then.
     Done(T, bool),
-    /// It is to be done by a [`Pending`] call.
+    /// The call continues as a [`Pending`] call.
     Blocked(Entered),
 }
 
 /// See [`Step::Done`].
-pub(super) const MARKED: u64 = 64;
+pub(super) const MARK_INTERVAL: u64 = 64;
 
-/// What a blocked call answers when it has succeeded.
-pub trait Answering {
-    /// The answer.
+/// The type that a blocked call returns.
+pub trait CallOutput {
+    /// The type.
     type Output;
 }
 
-/// One direction of a call: what it tries.
-pub(crate) trait Attempt: Answering {
-    /// What tells that the next try may do better.
+/// What a blocked call tries: to send or to receive.
+pub(crate) trait Attempt: CallOutput {
+    /// The event after whose change a try may succeed.
     fn event(socket: &Socket) -> &Event;
 
-    /// The call waits for room for messages of the socket's.
+    /// Whether the call waits for room in the socket's own outbound lanes.
     const WAITS_FOR_ROOM: bool;
 
     /// The connections that the call may read from while it is blocked.
-    fn lend(core: &mut Core) -> DirectReads {
+    fn direct_reads(core: &mut Core) -> DirectReads {
         let _ = core;
         DirectReads::new()
     }
 
-    /// What to do about a try that was not enough, under the same hold of the lock.
+    /// Decides whether the call goes on after a failed try, under the same hold of the lock.
     ///
     /// # Errors
     /// [`Error::WouldBlock`]: the call does not wait.
-    fn consider(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core) -> Result<(), Error>;
+    fn after_failed_try(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core)
+    -> Result<(), Error>;
 
-    /// Tries once, under the lock, perhaps after a sleep.
+    /// Tries once, under the lock. `slept` is set if the call has slept since the last try.
     ///
     /// # Errors
-    /// Those of the call: it is over.
+    /// Those of the call, which ends it.
     fn attempt(
         &mut self,
         socket: &Socket,
@@ -72,29 +73,30 @@ pub(crate) trait Attempt: Answering {
     ) -> Result<Try<Self::Output>, Error>;
 }
 
-/// What became of one try.
+/// The outcome of one try.
 pub(crate) enum Try<T> {
     Done(T),
-    /// There was more to drop than is dropped at once: it is to be tried again now.
+    /// The protocol dropped as many unwanted messages as it may under one hold of the lock, and may find
+    /// more. The call tries again at once.
     CutShort,
-    /// It is to be tried again when something has happened.
+    /// The call tries again after the event has changed.
     Blocked,
 }
 
 /// A call inside a socket, after its first try.
 pub struct Entered {
     pub(super) call: Call,
-    /// Drawn before the try.
+    /// Read before the try.
     pub(super) epoch: Epoch,
     pub(super) policy: WaitPolicy,
-    /// What it left to be read from; nothing if it was cut short.
+    /// The connections to read from; `None` if the try was cut short.
     pub(super) direct_reads: Option<DirectReads>,
-    /// Held back already, if it was to be done before edges were delivered.
+    /// Set if signals are blocked already, because they had to be before the edges were delivered.
     pub(super) signals: Option<HeldSignals>,
 }
 
 impl Entered {
-    /// The lock is given back. The first try was not enough: signals may interrupt the call from now on.
+    /// The call after its first try has failed and the lock is free. Signals may interrupt it from now on.
     pub(super) fn after(
         call: Call,
         epoch: Epoch,
@@ -109,36 +111,38 @@ impl Entered {
     }
 }
 
-/// A call that blocks in a socket.
+/// A blocking call in a socket.
 #[expect(private_bounds, reason = "sealed: the attempts are those of this library")]
 pub struct Pending<A: Attempt> {
     attempt: A,
     policy: WaitPolicy,
-    place: Place,
-    /// Inside, unless it sleeps.
+    socket: SocketRef,
+    /// `None` while the call sleeps.
     call: Option<Call>,
+    /// Read before the last try.
     epoch: Epoch,
-    /// What the last try left to be read from; nothing if it was cut short.
+    /// The connections to read from after the last try; `None` if it was cut short.
     direct_reads: Option<DirectReads>,
-    /// What it reads from, and so has the event's watch.
+    /// The connections it reads from. While this is set, the call has the event's watch.
     acquired: Option<Acquired>,
+    /// Set while the call sleeps.
     sleeper: Option<Sleeper>,
     sleep: Sleep,
     /// When the wait began.
     start: Duration,
-    /// The last to go: handlers run then.
+    /// Declared last, and so dropped last, since that runs signal handlers.
     signals: Option<HeldSignals>,
 }
 
 #[expect(private_bounds, reason = "as above")]
 impl<A: Attempt> Pending<A> {
-    /// A call whose first try was this attempt's.
+    /// The call whose first try was that of `attempt`.
     pub fn new(entered: Entered, attempt: A) -> Pending<A> {
         let Entered { call, epoch, policy, direct_reads, signals } = entered;
         Pending {
             attempt,
             policy,
-            place: Place::of(&call),
+            socket: SocketRef::of(&call),
             call: Some(call),
             epoch,
             direct_reads,
@@ -150,12 +154,12 @@ impl<A: Attempt> Pending<A> {
         }
     }
 
-    /// Waits until another try may do better. Answers whether the call is to sleep for that.
+    /// Waits until another try may succeed. Returns whether the call must sleep for that.
     fn wait(&mut self, direct_reads: DirectReads) -> bool {
         let Pending { policy, call, epoch, acquired, sleeper, sleep, start, signals, .. } = self;
         let Some(inside) = call else { return false };
         if policy.dont_wait {
-            inside.fetch_borrowed(direct_reads);
+            inside.fetch_if_acquired(direct_reads);
             return false;
         }
         transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
@@ -166,26 +170,26 @@ impl<A: Attempt> Pending<A> {
         let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
         let fetch = || acquired.iter().for_each(Acquired::fetch);
         let count = acquired.as_ref().map_or(0, Acquired::count);
-        match look_before_sleep(event, *epoch, policy.wait, count, fetch, hold) {
+        match spin_before_sleep(event, *epoch, policy.wait, count, fetch, hold) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }
-        let Some(place) = event.lie_down(*epoch) else { return false };
+        let Some(entry) = event.lie_down(*epoch) else { return false };
         let watched = acquired.iter().flat_map(Acquired::descriptors);
-        prepare_sleep(sleep, &place, (count, watched), policy.deadline, signals.as_ref());
-        *sleeper = Some(place);
+        prepare_sleep(sleep, &entry, (count, watched), policy.deadline, signals.as_ref());
+        *sleeper = Some(entry);
         *call = None;
         true
     }
 
-    /// What is to be done after a sleep: enters again, reads what has come.
-    fn get_up(&mut self, sleeper: Sleeper) -> Result<(), Error> {
+    /// Continues after a sleep: enters the socket again and reads what has arrived.
+    fn after_sleep(&mut self, sleeper: Sleeper) -> Result<(), Error> {
         let wake = self.sleep.wake();
         let acquired = self.acquired.take();
-        let call = match self.place.enter() {
+        let call = match self.socket.enter() {
             Ok(call) => self.call.insert(call),
             Err(error) => {
-                // The timer of a loan could outlast the I/O thread.
+                // The timer of a released lease could outlast the I/O thread.
                 acquired.into_iter().for_each(Acquired::revoke);
                 return Err(error);
             }
@@ -196,7 +200,7 @@ impl<A: Attempt> Pending<A> {
         if wake == Wake::Woken && readiness.next() == Some(true) {
             sleeper.silence();
         }
-        let was_meant = event.get_up(sleeper);
+        let was_notified = event.get_up(sleeper);
         if let Some(acquired) = &acquired
             && wake == Wake::Woken
         {
@@ -207,10 +211,10 @@ impl<A: Attempt> Pending<A> {
         }
         match wake {
             Wake::Woken => Ok(()),
-            _ if was_meant && wake == Wake::TimedOut => Ok(()),
+            _ if was_notified && wake == Wake::TimedOut => Ok(()),
             Wake::TimedOut => Err(Error::TimedOut),
             Wake::Interrupted => {
-                if was_meant {
+                if was_notified {
                     event.notify_one();
                 }
                 Err(Error::Interrupted)
@@ -218,22 +222,22 @@ impl<A: Attempt> Pending<A> {
         }
     }
 
-    /// Gives back what it reads from, inside the socket.
+    /// Releases the acquired connections. The call is inside the socket.
     fn release(&mut self) {
         if let (Some(call), Some(acquired)) = (&self.call, self.acquired.take()) {
             call.release(acquired);
         }
     }
 
-    /// A call that waits is interrupted by signals from now on.
+    /// Blocks signals, so that one that comes from now on interrupts the call, if it is one that waits.
     fn hold_signals(&mut self) {
         if !self.policy.dont_wait {
             self.signals.get_or_insert_with(HeldSignals::begin);
         }
     }
 
-    /// The call is over, but for a pause: not inside the socket.
-    fn make_pause(&mut self, pause: Duration) {
+    /// Pauses at the end of the call, outside the socket.
+    fn pause(&mut self, pause: Duration) {
         if !pause.is_zero() {
             self.call = None;
             self.signals = None;
@@ -241,19 +245,19 @@ impl<A: Attempt> Pending<A> {
         }
     }
 
-    /// Whether the call goes on after a try that was not enough.
-    fn check(&mut self) -> Result<(), Error> {
+    /// Ends the call after a failed try if its deadline has passed or a signal handler has run.
+    fn check_deadline_and_signals(&mut self) -> Result<(), Error> {
         self.hold_signals();
         let policy = &self.policy;
         let outcome = if policy.deadline.is_some_and(|deadline| deadline <= now()) {
             Err(if policy.dont_wait { Error::WouldBlock } else { Error::TimedOut })
-        } else if self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
+        } else if self.signals.as_ref().is_some_and(HeldSignals::deliver_pending) {
             Err(Error::Interrupted)
         } else {
             return Ok(());
         };
         if let (Some(call), None) = (&self.call, &self.direct_reads) {
-            // What it leaves undone is to be done by the next.
+            // The try was cut short: another sleeper continues with what is left.
             A::event(call).notify_one();
         }
         outcome
@@ -268,10 +272,10 @@ impl<A: Attempt> Blocked for Pending<A> {
         let mut pause = Duration::ZERO;
         let mut slept = None;
         if let Some(sleeper) = self.sleeper.take() {
-            self.get_up(sleeper)?;
+            self.after_sleep(sleeper)?;
             slept = Some(Slept { time: now().saturating_sub(self.start), pause: &mut pause });
         } else if self.call.is_none() {
-            self.call = Some(self.place.enter()?);
+            self.call = Some(self.socket.enter()?);
         }
         for _ in 0..TURNS {
             if let Some(direct_reads) = self.direct_reads.take() {
@@ -285,13 +289,13 @@ impl<A: Attempt> Blocked for Pending<A> {
             let mut edges = Edges::default();
             let outcome = {
                 let mut core = call.core.lock();
-                core.allow_drops();
+                core.allow_more_drops();
                 let outcome = self.attempt.attempt(call, &mut core, slept.take(), &mut edges);
                 let is_cut_short = matches!(outcome, Ok(Try::CutShort));
                 match outcome {
                     Ok(Try::Done(output)) => Ok(Some(output)),
-                    Ok(_) => self.attempt.consider(&mut self.policy, is_cut_short, &core).map(|()| {
-                        self.direct_reads = (!is_cut_short).then(|| A::lend(&mut core));
+                    Ok(_) => self.attempt.after_failed_try(&mut self.policy, is_cut_short, &core).map(|()| {
+                        self.direct_reads = (!is_cut_short).then(|| A::direct_reads(&mut core));
                         None
                     }),
                     Err(error) => Err(error),
@@ -299,15 +303,15 @@ impl<A: Attempt> Blocked for Pending<A> {
             };
             edges.deliver();
             if let Some(output) = outcome? {
-                self.make_pause(pause);
+                self.pause(pause);
                 return Ok(Some(output));
             }
             if self.direct_reads.is_none() {
                 let_others_proceed();
             }
-            self.check()?;
+            self.check_deadline_and_signals()?;
         }
-        // The thread may be cancelled now: not inside the socket.
+        // The thread may be cancelled now, so the call must not be inside the socket.
         self.call = None;
         Ok(None)
     }
@@ -319,9 +323,9 @@ impl<A: Attempt> Blocked for Pending<A> {
 
 impl<A: Attempt> Drop for Pending<A> {
     fn drop(&mut self) {
-        // Asleep only if the thread was cancelled.
+        // The call is asleep only if its thread was cancelled.
         if let Some(sleeper) = self.sleeper.take() {
-            _ = self.get_up(sleeper);
+            _ = self.after_sleep(sleeper);
         } else {
             self.release();
         }

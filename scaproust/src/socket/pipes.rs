@@ -1,4 +1,4 @@
-//! The pipes of a socket, and the world as its protocol sees it.
+//! The pipes of a socket, what its protocol sees of them, and a message as it is received.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,22 +10,22 @@ use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
-/// One side of a pipe, in its socket.
+/// A socket's end of a pipe.
 pub(super) struct Pipe {
     pub(super) inbound: Consumer,
     pub(super) outbound: Producer,
-    /// Who is at the other end of the lanes. `None` once the peer is gone: then the pipe ends as
-    /// soon as its inbound lane is empty.
+    /// The other end of the lanes. `None` once the peer is gone: the pipe ends as soon as its inbound lane is
+    /// empty.
     pub(super) peer: Option<Arc<dyn Peer>>,
-    /// The transport has said that it is writable, or a message has come. Until then the other
-    /// side may refuse the pipe, and nobody takes from its outbound lane.
+    /// The transport has reported that the pipe is writable, or a message has come. Until then the other side
+    /// may refuse the pipe, and nothing takes from its outbound lane.
     pub(super) is_ready: bool,
-    /// The pipe is on the list of those that have come to their end.
+    /// The pipe is on the list of finished pipes.
     is_finished: bool,
-    /// Its place in [`Pipes::open`], while it has a peer.
-    place: usize,
-    /// Memory that the pipe occupied when the peer went.
-    pub(super) left_behind: usize,
+    /// Its index in [`Pipes::open`], while it has a peer.
+    index: usize,
+    /// Memory that the pipe occupied when its peer went, in bytes.
+    pub(super) orphaned: usize,
 }
 
 impl Pipe {
@@ -37,12 +37,12 @@ impl Pipe {
             peer: Some(peer),
             is_ready: false,
             is_finished: false,
-            place: 0,
-            left_behind: 0,
+            index: 0,
+            orphaned: 0,
         }
     }
 
-    /// Puts the pipe on the list of those that have come to their end, if it is not there.
+    /// Puts the pipe on the list of finished pipes, once.
     #[cold]
     pub(super) fn finish(&mut self, id: PipeId, finished: &mut Finished) {
         // Without memory for the list, the next look at the pipe tries again.
@@ -53,36 +53,35 @@ impl Pipe {
     }
 }
 
-/// All pipes of a socket, by id. No call costs more for pipes that were there once.
+/// All pipes of a socket, by id. Pipes that are gone make no call slower.
 pub(super) struct Pipes {
     table: IdTable<Pipe>,
-    /// The pipes whose peer is not gone, in no order.
+    /// The pipes whose peer is not gone, in no particular order.
     open: Vec<PipeId>,
 }
 
 impl Pipes {
-    /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may
-    /// remember.
+    /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may remember.
     pub(super) fn new(seed: u32) -> Pipes {
         Pipes { table: IdTable::new(seed), open: Vec::new() }
     }
 
-    /// The id that the next pipe will have; `None` when there are too many, or no memory for more.
+    /// The id of the next pipe; `None` when there are too many pipes, or no memory for more.
     pub(super) fn next_id(&mut self) -> Option<PipeId> {
         self.open.try_reserve(1).ok()?;
         self.table.next_id()
     }
 
-    /// Puts a pipe in, under the id that was announced.
+    /// Inserts a pipe under the id from [`Pipes::next_id`].
     pub(super) fn insert(&mut self, id: PipeId, pipe: Pipe) {
         debug_assert!(pipe.peer.is_some());
-        self.table.insert(id, Pipe { place: self.open.len(), ..pipe });
+        self.table.insert(id, Pipe { index: self.open.len(), ..pipe });
         self.open.push(id);
     }
 
-    /// Takes a pipe out.
+    /// Removes a pipe.
     pub(super) fn remove(&mut self, id: PipeId) -> Option<Pipe> {
-        self.part(id);
+        self.release_peer(id);
         self.table.remove(id)
     }
 
@@ -92,18 +91,18 @@ impl Pipes {
         self.table.get(id)
     }
 
-    /// Lets go of the peer of a pipe, which is gone. Answers whether there was one.
-    pub(super) fn part(&mut self, id: PipeId) -> bool {
+    /// Releases the peer of a pipe, which is gone. Returns whether the pipe had one.
+    pub(super) fn release_peer(&mut self, id: PipeId) -> bool {
         let Some(pipe) = self.table.get(id) else { return false };
-        let place = pipe.place;
+        let index = pipe.index;
         if pipe.peer.take().is_none() {
             return false;
         }
-        self.open.swap_remove(place);
-        if let Some(moved) = self.open.get(place)
+        self.open.swap_remove(index);
+        if let Some(moved) = self.open.get(index)
             && let Some(moved) = self.table.get(*moved)
         {
-            moved.place = place;
+            moved.index = index;
         }
         true
     }
@@ -113,18 +112,18 @@ impl Pipes {
         self.open_pipes().filter_map(|pipe| pipe.peer.as_ref())
     }
 
-    /// Takes all pipes out.
+    /// Removes all pipes.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Pipe> + use<> {
         self.open = Vec::new();
         self.table.take_all()
     }
 
-    /// Number of pipes whose peer is not gone.
+    /// The number of pipes whose peer is not gone.
     pub(super) fn open(&self) -> usize {
         self.open.len()
     }
 
-    /// Number of pipes whose peer is there, and can be sent to.
+    /// The number of pipes whose peer is not gone and has accepted the pipe.
     pub(super) fn ready(&self) -> usize {
         self.open_pipes().filter(|pipe| pipe.is_ready).count()
     }
@@ -134,45 +133,44 @@ impl Pipes {
     }
 }
 
-/// Pipes that have come to their end.
+/// Finished pipes: the peer is gone, and the last message was taken or given up.
 pub(super) type Finished = smallvec::SmallVec<[PipeId; 1]>;
 
-/// What a protocol is handed.
+/// The [`Context`] of a protocol.
 pub(super) struct View<'a> {
     pub(super) pipes: &'a mut Pipes,
-    /// Whom to tell when the socket's lock is free.
+    /// Edges to deliver when the socket's lock is free.
     pub(super) edges: &'a mut Edges,
-    /// Pipes whose peer is gone, and whose last message was taken.
     pub(super) finished: &'a mut Finished,
     pub(super) options: &'a Options,
-    /// What a message carries that is sent.
+    /// The metadata of the message that is sent.
     pub(super) metadata: Metadata,
-    /// How many messages may still be dropped under this hold of the lock.
+    /// How many more messages may be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
-    /// What a push is to find out about its receiver.
+    /// What a push measures of its receiver.
     pub(super) lag: Lag<'a>,
 }
 
-/// What a push finds out about how far its receiver is behind.
+/// What a push measures of how far its receiver is behind.
 pub(super) enum Lag<'a> {
     /// Nothing.
     Ignored,
-    /// Whether it takes more slowly than is sent, for a protocol that does not wait for its receivers.
+    /// Whether the receiver is slower than the sender, for a protocol that does not wait for its receivers.
     Overtaken(&'a mut bool),
-    /// How long to let more room gather, for a call that has slept until there was room.
+    /// How long to wait for more room, for a call that has slept until there was room.
     Slept(Slept<'a>),
 }
 
-/// The sleep of a call before a try.
+/// The sleep of a call before this try.
 pub(crate) struct Slept<'a> {
     /// How long the call has slept.
     pub(super) time: Duration,
-    /// How long to make a pause if the try succeeds, before the call returns.
+    /// Set to how long the call must pause before it returns, if the try succeeds.
     pub(super) pause: &'a mut Duration,
 }
 
 impl Context for View<'_> {
-    // Always: there is a copy of this for each protocol, and the path of each message leads through it.
+    // Always inlined: each protocol has its own copy, and every message passes through it.
     #[inline(always)]
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
@@ -214,7 +212,7 @@ impl Context for View<'_> {
                     match &mut self.lag {
                         Lag::Ignored => {}
                         Lag::Overtaken(overtakes) => **overtakes |= batch.should_throttle(),
-                        // To a connection the kernel gives room, and not for each message.
+                        // The kernel makes room in the lane of a connection, and not for each message.
                         Lag::Slept(..) if peer.clone().direct_read().is_some() => {}
                         Lag::Slept(Slept { time, pause }) => **pause = batch.pause_after(*time),
                     }
@@ -257,18 +255,18 @@ impl Context for View<'_> {
 
 opaque!([] Received<'_>);
 
-/// A message as it is received: still in its lane.
+/// A message that is being received, still in its lane.
 pub struct Received<'a> {
     pub(super) delivery: &'a Delivery,
-    /// Its length without what is in front of the body.
+    /// The length of the body in bytes.
     pub(super) length: usize,
     pub(super) pipe: &'a mut Pipe,
-    /// Set when the message was taken out of the lane already.
+    /// Set when the message has been taken out of the lane.
     pub(super) taken: &'a mut bool,
 }
 
 impl Received<'_> {
-    /// The protocol header, which only raw sockets see.
+    /// The protocol header, which raw sockets see.
     #[must_use]
     pub fn header(&self) -> ProtocolHeader {
         self.pipe
@@ -277,31 +275,31 @@ impl Received<'_> {
             .map_or_else(ProtocolHeader::new, |front| self.delivery.protocol_header(front))
     }
 
-    /// What it carries besides its bytes; in the same process, what it was sent with.
+    /// The metadata; from a sender in this process, that with which the message was sent.
     #[must_use]
     pub fn metadata(&self) -> Metadata {
         self.pipe.inbound.peek().map(|front| front.metadata).unwrap_or_default()
     }
 
-    /// The body, in two runs.
+    /// The body, in two parts.
     #[must_use]
     #[inline]
     pub fn body(&self) -> (&[u8], &[u8]) {
         self.pipe.inbound.peek().map_or((&[], &[]), |front| front.split(self.delivery.skip))
     }
 
-    /// Length of the body in bytes.
+    /// The length of the body in bytes.
     #[must_use]
     #[inline]
     pub fn length(&self) -> usize {
         self.length
     }
 
-    /// The memory that the body came in, and where it begins there, taken out of the lane: whoever copies
-    /// from it need not hold the socket up.
+    /// Takes the memory of the message out of the lane, so that it can be copied without the socket's lock.
+    /// Returns it with the offset of the body.
     ///
     /// # Errors
-    /// The message as it was, when its body lies in the lane itself.
+    /// The unchanged message, when its body lies in the lane itself.
     #[inline]
     pub fn take_chunk(self) -> Result<(Chunk, usize), Self> {
         let begin = |front: Front<'_>| self.delivery.skip.checked_sub(front.head.len());
@@ -315,13 +313,14 @@ impl Received<'_> {
         chunk.ok_or(self)
     }
 
-    /// The body as message memory: without a copy if it came in such memory.
+    /// The body as message memory, without a copy if it came in such memory and is not shared. `None` without
+    /// memory for a copy.
     #[must_use]
     pub fn into_chunk(self) -> Option<Chunk> {
         match self.take_chunk() {
             Ok((chunk, begin)) => {
                 let chunk = chunk.trimmed(begin)?;
-                // A message that others have too must not be written to by one of them.
+                // A message that is shared must not be written to by one of its owners.
                 if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) }
             }
             Err(received) => {
@@ -349,7 +348,7 @@ mod tests {
     }
 
     #[test]
-    fn pipes_that_are_gone_are_not_looked_at() {
+    fn iteration_skips_removed_pipes() {
         let mut pipes = Pipes::new(5);
         let ids: Vec<PipeId> = (0..100)
             .map(|_| {
@@ -358,19 +357,19 @@ mod tests {
                 id
             })
             .collect();
-        assert!((0..3).all(|index| pipes.part(ids[index]) && !pipes.part(ids[index])));
+        assert!((0..3).all(|index| pipes.release_peer(ids[index]) && !pipes.release_peer(ids[index])));
         assert!((1..90).all(|index| pipes.remove(ids[index]).is_some()));
         assert_eq!((pipes.open(), pipes.peers().count(), pipes.open_pipes().count()), (10, 10, 10));
         assert!(pipes.get(ids[0]).is_some() && pipes.get(ids[1]).is_none());
         pipes.get(ids[90]).unwrap().is_ready = true;
         assert_eq!(pipes.ready(), 1);
-        let places: Vec<usize> = pipes.open_pipes().map(|pipe| pipe.place).collect();
-        assert_eq!(places, (0..10).collect::<Vec<_>>());
+        let indices: Vec<usize> = pipes.open_pipes().map(|pipe| pipe.index).collect();
+        assert_eq!(indices, (0..10).collect::<Vec<_>>());
         assert_eq!((pipes.take_all().count(), pipes.open()), (11, 0));
     }
 
     #[test]
-    fn a_chunk_that_nobody_else_has_is_handed_out_as_it_is() {
+    fn an_unshared_chunk_is_returned_without_a_copy() {
         let (mut pipe, mut producer, _far_in) = pipe();
         let chunk = Chunk::copy_of(b"idXXbody").unwrap();
         let address = chunk.as_ptr() as usize;
@@ -385,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn small_and_shared_messages_are_copied_out() {
+    fn small_and_shared_messages_are_copied() {
         let (mut pipe, mut producer, _far_in) = pipe();
         producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());

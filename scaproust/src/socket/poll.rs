@@ -1,121 +1,123 @@
-//! Waiting for several sockets at once.
+//! Polling: waiting for several sockets at once.
 //!
-//! Owns the questions, and what a call that must wait for an answer borrows from its sockets: the reading
-//! of their connections, as a receiver does. What it waits on besides is its [`Poller`].
+//! Owns the entries, and the direct reads of a call that must wait: like a blocked receiver, it reads from
+//! the connections of its sockets itself. The event that it waits for is that of its [`Poller`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::blocking::{Blocked, HeldSignals, TURNS, look_before_sleep, prepare_sleep};
+use super::blocking::{Blocked, HeldSignals, TURNS, prepare_sleep, spin_before_sleep};
 use super::direct_read::{Acquired, DirectReads};
 use super::poller::Poller;
-use super::registry::{Call, Place, enter};
-use super::wait_policy::DROPPING;
+use super::registry::{Call, SocketRef, enter};
+use super::wait_policy::DROP_TIME;
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Protocol;
 use crate::sync::{Epoch, Sleep, Sleeper, Uncancellable, Wait, Wake, now};
 use crate::transport;
 
-/// The most connections that a call reads from itself.
-const MOST: usize = 128;
-/// After this many calls in a row that found nothing at a socket, the I/O thread reads for it.
-const IDLE: u32 = 64;
+/// The most connections that one call reads from itself.
+const MAX_DIRECT_READS: usize = 128;
+/// After this many polls in a row that found nothing to receive at a socket, the I/O thread reads for it.
+const MAX_EMPTY_POLLS: u32 = 64;
 
-/// A question about a socket, and its answer. Without a question, it is only waited for the
-/// socket's being closed.
+/// What to wait for at one socket, and what was found. With neither `readable` nor `writable`, the call only
+/// waits for the socket's closing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PollEntry {
     /// The socket's number.
     pub socket: i32,
-    /// Asked: can a message be received?
+    /// Wait until a message can be received.
     pub readable: bool,
-    /// Asked: can a message be sent?
+    /// Wait until a message can be sent.
     pub writable: bool,
-    /// Answered: a message can be received.
+    /// Found: a message can be received.
     pub is_readable: bool,
-    /// Answered: a message can be sent.
+    /// Found: a message can be sent.
     pub is_writable: bool,
 }
 
 opaque!([] Polling);
 
-/// A call that waits for several sockets. While it sleeps it is inside none of them.
+/// A call that polls several sockets. While it sleeps it is inside none of them.
 pub struct Polling {
     entries: Vec<PollEntry>,
-    /// Their sockets, as far as it has looked.
-    places: Vec<Place>,
-    /// It does not only look.
+    /// The sockets of the entries checked so far, in their order.
+    sockets: Vec<SocketRef>,
+    /// Whether the call waits: its timeout is not zero, and the last check has not begun.
     waits: bool,
-    has_looked: bool,
-    /// Some entry has a yes.
-    is_answered: bool,
-    /// In the last looks a protocol was cut short.
-    is_unsure: bool,
+    has_checked: bool,
+    /// Whether something was found for an entry.
+    has_ready_entry: bool,
+    /// Whether a protocol was cut short during the last checks.
+    was_cut_short: bool,
     deadline: Option<Duration>,
     ends_by_signals: bool,
-    /// What it waits on, once it must.
+    /// What the call waits for, once it must wait.
     poller: Option<Arc<Poller>>,
-    /// Of the poller, drawn before the last looks.
+    /// Of the poller's event, read before the last checks.
     epoch: Option<Epoch>,
-    /// It gathers unless a peer may wait for an answer of the caller.
+    /// The wait gathers unless a socket has sent something since it last received.
     wait: Wait,
-    /// Sockets to borrow from. Taken before it sleeps.
-    lenders: SmallVec<[Lender; 1]>,
+    /// Sockets whose connections may be read from. Emptied before the call sleeps.
+    candidates: SmallVec<[Candidate; 1]>,
     leases: SmallVec<[SocketLease; 1]>,
     sleeper: Option<Sleeper>,
     sleep: Sleep,
     /// When the wait began.
     start: Duration,
-    /// The last to go: handlers run then.
+    /// Declared last, and so dropped last, since that runs signal handlers.
     signals: Option<HeldSignals>,
 }
 
-/// A socket whose connections may be read from, for this entry.
-struct Lender {
+/// A socket whose connections may be read from, and its entry.
+struct Candidate {
     entry: usize,
     call: Call,
     direct_reads: DirectReads,
 }
 
-/// What it reads from, for an entry, and so has the watch of that socket's receivers.
+/// The connections of one socket that the call reads from. It has the watch of that socket's event for
+/// receivers.
 struct SocketLease {
     entry: usize,
-    /// Inside, unless it sleeps.
+    /// `None` while the call sleeps.
     call: Option<Call>,
     acquired: Acquired,
-    /// Something came that did not suffice: some connections may have gone.
+    /// Something has happened at the socket since the connections were acquired: some may have ended or be
+    /// new.
     is_stale: bool,
 }
 
 impl Polling {
-    /// Waits until a question can be answered with yes, or for `timeout`; without one for ever. A
-    /// signal that is handled ends the call, unless it is not to.
+    /// A call that waits until something is found for an entry, at most for `timeout` if there is one. With
+    /// `ends_by_signals`, a signal handler that runs ends the call.
     ///
     /// # Errors
-    /// [`Error::OutOfMemory`]. Later on [`Error::Closed`] if an entry is no open socket, and
-    /// [`Error::UnknownOption`] if it cannot be asked that.
+    /// [`Error::OutOfMemory`]. The call fails with [`Error::Closed`] if the socket of an entry is not open,
+    /// and with [`Error::UnknownOption`] if it cannot receive or send.
     pub fn new(
         entries: Vec<PollEntry>,
         timeout: Option<Duration>,
         ends_by_signals: bool,
     ) -> Result<Polling, Error> {
-        let places = room_for(entries.len())?;
+        let sockets = room_for(entries.len())?;
         Ok(Polling {
             entries,
-            places,
+            sockets,
             waits: timeout != Some(Duration::ZERO),
-            has_looked: false,
-            is_answered: false,
-            is_unsure: false,
+            has_checked: false,
+            has_ready_entry: false,
+            was_cut_short: false,
             deadline: timeout.map(|time| now() + time),
             ends_by_signals,
             poller: None,
             epoch: None,
             wait: Wait { gathers: true, is_paced: false },
-            lenders: SmallVec::new(),
+            candidates: SmallVec::new(),
             leases: SmallVec::new(),
             sleeper: None,
             sleep: Sleep::new(),
@@ -124,53 +126,53 @@ impl Polling {
         })
     }
 
-    /// The same, by a caller that holds back signals already.
+    /// The same call, by a caller that blocks signals already.
     pub(crate) fn holding_back(mut self, signals: Option<HeldSignals>) -> Polling {
         self.signals = signals;
         self
     }
 
-    /// The entries, with their answers once there are any.
+    /// The entries, with what was found.
     #[must_use]
     pub fn entries(&self) -> &[PollEntry] {
         &self.entries
     }
 
-    /// Signals are held back on.
+    /// Passes the blocked signals on.
     pub(crate) fn take_signals(&mut self) -> Option<HeldSignals> {
         self.signals.take()
     }
 
-    /// Looks at the sockets of all entries.
-    fn look_at_all(&mut self) -> Result<(), Error> {
+    /// Checks all entries for the first time.
+    fn check_all(&mut self) -> Result<(), Error> {
         for entry in 0..self.entries.len() {
             let call = enter(self.entries[entry].socket)?;
-            self.places.push(Place::of(&call));
-            self.look(entry, call)?;
+            self.sockets.push(SocketRef::of(&call));
+            self.check(entry, call)?;
         }
         Ok(())
     }
 
-    /// Looks at the sockets that have told something, or at all if none was asked to.
-    fn look_again(&mut self) -> Result<(), Error> {
-        self.is_unsure = false;
+    /// Checks the entries that the poller was notified of; all of them if there is no poller or it says so.
+    fn check_notified(&mut self) -> Result<(), Error> {
+        self.was_cut_short = false;
         self.epoch = self.poller.as_ref().map(|poller| poller.event.epoch());
-        if self.poller.as_ref().is_none_or(|poller| poller.take_all_told()) {
+        if self.poller.as_ref().is_none_or(|poller| poller.take_all_notified()) {
             for entry in 0..self.entries.len() {
-                self.look(entry, self.places[entry].enter()?)?;
+                self.check(entry, self.sockets[entry].enter()?)?;
             }
         }
-        while let Some(entry) = self.poller.as_ref().and_then(|poller| poller.next_told()) {
-            // An earlier call may have had more entries.
-            if let Some(place) = self.places.get(entry as usize) {
-                self.look(entry as usize, place.enter()?)?;
+        while let Some(entry) = self.poller.as_ref().and_then(|poller| poller.next_notified()) {
+            // A notification may have been for an earlier call, with more entries.
+            if let Some(socket) = self.sockets.get(entry as usize) {
+                self.check(entry as usize, socket.enter()?)?;
             }
         }
         Ok(())
     }
 
-    /// Asks a socket what the entry asks. If the call is to wait for that, the socket will tell the poller.
-    fn look(&mut self, number: usize, call: Call) -> Result<(), Error> {
+    /// Checks an entry. If nothing is found and the call waits, registers the call at the socket.
+    fn check(&mut self, number: usize, call: Call) -> Result<(), Error> {
         let entry = &mut self.entries[number];
         if entry.readable && !call.protocol().can_recv || entry.writable && !call.protocol().can_send {
             return Err(Error::UnknownOption);
@@ -180,29 +182,32 @@ impl Polling {
         if core.is_closing {
             return Err(Error::Closed);
         }
-        core.allow_drops();
+        core.allow_more_drops();
         core.process_ready(&call.ready, &mut edges);
         entry.is_readable =
             entry.readable && core.call(&mut edges, |protocol, context| protocol.can_recv(context));
         entry.is_writable =
             entry.writable && core.call(&mut edges, |protocol, context| protocol.can_send(context));
-        self.is_answered |= entry.is_readable || entry.is_writable;
-        self.is_unsure |= core.is_cut_short();
+        self.has_ready_entry |= entry.is_readable || entry.is_writable;
+        self.was_cut_short |= core.is_cut_short();
         self.wait.gathers &= !core.has_sent;
-        let is_to_wait = self.waits && !self.is_answered;
+        let must_wait = self.waits && !self.has_ready_entry;
         let mut direct_reads = DirectReads::new();
         if entry.readable {
-            core.in_vain = if entry.is_readable { 0 } else { core.in_vain.saturating_add(1) };
+            core.empty_polls = if entry.is_readable { 0 } else { core.empty_polls.saturating_add(1) };
             if let Some(lease) = self.leases.iter_mut().find(|lease| lease.entry == number) {
                 lease.is_stale = true;
-            } else if !entry.is_readable && core.in_vain < IDLE && (core.fetches || is_to_wait) {
-                direct_reads = core.lend();
+            } else if !entry.is_readable
+                && core.empty_polls < MAX_EMPTY_POLLS
+                && (core.reads_directly || must_wait)
+            {
+                direct_reads = core.begin_direct_reads();
             }
         }
-        let registered = if is_to_wait {
+        let registered = if must_wait {
             let poller = self.poller.get_or_insert_with(|| core.registrations.take_poller());
             self.epoch.get_or_insert_with(|| poller.event.epoch());
-            // A count of the C face's.
+            // The number of entries is a C int.
             core.registrations.register(poller.registration(number as u32, entry.readable, entry.writable))
         } else {
             Ok(())
@@ -211,37 +216,40 @@ impl Polling {
         drop(core);
         edges.deliver();
         if !direct_reads.is_empty() {
-            self.lenders.push(Lender { entry: number, call, direct_reads });
+            self.candidates.push(Candidate { entry: number, call, direct_reads });
         }
         registered
     }
 
-    /// Whether there is nothing more to wait for.
+    /// Whether the call need not wait any longer.
     fn is_over(&self) -> bool {
-        let Some(deadline) = self.deadline.filter(|_| !self.is_answered) else { return self.is_answered };
-        // A call that does not wait lets unwanted messages be dropped, for a while.
-        let time = if self.waits || !self.is_unsure { Duration::ZERO } else { DROPPING };
+        let Some(deadline) = self.deadline.filter(|_| !self.has_ready_entry) else {
+            return self.has_ready_entry;
+        };
+        // A call that does not wait has unwanted messages dropped for a short time.
+        let time = if self.waits || !self.was_cut_short { Duration::ZERO } else { DROP_TIME };
         deadline + time <= now()
     }
 
-    /// Reads what is not read in the background, and answers the number of entries with a yes.
-    fn answer(&mut self) -> Result<usize, Error> {
+    /// Reads what the I/O thread does not read, and checks those sockets once more. Returns the number of
+    /// entries for which something was found.
+    fn finish_check(&mut self) -> Result<usize, Error> {
         self.waits = false;
-        for Lender { entry, call, direct_reads } in std::mem::take(&mut self.lenders) {
-            call.fetch_borrowed(direct_reads);
-            self.look(entry, call)?;
+        for Candidate { entry, call, direct_reads } in std::mem::take(&mut self.candidates) {
+            call.fetch_if_acquired(direct_reads);
+            self.check(entry, call)?;
         }
-        self.lenders.clear();
+        self.candidates.clear();
         Ok(self.entries.iter().filter(|entry| entry.is_readable || entry.is_writable).count())
     }
 
-    /// Borrows what it can, also what has come since it last did.
+    /// Acquires the connections of its sockets, including those that are new since the last time.
     fn acquire(&mut self) {
         let mut count = 0;
         self.leases.retain(|SocketLease { call, acquired, is_stale, .. }| {
             if let (Some(call), true) = (call, std::mem::take(is_stale)) {
-                let direct_reads = call.core.lock().lend();
-                // What is kept is borrowed before it is given back.
+                let direct_reads = call.core.lock().begin_direct_reads();
+                // Acquired again before the old value is dropped, so that nothing is released in between.
                 *acquired = Acquired::from(direct_reads);
                 if acquired.count() == 0 {
                     call.receivers.unwatch();
@@ -250,8 +258,8 @@ impl Polling {
             count += acquired.count();
             acquired.count() > 0
         });
-        for Lender { entry, call, direct_reads } in self.lenders.drain(..) {
-            if count + direct_reads.len() > MOST || !call.receivers.watch() {
+        for Candidate { entry, call, direct_reads } in self.candidates.drain(..) {
+            if count + direct_reads.len() > MAX_DIRECT_READS || !call.receivers.watch() {
                 continue;
             }
             let acquired = Acquired::from(direct_reads);
@@ -264,7 +272,7 @@ impl Polling {
         }
     }
 
-    /// Waits until another look may find more. Answers whether the call is to sleep for that.
+    /// Waits until another check may find something. Returns whether the call must sleep for that.
     fn wait(&mut self) -> Result<bool, Error> {
         transport::before_blocking(None);
         self.acquire();
@@ -285,7 +293,7 @@ impl Polling {
         let fetch = || match count {
             0 => {}
             1 => leases.iter().for_each(|lease| lease.acquired.fetch()),
-            // Of many few have something.
+            // Only a few of many connections have something to read.
             _ => {
                 if sleep.look().is_ok_and(|ready| ready > 0) {
                     let mut readiness = sleep.readiness();
@@ -293,7 +301,7 @@ impl Polling {
                 }
             }
         };
-        match look_before_sleep(event, epoch, self.wait, count, fetch, hold) {
+        match spin_before_sleep(event, epoch, self.wait, count, fetch, hold) {
             Ok(()) => return Ok(false),
             Err(moment) => *start = moment,
         }
@@ -304,16 +312,16 @@ impl Polling {
         if has_room { Ok(true) } else { Err(Error::OutOfMemory) }
     }
 
-    /// Is inside the sockets that it borrows from, again.
-    fn enter(&mut self) -> Result<(), Error> {
+    /// Enters the sockets that it reads from again.
+    fn enter_sockets(&mut self) -> Result<(), Error> {
         let mut outcome = Ok(());
         let outside = |lease: &SocketLease| lease.call.is_none();
-        while let Some(place) = self.leases.iter().position(outside).filter(|_| outcome.is_ok()) {
-            match self.places[self.leases[place].entry].enter() {
-                Ok(call) => self.leases[place].call = Some(call),
+        while let Some(index) = self.leases.iter().position(outside).filter(|_| outcome.is_ok()) {
+            match self.sockets[self.leases[index].entry].enter() {
+                Ok(call) => self.leases[index].call = Some(call),
                 Err(error) => {
-                    // The timer of a lease could outlast the I/O thread.
-                    self.leases.remove(place).acquired.revoke();
+                    // The timer of a released lease could outlast the I/O thread.
+                    self.leases.remove(index).acquired.revoke();
                     outcome = Err(error);
                 }
             }
@@ -321,13 +329,13 @@ impl Polling {
         outcome
     }
 
-    /// Is not inside any socket, but still borrows.
-    fn leave(&mut self) {
+    /// Leaves all sockets, but keeps the acquired connections.
+    fn leave_sockets(&mut self) {
         self.leases.iter_mut().for_each(|lease| lease.call = None);
     }
 
-    /// What is to be done after a sleep: reads what has come.
-    fn get_up(&mut self, sleeper: Sleeper) -> Result<(), Error> {
+    /// Continues after a sleep: reads what has arrived.
+    fn after_sleep(&mut self, sleeper: Sleeper) -> Result<(), Error> {
         let Polling { poller: Some(poller), sleep, leases, .. } = self else { return Ok(()) };
         let wake = sleep.wake();
         poller.event.spin.has_slept(self.start);
@@ -357,28 +365,28 @@ impl Blocked for Polling {
 
     fn proceed(&mut self) -> Result<Option<usize>, Error> {
         let _uncancellable = Uncancellable::begin();
-        self.enter()?;
+        self.enter_sockets()?;
         if let Some(sleeper) = self.sleeper.take() {
-            self.get_up(sleeper)?;
+            self.after_sleep(sleeper)?;
         }
         for turn in 0..TURNS {
-            if std::mem::replace(&mut self.has_looked, true) {
-                self.look_again()?
+            if std::mem::replace(&mut self.has_checked, true) {
+                self.check_notified()?
             } else {
-                self.look_at_all()?
+                self.check_all()?
             }
             if self.is_over() {
-                return self.answer().map(Some);
+                return self.finish_check().map(Some);
             }
-            if turn > 0 && self.signals.as_ref().is_some_and(HeldSignals::has_let_one_in) {
+            if turn > 0 && self.signals.as_ref().is_some_and(HeldSignals::deliver_pending) {
                 return Err(Error::Interrupted);
             }
             if self.waits && self.wait()? {
                 break;
             }
         }
-        // It sleeps, or its thread may be cancelled now.
-        self.leave();
+        // The call sleeps, or its thread may be cancelled now: it must not be inside a socket.
+        self.leave_sockets();
         Ok(None)
     }
 
@@ -389,15 +397,15 @@ impl Blocked for Polling {
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        self.lenders.clear();
+        self.candidates.clear();
         if let Some(poller) = &self.poller {
-            // Asleep only if the thread was cancelled.
+            // The call is asleep only if its thread was cancelled.
             self.sleeper.take().map(|sleeper| poller.event.get_up(sleeper));
             poller.end();
         }
         while !self.leases.is_empty() {
-            // One that cannot be entered is gone then.
-            if self.enter().is_ok()
+            // A lease whose socket cannot be entered is revoked and removed.
+            if self.enter_sockets().is_ok()
                 && let Some(SocketLease { call: Some(call), acquired, .. }) = self.leases.pop()
             {
                 call.release(acquired);
@@ -406,7 +414,8 @@ impl Drop for Polling {
     }
 }
 
-/// An empty list that need not grow. How long it is, the host says.
+/// An empty list with room for `count` items. The count comes from the program, and so there may be no memory
+/// for it.
 pub fn room_for<T>(count: usize) -> Result<Vec<T>, Error> {
     let mut list = Vec::new();
     list.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;

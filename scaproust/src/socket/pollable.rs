@@ -1,17 +1,15 @@
-//! A descriptor that is readable while a call would not block.
+//! A descriptor for polling that is readable while a call would not block.
 //!
-//! It is level-triggered and tells the truth as of the last change under the socket's lock.
+//! It is level-triggered, and up to date with the last change under the socket's lock.
 
 use std::io;
-use std::sync::Arc;
 
-use crate::sync::Notifier;
+use crate::sync::{Descriptor, Notifier};
 
-/// An alarm and what it says.
+/// A notifier and its state.
 #[derive(Debug)]
 pub(super) struct Pollable {
-    /// Kept open by those who wait for it, too.
-    alarm: Arc<Notifier>,
+    notifier: Notifier,
     is_ready: bool,
 }
 
@@ -21,20 +19,20 @@ impl Pollable {
     /// # Errors
     /// The operating system's.
     pub(super) fn new() -> io::Result<Pollable> {
-        Ok(Pollable { alarm: Arc::new(Notifier::new()?), is_ready: false })
+        Ok(Pollable { notifier: Notifier::new()?, is_ready: false })
     }
 
-    /// What says so, with the descriptor for poll(2) and its like.
-    pub(super) fn alarm(&self) -> Arc<Notifier> {
-        self.alarm.clone()
+    /// The descriptor, for poll(2) and the like.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        self.notifier.descriptor()
     }
 
-    /// Says whether a call would go through.
+    /// Makes the descriptor readable or not.
     pub(super) fn set(&mut self, is_ready: bool) {
         if self.is_ready == is_ready {
             return;
         }
         self.is_ready = is_ready;
-        if is_ready { self.alarm.ring() } else { self.alarm.silence() }
+        if is_ready { self.notifier.ring() } else { self.notifier.silence() }
     }
 }

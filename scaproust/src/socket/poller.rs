@@ -1,9 +1,9 @@
-//! A call that waits for several sockets, as these see it.
+//! A call that polls several sockets, as these see it.
 //!
-//! Such a call is registered at each of its sockets. A socket with registrations is watchful, and says
-//! under its lock, once for each, that what was asked for is there, or that it is being closed. The
-//! call need not be told when it ends: what is registered for it is void then, and is taken out by
-//! whoever comes across it, or used again by the next call of the same poller.
+//! The call is registered at each of its sockets. A socket with registrations processes edges promptly, and
+//! under its lock notifies each registered call once, when the call's condition holds or the socket is being
+//! closed. The call does not deregister when it ends: its registrations become stale, and are removed when a
+//! socket next goes through them, or replaced by the next call of the same poller.
 
 use std::sync::Arc;
 
@@ -13,116 +13,118 @@ use crate::error::Error;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::sync::{Event, Mutex, lock};
 
-/// A poller is told of so many entries one by one; of more, that it is to look at all.
-const MOST_TOLD: usize = 64;
+/// How many notified entries are listed one by one. If there are more, the call checks all of its entries.
+const MAX_NOTIFIED: usize = 64;
 
-/// What one call after the other waits on. A socket keeps one for the calls that name it first, which
-/// so have what earlier ones have learned, and a descriptor to sleep on.
+/// The event that a call waits for, used by one call after another. A socket keeps one for the calls whose
+/// first entry it is, so that they reuse what earlier calls have learned about waiting, and the descriptor to
+/// sleep on.
 pub(super) struct Poller {
-    /// Something was told.
+    /// Changes with each notification.
     pub(super) event: Event,
-    /// Counts the calls.
-    turn: AtomicU32,
-    /// A call uses it.
-    is_taken: AtomicBool,
-    told: Mutex<Told>,
+    /// Counts the calls that have used the poller.
+    generation: AtomicU32,
+    /// Whether a call uses the poller.
+    in_use: AtomicBool,
+    notified: Mutex<Notified>,
 }
 
-/// Entries of the call that are to be looked at.
+/// The entries that the call must check.
 #[derive(Default)]
-struct Told {
+struct Notified {
     entries: Vec<u32>,
-    /// And all others.
+    /// All entries, and not only the listed ones.
     all: bool,
 }
 
 impl Poller {
-    /// One that is taken.
+    /// A poller in use.
     pub(super) fn new() -> Arc<Poller> {
         Arc::new(Poller {
             event: Event::new(),
-            turn: AtomicU32::new(0),
-            is_taken: AtomicBool::new(true),
-            told: Mutex::default(),
+            generation: AtomicU32::new(0),
+            in_use: AtomicBool::new(true),
+            notified: Mutex::default(),
         })
     }
 
-    /// Takes it for a call, if no other has it.
+    /// Takes the poller for a call. Returns whether it was free.
     fn take(&self) -> bool {
-        if self.is_taken.swap(true, Ordering::Acquire) {
+        if self.in_use.swap(true, Ordering::Acquire) {
             return false;
         }
-        let mut told = lock(&self.told);
-        told.entries.clear();
-        told.all = false;
+        let mut notified = lock(&self.notified);
+        notified.entries.clear();
+        notified.all = false;
         true
     }
 
-    /// The call is over.
+    /// Ends the call: its registrations are stale, and the poller is free.
     pub(super) fn end(&self) {
-        self.turn.fetch_add(1, Ordering::Relaxed);
-        self.is_taken.store(false, Ordering::Release);
+        self.generation.fetch_add(1, Ordering::Relaxed);
+        self.in_use.store(false, Ordering::Release);
     }
 
-    /// What the call registers at the socket of this entry.
+    /// The registration of the call at the socket of this entry.
     pub(super) fn registration(self: &Arc<Self>, entry: u32, readable: bool, writable: bool) -> Registration {
-        let turn = self.turn.load(Ordering::Relaxed);
-        Registration { poller: self.clone(), turn, entry, readable, writable }
+        let generation = self.generation.load(Ordering::Relaxed);
+        Registration { poller: self.clone(), generation, entry, readable, writable }
     }
 
-    fn tell(&self, entry: u32) {
+    /// Tells the call to check an entry.
+    fn notify(&self, entry: u32) {
         {
-            let mut told = lock(&self.told);
-            if told.entries.len() < MOST_TOLD && told.entries.try_reserve(1).is_ok() {
-                told.entries.push(entry);
+            let mut notified = lock(&self.notified);
+            if notified.entries.len() < MAX_NOTIFIED && notified.entries.try_reserve(1).is_ok() {
+                notified.entries.push(entry);
             } else {
-                told.all = true;
+                notified.all = true;
             }
         }
         self.event.notify_one();
     }
 
-    /// An entry that is to be looked at.
-    pub(super) fn next_told(&self) -> Option<u32> {
-        lock(&self.told).entries.pop()
+    /// Takes an entry that the call must check.
+    pub(super) fn next_notified(&self) -> Option<u32> {
+        lock(&self.notified).entries.pop()
     }
 
-    /// Whether all entries are to be looked at.
-    pub(super) fn take_all_told(&self) -> bool {
-        std::mem::take(&mut lock(&self.told).all)
+    /// Whether the call must check all entries; resets that.
+    pub(super) fn take_all_notified(&self) -> bool {
+        std::mem::take(&mut lock(&self.notified).all)
     }
 }
 
-/// What a socket is asked by a call that waits. If nothing is asked, it is told of the closing.
+/// What a call waits for at a socket: a condition, or with neither flag only the socket's closing.
 pub(super) struct Registration {
     poller: Arc<Poller>,
-    /// Of which call.
-    turn: u32,
+    /// That of the poller at the call.
+    generation: u32,
     entry: u32,
     readable: bool,
     writable: bool,
 }
 
 impl Registration {
-    fn is_void(&self) -> bool {
-        self.turn != self.poller.turn.load(Ordering::Relaxed)
+    fn is_stale(&self) -> bool {
+        self.generation != self.poller.generation.load(Ordering::Relaxed)
     }
 
-    /// Tells the call to look.
-    fn tell(&self) {
-        self.poller.tell(self.entry);
+    /// Tells the call to check its entry.
+    fn notify(&self) {
+        self.poller.notify(self.entry);
     }
 }
 
-/// The calls that wait for one socket, among others.
+/// The calls that poll one socket, among others.
 pub(super) struct Registrations {
     list: SmallVec<[Registration; 1]>,
-    /// What calls that name this socket first wait on.
+    /// For calls whose first entry is this socket.
     poller: Option<Arc<Poller>>,
 }
 
 impl Registrations {
-    /// No call waits.
+    /// No registrations.
     pub(super) fn new() -> Registrations {
         Registrations { list: SmallVec::new(), poller: None }
     }
@@ -142,14 +144,14 @@ impl Registrations {
         }
     }
 
-    /// Has a call told of what is asked.
+    /// Adds a registration. It replaces one of the same poller that is for the same entry, or stale.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     pub(super) fn register(&mut self, registration: Registration) -> Result<(), Error> {
         let is_same = |other: &&mut Registration| {
             Arc::ptr_eq(&other.poller, &registration.poller)
-                && (other.entry == registration.entry || other.is_void())
+                && (other.entry == registration.entry || other.is_stale())
         };
         if let Some(old) = self.list.iter_mut().find(is_same) {
             *old = registration;
@@ -160,36 +162,36 @@ impl Registrations {
         Ok(())
     }
 
-    /// Forgets calls that are over.
-    pub(super) fn forget_void(&mut self) {
-        self.list.retain(|registration| !registration.is_void());
+    /// Removes the registrations of calls that have ended.
+    pub(super) fn remove_stale(&mut self) {
+        self.list.retain(|registration| !registration.is_stale());
     }
 
     /// Whether a call waits to receive, and whether one waits to send.
-    pub(super) fn questions(&self) -> (bool, bool) {
+    pub(super) fn interests(&self) -> (bool, bool) {
         (self.list.iter().any(|one| one.readable), self.list.iter().any(|one| one.writable))
     }
 
-    /// Tells the calls that wait for one of these.
+    /// Notifies the calls for which one of these conditions holds, and removes their registrations.
     pub(super) fn notify(&mut self, can_recv: bool, can_send: bool) {
         self.list.retain(|registration| {
             let is_meant = registration.readable && can_recv || registration.writable && can_send;
             if is_meant {
-                registration.tell();
+                registration.notify();
             }
             !is_meant
         });
     }
 
-    /// Tells all calls that wait to receive: one of them may read from the connections now.
+    /// Notifies all calls that wait to receive: one of them may read from the connections now.
     pub(super) fn notify_receivers(&mut self) {
-        self.forget_void();
+        self.remove_stale();
         self.notify(true, false);
     }
 
-    /// Tells all calls.
+    /// Notifies all calls, and removes their registrations.
     pub(super) fn notify_all(&mut self) {
-        self.list.drain(..).for_each(|registration| registration.tell());
+        self.list.drain(..).for_each(|registration| registration.notify());
     }
 }
 
@@ -198,27 +200,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_is_told_of_too_many_entries_looks_at_all() {
+    fn after_too_many_notifications_all_entries_are_checked() {
         let poller = Poller::new();
         let epoch = poller.event.epoch();
-        (0..MOST_TOLD as u32).for_each(|entry| poller.tell(entry));
-        assert!(poller.event.has_changed(epoch) && !poller.take_all_told());
-        poller.tell(1000);
-        assert!(poller.take_all_told() && !poller.take_all_told());
-        assert_eq!(std::iter::from_fn(|| poller.next_told()).count(), MOST_TOLD);
+        (0..MAX_NOTIFIED as u32).for_each(|entry| poller.notify(entry));
+        assert!(poller.event.has_changed(epoch) && !poller.take_all_notified());
+        poller.notify(1000);
+        assert!(poller.take_all_notified() && !poller.take_all_notified());
+        assert_eq!(std::iter::from_fn(|| poller.next_notified()).count(), MAX_NOTIFIED);
     }
 
     #[test]
-    fn what_was_registered_is_void_after_the_call() {
+    fn registrations_are_stale_after_the_call() {
         let poller = Poller::new();
         assert!(!poller.take());
         let registration = poller.registration(3, true, false);
-        assert!(!registration.is_void());
-        registration.tell();
+        assert!(!registration.is_stale());
+        registration.notify();
         poller.end();
-        assert!(registration.is_void());
-        // The next call is not told what was meant for the last one.
-        assert!(poller.take() && poller.next_told().is_none());
-        assert!(!poller.registration(3, true, false).is_void());
+        assert!(registration.is_stale());
+        // The next call does not get the notifications of the last one.
+        assert!(poller.take() && poller.next_notified().is_none());
+        assert!(!poller.registration(3, true, false).is_stale());
     }
 }

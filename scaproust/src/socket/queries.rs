@@ -3,40 +3,40 @@
 use super::Socket;
 use super::pipes::View;
 use super::statistics::Statistic;
-use super::wait_policy::DROPPING;
+use super::wait_policy::DROP_TIME;
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol};
 use crate::sync::now;
 
 impl Socket {
-    /// Whether a message would be sent without waiting.
+    /// Whether a message could be sent without waiting.
     ///
     /// # Errors
-    /// [`Error::Closed`] while it is being closed.
+    /// [`Error::Closed`] while the socket is being closed.
     pub fn can_send(&self) -> Result<bool, Error> {
         self.ask(|protocol, context| protocol.can_send(context))
     }
 
-    /// Whether a message would be received without waiting.
+    /// Whether a message could be received without waiting.
     ///
     /// # Errors
-    /// [`Error::Closed`] while it is being closed.
+    /// [`Error::Closed`] while the socket is being closed.
     pub fn can_recv(&self) -> Result<bool, Error> {
         if self.ask_until_sure(|protocol, context| protocol.can_recv(context))? {
             return Ok(true);
         }
         let direct_reads = {
             let mut core = self.core.lock();
-            if core.fetches { core.direct_reads() } else { return Ok(false) }
+            if core.reads_directly { core.direct_reads() } else { return Ok(false) }
         };
-        self.fetch_borrowed(direct_reads);
+        self.fetch_if_acquired(direct_reads);
         self.ask_until_sure(|protocol, context| protocol.can_recv(context))
     }
 
-    /// Asks the protocol something. If it is cut short, it says no and is asked again, for a while.
+    /// Asks the protocol a question. Asks again after a no that was cut short, for at most [`DROP_TIME`].
     fn ask_until_sure(&self, question: impl Fn(&mut Machine, &mut View<'_>) -> bool) -> Result<bool, Error> {
-        let end = now() + DROPPING;
+        let end = now() + DROP_TIME;
         loop {
             let (answer, is_sure) = self.ask_once(&question)?;
             if answer || is_sure || end <= now() {
@@ -45,12 +45,12 @@ impl Socket {
         }
     }
 
-    /// Asks the protocol something that no message needs to be dropped for.
+    /// Asks the protocol a question whose answer needs no message to be dropped.
     pub(super) fn ask<R>(&self, question: impl FnOnce(&mut Machine, &mut View<'_>) -> R) -> Result<R, Error> {
         self.ask_once(question).map(|(answer, _)| answer)
     }
 
-    /// Asks the protocol something. Answers also whether it was not cut short.
+    /// Asks the protocol a question. Returns the answer, and whether it was found without being cut short.
     fn ask_once<R>(
         &self,
         question: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
@@ -61,11 +61,11 @@ impl Socket {
             if core.is_closing {
                 return Err(Error::Closed);
             }
-            core.allow_drops();
+            core.allow_more_drops();
             core.process_ready(&self.ready, &mut edges);
             let answer = core.call(&mut edges, question);
             let is_sure = !core.is_cut_short();
-            // Who polls the descriptor after a no must find it saying the same.
+            // The descriptors for polling must agree with the answer.
             self.process_ready(&mut core, &mut edges);
             (answer, is_sure)
         };
@@ -86,7 +86,7 @@ impl Socket {
         let value = {
             let mut core = self.core.lock();
             if !core.is_closing {
-                // A connection counts as soon as a call would use it.
+                // A connection counts as soon as a call could use it.
                 self.process_ready(&mut core, &mut edges);
             }
             match statistic {

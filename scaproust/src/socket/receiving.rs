@@ -1,4 +1,4 @@
-//! Receiving: the first try of a call, and what a blocked call tries.
+//! Receiving: the first try of a call, and the later ones of a blocked call.
 
 use std::marker::PhantomData;
 
@@ -6,7 +6,7 @@ use super::Socket;
 use super::blocking::Blocked;
 use super::core::Core;
 use super::direct_read::DirectReads;
-use super::pending::{Answering, Attempt, Entered, MARKED, Pending, Step, Try};
+use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
 use super::pipes::{Received, Slept};
 use super::registry::SOCKETS;
 use super::statistics::Statistic;
@@ -17,8 +17,7 @@ use crate::pipe::Edges;
 use crate::protocol::{Delivery, Protocol, Refusal};
 use crate::sync::Event;
 
-/// Receives a message at the socket with this number: `take` is called with it, once, and only on
-/// success.
+/// Receives a message at the socket with this number. Calls `take` with it, once, and only on success.
 ///
 /// # Errors
 /// As [`super::send`], with `NN_RCVTIMEO`.
@@ -30,7 +29,7 @@ pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -
     }
 }
 
-/// The first try of [`recv`]. If it blocks, the rest is a [`Pending`] call.
+/// The first try of [`recv`]. If it blocks, the call continues as a [`Pending`] one.
 ///
 /// # Errors
 /// As [`recv`].
@@ -41,15 +40,15 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     receiving: &mut Receiving<T, R>,
 ) -> Result<Step<R>, Error> {
     let call = SOCKETS.get().enter_locked(id)?;
-    // SAFETY: the call has entered with the lock.
-    let mut core = unsafe { call.core.locked() };
+    // SAFETY: the call has taken the lock by entering.
+    let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.receivers.epoch();
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let is_cut_short = match outcome {
         Ok(Try::Done(result)) => {
-            let is_marked = core.statistics[Statistic::MessagesReceived].is_multiple_of(MARKED);
-            core.keep();
+            let is_marked = core.statistics[Statistic::MessagesReceived].is_multiple_of(MARK_INTERVAL);
+            core.keep_locked();
             call.unlock_and_leave();
             edges.deliver();
             return Ok(Step::Done(result, is_marked));
@@ -57,17 +56,17 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
         Ok(Try::CutShort) => true,
         Ok(Try::Blocked) => false,
         Err(error) => {
-            core.keep();
+            core.keep_locked();
             call.unlock_and_leave();
             edges.deliver();
             return Err(error);
         }
     };
     let mut policy = WaitPolicy::new(dont_wait, SocketOption::ReceiveTimeout);
-    let considered = receiving.consider(&mut policy, is_cut_short, &core);
-    let direct_reads = (!is_cut_short && considered.is_ok()).then(|| core.lend());
+    let decision = receiving.after_failed_try(&mut policy, is_cut_short, &core);
+    let direct_reads = (!is_cut_short && decision.is_ok()).then(|| core.begin_direct_reads());
     drop(core);
-    if let Err(error) = considered {
+    if let Err(error) = decision {
         edges.deliver();
         return Err(error);
     }
@@ -76,17 +75,17 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
 
 opaque!([T, R] Receiving<T, R>);
 
-/// A message that is waited for: what is to be done with it.
+/// A message to be received, as the function that takes it.
 pub struct Receiving<T, R>(Option<T>, PhantomData<R>);
 
 impl<R, T: FnOnce(Received<'_>) -> R> Receiving<T, R> {
-    /// `take` will be called once.
+    /// `take` is called once, with the message.
     pub fn new(take: T) -> Receiving<T, R> {
         Receiving(Some(take), PhantomData)
     }
 }
 
-impl<T, R> Answering for Receiving<T, R> {
+impl<T, R> CallOutput for Receiving<T, R> {
     type Output = R;
 }
 
@@ -107,20 +106,26 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         socket.try_recv(core, self, edges)
     }
 
-    fn consider(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core) -> Result<(), Error> {
+    fn after_failed_try(
+        &self,
+        policy: &mut WaitPolicy,
+        is_cut_short: bool,
+        core: &Core,
+    ) -> Result<(), Error> {
         policy.wait.gathers = !core.has_sent;
         if !policy.is_blocked {
-            policy.wait.is_paced = !wait_policy::takes_expected_answer() && !core.has_sent;
+            policy.wait.is_paced = !wait_policy::count_expected_reply() && !core.has_sent;
         }
-        policy.consider(is_cut_short, core, core.fetches)
+        policy.after_failed_try(is_cut_short, core, core.reads_directly)
     }
 
-    fn lend(core: &mut Core) -> DirectReads {
-        core.lend()
+    fn direct_reads(core: &mut Core) -> DirectReads {
+        core.begin_direct_reads()
     }
 }
 
 impl Socket {
+    /// One try to receive, under the lock.
     fn try_recv<R, T: FnOnce(Received<'_>) -> R>(
         &self,
         core: &mut Core,
@@ -137,7 +142,7 @@ impl Socket {
         let outcome = match &core.call(edges, |protocol, context| protocol.recv(context)) {
             Ok(delivery) => {
                 let result = core.deliver(delivery, take, edges);
-                // A protocol delivers from a pipe that it was given; and it is called until it delivers.
+                // The protocol names a pipe that exists, so there is a result; if not, it is asked again.
                 Ok(result.map_or(Try::CutShort, Try::Done))
             }
             Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
@@ -156,7 +161,7 @@ impl Socket {
 }
 
 impl Core {
-    /// Hands over the message that the protocol has chosen, and takes it out of its lane.
+    /// Passes the message that the protocol has chosen to `take`, and takes it out of its lane.
     fn deliver<R>(
         &mut self,
         delivery: &Delivery,
@@ -179,7 +184,7 @@ impl Core {
         {
             edges.add_writable(peer);
         }
-        self.note_speaker(delivery.pipe);
+        self.note_sender(delivery.pipe);
         Some(result)
     }
 }

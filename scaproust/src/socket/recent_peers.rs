@@ -1,38 +1,38 @@
-//! The pipes that messages came from lately.
+//! The pipes of a socket that messages have lately come from.
 
 use smallvec::SmallVec;
 
 use crate::protocol::PipeId;
 
-/// With more connections than this, waiting for all of them costs more than another thread.
-pub(super) const MOST: usize = 16;
-/// When more connections than that speak, so many messages are received before it is tried again.
-const REST: u32 = 1024;
-/// The pipes of a socket that messages came from lately, if they are few.
+/// With more connections than this, waiting for all of them costs more than leaving them to the I/O thread.
+pub(super) const MAX_PEERS: usize = 16;
+/// When more peers than that are active, this many messages pass before the list is filled again.
+const PAUSE: u32 = 1024;
+/// The pipes that messages have lately come from, if they are few.
 #[derive(Debug)]
 pub(super) struct RecentPeers {
-    pipes: SmallVec<[PipeId; MOST]>,
-    /// Messages that are to come before any pipe is noted.
-    rest: u32,
+    pipes: SmallVec<[PipeId; MAX_PEERS]>,
+    /// How many messages pass before pipes are noted again.
+    pause: u32,
 }
 
 impl RecentPeers {
-    /// Nobody has spoken.
+    /// No pipes.
     pub(super) fn new() -> RecentPeers {
-        RecentPeers { pipes: SmallVec::new(), rest: 0 }
+        RecentPeers { pipes: SmallVec::new(), pause: 0 }
     }
 
-    /// A message came from this pipe.
+    /// Notes that a message came from this pipe.
     pub(super) fn note(&mut self, pipe: PipeId) {
-        if self.rest > 0 {
-            self.rest -= 1;
+        if self.pause > 0 {
+            self.pause -= 1;
         } else if self.pipes.contains(&pipe) {
-            // It is known.
-        } else if self.pipes.len() < MOST {
+            // It is noted already.
+        } else if self.pipes.len() < MAX_PEERS {
             self.pipes.push(pipe);
         } else {
             self.pipes.clear();
-            self.rest = REST;
+            self.pause = PAUSE;
         }
     }
 
@@ -41,9 +41,9 @@ impl RecentPeers {
         &self.pipes
     }
 
-    /// A pipe is gone.
+    /// Removes a pipe, which is gone.
     pub(super) fn forget(&mut self, pipe: PipeId) {
-        self.pipes.retain(|speaker| *speaker != pipe);
+        self.pipes.retain(|other| *other != pipe);
     }
 }
 
@@ -52,18 +52,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_speakers_are_known_and_many_are_left_alone_for_a_while() {
+    fn few_active_peers_are_listed_and_many_clear_the_list_for_a_while() {
         let mut recent_peers = RecentPeers::new();
-        let ids: Vec<_> = (0..=MOST as u32).map(PipeId).collect();
+        let ids: Vec<_> = (0..=MAX_PEERS as u32).map(PipeId).collect();
         for _ in 0..3 {
-            ids[..MOST].iter().for_each(|id| recent_peers.note(*id));
-            assert_eq!(recent_peers.pipes.as_slice(), &ids[..MOST]);
+            ids[..MAX_PEERS].iter().for_each(|id| recent_peers.note(*id));
+            assert_eq!(recent_peers.pipes.as_slice(), &ids[..MAX_PEERS]);
         }
         recent_peers.forget(ids[0]);
         recent_peers.note(ids[0]);
-        assert_eq!(recent_peers.pipes.len(), MOST);
-        recent_peers.note(ids[MOST]);
-        for _ in 0..REST {
+        assert_eq!(recent_peers.pipes.len(), MAX_PEERS);
+        recent_peers.note(ids[MAX_PEERS]);
+        for _ in 0..PAUSE {
             assert!(recent_peers.pipes.is_empty());
             recent_peers.note(ids[0]);
         }

@@ -1,4 +1,4 @@
-//! The registry of the sockets of this process: their numbers, and how a call enters one.
+//! The sockets of this process by number, and how a call enters one.
 
 use std::sync::Weak;
 
@@ -7,38 +7,39 @@ use super::table::{self, Table};
 use crate::error::Error;
 use crate::sync::PerProcess;
 
-/// Sockets that can be open at once.
+/// How many sockets can be open at once.
 const MAX_SOCKETS: usize = 65_536;
 
+/// All open sockets.
 pub(super) static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::new);
 
-/// A call that is inside a socket. The socket is not freed before the call has left.
+/// A call inside a socket. The socket is not freed before every call has left.
 pub type Call = table::Call<Socket>;
 
 /// Enters a call into a socket.
 ///
 /// # Errors
-/// [`Error::Closed`] when it is not open.
+/// [`Error::Closed`] when the socket is not open.
 pub fn enter(id: i32) -> Result<Call, Error> {
     SOCKETS.get().enter(id)
 }
 
-/// A socket that is not inside of, to be entered again.
-pub(crate) struct Place {
+/// A reference to a socket that does not keep it open, for a call that enters it again.
+pub(crate) struct SocketRef {
     id: i32,
     socket: Weak<Socket>,
 }
 
-impl Place {
+impl SocketRef {
     /// The socket of a call.
-    pub(crate) fn of(call: &Call) -> Place {
-        Place { id: call.id, socket: call.this.clone() }
+    pub(crate) fn of(call: &Call) -> SocketRef {
+        SocketRef { id: call.id, socket: call.this.clone() }
     }
 
-    /// Enters a call into that very socket.
+    /// Enters a call into the socket.
     ///
     /// # Errors
-    /// [`Error::Closed`], also when another socket has its number.
+    /// [`Error::Closed`], also when another socket has its number by now.
     pub(crate) fn enter(&self) -> Result<Call, Error> {
         enter(self.id).and_then(|call| {
             if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }

@@ -1,10 +1,10 @@
-//! Sending: the first try of a call, and what a blocked call tries.
+//! Sending: the first try of a call, and the later ones of a blocked call.
 
 use super::Socket;
 use super::blocking::Blocked;
 use super::core::Core;
 use super::direct_read::DirectReads;
-use super::pending::{Answering, Attempt, Entered, MARKED, Pending, Step, Try};
+use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
 use super::pipes::{Lag, Slept};
 use super::registry::SOCKETS;
 use super::statistics::Statistic;
@@ -16,13 +16,13 @@ use crate::pipe::Edges;
 use crate::protocol::{Protocol, Refusal};
 use crate::sync::{Event, Uncancellable};
 
-/// Sends a message from the socket with this number. On success its body was taken; on an error it is
-/// left with the caller.
+/// Sends a message from the socket with this number. On success its body is taken; on an error the caller
+/// keeps it.
 ///
 /// # Errors
-/// [`Error::WouldBlock`] with `dont_wait`, [`Error::TimedOut`] after `NN_SNDTIMEO`,
-/// [`Error::Interrupted`] by a signal, [`Error::Closed`] when it is not open or is closed by another
-/// thread, [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
+/// [`Error::WouldBlock`] with `dont_wait`, [`Error::TimedOut`] after `NN_SNDTIMEO`, [`Error::Interrupted`] by
+/// a signal, [`Error::Closed`] when the socket is not open or another thread closes it,
+/// [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
 pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
     match try_send(id, message, dont_wait)? {
         Step::Done((), _) => Ok(()),
@@ -30,7 +30,7 @@ pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), 
     }
 }
 
-/// The first try of [`send`]. If it blocks, the rest is a [`Pending`] call with [`Sending`].
+/// The first try of [`send`]. If it blocks, the call continues as a [`Pending`] one with [`Sending`].
 ///
 /// # Errors
 /// As [`send`].
@@ -44,31 +44,31 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     }
     let mut overtakes = false;
     let call = SOCKETS.get().enter_locked(id)?;
-    // SAFETY: the call has entered with the lock.
-    let mut core = unsafe { call.core.locked() };
+    // SAFETY: the call has taken the lock by entering.
+    let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.senders.epoch();
     let lag = if call.info.drops { Lag::Overtaken(&mut overtakes) } else { Lag::Ignored };
     let outcome = call.try_send(&mut core, message, lag, &mut edges);
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(dont_wait, SocketOption::SendTimeout);
-        // A lane has room for a few large messages only: none is to be left unused.
+        // A lane has room for few large messages: none should stay unused while the call gathers.
         policy.wait.gathers = length <= INLINE_MAX;
-        let considered = policy.consider(false, &core, false);
+        let decision = policy.after_failed_try(false, &core, false);
         drop(core);
-        if let Err(error) = considered {
+        if let Err(error) = decision {
             edges.deliver();
             return Err(error);
         }
         return Ok(Step::Blocked(Entered::after(call, epoch, policy, Some(DirectReads::new()), edges)));
     }
-    let is_marked = core.statistics[Statistic::MessagesSent].is_multiple_of(MARKED);
-    core.keep();
+    let is_marked = core.statistics[Statistic::MessagesSent].is_multiple_of(MARK_INTERVAL);
+    core.keep_locked();
     let throttle = (overtakes && !dont_wait && outcome.is_ok()).then(|| call.batching.clone());
     call.unlock_and_leave();
     edges.deliver();
-    // A publisher does not wait for its receivers; but one that is about to overtake a receiver, and would
-    // drop its messages, lets it catch up.
+    // A publisher does not wait for its receivers. But before it overtakes one, and drops messages for it, it
+    // lets it catch up.
     if let Some(batching) = throttle {
         let _uncancellable = Uncancellable::begin();
         batching.let_receivers_catch_up();
@@ -76,12 +76,12 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     outcome.map(|_| Step::Done((), is_marked))
 }
 
-/// What a message to be sent belongs to.
+/// The owner of a message to be sent.
 pub trait ToSend<'b> {
     /// The message.
     fn message(&mut self) -> &mut Outgoing<'b>;
 
-    /// It was sent.
+    /// Called when the message was sent.
     fn sent(&mut self) {}
 }
 
@@ -96,7 +96,7 @@ opaque!([M] Sending<M>);
 /// A message that is being sent.
 pub struct Sending<M>(pub M);
 
-impl<M> Answering for Sending<M> {
+impl<M> CallOutput for Sending<M> {
     type Output = ();
 }
 
@@ -122,12 +122,18 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         outcome
     }
 
-    fn consider(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core) -> Result<(), Error> {
-        policy.consider(is_cut_short, core, false)
+    fn after_failed_try(
+        &self,
+        policy: &mut WaitPolicy,
+        is_cut_short: bool,
+        core: &Core,
+    ) -> Result<(), Error> {
+        policy.after_failed_try(is_cut_short, core, false)
     }
 }
 
 impl Socket {
+    /// One try to send, under the lock.
     fn try_send(
         &self,
         core: &mut Core,
@@ -156,7 +162,7 @@ impl Socket {
                 core.statistics[Statistic::BytesSent] += length as u64;
                 let follows = std::mem::replace(&mut core.has_sent, true);
                 if !edges.is_empty() {
-                    wait_policy::expect_answers();
+                    wait_policy::expect_replies();
                     self.batching.begin_send(follows, began, edges.len());
                 }
                 Ok(Try::Done(()))
@@ -166,7 +172,7 @@ impl Socket {
             Err(refusal) => Err(refusal.into()),
         };
         self.process_ready(core, edges);
-        // One edge wakes one of several blocked calls: it wakes the next.
+        // An edge wakes only one blocked call, which wakes the next.
         if matches!(outcome, Ok(Try::Done(())))
             && self.senders.has_waiters()
             && core.call(edges, |protocol, context| protocol.can_send(context))

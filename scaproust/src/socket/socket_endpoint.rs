@@ -1,4 +1,4 @@
-//! A socket as its transports see it: one of its endpoints, and its end of a pipe.
+//! A socket as its transports see it: the context of an endpoint, and the socket's end of a pipe.
 
 use std::sync::Arc;
 
@@ -14,18 +14,18 @@ use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Refused, Settings};
 
-/// What a transport knows of an endpoint's socket, with the options of the moment it was made.
+/// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
 pub(super) struct SocketEndpoint {
     socket: Arc<Socket>,
     settings: Settings,
     pipe_options: PipeOptions,
     state: SharedEndpointState,
-    /// The address, for people: without its transport.
+    /// The address without its transport, for error messages.
     address: Vec<u8>,
 }
 
 impl SocketEndpoint {
-    /// The host of an endpoint that is made now.
+    /// The context of an endpoint that is being made.
     pub(super) fn new(socket: Arc<Socket>, address: &[u8], options: &Options) -> SocketEndpoint {
         let priority = |name| u8::try_from(options.size(name)).unwrap_or(u8::MAX);
         let settings = Settings {
@@ -42,7 +42,7 @@ impl SocketEndpoint {
         SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address }
     }
 
-    /// The endpoint's condition, which lasts as long as the endpoint.
+    /// The state of the endpoint.
     pub(super) fn state(&self) -> &SharedEndpointState {
         &self.state
     }
@@ -117,8 +117,8 @@ impl EndpointContext for SocketEndpoint {
         let line = {
             let mut state = lock(&self.state);
             let mut core = self.socket.core.lock();
-            let news = state.report(event, &mut core.statistics);
-            let printed = news.filter(|_| self.socket.prints_errors);
+            let new_error = state.report(event, &mut core.statistics);
+            let printed = new_error.filter(|_| self.socket.prints_errors);
             printed.map(|error| error_line(core.options.name(), &self.address, error))
         };
         if let Some(line) = line {
@@ -127,16 +127,16 @@ impl EndpointContext for SocketEndpoint {
     }
 }
 
-/// What `NN_PRINT_ERRORS` has printed about an endpoint.
+/// The line that is printed about an endpoint if `NN_PRINT_ERRORS` is set.
 fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
     let error = format!("]: Error: {error}\n");
     [b"nanomsg: socket.", socket, b"[", address, error.as_bytes()].concat()
 }
 
-/// The end of a pipe that belongs to a socket.
+/// The socket's end of a pipe.
 struct PipeHandle {
     socket: Arc<Socket>,
-    /// The pipe's places on the socket's ready list.
+    /// The pipe's entries on the socket's ready list, one for each kind of edge.
     readable: Arc<Entry>,
     writable: Arc<Entry>,
     closed: Arc<Entry>,
@@ -147,10 +147,10 @@ impl PipeHandle {
         &self.socket.ready
     }
 
-    /// Has the socket work on its list now, if it does not leave that to the next caller.
-    fn drive_if_watchful(&self) {
-        // With the fence in `Socket::process_ready`: either we see that the socket needs prompt processing, or it
-        // sees what we put on its list.
+    /// Processes the ready list if the socket does not leave that to the next call.
+    fn process_if_prompt(&self) {
+        // Pairs with the fence in `Socket::process_ready`: either this thread sees the flag, or the socket
+        // sees the entry on its list.
         fence(Ordering::SeqCst);
         if self.socket.needs_prompt_processing.load(Ordering::Relaxed) {
             self.socket.drive();
@@ -161,13 +161,13 @@ impl PipeHandle {
 impl Peer for PipeHandle {
     fn readable(self: Arc<Self>, _size: usize) {
         self.list().push(&self.readable);
-        self.drive_if_watchful();
+        self.process_if_prompt();
         self.socket.receivers.notify_one();
     }
 
     fn writable(self: Arc<Self>) {
         self.list().push(&self.writable);
-        self.drive_if_watchful();
+        self.process_if_prompt();
         self.socket.senders.notify_one();
     }
 }
@@ -175,7 +175,8 @@ impl Peer for PipeHandle {
 impl SocketPipe for PipeHandle {
     fn close(self: Arc<Self>) {
         self.list().push(&self.closed);
-        // Others may wait for the place of a peer that is gone, and a request for another one.
+        // Another peer may wait to take the place of this one, and a request may have to be sent to another
+        // peer.
         self.socket.drive();
     }
 }
@@ -200,10 +201,11 @@ mod tests {
         ] {
             let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let host = SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let context =
+                SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = host.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
+            let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
                 panic!("{info:?} refused a pipe");
             };
             let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
@@ -212,20 +214,21 @@ mod tests {
             end.writable();
             assert_eq!((send(), socket.statistic(Statistic::Connections)), (Ok(()), Ok(1)), "{info:?}");
             assert!(!far_in.is_empty(), "{info:?}");
-            drop((host, socket));
+            drop((context, socket));
             close(id).unwrap();
         }
     }
 
     #[test]
-    fn a_message_can_be_answered_before_its_pipe_is_called_writable() {
+    fn a_message_can_be_answered_before_its_pipe_is_reported_writable() {
         for info in [&protocol::REP, &protocol::BUS] {
             let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let host = SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let context =
+                SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (mut far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = host.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
+            let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
                 panic!("{info:?} refused a pipe");
             };
             let question = &mut Payload::Borrowed(b"\x80\0\0\x01question");
@@ -234,7 +237,7 @@ mod tests {
             assert!(recv(id, true, |_| ()).is_ok(), "{info:?}");
             assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"answer")), true), Ok(()));
             assert!(!far_in.is_empty(), "{info:?}");
-            drop((host, socket));
+            drop((context, socket));
             close(id).unwrap();
         }
     }

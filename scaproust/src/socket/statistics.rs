@@ -1,4 +1,4 @@
-//! What a socket counts.
+//! The statistics of a socket.
 
 use std::ops::{Index, IndexMut};
 
@@ -21,21 +21,21 @@ pub enum Statistic {
     BindErrors,
     /// Attempts to accept that failed.
     AcceptErrors,
-    /// Connections that are up. No counter: the number of the socket's pipes.
+    /// Connections that are up. Not a counter: the number of the socket's pipes.
     Connections,
     /// Endpoints that are making a connection.
     Connecting,
     /// Endpoints with an error since they last had a connection.
     Failing,
-    /// Messages that the protocol took from the caller.
+    /// Messages that the protocol has taken from calls.
     MessagesSent,
-    /// Messages that the caller got.
+    /// Messages that calls have received.
     MessagesReceived,
     /// The bodies of the messages sent, in bytes.
     BytesSent,
     /// The bodies of the messages received, in bytes.
     BytesReceived,
-    /// The send priority of the next receiver. No counter: the protocol's.
+    /// The send priority of the next receiver. Not a counter: the protocol knows it.
     SendPriority,
 }
 
@@ -66,12 +66,12 @@ impl Statistic {
     }
 }
 
-/// The counters; they are under the socket's lock.
+/// The counters, under the socket's lock.
 #[derive(Debug, Default)]
 pub(super) struct Statistics([u64; TABLE.len()]);
 
 impl Statistics {
-    /// Counts what a transport told.
+    /// Counts an event that a transport reports.
     pub(super) fn count(&mut self, event: EndpointEvent) {
         let counter = match event {
             EndpointEvent::Connecting => return,

@@ -1,6 +1,6 @@
-//! The table of open things: small numbers, looked up without a lock.
+//! A table of open values by small numbers. Look-ups take no lock of the table.
 //!
-//! Each has an [`EntryLock`], which counts the calls inside; closing waits until it is empty.
+//! Each number has an [`EntryLock`], which counts the calls inside; closing waits until none is left.
 
 use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
@@ -9,10 +9,10 @@ use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
 use crate::sync::{EntryLock, Mutex, contained, keep, lock, try_lock};
 
-/// Slots are made so many at a time.
+/// How many slots are allocated at a time.
 const SEGMENT: usize = 256;
 
-/// Neighbours belong to threads that have nothing to do with each other.
+/// Aligned against false sharing: different threads use neighbouring slots.
 #[repr(align(128))]
 struct Slot<T> {
     entry: EntryLock,
@@ -28,20 +28,19 @@ impl<T> Slot<T> {
 
 /// Numbers for at most `LIMIT` values.
 pub(crate) struct Table<T: 'static, const LIMIT: usize> {
-    /// They stay while the library does: a call may try to enter whatever has become of what was
-    /// behind it.
+    /// Never freed: a call may try to enter a slot whose value is gone.
     segments: Vec<OnceLock<&'static [Slot<T>]>>,
     numbers: Mutex<Numbers>,
 }
 
-/// Which numbers are in use.
+/// The allocator of numbers.
 #[derive(Default)]
 struct Numbers {
-    /// Used before and free again; the last one freed is given out first.
+    /// Numbers that were used before and are free; the last one freed is used first.
     free: Vec<usize>,
-    /// All from here on were never used.
-    fresh: usize,
-    /// How many are in use.
+    /// The first number that was never used.
+    next_unused: usize,
+    /// How many numbers are in use.
     open: usize,
 }
 
@@ -52,7 +51,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         Table { segments, numbers: Mutex::new(Numbers::default()) }
     }
 
-    /// Puts in what `make` makes for the number and the entry lock it is given.
+    /// Inserts the value that `make` returns for a free number and its entry lock. Returns the number.
     ///
     /// # Errors
     /// [`Error::TooManySockets`], or that of `make`.
@@ -64,7 +63,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         if numbers.open >= LIMIT {
             return Err(Error::TooManySockets);
         }
-        let number = numbers.free.last().copied().unwrap_or(numbers.fresh);
+        let number = numbers.free.last().copied().unwrap_or(numbers.next_unused);
         let id = i32::try_from(number).map_err(|_| Error::TooManySockets)?;
         let segment = self.segments[number / SEGMENT].get_or_init(|| {
             let slots: Vec<_> = (0..SEGMENT).map(|_| Slot::new()).collect();
@@ -73,7 +72,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         let slot = &segment[number % SEGMENT];
         let value = make(id, &slot.entry)?;
         if numbers.free.pop().is_none() {
-            numbers.fresh += 1;
+            numbers.next_unused += 1;
         }
         numbers.open += 1;
         slot.value.store(Arc::into_raw(value).cast_mut(), Ordering::Relaxed);
@@ -106,24 +105,24 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         if slot.entry.enter_locked() { Ok(Call { slot }) } else { Err(Error::Closed) }
     }
 
-    /// Closes a number: keeps calls out, has `end` end those inside, waits until they have left,
-    /// and has `last` take the value apart. Answers whether it was the last one in the table. The number is
-    /// free afterwards even if one of the two panics.
+    /// Closes a number: lets no call enter, calls `interrupt` to end the calls inside, waits until they have
+    /// left, and passes the value to `teardown`. Returns whether the table is empty then. The number is free
+    /// afterwards even if one of the two panics.
     ///
     /// # Errors
     /// [`Error::Closed`] if nothing is open under this number, or another thread is closing it.
     pub(crate) fn close(
         &self,
         id: i32,
-        end: impl FnOnce(&T),
-        last: impl FnOnce(Arc<T>),
+        interrupt: impl FnOnce(&T),
+        teardown: impl FnOnce(Arc<T>),
     ) -> Result<bool, Error> {
         let closing = self.begin_closing(id)?;
-        contained(|| end(&closing));
-        Ok(closing.finish(last))
+        contained(|| interrupt(&closing));
+        Ok(closing.finish(teardown))
     }
 
-    /// The first phase of [`Table::close`]: keeps calls out.
+    /// The first phase of [`Table::close`]: lets no call enter.
     ///
     /// # Errors
     /// As there.
@@ -132,7 +131,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         if slot.entry.begin_closing() { Ok(Closing { table: self, id, slot }) } else { Err(Error::Closed) }
     }
 
-    /// Runs `then` if the table is empty, and keeps it so meanwhile.
+    /// Runs `then` if the table is empty; no number is opened meanwhile.
     pub(crate) fn if_empty(&self, then: impl FnOnce()) {
         let numbers = lock(&self.numbers);
         if numbers.open == 0 {
@@ -140,19 +139,19 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         }
     }
 
-    /// Whether there is nothing but one value, at the moment.
+    /// Whether there is exactly one value at the moment.
     pub(crate) fn is_last(&self) -> bool {
         lock(&self.numbers).open == 1
     }
 
-    /// As [`Table::end`], without waiting for a lock.
+    /// As [`Table::end`], without waiting for the lock; `None` if it is taken.
     pub(crate) fn try_end(&self) -> Option<i32> {
-        i32::try_from(try_lock(&self.numbers)?.fresh).ok()
+        i32::try_from(try_lock(&self.numbers)?.next_unused).ok()
     }
 
-    /// Every number below this may be in use.
+    /// The end of the range of numbers that may be in use.
     pub(crate) fn end(&self) -> i32 {
-        i32::try_from(lock(&self.numbers).fresh).unwrap_or(i32::MAX)
+        i32::try_from(lock(&self.numbers).next_unused).unwrap_or(i32::MAX)
     }
 }
 
@@ -165,21 +164,21 @@ pub(crate) struct Closing<'a, T: 'static, const LIMIT: usize> {
 }
 
 impl<T, const LIMIT: usize> Closing<'_, T, LIMIT> {
-    /// The last phase of [`Table::close`]: waits until the calls inside have left, has `last` take
-    /// the value apart, and frees the number. Answers whether it was the last one in the table.
-    pub(crate) fn finish(self, last: impl FnOnce(Arc<T>)) -> bool {
+    /// The last phase of [`Table::close`]: waits until the calls inside have left, passes the value to
+    /// `teardown`, and frees the number. Returns whether the table is empty then.
+    pub(crate) fn finish(self, teardown: impl FnOnce(Arc<T>)) -> bool {
         let Closing { table, id, slot } = self;
         slot.entry.wait_until_empty();
         let value = slot.value.load(Ordering::Relaxed);
-        // SAFETY: only the thread that closes the entry takes the value out; every call has left, and
-        // none enters any more.
+        // SAFETY: only the thread that closes the entry takes the value; every call has left, and none can
+        // enter.
         let value = unsafe { Arc::from_raw(value.cast_const()) };
-        contained(|| last(value));
+        contained(|| teardown(value));
         let mut numbers = lock(&table.numbers);
         slot.entry.close();
         numbers.open -= 1;
         if numbers.open == 0 {
-            // As the C library: with nothing open, numbers begin at zero again.
+            // As in the C library: once nothing is open, numbers begin at zero again.
             *numbers = Numbers::default();
             return true;
         }
@@ -201,13 +200,13 @@ impl<T, const LIMIT: usize> Deref for Closing<'_, T, LIMIT> {
 
 opaque!([T] Call<T>);
 
-/// A call that is inside; the value stays there until it leaves.
+/// A call inside. The value is not freed before the call leaves.
 pub struct Call<T: 'static> {
     slot: &'static Slot<T>,
 }
 
 impl<T> Call<T> {
-    /// Leaves, and gives the lock back, which the caller holds.
+    /// Leaves, and releases the lock, which the caller holds.
     pub(crate) fn unlock_and_leave(self) {
         std::mem::ManuallyDrop::new(self).slot.entry.unlock_and_leave();
     }
@@ -241,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_small_and_used_again() {
+    fn numbers_are_small_and_reused() {
         let table = Table::new();
         assert_eq!([open(&table), open(&table), open(&table)], [Ok(0), Ok(1), Ok(2)]);
         assert_eq!(open(&table), Err(Error::TooManySockets));
@@ -257,22 +256,22 @@ mod tests {
     }
 
     #[test]
-    fn a_panic_does_not_keep_a_number_from_being_closed() {
+    fn a_number_is_closed_despite_a_panic() {
         let table = Table::new();
         assert_eq!([open(&table), open(&table)], [Ok(0), Ok(1)]);
         let is_dropped = std::cell::Cell::new(false);
-        let last = |value| {
+        let teardown = |value| {
             drop(value);
             is_dropped.set(true);
         };
-        assert_eq!(table.close(0, |_| panic!("asked for by the test"), last), Ok(false));
+        assert_eq!(table.close(0, |_| panic!("asked for by the test"), teardown), Ok(false));
         assert!(is_dropped.get() && table.enter(0).is_err());
         assert_eq!(table.close(1, |_| {}, |_| panic!("asked for by the test")), Ok(true));
         assert_eq!(open(&table), Ok(0));
     }
 
     #[test]
-    fn a_number_is_not_lost_when_making_fails() {
+    fn a_number_stays_free_when_making_its_value_fails() {
         let table = Table::<i32, 3>::new();
         assert_eq!(table.open(|_, _| Err(Error::InvalidArgument)), Err(Error::InvalidArgument));
         assert_eq!(open(&table), Ok(0));
@@ -285,7 +284,7 @@ mod loom_tests {
     use loom::sync::Arc as LoomArc;
     use loom::sync::atomic::AtomicBool;
 
-    /// A value that knows whether it was freed.
+    /// A value that records whether it was freed.
     struct Value(LoomArc<AtomicBool>);
 
     impl Drop for Value {
@@ -316,7 +315,7 @@ mod loom_tests {
     }
 
     #[test]
-    fn loom_only_one_of_two_closes() {
+    fn loom_only_one_of_two_threads_closes() {
         loom::model(|| {
             let freed = LoomArc::new(AtomicBool::new(false));
             let table = LoomArc::new(Table::<Value, 1>::new());

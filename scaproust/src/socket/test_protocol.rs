@@ -1,14 +1,14 @@
-//! A protocol that is not in the table of protocols: all that it takes is its row.
+//! Test: a new protocol needs no more than its `ProtocolInfo`.
 
 use super::{close, enter, open_protocol, recv, send};
 use crate::message::{Outgoing, Payload};
 use crate::protocol::{BUS, PAIR, ProtocolInfo};
 
-/// As PAIR, but with other peers.
+/// Like PAIR, but with peers of its own kind only.
 static LINK: ProtocolInfo = ProtocolInfo { number: 0x7f0, name: "link", peer: &LINK, ..PAIR };
 
 #[test]
-fn a_row_is_all_that_a_protocol_takes() {
+fn a_protocol_needs_only_its_info() {
     let folder = std::env::temp_dir().join(format!("nanomsg-link-{}", std::process::id()));
     let file = format!("ipc://{}", folder.display());
     for address in ["inproc://a-row-of-a-test", &file] {
@@ -17,7 +17,7 @@ fn a_row_is_all_that_a_protocol_takes() {
         enter(bound).unwrap().bind(address.as_bytes()).unwrap();
         enter(stranger).unwrap().connect(address.as_bytes()).unwrap();
         enter(connected).unwrap().connect(address.as_bytes()).unwrap();
-        // With the BUS socket for a peer, the bound one would have no place for it.
+        // If the bound socket had accepted the BUS socket, it would have no place for this one.
         assert_eq!(send(connected, &mut Outgoing::new(Payload::Borrowed(b"x")), false), Ok(()));
         assert_eq!(recv(bound, false, |received| received.length()), Ok(1));
         for socket in sockets {

@@ -1,4 +1,4 @@
-//! Whether a call may block, for how long, and how it looks for a change before it sleeps.
+//! Whether a call may block, for how long, and how it waits.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -8,32 +8,32 @@ use crate::error::Error;
 use crate::option::SocketOption;
 use crate::sync::{Wait, now};
 
-/// How long a call that does not wait may take to drop messages that nobody wants.
-pub(super) const DROPPING: Duration = Duration::from_millis(5);
+/// How long a call that does not wait may take to drop unwanted messages.
+pub(super) const DROP_TIME: Duration = Duration::from_millis(5);
 
-/// So many waits after a message was sent to an idle peer may be for its answers.
-const MOST_ANSWERS: u8 = 8;
+/// After a thread has sent a message to an idle peer, this many of its waits count as waits for a reply.
+const MAX_EXPECTED_REPLIES: u8 = 8;
 
-/// How long a call may block.
+/// Whether and how long a call may block.
 #[derive(Clone, Copy)]
 pub(crate) struct WaitPolicy {
     pub(super) dont_wait: bool,
-    /// The option that says how long.
+    /// The option that holds the timeout.
     option: SocketOption,
-    /// Once the call has found that it would block.
+    /// Set when the first try fails, unless there is no timeout.
     pub(super) deadline: Option<Duration>,
-    /// The call has found once that it would block.
+    /// Whether a try has failed.
     pub(super) is_blocked: bool,
-    /// What a call that does not wait may fetch was fetched.
+    /// A call that does not wait has already tried to read from the connections itself.
     has_fetched: bool,
-    /// A wait gathers unless an answer may be awaited, by this thread or by a peer, and is paced unless the thread has sent
-    /// something to an idle peer lately, by any socket.
+    /// A wait gathers unless this thread or a peer may wait for a reply. A wait for a message is paced unless
+    /// the thread has lately sent something to an idle peer, through any socket.
     pub(super) wait: Wait,
 }
 
 thread_local! {
-    /// So many more waits of the thread may be for answers to what it has sent to idle peers.
-    static ANSWERS: Cell<u8> = const { Cell::new(0) };
+    /// How many more waits of the thread count as waits for replies of idle peers.
+    static EXPECTED_REPLIES: Cell<u8> = const { Cell::new(0) };
 }
 
 impl WaitPolicy {
@@ -42,16 +42,21 @@ impl WaitPolicy {
         WaitPolicy { dont_wait, option, deadline: None, is_blocked: false, has_fetched: false, wait }
     }
 
-    /// What to do about a try that was not enough: it is final, or the call blocks for as long as the
-    /// options say. One that does not wait may try once more if it can fetch something, or if the
-    /// protocol was cut short.
-    pub(super) fn consider(&mut self, is_cut_short: bool, core: &Core, can_fetch: bool) -> Result<(), Error> {
+    /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
+    /// its option. One that does not wait tries again if the protocol was cut short, or once if it can read
+    /// from connections itself.
+    pub(super) fn after_failed_try(
+        &mut self,
+        is_cut_short: bool,
+        core: &Core,
+        can_fetch: bool,
+    ) -> Result<(), Error> {
         if self.dont_wait && !is_cut_short && (self.has_fetched || !can_fetch) {
             return Err(Error::WouldBlock);
         }
         if !self.is_blocked {
             self.is_blocked = true;
-            let time = if self.dont_wait { Some(DROPPING) } else { core.options.timeout(self.option) };
+            let time = if self.dont_wait { Some(DROP_TIME) } else { core.options.timeout(self.option) };
             self.deadline = time.map(|time| now() + time);
         }
         self.has_fetched |= self.dont_wait && !is_cut_short;
@@ -59,13 +64,14 @@ impl WaitPolicy {
     }
 }
 
-/// The thread has sent something to an idle peer: waits may be for its answers.
+/// Notes that the thread has sent something to an idle peer.
 #[inline]
-pub(super) fn expect_answers() {
-    _ = ANSWERS.try_with(|left| left.set(MOST_ANSWERS));
+pub(super) fn expect_replies() {
+    _ = EXPECTED_REPLIES.try_with(|left| left.set(MAX_EXPECTED_REPLIES));
 }
 
-/// Whether a wait of the thread that begins now may be for such an answer.
-pub(super) fn takes_expected_answer() -> bool {
-    ANSWERS.try_with(|left| left.replace(left.get().saturating_sub(1))).unwrap_or(MOST_ANSWERS) > 0
+/// Counts a wait of the thread. Returns whether it may be for a reply of an idle peer.
+pub(super) fn count_expected_reply() -> bool {
+    let left = EXPECTED_REPLIES.try_with(|left| left.replace(left.get().saturating_sub(1)));
+    left.unwrap_or(MAX_EXPECTED_REPLIES) > 0
 }

@@ -1,0 +1,29 @@
+//! The operating system's poller, and what wakes the thread that polls it.
+
+use std::io;
+
+use mio::{Poll, Registry, Token, Waker};
+
+use crate::sync::{above_standard, is_standard};
+
+/// The token of the waker.
+pub(super) const WAKER: Token = Token(usize::MAX);
+
+/// The poller as threads use it that do not poll.
+pub(super) struct Poller {
+    pub(super) registry: Registry,
+    pub(super) waker: Waker,
+}
+
+impl Poller {
+    /// A new poller, and the part of it that the I/O thread polls.
+    pub(super) fn new() -> io::Result<(Poll, Poller)> {
+        let make = || {
+            let poll = Poll::new()?;
+            let (registry, waker) = (poll.registry().try_clone()?, Waker::new(poll.registry(), WAKER)?);
+            Ok((poll, Poller { registry, waker }))
+        };
+        // If the poll's descriptor is above the standard ones, so are those opened after it.
+        above_standard(make, |(poll, _)| is_standard(poll))
+    }
+}
