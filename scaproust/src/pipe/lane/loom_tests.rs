@@ -1,6 +1,7 @@
-//! Every interleaving of a small lane: no message and no edge is lost.
+//! All interleavings of a small lane: no message and no edge is lost.
 
 use super::*;
+use crate::message::{Chunk, Metadata, Payload};
 use loom::sync::{Arc as LoomArc, Notify};
 
 fn push(producer: &mut Producer, byte: u8) -> Result<Pushed, Full> {
@@ -12,11 +13,11 @@ fn loom_a_consumer_that_sleeps_on_empty_gets_every_message() {
     loom::model(|| {
         let (mut producer, mut consumer) = lane(100);
         let edge = LoomArc::new(Notify::new());
-        let told = edge.clone();
+        let notify = edge.clone();
         let sender = loom::thread::spawn(move || {
             for byte in 0..2 {
                 if push(&mut producer, byte).unwrap().edge {
-                    told.notify();
+                    notify.notify();
                 }
             }
         });
@@ -44,7 +45,7 @@ fn loom_a_producer_that_sleeps_until_half_is_free_gets_room() {
     wait_for_room(2, 2, Producer::has_room_or_waits_for_half);
 }
 
-/// Fills a lane and waits for room while so many messages are taken.
+/// Fills a lane and waits for room while another thread takes `taken` messages.
 fn wait_for_room(limit: usize, taken: usize, has_room: fn(&mut Producer) -> bool) {
     loom::model(move || {
         let (mut producer, mut consumer) = lane(limit);
@@ -52,12 +53,12 @@ fn wait_for_room(limit: usize, taken: usize, has_room: fn(&mut Producer) -> bool
             push(&mut producer, 0).unwrap();
         }
         let edge = LoomArc::new(Notify::new());
-        let told = edge.clone();
+        let notify = edge.clone();
         let receiver = loom::thread::spawn(move || {
             for _ in 0..taken {
                 assert!(consumer.front().is_some());
                 if consumer.pop() {
-                    told.notify();
+                    notify.notify();
                 }
             }
             consumer
@@ -75,7 +76,7 @@ fn wait_for_room(limit: usize, taken: usize, has_room: fn(&mut Producer) -> bool
 }
 
 #[test]
-fn loom_a_consumer_that_goes_leaves_nothing_behind() {
+fn loom_dropping_the_consumer_drops_the_messages() {
     loom::model(|| {
         let (mut producer, consumer) = lane(100);
         let chunk = Chunk::copy_of(b"x").unwrap();

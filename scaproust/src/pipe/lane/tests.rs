@@ -1,12 +1,14 @@
-//! The lane on its own: order, bounds, edges, and memory.
+//! The lane: order, bounds, edges, and memory.
 
 use std::collections::VecDeque;
 use std::thread;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::producer::{MAX_PAUSE, MAX_THROTTLES, MIN_PAUSE};
 use super::*;
-use crate::message::INLINE_MAX;
+use crate::message::{Chunk, INLINE_MAX, Metadata, Payload};
 
 fn push(producer: &mut Producer, bytes: &[u8]) -> Result<Pushed, Full> {
     producer.batch().push(&[], &mut Payload::Borrowed(bytes), Metadata::default())
@@ -25,7 +27,7 @@ fn a_push_is_an_edge_only_after_the_lane_was_found_empty() {
     assert!(!consumer.pop());
     assert_eq!(front(&mut consumer).unwrap(), b"two");
     consumer.pop();
-    // Nobody has looked yet: the lane is not parked.
+    // The consumer has not found it empty: the lane is not parked.
     assert_eq!(push(&mut producer, b"three"), Ok(Pushed { edge: false }));
     assert_eq!(front(&mut consumer).unwrap(), b"three");
     consumer.pop();
@@ -55,7 +57,7 @@ fn a_small_bound_counts_bytes_and_lets_one_message_of_any_size_pass() {
 }
 
 #[test]
-fn a_pop_is_an_edge_only_when_it_makes_the_room_that_is_waited_for() {
+fn a_pop_is_an_edge_only_when_it_makes_enough_room() {
     for (waits_for_half, room_after) in [(false, 21), (true, 26)] {
         let (mut producer, mut consumer) = lane(100);
         let mut batch = producer.batch();
@@ -67,15 +69,15 @@ fn a_pop_is_an_edge_only_when_it_makes_the_room_that_is_waited_for() {
             if waits_for_half { producer.has_room_or_waits_for_half() } else { producer.has_room() };
         assert!(!has_room);
         assert_eq!((1..=30).find(|_| consumer.pop()), Some(room_after));
-        assert!(!consumer.pop(), "the producer is told once");
+        assert!(!consumer.pop(), "the producer is notified once");
         assert!(producer.has_room_or_waits_for_half());
     }
 }
 
 #[test]
-fn a_consumer_has_outrun_a_producer_that_does_not_use_its_room() {
+fn a_producer_is_starved_if_it_was_notified_and_pushed_little() {
     let (mut producer, mut consumer) = lane(100);
-    for (later, outran) in [(0, true), (100, true), (250, false)] {
+    for (later, is_starved) in [(0, true), (100, true), (250, false)] {
         while push(&mut producer, b"0123456789").is_ok() {}
         assert!(!consumer.is_empty() && consumer.pop());
         for _ in 0..later / 10 {
@@ -85,7 +87,7 @@ fn a_consumer_has_outrun_a_producer_that_does_not_use_its_room() {
         while !consumer.is_empty() {
             consumer.pop();
         }
-        assert_eq!(consumer.producer_is_starved(), outran, "{later}");
+        assert_eq!(consumer.producer_is_starved(), is_starved, "{later}");
         assert!(!consumer.producer_is_starved(), "only once");
     }
 }
@@ -110,9 +112,9 @@ fn a_large_bound_counts_memory() {
 }
 
 proptest! {
-    /// What a lane counts is the memory of what is in it, whichever way it was put in and taken out.
+    /// The count of a lane is the memory of its messages, however they were pushed and taken.
     #[test]
-    fn the_count_is_the_memory_of_what_is_there(
+    fn the_count_is_the_memory_of_the_messages(
         steps in proptest::collection::vec((0..5_u8, 0..3000_usize, 0..40_usize), 1..200),
     ) {
         let (mut producer, mut consumer) = lane(1 << 20);
@@ -127,7 +129,7 @@ proptest! {
                     model.push_back(8 + (head.len() + size).next_multiple_of(8));
                 }
                 2 => {
-                    // Most of its memory is not data.
+                    // Half of the chunk is trimmed off, and still counts.
                     let chunk = Chunk::new(size).unwrap().trimmed(size / 2).unwrap();
                     let record = 8 + 8 + head.len().next_multiple_of(8);
                     model.push_back(record + chunk.footprint());
@@ -184,7 +186,7 @@ fn a_lane_at_rest_keeps_no_large_block_and_one_never_used_none() {
 }
 
 #[test]
-fn what_is_left_in_a_lane_goes_with_its_consumer() {
+fn dropping_the_consumer_drops_the_messages() {
     let (mut producer, consumer) = lane(100);
     let chunk = Chunk::copy_of(b"kept").unwrap();
     push(&mut producer, b"lost").unwrap();
@@ -197,7 +199,7 @@ fn what_is_left_in_a_lane_goes_with_its_consumer() {
 }
 
 #[test]
-fn a_flood_between_two_threads_keeps_its_order() {
+fn two_threads_keep_the_order() {
     const COUNT: u32 = 20_000;
     let (mut producer, mut consumer) = lane(4096);
     let sender = thread::spawn(move || {
@@ -225,7 +227,7 @@ fn a_flood_between_two_threads_keeps_its_order() {
 }
 
 #[test]
-fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
+fn a_producer_throttles_only_for_a_consumer_that_makes_progress() {
     let (mut producer, mut consumer) = lane(100);
     let push = |producer: &mut Producer| {
         producer.batch().push(&[], &mut Payload::Borrowed(&[0; 10]), Metadata::default()).unwrap();
@@ -233,18 +235,19 @@ fn a_consumer_that_lags_is_waited_for_but_not_one_that_takes_nothing() {
     (0..5).for_each(|_| push(&mut producer));
     assert!(!producer.batch().should_throttle(), "half full is not too full");
     push(&mut producer);
-    let waits =
-        |producer: &mut Producer| (0..2 * MOST_WAITS).filter(|_| producer.batch().should_throttle()).count();
-    assert_eq!(waits(&mut producer), MOST_WAITS as usize);
+    let throttles = |producer: &mut Producer| {
+        (0..2 * MAX_THROTTLES).filter(|_| producer.batch().should_throttle()).count()
+    };
+    assert_eq!(throttles(&mut producer), MAX_THROTTLES as usize);
     assert!(!consumer.is_empty());
     consumer.pop();
     assert!(!producer.batch().should_throttle(), "there is room again");
     push(&mut producer);
-    assert_eq!(waits(&mut producer), MOST_WAITS as usize, "it has taken something");
+    assert_eq!(throttles(&mut producer), MAX_THROTTLES as usize, "the consumer has made progress");
 }
 
 #[test]
-fn a_push_that_brings_enough_is_an_edge_though_the_lane_is_not_parked() {
+fn a_push_that_reaches_the_reported_size_is_an_edge() {
     let (mut producer, mut consumer) = lane(1000);
     assert_eq!(push(&mut producer, b"0123456789"), Ok(Pushed { edge: true }));
     assert!(!consumer.report_at(30));
@@ -257,12 +260,13 @@ fn a_push_that_brings_enough_is_an_edge_though_the_lane_is_not_parked() {
         consumer.skip();
     }
     assert!(front(&mut consumer).is_none());
-    // Parked, a lane has the edge of its first push, whatever is asked for.
+    // In a parked lane the first push stays the edge.
     assert!(!consumer.report_at(1000));
     assert_eq!(edges(3), [true, false, false]);
 }
 
-/// Fills the lane each time, takes so many messages, and pushes one more as after a sleep. Answers the last pause.
+/// For each count: fills the lane, takes that many messages, and asks for the pause after a sleep. Returns
+/// the last pause.
 fn pause_after(slept: Duration, limit: usize, taken: &[usize]) -> Duration {
     let (mut producer, mut consumer) = lane(limit);
     let mut pause = Duration::ZERO;
@@ -275,20 +279,20 @@ fn pause_after(slept: Duration, limit: usize, taken: &[usize]) -> Duration {
 }
 
 #[test]
-fn a_producer_that_is_woken_for_little_room_lets_more_gather() {
+fn a_producer_woken_for_little_room_pauses() {
     let pause = |taken: &[usize]| pause_after(Duration::ZERO, 16 * 1600, taken);
     assert_eq!(pause(&[1]), Duration::ZERO);
-    assert_eq!(pause(&[1, 1]), PAUSE);
-    assert_eq!(pause(&[1, 1, 1]), 2 * PAUSE);
-    assert_eq!(pause(&[1; 100]), MOST_PAUSE);
-    assert_eq!(pause(&[1, 1, 1, 200, 200]), 2 * PAUSE);
-    assert_eq!(pause(&[1, 1, 1, 500]), PAUSE);
+    assert_eq!(pause(&[1, 1]), MIN_PAUSE);
+    assert_eq!(pause(&[1, 1, 1]), 2 * MIN_PAUSE);
+    assert_eq!(pause(&[1; 100]), MAX_PAUSE);
+    assert_eq!(pause(&[1, 1, 1, 200, 200]), 2 * MIN_PAUSE);
+    assert_eq!(pause(&[1, 1, 1, 500]), MIN_PAUSE);
     assert_eq!(pause(&[1, 1, 1, 500, 500]), Duration::ZERO);
     assert_eq!(pause(&[200; 100]), Duration::ZERO);
 }
 
 #[test]
-fn a_producer_makes_no_pause_when_room_comes_slowly_or_the_lane_is_short() {
-    assert_eq!(pause_after(MOST_PAUSE, 16 * 1600, &[1; 100]), Duration::ZERO);
-    assert_eq!(pause_after(Duration::ZERO, COUNTS_PAYLOAD, &[1; 100]), Duration::ZERO);
+fn there_is_no_pause_when_room_comes_slowly_or_the_bound_is_small() {
+    assert_eq!(pause_after(MAX_PAUSE, 16 * 1600, &[1; 100]), Duration::ZERO);
+    assert_eq!(pause_after(Duration::ZERO, PAYLOAD_BOUND, &[1; 100]), Duration::ZERO);
 }

@@ -295,7 +295,7 @@ impl LaneSink<'_> {
         match lane.push_over(&[], &mut payload, metadata) {
             Ok(pushed) => self.is_edge |= pushed.edge,
             // If the socket has dropped its end of the pipe, so is the message.
-            Err(Full) => self.is_out_of_memory |= !lane.is_gone(),
+            Err(Full) => self.is_out_of_memory |= !lane.is_closed(),
         }
     }
 }

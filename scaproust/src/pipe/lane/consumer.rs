@@ -1,0 +1,282 @@
+//! The end of a lane that messages are taken from.
+
+use std::sync::Arc;
+
+use super::{Progress, Shared, is_reached, never};
+use crate::message::{Chunk, Front};
+use crate::pipe::block::{Block, Charge, SMALL};
+use crate::sync::atomic::Ordering;
+use crate::sync::{PausePolicy, let_others_proceed, store_then_load};
+
+/// The end that messages are taken from.
+pub(crate) struct Consumer {
+    shared: Arc<Shared>,
+    /// The block that is read from.
+    block: Option<Block>,
+    /// The offset of the front message in the block.
+    offset: usize,
+    /// How far the block was committed when it was last checked.
+    committed: usize,
+    /// The value that `publish_progress` stores in `Progress::taken`.
+    pub(super) taken: usize,
+    /// A copy of the field in [`Shared`], to keep off the cache line that the producer writes.
+    charge: Charge,
+    /// The value of `taken` when the producer was last notified of room, until the lane is found empty.
+    notified_at: Option<usize>,
+    pauses: PausePolicy,
+}
+
+// SAFETY: a consumer owns the blocks that it points to, up to what is committed.
+unsafe impl Send for Consumer {}
+
+impl Consumer {
+    pub(super) fn new(shared: Arc<Shared>) -> Consumer {
+        Consumer {
+            charge: shared.charge,
+            shared,
+            block: None,
+            offset: 0,
+            committed: 0,
+            taken: 0,
+            notified_at: None,
+            pauses: PausePolicy::new(),
+        }
+    }
+
+    /// The first message, in place. `None` parks the lane: the next push will be an edge.
+    pub(crate) fn front(&mut self) -> Option<Front<'_>> {
+        if !self.advance() {
+            return None;
+        }
+        // SAFETY: `advance` found a committed record at `offset`; only the consumer takes it out.
+        self.block.as_ref().map(|block| unsafe { block.read(self.offset).0 })
+    }
+
+    /// As [`Consumer::front`], but does not park an empty lane: the caller must look again.
+    pub(crate) fn front_unparked(&mut self) -> Option<Front<'_>> {
+        // Without a block, the first one can only be taken from the tail.
+        if !self.find() && (self.block.is_some() || !self.advance()) {
+            return None;
+        }
+        // SAFETY: a committed record was found at `offset`; only the consumer takes it out.
+        self.block.as_ref().map(|block| unsafe { block.read(self.offset).0 })
+    }
+
+    /// Makes the push that brings the lane to `bytes` of messages an edge, once, although the lane is not
+    /// parked. Returns whether there are as many already: then no push is made an edge.
+    pub(crate) fn report_at(&mut self, bytes: usize) -> bool {
+        let mut tail = self.shared.tail.lock();
+        if tail.parked {
+            // Any push is an edge, and must stay one.
+            return false;
+        }
+        let mark = self.taken.wrapping_add(bytes);
+        let has_gathered = is_reached(mark, tail.written);
+        tail.edge_at = if has_gathered { never(tail.written) } else { mark };
+        has_gathered
+    }
+
+    /// Whether there is no message. Parks an empty lane, as [`Consumer::front`] does.
+    #[inline]
+    pub(crate) fn is_empty(&mut self) -> bool {
+        !self.advance()
+    }
+
+    /// The first message, if an earlier call has found it and it was not taken.
+    #[inline]
+    pub(crate) fn peek(&self) -> Option<Front<'_>> {
+        let block = self.block.as_ref().filter(|_| self.offset < self.committed)?;
+        // SAFETY: a committed record is at `offset`; only the consumer takes it out.
+        Some(unsafe { block.read(self.offset).0 })
+    }
+
+    /// Frees the spare block, for a lane whose producer was dropped. Returns the memory of the messages
+    /// that are left, in bytes, with their blocks.
+    pub(crate) fn shrink(&mut self) -> usize {
+        self.free_spare();
+        let tail = self.shared.tail.lock();
+        let mut footprint = tail.written.wrapping_sub(self.taken);
+        let (mut next, mut offset) = (self.block.or(tail.first), self.offset);
+        while let Some(block) = next {
+            footprint = footprint.wrapping_add(block.footprint());
+            if let Charge::Memory = self.charge {
+                // The records are part of the sum already.
+                footprint = footprint.wrapping_sub(block.committed() - offset);
+            }
+            (next, offset) = (block.next(), 0);
+        }
+        footprint
+    }
+
+    /// Drops the first message. Returns whether the producer must be notified of room.
+    pub(crate) fn pop(&mut self) -> bool {
+        self.skip();
+        self.publish_progress()
+    }
+
+    /// Drops the first message. [`Consumer::publish_progress`] must follow.
+    #[inline]
+    pub(crate) fn skip(&mut self) {
+        if !self.advance() {
+            return;
+        }
+        let Some(block) = self.block else { return };
+        // SAFETY: a committed record is at `offset`, and no borrow of it is left.
+        drop(unsafe { self.take(block) });
+    }
+
+    /// Takes the chunk that holds the body of the first message, if a chunk does, and drops the
+    /// message. [`Consumer::publish_progress`] must follow.
+    #[inline]
+    pub(crate) fn take_chunk(&mut self) -> Option<Chunk> {
+        if !self.advance() {
+            return None;
+        }
+        // SAFETY: a committed record is at `offset`; only the consumer takes it out.
+        let block = self.block.filter(|block| unsafe { block.has_chunk(self.offset) })?;
+        // SAFETY: as above, and no borrow of it is left.
+        unsafe { self.take(block) }
+    }
+
+    /// Takes the first message out and returns its chunk.
+    ///
+    /// # Safety
+    /// A committed record must be at `offset` in the block, and no borrow of it may be left.
+    #[inline]
+    unsafe fn take(&mut self, block: Block) -> Option<Chunk> {
+        // SAFETY: as the caller promises; the next record is another one.
+        let (size, charge, chunk) = unsafe { block.take(self.offset, self.charge) };
+        self.offset += size;
+        self.taken = self.taken.wrapping_add(charge);
+        chunk
+    }
+
+    /// Publishes what was taken. Returns whether the producer waits for room and must be notified.
+    #[inline]
+    pub(crate) fn publish_progress(&mut self) -> bool {
+        let Progress { taken, starved, room_at } = &*self.shared.consumer;
+        // Pairs with `Batch::has_room_now`: either the producer sees this progress, or this sees its mark.
+        store_then_load(taken, self.taken);
+        let is_edge = starved.load(Ordering::SeqCst)
+            && is_reached(room_at.load(Ordering::Relaxed), self.taken)
+            && starved.swap(false, Ordering::Relaxed);
+        if is_edge {
+            self.notified_at = Some(self.taken);
+        }
+        is_edge
+    }
+
+    /// Whether the lane, which was just found empty, was full shortly before: the producer was notified of
+    /// room, but has pushed little since, probably for want of a processor. `true` once for each notification.
+    pub(crate) fn producer_is_starved(&mut self) -> bool {
+        let soon = self.shared.limit.saturating_mul(2);
+        self.notified_at.take().is_some_and(|notified_at| self.taken.wrapping_sub(notified_at) <= soon)
+    }
+
+    /// Moves on to the first message. Returns whether there is one; parks the lane if not.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        self.offset < self.committed || self.advance_further()
+    }
+
+    fn advance_further(&mut self) -> bool {
+        while !self.find() {
+            if self.park() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Moves on to the first message, if it can be found without the tail's lock.
+    fn find(&mut self) -> bool {
+        loop {
+            if self.offset < self.committed {
+                return true;
+            }
+            let Some(block) = self.block else { return false };
+            if self.pauses.should_pause() {
+                let_others_proceed();
+            }
+            // `next` must be loaded first: then everything committed before it was linked is seen.
+            let next = block.next();
+            self.committed = block.committed();
+            if self.offset < self.committed {
+                self.pauses.found(self.committed - self.offset);
+                return true;
+            }
+            let Some(next) = next else { return false };
+            self.block = Some(next);
+            self.offset = 0;
+            self.committed = 0;
+            // SAFETY: both ends have moved on to `next`.
+            unsafe { self.shared.recycle(block) };
+        }
+    }
+
+    /// Parks the lane under the tail's lock. Returns `false` if it is not empty.
+    fn park(&mut self) -> bool {
+        let mut tail = self.shared.tail.lock();
+        if tail.parked {
+            return true;
+        }
+        match self.block {
+            None => {
+                // The first push to a lane without blocks has left the block here.
+                self.block = tail.first.take();
+                return false;
+            }
+            Some(block) if block.next().is_some() || block.committed() > self.offset => return false,
+            Some(block) => {
+                if block.capacity() == SMALL {
+                    // SAFETY: the lock keeps the producer out, and all records were taken.
+                    unsafe { block.reset() };
+                } else {
+                    // SAFETY: as above; both pointers to it are cleared.
+                    unsafe { self.shared.recycle(block) };
+                    self.block = None;
+                    tail.block = None;
+                }
+                tail.offset = 0;
+                self.offset = 0;
+                self.committed = 0;
+                tail.parked = true;
+                tail.edge_at = tail.written.wrapping_add(1);
+                self.pauses.found_nothing();
+            }
+        }
+        drop(tail);
+        if self.block.is_none() {
+            self.free_spare();
+        }
+        true
+    }
+
+    fn free_spare(&self) {
+        if let Some(spare) = Block::from_raw(self.shared.spare.swap(std::ptr::null_mut(), Ordering::Acquire))
+        {
+            // SAFETY: a block in `spare` is not used.
+            unsafe { spare.free() };
+        }
+    }
+}
+
+impl Drop for Consumer {
+    fn drop(&mut self) {
+        loop {
+            while self.front().is_some() {
+                self.pop();
+            }
+            let mut tail = self.shared.tail.lock();
+            if !tail.parked {
+                continue;
+            }
+            tail.closed = true;
+            if let Some(block) = tail.block.take() {
+                // SAFETY: the lane is empty and parked, and every later push fails.
+                unsafe { block.free() };
+            }
+            return;
+        }
+    }
+}

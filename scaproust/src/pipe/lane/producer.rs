@@ -1,0 +1,234 @@
+//! The end of a lane that messages are pushed into.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Progress, Shared, Tail, is_reached, never};
+use crate::message::{Metadata, Payload};
+use crate::pipe::block::{Charge, Record, record_size};
+use crate::sync::SpinGuard;
+use crate::sync::atomic::{Ordering, fence};
+
+/// The number of times that a producer throttles itself for a consumer that makes no progress.
+pub(super) const MAX_THROTTLES: u32 = 32;
+
+/// The shortest pause of a producer that had to sleep for little room.
+pub(super) const MIN_PAUSE: Duration = Duration::from_micros(50);
+/// The longest one; the pause doubles while the room stays little.
+pub(super) const MAX_PAUSE: Duration = Duration::from_millis(8);
+
+/// The result of a successful push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pushed {
+    /// The consumer must be notified: the lane was parked, or has reached the size that it asked for.
+    pub(crate) edge: bool,
+}
+
+/// The lane has no room, or its consumer was dropped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Full;
+
+/// The end that messages are pushed into.
+pub(crate) struct Producer {
+    pub(super) shared: Arc<Shared>,
+    seen: Seen,
+}
+
+/// What the producer knows of the consumer's progress.
+struct Seen {
+    /// The last value read from `Progress::taken`; it is read again only when the lane seems full.
+    taken: usize,
+    /// The value of `taken` when progress was last checked.
+    progress_at: usize,
+    /// How often [`Batch::should_throttle`] has returned `true` since then.
+    throttles: u32,
+    /// The last sleep ended with little room: a second one in a row is followed by a pause.
+    was_little: bool,
+    /// The length of the last pause after a sleep.
+    pause: Duration,
+}
+
+impl Producer {
+    pub(super) fn new(shared: Arc<Shared>) -> Producer {
+        let seen = Seen { taken: 0, progress_at: 0, throttles: 0, was_little: false, pause: Duration::ZERO };
+        Producer { shared, seen }
+    }
+
+    /// Whether the next push will succeed. If not, the pop that makes room will be an edge.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.batch().has_room()
+    }
+
+    /// As [`Producer::has_room`], but if not, the edge comes only when half of the lane is free.
+    pub(crate) fn has_room_or_waits_for_half(&mut self) -> bool {
+        let half = self.shared.limit.div_ceil(2);
+        self.batch().has_room_or_waits_for(half)
+    }
+
+    /// Takes the tail's lock, for several pushes.
+    pub(crate) fn batch(&mut self) -> Batch<'_> {
+        Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen: &mut self.seen }
+    }
+}
+
+/// A producer that holds the tail's lock.
+pub(crate) struct Batch<'a> {
+    tail: SpinGuard<'a, Tail>,
+    shared: &'a Shared,
+    seen: &'a mut Seen,
+}
+
+impl Batch<'_> {
+    /// Appends `head` and `body` as one message.
+    ///
+    /// # Errors
+    /// [`Full`], and the body stays with the caller; the pop that makes room will be an edge.
+    #[inline]
+    pub(crate) fn push(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        metadata: Metadata,
+    ) -> Result<Pushed, Full> {
+        if !self.has_room() {
+            return Err(Full);
+        }
+        self.append(head, body, metadata)
+    }
+
+    /// As [`Producer::has_room`].
+    #[inline]
+    fn has_room(&mut self) -> bool {
+        self.has_room_or_waits_for(self.shared.limit)
+    }
+
+    /// Whether the lane is below its bound. If not, the edge comes when the lane holds less than `enough`.
+    #[inline]
+    fn has_room_or_waits_for(&mut self, enough: usize) -> bool {
+        !self.tail.closed && (self.fits(self.seen.taken) || self.has_room_now(enough))
+    }
+
+    /// Whether the lane is below its bound once the consumer has taken `taken`.
+    #[inline]
+    fn fits(&self, taken: usize) -> bool {
+        self.tail.written.wrapping_sub(taken) < self.shared.limit
+    }
+
+    /// Reads the consumer's progress and returns whether there is room; if not, sets `starved`.
+    #[cold]
+    fn has_room_now(&mut self, enough: usize) -> bool {
+        let Progress { taken, starved, room_at } = &*self.shared.consumer;
+        self.seen.taken = taken.load(Ordering::Acquire);
+        if self.fits(self.seen.taken) {
+            return true;
+        }
+        // Pairs with `Consumer::publish_progress`: either it sees the mark, or this sees its progress.
+        room_at.store(self.tail.written.wrapping_sub(enough).wrapping_add(1), Ordering::Relaxed);
+        starved.store(true, Ordering::SeqCst);
+        fence(Ordering::SeqCst);
+        self.seen.taken = taken.load(Ordering::SeqCst);
+        let fits = self.fits(self.seen.taken);
+        if fits {
+            starved.store(false, Ordering::Relaxed);
+        }
+        fits
+    }
+
+    /// Whether the producer should wait a moment: the lane is more than half full, and the consumer makes
+    /// progress, so it is only slower. After [`MAX_THROTTLES`] calls without progress this is `false`.
+    pub(crate) fn should_throttle(&mut self) -> bool {
+        let is_crowded = |taken: usize| self.tail.written.wrapping_sub(taken) > self.shared.limit / 2;
+        if !is_crowded(self.seen.taken) {
+            return false;
+        }
+        self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
+        if self.seen.taken != self.seen.progress_at {
+            self.seen.progress_at = self.seen.taken;
+            self.seen.throttles = 0;
+        }
+        let should_throttle = is_crowded(self.seen.taken) && self.seen.throttles < MAX_THROTTLES;
+        self.seen.throttles += u32::from(should_throttle);
+        should_throttle
+    }
+
+    /// How long the producer's thread should pause after it has slept for `slept` until there was room, and
+    /// pushed: more room gathers meanwhile. Without the pause each of many producers of one consumer would
+    /// be woken for each of its messages.
+    pub(crate) fn pause_after(&mut self, slept: Duration) -> Duration {
+        let Shared { limit, charge, consumer, .. } = self.shared;
+        // Room that comes this slowly needs no batching; and in a lane with a small bound few messages are
+        // taken during the shortest pause.
+        if slept >= MAX_PAUSE || matches!(charge, Charge::Payload) {
+            return Duration::ZERO;
+        }
+        let Seen { taken, progress_at, was_little, pause, .. } = self.seen;
+        *taken = consumer.taken.load(Ordering::Acquire);
+        let room = taken.wrapping_sub(*progress_at);
+        *progress_at = *taken;
+        let is_little = room < limit / 16;
+        if is_little && *was_little {
+            *pause = (2 * *pause).clamp(MIN_PAUSE, MAX_PAUSE);
+        } else if room > limit / 4 {
+            *pause = Some(*pause / 2).filter(|half| *half >= MIN_PAUSE).unwrap_or_default();
+        }
+        *was_little = is_little;
+        *pause
+    }
+
+    /// Pushes beyond the lane's bound, for bytes that were read from the kernel already.
+    ///
+    /// # Errors
+    /// [`Full`] when the consumer was dropped, or when out of memory.
+    pub(crate) fn push_over(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        metadata: Metadata,
+    ) -> Result<Pushed, Full> {
+        if self.tail.closed {
+            return Err(Full);
+        }
+        self.append(head, body, metadata)
+    }
+
+    /// Whether the consumer was dropped: every push fails.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.tail.closed
+    }
+
+    fn append(&mut self, head: &[u8], body: &mut Payload<'_>, metadata: Metadata) -> Result<Pushed, Full> {
+        let tail = &mut *self.tail;
+        let (inline, chunk) = match &*body {
+            Payload::Borrowed(bytes) => (head.len() + bytes.len(), None),
+            Payload::Owned(chunk) => (head.len(), Some(chunk)),
+        };
+        let size = record_size(inline, chunk.is_some());
+        let charge = self.shared.charge.of(inline, size, chunk);
+        let block = match tail.block {
+            Some(block) if tail.offset + size <= block.capacity() => block,
+            previous => {
+                let block = self.shared.block(size, previous.is_none()).ok_or(Full)?;
+                match previous {
+                    Some(previous) => previous.link(block),
+                    None => tail.first = Some(block),
+                }
+                tail.block = Some(block);
+                tail.offset = 0;
+                block
+            }
+        };
+        let record = match body.take() {
+            Payload::Borrowed(bytes) => Record::Inline(head, bytes),
+            Payload::Owned(chunk) => Record::Chunk(head, chunk),
+        };
+        // SAFETY: the tail's lock is held, the record fits, and `offset` is the end.
+        tail.offset = unsafe { block.write(tail.offset, record, metadata) };
+        tail.written = tail.written.wrapping_add(charge);
+        let edge = is_reached(tail.edge_at, tail.written);
+        if edge {
+            tail.parked = false;
+            tail.edge_at = never(tail.written);
+        }
+        Ok(Pushed { edge })
+    }
+}
