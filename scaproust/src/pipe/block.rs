@@ -1,9 +1,9 @@
-//! The memory of a lane: a linked block of records.
+//! The memory of a lane: linked blocks of records.
 //!
-//! A record is eight bytes of prefix, the message's type among them, and, rounded up to eight
-//! bytes, either the bytes of a small message or a pointer to the chunk of a large one followed by
-//! its head. The producer writes behind `committed` and then moves it; the consumer reads only in
-//! front of it.
+//! A record is a prefix of eight bytes and, rounded up to eight bytes, either the bytes of a small
+//! message or a pointer to the chunk of a large one followed by its head. The prefix has the message's
+//! metadata. The producer writes behind `committed` and then advances it; the consumer reads only what is
+//! in front of it.
 
 use std::alloc::{Layout, alloc, dealloc};
 use std::mem::{ManuallyDrop, size_of};
@@ -12,12 +12,12 @@ use std::ptr::{self, NonNull};
 use crate::message::{Chunk, Front, Metadata};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// Capacity of a lane's first block; a lane at rest keeps at most one of these.
+/// Capacity in bytes of a lane's first block; a parked lane keeps at most one of these.
 pub(crate) const SMALL: usize = 1024 - size_of::<Header>();
-/// Capacity of the blocks of a lane that is behind.
+/// Capacity in bytes of the blocks of a lane that holds more.
 pub(crate) const LARGE: usize = 16 * 1024 - size_of::<Header>();
 
-/// What stands in front of a block's data.
+/// The header in front of a block's data.
 struct Header {
     /// Bytes of whole records, from the start of the data.
     committed: AtomicUsize,
@@ -26,11 +26,11 @@ struct Header {
     capacity: usize,
 }
 
-/// What stands in front of a record's data.
+/// The header in front of a record's data.
 #[repr(C)]
 #[derive(Clone, Copy)]
 struct Prefix {
-    /// Bytes that follow inline: the message, or the head of a message in a chunk.
+    /// Length in bytes of the inline data: the message, or the head of a message in a chunk.
     inline: u32,
     kind: Kind,
     metadata: Metadata,
@@ -43,21 +43,21 @@ const _: () = assert!(size_of::<Prefix>() == 8);
 enum Kind {
     /// The whole message is inline.
     Inline = 0,
-    /// A pointer to a chunk comes first, then the head.
+    /// The data is a pointer to a chunk, then the head.
     Chunk = 1,
 }
 
-/// A pointer to a block that is alive. Copies are allowed; who may free it is the lane's affair.
+/// A pointer to a live block. Copies are allowed; the lane decides when it is freed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Block(NonNull<Header>);
 
-/// The bytes a record of `inline` bytes takes in a block.
+/// The bytes that a record with `inline` bytes of inline data takes in a block.
 pub(crate) const fn record_size(inline: usize, with_chunk: bool) -> usize {
     let data = inline + if with_chunk { size_of::<usize>() } else { 0 };
     size_of::<Prefix>() + data.next_multiple_of(size_of::<Prefix>())
 }
 
-/// What a lane's bound counts.
+/// What a lane's bound counts, in bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Charge {
     /// The bytes of messages, an empty one as one byte.
@@ -67,7 +67,7 @@ pub(crate) enum Charge {
 }
 
 impl Charge {
-    /// What a record counts that holds so many bytes inline, and takes `size` bytes of its block.
+    /// The charge of a record with `inline` bytes of inline data that takes `size` bytes of its block.
     #[inline]
     pub(crate) fn of(self, inline: usize, size: usize, chunk: Option<&Chunk>) -> usize {
         match self {
@@ -77,9 +77,9 @@ impl Charge {
     }
 }
 
-/// What a record holds, as the producer hands it over.
+/// A record to be written.
 pub(crate) enum Record<'a> {
-    /// A small message, in two runs that are joined.
+    /// A small message, in two parts that are joined.
     Inline(&'a [u8], &'a [u8]),
     /// A head and the chunk that follows it.
     Chunk(&'a [u8], Chunk),
@@ -96,10 +96,10 @@ impl Record<'_> {
 }
 
 impl Block {
-    /// A block for at least `capacity` bytes; `None` when memory is out.
+    /// A block for `capacity` bytes of records; `None` when out of memory.
     pub(crate) fn new(capacity: usize) -> Option<Block> {
         let layout = Self::layout(capacity)?;
-        // SAFETY: the layout has a size, that of the header at least.
+        // SAFETY: the layout has a size: at least that of the header.
         let header = NonNull::new(unsafe { alloc(layout) })?.cast::<Header>();
         // SAFETY: fresh memory, large enough and aligned for a header.
         unsafe {
@@ -112,11 +112,13 @@ impl Block {
         Some(Block(header))
     }
 
+    /// Frees the block.
+    ///
     /// # Safety
-    /// Nobody may use the block any more, and its chunks must have been taken or dropped.
+    /// No copy of the pointer may be used any more, and the block's chunks must have been taken.
     pub(crate) unsafe fn free(self) {
         let layout = Self::layout(self.capacity());
-        // SAFETY: allocated with this layout; the caller says that it was the last use.
+        // SAFETY: allocated with this layout; the caller promises that this is the last use.
         unsafe {
             ptr::drop_in_place(self.0.as_ptr());
             if let Some(layout) = layout {
@@ -131,7 +133,7 @@ impl Block {
     }
 
     fn header(&self) -> &Header {
-        // SAFETY: the block is alive; everything that is shared in its header is atomic.
+        // SAFETY: the block is alive; all that changes in its header is atomic.
         unsafe { self.0.as_ref() }
     }
 
@@ -141,45 +143,45 @@ impl Block {
         unsafe { self.0.add(1).cast::<u8>().add(offset) }
     }
 
-    /// The block as a pointer that can stand in an atomic.
+    /// The block as a pointer that an atomic can hold.
     pub(crate) fn into_raw(self) -> *mut () {
         self.0.as_ptr().cast()
     }
 
-    /// What [`Block::into_raw`] made, or `None` for a null pointer.
+    /// The block of a pointer from [`Block::into_raw`]; `None` for a null pointer.
     pub(crate) fn from_raw(raw: *mut ()) -> Option<Block> {
         NonNull::new(raw.cast()).map(Block)
     }
 
-    /// Bytes of records that fit.
+    /// The size of the block's data in bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.header().capacity
     }
 
-    /// The memory that the block takes.
+    /// The memory of the block in bytes.
     pub(crate) fn footprint(&self) -> usize {
         size_of::<Header>() + self.capacity()
     }
 
-    /// The bytes of whole records, with what they contain.
+    /// The length of the whole records in bytes. What they contain is visible to the caller.
     pub(crate) fn committed(&self) -> usize {
         self.header().committed.load(Ordering::Acquire)
     }
 
-    /// The block that follows. All records of this one are committed if there is one.
+    /// The next block, if one is linked: then all records of this one are committed.
     pub(crate) fn next(&self) -> Option<Block> {
         NonNull::new(self.header().next.load(Ordering::Acquire)).map(Block)
     }
 
-    /// Links the block that follows.
+    /// Links the next block.
     pub(crate) fn link(&self, next: Block) {
         self.header().next.store(next.0.as_ptr(), Ordering::Release);
     }
 
-    /// Makes the block empty and alone again.
+    /// Makes the block empty and unlinks the next one.
     ///
     /// # Safety
-    /// Nobody else may use the block meanwhile, and its chunks must have been taken or dropped.
+    /// No other thread may use the block meanwhile, and its chunks must have been taken.
     pub(crate) unsafe fn reset(&self) {
         self.header().committed.store(0, Ordering::Relaxed);
         self.header().next.store(ptr::null_mut(), Ordering::Relaxed);
@@ -188,24 +190,24 @@ impl Block {
     /// Appends a record at `offset` and commits it; returns the offset behind it.
     ///
     /// # Safety
-    /// `offset` must be what is committed, the record must fit, and no other thread may write.
+    /// `offset` must be the committed length, the record must fit, and no other thread may write.
     pub(crate) unsafe fn write(&self, offset: usize, record: Record<'_>, metadata: Metadata) -> usize {
         let end = offset + record.size();
         debug_assert!(end <= self.capacity());
         let prefix = self.data(offset).cast::<Prefix>();
-        // SAFETY: the record fits, and nobody reads behind `committed`. Offsets are multiples of
-        // eight from data that is aligned to eight.
+        // SAFETY: the record fits, and the consumer does not read behind `committed`. Offsets are
+        // multiples of eight from data that is aligned to eight.
         unsafe {
             let data = prefix.add(1).cast::<u8>();
             match record {
                 Record::Inline(head, body) => {
-                    let inline = small(head.len() + body.len());
+                    let inline = inline_length(head.len() + body.len());
                     prefix.write(Prefix { inline, kind: Kind::Inline, metadata });
                     data.copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
                     data.add(head.len()).copy_from_nonoverlapping(NonNull::from(body).cast(), body.len());
                 }
                 Record::Chunk(head, chunk) => {
-                    prefix.write(Prefix { inline: small(head.len()), kind: Kind::Chunk, metadata });
+                    prefix.write(Prefix { inline: inline_length(head.len()), kind: Kind::Chunk, metadata });
                     data.cast::<NonNull<u8>>().write(chunk.into_raw());
                     data.add(size_of::<usize>())
                         .copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
@@ -219,10 +221,10 @@ impl Block {
     /// The record at `offset`, and its size in the block.
     ///
     /// # Safety
-    /// A whole record must be committed at `offset`, and nobody may take it out meanwhile.
+    /// A whole record must be committed at `offset`, and not be taken out while it is borrowed.
     #[inline]
     pub(crate) unsafe fn read(&self, offset: usize) -> (Front<'_>, usize) {
-        // SAFETY: the caller says that a record is there; the block outlives the borrow of it.
+        // SAFETY: the caller promises that a record is there; the block outlives the borrow of it.
         unsafe {
             let prefix = self.data(offset).cast::<Prefix>();
             let data = prefix.add(1).cast::<u8>();
@@ -251,17 +253,17 @@ impl Block {
     /// # Safety
     /// As for [`Block::read`].
     pub(crate) unsafe fn has_chunk(&self, offset: usize) -> bool {
-        // SAFETY: the caller says that a record is there.
+        // SAFETY: the caller promises that a record is there.
         unsafe { self.data(offset).cast::<Prefix>().as_ref().kind == Kind::Chunk }
     }
 
-    /// Takes out the record at `offset`: answers its size in the block, what it counts, and its chunk.
+    /// Takes out the record at `offset`; returns its size in the block, its charge and its chunk.
     ///
     /// # Safety
-    /// As for [`Block::read`], once for each record, and nobody may be reading it or read it later.
+    /// As for [`Block::read`]; once for each record, which must not be borrowed, nor read later.
     #[inline]
     pub(crate) unsafe fn take(&self, offset: usize, charge: Charge) -> (usize, usize, Option<Chunk>) {
-        // SAFETY: the caller says that a record is there, and that it is his alone.
+        // SAFETY: the caller promises that a record is there, and that no other use of it is made.
         unsafe {
             let prefix = self.data(offset).cast::<Prefix>();
             let Prefix { inline, kind, .. } = prefix.read();
@@ -278,9 +280,9 @@ impl Block {
     }
 }
 
-/// Inline lengths are far below four gigabytes: the lane puts what is longer into a chunk, and a
-/// header has at most 256 words.
-fn small(length: usize) -> u32 {
+/// A length of inline data as it is stored. It is far below four gigabytes: longer messages are in a
+/// chunk, and a header has at most 256 words.
+fn inline_length(length: usize) -> u32 {
     debug_assert!(u32::try_from(length).is_ok());
     length as u32
 }

@@ -1,9 +1,9 @@
-//! A pipe: two lanes and what must be told when one of them changes.
+//! A pipe: two lanes, one for each direction, and the notifications about their edges.
 //!
 //! Owns the [`lane`](mod@lane), the lock-free [`ReadyList`] and the [`Peer`] interface through
-//! which the two sides of a pipe speak of edges. Must not know sockets or protocols. To a socket,
-//! another socket of the process and a connection look the same, but that a receiver who would
-//! sleep may fetch from a connection, which is a [`DirectRead`].
+//! which the two sides of a pipe report edges to each other. Must not know sockets or protocols. To a
+//! socket, another socket of the process and a connection look the same, except that a receiver can read
+//! from a connection itself instead of sleeping ([`DirectRead`]).
 
 mod block;
 mod lane;
@@ -17,69 +17,68 @@ pub(crate) use ready_list::{Change, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.
 ///
-/// Each call reports an edge: it comes once for a lane that was found empty or full, and is made
-/// without any lock of the caller's being held.
+/// `readable` and `writable` report an edge, which comes once for a lane that was found empty or full.
+/// The caller holds no lock, except where noted.
 pub(crate) trait Peer: Send + Sync {
-    /// The lane you take from was empty and has a message, of this many bytes.
+    /// The lane that this peer takes from was empty and has a message, of `size` bytes.
     fn readable(self: Arc<Self>, size: usize);
-    /// The lane you fill was full and has room.
+    /// The lane that this peer fills was full and has room.
     fn writable(self: Arc<Self>);
-    /// The lane you take from is full: make room now, if you can do so without waiting for a peer.
-    /// A thread that is making room already may be waited for. Answers whether it is worth trying
-    /// again. Unlike the others, this is called under the socket's lock, and so must not call the
-    /// socket.
+    /// The lane that this peer takes from is full: makes room now, if that needs no waiting for the other
+    /// process. It may wait for a thread that is making room already. Returns whether to try the push
+    /// again. The caller holds the socket's lock, so this must not call the socket.
     fn try_drain(self: Arc<Self>) -> bool {
         false
     }
-    /// Writes what the lane holds, without waiting for a peer or a lock. Answers how many bytes were written ever, if
-    /// there is something left.
+    /// Writes what the lane holds, without waiting for the other process or a lock. Returns the number of
+    /// bytes written since the beginning, if something is left.
     fn write_now(self: Arc<Self>) -> Option<usize> {
         None
     }
-    /// The peer as something to fetch messages from, if they do not come by themselves.
+    /// The peer as a connection that a receiver can read from, if it is one.
     fn direct_read(self: Arc<Self>) -> Option<Arc<dyn DirectRead>> {
         None
     }
 }
 
-/// A peer whose messages have to be read from a descriptor.
+/// A peer whose messages are read from a descriptor.
 ///
-/// Somebody does that in the background. A receiver who would sleep borrows the reading, waits for
-/// the descriptor and reads himself. When he has what he wants he gives it back; for a short while
-/// the next receiver still finds it borrowed, and then it is read in the background again.
+/// The I/O thread reads them, unless a receiver does: one that would sleep acquires the read lease, waits
+/// for the descriptor and reads itself. It releases the lease when it has its message; the lease stays
+/// acquired for a short while, for the next receiver, and then the I/O thread reads again.
 pub(crate) trait DirectRead: Send + Sync {
-    /// Borrows the reading, and answers the descriptor. `None` when there is nothing to borrow.
+    /// Acquires the read lease and returns the descriptor; `None` if there is no lease to acquire.
     fn acquire(self: Arc<Self>) -> Option<Descriptor>;
-    /// Reads what there is, into the lane.
+    /// Reads what the descriptor has, into the lane. The caller has acquired the lease.
     fn fetch(self: Arc<Self>);
-    /// As `fetch`, for one who has borrowed nothing, if it is not read in the background now.
-    /// Answers whether that is so.
+    /// As `fetch`, for a caller without the lease, if the I/O thread does not read now. Returns whether that
+    /// is so.
     fn fetch_if_acquired(self: Arc<Self>) -> bool;
-    /// The end of a [`DirectRead::acquire`] that was answered with a descriptor.
+    /// Ends a [`DirectRead::acquire`] that has returned a descriptor.
     fn release(self: Arc<Self>);
-    /// From now on it must be read in the background.
+    /// Has the I/O thread read from now on.
     fn revoke(self: Arc<Self>);
 }
 
-/// The end of a pipe that a socket has, as its transport sees it.
+/// A socket's end of a pipe, as its transport sees it.
 pub(crate) trait SocketPipe: Peer {
-    /// The other side is gone: nothing can be sent any more, and nothing will come.
+    /// The other side is closed: nothing can be sent any more, and nothing will come.
     fn close(self: Arc<Self>);
 }
 
-/// An edge on its way to the peer it concerns.
+/// An edge to be delivered.
 enum Edge {
     /// See [`Peer::readable`].
     Readable(Arc<dyn Peer>, usize),
     /// See [`Peer::writable`].
     Writable(Arc<dyn Peer>),
-    /// See [`Edges::give_way`].
+    /// See [`Edges::add_yield`].
     Yield,
 }
 
-/// Edges gathered under a lock, to be delivered after it.
+/// Edges gathered under a lock, to be delivered after it is released.
 ///
-/// Most operations make none, and nearly all others one.
+/// Most operations have none, and nearly all others one.
 #[derive(Default)]
 #[must_use]
 pub(crate) struct Edges {
@@ -88,19 +87,19 @@ pub(crate) struct Edges {
 }
 
 impl Edges {
-    /// Remembers to tell `peer` of a message.
+    /// Adds the edge that `peer` has a message to take.
     pub(crate) fn add_readable(&mut self, peer: &Arc<dyn Peer>, size: usize) {
         self.add(Edge::Readable(peer.clone(), size));
     }
 
-    /// Remembers to tell `peer` of room.
+    /// Adds the edge that `peer` has room to fill.
     pub(crate) fn add_writable(&mut self, peer: &Arc<dyn Peer>) {
         self.add(Edge::Writable(peer.clone()));
     }
 
-    /// Remembers to let others run: a sender who was told of room seems to wait for our processor.
-    /// Else those who have one to themselves would be received from more often.
-    pub(crate) fn give_way(&mut self) {
+    /// Adds a yield of the processor, for a sender that was notified of room and seems to wait for this
+    /// processor. Otherwise senders with a processor of their own would be served more often.
+    pub(crate) fn add_yield(&mut self) {
         self.add(Edge::Yield);
     }
 
@@ -118,18 +117,18 @@ impl Edges {
         self.first.is_none()
     }
 
-    /// How many there are to deliver.
+    /// The number of edges to deliver.
     pub(crate) fn len(&self) -> usize {
         usize::from(self.first.is_some()) + self.more.len()
     }
 
-    /// Delivers all edges. No lock may be held.
+    /// Delivers all edges. The caller must hold no lock.
     #[inline]
     pub(crate) fn deliver(mut self) {
         if self.first.is_some() {
             self.deliver_all();
         }
-        // There is nothing left to let go of: the others come after the first.
+        // Nothing is left to drop: `more` is empty if `first` is.
         std::mem::forget(self);
     }
 
@@ -146,7 +145,7 @@ impl Edges {
     }
 }
 
-/// The other side of a pipe in tests: it hears nothing.
+/// A peer for tests that ignores all edges.
 #[cfg(all(test, not(loom)))]
 pub(crate) struct NullPeer;
 

@@ -1,43 +1,43 @@
-//! Which pipes of a socket have seen an edge: a lock-free list, filled by anyone and taken whole
-//! by whoever holds the socket's lock.
+//! The pipes of a socket that have had an edge: a lock-free list. Any thread pushes entries; the thread
+//! that holds the socket's lock takes all of them.
 //!
-//! A pipe has an entry for each kind of edge, which is on the list at most once. It is marked before it is put
-//! there, and the mark taken after it was removed, so an edge that comes while the list is being worked on is seen
-//! now or next.
+//! A pipe has one entry for each kind of edge, which is on the list at most once. The entry is marked before
+//! it is pushed, and the mark is cleared after it was removed. So an edge that comes while the list is
+//! processed is seen in this pass or the next.
 //!
-//! Who finds the mark set has nothing to do, though the entry may not be on the list yet: the thread that
-//! has set it wakes the same sleepers when it is. This is why the kinds do not share an entry: who reports
-//! room wakes nobody that waits for a message.
+//! A thread that finds the mark set returns at once, although the entry may not be on the list yet: the
+//! thread that has set the mark wakes the same waiters after its push. This is why the kinds do not share an
+//! entry: a report of room does not wake threads that wait for a message.
 
 use std::ptr;
 use std::sync::Arc;
 
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-/// What can happen to a pipe.
+/// An edge of a pipe, as its socket sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Change {
     /// The inbound lane has a message.
     Readable,
     /// The outbound lane has room.
     Writable,
-    /// The peer is gone.
+    /// The peer has closed the pipe.
     Closed,
 }
 
-/// A place on a socket's list, for one kind of change of a pipe.
+/// The entry of a pipe on its socket's list, for one kind of change.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    /// The pipe's number in its socket.
+    /// The pipe's id in its socket.
     key: u32,
     change: Change,
-    /// It has happened, and nobody has seen it yet.
+    /// The change has happened and was not taken from the list yet.
     is_marked: AtomicBool,
     next: AtomicPtr<Entry>,
 }
 
 impl Entry {
-    /// Nothing has happened yet.
+    /// An entry that is not marked.
     pub(crate) fn new(key: u32, change: Change) -> Arc<Entry> {
         let next = AtomicPtr::new(ptr::null_mut());
         Arc::new(Entry { key, change, is_marked: AtomicBool::new(false), next })
@@ -47,7 +47,7 @@ impl Entry {
 /// The list of one socket.
 #[derive(Debug)]
 pub(crate) struct ReadyList {
-    /// The newest entry; each entry on the list stands for one strong count.
+    /// The newest entry; the list owns one strong count of each entry on it.
     head: AtomicPtr<Entry>,
 }
 
@@ -57,18 +57,19 @@ impl ReadyList {
         ReadyList { head: AtomicPtr::new(ptr::null_mut()) }
     }
 
-    /// Notes that what the entry stands for has happened. Whom that concerns must be woken in any case.
+    /// Marks the entry's change and pushes it unless it is marked. The caller must wake the waiters in either
+    /// case.
     pub(crate) fn push(&self, entry: &Arc<Entry>) {
-        // Release: whoever takes the mark sees what happened.
+        // Release: the thread that clears the mark sees the change.
         if entry.is_marked.swap(true, Ordering::Release) {
             return;
         }
-        // The mark was not set: the entry is on no list, and only we put it on this one.
+        // The mark was not set: the entry is not on the list, and only this thread pushes it.
         let raw = Arc::into_raw(entry.clone()).cast_mut();
         let mut head = self.head.load(Ordering::Relaxed);
         loop {
             entry.next.store(head, Ordering::Relaxed);
-            // Release: whoever takes the list sees `next`.
+            // Release: the thread that takes the list sees `next`.
             match self.head.compare_exchange_weak(head, raw, Ordering::Release, Ordering::Relaxed) {
                 Ok(_) => return,
                 Err(now) => head = now,
@@ -76,18 +77,18 @@ impl ReadyList {
         }
     }
 
-    /// Whether nothing has happened. Cheap, for the path on which nothing ever does.
+    /// Whether there is no entry: one relaxed load, for the hot path.
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.head.load(Ordering::Relaxed).is_null()
     }
 
-    /// Takes everything, oldest first.
+    /// Takes all entries and calls `each` for them, oldest first.
     pub(crate) fn take(&self, mut each: impl FnMut(u32, Change)) {
         let mut newest = self.head.swap(ptr::null_mut(), Ordering::Acquire);
         let mut oldest: *mut Entry = ptr::null_mut();
-        // Turn the list round, so that pipes are served in the order of their edges.
-        // SAFETY: what was on the list belongs to us now, one strong count each.
+        // Reverse the list, so that pipes are served in the order of their edges.
+        // SAFETY: this thread owns the entries now, one strong count each.
         while let Some(entry) = unsafe { newest.as_ref() } {
             let next = entry.next.load(Ordering::Relaxed);
             entry.next.store(oldest, Ordering::Relaxed);
@@ -95,9 +96,9 @@ impl ReadyList {
             newest = next;
         }
         while !oldest.is_null() {
-            // SAFETY: as above; this gives the count back.
+            // SAFETY: as above; this takes the count back.
             let entry = unsafe { Arc::from_raw(oldest.cast_const()) };
-            // Before the mark is taken: then another thread may put the entry on a list again.
+            // Before the mark is cleared: after that another thread may push the entry again.
             oldest = entry.next.load(Ordering::Relaxed);
             entry.is_marked.swap(false, Ordering::Acquire);
             each(entry.key, entry.change);
@@ -178,10 +179,10 @@ mod loom_tests {
         });
     }
 
-    /// A receiver that reads for itself reports what has come while another thread reports the same, or room:
-    /// it need not sleep for ever. Were it to, the model would not end.
+    /// A receiver that has read a message itself reports it while another thread reports the same change, or
+    /// room. The receiver must see its message; if it slept for ever, the model would not end.
     #[test]
-    fn loom_a_receiver_hears_of_what_it_has_read() {
+    fn loom_a_receiver_sees_what_it_has_read() {
         for of_other in [Change::Readable, Change::Writable] {
             loom::model(move || {
                 let shared = loom::sync::Arc::new((ReadyList::new(), Event::new(), Event::new()));

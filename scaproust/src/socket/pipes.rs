@@ -176,7 +176,7 @@ impl Context for View<'_> {
         let pipe = self.pipes.get(id)?;
         if pipe.inbound.is_empty() {
             if pipe.inbound.producer_is_starved() {
-                self.edges.give_way();
+                self.edges.add_yield();
             }
             if pipe.peer.is_none() {
                 pipe.finish(id, self.finished);
