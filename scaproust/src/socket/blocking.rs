@@ -52,7 +52,7 @@ pub(crate) struct HeldSignals(SignalMask);
 impl HeldSignals {
     /// Blocks signals from now on.
     pub(crate) fn begin() -> HeldSignals {
-        HeldSignals(SignalMask::hold())
+        HeldSignals(SignalMask::block_all())
     }
 
     /// The thread's signal mask from before.
@@ -62,7 +62,7 @@ impl HeldSignals {
 
     /// Delivers pending signals. Returns whether a handler has run.
     pub(crate) fn deliver_pending(&self) -> bool {
-        self.0.has_let_one_in()
+        self.0.deliver_pending()
     }
 }
 
@@ -98,7 +98,7 @@ pub(super) fn spin_before_sleep(
         fetch();
         event.has_changed(epoch).then_some(())
     };
-    event.spin.look_first(Wait { gathers: wait.gathers && count == 0, ..wait }, look, hold)
+    event.spin.run(Wait { gathers: wait.gathers && count == 0, ..wait }, look, hold)
 }
 
 /// Prepares a sleep until the sleeper's notifier is signalled or one of the `count` watched descriptors is

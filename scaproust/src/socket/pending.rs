@@ -174,7 +174,7 @@ impl<A: Attempt> Pending<A> {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }
-        let Some(entry) = event.lie_down(*epoch) else { return false };
+        let Some(entry) = event.register(*epoch) else { return false };
         let watched = acquired.iter().flat_map(Acquired::descriptors);
         prepare_sleep(sleep, &entry, (count, watched), policy.deadline, signals.as_ref());
         *sleeper = Some(entry);
@@ -195,12 +195,12 @@ impl<A: Attempt> Pending<A> {
             }
         };
         let event = A::event(call);
-        event.spin.has_slept(self.start);
+        event.spin.record_sleep(self.start);
         let mut readiness = self.sleep.readiness();
         if wake == Wake::Woken && readiness.next() == Some(true) {
-            sleeper.silence();
+            sleeper.clear();
         }
-        let was_notified = event.get_up(sleeper);
+        let was_notified = event.unregister(sleeper);
         if let Some(acquired) = &acquired
             && wake == Wake::Woken
         {

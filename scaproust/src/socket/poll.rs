@@ -295,7 +295,7 @@ impl Polling {
             1 => leases.iter().for_each(|lease| lease.acquired.fetch()),
             // Only a few of many connections have something to read.
             _ => {
-                if sleep.look().is_ok_and(|ready| ready > 0) {
+                if sleep.poll_now().is_ok_and(|ready| ready > 0) {
                     let mut readiness = sleep.readiness();
                     leases.iter().for_each(|lease| lease.acquired.fetch_ready(&mut readiness));
                 }
@@ -305,7 +305,7 @@ impl Polling {
             Ok(()) => return Ok(false),
             Err(moment) => *start = moment,
         }
-        let Some(sleeper) = event.lie_down(epoch) else { return Ok(false) };
+        let Some(sleeper) = event.register(epoch) else { return Ok(false) };
         let watched = leases.iter().flat_map(|lease| lease.acquired.descriptors());
         let has_room = prepare_sleep(sleep, &sleeper, (count, watched), self.deadline, signals.as_ref());
         self.sleeper = Some(sleeper);
@@ -338,12 +338,12 @@ impl Polling {
     fn after_sleep(&mut self, sleeper: Sleeper) -> Result<(), Error> {
         let Polling { poller: Some(poller), sleep, leases, .. } = self else { return Ok(()) };
         let wake = sleep.wake();
-        poller.event.spin.has_slept(self.start);
+        poller.event.spin.record_sleep(self.start);
         let mut readiness = sleep.readiness();
         if wake == Wake::Woken && readiness.next() == Some(true) {
-            sleeper.silence();
+            sleeper.clear();
         }
-        poller.event.get_up(sleeper);
+        poller.event.unregister(sleeper);
         match wake {
             Wake::Woken => {
                 for lease in leases {
@@ -400,7 +400,7 @@ impl Drop for Polling {
         self.candidates.clear();
         if let Some(poller) = &self.poller {
             // The call is asleep only if its thread was cancelled.
-            self.sleeper.take().map(|sleeper| poller.event.get_up(sleeper));
+            self.sleeper.take().map(|sleeper| poller.event.unregister(sleeper));
             poller.end();
         }
         while !self.leases.is_empty() {

@@ -33,6 +33,6 @@ impl Pollable {
             return;
         }
         self.is_ready = is_ready;
-        if is_ready { self.notifier.ring() } else { self.notifier.silence() }
+        if is_ready { self.notifier.notify() } else { self.notifier.clear() }
     }
 }

@@ -151,7 +151,7 @@ impl Socket {
         };
         self.process_ready(core, edges);
         if matches!(outcome, Ok(Try::Done(_)))
-            && self.receivers.has_waiters()
+            && self.receivers.has_sleepers()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.is_cut_short())
         {
             self.receivers.notify_one();

@@ -174,7 +174,7 @@ impl Socket {
         self.process_ready(core, edges);
         // An edge wakes only one blocked call, which wakes the next.
         if matches!(outcome, Ok(Try::Done(())))
-            && self.senders.has_waiters()
+            && self.senders.has_sleepers()
             && core.call(edges, |protocol, context| protocol.can_send(context))
         {
             self.senders.notify_one();

@@ -1,55 +1,56 @@
-//! The way into something that can be closed: a count of who is inside, and a lock, in one word.
+//! A lock combined with a count of the calls in flight, in one word, for an object that can be closed.
 //!
-//! A call that comes in, does something under the lock and leaves again costs two atomic
-//! operations, and not four. A door stays where it is for ever, so that one can knock at it without
-//! knowing whether there is still something behind it.
+//! A call that enters, works under the lock and leaves costs two atomic operations instead of four. An
+//! entry lock outlives the object that it guards, so a thread may try to enter without knowing whether the
+//! object is still there.
 
 use std::time::Duration;
 
 use super::atomic::Ordering;
 use super::{Futex, now};
 
-/// There is something behind the door.
+/// There is an object: calls may enter.
 const OPEN: u32 = 1 << 31;
-/// It is being closed: nobody comes in any more.
+/// The object is being closed: no call can enter.
 const CLOSING: u32 = 1 << 30;
-/// Somebody has the lock.
+/// The lock is held.
 const LOCKED: u32 = 1 << 29;
-/// Somebody sleeps until the lock is free.
+/// A thread sleeps until the lock is free.
 const WANTED: u32 = 1 << 28;
-/// One that sleeps has waited too long for the lock: those that come now queue up behind it.
+/// A sleeper has waited too long for the lock: threads that come now queue up behind it.
 const STARVED: u32 = 1 << 27;
-/// Those inside.
-const INSIDE: u32 = STARVED - 1;
-/// So long one sleeper may be overtaken by those that come later. (loom has no time.)
-const PATIENCE: Duration = if cfg!(loom) { Duration::ZERO } else { Duration::from_millis(1) };
-/// So often one looks whether the lock is free before sleeping.
-const LOOKS: u32 = if cfg!(loom) { 0 } else { 100 };
+/// The bits of the in-flight count.
+const IN_FLIGHT: u32 = STARVED - 1;
+/// How long a sleeper may be overtaken by threads that come later. (loom has no time.)
+const STARVATION_THRESHOLD: Duration = if cfg!(loom) { Duration::ZERO } else { Duration::from_millis(1) };
+/// How often a thread checks whether the lock is free before it sleeps.
+const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
 
-/// A door.
+/// A lock and an in-flight count. See the [module](self).
 #[derive(Debug)]
 pub(crate) struct EntryLock {
-    word: Futex,
-    /// What those sleep on who want the lock.
+    /// The bits above. The thread that closes the object sleeps on it.
+    state: Futex,
+    /// A counter of wake-ups. Threads that wait for the lock sleep on it.
     queue: Futex,
 }
 
 impl EntryLock {
-    /// A closed door.
+    /// A closed entry lock.
     pub(crate) fn new() -> EntryLock {
-        EntryLock { word: Futex::new(), queue: Futex::new() }
+        EntryLock { state: Futex::new(), queue: Futex::new() }
     }
 
-    /// Opens it: there is something behind it now.
+    /// Lets calls enter: there is an object now.
     pub(crate) fn open(&self) {
-        // Release: who enters sees it. Those that knock at closed doors may be counted.
-        self.word.word.fetch_or(OPEN, Ordering::Release);
+        // Release: calls that enter see the object. Failed attempts may be in the count for a moment.
+        self.state.word.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// Enters, if it is open; answers whether it was.
+    /// Enters if it is open; returns whether it is.
     pub(crate) fn enter(&self) -> bool {
-        // Acquire: what is behind it is seen as it was put there.
-        let before = self.word.word.fetch_add(1, Ordering::Acquire);
+        // Acquire: the object is seen as it was when `open` was called.
+        let before = self.state.word.fetch_add(1, Ordering::Acquire);
         let is_open = before & (OPEN | CLOSING) == OPEN;
         if !is_open {
             self.leave();
@@ -57,23 +58,23 @@ impl EntryLock {
         is_open
     }
 
-    /// Enters and takes the lock, if it is open; answers whether it was.
+    /// Enters and takes the lock if it is open; returns whether it is.
     #[inline]
     pub(crate) fn enter_locked(&self) -> bool {
-        let word = &self.word.word;
+        let word = &self.state.word;
         let seen = word.load(Ordering::Relaxed);
         let is_free = seen & (OPEN | CLOSING | LOCKED | STARVED) == OPEN;
-        // Acquire: as above, and what was done under the lock is seen.
+        // Acquire: as above, and what was written under the lock is seen.
         if is_free
             && word.compare_exchange(seen, (seen + 1) | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
         {
             return true;
         }
-        self.enter_locked_late()
+        self.enter_locked_slow()
     }
 
     #[cold]
-    fn enter_locked_late(&self) -> bool {
+    fn enter_locked_slow(&self) -> bool {
         let is_open = self.enter();
         if is_open {
             self.lock();
@@ -83,24 +84,24 @@ impl EntryLock {
 
     /// Leaves.
     pub(crate) fn leave(&self) {
-        self.give(1);
+        self.release(1);
     }
 
-    /// Gives the lock back.
+    /// Releases the lock.
     pub(crate) fn unlock(&self) {
-        self.give(LOCKED);
+        self.release(LOCKED);
     }
 
-    /// Gives the lock back and leaves.
+    /// Releases the lock and leaves.
     #[inline]
     pub(crate) fn unlock_and_leave(&self) {
-        self.give(LOCKED | 1);
+        self.release(LOCKED | 1);
     }
 
     #[inline]
-    fn give(&self, what: u32) {
-        // Release: what was done inside happens before it is closed, or the lock taken again.
-        let before = self.word.word.fetch_sub(what, Ordering::Release);
+    fn release(&self, what: u32) {
+        // Release: what was written by this call is seen by the next holder, and by the thread that closes.
+        let before = self.state.word.fetch_sub(what, Ordering::Release);
         if before & (WANTED | CLOSING) != 0 {
             self.wake(before, what);
         }
@@ -109,67 +110,68 @@ impl EntryLock {
     #[cold]
     fn wake(&self, before: u32, what: u32) {
         if before & WANTED != 0 && what & LOCKED != 0 {
-            self.word.word.fetch_and(!WANTED, Ordering::Relaxed);
+            self.state.word.fetch_and(!WANTED, Ordering::Relaxed);
             self.queue.word.fetch_add(1, Ordering::Release);
             self.queue.wake(1);
         }
-        if before & CLOSING != 0 && what & INSIDE != 0 && before & INSIDE == 1 {
-            self.word.wake(i32::MAX);
+        if before & CLOSING != 0 && what & IN_FLIGHT != 0 && before & IN_FLIGHT == 1 {
+            self.state.wake(i32::MAX);
         }
     }
 
-    /// Takes the lock. It may be taken by who is not inside, and knows that there is something.
+    /// Takes the lock, without entering. The caller knows that there is an object.
     pub(crate) fn lock(&self) {
-        if !self.take(LOCKED, LOCKED | STARVED) {
-            self.lock_late();
+        if !self.try_acquire(LOCKED, LOCKED | STARVED) {
+            self.lock_slow();
         }
     }
 
     /// Takes the lock if it is free.
     pub(crate) fn try_lock(&self) -> bool {
-        self.word.word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
+        self.state.word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
     }
 
-    /// Takes the lock, and leaves `mark` behind; not if there is any of `blocking`.
+    /// Sets the bits of `mark`, which has `LOCKED`, and returns whether that took the lock: not if any bit of
+    /// `blocking` is set.
     #[inline]
-    fn take(&self, mark: u32, blocking: u32) -> bool {
-        let before = self.word.word.fetch_or(mark, Ordering::Acquire);
+    fn try_acquire(&self, mark: u32, blocking: u32) -> bool {
+        let before = self.state.word.fetch_or(mark, Ordering::Acquire);
         if before & blocking == 0 {
             return true;
         }
         if before & LOCKED == 0 {
-            // It was free, and another one is to have it.
+            // It was free, but a starved thread has precedence.
             self.unlock();
         }
         false
     }
 
     #[cold]
-    fn lock_late(&self) {
-        let word = &self.word.word;
-        // A thread that has slept leaves the mark behind, for others that may still sleep, and takes the
-        // lock whenever it is free: each of these is woken in its turn.
+    fn lock_slow(&self) {
+        let word = &self.state.word;
+        // A thread that has slept keeps `WANTED` set, for others that may still sleep, and takes the lock
+        // even if one is starved: each of these is woken in turn.
         let (mut mark, mut blocking) = (LOCKED, LOCKED | STARVED);
         let mut slept_at = None;
-        let mut starves = 0;
+        let mut starved = 0;
         loop {
-            for _ in 0..LOOKS {
+            for _ in 0..SPINS {
                 if word.load(Ordering::Relaxed) & blocking == 0 {
                     break;
                 }
                 std::hint::spin_loop();
             }
-            if self.take(mark, blocking) {
-                if starves != 0 {
+            if self.try_acquire(mark, blocking) {
+                if starved != 0 {
                     word.fetch_and(!STARVED, Ordering::Relaxed);
                 }
                 return;
             }
             let turn = self.queue.word.load(Ordering::Acquire);
-            if slept_at.is_some_and(|moment| now() >= moment + PATIENCE) {
-                starves = STARVED;
+            if slept_at.is_some_and(|moment| now() >= moment + STARVATION_THRESHOLD) {
+                starved = STARVED;
             }
-            if word.fetch_or(WANTED | starves, Ordering::Relaxed) & blocking != 0 {
+            if word.fetch_or(WANTED | starved, Ordering::Relaxed) & blocking != 0 {
                 slept_at.get_or_insert_with(now);
                 self.queue.wait(turn, None);
                 (mark, blocking) = (LOCKED | WANTED, LOCKED);
@@ -177,27 +179,26 @@ impl EntryLock {
         }
     }
 
-    /// Begins to close it: keeps everybody out. Answers whether it was open, and nobody else is
-    /// closing it.
+    /// Begins to close it: no call can enter any more. Returns `false` if it is closed, or being closed.
     pub(crate) fn begin_closing(&self) -> bool {
         let mark = |word| (word & (OPEN | CLOSING) == OPEN).then_some(word | CLOSING);
-        self.word.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).is_ok()
+        self.state.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).is_ok()
     }
 
-    /// Waits until the last one has left.
+    /// Waits until no call is in flight.
     pub(crate) fn wait_until_empty(&self) {
         loop {
-            let word = self.word.word.load(Ordering::Acquire);
-            if word & INSIDE == 0 {
+            let word = self.state.word.load(Ordering::Acquire);
+            if word & IN_FLIGHT == 0 {
                 return;
             }
-            self.word.wait(word, None);
+            self.state.wait(word, None);
         }
     }
 
-    /// Closes it: there is nothing behind it any more.
+    /// Closes it: there is no object any more.
     pub(crate) fn close(&self) {
-        self.word.word.fetch_and(!(OPEN | CLOSING), Ordering::Release);
+        self.state.word.fetch_and(!(OPEN | CLOSING), Ordering::Release);
     }
 }
 
@@ -206,44 +207,44 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_knocks_at_a_closed_door_is_not_inside() {
-        let door = EntryLock::new();
-        assert!(!door.enter() && !door.enter_locked() && !door.begin_closing());
-        door.open();
-        assert!(door.enter() && door.enter_locked());
-        assert!(door.begin_closing() && !door.begin_closing() && !door.enter_locked());
-        door.unlock_and_leave();
-        door.leave();
-        door.wait_until_empty();
-        door.close();
-        door.open();
-        assert!(door.enter_locked());
+    fn enter_fails_while_closed() {
+        let entry = EntryLock::new();
+        assert!(!entry.enter() && !entry.enter_locked() && !entry.begin_closing());
+        entry.open();
+        assert!(entry.enter() && entry.enter_locked());
+        assert!(entry.begin_closing() && !entry.begin_closing() && !entry.enter_locked());
+        entry.unlock_and_leave();
+        entry.leave();
+        entry.wait_until_empty();
+        entry.close();
+        entry.open();
+        assert!(entry.enter_locked());
     }
 
     #[test]
     fn many_threads_take_turns() {
         const THREADS: usize = 8;
         const TURNS: usize = 20_000;
-        let door = EntryLock::new();
-        door.open();
+        let entry = EntryLock::new();
+        entry.open();
         let count = std::cell::UnsafeCell::new(0);
         struct Shared<'a>(&'a EntryLock, &'a std::cell::UnsafeCell<usize>);
-        // SAFETY: the cell is used under the door's lock.
+        // SAFETY: the cell is used under the lock.
         unsafe impl Sync for Shared<'_> {}
-        let shared = &Shared(&door, &count);
+        let shared = &Shared(&entry, &count);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(move || {
-                    let Shared(door, count) = shared;
+                    let Shared(entry, count) = shared;
                     for turn in 0..TURNS {
                         if turn % 2 == 0 {
-                            assert!(door.enter_locked())
+                            assert!(entry.enter_locked())
                         } else {
-                            door.lock()
+                            entry.lock()
                         }
-                        // SAFETY: we have the lock.
+                        // SAFETY: this thread holds the lock.
                         unsafe { *count.get() += 1 };
-                        if turn % 2 == 0 { door.unlock_and_leave() } else { door.unlock() }
+                        if turn % 2 == 0 { entry.unlock_and_leave() } else { entry.unlock() }
                     }
                 });
             }
@@ -261,12 +262,12 @@ mod loom_tests {
     struct Guarded(EntryLock, UnsafeCell<u32>);
 
     fn add_one(shared: &Guarded) {
-        // SAFETY: the callers have the lock; loom watches that they do.
+        // SAFETY: the callers hold the lock, or no other thread is left; loom checks that.
         shared.1.with_mut(|count| unsafe { *count += 1 });
     }
 
     #[test]
-    fn loom_the_lock_keeps_one_out_and_wakes_him() {
+    fn loom_the_lock_excludes_and_wakes_a_waiter() {
         loom::model(|| {
             let shared = Arc::new(Guarded(EntryLock::new(), UnsafeCell::new(0)));
             shared.0.open();
@@ -281,14 +282,14 @@ mod loom_tests {
             shared.0.unlock();
             thread.join().unwrap();
             shared.0.lock();
-            // SAFETY: we have the lock.
+            // SAFETY: this thread holds the lock.
             assert_eq!(shared.1.with(|count| unsafe { *count }), 2);
         });
     }
 
-    /// With no patience, the second one that sleeps keeps others from overtaking it.
+    /// With a threshold of zero, the second sleep of a thread keeps others from overtaking it.
     #[test]
-    fn loom_the_lock_reaches_each_of_three() {
+    fn loom_each_of_three_threads_gets_the_lock() {
         let mut model = loom::model::Builder::new();
         model.preemption_bound = Some(2);
         model.check(|| {
@@ -312,14 +313,14 @@ mod loom_tests {
             shared.0.unlock();
             threads.into_iter().for_each(|thread| thread.join().unwrap());
             shared.0.lock();
-            // SAFETY: we have the lock.
+            // SAFETY: this thread holds the lock.
             assert_eq!(shared.1.with(|count| unsafe { *count }), 5);
-            assert_eq!(shared.0.word.word.load(Ordering::Relaxed) & STARVED, 0);
+            assert_eq!(shared.0.state.word.load(Ordering::Relaxed) & STARVED, 0);
         });
     }
 
     #[test]
-    fn loom_closing_waits_for_who_is_inside() {
+    fn loom_closing_waits_for_calls_in_flight() {
         loom::model(|| {
             let shared = Arc::new(Guarded(EntryLock::new(), UnsafeCell::new(0)));
             shared.0.open();
@@ -332,7 +333,7 @@ mod loom_tests {
             });
             assert!(shared.0.begin_closing());
             shared.0.wait_until_empty();
-            // Without the lock: nobody is inside any more.
+            // Without the lock: no call is in flight.
             add_one(&shared);
             shared.0.close();
             thread.join().unwrap();

@@ -1,16 +1,17 @@
-//! What a blocked call sleeps on: something changed, look again.
+//! An event: blocked calls sleep on it until some state may have changed. It is a condition variable
+//! with a counter instead of a lock (an *event count*).
 //!
 //! ```text
-//! waiter: ticket = event.ticket();  look;  sleeper = event.lie_down(ticket);  sleep;  event.get_up(sleeper)
-//! other:  change;                          event.notify_one()
+//! waiter: epoch = event.epoch();  check;  sleeper = event.register(epoch);  sleep;  event.unregister(sleeper)
+//! other:  change the state;               event.notify_one()
 //! ```
 //!
-//! Whatever changes after the ticket was drawn ends the wait, so nothing is missed between the
-//! look and the sleep. Notifying costs no system call while nobody sleeps.
+//! A change after the epoch was read ends the wait, so no wake-up is lost between the check and the
+//! sleep. Notifying makes no system call while there are no sleepers.
 //!
-//! Each sleeper has a descriptor, its alarm: only poll(2) and its like can wait for more
-//! descriptors besides, and let signals in for as long as they wait. A sleeper for which the system has no
-//! descriptor looks again every few milliseconds.
+//! Each sleeper has a [`Notifier`], since only poll(2) and similar calls can wait for other descriptors
+//! besides, and unblock signals while they wait. A sleeper for which the system has no descriptor checks
+//! again every few milliseconds.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -21,126 +22,127 @@ use smallvec::SmallVec;
 use super::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use super::{Descriptor, Mutex, Notifier, Sleep, Spin, Wake, lock};
 
-/// The state of an event at the moment of looking.
+/// The value of an event's counter before the state was checked.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Epoch(u32);
 
-/// A counter of changes with sleepers.
+/// A counter of changes, and the sleepers to wake.
 #[derive(Debug)]
 pub(crate) struct Event {
     changes: AtomicU32,
-    /// How many are asleep, or about to be, and can be woken.
-    waiters: AtomicU32,
+    /// The number of registered sleepers; written under the lock of `sleepers`.
+    sleeper_count: AtomicU32,
     sleepers: Mutex<Sleepers>,
-    /// One thread has the right to wait for other descriptors too.
+    /// One thread has the watch: it may wait for other descriptors besides.
     is_watched: AtomicBool,
     pub(crate) spin: Spin,
 }
 
 #[derive(Debug, Default)]
 struct Sleepers {
-    /// In the order in which they lay down. Each is taken out before its alarm rings.
-    asleep: VecDeque<Arc<Notifier>>,
-    /// Alarms for the next sleepers.
+    /// In the order of registration. Each is removed before it is notified.
+    registered: VecDeque<Arc<Notifier>>,
+    /// Notifiers for the next sleepers.
     spare: Vec<Arc<Notifier>>,
 }
 
-/// A place among those whom an event wakes: to be given back to it with [`Event::get_up`].
+/// A registration with an event, to be returned with [`Event::unregister`].
 #[derive(Debug)]
 pub(crate) struct Sleeper(Option<Arc<Notifier>>);
 
 impl Event {
-    /// An event that nobody waits for.
+    /// An event without sleepers.
     pub(crate) fn new() -> Event {
         Event {
             changes: AtomicU32::new(0),
-            waiters: AtomicU32::new(0),
+            sleeper_count: AtomicU32::new(0),
             sleepers: Mutex::default(),
             is_watched: AtomicBool::new(false),
             spin: Spin::new(),
         }
     }
 
-    /// To be drawn before looking at what the event is about.
+    /// The current epoch, to be read before the state is checked.
     #[inline]
     pub(crate) fn epoch(&self) -> Epoch {
         Epoch(self.changes.load(Ordering::Acquire))
     }
 
-    /// Whether something changed since the ticket was drawn.
+    /// Whether the event was notified since the epoch was read.
     pub(crate) fn has_changed(&self, epoch: Epoch) -> bool {
         self.epoch().0 != epoch.0
     }
 
-    /// Sleeps until something changed since the ticket was drawn. It is no call of the host's that is
-    /// to be interrupted: a signal may end it, or be missed.
+    /// Sleeps until the event is notified, unless it was since the epoch was read. For waits that need not
+    /// be interruptible: a signal may end the sleep, or be missed.
     pub(crate) fn wait(&self, epoch: Epoch, deadline: Option<Duration>) -> Wake {
-        let Some(sleeper) = self.lie_down(epoch) else { return Wake::Woken };
+        let Some(sleeper) = self.register(epoch) else { return Wake::Woken };
         let wake = sleeper.wait(deadline);
-        self.get_up(sleeper);
+        self.unregister(sleeper);
         wake
     }
 
-    /// A place to sleep until something changes; none if that has happened since the ticket was
-    /// drawn.
-    pub(crate) fn lie_down(&self, epoch: Epoch) -> Option<Sleeper> {
+    /// Registers a sleeper, which the next notification wakes; `None` if the event was notified since the
+    /// epoch was read.
+    pub(crate) fn register(&self, epoch: Epoch) -> Option<Sleeper> {
         let spare = lock(&self.sleepers).spare.pop();
-        let alarm = spare.or_else(|| Notifier::new().ok().map(Arc::new));
-        if let Some(alarm) = &alarm {
+        let notifier = spare.or_else(|| Notifier::new().ok().map(Arc::new));
+        if let Some(notifier) = &notifier {
             let mut sleepers = lock(&self.sleepers);
-            sleepers.asleep.push_back(alarm.clone());
-            self.count(&sleepers);
+            sleepers.registered.push_back(notifier.clone());
+            self.update_count(&sleepers);
         }
-        // With the fence in `notify`: either it sees this sleeper, or we see its change.
+        // Pairs with the fence in `notify`: either `notify` sees this sleeper, or this sees its change.
         fence(Ordering::SeqCst);
-        let sleeper = Sleeper(alarm);
+        let sleeper = Sleeper(notifier);
         if self.has_changed(epoch) {
-            self.get_up(sleeper);
+            self.unregister(sleeper);
             return None;
         }
         Some(sleeper)
     }
 
-    /// Ends a sleep. Answers whether a notification was meant to end it: who has another reason to
-    /// leave notifies the next.
-    pub(crate) fn get_up(&self, Sleeper(alarm): Sleeper) -> bool {
-        let Some(alarm) = alarm else { return false };
+    /// Removes a sleeper. Returns whether a notification was spent on it: a caller that returns for another
+    /// reason must pass it on to the next sleeper.
+    pub(crate) fn unregister(&self, Sleeper(notifier): Sleeper) -> bool {
+        let Some(notifier) = notifier else { return false };
         let mut sleepers = lock(&self.sleepers);
-        let place = sleepers.asleep.iter().position(|other| Arc::ptr_eq(other, &alarm));
-        place.map(|place| sleepers.asleep.remove(place));
-        self.count(&sleepers);
-        sleepers.spare.push(alarm);
+        let place = sleepers.registered.iter().position(|other| Arc::ptr_eq(other, &notifier));
+        place.map(|place| sleepers.registered.remove(place));
+        self.update_count(&sleepers);
+        sleepers.spare.push(notifier);
         place.is_none()
     }
 
-    fn count(&self, sleepers: &Sleepers) {
-        self.waiters.store(sleepers.asleep.len() as u32, Ordering::Relaxed);
+    fn update_count(&self, sleepers: &Sleepers) {
+        self.sleeper_count.store(sleepers.registered.len() as u32, Ordering::Relaxed);
     }
 
-    /// Takes the right to wait for descriptors too, if no other thread has it.
+    /// Takes the watch, the right to wait for other descriptors besides; returns `false` if another thread
+    /// has it.
     pub(crate) fn watch(&self) -> bool {
         !self.is_watched.swap(true, Ordering::Acquire)
     }
 
-    /// Gives back the right to wait for descriptors too.
+    /// Gives the watch back.
     pub(crate) fn unwatch(&self) {
         self.is_watched.store(false, Ordering::Release);
-        // A thread that sleeps, or is about to, because another one had the right may have it now.
+        // A thread that sleeps, or is about to, because it did not get the watch can take it now.
         self.notify_one();
     }
 
-    /// Whether somebody sleeps, or is about to.
+    /// Whether there are sleepers.
     #[inline]
-    pub(crate) fn has_waiters(&self) -> bool {
-        self.waiters.load(Ordering::Relaxed) > 0
+    pub(crate) fn has_sleepers(&self) -> bool {
+        self.sleeper_count.load(Ordering::Relaxed) > 0
     }
 
-    /// Says that something changed, and wakes one sleeper.
+    /// Counts a change and wakes the first sleeper.
     pub(crate) fn notify_one(&self) {
         self.notify(1);
     }
 
-    /// Says that something changed, and wakes every sleeper.
+    /// Counts a change and wakes all sleepers.
     pub(crate) fn notify_all(&self) {
         self.notify(usize::MAX);
     }
@@ -148,7 +150,7 @@ impl Event {
     fn notify(&self, count: usize) {
         self.changes.fetch_add(1, Ordering::Release);
         fence(Ordering::SeqCst);
-        if self.has_waiters() {
+        if self.has_sleepers() {
             self.wake(count);
         }
     }
@@ -157,31 +159,31 @@ impl Event {
     fn wake(&self, count: usize) {
         let woken: SmallVec<[_; 1]> = {
             let mut sleepers = lock(&self.sleepers);
-            let count = count.min(sleepers.asleep.len());
-            let woken = sleepers.asleep.drain(..count).collect();
-            self.count(&sleepers);
+            let count = count.min(sleepers.registered.len());
+            let woken = sleepers.registered.drain(..count).collect();
+            self.update_count(&sleepers);
             woken
         };
-        woken.iter().for_each(|alarm: &Arc<Notifier>| alarm.ring());
+        woken.iter().for_each(|notifier: &Arc<Notifier>| notifier.notify());
     }
 }
 
 impl Sleeper {
-    /// What to wait for, if the system had a descriptor to spare.
+    /// The descriptor to wait for, if the system had one to spare.
     pub(crate) fn descriptor(&self) -> Option<Descriptor> {
-        self.0.as_ref().map(|alarm| alarm.descriptor())
+        self.0.as_ref().map(|notifier| notifier.descriptor())
     }
 
-    /// The descriptor was ready: it is not to be so at the next sleep.
-    pub(crate) fn silence(&self) {
-        if let Some(alarm) = &self.0 {
-            alarm.silence();
+    /// Clears the notifier, whose descriptor was ready, for the next sleep.
+    pub(crate) fn clear(&self) {
+        if let Some(notifier) = &self.0 {
+            notifier.clear();
         }
     }
 
     fn wait(&self, deadline: Option<Duration>) -> Wake {
-        if let Some(alarm) = &self.0 {
-            return alarm.wait(deadline);
+        if let Some(notifier) = &self.0 {
+            return notifier.wait(deadline);
         }
         let mut sleep = Sleep::new();
         sleep.prepare(std::iter::empty::<Descriptor>(), deadline, None);
@@ -195,7 +197,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_change_after_the_ticket_ends_the_wait_at_once() {
+    fn a_change_after_the_epoch_ends_the_wait_at_once() {
         let event = Event::new();
         let epoch = event.epoch();
         event.notify_one();
@@ -216,7 +218,7 @@ mod loom_tests {
     use loom::sync::Arc;
     use loom::sync::atomic::AtomicBool;
 
-    /// Another thread changes something and says so; this one waits for that, as `wait` does.
+    /// Another thread changes the state and notifies; this one waits for the change with `wait`.
     fn await_change(wait: fn(&Event, Epoch)) {
         loom::model(move || {
             let shared = Arc::new((Event::new(), AtomicBool::new(false)));
@@ -237,11 +239,11 @@ mod loom_tests {
     }
 
     #[test]
-    fn loom_who_has_the_watch_is_woken_too() {
+    fn loom_a_registered_sleeper_is_woken() {
         await_change(|event, epoch| {
-            if let Some(sleeper) = event.lie_down(epoch) {
+            if let Some(sleeper) = event.register(epoch) {
                 sleeper.wait(None);
-                event.get_up(sleeper);
+                event.unregister(sleeper);
             }
         });
     }

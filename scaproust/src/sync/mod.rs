@@ -1,15 +1,13 @@
 //! Waiting, locking and time: the platform as the rest of the library sees it.
 //!
-//! Owns the futex shim, the [`Event`] that blocked calls sleep on, the monotonic clock and state
-//! that starts anew after a fork. Must not know messages, pipes or sockets. With `--cfg loom` the
-//! atomics and locks are loom's, so that the lock-free parts can be explored exhaustively.
+//! Owns the locks, the [`Event`] that blocked calls sleep on, the monotonic clock and state that is
+//! reset in a forked child. Must not know messages, pipes or sockets. With `--cfg loom` the atomics and
+//! locks are loom's, which explores all interleavings of the lock-free parts.
 
-mod alarm;
 mod entry_lock;
 mod event;
 mod futex;
-#[cfg(not(loom))]
-mod level;
+mod notifier;
 mod pause_policy;
 mod per_process;
 mod processors;
@@ -21,10 +19,10 @@ mod system;
 mod thread;
 mod unload;
 
-pub(crate) use alarm::Notifier;
 pub(crate) use entry_lock::EntryLock;
 pub(crate) use event::{Epoch, Event, Sleeper};
 pub(crate) use futex::Futex;
+pub(crate) use notifier::Notifier;
 pub(crate) use pause_policy::PausePolicy;
 pub(crate) use per_process::PerProcess;
 pub use sleep::Sleep;
@@ -46,8 +44,8 @@ pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
 #[cfg(not(loom))]
 pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
 
-/// Keeps what one thread writes often away from what another one reads often: on cache lines of
-/// its own, two of them, since processors fetch them in pairs.
+/// Puts a value on cache lines of its own, to avoid false sharing; on two of them, since processors
+/// prefetch them in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 pub(crate) struct CachePadded<T>(pub(crate) T);
@@ -60,10 +58,10 @@ impl<T> std::ops::Deref for CachePadded<T> {
     }
 }
 
-/// Stores a value, and only then lets loads happen that come later, if they and what they look
-/// for are sequentially consistent.
+/// Stores a value before any later load, provided that the load and the stores that it observes are
+/// sequentially consistent.
 ///
-/// The same as a store and a fence, and on most processors cheaper. loom knows no such stores.
+/// The same as a store and a fence, and cheaper on most processors. loom does not model such stores.
 pub(crate) fn store_then_load(word: &atomic::AtomicUsize, value: usize) {
     if cfg!(loom) {
         word.store(value, atomic::Ordering::Release);
@@ -73,14 +71,14 @@ pub(crate) fn store_then_load(word: &atomic::AtomicUsize, value: usize) {
     }
 }
 
-/// Runs a step that others must follow, whatever becomes of it; a panic in it goes no further.
+/// Runs `step` and catches a panic in it, so that the caller can continue; `None` if it panicked.
 pub(crate) fn contained<T>(step: impl FnOnce() -> T) -> Option<T> {
     std::panic::catch_unwind(std::panic::AssertUnwindSafe(step)).ok()
 }
 
-/// Tells the calling thread from all others that run now.
+/// A number that identifies the calling thread among all running threads.
 pub(crate) fn thread_address() -> usize {
-    // It has no destructor, so it is there as long as the thread is.
+    // It has no destructor, so it exists until the thread ends.
     thread_local!(static PLACE: u8 = const { 0 });
     PLACE.try_with(std::ptr::from_ref).map_or(0, <*const u8>::addr)
 }

@@ -1,78 +1,84 @@
-//! Whether a consumer follows its producer so closely that each slows the other down.
+//! The policy by which a consumer pauses so that larger batches gather.
 //!
-//! Two threads that look at the same cache lines in turn wait for them most of the time. A consumer
-//! that finds a handful of messages, takes them, and looks again at once does better to let more gather
-//! in between, if there is a producer at work: the pauses themselves show whether anything gathers.
+//! A producer and a consumer that access the same cache lines in turn wait for them most of the time. A
+//! consumer that finds only small batches is faster if it pauses between them, provided that the
+//! producer is active: the size of the batch after a pause shows whether it is.
 
-/// What a look finds is a handful if it is less than this, in bytes.
+/// A batch below this size, in bytes, is small.
 const SMALL_BATCH: usize = 1024;
-/// After so many small batches in a row a pause is tried.
-const SEVERAL: u32 = 4;
-/// After a pause in vain none is tried for so many looks, and twice as many after the next.
-const REST: u32 = 16;
-/// None is tried for so many looks at most.
-const MOST_REST: u32 = 4096;
+/// The number of small batches in a row after which a pause is tried.
+const BATCHES_BEFORE_PAUSE: u32 = 4;
+/// The number of batches without a pause after one that was useless; it doubles with each useless pause.
+const MIN_BACKOFF: u32 = 16;
+/// The largest such number.
+const MAX_BACKOFF: u32 = 4096;
 
-/// What the looks of one consumer have found lately.
+/// The state of one consumer.
 #[derive(Debug)]
 pub(crate) struct PausePolicy {
-    /// Handfuls in a row.
+    /// Small batches in a row.
     small_batches: u32,
-    /// Looks before which no pause is to be tried.
-    rest: u32,
-    /// How long to rest after the next pause in vain.
-    next_rest: u32,
-    /// Bytes that the last look found, if a pause follows it; else 0.
+    /// The number of batches before the next pause may be tried.
+    backoff: u32,
+    /// The value of `backoff` after the next useless pause.
+    next_backoff: u32,
+    /// The size in bytes of the last batch, if a pause follows it; else 0.
     before_pause: usize,
-    /// The pause is still to be made.
+    /// A pause must be made before the next batch.
     is_due: bool,
 }
 
 impl PausePolicy {
-    /// Nothing was looked for yet.
+    /// The state before the first batch.
     pub(crate) fn new() -> PausePolicy {
-        PausePolicy { small_batches: 0, rest: 0, next_rest: REST, before_pause: 0, is_due: false }
+        PausePolicy {
+            small_batches: 0,
+            backoff: 0,
+            next_backoff: MIN_BACKOFF,
+            before_pause: 0,
+            is_due: false,
+        }
     }
 
-    /// Whether to make a pause before the next look.
+    /// Whether to pause before looking for the next batch; `true` once for each pause.
     #[inline]
     pub(crate) fn should_pause(&mut self) -> bool {
         std::mem::take(&mut self.is_due)
     }
 
-    /// A look has found something, of so many bytes.
+    /// Records a batch of `bytes`, not 0.
     #[inline]
     pub(crate) fn found(&mut self, bytes: usize) {
         if self.before_pause > 0 {
-            self.judge(bytes);
+            self.rate_pause(bytes);
         }
-        if bytes >= SMALL_BATCH || self.rest > 0 {
-            self.rest = self.rest.saturating_sub(1);
+        if bytes >= SMALL_BATCH || self.backoff > 0 {
+            self.backoff = self.backoff.saturating_sub(1);
             self.small_batches = 0;
             return;
         }
         self.small_batches += 1;
-        if self.small_batches >= SEVERAL {
-            self.small_batches = SEVERAL;
+        if self.small_batches >= BATCHES_BEFORE_PAUSE {
+            self.small_batches = BATCHES_BEFORE_PAUSE;
             self.before_pause = bytes;
             self.is_due = true;
         }
     }
 
-    /// A look has found nothing.
+    /// Records that the queue was empty.
     pub(crate) fn found_nothing(&mut self) {
         self.small_batches = 0;
         self.before_pause = 0;
         self.is_due = false;
     }
 
-    /// Whether the pause was of use: more has gathered than there was before it.
-    fn judge(&mut self, bytes: usize) {
+    /// Records whether the pause was useful: the batch after it, of `bytes`, is larger than the one before.
+    fn rate_pause(&mut self, bytes: usize) {
         if bytes > self.before_pause {
-            self.next_rest = REST;
+            self.next_backoff = MIN_BACKOFF;
         } else {
-            self.rest = self.next_rest;
-            self.next_rest = (2 * self.next_rest).min(MOST_REST);
+            self.backoff = self.next_backoff;
+            self.next_backoff = (2 * self.next_backoff).min(MAX_BACKOFF);
         }
         self.before_pause = 0;
     }
@@ -90,9 +96,9 @@ mod tests {
     }
 
     #[test]
-    fn who_follows_closely_makes_pauses_while_more_gathers() {
+    fn small_batches_are_followed_by_pauses_while_these_are_useful() {
         let mut pauses = PausePolicy::new();
-        for _ in 1..SEVERAL {
+        for _ in 1..BATCHES_BEFORE_PAUSE {
             assert!(!pauses.pauses_after(64));
         }
         for round in 0..100 {
@@ -101,18 +107,21 @@ mod tests {
     }
 
     #[test]
-    fn a_consumer_for_whom_nothing_gathers_makes_few_pauses() {
+    fn useless_pauses_become_rare() {
         let mut pauses = PausePolicy::new();
         let pauses = (0..100_000).filter(|_| pauses.pauses_after(64)).count();
         assert!((8..50).contains(&pauses), "{pauses}");
     }
 
     #[test]
-    fn who_finds_much_or_nothing_begins_anew() {
-        for finds_much in [false, true] {
+    fn a_large_batch_or_an_empty_queue_resets_the_count() {
+        for is_large in [false, true] {
             let mut pauses = PausePolicy::new();
-            assert!((0..SEVERAL).all(|count| pauses.pauses_after(64) == (count + 1 == SEVERAL)));
-            if finds_much {
+            assert!(
+                (0..BATCHES_BEFORE_PAUSE)
+                    .all(|count| pauses.pauses_after(64) == (count + 1 == BATCHES_BEFORE_PAUSE))
+            );
+            if is_large {
                 assert!(!pauses.pauses_after(SMALL_BATCH))
             } else {
                 pauses.found_nothing()

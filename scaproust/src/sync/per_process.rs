@@ -1,8 +1,8 @@
-//! State of the process that starts anew in a forked child.
+//! Global state that is made anew in a forked child.
 //!
-//! A child has none of its parent's threads, and locks that those held stay locked for ever. So
-//! the child never looks at what it inherited: the first use after a fork makes a new value, and
-//! the old one is left alone.
+//! A child has none of its parent's other threads, and a lock that one of them held stays locked for ever.
+//! So the child never uses an inherited value: the first use after a fork makes a new one, and the old one
+//! is leaked.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -10,20 +10,20 @@ use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 use super::system::watch_forks;
 use super::{spin, unload};
 
-/// Grows in the child at each fork.
+/// Incremented in the child at each fork.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
-/// `in_child` is called at forks.
+/// `in_child` is registered.
 static WATCHES_FORKS: AtomicBool = AtomicBool::new(false);
 
-/// May be called twice for one fork.
+/// Runs in a forked child; may be called twice for one fork.
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     unload::forget();
     spin::forget();
 }
 
-/// Sees to it that `in_child` is called at forks. It is registered before that is noted: threads
-/// that come at the same time, and a child forked in between, register it once more.
+/// Registers `in_child`, unless that is done. The flag is set after the registration: another thread at the
+/// same time, and a child forked in between, register it once more.
 fn ensure_forks_are_watched() {
     if !WATCHES_FORKS.load(Ordering::Acquire) {
         watch_forks(in_child);
@@ -31,7 +31,7 @@ fn ensure_forks_are_watched() {
     }
 }
 
-/// A value made at its first use in a process.
+/// A value that is made at its first use in each process.
 pub(crate) struct PerProcess<T: 'static> {
     current: AtomicPtr<Stamped<T>>,
     make: fn() -> T,
@@ -43,7 +43,7 @@ struct Stamped<T> {
 }
 
 impl<T: Send + Sync> PerProcess<T> {
-    /// `make` makes the value.
+    /// A value that `make` makes. Several threads may call it at the same time; one result is used.
     pub(crate) const fn new(make: fn() -> T) -> PerProcess<T> {
         PerProcess { current: AtomicPtr::new(ptr::null_mut()), make }
     }
@@ -51,7 +51,7 @@ impl<T: Send + Sync> PerProcess<T> {
     /// The value of this process.
     pub(crate) fn get(&'static self) -> &'static T {
         let current = self.current.load(Ordering::Acquire);
-        // SAFETY: a pointer that was published is not freed before the library is unloaded.
+        // SAFETY: a published value is not freed before the library is unloaded.
         if let Some(stamped) = unsafe { current.as_ref() }
             && stamped.generation == GENERATION.load(Ordering::Relaxed)
         {
@@ -68,7 +68,7 @@ impl<T: Send + Sync> PerProcess<T> {
         let made_at = ptr::from_ref(made).cast_mut();
         match self.current.compare_exchange(old, made_at, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => &made.value,
-            // Another thread was faster; ours is not used.
+            // Another thread was faster; the value made here is not used.
             // SAFETY: published, and not freed before the library is unloaded.
             Err(winner) => unsafe { &(*winner).value },
         }

@@ -1,37 +1,37 @@
-//! What is known of the processors that the process runs on: how many there are, and whether others want
-//! them.
+//! The processors that the process runs on: how many there are, and whether other threads compete for them.
 //!
-//! A thread that gives way while another one computes gets the processor back after a whole time slice,
-//! milliseconds later; one that sleeps gets it as soon as it is woken. So nobody looks before sleeping for some
-//! time after a turn was lost. The time is many times what was lost, and twice as long each time that the next
-//! look costs a turn as well. A process that has used up its share of time (a quota) meets the same.
+//! A spinning thread that yields while another one computes loses a time slice: it gets the processor back
+//! milliseconds later. A thread that sleeps gets it as soon as it is woken. So after a lost time slice no
+//! thread of the process spins for some time, the back-off. This is many times what was lost, and doubles each
+//! time that the next spin loses a time slice as well. A process that has used up its CPU quota is treated
+//! alike.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::{now, system};
 
-/// Giving way for longer than this, in nanoseconds, is a lost turn. Threads that work for a moment and wait
-/// again take less, even several of them.
-const LOST: u64 = 300_000;
-/// So many times what was lost, nobody looks.
-const REST: u64 = 8;
-/// For so long at most, in nanoseconds: one turn of 3 ms in this time is hardly to be seen.
-const MOST_REST: u64 = 2_000_000_000;
-/// How many there are is asked anew after so long, in nanoseconds.
-const ASK: u64 = 100_000_000;
+/// A yield that takes longer than this, in nanoseconds, has lost a time slice. Threads that work for a moment
+/// and wait again take less, even several of them.
+const LOST_SLICE: u64 = 300_000;
+/// The back-off in multiples of the time lost.
+const BACKOFF: u64 = 8;
+/// The longest back-off, in nanoseconds: one lost slice of 3 ms in this time is negligible.
+const MAX_BACKOFF: u64 = 2_000_000_000;
+/// The time in nanoseconds after which the number of processors is queried again.
+const QUERY_INTERVAL: u64 = 100_000_000;
 
-/// What threads find where they run.
+/// The machine as a thread sees it; tests simulate it.
 pub(super) trait Machine {
-    /// The present moment on the monotonic clock.
+    /// The time on the monotonic clock.
     fn now(&self) -> Duration;
-    /// Lets another thread have the processor.
-    fn give_way(&self);
-    /// How many processors the process may run on.
+    /// Yields the processor to another thread.
+    fn yield_now(&self);
+    /// The number of processors that the process may run on.
     fn processors(&self) -> u32;
 }
 
-/// The machine that this is.
+/// The real machine.
 #[derive(Debug)]
 pub(super) struct This;
 
@@ -40,7 +40,7 @@ impl Machine for This {
         now()
     }
 
-    fn give_way(&self) {
+    fn yield_now(&self) {
         std::thread::yield_now();
     }
 
@@ -49,73 +49,74 @@ impl Machine for This {
     }
 }
 
-/// Moments are nanoseconds on the monotonic clock. A race between threads costs a lesson, no more.
+/// What the process knows of its processors. Times are nanoseconds on the monotonic clock. An update that is
+/// lost between two threads is only a lost sample.
 #[derive(Debug)]
 pub(super) struct Processors<M> {
     pub(super) machine: M,
-    /// Until then nobody looks.
-    rest_until: AtomicU64,
-    /// How long the last rest was, in nanoseconds.
-    last_rest: AtomicU64,
+    /// The end of the back-off.
+    backoff_until: AtomicU64,
+    /// The length of the last back-off, in nanoseconds.
+    last_backoff: AtomicU64,
     count: AtomicU32,
-    /// When the count is to be asked for again.
-    ask_at: AtomicU64,
+    /// The time at which the count is queried again.
+    query_at: AtomicU64,
 }
 
-/// Those of this process. A forked child has the same.
+/// The processors of this process. A forked child inherits the state.
 pub(super) static PROCESSORS: Processors<This> = Processors::new(This);
 
 impl<M> Processors<M> {
     pub(super) const fn new(machine: M) -> Processors<M> {
         Processors {
             machine,
-            rest_until: AtomicU64::new(0),
-            last_rest: AtomicU64::new(0),
+            backoff_until: AtomicU64::new(0),
+            last_backoff: AtomicU64::new(0),
             count: AtomicU32::new(1),
-            ask_at: AtomicU64::new(0),
+            query_at: AtomicU64::new(0),
         }
     }
 }
 
 impl<M: Machine> Processors<M> {
-    /// Whether looking costs no more than the time that it takes, as far as is known.
-    pub(super) fn are_free(&self, now: Duration) -> bool {
-        nanoseconds(now) >= self.rest_until.load(Ordering::Relaxed)
+    /// Whether threads may spin: there is no back-off.
+    pub(super) fn allow_spinning(&self, now: Duration) -> bool {
+        nanoseconds(now) >= self.backoff_until.load(Ordering::Relaxed)
     }
 
-    /// How many there are, or were a short time ago.
+    /// The number of processors, or what it was a short time ago.
     pub(super) fn count(&self, now: Duration) -> u32 {
         let now = nanoseconds(now);
-        if now >= self.ask_at.load(Ordering::Relaxed) {
-            self.ask_at.store(now + ASK, Ordering::Relaxed);
+        if now >= self.query_at.load(Ordering::Relaxed) {
+            self.query_at.store(now + QUERY_INTERVAL, Ordering::Relaxed);
             self.count.store(self.machine.processors(), Ordering::Relaxed);
         }
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Nanoseconds since a moment.
+    /// The nanoseconds since `start`.
     pub(super) fn since(&self, start: Duration) -> u32 {
         u32::try_from(self.machine.now().saturating_sub(start).as_nanos()).unwrap_or(u32::MAX)
     }
 
-    /// Lets another thread have the processor, and learns from how long it had it.
-    pub(super) fn give_way(&self) {
+    /// Yields the processor, and begins a back-off if that has lost a time slice.
+    pub(super) fn yield_now(&self) {
         let start = self.machine.now();
-        self.machine.give_way();
+        self.machine.yield_now();
         let now = self.machine.now();
         let lost = nanoseconds(now.saturating_sub(start));
-        if lost > LOST {
-            self.rest(nanoseconds(now), lost);
+        if lost > LOST_SLICE {
+            self.back_off(nanoseconds(now), lost);
         }
     }
 
     #[cold]
-    fn rest(&self, now: u64, lost: u64) {
-        let last = self.last_rest.load(Ordering::Relaxed);
-        let is_soon = now < self.rest_until.load(Ordering::Relaxed) + last;
-        let rest = (REST * lost).max(if is_soon { 2 * last } else { 0 }).min(MOST_REST);
-        self.last_rest.store(rest, Ordering::Relaxed);
-        self.rest_until.store(now + rest, Ordering::Relaxed);
+    fn back_off(&self, now: u64, lost: u64) {
+        let last = self.last_backoff.load(Ordering::Relaxed);
+        let is_soon = now < self.backoff_until.load(Ordering::Relaxed) + last;
+        let backoff = (BACKOFF * lost).max(if is_soon { 2 * last } else { 0 }).min(MAX_BACKOFF);
+        self.last_backoff.store(backoff, Ordering::Relaxed);
+        self.backoff_until.store(now + backoff, Ordering::Relaxed);
     }
 }
 
@@ -128,24 +129,24 @@ pub(super) mod tests {
     use super::*;
     use std::cell::Cell;
 
-    /// A machine whose time passes when a thread looks at the clock, and when it gives way.
+    /// A machine whose time passes when a thread reads the clock, and when it yields.
     pub(in crate::sync) struct Simulated {
         pub(in crate::sync) now: Cell<Duration>,
-        /// How long giving way takes.
-        pub(in crate::sync) turn: Cell<Duration>,
-        pub(in crate::sync) turns: Cell<u32>,
+        /// How long a yield takes.
+        pub(in crate::sync) yield_time: Cell<Duration>,
+        pub(in crate::sync) yields: Cell<u32>,
         pub(in crate::sync) processors: Cell<u32>,
     }
 
-    pub(in crate::sync) const MOMENT: Duration = Duration::from_nanos(500);
-    pub(in crate::sync) const TURN: Duration = Duration::from_millis(3);
+    pub(in crate::sync) const SHORT_YIELD: Duration = Duration::from_nanos(500);
+    pub(in crate::sync) const TIME_SLICE: Duration = Duration::from_millis(3);
 
     impl Simulated {
         pub(in crate::sync) fn idle() -> Processors<Simulated> {
             Processors::new(Simulated {
                 now: Cell::new(Duration::from_secs(1_000)),
-                turn: Cell::new(MOMENT),
-                turns: Cell::new(0),
+                yield_time: Cell::new(SHORT_YIELD),
+                yields: Cell::new(0),
                 processors: Cell::new(2),
             })
         }
@@ -161,9 +162,9 @@ pub(super) mod tests {
             self.now.get()
         }
 
-        fn give_way(&self) {
-            self.turns.set(self.turns.get() + 1);
-            self.pass(self.turn.get());
+        fn yield_now(&self) {
+            self.yields.set(self.yields.get() + 1);
+            self.pass(self.yield_time.get());
         }
 
         fn processors(&self) -> u32 {
@@ -171,52 +172,54 @@ pub(super) mod tests {
         }
     }
 
-    /// Gives way, and lets the rest that follows pass; answers how long it was.
-    fn rest_after(processors: &Processors<Simulated>, turn: Duration) -> Duration {
+    /// Yields, and lets the back-off that follows pass; returns how long it was.
+    fn backoff_after(processors: &Processors<Simulated>, yield_time: Duration) -> Duration {
         let machine = &processors.machine;
-        machine.turn.set(turn);
-        processors.give_way();
-        let rest = Duration::from_nanos(processors.rest_until.load(Ordering::Relaxed));
-        let rest = rest.saturating_sub(machine.now.get());
-        if !rest.is_zero() {
-            machine.pass(rest - Duration::from_nanos(1));
-            assert!(!processors.are_free(machine.now.get()));
+        machine.yield_time.set(yield_time);
+        processors.yield_now();
+        let backoff = Duration::from_nanos(processors.backoff_until.load(Ordering::Relaxed));
+        let backoff = backoff.saturating_sub(machine.now.get());
+        if !backoff.is_zero() {
+            machine.pass(backoff - Duration::from_nanos(1));
+            assert!(!processors.allow_spinning(machine.now.get()));
             machine.pass(Duration::from_nanos(1));
         }
-        assert!(processors.are_free(machine.now.get()));
-        rest
+        assert!(processors.allow_spinning(machine.now.get()));
+        backoff
     }
 
     #[test]
-    fn who_gives_way_for_a_moment_does_not_rest() {
-        assert_eq!(rest_after(&Simulated::idle(), Duration::from_nanos(LOST - 25)), Duration::ZERO);
+    fn a_short_yield_begins_no_backoff() {
+        assert_eq!(backoff_after(&Simulated::idle(), Duration::from_nanos(LOST_SLICE - 25)), Duration::ZERO);
     }
 
     #[test]
-    fn the_rest_grows_with_each_lost_turn_up_to_a_bound() {
+    fn the_backoff_grows_with_each_lost_slice_up_to_a_bound() {
         let processors = Simulated::idle();
-        let rests: Vec<_> = (0..10).map(|_| rest_after(&processors, TURN)).collect();
-        assert!(rests[0] >= 8 * TURN && rests[0] < 9 * TURN);
-        assert!(rests.windows(2).all(|pair| pair[1] == (2 * pair[0]).min(Duration::from_nanos(MOST_REST))));
-        assert_eq!(rests[9], Duration::from_nanos(MOST_REST));
+        let backoffs: Vec<_> = (0..10).map(|_| backoff_after(&processors, TIME_SLICE)).collect();
+        assert!(backoffs[0] >= 8 * TIME_SLICE && backoffs[0] < 9 * TIME_SLICE);
+        assert!(
+            backoffs.windows(2).all(|pair| pair[1] == (2 * pair[0]).min(Duration::from_nanos(MAX_BACKOFF)))
+        );
+        assert_eq!(backoffs[9], Duration::from_nanos(MAX_BACKOFF));
     }
 
     #[test]
-    fn rests_are_short_again_when_no_turn_was_lost_for_as_long_as_the_last() {
+    fn the_backoff_is_short_again_when_no_slice_was_lost_for_as_long_as_the_last() {
         let processors = Simulated::idle();
-        let rests: Vec<_> = (0..5).map(|_| rest_after(&processors, TURN)).collect();
-        processors.machine.pass(rests[4]);
-        assert_eq!(rest_after(&processors, TURN), rests[0]);
+        let backoffs: Vec<_> = (0..5).map(|_| backoff_after(&processors, TIME_SLICE)).collect();
+        processors.machine.pass(backoffs[4]);
+        assert_eq!(backoff_after(&processors, TIME_SLICE), backoffs[0]);
     }
 
     #[test]
-    fn how_many_there_are_is_asked_again_after_some_time() {
+    fn the_number_of_processors_is_queried_again_after_some_time() {
         let processors = Simulated::idle();
         let count = || processors.count(processors.machine.now());
         assert_eq!(count(), 2);
         processors.machine.processors.set(1);
         assert_eq!(count(), 2);
-        processors.machine.pass(Duration::from_nanos(ASK));
+        processors.machine.pass(Duration::from_nanos(QUERY_INTERVAL));
         assert_eq!(count(), 1);
     }
 }

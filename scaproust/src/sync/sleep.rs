@@ -1,9 +1,9 @@
-//! One sleep of a blocked call: prepared, slept and judged in three steps.
+//! One sleep of a blocked call, in three steps: prepare, run, and read the result.
 //!
-//! The step in the middle is plain data and a system call, so that a call of the C face can leave all
-//! frames that have something to drop before it, and be cancelled there. A sleep ends when a
-//! descriptor is ready, at the deadline, or when a signal handler has run: signals that the call holds
-//! back come through while it sleeps, and at no other time.
+//! The second step uses only plain data and a system call. So a call of the C interface can return from all
+//! frames that have destructors before it, and be cancelled there. A sleep ends when a descriptor is ready,
+//! at the deadline, or when a signal handler has run: signals that the call blocks are unblocked while it
+//! sleeps, and at no other time.
 
 use std::ffi::c_int;
 use std::io;
@@ -14,13 +14,13 @@ use smallvec::SmallVec;
 use super::system::poll_with;
 use super::{CancelState, Descriptor, Polled, SignalMask, Uncancellable, now, poll};
 
-/// How long a thread sleeps that the system lets wait for no descriptor, until it looks again.
-const BLIND: Duration = Duration::from_millis(10);
+/// How long a thread sleeps that cannot wait for its descriptors, until it checks again.
+const BLIND_SLEEP: Duration = Duration::from_millis(10);
 
 /// How a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// Something is ready, or it is to be looked whether it is.
+    /// Something may be ready.
     Woken,
     /// The deadline has passed.
     TimedOut,
@@ -30,25 +30,25 @@ pub(crate) enum Wake {
 
 opaque!([] Sleep);
 
-/// What a thread is to wait for, and how that went.
+/// What a thread waits for, and the result.
 pub struct Sleep {
     entries: SmallVec<[Polled; 9]>,
     deadline: Option<Duration>,
     signals: Option<SignalMask>,
-    /// How many descriptors are ready, or a negative errno.
+    /// The number of ready descriptors, or a negative errno.
     ready: c_int,
-    /// The system would not wait for the descriptors: nothing is known of them.
+    /// The system refused to wait for the descriptors: their readiness is unknown.
     is_blind: bool,
 }
 
 impl Sleep {
-    /// Nothing to wait for.
+    /// A sleep without descriptors or deadline.
     pub(crate) fn new() -> Sleep {
         Sleep { entries: SmallVec::new(), deadline: None, signals: None, ready: 0, is_blind: false }
     }
 
-    /// Prepares a sleep until one of the descriptors can be read, or the deadline. `signals` as the
-    /// thread had them before it held them back, if it did. Answers whether there was memory for it.
+    /// Prepares a sleep until one of the descriptors is readable, or the deadline. `signals` is the thread's
+    /// signal mask from before it blocked signals, if it did. Returns `false` when out of memory.
     pub(crate) fn prepare(
         &mut self,
         descriptors: impl ExactSizeIterator<Item = Descriptor>,
@@ -65,22 +65,22 @@ impl Sleep {
         has_room
     }
 
-    /// Looks which descriptors are ready, without sleeping. Answers how many.
+    /// Polls the descriptors without sleeping. Returns how many are ready.
     ///
     /// # Errors
     /// The system's.
-    pub(crate) fn look(&mut self) -> io::Result<usize> {
+    pub(crate) fn poll_now(&mut self) -> io::Result<usize> {
         poll(&mut self.entries, Some(Duration::ZERO))
     }
 
-    /// Sleeps. The thread cannot be cancelled.
+    /// Sleeps. The thread cannot be cancelled meanwhile.
     pub fn run(&mut self) {
         let _uncancellable = Uncancellable::begin();
         // SAFETY: it is valid, and the thread cannot be cancelled.
         unsafe { Sleep::run_in(self, CancelState::DISABLED) };
     }
 
-    /// Sleeps; meanwhile the thread can be cancelled if `state` says so, and after that it cannot.
+    /// Sleeps with the cancellation state `state`, and then disables cancellation.
     ///
     /// # Safety
     /// `this` must be valid. If the thread can be cancelled, no frame up to the C caller's may have
@@ -89,7 +89,7 @@ impl Sleep {
         // SAFETY: as the caller promises, here and below. Nothing here has a destructor.
         let sleep = unsafe { &mut *this };
         let left = sleep.deadline.map(|deadline| deadline.saturating_sub(now()));
-        let blind = Some(left.map_or(BLIND, |left| left.min(BLIND)));
+        let blind = Some(left.map_or(BLIND_SLEEP, |left| left.min(BLIND_SLEEP)));
         let (entries, count) = (sleep.entries.as_mut_ptr(), sleep.entries.len());
         state.set();
         let signals = sleep.signals.as_ref();
@@ -98,11 +98,11 @@ impl Sleep {
         CancelState::DISABLED.set();
     }
 
-    /// How it ended. When the system would not wait for the descriptors, since they are more than
-    /// the process may have at once, the next sleep is a short one that waits for none.
+    /// How the sleep ended. If the system refused the descriptors, since they are more than the process may
+    /// have at once, the next sleep is a short one without descriptors.
     pub(crate) fn wake(&mut self) -> Wake {
         match self.result() {
-            // A time may be rounded, and cut short when it is weeks.
+            // The system may round the time, and shorten one of weeks.
             Ok(0) if self.deadline.is_some_and(|deadline| deadline <= now()) => Wake::TimedOut,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Wake::Interrupted,
             result => {
@@ -112,7 +112,7 @@ impl Sleep {
         }
     }
 
-    /// How many descriptors are ready.
+    /// The number of ready descriptors.
     ///
     /// # Errors
     /// The system's, `Interrupted` among them.
@@ -120,7 +120,7 @@ impl Sleep {
         usize::try_from(self.ready).map_err(|_| io::Error::from_raw_os_error(-self.ready))
     }
 
-    /// Whether each descriptor may be ready, in the order in which they were given.
+    /// Whether each descriptor may be ready, in the order of [`Sleep::prepare`].
     pub(crate) fn readiness(&self) -> impl Iterator<Item = bool> {
         self.entries.iter().map(|entry| self.is_blind || entry.is_ready())
     }
@@ -138,26 +138,26 @@ mod tests {
     }
 
     #[test]
-    fn it_ends_with_a_descriptor_or_at_the_deadline() {
+    fn a_ready_descriptor_or_the_deadline_ends_a_sleep() {
         let (first, second) = (Notifier::new().unwrap(), Notifier::new().unwrap());
         let descriptors = [first.descriptor(), second.descriptor()];
         let mut it = Sleep::new();
         assert_eq!(sleep(&mut it, &descriptors, Some(Duration::ZERO)), Wake::TimedOut);
-        second.ring();
+        second.notify();
         assert_eq!(sleep(&mut it, &descriptors, None), Wake::Woken);
         assert_eq!(it.readiness().collect::<Vec<_>>(), [false, true]);
-        second.silence();
+        second.clear();
         assert_eq!(sleep(&mut it, &descriptors, Some(Duration::ZERO)), Wake::TimedOut);
     }
 
     #[test]
-    fn a_sleep_that_the_system_refuses_is_followed_by_one_without_descriptors() {
+    fn a_refused_sleep_is_followed_by_one_without_descriptors() {
         let mut it = Sleep::new();
         it.ready = -libc::EINVAL;
         assert_eq!((it.wake(), it.is_blind), (Wake::Woken, true));
-        let alarm = Notifier::new().unwrap();
-        alarm.ring();
-        assert_eq!(sleep(&mut it, &[alarm.descriptor()], Some(Duration::ZERO)), Wake::TimedOut);
-        assert_eq!(sleep(&mut it, &[alarm.descriptor()], None), Wake::Woken);
+        let notifier = Notifier::new().unwrap();
+        notifier.notify();
+        assert_eq!(sleep(&mut it, &[notifier.descriptor()], Some(Duration::ZERO)), Wake::TimedOut);
+        assert_eq!(sleep(&mut it, &[notifier.descriptor()], None), Wake::Woken);
     }
 }

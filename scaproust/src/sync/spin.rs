@@ -1,295 +1,301 @@
-//! How long it pays to look again and again before sleeping.
+//! Adaptive spinning: how long to poll a condition before sleeping.
 //!
-//! A sleep and the wake-up that ends it cost some microseconds on both sides. Whoever waits for
-//! something that comes sooner does better to look until it is there; whoever waits for longer
-//! only takes the processor from others. A [`Spin`] learns from how long its waits have taken.
+//! A sleep and its wake-up cost some microseconds on both sides. A thread whose condition comes sooner
+//! is faster if it spins; one that waits for longer only takes the processor from others. A [`Spin`]
+//! learns from the durations of earlier waits.
 
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
 use super::processors::{Machine, PROCESSORS, Processors};
 
-/// The longest look, in nanoseconds; waits that take longer than this are slept through.
-const LONGEST: u32 = 40_000;
-/// As long as this, in nanoseconds, a sleep and its wake-up take the processors of both sides together. A wait that is paced
-/// is slept through if it usually takes longer.
-const PACED: u32 = 15_000;
-/// From here on others may run on the same processor between two looks.
-const ALONE: u32 = 2_000;
-/// A wait counts for no more than this, so that what was learned is not long to unlearn.
-const LONG_WAIT: u32 = 16 * LONGEST;
-/// After a look in vain, so many waits are slept through at most.
-const MOST_REST: u32 = 1024;
+/// The longest spin, in nanoseconds; a wait that usually takes longer sleeps at once.
+const MAX_SPIN: u32 = 40_000;
+/// The processor time of a sleep and its wake-up on both sides together, in nanoseconds. A paced wait that
+/// usually takes longer sleeps at once.
+const SLEEP_COST: u32 = 15_000;
+/// The time in nanoseconds after which the thread yields the processor between two polls.
+const YIELD_AFTER: u32 = 2_000;
+/// The longest wait that is recorded, in nanoseconds: a longer one counts as this, so that a few short waits
+/// outweigh it.
+const MAX_RECORDED: u32 = 16 * MAX_SPIN;
+/// The largest number of waits that sleep at once after unsuccessful spins.
+const MAX_BACKOFF: u32 = 1024;
 
-/// What comes within this time, in nanoseconds, is one of many that come one after the other.
+/// A message that comes within this time, in nanoseconds, is part of a stream.
 const STREAM: u32 = 1_000;
-/// So long a stream is let gather at first, in nanoseconds: taking each of it as it comes would be
-/// slower for both sides. The time is doubled for as long as the stream goes on.
-const GATHER: u32 = 2_000;
-/// So long it is let gather at most.
-const MOST_GATHER: u32 = 32_000;
+/// How long a stream gathers at first, in nanoseconds: taking each message as it comes would be slower for
+/// both sides. The time doubles while the stream lasts.
+const MIN_GATHER: u32 = 2_000;
+/// The longest such time.
+const MAX_GATHER: u32 = 32_000;
 
-/// Threads that are looking now, in the whole process.
-static LOOKING: AtomicI32 = AtomicI32::new(0);
+/// The number of threads of the process that spin now.
+static SPINNING: AtomicI32 = AtomicI32::new(0);
 
-/// What kind of wait it is.
+/// The kind of a wait.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Wait {
-    /// More of what comes is better than to have it at once.
+    /// A larger batch is better than a short latency.
     pub(crate) gathers: bool,
-    /// What comes is no answer to what the thread has sent, and comes no sooner because it is looked for.
+    /// The thread does not wait for an answer to what it has sent, so spinning does not make messages come
+    /// sooner.
     pub(crate) is_paced: bool,
 }
 
-/// What the waits of one kind have taught. Threads that wait at once learn together; a race
-/// between them costs a lesson, no more.
+/// The statistics of the waits for one event. Threads that wait at the same time share them; an update that
+/// is lost between two threads is only a lost sample.
 #[derive(Debug)]
 pub(crate) struct Spin {
-    /// How long a wait has taken lately, in nanoseconds.
+    /// The moving average of the durations of recent waits, in nanoseconds.
     typical: AtomicU32,
-    /// Waits that are to be slept through before looking is tried again.
-    rest: AtomicU32,
-    /// How long to rest after the next look in vain.
-    next_rest: AtomicU32,
-    /// How long to let the stream gather when it comes next, in nanoseconds.
+    /// The number of waits that sleep at once before spinning is tried again.
+    backoff: AtomicU32,
+    /// The value of `backoff` after the next unsuccessful spin.
+    next_backoff: AtomicU32,
+    /// How long the stream gathers next time, in nanoseconds.
     gather: AtomicU32,
 }
 
 impl Spin {
-    /// Nothing is known: the first wait is looked through.
+    /// Statistics without samples: the first wait spins.
     pub(crate) fn new() -> Spin {
         Spin {
-            typical: AtomicU32::new(LONGEST / 2),
-            rest: AtomicU32::new(0),
-            next_rest: AtomicU32::new(1),
-            gather: AtomicU32::new(GATHER),
+            typical: AtomicU32::new(MAX_SPIN / 2),
+            backoff: AtomicU32::new(0),
+            next_backoff: AtomicU32::new(1),
+            gather: AtomicU32::new(MIN_GATHER),
         }
     }
 
-    /// Calls `look` until it answers something, for as long as that pays. Else answers when it
-    /// began, for [`Spin::has_slept`]. `commit` is called, perhaps more than once, before a wait goes on that is not expected
-    /// to end within a few microseconds.
-    pub(crate) fn look_first<T>(
+    /// Calls `poll` until it returns something, as long as spinning is worthwhile. Otherwise fails with the
+    /// time of its start, for [`Spin::record_sleep`]. `commit` is called, perhaps more than once, before a
+    /// wait continues that is not expected to end within a few microseconds.
+    pub(crate) fn run<T>(
         &self,
         wait: Wait,
-        look: impl FnMut() -> Option<T>,
+        poll: impl FnMut() -> Option<T>,
         commit: impl FnMut(),
     ) -> Result<T, Duration> {
-        self.look_first_on(&PROCESSORS, wait, look, commit)
+        self.run_on(&PROCESSORS, wait, poll, commit)
     }
 
-    fn look_first_on<T>(
+    fn run_on<T>(
         &self,
         processors: &Processors<impl Machine>,
         wait: Wait,
-        look: impl FnMut() -> Option<T>,
+        poll: impl FnMut() -> Option<T>,
         mut commit: impl FnMut(),
     ) -> Result<T, Duration> {
         let start = processors.machine.now();
-        let longest = if wait.is_paced { PACED } else { LONGEST };
-        let pays = self.pays(longest) && processors.are_free(start) && processors.count(start) > 1;
-        let found = pays.then(|| self.look(processors, start, look, &mut commit)).flatten();
+        let longest = if wait.is_paced { SLEEP_COST } else { MAX_SPIN };
+        let should_spin =
+            self.should_spin(longest) && processors.allow_spinning(start) && processors.count(start) > 1;
+        let found = should_spin.then(|| self.spin(processors, start, poll, &mut commit)).flatten();
         let Some(found) = found else {
             commit();
             return Err(start);
         };
         let spent = processors.since(start);
-        self.learn(spent);
+        self.record(spent);
         if spent < STREAM {
             if wait.gathers {
                 self.let_gather(processors, start);
             }
         } else {
-            self.gather.store(GATHER, Ordering::Relaxed);
+            self.gather.store(MIN_GATHER, Ordering::Relaxed);
         }
         Ok(found)
     }
 
-    /// A wait that began at `start` was slept through.
-    pub(crate) fn has_slept(&self, start: Duration) {
-        self.learn(PROCESSORS.since(start));
-        self.gather.store(GATHER, Ordering::Relaxed);
+    /// Records a wait that began at `start` and has slept.
+    pub(crate) fn record_sleep(&self, start: Duration) {
+        self.record(PROCESSORS.since(start));
+        self.gather.store(MIN_GATHER, Ordering::Relaxed);
     }
 
     fn let_gather(&self, processors: &Processors<impl Machine>, start: Duration) {
         let time = self.gather.load(Ordering::Relaxed);
-        self.gather.store((2 * time).min(MOST_GATHER), Ordering::Relaxed);
+        self.gather.store((2 * time).min(MAX_GATHER), Ordering::Relaxed);
         while processors.since(start) < time {
             (0..32).for_each(|_| std::hint::spin_loop());
         }
     }
 
-    /// Whether this wait is to be looked through, if it usually takes no longer than that.
-    fn pays(&self, longest: u32) -> bool {
-        let rest = self.rest.load(Ordering::Relaxed);
-        if rest > 0 {
-            self.rest.store(rest - 1, Ordering::Relaxed);
+    /// Whether this wait should spin: there is no back-off, and the typical wait is at most `longest`.
+    fn should_spin(&self, longest: u32) -> bool {
+        let backoff = self.backoff.load(Ordering::Relaxed);
+        if backoff > 0 {
+            self.backoff.store(backoff - 1, Ordering::Relaxed);
             return false;
         }
-        // loom would explore looks without end.
+        // loom would explore spinning without end.
         !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= longest
     }
 
-    fn look<T>(
+    fn spin<T>(
         &self,
         processors: &Processors<impl Machine>,
         start: Duration,
-        mut look: impl FnMut() -> Option<T>,
+        mut poll: impl FnMut() -> Option<T>,
         commit: &mut impl FnMut(),
     ) -> Option<T> {
-        let mut is_committed = self.typical.load(Ordering::Relaxed) > ALONE;
+        let mut is_committed = self.typical.load(Ordering::Relaxed) > YIELD_AFTER;
         if is_committed {
             commit();
         }
-        let others = LOOKING.fetch_add(1, Ordering::Relaxed);
+        let others = SPINNING.fetch_add(1, Ordering::Relaxed);
         let is_crowded = others >= processors.count(start).cast_signed() - 1;
-        let mut found = look();
+        let mut found = poll();
         let mut spent = 0;
-        while found.is_none() && spent < LONGEST {
-            if spent >= ALONE && !is_committed {
+        while found.is_none() && spent < MAX_SPIN {
+            if spent >= YIELD_AFTER && !is_committed {
                 is_committed = true;
                 commit();
             }
-            if spent < ALONE && !is_crowded {
+            if spent < YIELD_AFTER && !is_crowded {
                 (0..32).for_each(|_| std::hint::spin_loop());
             } else {
-                processors.give_way();
+                processors.yield_now();
             }
-            found = look();
+            found = poll();
             spent = processors.since(start);
         }
-        LOOKING.fetch_sub(1, Ordering::Relaxed);
+        SPINNING.fetch_sub(1, Ordering::Relaxed);
         match found {
-            Some(_) => self.next_rest.store(1, Ordering::Relaxed),
+            Some(_) => self.next_backoff.store(1, Ordering::Relaxed),
             None => {
-                let rest = self.next_rest.load(Ordering::Relaxed);
-                self.rest.store(rest, Ordering::Relaxed);
-                self.next_rest.store((2 * rest).min(MOST_REST), Ordering::Relaxed);
+                let backoff = self.next_backoff.load(Ordering::Relaxed);
+                self.backoff.store(backoff, Ordering::Relaxed);
+                self.next_backoff.store((2 * backoff).min(MAX_BACKOFF), Ordering::Relaxed);
             }
         }
         found
     }
 
-    fn learn(&self, wait: u32) {
-        let wait = wait.min(LONG_WAIT);
+    fn record(&self, wait: u32) {
+        let wait = wait.min(MAX_RECORDED);
         let typical = self.typical.load(Ordering::Relaxed);
         self.typical.store(typical - typical / 4 + wait / 4, Ordering::Relaxed);
     }
 }
 
-/// A pause of a microsecond or two, in which others can go on if they have a processor. It asks the system
-/// for nothing, not even the time: it is made in calls that make no system call.
+/// Pauses for one or two microseconds, so that threads on other processors make progress. Makes no system
+/// call and does not read the clock, since it is part of calls that make none.
 pub(crate) fn let_others_proceed() {
     if !cfg!(loom) {
         (0..64).for_each(|_| std::hint::spin_loop());
     }
 }
 
-/// In a forked child: the threads that were looking are those of its parent.
+/// In a forked child: the threads that were spinning are those of its parent.
 pub(super) fn forget() {
-    LOOKING.store(0, Ordering::Relaxed);
+    SPINNING.store(0, Ordering::Relaxed);
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::processors::tests::{Simulated, TURN};
+    use super::super::processors::tests::{Simulated, TIME_SLICE};
     use super::*;
 
     type Machines = Processors<Simulated>;
 
-    /// Waits for something that does not come while it is looked for. Answers whether it was.
-    fn in_vain(spin: &Spin, processors: &Machines) -> bool {
-        let mut looked = false;
+    /// Waits for something that does not come during a spin. Returns whether it spun.
+    fn spins_in_vain(spin: &Spin, processors: &Machines) -> bool {
+        let mut has_spun = false;
         let mut is_committed = false;
-        let found = spin.look_first_on(
+        let found = spin.run_on(
             processors,
             Wait { gathers: false, is_paced: false },
             || {
-                looked = true;
+                has_spun = true;
                 None::<()>
             },
             || is_committed = true,
         );
         assert!(found.is_err() && is_committed);
-        looked
+        has_spun
     }
 
-    /// Waits for something that comes after so many looks. Answers whether it was looked for until then.
-    fn after_looks(spin: &Spin, processors: &Machines, mut looks: u32) -> bool {
-        let look = || {
-            looks -= 1;
-            (looks == 0).then_some(())
+    /// Waits for something that comes with the given poll. Returns whether spinning found it.
+    fn finds_after(spin: &Spin, processors: &Machines, mut polls: u32) -> bool {
+        let poll = || {
+            polls -= 1;
+            (polls == 0).then_some(())
         };
-        spin.look_first_on(processors, Wait { gathers: false, is_paced: false }, look, || ()).is_ok()
+        spin.run_on(processors, Wait { gathers: false, is_paced: false }, poll, || ()).is_ok()
     }
 
-    /// Gives it back to those who have not learned that their looks are in vain.
-    fn begin_anew(spin: &Spin) {
+    /// Resets the statistics to a typical wait of zero and no back-off.
+    fn reset(spin: &Spin) {
         spin.typical.store(0, Ordering::Relaxed);
-        spin.rest.store(0, Ordering::Relaxed);
+        spin.backoff.store(0, Ordering::Relaxed);
     }
 
     #[test]
-    fn what_is_there_at_once_is_not_slept_for() {
-        assert!(after_looks(&Spin::new(), &Simulated::idle(), 1));
+    fn a_wait_that_is_over_at_once_does_not_sleep() {
+        assert!(finds_after(&Spin::new(), &Simulated::idle(), 1));
     }
 
     #[test]
-    fn a_look_in_vain_is_followed_by_more_and_more_sleep() {
-        let (spin, idle) = (Spin { rest: AtomicU32::new(3), ..Spin::new() }, Simulated::idle());
-        assert_eq!((0..4).map(|_| in_vain(&spin, &idle)).collect::<Vec<_>>(), [false, false, false, true]);
-        let mut rests = Vec::new();
+    fn unsuccessful_spins_are_followed_by_a_growing_backoff() {
+        let (spin, idle) = (Spin { backoff: AtomicU32::new(3), ..Spin::new() }, Simulated::idle());
+        assert_eq!(
+            (0..4).map(|_| spins_in_vain(&spin, &idle)).collect::<Vec<_>>(),
+            [false, false, false, true]
+        );
+        let mut backoffs = Vec::new();
         for _ in 0..3 {
-            begin_anew(&spin);
-            assert!(in_vain(&spin, &idle));
-            rests.push(spin.rest.load(Ordering::Relaxed));
+            reset(&spin);
+            assert!(spins_in_vain(&spin, &idle));
+            backoffs.push(spin.backoff.load(Ordering::Relaxed));
         }
-        assert_eq!(rests, [2, 4, 8]);
+        assert_eq!(backoffs, [2, 4, 8]);
     }
 
     #[test]
-    fn long_waits_are_slept_through_until_they_are_short_again() {
+    fn long_waits_sleep_at_once_until_they_are_short_again() {
         let spin = Spin::new();
-        spin.learn(1_000_000_000);
-        assert!(!spin.pays(LONGEST));
-        (0..16).for_each(|_| spin.learn(1_000));
-        assert!(spin.pays(LONGEST));
+        spin.record(1_000_000_000);
+        assert!(!spin.should_spin(MAX_SPIN));
+        (0..16).for_each(|_| spin.record(1_000));
+        assert!(spin.should_spin(MAX_SPIN));
     }
 
     #[test]
-    fn what_comes_at_a_pace_is_slept_for_sooner_than_an_answer() {
-        let paced_after = |wait| {
+    fn a_paced_wait_sleeps_sooner_than_one_for_an_answer() {
+        let spins_after = |wait| {
             let (spin, idle) = (Spin::new(), Simulated::idle());
-            (0..32).for_each(|_| spin.learn(wait));
+            (0..32).for_each(|_| spin.record(wait));
             [true, false].map(|is_paced| {
                 let wait = Wait { gathers: false, is_paced };
-                spin.look_first_on(&idle, wait, || Some(()), || ()).is_ok()
+                spin.run_on(&idle, wait, || Some(()), || ()).is_ok()
             })
         };
-        assert_eq!(paced_after(PACED / 2), [true, true]);
-        assert_eq!(paced_after(2 * PACED), [false, true]);
+        assert_eq!(spins_after(SLEEP_COST / 2), [true, true]);
+        assert_eq!(spins_after(2 * SLEEP_COST), [false, true]);
     }
 
     #[test]
-    fn after_a_lost_turn_nobody_looks_for_some_time() {
+    fn no_wait_spins_for_some_time_after_a_lost_time_slice() {
         let processors = Simulated::idle();
-        processors.machine.turn.set(TURN);
-        assert!(in_vain(&Spin::new(), &processors), "nothing is known yet");
-        assert_eq!(processors.machine.turns.get(), 1, "no second turn");
-        // It is so for every event, however short its waits.
+        processors.machine.yield_time.set(TIME_SLICE);
+        assert!(spins_in_vain(&Spin::new(), &processors), "there are no samples yet");
+        assert_eq!(processors.machine.yields.get(), 1, "no second yield");
+        // This holds for every event, however short its waits.
         for _ in 0..100 {
-            assert!(!after_looks(&Spin::new(), &processors, 1));
+            assert!(!finds_after(&Spin::new(), &processors, 1));
         }
-        processors.machine.pass(9 * TURN);
-        assert!(after_looks(&Spin::new(), &processors, 1));
+        processors.machine.pass(9 * TIME_SLICE);
+        assert!(finds_after(&Spin::new(), &processors, 1));
     }
 
     #[test]
-    fn who_is_bound_to_one_processor_later_does_not_look_any_more() {
+    fn a_process_bound_to_one_processor_stops_spinning() {
         let processors = Simulated::idle();
-        assert!(after_looks(&Spin::new(), &processors, 1));
+        assert!(finds_after(&Spin::new(), &processors, 1));
         processors.machine.processors.set(1);
         processors.machine.pass(Duration::from_secs(1));
-        assert!(!in_vain(&Spin::new(), &processors));
+        assert!(!spins_in_vain(&Spin::new(), &processors));
     }
 }

@@ -1,9 +1,9 @@
-//! A lock that is held for a few instructions, and hardly ever wanted by two at once.
+//! A spin lock for critical sections of a few instructions that hardly ever collide.
 //!
-//! Giving it back is a plain store: half of what a lock costs that wakes its sleepers. A thread that
-//! finds it taken looks again some times, and then sleeps between two looks, longer each time: a
-//! short sleep may be over at once for a thread of real-time priority, and the holder, which has lost
-//! the processor to it, must run. Do not call anything unknown under it.
+//! Releasing it is a plain store: half the cost of a lock that wakes its waiters. A thread that finds it
+//! taken spins, and then sleeps between two checks, twice as long each time: a short sleep can end at once
+//! for a thread of real-time priority, and the holder, which it has preempted, must run. Do not call unknown
+//! code in the critical section.
 
 use std::cell::UnsafeCell;
 use std::ops::{Deref, DerefMut};
@@ -13,26 +13,26 @@ use std::time::Duration;
 
 use super::atomic::{AtomicBool, Ordering};
 
-/// The longest sleep between two looks.
+/// The longest sleep between two checks.
 #[cfg(not(loom))]
-const LONGEST_SLEEP: Duration = Duration::from_millis(1);
+const MAX_SLEEP: Duration = Duration::from_millis(1);
 
-/// A value behind a latch.
+/// A value behind a spin lock.
 pub(crate) struct SpinLock<T> {
     is_taken: AtomicBool,
     value: UnsafeCell<T>,
 }
 
-// SAFETY: the value is reached by one thread at a time, who holds the latch.
+// SAFETY: only the thread that holds the lock reaches the value.
 unsafe impl<T: Send> Sync for SpinLock<T> {}
 
 impl<T> SpinLock<T> {
-    /// The value is behind a latch from now on.
+    /// A lock that is free, with this value.
     pub(crate) fn new(value: T) -> SpinLock<T> {
         SpinLock { is_taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
     }
 
-    /// Takes the latch.
+    /// Takes the lock.
     #[inline]
     #[cfg(not(loom))]
     pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
@@ -44,10 +44,10 @@ impl<T> SpinLock<T> {
         }
     }
 
-    /// Takes the latch, if nobody holds it.
+    /// Takes the lock if it is free.
     #[inline]
     fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
-        // Acquire: what was done under it before is seen.
+        // Acquire: what was written under the lock before is seen.
         let taken = self.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
         taken.is_ok().then(|| SpinGuard(self))
     }
@@ -55,49 +55,49 @@ impl<T> SpinLock<T> {
     #[cfg(not(loom))]
     #[cold]
     fn await_release(&self) {
-        let mut looks = 0;
+        let mut spins = 0;
         let mut sleep = Duration::from_micros(1);
         while self.is_taken.load(Ordering::Relaxed) {
-            if looks < 100 {
-                looks += 1;
+            if spins < 100 {
+                spins += 1;
                 std::hint::spin_loop();
             } else {
                 let _uncancellable = crate::sync::Uncancellable::begin();
                 std::thread::sleep(sleep);
-                sleep = (2 * sleep).min(LONGEST_SLEEP);
+                sleep = (2 * sleep).min(MAX_SLEEP);
             }
         }
     }
 }
 
-/// The latch, which is given back when this goes.
+/// The held lock; dropping it releases the lock.
 pub(crate) struct SpinGuard<'a, T>(&'a SpinLock<T>);
 
 impl<T> Deref for SpinGuard<'_, T> {
     type Target = T;
 
     fn deref(&self) -> &T {
-        // SAFETY: we hold the latch.
+        // SAFETY: this thread holds the lock.
         unsafe { &*self.0.value.get() }
     }
 }
 
 impl<T> DerefMut for SpinGuard<'_, T> {
     fn deref_mut(&mut self) -> &mut T {
-        // SAFETY: we hold the latch.
+        // SAFETY: this thread holds the lock.
         unsafe { &mut *self.0.value.get() }
     }
 }
 
 impl<T> Drop for SpinGuard<'_, T> {
     fn drop(&mut self) {
-        // Release: whoever takes it next sees what was done under it.
+        // Release: the next holder sees what was written under the lock.
         self.0.is_taken.store(false, Ordering::Release);
     }
 }
 
-/// What others use under loom, which would explore their spinning without end: a lock that one sleeps
-/// at.
+/// The lock that the rest of the library uses under loom, which would explore spinning without end: a
+/// blocking one.
 #[cfg(loom)]
 pub(crate) mod model {
     use super::super::{Mutex, MutexGuard, lock};
@@ -125,13 +125,13 @@ mod tests {
     fn many_threads_take_turns() {
         const THREADS: usize = 4;
         const TURNS: usize = 20_000;
-        let latch = SpinLock::new(0);
+        let spin_lock = SpinLock::new(0);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
-                scope.spawn(|| (0..TURNS).for_each(|_| *latch.lock() += 1));
+                scope.spawn(|| (0..TURNS).for_each(|_| *spin_lock.lock() += 1));
             }
         });
-        assert_eq!(*latch.lock(), THREADS * TURNS);
+        assert_eq!(*spin_lock.lock(), THREADS * TURNS);
     }
 }
 
@@ -142,20 +142,20 @@ mod loom_tests {
     use loom::sync::Arc;
 
     #[test]
-    fn loom_a_latch_is_held_by_one() {
+    fn loom_one_thread_holds_the_lock() {
         loom::model(|| {
-            let latch = Arc::new(SpinLock::new(UnsafeCell::new(0)));
-            // SAFETY: we hold the latch; loom watches that nobody else does, and that each sees what the
-            // one before has done.
-            let add = |latch: &SpinLock<UnsafeCell<u32>>| {
-                latch.try_lock().map(|held| held.with_mut(|count| unsafe { *count += 1 })).is_some()
+            let spin_lock = Arc::new(SpinLock::new(UnsafeCell::new(0)));
+            // SAFETY: this thread holds the lock; loom checks that no other one does, and that each sees what
+            // the one before has written.
+            let add = |spin_lock: &SpinLock<UnsafeCell<u32>>| {
+                spin_lock.try_lock().map(|held| held.with_mut(|count| unsafe { *count += 1 })).is_some()
             };
-            let other = latch.clone();
+            let other = spin_lock.clone();
             let thread = loom::thread::spawn(move || add(&other));
-            let counted = u32::from(add(&latch)) + u32::from(thread.join().unwrap());
-            let held = latch.try_lock();
+            let counted = u32::from(add(&spin_lock)) + u32::from(thread.join().unwrap());
+            let held = spin_lock.try_lock();
             // SAFETY: as above.
-            let count = held.expect("nobody holds it").with(|count| unsafe { *count });
+            let count = held.expect("the lock is free").with(|count| unsafe { *count });
             assert!(count == counted && counted > 0);
         });
     }

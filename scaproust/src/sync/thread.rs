@@ -1,16 +1,16 @@
 //! A thread that does not keep the library loaded.
 //!
-//! The standard library gives each of its threads something to do at its end, and the loader unloads no
-//! library that has such work to do: dlclose(3) would not unload ours while a thread of it sleeps. This one
-//! has no such work, unless it uses a thread-local value that has a destructor. So whoever unloads the
-//! library has to end it first.
+//! A thread of the standard library has a thread-local destructor, and the loader does not unload a library
+//! with pending destructors: dlclose(3) would have no effect while such a thread sleeps. This thread has
+//! none, unless it uses a thread-local value with a destructor. So it must be ended before the library is
+//! unloaded.
 
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use plain::Thread;
 #[cfg(any(not(target_os = "linux"), loom))]
 pub(crate) use standard::Thread;
 
-/// What a thread does.
+/// The function that a thread runs.
 type Body = Box<dyn FnOnce() + Send>;
 
 #[cfg(all(target_os = "linux", not(loom)))]
@@ -31,14 +31,14 @@ mod plain {
     #[must_use = "a thread that is not joined keeps its stack"]
     pub(crate) struct Thread(libc::pthread_t);
 
-    /// What is handed to a new thread.
+    /// The argument of a new thread.
     struct Start {
         name: &'static CStr,
         body: Body,
     }
 
     impl Thread {
-        /// Starts a thread that takes no signals.
+        /// Starts a thread with all signals blocked.
         ///
         /// # Errors
         /// The system's.
@@ -56,11 +56,11 @@ mod plain {
                 error
             });
             if error != 0 {
-                // SAFETY: there is no thread that has taken it.
+                // SAFETY: no thread was started, so `run` has not taken it.
                 drop(unsafe { Box::from_raw(start) });
                 return Err(io::Error::from_raw_os_error(error));
             }
-            // SAFETY: set, as the call went well.
+            // SAFETY: initialised, as the call succeeded.
             Ok(Thread(unsafe { thread.assume_init() }))
         }
 
@@ -70,14 +70,14 @@ mod plain {
             unsafe { libc::pthread_join(self.0, ptr::null_mut()) };
         }
 
-        /// As [`Thread::join`], for so long at most: a thread that takes longer is left alone.
+        /// As [`Thread::join`], for at most `time`: a thread that takes longer is not joined.
         pub(crate) fn join_within(self, time: Duration) {
             let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-            // SAFETY: the place is valid for writing.
+            // SAFETY: `end` is valid for writing.
             unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut end) };
             let end = Duration::new(end.tv_sec.cast_unsigned(), end.tv_nsec as u32) + time;
             let end = timespec(end);
-            // SAFETY: as above; the moment lives across the call.
+            // SAFETY: this takes the thread; `end` lives across the call.
             unsafe { libc::pthread_timedjoin_np(self.0, ptr::null_mut(), &raw const end) };
         }
     }
@@ -106,7 +106,7 @@ mod standard {
     pub(crate) struct Thread(JoinHandle<()>);
 
     impl Thread {
-        /// Starts a thread that takes no signals.
+        /// Starts a thread with all signals blocked.
         ///
         /// # Errors
         /// The system's.
@@ -117,11 +117,11 @@ mod standard {
 
         /// Waits until the thread has ended.
         pub(crate) fn join(self) {
-            // A panic of the thread has gone no further.
+            // The result only tells of a panic, which is contained in the thread.
             let _ = self.0.join();
         }
 
-        /// There is no way to wait for a given time: the thread is left alone.
+        /// Does nothing: the standard library cannot join with a time-out.
         pub(crate) fn join_within(self, _time: Duration) {}
     }
 }

@@ -1,8 +1,8 @@
-//! What lives as long as the library is loaded, and is freed when a host unloads it.
+//! Values that live as long as the library is loaded, and are freed when a host unloads it.
 //!
-//! Owns the list of such values, the moment when they go, and what is called then and when exit(3) begins. Nothing is freed when the process
-//! ends: its other threads may still be inside a call then, while dlclose(3) is only for a library
-//! that nobody is inside of. Only Linux is asked for the moment; elsewhere such values stay.
+//! Owns the list of these values, and the functions to call when the library is unloaded and when exit(3)
+//! begins. Nothing is freed when the process ends: its other threads may still be inside a call then, whereas
+//! dlclose(3) requires that none is. Only on Linux is the unloading noticed; elsewhere the values are leaked.
 
 use std::sync::atomic::{AtomicPtr, Ordering};
 
@@ -11,28 +11,28 @@ pub(super) use list::forget;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(crate) use list::keep;
 
-/// Keeps a value for ever.
+/// Keeps a value until the process ends.
 #[cfg(any(not(target_os = "linux"), loom))]
 pub(crate) fn keep<T: Send + Sync>(value: Box<T>) -> &'static T {
     Box::leak(value)
 }
 
-/// There is nothing to forget.
+/// Does nothing: there is no list.
 #[cfg(any(not(target_os = "linux"), loom))]
 pub(super) fn forget() {}
 
-/// A function that exit(3) calls, or null.
+/// The function to call when exit(3) begins, or null.
 static BEFORE_EXIT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
-/// A function that unloading calls, or null.
+/// The function to call when the library is unloaded, or null.
 static BEFORE_UNLOAD: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Has a function called when exit(3) begins, where that is known. It must not wait for a lock: the thread that exits may
-/// have been interrupted by a signal while it held one.
+/// Registers a function that is called when exit(3) begins, on Linux. It must not wait for a lock: the thread
+/// that exits may have been interrupted by a signal while it held one.
 pub(crate) fn before_exit(call: fn()) {
     BEFORE_EXIT.store(call as *mut (), Ordering::Release);
 }
 
-/// Has a function called when the library is unloaded, before the values are freed.
+/// Registers a function that is called when the library is unloaded, before the values are freed; on Linux.
 pub(crate) fn before_unload(call: fn()) {
     BEFORE_UNLOAD.store(call as *mut (), Ordering::Release);
 }
@@ -42,7 +42,7 @@ mod list {
     use std::ptr;
     use std::sync::atomic::{AtomicPtr, Ordering};
 
-    /// The values of this process, the last one first.
+    /// The values of this process, the newest one first.
     static KEPT: AtomicPtr<Kept> = AtomicPtr::new(ptr::null_mut());
 
     /// A value, and how to free it.
@@ -62,17 +62,17 @@ mod list {
         let kept = Box::into_raw(Box::new(Kept { next: ptr::null_mut(), value: value.cast(), free }));
         let mut next = KEPT.load(Ordering::Relaxed);
         loop {
-            // SAFETY: nobody else knows it yet.
+            // SAFETY: no other thread knows it yet.
             unsafe { (*kept).next = next };
             match KEPT.compare_exchange_weak(next, kept, Ordering::Release, Ordering::Relaxed) {
-                // SAFETY: it is freed when nobody is inside the library any more.
+                // SAFETY: it is freed only when no thread is inside the library any more.
                 Ok(_) => return unsafe { &*value },
                 Err(other) => next = other,
             }
         }
     }
 
-    /// In a forked child: what its parent kept is left alone, as a lock in it may be held for ever.
+    /// In a forked child: leaks its parent's values, as a lock in one of them may be held for ever.
     pub(in crate::sync) fn forget() {
         KEPT.store(ptr::null_mut(), Ordering::Relaxed);
         #[cfg(not(test))]
@@ -82,11 +82,11 @@ mod list {
     /// Frees every value.
     ///
     /// # Safety
-    /// Nobody may use any of them any more.
+    /// None of them may be used any more.
     pub(super) unsafe fn free_all() {
         let mut next = KEPT.swap(ptr::null_mut(), Ordering::Acquire);
         while !next.is_null() {
-            // SAFETY: made by `keep`, and taken out of the list; nobody uses the value.
+            // SAFETY: made by `keep`, and taken out of the list; the value is not used, as the caller promises.
             unsafe {
                 let kept = Box::from_raw(next);
                 (kept.free)(kept.value);
@@ -96,25 +96,25 @@ mod list {
     }
 }
 
-/// When the loader unloads the library, and not when the process ends. An exit runs the handlers of
-/// atexit(3) before the functions of `.fini_array`. Unloading runs ours in `.fini_array` first:
-/// these go backwards, and the compiler's own one, which runs handlers, stands at the start.
+/// Tells an unloading of the library from the end of the process. An exit runs the handlers of atexit(3)
+/// before the functions of `.fini_array`. Unloading runs the function below first: those of `.fini_array`
+/// run from last to first, and the compiler's own, which runs the handlers, is the first.
 ///
-/// (A test's process must not do it: threads of the test's own may still run.)
+/// Not in tests, whose own threads may still run at the end of the process.
 #[cfg(all(target_os = "linux", not(any(loom, test))))]
 mod moment {
     use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 
-    /// The process ends, or it cannot be known.
+    /// The process ends, or this cannot be told.
     static IS_EXITING: AtomicBool = AtomicBool::new(false);
-    /// `exiting` is called when the process ends.
+    /// `exiting` is registered with atexit(3).
     static IS_PREPARED: AtomicBool = AtomicBool::new(false);
 
     #[used]
     #[unsafe(link_section = ".fini_array")]
     static UNLOADED: extern "C" fn() = unloaded;
 
-    /// Has an exit told apart from unloading.
+    /// Registers `exiting`, unless that is done.
     pub(super) fn prepare() {
         if IS_PREPARED.load(Ordering::Relaxed) {
             return;
@@ -126,19 +126,19 @@ mod moment {
         IS_PREPARED.store(true, Ordering::Relaxed);
     }
 
-    /// In a forked child: if its parent was in the middle of `prepare`, the C library's lock there may be
-    /// held for ever, and the child does without.
+    /// In a forked child: if its parent was in the middle of `prepare`, the C library's lock may be held for
+    /// ever, so the child does not call atexit(3), and frees nothing.
     pub(super) fn forget() {
         if !IS_PREPARED.swap(true, Ordering::Relaxed) {
             IS_EXITING.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Calls what was stored by `before_exit` or `before_unload`, if anything was.
+    /// Calls the function that `before_exit` or `before_unload` has stored, if any.
     fn call(stored: &AtomicPtr<()>) {
         let stored = stored.load(Ordering::Acquire);
         if !stored.is_null() {
-            // SAFETY: what those two store is such a function.
+            // SAFETY: those two store functions of this type.
             let stored = unsafe { std::mem::transmute::<*mut (), fn()>(stored) };
             crate::sync::contained(stored);
         }
@@ -152,7 +152,7 @@ mod moment {
     extern "C" fn unloaded() {
         if !IS_EXITING.load(Ordering::Relaxed) {
             call(&super::BEFORE_UNLOAD);
-            // SAFETY: the library is being unloaded, so nobody is inside it.
+            // SAFETY: the library is being unloaded, so no thread is inside it.
             unsafe { super::list::free_all() };
         }
     }
@@ -166,14 +166,14 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     #[test]
-    fn what_was_kept_stays_until_all_of_it_is_freed() {
+    fn kept_values_live_until_all_are_freed() {
         struct Counted<'a>(&'a AtomicU32);
         impl Drop for Counted<'_> {
             fn drop(&mut self) {
                 self.0.fetch_add(1, Ordering::Relaxed);
             }
         }
-        // The list is the process's, whose other tests keep things too: its child frees them.
+        // Other tests of the process keep values in the same list: a forked child has its own.
         static FREED: AtomicU32 = AtomicU32::new(0);
         // SAFETY: the child has one thread, and ends without returning.
         let child = unsafe { libc::fork() };

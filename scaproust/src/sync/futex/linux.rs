@@ -1,6 +1,6 @@
-//! The word on Linux: futex(2), always with a time-out.
+//! The futex on Linux: futex(2), always with a time-out.
 //!
-//! Only then does a signal handler end the wait even if it was installed with `SA_RESTART`.
+//! Only with a time-out does a signal handler that was installed with `SA_RESTART` end the wait.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::sync::system::timespec;
 /// An atomic word with sleepers.
 #[derive(Debug)]
 pub(crate) struct Futex {
-    /// The word; whoever changes it calls [`Futex::wake`].
+    /// The word. A thread that changes it must call [`Futex::wake`].
     pub(crate) word: AtomicU32,
 }
 
@@ -23,7 +23,7 @@ impl Futex {
 
     /// Sleeps while the word is `expected`, until [`Futex::wake`], the deadline, or a signal.
     pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
-        // A year stands for ever: a time-out there must be.
+        // A year stands for no deadline, since there must be a time-out.
         let until = deadline.unwrap_or_else(|| crate::sync::now() + Duration::from_secs(365 * 24 * 3600));
         let until = timespec(until);
         // SAFETY: the word and the time live across the call; the kernel only reads them.
@@ -50,7 +50,7 @@ impl Futex {
 
     /// Wakes at most `count` sleepers.
     pub(crate) fn wake(&self, count: i32) {
-        // SAFETY: the kernel does not touch the word here, it only names the sleepers.
+        // SAFETY: the kernel does not access the word here; its address names the sleepers.
         unsafe {
             libc::syscall(
                 libc::SYS_futex,

@@ -1,8 +1,8 @@
-//! A word that threads can sleep on until it changes, or until a signal handler runs.
+//! A futex: a word that threads sleep on until it changes, or until a signal handler runs.
 //!
 //! On Linux this is futex(2), on Windows WaitOnAddress. Other systems have no such call in common,
-//! so there each sleeper has a pipe, and sleeps in poll(2); `--cfg portable` has Linux do the same,
-//! for the tests. Under loom it is a lock and a condition variable, which know nothing of signals.
+//! so there each sleeper has a pipe and sleeps in poll(2); `--cfg portable` selects that on Linux, for
+//! tests. Under loom it is a lock and a condition variable, without signals.
 
 #[cfg(all(not(loom), target_os = "linux", not(portable)))]
 mod linux;
@@ -25,7 +25,7 @@ pub(crate) use windows::Futex;
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wait {
-    /// Somebody woke us, or the word had changed before we slept.
+    /// Another thread has called [`Futex::wake`], or the word had changed before the sleep.
     Woken,
     /// The deadline has passed.
     TimedOut,
@@ -41,7 +41,7 @@ mod tests {
     use std::time::Duration;
 
     #[test]
-    fn each_wake_ends_one_wait_and_a_changed_word_needs_none() {
+    fn a_wake_ends_one_wait_and_a_changed_word_prevents_one() {
         let futex = Futex::new();
         assert_eq!(futex.wait(1, None), Wait::Woken);
         std::thread::scope(|scope| {
@@ -62,22 +62,22 @@ mod tests {
     }
 
     #[test]
-    fn a_deadline_ends_a_wait_and_leaves_nothing_behind() {
+    fn a_wait_that_timed_out_leaves_no_sleeper() {
         let futex = Futex::new();
         let soon = || Some(crate::sync::now() + Duration::from_millis(1));
         for _ in 0..3 {
             assert_eq!(futex.wait(0, soon()), Wait::TimedOut);
         }
-        // Nobody sleeps: this wake must not end the next wait.
+        // There is no sleeper: this wake must not end the next wait.
         futex.wake(1);
         assert_eq!(futex.wait(0, soon()), Wait::TimedOut);
     }
 
-    /// What an interval timer does to a thread, done by hand: the handler may run before the sleep
-    /// has begun, so the signal is sent until the wait is over.
+    /// The handler may run before the sleep has begun, so another thread sends the signal until the wait is
+    /// over.
     #[cfg(unix)]
     #[test]
-    fn a_signal_handler_ends_a_wait_even_if_calls_are_to_be_restarted() {
+    fn a_signal_handler_with_sa_restart_ends_a_wait() {
         extern "C" fn handler(_: libc::c_int) {}
         let futex = Futex::new();
         // SAFETY: the handler does nothing, and the structure is valid when it is all zeros.

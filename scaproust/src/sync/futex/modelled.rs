@@ -1,4 +1,4 @@
-//! The word as loom sees it.
+//! The futex as loom sees it.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::sync::{Mutex, lock};
 /// An atomic word with sleepers.
 #[derive(Debug)]
 pub(crate) struct Futex {
-    /// The word; whoever changes it calls [`Futex::wake`].
+    /// The word. A thread that changes it must call [`Futex::wake`].
     pub(crate) word: AtomicU32,
     lock: Mutex<()>,
     changed: loom::sync::Condvar,
@@ -40,9 +40,9 @@ impl Futex {
         Wait::Woken
     }
 
-    /// Wakes sleepers; more than asked for is allowed, since they look again.
+    /// Wakes all sleepers: more than `_count` is allowed, since they check again.
     pub(crate) fn wake(&self, _count: i32) {
-        // The lock orders this wake after a sleeper's look at the word.
+        // The lock orders this wake after a sleeper's load of the word.
         drop(lock(&self.lock));
         self.changed.notify_all();
     }

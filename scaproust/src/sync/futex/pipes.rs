@@ -1,7 +1,7 @@
-//! The word on any Unix: a sleeper waits in poll(2) for a byte in a pipe of its own.
+//! The futex on any Unix: a sleeper waits in poll(2) for a byte in a pipe of its own.
 //!
-//! poll(2) is the call that every signal handler interrupts, whatever it was installed with. A pipe
-//! is there for one sleep only: a word may outlive the last socket, and no descriptor may.
+//! Every signal handler interrupts poll(2), with or without `SA_RESTART`. A pipe exists for one sleep only:
+//! a futex may outlive the last socket, and no descriptor may.
 
 use std::collections::VecDeque;
 use std::io::{PipeReader, PipeWriter, Write};
@@ -13,16 +13,16 @@ use super::Wait;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, Polled, above_standard, is_standard, lock, now, poll};
 
-/// How long a thread sleeps for which the process has no more descriptors, until it looks again.
+/// How long a thread sleeps for which the process has no descriptors, until it checks again.
 const WITHOUT_PIPE: Duration = Duration::from_millis(10);
 
 /// An atomic word with sleepers.
 #[derive(Debug)]
 pub(crate) struct Futex {
-    /// The word; whoever changes it calls [`Futex::wake`].
+    /// The word. A thread that changes it must call [`Futex::wake`].
     pub(crate) word: AtomicU32,
-    /// In the order in which they went to sleep. Who takes one out of here puts a byte into its
-    /// pipe, which is empty until then.
+    /// In the order of their sleeps. The thread that removes one writes a byte to its pipe, which is empty
+    /// until then; a sleeper that removes itself does not.
     sleepers: Mutex<VecDeque<Arc<Pipe>>>,
 }
 
@@ -57,7 +57,7 @@ impl Futex {
         let place = sleepers.iter().position(|other| Arc::ptr_eq(other, &pipe));
         match place.and_then(|place| sleepers.remove(place)) {
             Some(_) => outcome,
-            // A wake was meant for us, whatever else has ended the sleep.
+            // A wake was spent on this sleeper, whatever else has ended the sleep.
             None => Wait::Woken,
         }
     }
@@ -84,7 +84,7 @@ impl Pipe {
         let mut polled = [Polled::new(self.reader.as_raw_fd())];
         loop {
             match poll(&mut polled, deadline.map(|deadline| deadline.saturating_sub(now()))) {
-                // The time may be rounded, and cut short when it is weeks.
+                // The system may round the time, and shorten one of weeks.
                 Ok(0) if deadline.is_none_or(|deadline| now() < deadline) => {}
                 Ok(0) => return Wait::TimedOut,
                 Ok(_) => return Wait::Woken,
@@ -93,13 +93,13 @@ impl Pipe {
         }
     }
 
-    /// Puts a byte into the empty pipe: there is room, and the other end is here.
+    /// Writes a byte to the empty pipe, which cannot fail: there is room, and both ends are open.
     fn fill(&self) {
         let _ = (&self.writer).write_all(&[0]);
     }
 }
 
-/// Sleeps for a little while. Nobody can end that early but a signal.
+/// Sleeps for at most [`WITHOUT_PIPE`]. Only a signal ends the sleep early.
 fn sleep_without_pipe(deadline: Option<Duration>) -> Wait {
     let left = deadline.map_or(WITHOUT_PIPE, |deadline| deadline.saturating_sub(now()).min(WITHOUT_PIPE));
     match poll(&mut [], Some(left)) {

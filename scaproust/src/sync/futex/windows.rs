@@ -1,4 +1,4 @@
-//! The word on Windows: WaitOnAddress, which knows of no signals.
+//! The futex on Windows: WaitOnAddress. There are no signals.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::sync::now;
 /// An atomic word with sleepers.
 #[derive(Debug)]
 pub(crate) struct Futex {
-    /// The word; whoever changes it calls [`Futex::wake`].
+    /// The word. A thread that changes it must call [`Futex::wake`].
     pub(crate) word: AtomicU32,
 }
 
@@ -28,7 +28,7 @@ impl Futex {
             u32::try_from(left).unwrap_or(INFINITE).min(INFINITE - 1)
         });
         let (word, expected) = (self.word.as_ptr().cast_const().cast(), (&raw const expected).cast());
-        // SAFETY: the word and what it is compared with live across the call; both have four bytes.
+        // SAFETY: the word and the expected value live across the call; both have four bytes.
         let is_woken = unsafe { WaitOnAddress(word, expected, size_of::<u32>(), time) } != 0;
         match deadline {
             Some(deadline) if !is_woken && deadline <= now() => Wait::TimedOut,
@@ -36,10 +36,10 @@ impl Futex {
         }
     }
 
-    /// Wakes at most `count` sleepers, or all of them if it is more than one.
+    /// Wakes one sleeper if `count` is one, and otherwise all of them.
     pub(crate) fn wake(&self, count: i32) {
         let word = self.word.as_ptr().cast_const().cast();
-        // SAFETY: the word is not touched here, it only names the sleepers.
+        // SAFETY: the word is not accessed here; its address names the sleepers.
         unsafe { if count == 1 { WakeByAddressSingle(word) } else { WakeByAddressAll(word) } }
     }
 }

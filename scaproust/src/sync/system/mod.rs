@@ -1,8 +1,8 @@
-//! What the systems call differently: waiting for descriptors, the clock, signals,
-//! cancellation and forks.
+//! The operating systems' interfaces to waiting for descriptors, the clock, signals, cancellation and
+//! forks.
 //!
-//! Each system has a file with the same functions. Unix has descriptors, which poll(2) waits for;
-//! Windows has sockets, which WSAPoll waits for, and neither signals, cancellation nor forks.
+//! Each system has a file with the same functions. Unix has descriptors, which poll(2) waits for. Windows
+//! has sockets, which WSAPoll waits for, and neither signals, cancellation nor forks.
 
 #[cfg(unix)]
 mod stderr;
@@ -28,8 +28,8 @@ pub use own::{Abandoned, CancelState, Uncancellable};
 pub(crate) use own::{Descriptor, Polled, SignalMask, is_standard, now, poll, without_signals};
 pub(in crate::sync) use own::{poll_with, processors, watch_forks};
 
-/// Makes something with a descriptor that is none of the standard ones, 0, 1 and 2: a host that has closed
-/// these may still write there.
+/// Makes an object whose descriptor is none of the standard ones, 0, 1 and 2: a host that has closed these
+/// may still write to them.
 ///
 /// # Errors
 /// Those of `make`.
@@ -37,7 +37,7 @@ pub(crate) fn above_standard<T>(
     mut make: impl FnMut() -> io::Result<T>,
     is_standard: impl Fn(&T) -> bool,
 ) -> io::Result<T> {
-    // Held until there is one with a number that is above.
+    // Keeps the standard numbers taken until another one is found.
     let mut low = Vec::new();
     loop {
         let made = make()?;

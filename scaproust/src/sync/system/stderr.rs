@@ -1,7 +1,7 @@
-//! Writing to standard error without waiting, without a lock and without a signal.
+//! Writing to standard error without blocking, without a lock and without a signal.
 //!
-//! It may be a pipe or a terminal that nothing reads from, and it belongs to the host: its flags stay as
-//! they are. What cannot be written at once is dropped.
+//! Standard error may be a pipe or a terminal that is not read, and it belongs to the host: its flags must
+//! not be changed. What cannot be written at once is dropped.
 
 use std::ffi::c_int;
 use std::mem::MaybeUninit;
@@ -10,7 +10,7 @@ use std::os::fd::FromRawFd;
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::ptr;
 
-/// Writes a line to standard error if that is possible at once.
+/// Writes a line to standard error if that does not block.
 pub(crate) fn print(line: &[u8]) {
     match kind() {
         Some(libc::S_IFSOCK) => send(line),
@@ -24,7 +24,7 @@ pub(crate) fn print(line: &[u8]) {
     }
 }
 
-/// What standard error is, as a part of its mode.
+/// The file type of standard error, as in `st_mode`.
 fn kind() -> Option<libc::mode_t> {
     let mut status = MaybeUninit::<libc::stat>::uninit();
     // SAFETY: valid for writing; it is read only if the call has filled it.
@@ -33,24 +33,24 @@ fn kind() -> Option<libc::mode_t> {
     status.map(|status| status.st_mode & libc::S_IFMT)
 }
 
-/// The same pipe or terminal, opened anew and not blocking. There is none if a pipe has no reader.
+/// The same pipe or terminal, opened again in non-blocking mode; `None` if a pipe has no reader.
 #[cfg(target_os = "linux")]
 fn reopened() -> Option<OwnedFd> {
     let flags = libc::O_WRONLY | libc::O_NONBLOCK | libc::O_CLOEXEC | libc::O_NOCTTY;
     // SAFETY: the path is a string that ends with a zero.
     let descriptor = unsafe { libc::open(c"/dev/fd/2".as_ptr(), flags) };
-    // SAFETY: just opened, and owned by nothing else.
+    // SAFETY: just opened, and not owned elsewhere.
     (descriptor >= 0).then(|| unsafe { OwnedFd::from_raw_fd(descriptor) })
 }
 
-/// Elsewhere opening it would give the same description, which blocks.
+/// On other systems opening it gives the same open file description, which blocks.
 #[cfg(not(target_os = "linux"))]
 fn reopened() -> Option<OwnedFd> {
     None
 }
 
-/// Whether a short write would not wait, unless another writer is faster. For systems and users for whom it
-/// cannot be opened anew.
+/// Whether a short write would not block, unless another writer comes first. For systems and users that
+/// cannot open it again.
 fn has_room() -> bool {
     let mut entry = libc::pollfd { fd: libc::STDERR_FILENO, events: libc::POLLOUT, revents: 0 };
     // SAFETY: one entry, valid for writing.
@@ -71,12 +71,12 @@ fn write(descriptor: RawFd, line: &[u8]) {
     });
 }
 
-/// Runs `write`; a SIGPIPE that it raises is taken back. Such a signal is sent to the thread that writes.
+/// Runs `write`, and consumes a SIGPIPE that it raises. The signal is sent to the thread that writes.
 fn without_sigpipe(write: impl FnOnce()) {
     let mut pipe = MaybeUninit::uninit();
     let mut before = MaybeUninit::uninit();
-    // SAFETY: the sets are valid for writing, and filled before they are read. sigwait is called for a signal
-    // that is pending for this thread, and so returns at once.
+    // SAFETY: the sets are valid for writing, and filled before they are read. sigwait is called only for a
+    // signal that is pending for this thread, so it returns at once.
     unsafe {
         libc::sigemptyset(pipe.as_mut_ptr());
         libc::sigaddset(pipe.as_mut_ptr(), libc::SIGPIPE);

@@ -1,4 +1,4 @@
-//! Unix, and what Linux has besides.
+//! Unix.
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -9,43 +9,43 @@ use libc::c_int;
 mod cancellation;
 pub use cancellation::{Abandoned, CancelState, Uncancellable};
 
-/// What can be waited for.
+/// What a thread can wait for.
 pub(crate) type Descriptor = RawFd;
 
-/// A descriptor to wait for until it can be read, and whether that was so.
+/// A descriptor to wait for until it is readable, and the result.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct Polled(libc::pollfd);
 
 impl Polled {
-    /// Not ready, as far as is known.
+    /// An entry that is not ready yet.
     pub(crate) fn new(descriptor: Descriptor) -> Polled {
         Polled(libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 })
     }
 
-    /// Whether anything was reported: it can be read, or has failed.
+    /// Whether it is ready: it is readable or has failed.
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
 }
 
-/// Whether it has the number of a standard stream.
+/// Whether the descriptor is a standard stream's, 0, 1 or 2.
 pub(crate) fn is_standard(made: &impl AsRawFd) -> bool {
     made.as_raw_fd() <= libc::STDERR_FILENO
 }
 
-/// poll(2). Without a time it waits for ever. Answers how many are ready.
+/// poll(2). Without a time it waits for ever. Returns the number of ready entries.
 ///
 /// # Errors
 /// The system call's, `Interrupted` among them.
 pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
     let _uncancellable = Uncancellable::begin();
-    // SAFETY: the entries are valid for writing, and so many; the thread cannot be cancelled.
+    // SAFETY: pointer and length of a slice; the thread cannot be cancelled.
     let ready = unsafe { poll_with(entries.as_mut_ptr(), entries.len(), time, None) };
     usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
 }
 
-/// A time as the system takes it.
+/// A time in the system's type.
 #[cfg(target_os = "linux")]
 pub(in crate::sync) fn timespec(time: Duration) -> libc::timespec {
     libc::timespec {
@@ -54,8 +54,7 @@ pub(in crate::sync) fn timespec(time: Duration) -> libc::timespec {
     }
 }
 
-/// As [`poll`]; an error is answered as a negative errno. With `signals` the thread lets in these signals
-/// while it sleeps, instead of those it lets in otherwise.
+/// As [`poll`], but an error is a negative errno. `signals` is the thread's signal mask while it sleeps.
 ///
 /// A thread that is cancelled here unwinds through this frame, in which nothing has a destructor.
 ///
@@ -87,10 +86,9 @@ pub(in crate::sync) unsafe fn poll_with(
     if ready < 0 { -errno() } else { ready }
 }
 
-/// As [`poll`]; an error is answered as a negative errno. The time is rounded up to milliseconds here.
-/// With `signals` the thread lets in these signals while it sleeps, instead of those it lets in otherwise: one
-/// that comes in the few instructions before the sleep does not end it, since poll(2) cannot change both at
-/// once.
+/// As [`poll`], but an error is a negative errno. The time is rounded up to milliseconds. `signals` is the
+/// thread's signal mask while it sleeps; a signal that comes in the few instructions between the change of the
+/// mask and the sleep does not end the sleep.
 ///
 /// # Safety
 /// `entries` must point to `count` entries, valid for writing. If the thread can be cancelled, no frame
@@ -109,11 +107,11 @@ pub(in crate::sync) unsafe fn poll_with(
     }
     let time = time.map(|time| time.as_micros().div_ceil(1000));
     let time = time.map_or(-1, |time| c_int::try_from(time).unwrap_or(c_int::MAX));
-    let held = signals.map(SignalMask::set);
+    let before = signals.map(SignalMask::set);
     // SAFETY: as the caller promises.
     let ready = unsafe { poll_cancellable(entries, count as libc::nfds_t, time) };
     let ready = if ready < 0 { -errno() } else { ready };
-    held.map(|held| held.set());
+    before.map(|before| before.set());
     ready
 }
 
@@ -121,7 +119,7 @@ fn errno() -> c_int {
     io::Error::last_os_error().raw_os_error().unwrap_or(libc::EIO)
 }
 
-/// The present moment on the monotonic clock.
+/// The time on the monotonic clock.
 pub(crate) fn now() -> Duration {
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `time` is valid for writing; the monotonic clock exists on every Unix.
@@ -129,15 +127,15 @@ pub(crate) fn now() -> Duration {
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
-/// How many processors the process may run on; one if that is unknown.
+/// The number of processors that the process may run on; 1 if that is unknown.
 pub(in crate::sync) fn processors() -> u32 {
-    // One system call. The standard library would read files of the thread's control groups as well. Asked for is
-    // the process's first thread: others may each be bound to a processor of their own.
+    // One system call; the standard library would read files of the thread's control groups as well. The query
+    // is for the process's first thread, since others may each be bound to a processor of their own.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let count = {
-        // SAFETY: it is plain data, and valid when it is all zeros.
+        // SAFETY: plain data, for which all zeros are valid.
         let mut set: libc::cpu_set_t = unsafe { std::mem::zeroed() };
-        // SAFETY: the set is valid for so many bytes.
+        // SAFETY: the set is valid for writing, with this size.
         let result = unsafe { libc::sched_getaffinity(libc::getpid(), size_of_val(&set), &raw mut set) };
         // SAFETY: as above.
         (result == 0).then(|| unsafe { libc::CPU_COUNT(&set) }.unsigned_abs())
@@ -147,15 +145,14 @@ pub(in crate::sync) fn processors() -> u32 {
     count.unwrap_or(1)
 }
 
-/// The signals that a thread does not let in.
+/// A thread's signal mask: the signals that are blocked.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct SignalMask(libc::sigset_t);
 
 impl SignalMask {
-    /// Holds back every signal in this thread, but those that an instruction raises; answers what was held back
-    /// before.
-    pub(crate) fn hold() -> SignalMask {
+    /// Blocks every signal in this thread except those that an instruction raises. Returns the mask before.
+    pub(crate) fn block_all() -> SignalMask {
         let mut all = std::mem::MaybeUninit::uninit();
         // SAFETY: the set is valid for writing, and filled before it is read.
         let all = unsafe {
@@ -170,8 +167,8 @@ impl SignalMask {
         SignalMask(all).set()
     }
 
-    /// Makes this the thread's mask; answers the one before. The handlers of signals that were held back
-    /// run now.
+    /// Makes this the thread's mask and returns the one before. The handlers of pending signals that this
+    /// unblocks run now.
     pub(crate) fn set(&self) -> SignalMask {
         let mut before = std::mem::MaybeUninit::uninit();
         // SAFETY: the sets are valid; the call fills the second one.
@@ -181,8 +178,8 @@ impl SignalMask {
         }
     }
 
-    /// Whether a signal has come that this mask lets in, and that has a handler, which has run then.
-    pub(crate) fn has_let_one_in(&self) -> bool {
+    /// Delivers pending signals that this mask does not block. Returns whether a handler has run.
+    pub(crate) fn deliver_pending(&self) -> bool {
         let time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
         let null = std::ptr::null_mut();
         // SAFETY: no descriptors; the time and the set live across the call.
@@ -197,18 +194,18 @@ impl std::fmt::Debug for SignalMask {
     }
 }
 
-/// Runs `start` with every signal blocked, so that the threads it starts take none: the host's
-/// handlers run on the host's threads.
+/// Runs `start` with every signal blocked. The threads that it starts inherit that, so the host's handlers
+/// run on the host's threads only.
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    let before = SignalMask::hold();
+    let before = SignalMask::block_all();
     let result = start();
     before.set();
     result
 }
 
-/// Has `in_child` called in every forked child. It must not do more than touch atomics.
+/// Registers a function that is called in every forked child. It may only access atomics.
 pub(in crate::sync) fn watch_forks(in_child: extern "C" fn()) {
-    // SAFETY: the handler only touches atomics, which is allowed in a forked child.
+    // SAFETY: the handler only accesses atomics, which is allowed in a forked child.
     unsafe {
         libc::pthread_atfork(None, None, Some(in_child));
     }

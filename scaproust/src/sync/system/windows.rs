@@ -8,50 +8,50 @@ use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Networking::WinSock::{POLLRDNORM, WSAPOLLFD, WSAPoll};
 
-/// What can be waited for.
+/// What a thread can wait for.
 pub(crate) type Descriptor = RawSocket;
 
-/// A socket to wait for until it can be read, and whether that was so.
+/// A socket to wait for until it is readable, and the result.
 #[repr(transparent)]
 #[derive(Clone, Copy)]
 pub(crate) struct Polled(WSAPOLLFD);
 
 impl Polled {
-    /// Not ready, as far as is known.
+    /// An entry that is not ready yet.
     pub(crate) fn new(descriptor: Descriptor) -> Polled {
         // The same number, in the type that the interface gives it.
         Polled(WSAPOLLFD { fd: descriptor as usize, events: POLLRDNORM, revents: 0 })
     }
 
-    /// Whether anything was reported: it can be read, or has failed.
+    /// Whether it is ready: it is readable or has failed.
     pub(crate) fn is_ready(&self) -> bool {
         self.0.revents != 0
     }
 }
 
-/// Whether it has the number of a standard stream: these are no objects of which we make some.
+/// Whether it is a standard stream: never, since those are no sockets.
 pub(crate) fn is_standard<T>(_made: &T) -> bool {
     false
 }
 
 /// Writes a line to standard error.
 pub(crate) fn print(line: &[u8]) {
-    // Where it cannot be written nobody is to be told.
+    // A failure cannot be reported anywhere.
     let _ = io::stderr().write_all(line);
 }
 
-/// WSAPoll, which rounds up to milliseconds. Without a time it waits for ever. Answers how many
-/// are ready.
+/// WSAPoll, with the time rounded up to milliseconds. Without a time it waits for ever. Returns the number of
+/// ready entries.
 ///
 /// # Errors
 /// The system call's.
 pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result<usize> {
-    // SAFETY: the entries are valid for writing, and so many.
+    // SAFETY: pointer and length of a slice.
     let ready = unsafe { poll_with(entries.as_mut_ptr(), entries.len(), time, None) };
     usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
 }
 
-/// As [`poll`]; an error is answered as a negative number. There are no signals.
+/// As [`poll`], but an error is a negative number. There are no signals.
 ///
 /// # Safety
 /// `entries` must point to `count` entries, valid for writing.
@@ -62,24 +62,24 @@ pub(in crate::sync) unsafe fn poll_with(
     _signals: Option<&SignalMask>,
 ) -> c_int {
     if count == 0 {
-        // WSAPoll would call that an error.
+        // WSAPoll fails without entries.
         std::thread::sleep(time.unwrap_or(Duration::MAX));
         return 0;
     }
     let time = time.map(|time| time.as_micros().div_ceil(1000));
     let time = time.map_or(-1, |time| i32::try_from(time).unwrap_or(i32::MAX));
     let count = u32::try_from(count).unwrap_or(u32::MAX);
-    // SAFETY: the entries are WSAPOLLFDs, valid for writing, and so many.
+    // SAFETY: the entries are WSAPOLLFDs; the rest is the caller's promise.
     let ready = unsafe { WSAPoll(entries.cast(), count, time) };
     if ready < 0 { -io::Error::last_os_error().raw_os_error().unwrap_or(1) } else { ready }
 }
 
-/// There are no signals to hold back.
+/// There are no signals to block.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SignalMask;
 
 impl SignalMask {
-    pub(crate) fn hold() -> SignalMask {
+    pub(crate) fn block_all() -> SignalMask {
         SignalMask
     }
 
@@ -87,7 +87,7 @@ impl SignalMask {
         SignalMask
     }
 
-    pub(crate) fn has_let_one_in(&self) -> bool {
+    pub(crate) fn deliver_pending(&self) -> bool {
         false
     }
 }
@@ -117,22 +117,22 @@ impl CancelState {
 pub struct Uncancellable;
 
 impl Uncancellable {
-    /// Begins now.
+    /// Does nothing.
     pub fn begin() -> Uncancellable {
         Uncancellable
     }
 }
 
-/// See [`CancelState`]: nothing is ever abandoned.
+/// See [`CancelState`]: no call is ever abandoned.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Abandoned {
-    /// Discards it.
+    /// The function that discards it.
     pub discard: unsafe fn(*mut Abandoned),
 }
 
 impl Abandoned {
-    /// Has nothing to remember.
+    /// Does nothing.
     ///
     /// # Safety
     /// As on Unix.
@@ -141,22 +141,21 @@ impl Abandoned {
     }
 }
 
-/// The present moment on a clock that began to run a day before it was first read, so that there
-/// are moments before any that was read.
+/// The time on a monotonic clock. It is one day at the first call, so that callers can subtract from it.
 pub(crate) fn now() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed() + Duration::from_secs(24 * 60 * 60)
 }
 
-/// How many processors the process may run on; one if that is unknown.
+/// The number of processors that the process may run on; 1 if that is unknown.
 pub(in crate::sync) fn processors() -> u32 {
     std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1)
 }
 
-/// Runs `start`: there are no signals to keep from the threads that it starts.
+/// Runs `start`: there are no signals to block.
 pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
     start()
 }
 
-/// There are no forks to watch.
+/// Does nothing: there are no forks.
 pub(in crate::sync) fn watch_forks(_in_child: extern "C" fn()) {}

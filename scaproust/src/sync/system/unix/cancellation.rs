@@ -1,9 +1,9 @@
 //! Cancellation: pthread_cancel(3) ends a thread inside a system call that is a cancellation point.
 //!
-//! glibc unwinds the thread's stack then, other C libraries leave it as it is. Rust frames that have
-//! something to drop bear neither. So a thread is not cancelled inside the library but in one place,
-//! where a call of the C face sleeps: there no such frame is left, and what the call still has is
-//! remembered as [`Abandoned`].
+//! glibc unwinds the thread's stack then, other C libraries abandon it. Both are undefined behaviour for Rust
+//! frames that have something to drop. So cancellation is disabled inside the library except in one place,
+//! where a call of the C interface sleeps: there is no such frame then, and the state of the call is
+//! registered as [`Abandoned`].
 
 use std::ffi::{c_int, c_void};
 use std::panic::catch_unwind;
@@ -15,10 +15,10 @@ use crate::sync::PerProcess;
 pub struct CancelState(c_int);
 
 impl CancelState {
-    /// It cannot: a request waits.
+    /// It cannot: a request stays pending.
     pub const DISABLED: CancelState = CancelState(if cfg!(target_vendor = "apple") { 0 } else { 1 });
 
-    /// Makes this the state of the thread; answers the one before. No cancellation point.
+    /// Makes this the thread's state and returns the one before. Not a cancellation point.
     #[cfg(not(target_os = "android"))]
     pub fn set(self) -> CancelState {
         unsafe extern "C" {
@@ -30,7 +30,7 @@ impl CancelState {
         CancelState(before)
     }
 
-    /// A cancellation point: ends the thread if that was asked for.
+    /// A cancellation point: ends the thread if a request is pending.
     ///
     /// # Safety
     /// If the thread can be cancelled, no frame up to the C caller's may have something to drop.
@@ -58,12 +58,12 @@ impl CancelState {
     }
 }
 
-/// The thread cannot be cancelled while this lives.
+/// A guard: the thread cannot be cancelled while it lives.
 #[derive(Debug)]
 pub struct Uncancellable(CancelState);
 
 impl Uncancellable {
-    /// Begins now.
+    /// Disables cancellation until the guard is dropped.
     pub fn begin() -> Uncancellable {
         Uncancellable(CancelState::DISABLED.set())
     }
@@ -75,18 +75,18 @@ impl Drop for Uncancellable {
     }
 }
 
-/// What a sleeping call has, for the case that its thread is cancelled: the first thing in it says
-/// how it is discarded. That is done when the thread's clean-up handlers have run.
+/// The first field of a sleeping call's state, which is discarded if the thread is cancelled, after the
+/// thread's clean-up handlers have run.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Abandoned {
-    /// Discards it.
+    /// The function that discards the state.
     pub discard: unsafe fn(*mut Abandoned),
 }
 
 static KEY: PerProcess<Key> = PerProcess::new(Key::new);
 
-/// The key of what this thread would abandon; none if the system has none to spare.
+/// The pthread-specific key of the registered state; `None` if the system has no key to spare.
 struct Key(Option<libc::pthread_key_t>);
 
 impl Key {
@@ -100,7 +100,7 @@ impl Key {
 impl Drop for Key {
     fn drop(&mut self) {
         if let Some(key) = self.0 {
-            // SAFETY: the key is ours, and nothing is left behind it: no thread is inside the library.
+            // SAFETY: the key was created here, and has no values: no thread is inside the library.
             unsafe { libc::pthread_key_delete(key) };
         }
     }
@@ -109,18 +109,18 @@ impl Drop for Key {
 unsafe extern "C" fn discard(abandoned: *mut c_void) {
     let _uncancellable = Uncancellable::begin();
     let abandoned = abandoned.cast::<Abandoned>();
-    // SAFETY: as `remember` was promised; the thread has ended, and will not do it itself.
+    // SAFETY: `remember` requires that it is alive; the thread ends, and does not use it any more.
     let _ = catch_unwind(|| unsafe { ((*abandoned).discard)(abandoned) });
 }
 
 impl Abandoned {
-    /// Has this discarded if the thread ends, instead of what was said before; null for nothing.
-    /// Answers whether that can be.
+    /// Registers the state to be discarded if the thread ends, in place of the one before; null for none.
+    /// Returns whether that has succeeded.
     ///
     /// # Safety
-    /// It must live until something else is said.
+    /// It must live until the next call of this function in the thread.
     pub unsafe fn remember(this: *mut Abandoned) -> bool {
-        // SAFETY: the key is ours.
+        // SAFETY: the key was created by `Key::new`.
         KEY.get().0.is_some_and(|key| unsafe { libc::pthread_setspecific(key, this.cast()) } == 0)
     }
 }

@@ -1,5 +1,4 @@
-//! The descriptor on Windows, where one can wait for nothing but sockets: one of two that are
-//! connected with each other.
+//! The notifier's descriptor on Windows, where WSAPoll waits for sockets only: one of a connected pair.
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -8,30 +7,30 @@ use std::time::Duration;
 
 use crate::sync::{Descriptor, Mutex, Polled, lock, poll};
 
-/// What was sent may take a moment to arrive; after this time the host has taken it.
+/// How long to wait for a byte that was sent to arrive: after that the host has read it.
 const ARRIVAL: Duration = Duration::from_millis(20);
 
-/// A descriptor that is readable while it is raised.
+/// A descriptor that is readable from `set_readable` until `clear`.
 #[derive(Debug)]
-pub(crate) struct Level {
-    /// Neither end blocks: the host may have this one's descriptor, and do with it what it likes.
+pub(crate) struct NotifierDescriptor {
+    /// Neither end blocks: the host may have the receiver's descriptor, and read from it.
     receiver: TcpStream,
     sender: TcpStream,
-    /// There is one byte under way, or else none.
-    is_raised: Mutex<bool>,
+    /// There is one byte in flight or received; otherwise there is none.
+    is_readable: Mutex<bool>,
 }
 
-impl Level {
+impl NotifierDescriptor {
     /// A descriptor that is not readable.
     ///
     /// # Errors
     /// The operating system's.
-    pub(crate) fn new() -> io::Result<Level> {
+    pub(crate) fn new() -> io::Result<NotifierDescriptor> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let sender = TcpStream::connect(listener.local_addr()?)?;
         let receiver = loop {
             let (stream, from) = listener.accept()?;
-            // Any program may connect here.
+            // Another program may have connected.
             if from == sender.local_addr()? {
                 break stream;
             }
@@ -39,32 +38,32 @@ impl Level {
         sender.set_nodelay(true)?;
         sender.set_nonblocking(true)?;
         receiver.set_nonblocking(true)?;
-        Ok(Level { receiver, sender, is_raised: Mutex::new(false) })
+        Ok(NotifierDescriptor { receiver, sender, is_readable: Mutex::new(false) })
     }
 
-    /// The descriptor, for WSAPoll and its like.
+    /// The descriptor, for WSAPoll and similar calls.
     pub(crate) fn descriptor(&self) -> Descriptor {
         self.receiver.as_raw_socket()
     }
 
     /// Makes the descriptor readable.
-    pub(crate) fn raise(&self) {
-        let mut is_raised = lock(&self.is_raised);
-        if !std::mem::replace(&mut *is_raised, true) {
-            // There is room: the one byte before this one is not there any more.
+    pub(crate) fn set_readable(&self) {
+        let mut is_readable = lock(&self.is_readable);
+        if !std::mem::replace(&mut *is_readable, true) {
+            // There is room: the last byte was taken.
             let _ = (&self.sender).write(&[0]);
         }
     }
 
-    /// Undoes [`Level::raise`], however often it was called.
-    pub(crate) fn lower(&self) {
-        let mut is_raised = lock(&self.is_raised);
-        if !std::mem::replace(&mut *is_raised, false) {
+    /// Makes the descriptor not readable, however often it was set.
+    pub(crate) fn clear(&self) {
+        let mut is_readable = lock(&self.is_readable);
+        if !std::mem::replace(&mut *is_readable, false) {
             return;
         }
         let take = || (&self.receiver).read(&mut [0]).is_ok();
         if !take() {
-            // Whether it has come or not, nothing more can be done.
+            // The result does not matter: nothing more can be done.
             let _ = poll(&mut [Polled::new(self.descriptor())], Some(ARRIVAL));
             take();
         }
