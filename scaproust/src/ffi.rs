@@ -1,4 +1,4 @@
-//! What the package `libnanomsg`, the C face, needs of this library, and nothing for other packages: it changes without
+//! The interface for the package `libnanomsg`, the C interface. It is not for other packages and changes without
 //! notice.
 
 #![allow(missing_docs, reason = "each item is documented where it is declared")]

@@ -16,7 +16,7 @@
 //! |---|---|
 //! | `error`, `address`, `option` | errors, addresses and options, one table each |
 //! | `message` | messages and their memory |
-//! | `sync` | locks, events, the clock, state that starts anew after a fork |
+//! | `sync` | locks, events, the clock, state that is made anew after a fork |
 //! | `protocol` | the scalability protocols as pure state machines |
 //! | `wire` | bytes only: handshakes and frames |
 //! | `endpoint` | rules of endpoints: attempts to connect, back-off, accept rate |

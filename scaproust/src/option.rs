@@ -1,7 +1,7 @@
 //! Socket options: their types, and a table of those that a socket keeps itself.
 //!
-//! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's own
-//! options are kept by its machine, and their types are in the table of protocols.
+//! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's
+//! own options are kept by its machine, and their types are in the table of protocols.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ pub mod name {
 /// The type of an option's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OptionType {
-    /// An integer from `least` to `most`.
+    /// An integer in the range from `least` to `most`.
     Int {
         /// The least value allowed.
         least: i32,
@@ -100,7 +100,7 @@ pub enum SocketOption {
     ReceivePriority,
     /// `NN_IPV4ONLY`: whether endpoints that are added later do not use IPv6.
     Ipv4Only,
-    /// `NN_SOCKET_NAME`: the socket's name in diagnostic output; its number by default.
+    /// `NN_SOCKET_NAME`: the socket's name in diagnostic output; its id by default.
     SocketName,
     /// `NN_RCVMAXSIZE`: the longest message in bytes accepted from a peer; -1: no limit.
     MaxMessage,
@@ -194,7 +194,7 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// The defaults, for the socket with this number.
+    /// The defaults, for the socket with this id.
     pub(crate) fn new(id: i32) -> Options {
         let default = |spec: Spec| match spec.of {
             OptionType::Int { .. } => Value::Int(spec.default),

@@ -1,4 +1,4 @@
-//! A handle to a socket, which detects that its number was reused.
+//! A handle to a socket, which detects that its id was reused.
 
 use std::fmt;
 use std::sync::Weak;
@@ -9,11 +9,11 @@ use crate::socket::{self, Call};
 
 /// A handle to a socket in the table.
 ///
-/// Numbers are reused: a call enters only if the number still belongs to the socket of the handle.
+/// Ids are reused: a call enters only if the id still belongs to the socket of the handle.
 #[derive(Clone)]
 pub(super) struct Handle {
     id: i32,
-    /// While this exists the memory of the socket is not reused, so comparing addresses is enough.
+    /// While this exists the memory of the socket is not reused, so comparing addresses is sufficient.
     socket: Weak<socket::Socket>,
 }
 
@@ -36,12 +36,12 @@ impl Handle {
         if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }
     }
 
-    /// Calls `call` with the socket's number, which is not reused during the call.
+    /// Calls `call` with the socket's id, which is not reused during the call.
     ///
     /// # Errors
     /// [`Error::Closed`] when the socket is closed, and those of `call`.
-    pub(super) fn by_number<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
-        let _inside = self.enter()?;
+    pub(super) fn with_id<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
+        let _in_flight = self.enter()?;
         call(self.id)
     }
 
@@ -67,10 +67,10 @@ mod tests {
     use crate::protocol;
 
     #[test]
-    fn a_handle_does_not_reach_a_later_socket_of_its_number() {
+    fn a_handle_does_not_reach_a_later_socket_with_its_id() {
         let first = Handle::open(&protocol::PAIR, false).unwrap();
         first.close().unwrap();
-        // Other tests open sockets too, but one of these gets the number that became free.
+        // Other tests open sockets too, but one of these gets the id that became free.
         let later: Vec<_> = (0..64).map(|_| Handle::open(&protocol::PAIR, false).unwrap()).collect();
         assert_eq!(first.enter().err(), Some(Error::Closed));
         assert_eq!(first.close(), Err(Error::Closed));

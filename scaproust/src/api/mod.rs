@@ -114,7 +114,7 @@ pub type Pull = Socket<pattern::Pull>;
 /// ```
 pub type Bus = Socket<pattern::Bus>;
 
-/// A SURVEYOR socket: sends a survey to all its peers, and receives their answers until the deadline
+/// A SURVEYOR socket: sends a survey to all its peers, and receives their responses until the deadline
 /// ([`Socket::set_survey_deadline`]). Then receiving fails once with
 /// [`Error::TimedOut`](crate::Error::TimedOut), and without a survey with
 /// [`Error::WrongState`](crate::Error::WrongState). Sending another survey cancels the one before.
@@ -132,7 +132,7 @@ pub type Bus = Socket<pattern::Bus>;
 /// ```
 pub type Surveyor = Socket<pattern::Surveyor>;
 
-/// A RESPONDENT socket: receives a survey, and sends the answer to the peer that it came from; see
+/// A RESPONDENT socket: receives a survey, and sends the response to the peer that it came from; see
 /// [`Surveyor`] for an example. Sending without a survey fails with
 /// [`Error::WrongState`](crate::Error::WrongState).
 pub type Respondent = Socket<pattern::Respondent>;

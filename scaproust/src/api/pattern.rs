@@ -59,7 +59,7 @@ impl Role for Pub {
 }
 impl Sends for Pub {}
 
-/// Receives what it has subscribed to; see [`crate::Sub`].
+/// Receives the messages that match a subscription; see [`crate::Sub`].
 #[derive(Debug)]
 pub enum Sub {}
 
@@ -68,7 +68,7 @@ impl Role for Sub {
 }
 impl Receives for Sub {}
 
-/// Asks, and receives the reply; see [`crate::Req`].
+/// Sends requests and receives the replies; see [`crate::Req`].
 #[derive(Debug)]
 pub enum Req {}
 
@@ -78,7 +78,7 @@ impl Role for Req {
 impl Sends for Req {}
 impl Receives for Req {}
 
-/// Answers; see [`crate::Rep`].
+/// Receives requests and sends the replies; see [`crate::Rep`].
 #[derive(Debug)]
 pub enum Rep {}
 
@@ -116,7 +116,7 @@ impl Role for Bus {
 impl Sends for Bus {}
 impl Receives for Bus {}
 
-/// Asks all its peers at once; see [`crate::Surveyor`].
+/// Sends surveys to all its peers and receives the responses; see [`crate::Surveyor`].
 #[derive(Debug)]
 pub enum Surveyor {}
 
@@ -126,7 +126,7 @@ impl Role for Surveyor {
 impl Sends for Surveyor {}
 impl Receives for Surveyor {}
 
-/// Answers surveys; see [`crate::Respondent`].
+/// Receives surveys and sends responses; see [`crate::Respondent`].
 #[derive(Debug)]
 pub enum Respondent {}
 

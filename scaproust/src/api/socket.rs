@@ -47,9 +47,9 @@ impl<P: Pattern> Socket<P> {
         self.handle.enter()
     }
 
-    /// Calls `call` with the socket's number, which is not reused during the call.
-    pub(super) fn by_number<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
-        self.handle.by_number(call)
+    /// Calls `call` with the socket's id, which is not reused during the call.
+    pub(super) fn with_id<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
+        self.handle.with_id(call)
     }
 
     /// Binds the socket to an address, to which peers can then connect.
@@ -117,7 +117,7 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn close(&self) -> Result<(), Error> {
-        // Once only: afterwards the number may belong to another socket.
+        // Once only: afterwards the id may belong to another socket.
         if self.is_closed.swap(true, Ordering::Relaxed) {
             return Err(Error::Closed);
         }
@@ -127,7 +127,7 @@ impl<P: Pattern> Socket<P> {
 
 impl<P: Pattern> Drop for Socket<P> {
     fn drop(&mut self) {
-        // It may be closed already.
+        // An error means that it is closed already.
         let _ = self.close();
     }
 }

@@ -105,11 +105,11 @@ impl<P: Sends> Socket<P> {
 
     fn send_bytes(&self, bytes: &[u8], dont_wait: bool) -> Result<(), Error> {
         let mut message = Outgoing::new(Payload::Borrowed(bytes));
-        self.by_number(|id| socket::send(id, &mut message, dont_wait))
+        self.with_id(|id| socket::send(id, &mut message, dont_wait))
     }
 
     fn send_owned(&self, mut message: Message, dont_wait: bool) -> Result<(), Unsent> {
-        self.by_number(|id| socket::send(id, &mut message.0, dont_wait))
+        self.with_id(|id| socket::send(id, &mut message.0, dont_wait))
             .map_err(|error| Unsent { error, message })
     }
 }
@@ -151,7 +151,7 @@ impl<P: Receives> Socket<P> {
             let metadata = received.metadata();
             received.into_chunk().map(|body| Message::of(header, body, metadata))
         };
-        let message = self.by_number(|id| socket::recv(id, dont_wait, take))?;
+        let message = self.with_id(|id| socket::recv(id, dont_wait, take))?;
         message.ok_or(Error::OutOfMemory)
     }
 }

@@ -23,7 +23,7 @@ const TAG: u32 = 0x5ca9_4057;
 const FREED: u32 = 0xdead_4057;
 /// Distance in bytes from the head to data that was never trimmed.
 const DATA_OFFSET: usize = size_of::<Head>() + 8;
-/// Bytes that are allocated at most for a message of which only the length has arrived.
+/// The largest allocation in bytes for a message of which only the length has arrived.
 const ANNOUNCED_MAX: usize = 64 * 1024;
 
 /// The size of an allocation with this capacity; `None` if it exceeds `isize::MAX`.

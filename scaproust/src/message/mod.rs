@@ -11,7 +11,7 @@ pub(crate) use pool::release_spare_memory;
 
 use smallvec::SmallVec;
 
-/// Bodies of up to so many bytes are copied into a pipe; longer ones pass through it as a [`Chunk`].
+/// The length in bytes up to which bodies are copied into a pipe; longer ones pass through it as a [`Chunk`].
 pub(crate) const INLINE_MAX: usize = 2048;
 
 /// The protocol header of a message, such as the backtrace of a REQ/REP message. Programs see it on
@@ -23,7 +23,7 @@ pub(crate) type ProtocolHeader = SmallVec<[u8; 16]>;
 /// The body of a message on its way into a pipe.
 #[derive(Clone, Debug)]
 pub enum Payload<'a> {
-    /// Bytes that the caller lends for the time of the call; they are copied once.
+    /// Bytes borrowed for the duration of the call; they are copied once.
     Borrowed(&'a [u8]),
     /// Memory whose ownership is passed on; a clone shares it.
     Owned(Chunk),
@@ -56,10 +56,11 @@ pub enum MessageType {
     Binary,
 }
 
-/// What a message carries besides its bytes. Queues, devices and protocols hand it on without knowing what it is.
+/// The metadata of a message. Queues, devices and protocols pass it on without interpreting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// The type of the WebSocket message that it came as, or is to be sent as; `None` for the one in `NN_WS_MSG_TYPE`.
+    /// The type of the WebSocket message that it was received as or will be sent as; `None` stands for the type
+    /// in `NN_WS_MSG_TYPE`.
     pub message_type: Option<MessageType>,
 }
 
@@ -70,7 +71,7 @@ pub struct Outgoing<'a> {
     pub header: ProtocolHeader,
     /// The body.
     pub body: Payload<'a>,
-    /// What it carries besides.
+    /// The metadata.
     pub metadata: Metadata,
 }
 
@@ -93,7 +94,7 @@ pub struct Front<'a> {
     pub head: &'a [u8],
     /// The rest of it.
     pub body: &'a [u8],
-    /// What it carries besides.
+    /// The metadata.
     pub metadata: Metadata,
 }
 

@@ -60,8 +60,8 @@ impl ReplyQueue {
         self.pipes.readable(pipe);
     }
 
-    /// The pipe whose first message is a reply that begins with `word`. Drops the other messages that it
-    /// finds on the way; with `None`, it drops all messages. The reply stays in its lane.
+    /// The pipe whose first message is a reply that begins with `word`. Drops other messages that it finds
+    /// first; with `None`, it drops all messages. The reply stays in its lane.
     pub(super) fn find(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         let expected = |first| (word == Some(first)).then_some(());
         let (pipe, ()) = self.pipes.find(context, |front| front.word(0).and_then(expected))?;

@@ -33,8 +33,8 @@ impl RawBus {
         }
         let (seed, pipe) = header.split_first_chunk().ok_or(Refusal::InvalidArgument)?;
         let pipe = pipe.try_into().map_err(|_| Refusal::InvalidArgument)?;
-        let is_ours = u32::from_be_bytes(*seed) == self.seed;
-        Ok(is_ours.then(|| PipeId(u32::from_be_bytes(pipe))))
+        let is_own = u32::from_be_bytes(*seed) == self.seed;
+        Ok(is_own.then(|| PipeId(u32::from_be_bytes(pipe))))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Tests of the contract in the module `protocol`, for every machine, with random events.
 //!
-//! No machine may panic, name a pipe that is gone, or block a call that no later edge will wake. The
+//! No machine may panic, name a removed pipe, or block a call that no later edge will wake. The
 //! behaviour of each protocol is tested beside its machine.
 
 use proptest::collection::vec;
@@ -96,9 +96,9 @@ proptest! {
             prop_assert!(!socket.machine.is_busy() || works_alone);
             if socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it has not been sent yet.
-                socket.assert_readable_edges_are_owed();
+                socket.assert_readable_edges_are_due();
                 if socket.machine.deadline().is_none() {
-                    socket.assert_writable_edges_are_owed();
+                    socket.assert_writable_edges_are_due();
                 }
             }
         }

@@ -18,7 +18,7 @@
 //!   need, and repeatedly.
 //! * A machine drops messages that it does not want with [`Context::drop_front`], which bounds how many
 //!   are dropped under one hold of the socket's lock.
-//! * [`Protocol::closing`] says that the peer is gone: nothing can be sent to the pipe any more, but
+//! * [`Protocol::closing`] says that the peer has closed the pipe: nothing can be sent to the pipe any more, but
 //!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
 //!   `closing` before.
 //! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
@@ -62,7 +62,7 @@ pub(crate) type Time = Duration;
 
 /// Identifies a pipe of a socket, in 31 bits, so that it can be a word in a REQ/REP backtrace.
 ///
-/// An id is not reused for a long time after its pipe is gone.
+/// The id of a removed pipe is not reused for a long time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PipeId(pub u32);
 
@@ -98,8 +98,8 @@ pub trait Context {
     fn has_room(&mut self, pipe: PipeId) -> bool;
     /// The current time.
     fn now(&self) -> Time;
-    /// Sets what messages carry that are pushed from now on, for a machine that sends a kept message again. Otherwise it
-    /// is what the message carries that the program is sending.
+    /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message again.
+    /// Without this call it is the metadata of the message that the program is sending.
     fn send_with(&mut self, metadata: Metadata);
     /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
     fn max_hops(&self) -> usize;
@@ -135,7 +135,7 @@ impl From<Refusal> for Error {
     }
 }
 
-/// A machine does not accept a pipe: an exclusive protocol has its one peer already, or there is no memory.
+/// A machine does not accept a pipe: an exclusive protocol has its one peer already, or memory is exhausted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PipeRefused;
 
@@ -193,10 +193,10 @@ pub(crate) trait Protocol: Send {
     /// Adds a pipe to a compatible peer.
     ///
     /// # Errors
-    /// [`PipeRefused`] when the protocol accepts no other peer, or there is no memory.
+    /// [`PipeRefused`] when the protocol accepts no other peer, or when out of memory.
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
 
-    /// The peer is gone; messages in the inbound lane can still be received.
+    /// The peer has closed the pipe; messages in the inbound lane can still be received.
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context);
 
     /// Removes a pipe: its lanes no longer exist.

@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_peer_is_refused_until_the_first_is_gone() {
+    fn a_second_peer_is_refused_until_the_first_is_closed() {
         simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             assert_eq!(socket.attach_with(2, 8, 1), Err(PipeRefused));
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_of_a_detached_pipe_are_gone() {
+    fn messages_of_a_detached_pipe_are_lost() {
         simulate(&protocol::PAIR, false, |mut socket| {
             socket.attach(1);
             socket.arrive(1, "a");

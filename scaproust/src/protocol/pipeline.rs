@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_a_receiver_that_is_gone() {
+    fn nothing_is_sent_to_a_closed_receiver() {
         simulate(&protocol::PUSH, false, |mut push| {
             (1..=3).for_each(|pipe| push.attach(pipe));
             push.close(1);

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_sent_to_a_subscriber_that_is_gone() {
+    fn nothing_is_sent_to_a_closed_subscriber() {
         simulate(&protocol::PUB, false, |mut publisher| {
             (1..=4).for_each(|pipe| publisher.attach(pipe));
             publisher.close(1);

@@ -41,7 +41,7 @@ pub(super) struct Simulation {
     pub world: World,
     /// Whether the context is the lavish one.
     lavish: bool,
-    /// Whether `can_recv` is to be true when `recv` fails without waiting.
+    /// Whether `can_recv` must be true when `recv` fails with another error than `WouldBlock`.
     final_refusal_is_readable: bool,
 }
 
@@ -60,7 +60,7 @@ pub(super) struct World {
     now: Time,
     /// The length of `head` in a [`Front`].
     cut: usize,
-    /// The type of messages that are sent.
+    /// The metadata of messages that are sent.
     pub metadata: Metadata,
     /// The number of calls by the machine.
     pub calls: usize,
@@ -87,9 +87,9 @@ struct Pipe {
     /// Whether sent messages go to the inbound lane.
     looped: bool,
     /// Whether the machine found the inbound lane empty: `readable` must be called when it is not.
-    told_empty: bool,
+    seen_empty: bool,
     /// Whether the machine found the outbound lane full: `writable` must be called when it is not.
-    told_full: bool,
+    seen_full: bool,
 }
 
 impl Pipe {
@@ -119,7 +119,7 @@ impl Simulation {
         }
         let (inbound, outbound) = (VecDeque::new(), VecDeque::new());
         let (closed, looped) = (false, false);
-        let pipe = Pipe { inbound, outbound, room, closed, looped, told_empty: true, told_full: true };
+        let pipe = Pipe { inbound, outbound, room, closed, looped, seen_empty: true, seen_full: true };
         self.world.pipes.insert(id, pipe);
         self.after_event();
         Ok(())
@@ -130,14 +130,14 @@ impl Simulation {
         self.world.pipe(pipe).looped = true;
     }
 
-    /// The peer is gone.
+    /// The peer closes the pipe.
     pub(super) fn close(&mut self, pipe: u32) {
         self.world.pipe(pipe).closed = true;
         self.machine.closing(PipeId(pipe), &mut self.world);
         self.after_event();
     }
 
-    /// The pipe is gone.
+    /// The pipe is removed.
     pub(super) fn detach(&mut self, pipe: u32) {
         self.world.pipes.remove(&PipeId(pipe));
         self.machine.detach(PipeId(pipe), &mut self.world);
@@ -150,7 +150,7 @@ impl Simulation {
         self.after_event();
     }
 
-    /// The peer sends a message and is gone, without a call to the machine in between.
+    /// The peer sends a message and closes the pipe, without a call to the machine in between.
     pub(super) fn arrive_and_close(&mut self, pipe: u32, message: impl AsRef<[u8]>) {
         self.world.pipe(pipe).inbound.push_back(message.as_ref().to_vec());
         self.close(pipe);
@@ -229,7 +229,7 @@ impl Simulation {
             assert_ne!(can_send, Some(false), "can_send is wrong");
         }
         if result == Err(Refusal::WouldBlock) {
-            self.assert_writable_edges_are_owed();
+            self.assert_writable_edges_are_due();
         }
         self.after_event();
         result
@@ -256,7 +256,7 @@ impl Simulation {
         };
         assert!(can_recv.is_none_or(|can_recv| can_recv == readable), "can_recv is wrong: {result:?}");
         if result == Err(Refusal::WouldBlock) {
-            self.assert_readable_edges_are_owed();
+            self.assert_readable_edges_are_due();
         }
         let delivery = result?;
         let PipeId(pipe) = delivery.pipe;
@@ -284,16 +284,16 @@ impl Simulation {
     }
 
     /// Checks that `writable` will be called for every pipe that gets room.
-    pub(super) fn assert_writable_edges_are_owed(&self) {
+    pub(super) fn assert_writable_edges_are_due(&self) {
         for (id, pipe) in &self.world.pipes {
-            assert!(pipe.closed || pipe.told_full, "{id:?} has no edge to come");
+            assert!(pipe.closed || pipe.seen_full, "no edge of {id:?} is due");
         }
     }
 
     /// Checks that `readable` will be called for every pipe that gets a message.
-    pub(super) fn assert_readable_edges_are_owed(&self) {
+    pub(super) fn assert_readable_edges_are_due(&self) {
         for (id, pipe) in &self.world.pipes {
-            assert!(pipe.told_empty, "{id:?} has no edge to come");
+            assert!(pipe.seen_empty, "no edge of {id:?} is due");
         }
     }
 
@@ -302,13 +302,13 @@ impl Simulation {
         let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
         for id in ids {
             let pipe = self.world.pipe(id.0);
-            if pipe.told_empty && !pipe.inbound.is_empty() {
-                pipe.told_empty = false;
+            if pipe.seen_empty && !pipe.inbound.is_empty() {
+                pipe.seen_empty = false;
                 self.machine.readable(id, &mut self.world);
             }
             let pipe = self.world.pipe(id.0);
-            if pipe.told_full && pipe.has_room() {
-                pipe.told_full = false;
+            if pipe.seen_full && pipe.has_room() {
+                pipe.seen_full = false;
                 self.machine.writable(id, &mut self.world);
             }
         }
@@ -343,7 +343,7 @@ impl Context for World {
         self.calls += 1;
         let cut = self.cut;
         let pipe = self.pipe(pipe.0);
-        pipe.told_empty = pipe.inbound.is_empty();
+        pipe.seen_empty = pipe.inbound.is_empty();
         let message = pipe.inbound.front()?;
         let (head, body) = message.split_at(cut.min(message.len()));
         Some(Front { head, body, metadata: Metadata::default() })
@@ -378,7 +378,7 @@ impl Context for World {
     fn has_room(&mut self, pipe: PipeId) -> bool {
         self.calls += 1;
         let Some(pipe) = self.pipes.get_mut(&pipe) else { return false };
-        pipe.told_full = !pipe.has_room();
+        pipe.seen_full = !pipe.has_room();
         pipe.has_room()
     }
 

@@ -25,14 +25,14 @@ pub struct ProtocolInfo {
     pub is_exclusive: bool,
     /// Whether a send drops the message for peers that have no room, instead of blocking.
     pub drops: bool,
-    /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. Other
-    /// machines are never asked for either.
+    /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. The
+    /// socket does not ask other machines for either.
     pub works_alone: bool,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
-    /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions from it,
-    /// so that replies to a process that has been restarted do not match questions of the new one. A raw BUS socket
-    /// recognises its own headers by it.
+    /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions
+    /// from it, so that replies to an earlier process do not match questions of a restarted one. A raw BUS
+    /// socket recognises its own headers by it.
     pub machine: fn(is_raw: bool, seed: u32) -> Machine,
 }
 
@@ -148,8 +148,8 @@ impl ProtocolInfo {
         self.options.iter().find(|option| option.0 == name).map(|option| option.1)
     }
 
-    /// The number of its pattern, such as pipeline for PUSH and PULL. Protocol headers have the same meaning within a
-    /// pattern only.
+    /// The number of its pattern, such as pipeline for PUSH and PULL. Protocol headers have the same meaning
+    /// within a pattern only.
     #[must_use]
     pub fn pattern(&self) -> u16 {
         self.number / 16

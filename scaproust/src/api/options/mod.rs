@@ -55,7 +55,7 @@ impl<P: Pattern> Socket<P> {
         self.get(option).map(|value| u8::try_from(value).unwrap_or(u8::MAX))
     }
 
-    /// The time for which closing the socket goes on delivering messages already sent: 1 s by default;
+    /// The time for which closing the socket continues to deliver messages already sent: 1 s by default;
     /// `None`: without limit.
     ///
     /// # Errors
@@ -71,7 +71,7 @@ impl<P: Pattern> Socket<P> {
         self.get_time(SocketOption::Linger)
     }
 
-    /// Sets the time for which closing the socket goes on delivering messages already sent, in
+    /// Sets the time for which closing the socket continues to deliver messages already sent, in
     /// milliseconds, rounded up. `None`: without limit; zero: do not wait.
     ///
     /// # Errors
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn within_the_process_both_buffers_are_one_until_that_for_receiving_is_set() {
+    fn inproc_adds_both_buffers_unless_the_receive_buffer_is_set() {
         for (set, bound) in [(None, 131_072 + 1000_usize), (Some(131_072), 131_072), (Some(500), 500)] {
             let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
             push.set_send_buffer(1000).unwrap();

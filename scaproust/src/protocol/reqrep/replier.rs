@@ -18,7 +18,7 @@ pub struct Replier {
 /// A received request: its reply route.
 #[derive(Debug)]
 struct Request {
-    /// The pipe it came from; `None` once that is gone: the reply is then dropped.
+    /// The pipe it came from; `None` once that is closed: the reply is then dropped.
     pipe: Option<PipeId>,
     backtrace: ProtocolHeader,
 }
@@ -59,7 +59,7 @@ impl Protocol for Replier {
         self.raw.writable(pipe, context);
     }
 
-    /// Never blocks: the reply is dropped if the requester's pipe is gone or full.
+    /// Never blocks: the reply is dropped if the requester's pipe is closed or full.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         if self.request.is_some() && !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reply_to_a_pipe_that_is_gone_or_full_is_dropped() {
+    fn a_reply_to_a_closed_or_full_pipe_is_dropped() {
         simulate_both(|mut socket| {
             socket.attach(1);
             socket.attach_with(2, 8, 0).unwrap();
@@ -169,11 +169,11 @@ mod tests {
     #[test]
     fn a_reply_does_not_reach_a_later_pipe_of_the_same_id() {
         simulate_both(|mut socket| {
-            for goes in [Simulation::close, Simulation::detach] {
+            for end in [Simulation::close, Simulation::detach] {
                 socket.attach(1);
                 socket.arrive(1, wire(&[NUMBER], "question"));
                 assert_eq!(socket.body().unwrap(), "question");
-                goes(&mut socket, 1);
+                end(&mut socket, 1);
                 if socket.is_attached(1) {
                     socket.detach(1);
                 }

@@ -1,7 +1,7 @@
 //! REQ: sends a request, and sends it again until it is answered.
 //!
 //! Keeps the request until the program has received its reply. The request is sent again when its pipe
-//! is gone, and when no reply has come within `NN_REQ_RESEND_IVL`. A reply stays in its pipe's inbound lane
+//! is closed, and when no reply has arrived within `NN_REQ_RESEND_IVL`. A reply stays in its pipe's inbound lane
 //! until it is received.
 
 use std::time::Duration;
@@ -26,7 +26,7 @@ pub struct Requester {
     request: Option<Request>,
     /// The word that identifies the last request: its reply begins with it.
     question: u32,
-    /// Milliseconds; zero or less: a request is not sent again after a time.
+    /// In milliseconds; zero or less: a request is sent again only when its pipe is closed.
     resend_interval: i32,
 }
 
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_keeps_what_it_carries() {
+    fn a_request_keeps_its_metadata() {
         requester(|mut socket| {
             let text = Metadata { message_type: Some(crate::message::MessageType::Text) };
             socket.world.metadata = text;
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_request_is_sent_again_when_its_pipe_is_gone() {
+    fn a_request_is_sent_again_when_its_pipe_is_closed() {
         requester(|mut socket| {
             assert_eq!(socket.send("question"), Ok(()));
             socket.close(1);

@@ -23,7 +23,7 @@ pub struct Surveyor {
     survey: Survey,
     /// The word that identifies the last survey: its responses begin with it.
     question: u32,
-    /// Milliseconds, for surveys that are sent from now on; negative: no deadline.
+    /// In milliseconds, for surveys that are sent from now on; negative: no deadline.
     deadline: i32,
 }
 
