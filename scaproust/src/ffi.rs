@@ -1,5 +1,5 @@
-//! The interface for the package `libnanomsg`, the C interface. It is not for other packages and changes without
-//! notice.
+//! What the package `libnanomsg`, the C interface, needs from this library. It is not for other packages, and
+//! changes without notice.
 
 #![allow(missing_docs, reason = "each item is documented where it is declared")]
 

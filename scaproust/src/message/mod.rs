@@ -59,8 +59,8 @@ pub enum MessageType {
 /// The metadata of a message. Queues, devices and protocols pass it on without interpreting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// The type of the WebSocket message that it was received as or will be sent as; `None` stands for the type
-    /// in `NN_WS_MSG_TYPE`.
+    /// The type of the WebSocket message that it was received as or will be sent as; `None` stands for the
+    /// type in `NN_WS_MSG_TYPE`.
     pub message_type: Option<MessageType>,
 }
 

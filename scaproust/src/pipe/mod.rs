@@ -24,14 +24,14 @@ pub(crate) trait Peer: Send + Sync {
     fn readable(self: Arc<Self>, size: usize);
     /// The lane that this peer fills was full and has room.
     fn writable(self: Arc<Self>);
-    /// The lane that this peer takes from is full: makes room now, if that needs no waiting for the other
-    /// process. It may wait for a thread that is making room already. Returns whether to try the push
-    /// again. The caller holds the socket's lock, so this must not call the socket.
+    /// The lane that this peer takes from is full: makes room now, if that is possible without waiting for
+    /// the remote peer. It may wait for a thread that is making room already. Returns whether to try the
+    /// push again. The caller holds the socket's lock, so this must not call the socket.
     fn try_drain(self: Arc<Self>) -> bool {
         false
     }
-    /// Writes what the lane holds, without waiting for the other process or a lock. Returns the number of
-    /// bytes written since the beginning, if something is left.
+    /// Writes what the lane holds, without waiting for the remote peer or a lock. If something is left,
+    /// returns the number of bytes written since the beginning.
     fn write_now(self: Arc<Self>) -> Option<usize> {
         None
     }

@@ -18,7 +18,7 @@
 //!   need, and repeatedly.
 //! * A machine drops messages that it does not want with [`Context::drop_front`], which bounds how many
 //!   are dropped under one hold of the socket's lock.
-//! * [`Protocol::closing`] says that the peer has closed the pipe: nothing can be sent to the pipe any more, but
+//! * [`Protocol::closing`] says that the peer has closed the pipe: nothing can be sent to it any more, but
 //!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
 //!   `closing` before.
 //! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
@@ -98,8 +98,8 @@ pub trait Context {
     fn has_room(&mut self, pipe: PipeId) -> bool;
     /// The current time.
     fn now(&self) -> Time;
-    /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message again.
-    /// Without this call it is the metadata of the message that the program is sending.
+    /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message
+    /// again. Without this call it is the metadata of the message that the program is sending.
     fn send_with(&mut self, metadata: Metadata);
     /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
     fn max_hops(&self) -> usize;

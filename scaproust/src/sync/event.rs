@@ -2,8 +2,8 @@
 //! with a counter instead of a lock (an *event count*).
 //!
 //! ```text
-//! waiter: epoch = event.epoch();  check;  sleeper = event.register(epoch);  sleep;  event.unregister(sleeper)
-//! other:  change the state;               event.notify_one()
+//! waiter: epoch = event.epoch(); check; sleeper = event.register(epoch); sleep; event.unregister(sleeper)
+//! other:  change the state; event.notify_one()
 //! ```
 //!
 //! A change after the epoch was read ends the wait, so no wake-up is lost between the check and the

@@ -2,9 +2,9 @@
 //!
 //! A spinning thread that yields while another one computes loses a time slice: it gets the processor back
 //! milliseconds later. A thread that sleeps gets it as soon as it is woken. So after a lost time slice no
-//! thread of the process spins for some time, the back-off. This is many times what was lost, and doubles each
-//! time that the next spin loses a time slice as well. A process that has used up its CPU quota is treated
-//! alike.
+//! thread of the process spins for some time, the back-off. It is many times what was lost, and doubles each
+//! time that the next spin loses a time slice too. A process that has used up its CPU quota loses time slices
+//! in the same way.
 
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;

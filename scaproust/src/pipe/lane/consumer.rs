@@ -167,7 +167,7 @@ impl Consumer {
     }
 
     /// Whether the lane, which was just found empty, was full shortly before: the producer was notified of
-    /// room, but has pushed little since, probably for want of a processor. `true` once for each notification.
+    /// room but has pushed little since, probably for want of a processor. `true` once for each notification.
     pub(crate) fn producer_is_starved(&mut self) -> bool {
         let soon = self.shared.limit.saturating_mul(2);
         self.notified_at.take().is_some_and(|notified_at| self.taken.wrapping_sub(notified_at) <= soon)

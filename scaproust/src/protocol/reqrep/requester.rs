@@ -1,8 +1,8 @@
 //! REQ: sends a request, and sends it again until it is answered.
 //!
 //! Keeps the request until the program has received its reply. The request is sent again when its pipe
-//! is closed, and when no reply has arrived within `NN_REQ_RESEND_IVL`. A reply stays in its pipe's inbound lane
-//! until it is received.
+//! is closed, and when no reply has arrived within `NN_REQ_RESEND_IVL`. A reply stays in its pipe's inbound
+//! lane until it is received.
 
 use std::time::Duration;
 

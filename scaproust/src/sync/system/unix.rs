@@ -87,8 +87,8 @@ pub(in crate::sync) unsafe fn poll_with(
 }
 
 /// As [`poll`], but an error is a negative errno. The time is rounded up to milliseconds. `signals` is the
-/// thread's signal mask while it sleeps; a signal that comes in the few instructions between the change of the
-/// mask and the sleep does not end the sleep.
+/// thread's signal mask while it sleeps; a signal that arrives in the few instructions between the change of
+/// the mask and the sleep does not end the sleep.
 ///
 /// # Safety
 /// `entries` must point to `count` entries, valid for writing. If the thread can be cancelled, no frame
@@ -129,7 +129,7 @@ pub(crate) fn now() -> Duration {
 
 /// The number of processors that the process may run on; 1 if that is unknown.
 pub(in crate::sync) fn processors() -> u32 {
-    // One system call; the standard library would read files of the thread's control groups as well. The query
+    // One system call; the standard library would also read files of the thread's control groups. The query
     // is for the process's first thread, since others may each be bound to a processor of their own.
     #[cfg(any(target_os = "linux", target_os = "android"))]
     let count = {
