@@ -9,6 +9,7 @@
 //! The headers in `include/nanomsg/` are generated from these files with their doc comments, so
 //! the comments on public items are written for C programmers.
 
+mod body;
 mod boundary;
 pub mod constants;
 mod control;
@@ -35,5 +36,5 @@ pub use socket::{nn_close, nn_getsockopt, nn_setsockopt, nn_socket};
 pub use statistic::nn_get_statistic;
 pub use symbol::{nn_symbol, nn_symbol_info, nn_symbol_properties};
 pub use term::nn_term;
-pub use transfer::{nn_msghdr, nn_recv, nn_recvmsg, nn_send, nn_sendmsg};
-pub use vector::nn_iovec;
+pub use transfer::{nn_recv, nn_recvmsg, nn_send, nn_sendmsg};
+pub use vector::{nn_iovec, nn_msghdr};

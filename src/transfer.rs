@@ -8,29 +8,16 @@ use std::ffi::{c_int, c_void};
 
 use libc::size_t;
 
+use super::body::{Body, FilledBody};
 use super::boundary::{self, Progress};
 use super::constants::{NN_DONTWAIT, NN_MSG};
 use super::control::{Inbound, Outbound};
 use super::message::{chunk_behind, give};
-use super::vector::{bytes_at, check, gather, list_at, nn_iovec, scatter, total};
+use super::vector::{bytes_at, gather, list_at, nn_iovec, nn_msghdr, total};
 use scaproust::ffi::error::Error;
-use scaproust::ffi::message::{Chunk, Outgoing, Payload};
+use scaproust::ffi::message::{Outgoing, Payload};
 use scaproust::ffi::socket::{self, Blocked, Entered, Pending, Received, Receiving, Sending, Step, ToSend};
 use scaproust::ffi::sync::Sleep;
-
-/// A message whose body lies in several buffers, with control messages.
-#[repr(C)]
-#[derive(Clone, Copy, Debug)]
-pub struct nn_msghdr {
-    /// The buffers of the body.
-    pub msg_iov: *mut nn_iovec,
-    /// The number of buffers.
-    pub msg_iovlen: c_int,
-    /// The control buffer, or NULL; if its length is NN_MSG, a pointer to a pointer to it.
-    pub msg_control: *mut c_void,
-    /// The length in bytes of the control buffer, or NN_MSG.
-    pub msg_controllen: size_t,
-}
 
 /// Sends a message; returns its length, or -1.
 ///
@@ -324,7 +311,7 @@ impl<T: Take> Blocked for ReceiveCall<'_, T> {
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {
         let Some(filled) = self.pending.proceed()? else { return Ok(None) };
         // SAFETY: `receive`, which made the call, requires it of its caller.
-        Ok(Some(unsafe { self.body.finish(filled?) }))
+        Ok(Some(as_length(unsafe { self.body.finish(filled?) })))
     }
 
     fn sleep(&mut self) -> Option<&mut Sleep> {
@@ -346,105 +333,15 @@ unsafe fn receive<'a, T: Take>(
     // The first try, which must be fast, does not allocate or move a `ReceiveCall`.
     let mut receiving = Receiving::new(|received: Received<'_>| take(received));
     match socket::receive(s, dont_wait(flags), &mut receiving) {
-        // SAFETY: as the caller promises.
-        Ok(Step::Done(filled, is_point)) => Ok(Progress::Done(unsafe { body.finish(filled?) }, is_point)),
+        Ok(Step::Done(filled, is_point)) => {
+            // SAFETY: as the caller promises.
+            Ok(Progress::Done(as_length(unsafe { body.finish(filled?) }), is_point))
+        }
         Ok(Step::Blocked(entered)) => {
             boundary::park(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
         }
         Err(error) => Err(error),
     }
-}
-
-/// The destination of the body of a received message.
-#[derive(Clone, Copy)]
-enum Body<'a> {
-    /// This buffer.
-    Run(nn_iovec),
-    /// These buffers.
-    Runs(&'a [nn_iovec]),
-    /// A chunk, whose address is written to this place.
-    Chunk(*mut c_void),
-}
-
-impl<'a> Body<'a> {
-    /// The destination that the entry names. It is checked before a message is received.
-    #[inline]
-    fn of(vector: nn_iovec) -> Result<Body<'a>, Error> {
-        match vector {
-            nn_iovec { iov_base, iov_len: 1.. } if iov_base.is_null() => Err(Error::BadPointer),
-            nn_iovec { iov_base, iov_len: NN_MSG } => Ok(Body::Chunk(iov_base)),
-            _ => Ok(Body::Run(vector)),
-        }
-    }
-
-    /// As `of`, for a list of entries.
-    fn of_list(vectors: &'a [nn_iovec]) -> Result<Body<'a>, Error> {
-        match *vectors {
-            [vector] => Body::of(vector),
-            _ => check(vectors).map(|()| Body::Runs(vectors)),
-        }
-    }
-
-    /// Writes a small body. A large one is not copied while the socket is locked: its chunk is taken from
-    /// the lane, and [`Body::finish`] copies it.
-    ///
-    /// # Safety
-    /// Each place must be writable, over the whole length given for it.
-    // Inlined always: it runs for each message, and has two call sites.
-    #[inline(always)]
-    unsafe fn fill(&self, received: Received<'_>) -> Result<FilledBody, Error> {
-        if let Body::Chunk(place) = *self {
-            let chunk: Chunk = received.into_chunk().ok_or(Error::OutOfMemory)?;
-            let length = chunk.len();
-            // SAFETY: as the caller promises. Unaligned, since C programs keep pointers in
-            // packed structures.
-            unsafe { place.cast::<*mut c_void>().write_unaligned(give(chunk)) };
-            return Ok(FilledBody::Written(length));
-        }
-        Ok(match received.take_chunk() {
-            Ok((chunk, begin)) => FilledBody::Taken(chunk, begin),
-            Err(received) => {
-                // SAFETY: as the caller promises.
-                unsafe { scatter(received.body(), self.runs()) };
-                FilledBody::Written(received.length())
-            }
-        })
-    }
-
-    /// Writes a body that [`Body::fill`] has not written; returns the length of the body.
-    ///
-    /// # Safety
-    /// As for [`Body::fill`].
-    #[inline]
-    unsafe fn finish(&self, filled: FilledBody) -> c_int {
-        as_length(match filled {
-            FilledBody::Written(length) => length,
-            FilledBody::Taken(chunk, begin) => {
-                let body = chunk.get(begin..).unwrap_or_default();
-                // SAFETY: as the caller promises.
-                unsafe { scatter((body, &[]), self.runs()) };
-                body.len()
-            }
-        })
-    }
-
-    /// The buffers that a body is copied to, which `of` and `of_list` have checked.
-    #[inline]
-    fn runs(&self) -> &[nn_iovec] {
-        match self {
-            Body::Run(vector) => std::slice::from_ref(vector),
-            Body::Runs(vectors) => vectors,
-            Body::Chunk(_) => &[],
-        }
-    }
-}
-
-/// The state of a body after [`Body::fill`].
-enum FilledBody {
-    /// It was written; its length.
-    Written(usize),
-    /// It was not: it is in this chunk, from this byte on.
-    Taken(Chunk, usize),
 }
 
 #[cfg(test)]
@@ -455,7 +352,7 @@ mod tests {
     use crate::message::{nn_allocmsg, nn_freemsg};
 
     #[test]
-    fn a_lent_message_goes_back_to_its_owner() {
+    fn a_lent_message_that_is_not_sent_stays_the_callers() {
         let mut message = nn_allocmsg(3, 0);
         // SAFETY: `message` is live, also after the send that fails: the second call frees it.
         unsafe {
@@ -467,36 +364,22 @@ mod tests {
     }
 
     #[test]
-    fn buffers_are_checked_before_a_message_is_taken_for_them() {
-        let mut byte = 0_u8;
-        let start = (&raw mut byte).cast();
-        let run = |iov_len| nn_iovec { iov_base: start, iov_len };
-        let null = |iov_len| nn_iovec { iov_base: ptr::null_mut(), iov_len };
-        let error = |vectors: &[nn_iovec]| Body::of_list(vectors).err();
-        assert_eq!(error(&[null(1)]), Some(Error::BadPointer));
-        assert_eq!(error(&[null(NN_MSG)]), Some(Error::BadPointer));
-        assert_eq!(error(&[run(1), run(NN_MSG)]), Some(Error::InvalidArgument));
-        assert_eq!(error(&[null(0), run(1)]), None);
-        assert!(matches!(Body::of(run(NN_MSG)), Ok(Body::Chunk(place)) if place == start));
-    }
-
-    #[test]
-    fn a_length_that_cannot_be_said_is_the_largest_that_can() {
+    fn a_length_above_the_maximum_is_returned_as_the_maximum() {
         assert_eq!(as_length(LONGEST), c_int::MAX);
         assert_eq!(as_length(LONGEST + 1), c_int::MAX);
     }
 
     #[test]
-    fn the_socket_is_looked_at_first() {
+    fn ebadf_has_precedence_over_bad_arguments() {
         // SAFETY: null is allowed everywhere.
         unsafe {
-            let answers = [
+            let results = [
                 nn_send(-1, ptr::null(), 1, 0),
                 nn_recv(-1, ptr::null_mut(), 1, 0),
                 nn_sendmsg(-1, ptr::null(), 0),
                 nn_recvmsg(-1, ptr::null_mut(), 0),
             ];
-            assert_eq!((answers, boundary::errno()), ([-1; 4], libc::EBADF));
+            assert_eq!((results, boundary::errno()), ([-1; 4], libc::EBADF));
         }
     }
 }

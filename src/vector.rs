@@ -1,4 +1,4 @@
-//! Buffers of the caller: a pointer and a length, or a list of `nn_iovec`.
+//! Buffers of the caller: a pointer and a length, a list of `nn_iovec`, or a `nn_msghdr`.
 //!
 //! Owns the checks of such lists, and the copying from and to them. Must not know sockets.
 
@@ -19,6 +19,20 @@ pub struct nn_iovec {
     pub iov_base: *mut c_void,
     /// Its length in bytes, or NN_MSG.
     pub iov_len: size_t,
+}
+
+/// A message whose body lies in several buffers, with control messages.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct nn_msghdr {
+    /// The buffers of the body.
+    pub msg_iov: *mut nn_iovec,
+    /// The number of buffers.
+    pub msg_iovlen: c_int,
+    /// The control buffer, or NULL; if its length is NN_MSG, a pointer to a pointer to it.
+    pub msg_control: *mut c_void,
+    /// The length in bytes of the control buffer, or NN_MSG.
+    pub msg_controllen: size_t,
 }
 
 /// The bytes at `start`.
