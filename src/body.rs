@@ -16,9 +16,9 @@ use scaproust::ffi::socket::Received;
 #[derive(Clone, Copy)]
 pub(super) enum Body<'a> {
     /// This buffer.
-    Run(nn_iovec),
+    Buffer(nn_iovec),
     /// These buffers.
-    Runs(&'a [nn_iovec]),
+    Buffers(&'a [nn_iovec]),
     /// A chunk, whose address is written to this place.
     Chunk(*mut c_void),
 }
@@ -30,7 +30,7 @@ impl<'a> Body<'a> {
         match vector {
             nn_iovec { iov_base, iov_len: 1.. } if iov_base.is_null() => Err(Error::BadPointer),
             nn_iovec { iov_base, iov_len: NN_MSG } => Ok(Body::Chunk(iov_base)),
-            _ => Ok(Body::Run(vector)),
+            _ => Ok(Body::Buffer(vector)),
         }
     }
 
@@ -38,7 +38,7 @@ impl<'a> Body<'a> {
     pub(super) fn of_list(vectors: &'a [nn_iovec]) -> Result<Body<'a>, Error> {
         match *vectors {
             [vector] => Body::of(vector),
-            _ => check(vectors).map(|()| Body::Runs(vectors)),
+            _ => check(vectors).map(|()| Body::Buffers(vectors)),
         }
     }
 
@@ -62,7 +62,7 @@ impl<'a> Body<'a> {
             Ok((chunk, begin)) => FilledBody::Taken(chunk, begin),
             Err(received) => {
                 // SAFETY: as the caller promises.
-                unsafe { scatter(received.body(), self.runs()) };
+                unsafe { scatter(received.body(), self.buffers()) };
                 FilledBody::Written(received.length())
             }
         })
@@ -79,7 +79,7 @@ impl<'a> Body<'a> {
             FilledBody::Taken(chunk, begin) => {
                 let body = chunk.get(begin..).unwrap_or_default();
                 // SAFETY: as the caller promises.
-                unsafe { scatter((body, &[]), self.runs()) };
+                unsafe { scatter((body, &[]), self.buffers()) };
                 body.len()
             }
         }
@@ -87,10 +87,10 @@ impl<'a> Body<'a> {
 
     /// The buffers that a body is copied to, which `of` and `of_list` have checked.
     #[inline]
-    fn runs(&self) -> &[nn_iovec] {
+    fn buffers(&self) -> &[nn_iovec] {
         match self {
-            Body::Run(vector) => std::slice::from_ref(vector),
-            Body::Runs(vectors) => vectors,
+            Body::Buffer(vector) => std::slice::from_ref(vector),
+            Body::Buffers(vectors) => vectors,
             Body::Chunk(_) => &[],
         }
     }
@@ -111,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn buffers_are_checked_before_a_message_is_taken_for_them() {
+    fn buffers_are_checked_before_a_message_is_received() {
         let mut byte = 0_u8;
         let start = (&raw mut byte).cast();
         let run = |iov_len| nn_iovec { iov_base: start, iov_len };

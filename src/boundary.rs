@@ -51,7 +51,7 @@ pub(super) struct Parked<B> {
 
 /// The state of a call.
 pub(super) enum Progress<B> {
-    /// It has returned this value; the flag tells whether it is a cancellation point this time.
+    /// It has returned this value; the flag: this call is a cancellation point.
     Done(c_int, bool),
     /// It has to sleep.
     Asleep(*mut Parked<B>),
@@ -202,8 +202,8 @@ mod tests {
 
     #[test]
     fn a_panic_becomes_an_error() {
-        let answer = call(-1, || panic!("a panic that the test asked for"));
-        assert_eq!((answer, errno()), (-1, libc::ENOTRECOVERABLE));
+        let result = call(-1, || panic!("a panic that the test asked for"));
+        assert_eq!((result, errno()), (-1, libc::ENOTRECOVERABLE));
     }
 
     #[test]

@@ -37,7 +37,7 @@ impl Blocked for DeviceCall {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {
-        self.0.proceed().map(|answer| answer.map(|never| match never {}))
+        self.0.proceed().map(|result| result.map(|never| match never {}))
     }
 
     fn sleep(&mut self) -> Option<&mut Sleep> {

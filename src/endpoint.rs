@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn any_bytes_are_taken_but_null_is_not() {
+    fn any_bytes_are_accepted_but_null_is_refused() {
         assert_eq!(parse(b"ipc://\xff").unwrap(), b"ipc://\xff");
         // SAFETY: null is allowed.
         assert_eq!(unsafe { address_at(std::ptr::null()) }, Err(Error::InvalidArgument));

@@ -73,7 +73,7 @@ pub(super) fn give(chunk: Chunk) -> *mut c_void {
 /// takes it over.
 ///
 /// # Errors
-/// [`Error::BadPointer`] when the pointer can be seen not to be a chunk's.
+/// [`Error::BadPointer`] for a pointer that is recognisably not a chunk's.
 ///
 /// # Safety
 /// `message` must be null, or come from [`give`] and be the caller's.
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_allocated_says_why() {
+    fn a_failed_allocation_sets_errno() {
         assert!(nn_allocmsg(1, 1).is_null());
         assert_eq!(errno(), libc::EINVAL);
         assert!(nn_allocmsg(usize::MAX, 0).is_null());
@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_is_refused() {
+    fn a_pointer_to_something_else_is_refused() {
         let mut other = [0_u64; 4];
         // SAFETY: null, the first page and readable memory may all be passed.
         unsafe {

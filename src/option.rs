@@ -39,7 +39,7 @@ pub(super) fn get(
 ) -> Result<(), Error> {
     let option = SocketOption::find(level, name);
     let value = match (level, name, option) {
-        // The C library always answers 0, and tests of language bindings rely on that.
+        // The C library always returns 0, and tests of language bindings rely on that.
         (.., Some(SocketOption::Linger)) => Value::Int(0),
         (.., Some(option)) => socket.option(option),
         (LEVEL_SOCKET, name::DOMAIN, _) => Value::Int(if socket.is_raw() { AF_SP_RAW } else { AF_SP }),
@@ -86,21 +86,21 @@ mod tests {
     use scaproust::ffi::protocol::{PUSH, ProtocolInfo, REQ, SUB};
     use scaproust::ffi::socket;
 
-    /// What becomes of options of a new socket.
-    fn outcomes(
+    /// The results of setting these options of a new socket.
+    fn set_all(
         protocol: &'static ProtocolInfo,
         settings: &[(c_int, c_int, &[u8])],
     ) -> Vec<Result<(), Error>> {
         let id = socket::open_protocol(Some(protocol), false).unwrap();
         let call = socket::enter(id).unwrap();
-        let outcomes = settings.iter().map(|(level, name, bytes)| set(&call, *level, *name, bytes)).collect();
+        let results = settings.iter().map(|(level, name, bytes)| set(&call, *level, *name, bytes)).collect();
         drop(call);
         socket::close(id).unwrap();
-        outcomes
+        results
     }
 
     #[test]
-    fn lengths_come_before_names() {
+    fn the_length_is_checked_before_the_name() {
         const INVALID: Result<(), Error> = Err(Error::InvalidArgument);
         const UNKNOWN: Result<(), Error> = Err(Error::UnknownOption);
         let one = 1_i32.to_ne_bytes();
@@ -115,7 +115,7 @@ mod tests {
             (-5, 1, &[]),
         ];
         let expected = [INVALID, UNKNOWN, UNKNOWN, UNKNOWN, INVALID, UNKNOWN, INVALID, UNKNOWN];
-        assert_eq!(outcomes(&PUSH, &settings), expected);
+        assert_eq!(set_all(&PUSH, &settings), expected);
     }
 
     #[test]
@@ -123,10 +123,10 @@ mod tests {
         const UNKNOWN: Result<(), Error> = Err(Error::UnknownOption);
         let (sub, req) = (c_int::from(SUB.number), c_int::from(REQ.number));
         assert_eq!(
-            outcomes(&SUB, &[(sub, 1, b"a"), (sub, 3, b"a"), (req, 1, &[0; 4])]),
+            set_all(&SUB, &[(sub, 1, b"a"), (sub, 3, b"a"), (req, 1, &[0; 4])]),
             [Ok(()), UNKNOWN, UNKNOWN]
         );
         let settings: [(c_int, c_int, &[u8]); 3] = [(req, 1, &[0; 4]), (req, 1, b"a"), (req, 2, b"a")];
-        assert_eq!(outcomes(&REQ, &settings), [Ok(()), Err(Error::InvalidArgument), UNKNOWN]);
+        assert_eq!(set_all(&REQ, &settings), [Ok(()), Err(Error::InvalidArgument), UNKNOWN]);
     }
 }

@@ -43,7 +43,7 @@ pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeou
             _ => unsafe { std::slice::from_raw_parts_mut(fds, count) },
         };
         let mut entries = room_for(count)?;
-        entries.extend(fds.iter().filter_map(question));
+        entries.extend(fds.iter().filter_map(entry_for));
         let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
         boundary::park(Poll { fds, polling: Polling::new(entries, timeout, true)? })
     })
@@ -59,15 +59,15 @@ impl Blocked for Poll<'_> {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {
-        let Some(answered) = self.polling.proceed()? else { return Ok(None) };
+        let Some(count) = self.polling.proceed()? else { return Ok(None) };
         let mut entries = self.polling.entries().iter();
         for fd in &mut *self.fds {
-            fd.revents = match question(fd) {
-                Some(_) => entries.next().map_or(0, answer),
+            fd.revents = match entry_for(fd) {
+                Some(_) => entries.next().map_or(0, revents),
                 None => 0,
             };
         }
-        Ok(Some(c_int::try_from(answered).unwrap_or(c_int::MAX)))
+        Ok(Some(c_int::try_from(count).unwrap_or(c_int::MAX)))
     }
 
     fn sleep(&mut self) -> Option<&mut Sleep> {
@@ -76,9 +76,9 @@ impl Blocked for Poll<'_> {
 }
 
 /// The entry for the socket layer; `None` if it has no events.
-fn question(fd: &nn_pollfd) -> Option<PollEntry> {
-    let asked = |event: c_int| c_int::from(fd.events) & event != 0;
-    let (readable, writable) = (asked(NN_POLLIN), asked(NN_POLLOUT));
+fn entry_for(fd: &nn_pollfd) -> Option<PollEntry> {
+    let has = |event: c_int| c_int::from(fd.events) & event != 0;
+    let (readable, writable) = (has(NN_POLLIN), has(NN_POLLOUT));
     (readable || writable).then_some(PollEntry {
         socket: fd.fd,
         readable,
@@ -89,7 +89,7 @@ fn question(fd: &nn_pollfd) -> Option<PollEntry> {
 }
 
 /// The bits of `revents`.
-fn answer(entry: &PollEntry) -> c_short {
+fn revents(entry: &PollEntry) -> c_short {
     let bit = |is: bool, event: c_int| if is { event as c_short } else { 0 };
     bit(entry.is_readable, NN_POLLIN) | bit(entry.is_writable, NN_POLLOUT)
 }
@@ -101,19 +101,19 @@ mod tests {
     #[test]
     fn events_are_translated_both_ways() {
         let fd = |events| nn_pollfd { fd: 3, events, revents: 0 };
-        assert!(question(&fd(0)).is_none());
-        assert!(question(&fd(8)).is_none());
-        let mut entry = question(&fd(3)).unwrap();
+        assert!(entry_for(&fd(0)).is_none());
+        assert!(entry_for(&fd(8)).is_none());
+        let mut entry = entry_for(&fd(3)).unwrap();
         assert_eq!((entry.socket, entry.readable, entry.writable), (3, true, true));
-        assert_eq!(answer(&entry), 0);
+        assert_eq!(revents(&entry), 0);
         entry.is_writable = true;
-        assert_eq!(answer(&entry), 2);
+        assert_eq!(revents(&entry), 2);
         entry.is_readable = true;
-        assert_eq!(answer(&entry), 3);
+        assert_eq!(revents(&entry), 3);
     }
 
     #[test]
-    fn a_bad_list_is_refused() {
+    fn a_wrong_list_is_refused() {
         // SAFETY: null is allowed.
         unsafe {
             assert_eq!((nn_poll(std::ptr::null_mut(), 1, 0), boundary::errno()), (-1, libc::EFAULT));

@@ -262,7 +262,7 @@ mod tests {
     use super::*;
 
     /// The symbol `index`, as both functions return it: they must agree.
-    fn told(index: c_int) -> Option<(String, nn_symbol_properties)> {
+    fn described(index: c_int) -> Option<(String, nn_symbol_properties)> {
         let mut properties = nn_symbol_properties { value: 0, name: ptr::null(), ns: 0, r#type: 0, unit: 0 };
         let size = size_of::<nn_symbol_properties>() as c_int;
         let mut value = 0;
@@ -281,20 +281,22 @@ mod tests {
     }
 
     #[test]
-    fn every_name_is_there_once() {
-        let names: Vec<String> = (0..).map_while(told).map(|(name, _)| name).collect();
+    fn every_name_occurs_once() {
+        let names: Vec<String> = (0..).map_while(described).map(|(name, _)| name).collect();
         assert_eq!(names.len(), 121);
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), 121);
         assert_eq!(
             (names[0].as_str(), names[120].as_str()),
             ("NN_NS_NAMESPACE", "NN_STAT_CURRENT_EP_ERRORS")
         );
-        assert!(told(-1).is_none() && told(c_int::MAX).is_none() && told(c_int::MIN).is_none());
+        assert!(
+            described(-1).is_none() && described(c_int::MAX).is_none() && described(c_int::MIN).is_none()
+        );
     }
 
     #[test]
-    fn every_namespace_type_and_unit_is_named_itself() {
-        let all: Vec<_> = (0..).map_while(told).collect();
+    fn every_namespace_type_and_unit_has_a_symbol() {
+        let all: Vec<_> = (0..).map_while(described).collect();
         let values = |namespace: c_int| -> HashSet<c_int> {
             all.iter().filter(|(_, it)| it.ns == namespace).map(|(_, it)| it.value).collect()
         };
@@ -310,12 +312,12 @@ mod tests {
     }
 
     #[test]
-    fn own_errors_have_the_numbers_that_calls_set() {
+    fn own_errors_have_the_numbers_of_errno() {
         assert_eq!((ETERM, EFSM), (Error::Terminated.errno(), Error::WrongState.errno()));
     }
 
     #[test]
-    fn no_more_is_written_than_there_is_room() {
+    fn properties_are_cut_to_the_room() {
         let mut place = [0xaa_u8; size_of::<nn_symbol_properties>()];
         let buffer = place.as_mut_ptr().cast::<nn_symbol_properties>();
         // SAFETY: the place has at least the given length; null is allowed.

@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn lists_are_checked_before_anything_is_touched() {
+    fn wrong_lists_are_refused() {
         let mut byte = [0];
         let good = entry(&mut byte);
         let null = |iov_len| nn_iovec { iov_base: ptr::null_mut(), iov_len };
@@ -179,7 +179,7 @@ mod tests {
     proptest! {
         /// For any lengths of the buffers, the bytes that fit arrive in order, and no others are written.
         #[test]
-        fn bytes_pass_through_any_cuts(
+        fn scatter_and_gather_keep_the_bytes(
             message in proptest::collection::vec(1_u8.., 0..64),
             cut in 0_usize..64,
             rooms in proptest::collection::vec(0_usize..20, 0..6),

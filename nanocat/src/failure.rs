@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_those_of_the_system() {
+    fn errors_of_the_system_have_its_texts() {
         let failure = Failure::socket("Can't bind")(Error::AddressInUse);
         assert_eq!((failure.status, &*failure.text), (3, "Can't bind: Address already in use"));
         let failure = Failure::file("Can't read it", &io::ErrorKind::BrokenPipe.into());

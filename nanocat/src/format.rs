@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn msgpack_says_the_length_in_one_two_or_four_bytes() {
+    fn msgpack_lengths_take_one_two_or_four_bytes() {
         for (length, head) in [
             (0, &[0xc4, 0][..]),
             (255, &[0xc4, 255]),

@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_is_found_behind_other_control_messages() {
+    fn a_header_is_found_after_other_control_messages() {
         let other = message(EMPTY + 3, -4, 1, &[2, 0, 0, 0, 0, 0, 0, 0]);
         let buffer = [other, written(space(5), 0xff, b"12345", None)].concat();
         assert_eq!(walk(&buffer), [0, EMPTY + 8]);
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn the_length_of_what_is_written_is_that_of_the_c_macros() {
+    fn control_messages_have_the_lengths_of_the_c_macros() {
         // NN_CMSG_SPACE (8 + sizeof (size_t)), for a request's header over one hop.
         let buffer = written(space(8), 0xff, b"12345678", None);
         assert_eq!(word_at(&buffer, 0), Some(EMPTY + WORD + 8));
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_longer_than_its_control_message_is_none() {
+    fn a_header_longer_than_its_control_message_is_ignored() {
         let claims = |length: usize| message(EMPTY + WORD + 4, PROTO_SP, SP_HDR, &length.to_ne_bytes());
         for length in [5, 8, usize::MAX, usize::MAX - WORD, isize::MAX as usize] {
             assert_eq!(protocol_header(&[&claims(length)[..], &[7; 8]].concat()), b"", "{length}");
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_written_is_not_found() {
+    fn previous_content_is_not_read() {
         for garbage in [0, 1, 0x10, 0x5a, 0xff] {
             for room in 0..200 {
                 let buffer = written(room, garbage, b"12345", Some(MessageType::Text));
@@ -221,12 +221,12 @@ mod tests {
                 assert_eq!(walk(&buffer).len(), fits.into_iter().filter(|fits| *fits).count(), "{room}");
             }
         }
-        // Neither does a program get beyond the end that steps without nn_cmsg_nxthdr_.
+        // A program that steps without nn_cmsg_nxthdr_ does not get beyond the end either.
         assert_eq!(END.checked_next_multiple_of(WORD), Some(END));
     }
 
     #[test]
-    fn a_cleared_buffer_can_be_filled_and_ends() {
+    fn a_cleared_buffer_has_one_control_message() {
         assert_eq!(walk(&[0; 64]), [0]);
         assert_eq!(walk(&[0xff; 64]), [0; 0]);
         assert_eq!(walk(&[0; EMPTY - 1]), [0; 0]);
@@ -236,7 +236,7 @@ mod tests {
         /// For any room and any previous content, the header is there in full or not at all, and so
         /// is the type.
         #[test]
-        fn what_was_written_is_read_back(
+        fn control_messages_are_read_back(
             header in proptest::collection::vec(any::<u8>(), 0..40),
             room in 0_usize..120,
             garbage in any::<u8>(),

@@ -50,7 +50,7 @@ impl Outbound<'_> {
     /// The control buffer of `message`.
     ///
     /// # Errors
-    /// [`Error::BadPointer`] for null with a length, or a pointer to something else than a message.
+    /// [`Error::BadPointer`] for null with a length, or a pointer that is not to a message.
     ///
     /// # Safety
     /// `msg_control` must be null, or point to `msg_controllen` bytes, or, if that is `NN_MSG`,
@@ -94,7 +94,7 @@ impl Outbound<'_> {
 /// Where the control data of a received message goes.
 #[derive(Clone, Copy)]
 pub(super) enum Inbound {
-    /// It is not asked for.
+    /// The caller does not ask for it.
     Nowhere,
     /// Into the caller's buffer.
     Room(*mut c_void, usize),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_of_the_library_goes_out_and_comes_back() {
+    fn a_control_buffer_of_the_library_is_received_and_sent() {
         let mut place: *mut c_void = ptr::null_mut();
         let message = with_control((&raw mut place).cast(), NN_MSG);
         // SAFETY: `place` is a pointer that may be written, and then holds a message of ours.

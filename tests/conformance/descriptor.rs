@@ -10,7 +10,7 @@ mod system {
 
     pub(crate) type Descriptor = std::os::fd::RawFd;
 
-    /// Waits until the descriptor can be read, and answers whether it can.
+    /// Waits until the descriptor can be read, and returns whether it can.
     pub(crate) fn is_readable(descriptor: Descriptor, timeout: Duration) -> bool {
         let mut item = libc::pollfd { fd: descriptor, events: libc::POLLIN, revents: 0 };
         // SAFETY: one entry, valid for writing.
@@ -27,7 +27,7 @@ mod system {
 
     pub(crate) type Descriptor = SOCKET;
 
-    /// Waits until the socket can be read, and answers whether it can.
+    /// Waits until the socket can be read, and returns whether it can.
     pub(crate) fn is_readable(descriptor: Descriptor, timeout: Duration) -> bool {
         let mut item = WSAPOLLFD { fd: descriptor, events: POLLRDNORM, revents: 0 };
         // SAFETY: one entry, valid for writing.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 
 use crate::role::{Role, SocketType};
-use crate::socket::{Answer, Socket, wait_until};
+use crate::socket::{Outcome, Socket, wait_until};
 use crate::threads::Thread;
 
 /// A socket of the role under test and a peer, connected in inproc.
@@ -93,12 +93,12 @@ impl<'a> Flow<'a> {
     pub(crate) fn open(&mut self) {
         if !self.is_open {
             self.to.send_with(self.to.role.own_header(), b"question").expect("a question is sent");
-            self.hear_question();
+            self.receive_question();
         }
     }
 
     /// Receives the question that is to be answered, which was sent already.
-    pub(crate) fn hear_question(&mut self) {
+    pub(crate) fn receive_question(&mut self) {
         let question = self.from.recv().expect("a question is received");
         assert_eq!(question.body, b"question");
         self.header = question.header;
@@ -106,21 +106,21 @@ impl<'a> Flow<'a> {
     }
 
     /// Sends a message.
-    pub(crate) fn send(&mut self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn send(&mut self, body: &[u8]) -> Outcome<()> {
         self.open();
         self.is_open = !self.is_turn_by_turn();
         self.from.send_with(&self.header, body)
     }
 
     /// As `send`, without blocking.
-    pub(crate) fn try_send(&mut self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn try_send(&mut self, body: &[u8]) -> Outcome<()> {
         self.open();
         self.is_open = !self.is_turn_by_turn();
         self.from.try_send_with(&self.header, body)
     }
 
     /// Receives the body of a message.
-    pub(crate) fn recv(&self) -> Answer<Vec<u8>> {
+    pub(crate) fn recv(&self) -> Outcome<Vec<u8>> {
         self.to.recv().map(|message| message.body)
     }
 
@@ -172,9 +172,9 @@ pub(crate) fn blocked<'scope, T: Send + 'scope>(
     call: impl FnOnce() -> T + Send + 'scope,
 ) -> ScopedJoinHandle<'scope, T> {
     let caller = std::sync::Arc::new(Thread::default());
-    let told = caller.clone();
+    let running = caller.clone();
     let thread = scope.spawn(move || {
-        told.tell();
+        running.register();
         call()
     });
     wait_until("a thread is blocked", || thread.is_finished() || caller.is_asleep());

@@ -28,7 +28,7 @@ pub(crate) const LIMIT: Duration = Duration::from_secs(30);
 const LIMIT_MS: c_int = 30_000;
 
 /// What a call answers.
-pub(crate) type Answer<T> = Result<T, Error>;
+pub(crate) type Outcome<T> = Result<T, Error>;
 
 /// A message with its protocol header.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,51 +69,51 @@ impl Socket {
         self.id
     }
 
-    pub(crate) fn bind(&self, address: &str) -> Answer<c_int> {
+    pub(crate) fn bind(&self, address: &str) -> Outcome<c_int> {
         let address = CString::new(address).expect("no zero in an address");
         // SAFETY: the text ends with a zero.
         answer(unsafe { nn_bind(self.id, address.as_ptr()) })
     }
 
-    pub(crate) fn connect(&self, address: &str) -> Answer<c_int> {
+    pub(crate) fn connect(&self, address: &str) -> Outcome<c_int> {
         let address = CString::new(address).expect("no zero in an address");
         // SAFETY: the text ends with a zero.
         answer(unsafe { nn_connect(self.id, address.as_ptr()) })
     }
 
-    pub(crate) fn shutdown(&self, endpoint: c_int) -> Answer<()> {
+    pub(crate) fn shutdown(&self, endpoint: c_int) -> Outcome<()> {
         answer(nn_shutdown(self.id, endpoint)).map(|_| ())
     }
 
     /// Closes the socket, while other threads may be blocked in it. It must not be used afterwards.
-    pub(crate) fn close(&self) -> Answer<()> {
+    pub(crate) fn close(&self) -> Outcome<()> {
         assert!(!self.is_closed.swap(true, Ordering::Relaxed), "closed twice: the number may be another's");
         answer(nn_close(self.id)).map(|_| ())
     }
 
     /// Sends a message without a protocol header.
-    pub(crate) fn send(&self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn send(&self, body: &[u8]) -> Outcome<()> {
         self.send_flags(&[], body, 0)
     }
 
     /// As `send`, without blocking.
-    pub(crate) fn try_send(&self, body: &[u8]) -> Answer<()> {
+    pub(crate) fn try_send(&self, body: &[u8]) -> Outcome<()> {
         self.send_flags(&[], body, NN_DONTWAIT)
     }
 
     /// Sends a message with a protocol header.
-    pub(crate) fn send_with(&self, header: &[u8], body: &[u8]) -> Answer<()> {
+    pub(crate) fn send_with(&self, header: &[u8], body: &[u8]) -> Outcome<()> {
         self.send_flags(header, body, 0)
     }
 
     /// As `send_with`, without blocking.
-    pub(crate) fn try_send_with(&self, header: &[u8], body: &[u8]) -> Answer<()> {
+    pub(crate) fn try_send_with(&self, header: &[u8], body: &[u8]) -> Outcome<()> {
         self.send_flags(header, body, NN_DONTWAIT)
     }
 
     /// Allocates nothing before the call: a check that waits until the thread sleeps in the call must not
     /// find it waiting for the allocator's lock.
-    fn send_flags(&self, header: &[u8], body: &[u8], flags: c_int) -> Answer<()> {
+    fn send_flags(&self, header: &[u8], body: &[u8], flags: c_int) -> Outcome<()> {
         let mut vector = nn_iovec { iov_base: body.as_ptr().cast_mut().cast(), iov_len: body.len() };
         let mut control = Control::of(header);
         let (place, length) = if header.is_empty() { (ptr::null_mut(), 0) } else { control.place() };
@@ -125,15 +125,15 @@ impl Socket {
         Ok(())
     }
 
-    pub(crate) fn recv(&self) -> Answer<Message> {
+    pub(crate) fn recv(&self) -> Outcome<Message> {
         self.recv_flags(0)
     }
 
-    pub(crate) fn try_recv(&self) -> Answer<Message> {
+    pub(crate) fn try_recv(&self) -> Outcome<Message> {
         self.recv_flags(NN_DONTWAIT)
     }
 
-    fn recv_flags(&self, flags: c_int) -> Answer<Message> {
+    fn recv_flags(&self, flags: c_int) -> Outcome<Message> {
         let mut start: *mut c_void = ptr::null_mut();
         let mut vector = nn_iovec { iov_base: (&raw mut start).cast(), iov_len: NN_MSG };
         let mut control = Control::of(&[]);
@@ -153,26 +153,26 @@ impl Socket {
         Ok(Message { header: control.header().to_vec(), body })
     }
 
-    pub(crate) fn set(&self, level: c_int, option: c_int, value: c_int) -> Answer<()> {
+    pub(crate) fn set(&self, level: c_int, option: c_int, value: c_int) -> Outcome<()> {
         self.set_bytes(level, option, &value.to_ne_bytes())
     }
 
-    pub(crate) fn set_bytes(&self, level: c_int, option: c_int, value: &[u8]) -> Answer<()> {
+    pub(crate) fn set_bytes(&self, level: c_int, option: c_int, value: &[u8]) -> Outcome<()> {
         // SAFETY: the value has the given length.
         let result = unsafe { nn_setsockopt(self.id, level, option, value.as_ptr().cast(), value.len()) };
         answer(result).map(|_| ())
     }
 
-    pub(crate) fn get(&self, level: c_int, option: c_int) -> Answer<c_int> {
+    pub(crate) fn get(&self, level: c_int, option: c_int) -> Outcome<c_int> {
         self.value(level, option)
     }
 
     /// A descriptor that the socket has.
-    pub(crate) fn descriptor(&self, option: c_int) -> Answer<Descriptor> {
+    pub(crate) fn descriptor(&self, option: c_int) -> Outcome<Descriptor> {
         self.value(NN_SOL_SOCKET, option)
     }
 
-    fn value<T: Default>(&self, level: c_int, option: c_int) -> Answer<T> {
+    fn value<T: Default>(&self, level: c_int, option: c_int) -> Outcome<T> {
         let mut value = T::default();
         let mut length = size_of::<T>();
         let place = (&raw mut value).cast();
@@ -268,7 +268,7 @@ impl Control {
 }
 
 /// The result of a C function that returns -1 on failure.
-pub(crate) fn answer(result: c_int) -> Answer<c_int> {
+pub(crate) fn answer(result: c_int) -> Outcome<c_int> {
     const NAMED: [Error; 18] = [
         Error::WouldBlock,
         Error::TimedOut,

@@ -8,7 +8,7 @@ pub(crate) struct Thread(AtomicI32);
 
 impl Thread {
     /// Registers the calling thread.
-    pub(crate) fn tell(&self) {
+    pub(crate) fn register(&self) {
         self.0.store(system::own_number(), Ordering::Relaxed);
     }
 

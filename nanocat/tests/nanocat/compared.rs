@@ -5,17 +5,17 @@ use std::os::unix::fs::symlink;
 
 use scaproust::{Pull, Push};
 
-use crate::programs::{End, Folder, Program, Whose, run, tcp};
+use crate::programs::{End, Folder, Program, Which, run, tcp};
 
-const BOTH: [Whose; 2] = [Whose::Ours, Whose::Theirs];
+const BOTH: [Which; 2] = [Which::Ours, Which::Debian];
 
 /// The output of a program for some messages, of which the last is `end`, printed as `end_shown`.
-fn printed(whose: Whose, format: &str, messages: &[Vec<u8>], end: &[u8], end_shown: &[u8]) -> Vec<u8> {
+fn printed(which: Which, format: &str, messages: &[Vec<u8>], end: &[u8], end_shown: &[u8]) -> Vec<u8> {
     let folder = Folder::new();
     let address = folder.ipc("messages");
     let source = Push::new().unwrap();
     source.bind(&address).unwrap();
-    let mut receiver = Program::start(whose, &format!("--pull --connect {address} {format}"));
+    let mut receiver = Program::start(which, &format!("--pull --connect {address} {format}"));
     for message in messages {
         source.send(message).unwrap();
     }
@@ -45,17 +45,17 @@ fn every_format_is_the_same_byte_for_byte() {
         ("--raw --format quoted", "\"This is the end.\"\n"),
         ("--format quoted --asc", "This is the end.\n"),
     ] {
-        let [ours, theirs] = BOTH.map(|whose| printed(whose, format, &messages, end, end_shown.as_bytes()));
+        let [ours, theirs] = BOTH.map(|which| printed(which, format, &messages, end, end_shown.as_bytes()));
         assert!(ours == theirs, "{format}: {} and {} bytes", ours.len(), theirs.len());
     }
 }
 
 /// The results of both with the same arguments; each has its own address for `ADDRESS`.
 fn ends(arguments: &str) -> [End; 2] {
-    BOTH.map(|whose| {
+    BOTH.map(|which| {
         let folder = Folder::new();
         let arguments = arguments.replace("ADDRESS", &folder.ipc("socket"));
-        Program::start_in(folder.path(), &whose.path(), arguments.split_whitespace()).end()
+        Program::start_in(folder.path(), &which.path(), arguments.split_whitespace()).end()
     })
 }
 
@@ -94,7 +94,7 @@ fn wrong_arguments_are_refused_by_both() {
 }
 
 #[test]
-fn what_fails_later_ends_with_the_same_status_and_words() {
+fn later_failures_have_the_same_status_and_text() {
     for (arguments, status) in [
         ("--pull --bind pigeon://loft", 3),
         ("--pull --bind tcp://127.0.0.1:port", 3),
@@ -124,14 +124,14 @@ fn what_fails_later_ends_with_the_same_status_and_words() {
 }
 
 #[test]
-fn a_file_that_is_not_there_is_its_own_status() {
+fn a_missing_file_has_a_status_of_its_own() {
     let [ours, theirs] = ends("--push --bind ADDRESS --file missing");
     assert_eq!((ours.status, theirs.status), (Some(2), Some(2)));
     assert_eq!(ours.stderr, "Can't open missing: No such file or directory\n");
     let folder = Folder::new();
-    let ours = run(Whose::Ours, &format!("--push --bind {} --file {}", folder.ipc("a"), folder.file("")));
+    let ours = run(Which::Ours, &format!("--push --bind {} --file {}", folder.ipc("a"), folder.file("")));
     assert_eq!(ours.status, Some(2), "{ours:?}");
-    let ours = run(Whose::Ours, &format!("--pull --bind {} --output /", folder.ipc("a")));
+    let ours = run(Which::Ours, &format!("--pull --bind {} --output /", folder.ipc("a")));
     assert_eq!(ours.status, Some(2), "{ours:?}");
 }
 
@@ -139,16 +139,16 @@ fn a_file_that_is_not_there_is_its_own_status() {
 struct Talk(&'static str, Option<&'static str>, &'static str, Option<&'static str>);
 
 impl Talk {
-    fn check(&self, address: &str, whose: [Whose; 2]) {
+    fn check(&self, address: &str, which: [Which; 2]) {
         let Talk(bound, bound_text, other, other_text) = *self;
-        let side = |whose, socket_type: &str, how, text: Option<&str>| {
+        let side = |which, socket_type: &str, how, text: Option<&str>| {
             let again = if socket_type == "rep" { "" } else { "--interval 0.05" };
             let send = text.map_or(String::new(), |text| format!("--data {text} {again}"));
             let show = if socket_type == "push" || socket_type == "pub" { "" } else { "--ascii" };
-            Program::start(whose, &format!("--{socket_type} {how} {address} {send} {show}"))
+            Program::start(which, &format!("--{socket_type} {how} {address} {send} {show}"))
         };
-        let mut one = side(whose[0], bound, "--bind", bound_text);
-        let mut two = side(whose[1], other, "--connect", other_text);
+        let mut one = side(which[0], bound, "--bind", bound_text);
+        let mut two = side(which[1], other, "--connect", other_text);
         for (receiver, text) in [(&mut two, bound_text), (&mut one, other_text)] {
             if let Some(text) = text {
                 let three = format!("{text}\n").repeat(3);
@@ -159,7 +159,7 @@ impl Talk {
 }
 
 #[test]
-fn ours_and_theirs_talk_to_each_other() {
+fn ours_and_debians_talk_to_each_other() {
     for talk in [
         Talk("push", Some("task"), "pull", None),
         Talk("pull", None, "push", Some("task")),
@@ -170,25 +170,25 @@ fn ours_and_theirs_talk_to_each_other() {
         Talk("pair", Some("from-one"), "pair", Some("from-the-other")),
         Talk("bus", Some("from-one"), "bus", Some("from-the-other")),
     ] {
-        for whose in [[Whose::Ours, Whose::Theirs], [Whose::Theirs, Whose::Ours]] {
+        for which in [[Which::Ours, Which::Debian], [Which::Debian, Which::Ours]] {
             let folder = Folder::new();
-            talk.check(&folder.ipc("talk"), whose);
-            talk.check(&tcp(), whose);
+            talk.check(&folder.ipc("talk"), which);
+            talk.check(&tcp(), which);
         }
     }
 }
 
 #[test]
-fn the_value_behind_a_letter_is_taken_as_it_stands() {
+fn the_value_after_a_letter_is_taken_unchanged() {
     for argument in
         ["-D=value", "-D-value", "-D-", "-vqD=v=w", "--data==value", "--dat -D=value", "--da=value"]
     {
-        let [ours, theirs] = BOTH.map(|whose| {
+        let [ours, theirs] = BOTH.map(|which| {
             let folder = Folder::new();
             let address = folder.ipc("value");
             let sink = Pull::new().unwrap();
             sink.bind(&address).unwrap();
-            let _sender = Program::start(whose, &format!("--push --connect {address} -i9 {argument}"));
+            let _sender = Program::start(which, &format!("--push --connect {address} -i9 {argument}"));
             sink.recv().unwrap().to_vec()
         });
         assert_eq!(ours, theirs, "{argument}");
@@ -196,7 +196,7 @@ fn the_value_behind_a_letter_is_taken_as_it_stands() {
 }
 
 #[test]
-fn a_link_chooses_the_type() {
+fn a_link_selects_the_socket_type() {
     let folder = Folder::new();
     for (name, arguments, status) in [
         ("nn_pull", "--recv-timeout 0", 0),
@@ -211,20 +211,20 @@ fn a_link_chooses_the_type() {
         ("nn_pull", "--push --data x", 1),
         ("nn_pigeon", "--data x", 1),
     ] {
-        for whose in BOTH {
+        for which in BOTH {
             let link = folder.path().join(name);
-            symlink(whose.path(), &link).unwrap();
+            symlink(which.path(), &link).unwrap();
             let arguments = format!("--bind {} {arguments}", folder.ipc("link"));
             let end = Program::start_in(folder.path(), &link, arguments.split_whitespace()).end();
-            assert_eq!(end.status, Some(status), "{whose:?} {name} {arguments}: {}", end.stderr);
+            assert_eq!(end.status, Some(status), "{which:?} {name} {arguments}: {}", end.stderr);
             fs::remove_file(link).unwrap();
         }
     }
 }
 
 #[test]
-fn manual_and_completions_know_every_option() {
-    let theirs = run(Whose::Theirs, "--help");
+fn manual_and_completions_have_every_option() {
+    let theirs = run(Which::Debian, "--help");
     let theirs = String::from_utf8(theirs.stdout).unwrap();
     let names: Vec<_> = theirs.lines().filter_map(|line| line.strip_prefix(" --")).collect();
     let names = names
@@ -233,7 +233,7 @@ fn manual_and_completions_know_every_option() {
         .chain(["lines", "count", "output"]);
     let texts =
         ["--help", "--generate man", "--generate bash", "--generate zsh", "--generate fish"].map(|what| {
-            let end = run(Whose::Ours, what);
+            let end = run(Which::Ours, what);
             assert_eq!((end.status, &*end.stderr), (Some(0), ""), "{what}");
             String::from_utf8(end.stdout).unwrap().replace("\\-", "-")
         });

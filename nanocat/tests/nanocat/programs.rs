@@ -1,4 +1,4 @@
-//! Our nanocat and Debian's, as processes that are ended with the test.
+//! Our nanocat and Debian's as processes, which are killed when the test ends.
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -13,19 +13,19 @@ const LIMIT: Duration = Duration::from_secs(60);
 
 /// One of the two nanocat programs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Whose {
+pub(crate) enum Which {
     Ours,
     #[cfg(unix)]
-    Theirs,
+    Debian,
 }
 
-impl Whose {
+impl Which {
     /// The program.
     pub(crate) fn path(self) -> PathBuf {
         match self {
-            Whose::Ours => env!("CARGO_BIN_EXE_nanocat").into(),
+            Which::Ours => env!("CARGO_BIN_EXE_nanocat").into(),
             #[cfg(unix)]
-            Whose::Theirs => {
+            Which::Debian => {
                 let path = PathBuf::from("/usr/bin/nanocat");
                 assert!(path.exists(), "nanocat to compare with is missing: run `make dependencies`");
                 path
@@ -52,8 +52,8 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts a nanocat with arguments that are separated by spaces.
-    pub(crate) fn start(whose: Whose, arguments: &str) -> Program {
-        Program::start_in(Path::new("."), &whose.path(), arguments.split_whitespace())
+    pub(crate) fn start(which: Which, arguments: &str) -> Program {
+        Program::start_in(Path::new("."), &which.path(), arguments.split_whitespace())
     }
 
     /// Starts a program in a folder.
@@ -149,8 +149,8 @@ fn all(from: &Receiver<Vec<u8>>) -> Vec<u8> {
 }
 
 /// Runs a nanocat to its end.
-pub(crate) fn run(whose: Whose, arguments: &str) -> End {
-    Program::start(whose, arguments).end()
+pub(crate) fn run(which: Which, arguments: &str) -> End {
+    Program::start(which, arguments).end()
 }
 
 /// A folder of this test, removed at its end.

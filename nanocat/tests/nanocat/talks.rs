@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use scaproust::Push;
 
-use crate::programs::{End, Folder, Program, Whose, run};
+use crate::programs::{End, Folder, Program, Which, run};
 
 #[test]
-fn each_line_is_a_message_and_the_end_is_the_end() {
+fn each_line_is_a_message_and_the_end_of_the_input_ends_the_program() {
     let folder = Folder::new();
     let address = folder.ipc("lines");
-    let receiver = Program::start(Whose::Ours, &format!("--pull --bind {address} -Q --count 4"));
-    let mut sender = Program::start(Whose::Ours, &format!("--push --connect {address} --lines"));
+    let receiver = Program::start(Which::Ours, &format!("--pull --bind {address} -Q --count 4"));
+    let mut sender = Program::start(Which::Ours, &format!("--push --connect {address} --lines"));
     sender.write("one\n\n two \nand the last");
     assert_eq!(sender.end(), End { status: Some(0), stdout: Vec::new(), stderr: String::new() });
     let expected = b"\"one\"\n\"\"\n\" two \"\n\"and the last\"\n";
@@ -20,11 +20,11 @@ fn each_line_is_a_message_and_the_end_is_the_end() {
 }
 
 #[test]
-fn a_line_is_sent_when_it_is_there_and_not_at_the_end() {
+fn a_line_is_sent_before_the_input_ends() {
     let folder = Folder::new();
     let address = folder.ipc("chat");
-    let mut one = Program::start(Whose::Ours, &format!("--pair --bind {address} --lines -A"));
-    let mut two = Program::start(Whose::Ours, &format!("--pair --connect {address} --lines -A --count 2"));
+    let mut one = Program::start(Which::Ours, &format!("--pair --bind {address} --lines -A"));
+    let mut two = Program::start(Which::Ours, &format!("--pair --connect {address} --lines -A --count 2"));
     one.write("hello\n");
     two.read_until(b"hello\n");
     two.write("good day\n");
@@ -42,8 +42,8 @@ fn requests_and_replies_are_read_line_by_line() {
     let replies = folder.file("replies");
     fs::write(&replies, "yes\nno\n").unwrap();
     let server =
-        Program::start(Whose::Ours, &format!("--rep --bind {address} --lines -F {replies} -A --count 2"));
-    let mut client = Program::start(Whose::Ours, &format!("--req --connect {address} --lines -A"));
+        Program::start(Which::Ours, &format!("--rep --bind {address} --lines -F {replies} -A --count 2"));
+    let mut client = Program::start(Which::Ours, &format!("--req --connect {address} --lines -A"));
     client.write("really?\nsure?\n");
     let End { status, stdout, .. } = client.end();
     assert_eq!((status, &*stdout), (Some(0), &b"yes\nno\n"[..]));
@@ -52,35 +52,35 @@ fn requests_and_replies_are_read_line_by_line() {
 }
 
 #[test]
-fn a_file_goes_through_as_it_is() {
+fn a_file_arrives_unchanged() {
     let folder = Folder::new();
     let address = folder.ipc("file");
     let (original, copy) = (folder.file("original"), folder.file("copy"));
     let bytes: Vec<u8> = (0..200_000_u32).map(|index| (index.wrapping_mul(index) >> 5) as u8).collect();
     fs::write(&original, &bytes).unwrap();
-    let receiver = Program::start(Whose::Ours, &format!("--pull --bind {address} --count 2 --output {copy}"));
-    let sender = run(Whose::Ours, &format!("--push --connect {address} --file {original} --count 2"));
+    let receiver = Program::start(Which::Ours, &format!("--pull --bind {address} --count 2 --output {copy}"));
+    let sender = run(Which::Ours, &format!("--push --connect {address} --file {original} --count 2"));
     assert_eq!((sender.status, receiver.end().status), (Some(0), Some(0)));
     assert!(fs::read(copy).unwrap() == [&*bytes, &*bytes].concat());
 }
 
 #[test]
-fn a_count_ends_what_would_go_on() {
+fn a_count_ends_the_program() {
     let folder = Folder::new();
     let address = folder.ipc("count");
-    let receiver = Program::start(Whose::Ours, &format!("--pull --bind {address} -A --count 3"));
-    let sender = run(Whose::Ours, &format!("--push --connect {address} -Dping -i0.01 --count 3"));
+    let receiver = Program::start(Which::Ours, &format!("--pull --bind {address} -A --count 3"));
+    let sender = run(Which::Ours, &format!("--push --connect {address} -Dping -i0.01 --count 3"));
     assert_eq!(sender.status, Some(0));
     let receiver = receiver.end();
     assert_eq!((receiver.status, &*receiver.stdout), (Some(0), &b"ping\n".repeat(3)[..]));
 }
 
 #[test]
-fn a_reader_that_stops_ends_the_program() {
+fn closing_the_output_ends_the_program() {
     let folder = Folder::new();
     let source = Push::new().unwrap();
     source.bind(folder.ipc("pipe")).unwrap();
-    let mut receiver = Program::start(Whose::Ours, &format!("--pull --connect {} --raw", folder.ipc("pipe")));
+    let mut receiver = Program::start(Which::Ours, &format!("--pull --connect {} --raw", folder.ipc("pipe")));
     source.send(b"first").unwrap();
     receiver.read_until(b"first");
     receiver.stop_reading();

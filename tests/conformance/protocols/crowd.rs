@@ -111,7 +111,7 @@ fn flows(crowd: &Crowd) -> Vec<Flow<'_>> {
         for _ in 0..questions {
             crowd.subject.send_with(crowd.subject.role.own_header(), b"question").unwrap();
         }
-        flows.iter_mut().for_each(Flow::hear_question);
+        flows.iter_mut().for_each(Flow::receive_question);
     }
     flows
 }

@@ -6,13 +6,13 @@ use scaproust::Error;
 use super::{every_receiver, every_sender};
 use crate::flow::Link;
 use crate::role::{Role, Unwanted};
-use crate::socket::{Answer, Message, Socket};
+use crate::socket::{Message, Outcome, Socket};
 
-every_receiver! { tells_whether_it_can_receive }
-every_sender! { tells_whether_it_can_send }
+every_receiver! { shows_whether_it_can_receive }
+every_sender! { shows_whether_it_can_send }
 
 /// Receives without blocking, and compares the result with the state of the descriptor before.
-fn recv_as_said(socket: &Socket) -> Answer<Message> {
+fn recv_as_said(socket: &Socket) -> Outcome<Message> {
     let said = socket.says_receivable();
     let received = socket.try_recv();
     let true_word = match received {
@@ -25,7 +25,7 @@ fn recv_as_said(socket: &Socket) -> Answer<Message> {
 }
 
 /// The same for sending, with `send`.
-fn send_as_said(socket: &Socket, send: impl FnOnce() -> Answer<()>) -> Answer<()> {
+fn send_as_said(socket: &Socket, send: impl FnOnce() -> Outcome<()>) -> Outcome<()> {
     let said = socket.says_sendable();
     let sent = send();
     let true_word = !matches!(sent, Err(Error::WouldBlock | Error::WrongState));
@@ -33,7 +33,7 @@ fn send_as_said(socket: &Socket, send: impl FnOnce() -> Answer<()>) -> Answer<()
     sent
 }
 
-fn tells_whether_it_can_receive(role: Role) {
+fn shows_whether_it_can_receive(role: Role) {
     let alone = Socket::open(role);
     assert_eq!(recv_as_said(&alone).err(), Some(role.recv_alone()));
     // The descriptor is requested before the first event, or after it.
@@ -63,7 +63,7 @@ fn tells_whether_it_can_receive(role: Role) {
     }
 }
 
-fn tells_whether_it_can_send(role: Role) {
+fn shows_whether_it_can_send(role: Role) {
     let alone = Socket::open(role);
     let sent = send_as_said(&alone, || alone.try_send_with(role.own_header(), b"x"));
     assert_eq!(sent, role.send_alone());

@@ -9,7 +9,7 @@ use scaproust::Error;
 use super::{every_raw_role, some_roles};
 use crate::flow::{blocked, connect, exchange};
 use crate::role::Role;
-use crate::socket::{Answer, Socket, answer, wait_until};
+use crate::socket::{Outcome, Socket, answer, wait_until};
 
 every_raw_role! { passes_messages_on_as_a_device ends_its_device_when_it_is_closed }
 
@@ -18,7 +18,7 @@ fn run<'scope>(
     scope: &'scope Scope<'scope, '_>,
     one: &Socket,
     other: Option<&Socket>,
-) -> std::thread::ScopedJoinHandle<'scope, Answer<i32>> {
+) -> std::thread::ScopedJoinHandle<'scope, Outcome<i32>> {
     let ids = (one.id(), other.map_or(-1, Socket::id));
     let device = blocked(scope, move || answer(nn_device(ids.0, ids.1)));
     assert!(!device.is_finished(), "the device ended with {:?}", device.join().unwrap());

@@ -124,9 +124,9 @@ fn a_blocked_sender_goes_on(role: Role) {
     });
 }
 
-every_receiver! { a_blocked_receiver_hears a_receiver_of_one_message_takes_one }
+every_receiver! { a_blocked_receiver_is_woken a_receiver_of_one_message_takes_one }
 
-fn a_blocked_receiver_hears(role: Role) {
+fn a_blocked_receiver_is_woken(role: Role) {
     let link = Link::new(role, true);
     let mut flow = link.inward();
     flow.open();

@@ -77,11 +77,11 @@ fn drops_a_question_without_a_number(role: Role) {
 
 some_roles! {
     [rep respondent]
-    drops_an_answer_to_nobody
+    drops_an_answer_to_a_peer_that_has_gone
 }
 
 /// The sender of a question has disconnected when its answer is sent; the next one is served.
-fn drops_an_answer_to_nobody(role: Role) {
+fn drops_an_answer_to_a_peer_that_has_gone(role: Role) {
     let Link { subject, peer } = Link::new(role, false);
     peer.send(b"question").unwrap();
     assert_eq!(subject.recv().unwrap().body, b"question");

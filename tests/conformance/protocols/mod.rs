@@ -23,7 +23,7 @@ mod roles {
             })*
 
             #[test]
-            fn every_kind_is_there() {
+            fn every_role_is_listed() {
                 assert_eq!([$(SocketType::$socket_type),*], SocketType::ALL);
             }
         };

@@ -14,7 +14,7 @@ use super::every_role;
 use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
-every_role! { keeps_its_options leaves_what_is_only_to_be_read knows_its_own_options_only }
+every_role! { keeps_its_options refuses_to_set_read_only_options knows_its_own_options_only }
 
 /// Level, option, least and greatest value.
 const RANGES: [(c_int, c_int, c_int, c_int); 13] = [
@@ -52,7 +52,7 @@ fn keeps_its_options(role: Role) {
     }
 }
 
-fn leaves_what_is_only_to_be_read(role: Role) {
+fn refuses_to_set_read_only_options(role: Role) {
     let socket = Socket::open(role);
     for option in [NN_DOMAIN, NN_PROTOCOL, NN_SNDFD, NN_RCVFD, 0, 99, -1] {
         assert_eq!(socket.set(NN_SOL_SOCKET, option, 1), Err(Error::UnknownOption), "option {option}");

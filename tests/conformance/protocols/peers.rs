@@ -5,10 +5,10 @@ use crate::flow::{Flow, Link, exchange, inproc_address};
 use crate::role::{Role, SocketType};
 use crate::socket::Socket;
 
-every_role! { refuses_strangers takes_back_a_peer_that_connects takes_back_a_peer_that_binds }
+every_role! { refuses_peers_of_other_types takes_back_a_peer_that_connects takes_back_a_peer_that_binds }
 
 /// Every socket type connects to one address; only the matching one is connected.
-fn refuses_strangers(role: Role) {
+fn refuses_peers_of_other_types(role: Role) {
     let subject = Socket::open(role);
     let address = inproc_address();
     subject.bind(&address).unwrap();
@@ -61,9 +61,9 @@ fn takes_back_a_peer_that_binds(role: Role) {
     }
 }
 
-every_receiver! { receives_what_a_leaver_has_sent }
+every_receiver! { receives_what_a_closed_peer_has_sent }
 
-fn receives_what_a_leaver_has_sent(role: Role) {
+fn receives_what_a_closed_peer_has_sent(role: Role) {
     let Link { subject, peer } = Link::new(role, true);
     let mut flow = Flow::new(&peer, &subject);
     let count = flow.window().min(3);

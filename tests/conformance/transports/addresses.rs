@@ -11,14 +11,14 @@ use crate::role::SocketType;
 use crate::socket::wait_until;
 
 every_transport! {
-    connects_whoever_comes_first
+    connects_in_either_order
     has_one_owner_for_an_address
     is_free_again_after_closing
     refuses_bad_addresses
     numbers_its_endpoints
 }
 
-fn connects_whoever_comes_first(transport: Transport) {
+fn connects_in_either_order(transport: Transport) {
     for is_bound_first in [true, false] {
         let Some(address) = transport.address() else { return };
         let (one, other) = (open(SocketType::Pair), open(SocketType::Pair));
@@ -104,9 +104,9 @@ fn numbers_its_endpoints(transport: Transport) {
     assert_eq!(socket.shutdown(9999), Err(Error::InvalidArgument));
 }
 
-every_stream! { tries_again_until_somebody_is_there }
+every_stream! { tries_again_until_a_peer_binds }
 
-fn tries_again_until_somebody_is_there(transport: Transport) {
+fn tries_again_until_a_peer_binds(transport: Transport) {
     let Some(address) = transport.address() else { return };
     let early = open(SocketType::Pair);
     early.connect(&address).unwrap();

@@ -17,7 +17,7 @@ every_transport! {
     refuses_peers_of_another_protocol
     ends_one_endpoint_and_no_other
     has_many_connections
-    receives_what_a_leaver_has_sent
+    receives_what_a_closed_peer_has_sent
 }
 
 fn takes_back_a_peer_that_connects(transport: Transport) {
@@ -121,7 +121,7 @@ fn has_many_connections(transport: Transport) {
     subject.wait_for_connections(0);
 }
 
-fn receives_what_a_leaver_has_sent(transport: Transport) {
+fn receives_what_a_closed_peer_has_sent(transport: Transport) {
     let Some(address) = transport.address() else { return };
     let (sink, source) = link(&address, SocketType::Pull);
     for number in 0..100 {
