@@ -58,6 +58,25 @@ fn every_hostile_program_is_named() {
     }
 }
 
+/// The design names files relative to the library's sources, or to the root.
+#[test]
+fn every_file_of_the_design_is_there() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let bases = [root.join("scaproust/src"), root.to_path_buf()];
+    let text = fs::read_to_string(root.join("docs/DESIGN.md")).expect("a document");
+    let is_folder = |name: &str| !name.is_empty() && bases.iter().any(|base| base.join(name).is_dir());
+    let is_path = |word: &&str| {
+        let folder = word.split_once('/').map(|(folder, _)| folder);
+        word.ends_with(".rs") || folder.is_some_and(is_folder)
+    };
+    let mut count = 0;
+    for path in words(&text).filter(is_path) {
+        assert!(bases.iter().any(|base| base.join(path).exists()), "docs/DESIGN.md names {path}");
+        count += 1;
+    }
+    assert!(count > 40, "only {count} paths are named");
+}
+
 /// The walks through the files name each with its path. `NAME` stands for a name that the reader chooses.
 #[test]
 fn every_file_of_the_walks_is_there() {
