@@ -1,4 +1,4 @@
-/*  Addresses: what nn_bind and nn_connect take, and what they say to the rest. */
+/*  Addresses: which ones nn_bind and nn_connect accept, and the errors for the others. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>

@@ -1,9 +1,9 @@
-/*  BUS: everyone hears everyone else; raw sockets see where a message came from. */
+/*  BUS: each socket receives from all others; raw sockets see where a message came from. */
 
 #include "../lib/test.h"
 #include <nanomsg/bus.h>
 
-/*  Sends until the other one hears it; drops whatever else that one had. */
+/*  Sends until the other socket receives it; drops what that socket had received before. */
 static void meet (int sender, int receiver)
 {
     char text[64];
@@ -95,7 +95,7 @@ static size_t put_header (char *control, const void *bytes, size_t size)
     return item->cmsg_len;
 }
 
-/*  What a raw socket sends on does not go back to where it came from. */
+/*  A message that a raw socket forwards does not return to its sender. */
 static void raw (const char *transport)
 {
     char address[NN_SOCKADDR_MAX], body[64], control[256];
@@ -130,7 +130,7 @@ static void raw (const char *transport)
     say ("  and then: %s", receive_text (two));
     say ("  the first one hears: %s", receive_text (one));
 
-    /*  Headers that are none. */
+    /*  Invalid headers. */
     unsigned char bytes[16] = { 0 };
     for (size_t length = 0; length <= sizeof (bytes); length += 4) {
         char what[64];

@@ -5,7 +5,7 @@
 #define LATIN_1 "caf\xe9"
 #define GBK "\xc0\xcf\xca\xa6"
 
-/*  Says what a row of bytes is, in ASCII. */
+/*  Describes bytes in ASCII. */
 static void say_bytes (const char *what, const char *bytes, size_t size)
 {
     char text[512] = "";
@@ -29,7 +29,7 @@ static void talk (const char *address)
     close_socket (server);
 }
 
-/*  Names that are the same but for bytes that are no text are two names. */
+/*  Two names that differ only in bytes that are not text are different names. */
 static void tell_apart (const char *one, const char *other)
 {
     int first = open_patient (NN_PAIR), second = open_patient (NN_PAIR), client = open_patient (NN_PAIR);

@@ -90,7 +90,7 @@ static int is_cancelled (pthread_t thread)
     return result == PTHREAD_CANCELED;
 }
 
-/*  Nothing comes, and nobody takes. */
+/*  No message arrives, and the peer has no room. */
 static void blocked (enum call call, const char *transport)
 {
     struct caller caller = { .call = call };
@@ -129,7 +129,7 @@ static void *talk (void *argument)
     return NULL;
 }
 
-/*  Ours alone: the moment of the cancellation may be any. */
+/*  Ours alone: the cancellation may come at any moment. */
 static void under_traffic (enum call call, const char *transport, int closes)
 {
     for (int round = 0; round < 10; round++) {
@@ -163,7 +163,7 @@ static void *publish (void *argument)
     return NULL;
 }
 
-/*  Ours alone: a call that never sleeps, since messages come that it does not want. */
+/*  Ours alone: a call that never sleeps, since unwanted messages keep arriving. */
 static void under_junk (const char *transport)
 {
     struct caller caller = { .call = RECEIVE };
@@ -184,7 +184,7 @@ static void under_junk (const char *transport)
     join_thread (flood);
 }
 
-/*  A message of the caller's stays the caller's. */
+/*  A message that was not sent, because the thread was cancelled, still belongs to the caller. */
 static void *send_message (void *argument)
 {
     void **chunk = argument;
@@ -199,7 +199,7 @@ int main (void)
         for (enum call call = 0; call < CALLS; call++) {
             if (is_device (call) && !only_ours ("a device that is cancelled may crash"))
                 continue;
-            /*  Of its own, since the C library does not always bear what comes later. */
+            /*  In a process of its own, since the C library may fail in later tests. */
             pid_t child = start_process ();
             if (child == 0) {
                 blocked (call, transport);

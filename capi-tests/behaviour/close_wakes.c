@@ -1,4 +1,4 @@
-/*  nn_close wakes everyone who waits on the socket; they return EBADF. */
+/*  nn_close wakes all calls that wait on the socket; they return EBADF. */
 
 #include "../lib/test.h"
 #include <stdatomic.h>

@@ -11,7 +11,7 @@
 #define MOST 512
 #define HEADER sizeof (struct nn_cmsghdr)
 
-/*  What a buffer holds before: a byte repeated, or a length that could be true. */
+/*  The previous content of a buffer: a repeated byte, or a plausible length. */
 static const size_t contents[] = { 0x5a5a5a5a5a5a5a5a, 0, 1, 8, 16, 24, 32, 48, 0x0101010101010101,
     SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2 };
 
@@ -23,7 +23,7 @@ struct pair {
     int has_type;
 };
 
-/*  How many control messages stand in `room` bytes that held `content` before. */
+/*  The number of control messages in `room` bytes with the previous content `content`. */
 static int walk (const struct pair *pair, size_t room, size_t content)
 {
     _Alignas (16) unsigned char control[MOST + 64];
@@ -102,7 +102,7 @@ int main (void)
         bind_to (pair.to, fresh_address (cases[i].transport, address));
         connect_to (pair.from, address);
         wait_writable (pair.from);
-        /*  A survey goes to whoever is connected, which takes a moment. */
+        /*  A survey goes to the connected peers only, and connecting takes a moment. */
         if (cases[i].from == NN_SURVEYOR)
             wait_until (nn_get_statistic (pair.from, NN_STAT_CURRENT_CONNECTIONS) == 1);
         every_room (&pair, contents[0]);

@@ -1,5 +1,5 @@
-/*  NN_SNDFD and NN_RCVFD are true: readable means that the call with NN_DONTWAIT
-    does not say EAGAIN, and they stay readable until it would. */
+/*  NN_SNDFD and NN_RCVFD are readable exactly while the call with NN_DONTWAIT would not fail
+    with EAGAIN. */
 
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
@@ -16,8 +16,7 @@ static int can_receive (int s)
     return is_readable (descriptor_of (s, NN_RCVFD), 0);
 }
 
-/*  Sends until there is no room and none comes: the descriptor must have agreed
-    with every answer. */
+/*  Sends until there is no room for a while: the descriptor must agree with every result. */
 static long fill (int s, const char *body, size_t size)
 {
     int out = descriptor_of (s, NN_SNDFD);
@@ -105,7 +104,7 @@ static void requests (const char *transport)
     close_socket (rep);
 }
 
-/*  A message that nobody subscribed to never makes SUB readable. */
+/*  A message without a subscription never makes SUB readable. */
 static void subscriptions (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];

@@ -144,7 +144,7 @@ static void two_ways (const char *transport)
     stop (transport, &device);
 }
 
-/*  Questions and their answers go through several devices, and find back. */
+/*  Requests and their answers pass through several devices, and return to their senders. */
 static void questions (const char *transport, int asks, int answers)
 {
     char addresses[3][NN_SOCKADDR_MAX], text[64];
@@ -159,7 +159,7 @@ static void questions (const char *transport, int asks, int answers)
     int server = patient_at (answers, addresses[2]), clients[3];
     for (int i = 0; i < 3; i++) {
         clients[i] = patient_at (asks, addresses[0]);
-        /*  A survey is lost on its way unless all are connected. */
+        /*  A survey is lost unless all devices are connected. */
         int64_t end = now_ms () + LIMIT_MS;
         do {
             if (now_ms () > end)
@@ -214,7 +214,7 @@ static void one_way (const char *transport, int reversed)
     stop (transport, &device);
 }
 
-/*  A message that is dropped where there is no room for it: the C library has none while another is on its way. */
+/*  Sends a message until it arrives: the C library's device drops it while another is in flight. */
 static void pass (int from, int to, const char *text)
 {
     do
@@ -223,7 +223,7 @@ static void pass (int from, int to, const char *text)
     expect_text (to, text);
 }
 
-/*  Topics pass, and are chosen at the end. */
+/*  Devices forward all topics; the subscriber selects. */
 static void publications (void)
 {
     struct device device;
@@ -241,7 +241,7 @@ static void publications (void)
     stop ("PUB and SUB", &device);
 }
 
-/*  One socket: what it receives it sends. */
+/*  A device of one socket sends back what it receives. */
 static void reflected (const char *transport, int second)
 {
     char address[NN_SOCKADDR_MAX];
@@ -270,7 +270,7 @@ static void reflected (const char *transport, int second)
     stop ("  PAIR", &device);
 }
 
-/*  Two buses that are joined hear each other, and nobody hears himself. */
+/*  A device joins two buses: each socket receives from all others, and none from itself. */
 static void joined_buses (void)
 {
     struct device device;
@@ -289,7 +289,8 @@ static void joined_buses (void)
     stop ("joined buses", &device);
 }
 
-/*  What cannot be forwarded is not taken: the sender has to wait, and nothing is lost. */
+/*  A message that cannot be forwarded is not received: the sender has to wait, and nothing is
+    lost. */
 static void back_pressure (const char *transport)
 {
     char in[NN_SOCKADDR_MAX], out[NN_SOCKADDR_MAX], body[1000] = { 0 };
@@ -317,7 +318,7 @@ static void back_pressure (const char *transport)
     stop ("  a full one", &device);
 }
 
-/*  How often a thread of this process has gone to sleep. */
+/*  The number of times that a thread of this process has gone to sleep. */
 static long sleeps_of (int thread)
 {
     char path[64], line[128];
@@ -332,7 +333,7 @@ static long sleeps_of (int thread)
     return count;
 }
 
-/*  It has gone to sleep, and nothing wakes it. */
+/*  The thread sleeps, and nothing wakes it. */
 static void check_quiet (struct device *device)
 {
     wait_until (device->id && is_asleep (device->id));
@@ -341,14 +342,14 @@ static void check_quiet (struct device *device)
     check (is_asleep (device->id) && sleeps_of (device->id) == before);
 }
 
-/*  One thread does it all, and sleeps while there is nothing to do. */
+/*  One thread forwards in both directions, and sleeps while there is nothing to do. */
 static void frugal (void)
 {
     struct device device;
     char body[100000] = { 0 };
     if (!only_ours ("it has two more threads, and takes what it cannot forward"))
         return;
-    /*  The I/O thread of earlier sockets stays for a moment. */
+    /*  The I/O thread of earlier sockets exists for a moment longer. */
     wait_until (count_threads () == 1);
     start (&device, raw_at (NN_PAIR, "inproc://frugal-one"),
         raw_at (NN_PAIR, "inproc://frugal-two"));
@@ -358,13 +359,13 @@ static void frugal (void)
     expect_text (b, "x");
     check (count_threads () == 2);
     check_quiet (&device);
-    /*  The same with messages that wait in front of it. */
+    /*  The same with messages queued in front of it. */
     set_int (a, 0, NN_SNDTIMEO, QUIET_MS);
     while (nn_send (a, body, sizeof (body), 0) == (int) sizeof (body))
         ;
     check (nn_errno () == ETIMEDOUT);
     check_quiet (&device);
-    /*  The other direction is not in its way. */
+    /*  The other direction is not blocked. */
     send_text (b, "and back");
     expect_text (a, "and back");
     close_socket (a);
@@ -373,7 +374,7 @@ static void frugal (void)
     check (device.result == -1 && device.error == EBADF);
 }
 
-/*  Either of the sockets, closed, ends it, wherever it waits. */
+/*  Closing either socket ends it, wherever it waits. */
 static void either_end (void)
 {
     static const int pairs[][2] = { { NN_PULL, NN_PUSH }, { NN_PAIR, NN_PAIR } };
@@ -393,7 +394,7 @@ static void either_end (void)
     say ("either socket ends it");
 }
 
-/*  How a device ends that is sent a signal. */
+/*  The result of a device that gets a signal. */
 static int error_by_signal (int one, int other)
 {
     int result, error;

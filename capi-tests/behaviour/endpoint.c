@@ -55,7 +55,7 @@ static void in_use (void)
     }
 }
 
-/*  What is shut down carries nothing any more; the rest of the socket does. */
+/*  An endpoint that is shut down carries no messages any more; the others do. */
 static void shut_down (void)
 {
     each_transport (transport) {
@@ -86,7 +86,7 @@ static int exists (const char *address)
     return lstat (address + strlen ("ipc://"), &status) == 0;
 }
 
-/*  Leaves a socket file behind that nobody listens on. */
+/*  Leaves a socket file behind on which no process listens. */
 static void leave_file (const char *address)
 {
     struct sockaddr_un file;

@@ -17,7 +17,7 @@ int main (void)
     errno = EXDEV;
     say ("and follows it: %d", nn_errno () == EXDEV);
 
-    /*  A call that succeeds leaves errno alone or not; one that fails sets it. */
+    /*  A call that succeeds may change errno; one that fails sets it. */
     int s = open_socket (NN_PAIR);
     errno = 0;
     check (nn_shutdown (s, 5) == -1);

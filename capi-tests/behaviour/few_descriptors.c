@@ -1,5 +1,5 @@
-/*  The process may have one descriptor at once, from now on: poll(2) refuses to wait for more. A call
-    that waits keeps its time limit even so, and leaves the processor to others. */
+/*  The process may have one open descriptor: poll(2) refuses to wait for more. A waiting call
+    still keeps its time limit, and does not busy-wait. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
@@ -19,7 +19,7 @@ static int64_t processor_ms (void)
     return (int64_t) time.tv_sec * 1000 + time.tv_nsec / 1000000;
 }
 
-/*  Calls for 300 ms, and fails unless that was so, in peace. */
+/*  Makes a call of 300 ms, and fails unless it kept its time limit without using the processor. */
 static void wait_in_vain (const char *what, int s, int sends)
 {
     char text[8];
@@ -42,7 +42,7 @@ int main (void)
     char address[NN_SOCKADDR_MAX];
     bind_to (connected, fresh_address ("tcp", address));
     connect_to (peer, address);
-    /*  Both have what they need to wait with. */
+    /*  Both sockets already have the descriptors with which they wait. */
     send_text (peer, "ready");
     expect_text (connected, "ready");
     allow (1);

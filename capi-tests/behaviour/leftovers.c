@@ -9,7 +9,7 @@ static int threads_before, descriptors_before;
 
 static void nothing_left (const char *after)
 {
-    /*  A thread that was joined may be listed for a moment longer. */
+    /*  The kernel may list a joined thread for a moment longer. */
     wait_until (count_threads () == threads_before);
     say ("%s: threads %+d, descriptors %+d", after,
         count_threads () - threads_before, count_descriptors () - descriptors_before);
@@ -43,7 +43,7 @@ static void use_in_child (const char *what)
     say ("a child uses the library, %s", what);
 }
 
-/*  Connections that never came about. */
+/*  Connections that were never established. */
 static void unconnected (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -56,7 +56,7 @@ static void unconnected (const char *transport)
     close_socket (s);
 }
 
-/*  Peers that are closed with messages under way in both directions. */
+/*  Sockets that are closed with messages in flight in both directions. */
 static void in_the_middle (const char *transport)
 {
     static char body[5000];

@@ -1,12 +1,12 @@
-/*  NN_RCVMAXSIZE, NN_SNDBUF, NN_RCVBUF: how much may be under way. */
+/*  NN_RCVMAXSIZE, NN_SNDBUF, NN_RCVBUF: how much may be in flight. */
 
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
 
 static char body[2000001], in[2000001];
 
-/*  A message of the allowed size passes; one byte more drops the connection,
-    which then comes back. */
+/*  A message of the allowed size passes; one byte more drops the connection, which is then made
+    again. */
 static void largest (const char *transport, int limit)
 {
     char address[NN_SOCKADDR_MAX];
@@ -18,7 +18,7 @@ static void largest (const char *transport, int limit)
     say ("%s, %d bytes: %d", transport, limit, nn_recv (pull, in, sizeof (in), 0));
     check (nn_send (push, body, (size_t) limit + 1, 0) == limit + 1);
 
-    /*  What is sent while the connection dies may be lost with it. */
+    /*  Messages sent while the connection ends may be lost with it. */
     struct nn_pollfd item = { pull, NN_POLLIN, 0 };
     int64_t end = now_ms () + LIMIT_MS;
     do {

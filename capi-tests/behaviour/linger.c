@@ -1,5 +1,5 @@
-/*  NN_LINGER: what nn_send took before nn_close is delivered. The C library takes
-    the option and ignores it: it loses what was sent last. */
+/*  NN_LINGER: messages that nn_send accepted before nn_close are delivered. The C library
+    accepts the option and ignores it: it loses the last messages. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
@@ -52,8 +52,8 @@ static void between_processes (const char *transport, int linger)
     close_socket (pull);
 }
 
-/*  With the default of a second. The receiver begins to read only when the sender's
-    program has ended. */
+/*  With the default of one second. The receiver begins to read only after the sender's program
+    has ended. */
 static void read_later (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -78,7 +78,7 @@ static void read_later (const char *transport)
     close_socket (pull);
 }
 
-/*  In one process, over any transport: closed with messages under way. */
+/*  In one process, over any transport: closed with messages in flight. */
 static void in_one_process (const char *transport)
 {
     static char body[SIZE];
@@ -111,8 +111,8 @@ static void last_word (const char *transport)
     close_socket (a);
 }
 
-/*  Waiting ends: for ever is only as long as there is someone to deliver to, and
-    with 0 nn_close does not wait at all. */
+/*  Waiting ends: without limit, nn_close waits only while there is a peer to deliver to; with 0
+    it does not wait. */
 static void nobody_reads (void)
 {
     static char body[100000];

@@ -1,7 +1,6 @@
-/*  What nn_close waits for, for each protocol and each state of its peers: one test for each
-    row of the table "What nn_close waits for" in docs/RELIABILITY.md.
-
-    "At once" is shown with a linger time that the test could not bear to wait for. */
+/*  What nn_close waits for, for each protocol and each state of its peers: one test for each row
+    of the table "What nn_close waits for" in docs/RELIABILITY.md. "At once" is tested with a
+    linger time that is longer than the time limit of the test. */
 
 #include "../lib/plain.h"
 #include <nanomsg/bus.h>
@@ -11,7 +10,7 @@
 #include <nanomsg/reqrep.h>
 #include <nanomsg/survey.h>
 
-/*  More than the kernel takes for a peer that does not read. */
+/*  More than the kernel accepts for a peer that does not read. */
 #define LARGE (8 * 1024 * 1024)
 #define SHORT_MS 200
 
@@ -47,7 +46,7 @@ static int64_t time_to_close (int s)
     return now_ms () - before;
 }
 
-/*  Closes a socket with a linger time of LIMIT_MS, and fails if any of it is waited. */
+/*  Closes a socket with a linger time of LIMIT_MS, and fails if nn_close waits. */
 static void closes_at_once (const char *what, const char *name, int s)
 {
     int64_t took = time_to_close (s);
@@ -86,8 +85,8 @@ static size_t on_the_wire (const struct pattern *pattern, const char *address, s
     return size + (has_header ? 4 : 0) + (strncmp (address, "ipc", 3) == 0 ? 9 : 8);
 }
 
-/*  A bound socket and its plain peer, which has greeted and, where the socket must be asked
-    before it can send, has asked. */
+/*  A bound socket and its plain peer, which has sent its greeting and, if the socket can send
+    only in answer to a message, that message. */
 static int with_peer (const struct pattern *pattern, const char *transport, int linger, char *address,
     int *peer)
 {
@@ -105,7 +104,7 @@ static int with_peer (const struct pattern *pattern, const char *transport, int 
     return s;
 }
 
-/*  The peer has read everything: nothing is waited for, least of all an answer. */
+/*  The peer has read everything: nn_close does not wait, not even for an answer. */
 static void delivered (const struct pattern *pattern, const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -116,7 +115,7 @@ static void delivered (const struct pattern *pattern, const char *transport)
     close (peer);
 }
 
-/*  A message came that was neither received nor answered: that is not waited for. */
+/*  nn_close does not wait because of a message that was not received, or not answered. */
 static void unanswered (const struct pattern *pattern, const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -125,7 +124,7 @@ static void unanswered (const struct pattern *pattern, const char *transport)
     close (peer);
 }
 
-/*  Nobody has ever been there. */
+/*  There was never a peer. */
 static void alone (const struct pattern *pattern, const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -135,7 +134,7 @@ static void alone (const struct pattern *pattern, const char *transport)
     closes_at_once ("never connected", pattern->name, s);
 }
 
-/*  Somebody has connected, and says nothing. */
+/*  A peer has connected, and sends nothing. */
 static void before_the_greeting (const struct pattern *pattern, const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -148,7 +147,7 @@ static void before_the_greeting (const struct pattern *pattern, const char *tran
     close (peer);
 }
 
-/*  The peer has gone, and another one has not come. */
+/*  The peer has disconnected, and no other has connected. */
 static void lost (const struct pattern *pattern, const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -160,7 +159,7 @@ static void lost (const struct pattern *pattern, const char *transport)
     closes_at_once ("connection lost", pattern->name, s);
 }
 
-/*  The peer reads nothing: the linger time is waited, and the rest is lost. */
+/*  The peer reads nothing: nn_close waits for the linger time, and the rest is lost. */
 static void not_reading (const struct pattern *pattern, const char *transport)
 {
     static char body[LARGE];
@@ -193,7 +192,7 @@ static void wait_until_waiting (struct closing *closing)
     wait_until ((thread = __atomic_load_n (&closing->thread, __ATOMIC_SEQ_CST)) && is_asleep (thread));
 }
 
-/*  The peer reads nothing at first, then everything or up to its own end. */
+/*  The peer reads nothing at first, then everything or until it is closed. */
 static void reads_late (const struct pattern *pattern, const char *transport, int everything)
 {
     static char body[LARGE];
@@ -212,7 +211,7 @@ static void reads_late (const struct pattern *pattern, const char *transport, in
         expect_cut (peer);
 }
 
-/*  nn_shutdown does not wait; nn_close waits for what it has left, for a time of its own. */
+/*  nn_shutdown does not wait; nn_close waits for what it has left, for a linger time of its own. */
 static void after_shutdown (const struct pattern *pattern, const char *transport)
 {
     static char body[LARGE];
@@ -238,8 +237,8 @@ static void after_shutdown (const struct pattern *pattern, const char *transport
     expect_cut (peer);
 }
 
-/*  REQ keeps a request itself while no connection has room for it: that one is not waited for,
-    those that a connection has taken are. */
+/*  REQ keeps a request itself while no connection has room for it. nn_close does not wait for
+    that request, but for those that a connection has taken. */
 static void request_without_room (const char *transport)
 {
     static const struct pattern req = { "REQ", NN_REQ, NN_REP, 0 };
@@ -259,7 +258,7 @@ static void request_without_room (const char *transport)
     close (peer);
 }
 
-/*  Within the process the peer has at once what was sent, and keeps it. */
+/*  Over inproc the peer has each message at once, and keeps it. */
 static void within_the_process (void)
 {
     char address[NN_SOCKADDR_MAX];
@@ -273,7 +272,7 @@ static void within_the_process (void)
     close_socket (pull);
 }
 
-/*  A raw REQ has no request to keep: without a peer it takes none. */
+/*  A raw REQ keeps no request: without a peer it accepts none. */
 static void raw (void)
 {
     int s = nn_socket (AF_SP_RAW, NN_REQ);

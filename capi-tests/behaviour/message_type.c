@@ -46,7 +46,7 @@ static struct nn_cmsghdr *find_type (struct nn_msghdr *header)
     return NULL;
 }
 
-/*  Receives a message and says what it is, and all its control messages. */
+/*  Receives a message and prints it with all its control messages. */
 static void receive (const char *what, int s, size_t room)
 {
     static char body[100001];
@@ -72,7 +72,7 @@ static void join (int bound, int other, const char *transport)
     connect_to (other, address);
 }
 
-/*  From both sides, whatever the option says. */
+/*  From both sides, for each value of the option. */
 static void single_messages (int option)
 {
     int ends[2] = { open_patient (NN_PAIR), open_patient (NN_PAIR) };
@@ -90,7 +90,7 @@ static void single_messages (int option)
     close_socket (ends[0]);
 }
 
-/*  Large ones, with memory of the library's for body and control message. */
+/*  Large messages; body and control message in memory of the library. */
 static void memory (void)
 {
     int one = open_patient (NN_PAIR), other = open_patient (NN_PAIR);
@@ -109,7 +109,7 @@ static void memory (void)
         check (nn_freemsg (body) == 0 && nn_freemsg (control) == 0);
     }
     say ("large messages have types, too");
-    /*  An int, as the option has it. */
+    /*  An int, as for the option. */
     char control[64];
     struct nn_iovec part = { "x", 1 };
     struct nn_msghdr header = { &part, 1, control, fill (control, TEXT, sizeof (int)) };
@@ -119,7 +119,7 @@ static void memory (void)
     close_socket (one);
 }
 
-/*  Without room for it the type is left out; the buffer of one who asks for none is left alone. */
+/*  If there is no room for the type, it is left out; nn_recv gets the body alone. */
 static void short_buffers (void)
 {
     int one = open_patient (NN_PAIR), other = open_patient (NN_PAIR);
@@ -137,8 +137,8 @@ static void short_buffers (void)
     close_socket (one);
 }
 
-/*  The others know no types; within the process a type stays with its message, so that a
-    device behind inproc can say it on. */
+/*  Other transports have no types; over inproc a type stays with its message, so that a device
+    behind inproc can forward it. */
 static void other_transports (void)
 {
     each_transport (transport) {
@@ -186,8 +186,8 @@ static void through_a_device (void)
     close_socket (other);
 }
 
-/*  A request that is sent again is what it was. As its header is no text, it cannot be what
-    the option says here. */
+/*  A request that is sent again keeps its type. Its header is not text, so here the type is not
+    that of the option. */
 static void requests (void)
 {
     char address[NN_SOCKADDR_MAX];
@@ -208,7 +208,7 @@ static void requests (void)
     close_socket (rep);
 }
 
-/*  Each of several receivers hears of the type. */
+/*  Each of several receivers gets the type. */
 static void published (void)
 {
     char address[NN_SOCKADDR_MAX];
@@ -223,7 +223,7 @@ static void published (void)
     while (nn_recv (subs[0], address, sizeof (address), NN_DONTWAIT) >= 0)
         ;
     send_as (pub, "a publication", TEXT);
-    /*  What synchronised the second may come to the first until then, and is binary. */
+    /*  Messages that synchronised the second may arrive at the first until then, and are binary. */
     for (int i = 0; i < 2; i++) {
         char body[64], control[256] = { 0 };
         struct nn_iovec part = { body, sizeof (body) };
@@ -241,7 +241,7 @@ static void published (void)
     close_socket (pub);
 }
 
-/*  A type that is none is refused, and so is one without data. */
+/*  An unknown type is refused, and so is one without data. */
 static void unknown_types (void)
 {
     char control[64];

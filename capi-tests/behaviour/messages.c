@@ -121,7 +121,7 @@ static void exchange (const char *transport)
     close_socket (b);
 }
 
-/*  A failed send leaves the message to the caller, whatever the reason. */
+/*  After a failed send the message belongs to the caller, whatever the reason. */
 static void failures (void)
 {
     int pull = open_socket (NN_PULL), rep = open_socket (NN_REP);

@@ -24,7 +24,7 @@ static void defaults (int s)
         say ("%s: %d", options[i].name, get_int (s, 0, options[i].number));
 }
 
-/*  Sets a value and prints the answer and what the option is then. */
+/*  Sets a value and prints the result and the new value of the option. */
 static void try_value (int s, int i, int value)
 {
     errno = 0;
@@ -44,7 +44,7 @@ static void ranges (int s)
         for (size_t v = 0; v < sizeof (values) / sizeof (values[0]); v++)
             try_value (s, i, values[v]);
     }
-    /*  NN_LINGER answers 0 whatever was set: bindings' own tests assert it. */
+    /*  NN_LINGER is always read as 0: tests of language bindings assert it. */
     try_value (s, 0, 0);
     try_value (s, 0, 250);
     try_value (s, 0, -1);
@@ -90,7 +90,7 @@ static void names (void)
     size_t size;
     for (int i = 0; i < 3; i++) {
         int s = open_socket (NN_PAIR);
-        check (s == i); /* nothing else is open */
+        check (s == i); /* no other socket is open */
         memset (name, 0, sizeof (name));
         size = sizeof (name);
         show ("the name", nn_getsockopt (s, 0, NN_SOCKET_NAME, name, &size));

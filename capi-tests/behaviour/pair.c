@@ -20,7 +20,7 @@ static void both_ways (const char *transport)
     close_socket (b);
 }
 
-/*  A second peer gets nothing until the first is gone; then it takes its place. */
+/*  A second peer gets nothing until the first has disconnected; then it takes its place. */
 static void one_peer (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -41,7 +41,7 @@ static void one_peer (const char *transport)
     show ("  the second has", nn_recv (second, address, 1, NN_DONTWAIT));
     close_socket (first);
 
-    /*  What the second says while it is still being refused is lost. */
+    /*  Messages of the second peer are lost while it is refused. */
     struct nn_pollfd item = { a, NN_POLLIN, 0 };
     int64_t end = now_ms () + LIMIT_MS;
     do {
@@ -53,7 +53,7 @@ static void one_peer (const char *transport)
     close_socket (a);
 }
 
-/*  A socket of another protocol is no peer. */
+/*  A socket of another protocol is not a peer. */
 static void another_protocol (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];

@@ -1,4 +1,4 @@
-/*  PUSH and PULL: directions, sharing out, gathering in. */
+/*  PUSH and PULL: directions, load balancing, fair queueing. */
 
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
@@ -28,7 +28,7 @@ static void sharing (const char *transport)
     connect_to (push, first);
     connect_to (push, second);
 
-    /*  Both are connected when both have had something. */
+    /*  Both are connected when both have received something. */
     int seen_one = 0, seen_two = 0;
     int64_t end = now_ms () + LIMIT_MS;
     while (!seen_one || !seen_two) {
@@ -61,7 +61,7 @@ static void sharing (const char *transport)
     close_socket (two);
 }
 
-/*  Two senders are heard in turn. */
+/*  Messages of two senders are received in turn. */
 static void gathering (void)
 {
     int pull = open_patient (NN_PULL);

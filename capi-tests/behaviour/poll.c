@@ -159,8 +159,8 @@ static void say_how_it_ended (struct polling *call, pthread_t thread)
     say ("  %d: %d %d", call->result, call->revents[0], call->revents[1]);
 }
 
-/*  Several threads poll the same sockets, in different orders; one message wakes all. Who asks for the descriptor
-    meanwhile finds it readable too. */
+/*  Several threads poll the same sockets, in different orders; one message wakes all. A
+    descriptor that is requested meanwhile is readable too. */
 static void together (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -243,7 +243,7 @@ static void *answer_always (void *argument)
     return NULL;
 }
 
-/*  How often the threads of this process, but for one, have gone to sleep. */
+/*  The number of times that the threads of this process, except one, have gone to sleep. */
 static long sleeps_without (int thread)
 {
     long sum = 0;
@@ -267,8 +267,8 @@ static long sleeps_without (int thread)
     return sum;
 }
 
-/*  What a polling program receives wakes no other thread of its process, but for the timer that
-    ends a loan, each 2 ms at most. No socket has a descriptor for it. */
+/*  A message that a polling program receives wakes no other thread of its process, except the
+    timer that ends a read lease, each 2 ms at most. No socket has a descriptor for it. */
 static void without_another_thread (const char *transport)
 {
     char address[NN_SOCKADDR_MAX], in[16];
@@ -298,7 +298,7 @@ static void without_another_thread (const char *transport)
         check (nn_recv (sockets[2], in, sizeof (in), NN_DONTWAIT) > 0);
     }
     check (sleeps_without (getpid ()) - before < rounds / 10 + (now_ms () - start));
-    /*  The connection, and what a call sleeps on. */
+    /*  The connection, and the descriptor that a call sleeps on. */
     check (next_descriptor () <= descriptors + 4);
     check (kill (child, SIGKILL) == 0 && waitpid (child, NULL, 0) == child);
     for (int i = 0; i < 4; i++)

@@ -1,4 +1,4 @@
-/*  NN_PRINT_ERRORS: what goes wrong in the background is printed on stderr, once. */
+/*  NN_PRINT_ERRORS: errors in the background are printed on stderr, once. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -20,8 +20,8 @@ static void say_line (const char *line)
     say ("  %.*sPORT%s", (int) (port - line), line, port + strspn (port, "0123456789"));
 }
 
-/*  Runs `scenario` in a process of its own, which finds the variable with this value,
-    and says what it has printed on stderr. */
+/*  Runs `scenario` in a process of its own in which the variable has this value, and prints what
+    it wrote on stderr. */
 static void run (const char *what, const char *value, void (*scenario) (const char *),
     const char *transport)
 {
@@ -51,7 +51,7 @@ static void run (const char *what, const char *value, void (*scenario) (const ch
     join_process (child);
 }
 
-/*  Nobody is there, somebody comes and goes, and nobody is there again. */
+/*  There is no peer, one comes and goes, and there is none again. */
 static void comes_and_goes (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -82,7 +82,7 @@ static void no_text (const char *transport)
     close_socket (s);
 }
 
-/*  What a call answers is not printed as well. */
+/*  An error that a call returns is not printed as well. */
 static void refused_at_once (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -94,7 +94,7 @@ static void refused_at_once (const char *transport)
     close_socket (other);
 }
 
-/*  A listener that has no descriptor to accept with. */
+/*  A listener has no descriptor to accept with. */
 static void cannot_accept (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];

@@ -3,7 +3,7 @@
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
 
-/*  Everything goes to the highest priority while it can take it. */
+/*  All messages go to the highest priority while it has room. */
 static void sending (const char *transport)
 {
     char high[NN_SOCKADDR_MAX], low[NN_SOCKADDR_MAX];
@@ -18,7 +18,7 @@ static void sending (const char *transport)
     set_int (push, 0, NN_SNDPRIO, 1);
     connect_to (push, high);
 
-    /*  From the first message that arrives there, all go there. */
+    /*  After the first message that arrives there, all go there. */
     struct nn_pollfd items[2] = { { one, NN_POLLIN, 0 }, { two, NN_POLLIN, 0 } };
     int64_t end = now_ms () + LIMIT_MS;
     for (;;) {
@@ -38,7 +38,7 @@ static void sending (const char *transport)
     show ("  the lower has", nn_recv (two, high, 1, NN_DONTWAIT));
     close_socket (one);
 
-    /*  What goes to the dying connection may be lost; then the lower is served. */
+    /*  Messages sent to the ending connection may be lost; then the lower priority is served. */
     end = now_ms () + LIMIT_MS;
     do {
         check (now_ms () < end);
@@ -49,7 +49,7 @@ static void sending (const char *transport)
     close_socket (two);
 }
 
-/*  What waits at a higher priority is received first. */
+/*  Messages of a higher priority are received first. */
 static void receiving (void)
 {
     int pull = open_patient (NN_PULL), push[3];

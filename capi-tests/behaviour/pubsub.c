@@ -1,4 +1,4 @@
-/*  PUB and SUB: topics, copies, what nobody wants. */
+/*  PUB and SUB: topics, copies, messages without a subscriber. */
 
 #include "../lib/test.h"
 #include <nanomsg/pubsub.h>
@@ -26,8 +26,8 @@ static void directions (void)
     close_socket (sub);
 }
 
-/*  Publishes every text and then a last one that is always heard; prints what
-    the subscriber received. */
+/*  Publishes every text and then a last one that always arrives; prints what the subscriber
+    received. */
 static void heard (int pub, int sub, const char *what)
 {
     static const char *const texts[] = { "a", "ab", "abc", "abcd", "abd", "b",
@@ -123,7 +123,7 @@ static void bytes (void)
     close_socket (sub);
 }
 
-/*  An empty message is for those who subscribed to everything. */
+/*  An empty message goes to those that subscribed to everything. */
 static void empty_message (void)
 {
     int pub = open_patient (NN_PUB), sub = open_patient (NN_SUB);

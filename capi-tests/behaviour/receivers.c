@@ -1,5 +1,5 @@
-/*  Who waits in nn_recv may read from the network himself. Whatever he does next, what
-    comes must be seen as promptly as if he had never waited. */
+/*  A thread that waits in nn_recv may read from the network itself. Whatever it does next,
+    messages must be noticed as promptly as if it had never waited. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
@@ -13,7 +13,7 @@ struct receiver {
     int count;
 };
 
-/*  Receives numbers until there is a zero. */
+/*  Receives numbers up to a zero. */
 static void *receive_numbers (void *argument)
 {
     struct receiver *receiver = argument;

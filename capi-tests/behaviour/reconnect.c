@@ -1,4 +1,4 @@
-/*  Connect before bind; a lost connection comes back by itself. */
+/*  Connect before bind; a lost connection is made again by itself. */
 
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
@@ -14,7 +14,7 @@ static void connect_first (const char *transport)
     send_text (push, "hello");
     say ("  %s", receive_text (pull));
 
-    /*  The bound side goes and comes back, several times. */
+    /*  The bound socket is closed and opened again, several times. */
     for (int i = 0; i < 3; i++) {
         close_socket (pull);
         wait_until (!is_readable (descriptor_of (push, NN_SNDFD), 0));
@@ -25,7 +25,7 @@ static void connect_first (const char *transport)
         say ("  %s", receive_text (pull));
     }
 
-    /*  The connecting side goes and another comes. */
+    /*  The connecting socket is closed, and another one is opened. */
     for (int i = 0; i < 3; i++) {
         close_socket (push);
         push = open_patient (NN_PUSH);
@@ -37,8 +37,7 @@ static void connect_first (const char *transport)
     close_socket (pull);
 }
 
-/*  A process that binds when told to, receives one message, says so and waits to
-    be killed. */
+/*  A process that binds on request, receives one message, reports it and waits to be killed. */
 static pid_t start_server (const char *address, int told, int said)
 {
     char go;
@@ -54,8 +53,8 @@ static pid_t start_server (const char *address, int told, int said)
         pause ();
 }
 
-/*  The peer is killed and another process takes its place: the connection comes
-    back by itself. */
+/*  The peer is killed and another process takes its place: the connection is made again by
+    itself. */
 static void killed (const char *transport)
 {
     char address[NN_SOCKADDR_MAX], text[64];

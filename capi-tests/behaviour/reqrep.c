@@ -58,7 +58,7 @@ static void round_trips (const char *transport)
     }
     say ("%s: 200 round trips", transport);
 
-    /*  A new request cancels the one before: its reply is not for anyone. */
+    /*  A new request cancels the one before: the reply to that one is dropped. */
     send_text (req, "first");
     expect_text (rep, "first");
     send_text (req, "second");
@@ -78,7 +78,8 @@ static void round_trips (const char *transport)
     close_socket (rep);
 }
 
-/*  When the pipe that carried the request dies, another one gets it at once. */
+/*  When the connection that carried the request ends, the request is sent over another one at
+    once. */
 static void resend (const char *transport)
 {
     char first[NN_SOCKADDR_MAX], second[NN_SOCKADDR_MAX];
@@ -98,7 +99,7 @@ static void resend (const char *transport)
     close_socket (two);
 }
 
-/*  Requests are shared out, and each reply finds its way back. */
+/*  Requests are balanced, and each reply returns to its requester. */
 static void many_clients (const char *transport)
 {
     char address[NN_SOCKADDR_MAX], text[32];
@@ -137,8 +138,7 @@ static void *serve (void *argument)
     return NULL;
 }
 
-/*  A requester that goes away while its request is answered does no harm: the answer is accepted,
-    and dropped. */
+/*  A requester disconnects while its request is answered: the answer is accepted, and dropped. */
 static void gone_client (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];

@@ -3,7 +3,7 @@
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
 
-/*  A byte of a message's content, by its place. */
+/*  A byte of a message's content, by its position. */
 static unsigned char content (size_t place)
 {
     return (unsigned char) (place * 31 + place / 251);
@@ -64,7 +64,7 @@ static void bad_buffers (int sender, int receiver)
     show ("  nothing there", nn_recv (receiver, &byte, 1, NN_DONTWAIT));
 }
 
-/*  What was sent is the library's own copy. */
+/*  The library sends a copy of its own. */
 static void copies (int sender, int receiver)
 {
     char text[] = "original";

@@ -97,8 +97,8 @@ static void iteration (void)
     say ("one that is too long: %d", NN_CMSG_NXTHDR (&header, first) == NULL);
 }
 
-/*  Control messages whose lengths are not true: the call returns, and the message goes
-    out without a header or not at all. */
+/*  Control messages with wrong lengths: the call returns, and the message is sent without a
+    header or not sent. */
 static void false_lengths (void)
 {
     static const size_t lengths[] = { 0, 1, 15, 16, 17, 24, 25, 1000, (size_t) -1,
@@ -131,8 +131,8 @@ static void false_lengths (void)
     check_error (nn_sendmsg (a, &header, NN_DONTWAIT), EFAULT);
 }
 
-/*  Prints the control messages of a received message; pipe ids and request ids
-    vary, so only lengths and the bottom's mark are shown. */
+/*  Prints the control messages of a received message. Pipe ids and request ids vary, so it
+    prints only lengths and the top bit of each word, which marks the last one. */
 static void show_control (struct nn_msghdr *header)
 {
     for (struct nn_cmsghdr *item = NN_CMSG_FIRSTHDR (header); item;
@@ -182,7 +182,7 @@ static void raw_reply (const char *transport)
     show ("  answered", nn_sendmsg (rep, &header, 0));
     say ("  %s", receive_text (req));
 
-    /*  Control of no use: too short to receive into. */
+    /*  A control buffer that is too short to receive into. */
     part.iov_base = body;
     part.iov_len = sizeof (body);
     memset (control, 0x55, sizeof (control));

@@ -1,5 +1,5 @@
-/*  Sockets that live for one request: no thread is started for each, no descriptor is left by the
-    last nn_close, and the thread goes by itself; a fork and an exit in between are clean. */
+/*  Sockets that live for one request: no thread is started for each, the last nn_close leaves no
+    descriptor, and the thread ends by itself; a fork and an exit in between are clean. */
 
 #include "../lib/test.h"
 #include <dlfcn.h>
@@ -9,7 +9,7 @@
 
 static int started;
 
-/*  Counts the threads that are started, the test's own ones among them. */
+/*  Counts the threads that are started, including the test's own. */
 int pthread_create (pthread_t *thread, const pthread_attr_t *attributes, void *(*body) (void *), void *argument)
 {
     static int (*create) (pthread_t *, const pthread_attr_t *, void *(*) (void *), void *);
@@ -19,7 +19,7 @@ int pthread_create (pthread_t *thread, const pthread_attr_t *attributes, void *(
     return create (thread, attributes, body, argument);
 }
 
-/*  Until it is killed: the C library would lose the last answer when it closes its socket. */
+/*  Runs until it is killed: the C library would lose the last answer when it closes its socket. */
 static void serve (const char *address)
 {
     char text[8];
@@ -54,7 +54,7 @@ static void short_lived (const char *transport)
         ask (address);
         check (count_descriptors () == descriptors);
     }
-    /*  On a machine that is busy the thread may have gone between two of them. */
+    /*  On a busy machine the thread may have ended between two of them. */
     if (only_ours ("it starts a thread for each"))
         check (started - before <= SOCKETS / 4);
     pid_t child = start_process ();
@@ -76,7 +76,7 @@ int main (void)
     short_lived ("tcp");
     short_lived ("ipc");
     short_lived ("ws");
-    /*  It goes at once with nn_term, and comes back for nobody. */
+    /*  nn_term ends it at once, and nothing starts it again. */
     char address[NN_SOCKADDR_MAX];
     int s = open_patient (NN_REP);
     bind_to (s, fresh_address ("tcp", address));

@@ -1,5 +1,5 @@
-/*  SIGPIPE never reaches the host: writing to a peer that was killed is no more
-    than a lost connection, also while SIGPIPE would end the program. */
+/*  SIGPIPE never reaches the host: a write to a peer that was killed is just a lost connection,
+    also while SIGPIPE would end the program. */
 
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
@@ -28,8 +28,7 @@ static void killed_peer (const char *transport)
     bind_to (push, address);
     send_text (push, "hello");
     kill (peer, SIGKILL);
-    /*  From here to the moment when the loss is noticed, each write is one to a
-        broken connection. */
+    /*  Until the loss is noticed, each write goes to a broken connection. */
     while (nn_send (push, body, sizeof (body), NN_DONTWAIT) == sizeof (body))
         continue;
     say ("%s: %s", transport, error_name (nn_errno ()));

@@ -13,7 +13,7 @@ static const struct { int number; const char *name; } protocols[] = {
     { NN_PULL, "PULL" },
 };
 
-/*  Every call on an id that is no socket. */
+/*  Every call on an id that is not a socket. */
 static void every_call (const char *which, int s)
 {
     int value = 1;
@@ -98,7 +98,7 @@ static void limit (void)
     say ("with too many open: %s", error_name (nn_errno ()));
     show ("with too many open, domain 0", nn_socket (0, NN_PAIR));
     show ("with too many open, protocol 0", nn_socket (AF_SP, 0));
-    /*  The ids are 0, 1, 2 …, in whatever order. */
+    /*  The ids are 0, 1, 2 …, in any order. */
     for (int i = 0; i < count; i++) {
         check (opened[i] >= 0 && opened[i] < count && !seen[opened[i]]);
         seen[opened[i]] = 1;

@@ -1,4 +1,4 @@
-/*  nn_get_statistic: what was sent and received, and how connections fare and fared. */
+/*  nn_get_statistic: messages and bytes, and the past and present of connections. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pair.h>
@@ -33,7 +33,7 @@ static long long statistic (int s, int number)
     return (long long) nn_get_statistic (s, number);
 }
 
-/*  Connections end: the side that ends them drops them, to the other they break. */
+/*  For the side that ends a connection it is dropped, for the other one it is broken. */
 static void ends (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -77,7 +77,7 @@ static void errors (const char *transport)
     close_socket (s);
 }
 
-/*  A connected endpoint of inproc is in progress while nobody is bound. */
+/*  A connected endpoint of inproc is in progress while no socket is bound. */
 static void in_progress (void)
 {
     char address[NN_SOCKADDR_MAX];
@@ -95,7 +95,7 @@ static void in_progress (void)
     close_socket (s);
 }
 
-/*  Whom the next message goes to. */
+/*  The priority of the peer that the next message goes to. */
 static void send_priority (int protocol, int peer_protocol, const char *transport)
 {
     char high[NN_SOCKADDR_MAX], low[NN_SOCKADDR_MAX];

@@ -3,7 +3,7 @@
 #include "../lib/test.h"
 #include <nanomsg/survey.h>
 
-/*  A deadline that no test of this file lives to see. */
+/*  A deadline that is later than the end of each test of this file. */
 #define NEVER (10 * LIMIT_MS)
 
 static int open_surveyor (int deadline)
@@ -13,8 +13,8 @@ static int open_surveyor (int deadline)
     return s;
 }
 
-/*  Asks until all respondents hear it; after this they are connected, and nothing but
-    late answers is under way. */
+/*  Sends surveys until all respondents receive one; after this they are connected, and only late
+    answers are in flight. */
 static void meet (int surveyor, const int *respondents, int count)
 {
     int64_t end = now_ms () + LIMIT_MS;
@@ -211,7 +211,7 @@ static void *receive (void *argument)
     return NULL;
 }
 
-/*  The deadline wakes whoever waits: in nn_recv, in nn_poll, on the descriptor. */
+/*  The deadline wakes all waiters: in nn_recv, in nn_poll, on the descriptor. */
 static void deadline_wakes (void)
 {
     struct call calls[3];
@@ -248,7 +248,7 @@ static void deadline_wakes (void)
     close_socket (surveyor);
 }
 
-/*  A survey that begins before the last one's deadline has its whole time. */
+/*  A survey that begins before the previous deadline has its full time. */
 static void follow_up (void)
 {
     int surveyor = open_surveyor (50), respondent = open_patient (NN_RESPONDENT);

@@ -12,7 +12,7 @@ int main (void)
         int size = nn_symbol_info (count, &info, sizeof (info));
         check (size == sizeof (info));
         check (strcmp (info.name, name) == 0 && info.value == value);
-        /*  The interface's version is each library's own. */
+        /*  Each library has its own version of the interface. */
         if (strncmp (name, "NN_VERSION_", 11) == 0)
             value = 0;
         say ("%d: %s = %d, namespace %d, type %d, unit %d", count, name, value, info.ns,

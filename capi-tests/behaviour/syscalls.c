@@ -1,4 +1,4 @@
-/*  A message over inproc makes no system call, as long as nobody sleeps. */
+/*  A message over inproc makes no system call while no thread sleeps. */
 
 #include "../lib/test.h"
 #include <linux/seccomp.h>
@@ -35,7 +35,8 @@ int main (void)
             connect_to (other, "inproc://silent");
             /*  The allocator takes its memory from the kernel the first time. */
             exchange (one, other);
-            /*  From here on every system call but exit(2) and read or write kills. */
+            /*  From here on every system call except exit(2), read(2) and write(2) kills the
+                process. */
             check (prctl (PR_SET_SECCOMP, SECCOMP_MODE_STRICT) == 0);
             exchange (one, other);
             syscall (SYS_exit, 0);

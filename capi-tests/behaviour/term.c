@@ -1,4 +1,4 @@
-/*  nn_term: closes everything, wakes everyone, and after it nothing opens. */
+/*  nn_term closes all sockets, wakes all calls, and no socket can be opened after it. */
 
 #include "../lib/test.h"
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/*  nn_term in a process that has not asked for a socket yet does nothing. After the first
-    nn_socket, whether that gave one or not, it ends the library's use for good. */
+/*  nn_term before the process's first nn_socket does nothing. After the first nn_socket,
+    successful or not, it ends the use of the library for good. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
@@ -84,7 +84,7 @@ int main (void)
 
     if (!only_ours ("a child inherits that, and the sockets without their threads"))
         return 0;
-    /*  A child begins anew: it has no socket to terminate, and may open some. */
+    /*  A child starts afresh: it has no socket to terminate, and may open some. */
     open_socket (NN_PAIR);
     for (int terminated = 0; terminated < 2; terminated++) {
         pid_t child = start_process ();

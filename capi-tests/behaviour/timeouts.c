@@ -41,7 +41,7 @@ int main (void)
     say ("%s", receive_text (b));
     join_thread (thread);
 
-    /*  A full peer is a reason to wait too. */
+    /*  A full peer makes a sender wait too. */
     static char body[100000];
     set_int (a, 0, NN_SNDTIMEO, 50);
     int result, count = 0;

@@ -70,7 +70,7 @@ static void sizes (int type)
             check (memcmp (in, out, lengths[i]) == 0);
         }
     say ("type %d: every size went through, both ways", type);
-    /*  The library's own memory, sent without a copy, is masked all the same. */
+    /*  A message in the library's own memory, sent without a copy, is masked as well. */
     static const int own[] = { 100000, LONGEST };
     for (int i = 0; i < 2; i++) {
         void *message = nn_allocmsg ((size_t) own[i], 0);
@@ -103,7 +103,7 @@ static void request (void)
     close_socket (rep);
 }
 
-/*  A text that is none, and a message over the limit: the receiver does not get them. */
+/*  Invalid text, and a message over the limit: the receiver does not get them. */
 static void refused (void)
 {
     char address[NN_SOCKADDR_MAX];
@@ -116,7 +116,7 @@ static void refused (void)
         send_text (push, "123456789");
         expect_text (pull, "123456789");
         send_text (push, is_text ? "text \xff" : "1234567890");
-        /*  The C library gives up a connection that was closed so; ours comes back. */
+        /*  The C library never reconnects after a connection was closed so; ours does. */
         int other = open_patient (NN_PUSH);
         connect_to (other, address);
         send_text (other, "next");

@@ -68,7 +68,7 @@ static void converse (const char *address)
 
     bind_to (one, address);
     connect_to (other, address);
-    /*  One there and one back: the connection is made. */
+    /*  One message in each direction: the connection is established. */
     send_to (one, 1);
     receive (other, 1);
     send_to (other, 1);

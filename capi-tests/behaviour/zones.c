@@ -1,11 +1,12 @@
-/*  Addresses of IPv6 that are unique on one link only, with the interface to that link. */
+/*  Addresses of IPv6 that are unique on one link only (link-local), with the interface to that
+    link. */
 
 #include "../lib/network.h"
 #include <nanomsg/ws.h>
 
 #define LINK_LOCAL "fe80::1"
 
-/*  As the kernel's struct in6_ifreq. */
+/*  Has the layout of the kernel's struct in6_ifreq. */
 struct address_request {
     struct in6_addr address;
     uint32_t prefix;
@@ -56,7 +57,7 @@ static void talk (const char *transport, const char *bound, const char *connecte
     close_socket (server);
 }
 
-/*  What the server is called in a request has no zone: that is the client's own affair. */
+/*  The Host field of a request has no zone: that is known only to the client. */
 static void zone_stays_here (void)
 {
     char address[NN_SOCKADDR_MAX], request[1024] = "", expected[64];

@@ -1,6 +1,6 @@
-/*  A host that closes descriptors which are not its own, those of this library among them.
-    Calls may fail then, but nothing spins or hangs: the I/O thread makes itself a new poller, closing
-    works, and sockets that are opened later are as any others. */
+/*  A host closes descriptors that are not its own, those of this library among them. Calls may
+    fail then, but nothing spins or hangs: the I/O thread makes a new poller, closing works, and
+    sockets opened later work normally. */
 
 #include "../lib/test.h"
 
@@ -29,7 +29,7 @@ static void talk (const char *transport)
     close_socket (b);
 }
 
-/*  Closes what `is_chosen` chooses of a talking pair's descriptors. */
+/*  Closes the descriptors of a connected pair that `is_chosen` selects. */
 static void close_some (const char *what, int (*is_chosen) (const char *kind), int linger)
 {
     char address[NN_SOCKADDR_MAX], path[64], kind[64];
@@ -50,7 +50,7 @@ static void close_some (const char *what, int (*is_chosen) (const char *kind), i
             closed += close (descriptor) == 0;
     }
     check (closed > 0);
-    /*  A timer of the I/O thread, and something that waits for it. */
+    /*  A timer of the I/O thread, and a call that waits for it. */
     int s = open_socket (NN_PAIR);
     set_int (s, NN_SOL_SOCKET, NN_SNDTIMEO, 100);
     fresh_address ("tcp", address);

@@ -1,6 +1,7 @@
-/*  A program that the host executes inherits nothing of ours: with every transport in use, calls
-    that wait, and descriptors asked for, and while sockets and connections come and go. Meanwhile
-    children use the library from scratch, and the parent does not notice. */
+/*  A program that the host executes inherits none of our descriptors: with every transport in
+    use, with waiting calls and requested descriptors, and while sockets and connections are
+    opened and closed. Meanwhile children use the library afresh, without an effect on the
+    parent. */
 
 #include "../lib/test.h"
 #include <nanomsg/pipeline.h>
@@ -14,7 +15,7 @@ static const char *const all_transports[] = { "inproc", "ipc", "tcp", "ws" };
 
 static atomic_int is_over;
 
-/*  Executed: prints the descriptors it has, but the one that it lists them with. */
+/*  In the executed program: prints its descriptors, except the one that lists them. */
 static int list_descriptors (void)
 {
     DIR *folder = opendir ("/proc/self/fd");
@@ -31,7 +32,7 @@ static int list_descriptors (void)
     return 0;
 }
 
-/*  What a program that is executed now finds open. */
+/*  The descriptors that a program executed now finds open. */
 static void listed (char *text, size_t room)
 {
     FILE *output = tmpfile ();
@@ -66,7 +67,7 @@ static void *receive_until_closed (void *argument)
     return NULL;
 }
 
-/*  Sockets that come and go, so that some are always about to be made. */
+/*  Opens and closes sockets, so that some are always being created. */
 static void *come_and_go (void *argument)
 {
     (void) argument;
@@ -86,8 +87,8 @@ static void *come_and_go (void *argument)
     return NULL;
 }
 
-/*  In a child: another library as far as it can see. It goes on counting ports where the parent was,
-    whose other thread does so too. */
+/*  In a child, which has a library of its own. It continues the parent's count of ports, as the
+    other thread of the parent does. */
 static void use_from_scratch (void)
 {
     for (int i = 0; i < TRANSPORTS; i++) {

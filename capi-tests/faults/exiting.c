@@ -1,6 +1,6 @@
-/*  Calls from exit handlers and from destructors of the program, when the thread-local values
-    of the main thread are gone: they work as before. What was accepted is delivered, and neither
-    thread nor descriptor stays after nn_close. */
+/*  Calls from exit handlers and from destructors of the program, when the thread-local values of
+    the main thread are gone: they work as before. Accepted messages are delivered, and no thread
+    or descriptor is left after nn_close. */
 
 #include "../lib/test.h"
 
@@ -28,7 +28,7 @@ static void work (void)
     close_socket (other);
     wait_until (count_threads () == 1);
     check (count_descriptors () == descriptors);
-    /*  And it can be used anew. */
+    /*  The library can be used again. */
     int a = open_patient (NN_PAIR), b = open_patient (NN_PAIR);
     bind_to (a, fresh_address ("ipc", address));
     connect_to (b, address);
@@ -71,7 +71,7 @@ static void check_exit (const char *transport, int late)
         connect_to (sender, address);
         bind_to (one, pair_address);
         connect_to (other, pair_address);
-        /*  This thread reads, so that it has what is gone later. */
+        /*  This thread receives, so that it creates the thread-local values that are gone later. */
         send_text (other, "hello");
         expect_text (one, "hello");
         send_text (one, "before");

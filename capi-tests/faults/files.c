@@ -1,8 +1,7 @@
-/*  The files of ipc: a stale one is taken over, a live one is EADDRINUSE, ours goes when we close,
-    another's stays; its permissions follow the umask; a folder that is missing, closed to us or
-    on a full disk is an error and nothing more.
-
-    The full disk is a small tmpfs that the test mounts in a mount namespace of its own. */
+/*  The files of ipc: a stale file is replaced, one in use is EADDRINUSE, ours is removed when we
+    close, another's stays; permissions follow the umask; a folder that is missing, not
+    accessible or on a full disk gives an error and has no other effect. The full disk is a small
+    tmpfs that the test mounts in a mount namespace of its own. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -43,7 +42,7 @@ static void stale (void)
     close (ready[0]);
     close (ready[1]);
 
-    /*  While it lives the address is its own, also if its queue is full. */
+    /*  While it lives the address is in use, also if its backlog is full. */
     int s = open_socket (NN_PULL);
     check_error (nn_bind (s, "ipc://stale"), EADDRINUSE);
     close_socket (s);
@@ -67,7 +66,7 @@ static void stale (void)
     say ("a live file is EADDRINUSE, a stale one is taken over, ours is removed");
 }
 
-/*  Whoever replaces our file keeps his. */
+/*  A file that has replaced ours is not removed. */
 static void replaced (void)
 {
     int ours = open_socket (NN_PULL), theirs = open_socket (NN_PULL);
@@ -79,7 +78,7 @@ static void replaced (void)
     close_socket (theirs);
     check (!exists ("replaced"));
 
-    /*  What is no socket is nobody's business, nor is what a link points to. */
+    /*  A file that is not a socket is left alone, and so is the target of a link. */
     int file = open ("plain", O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
     check (file >= 0 && close (file) == 0 && symlink ("plain", "link") == 0);
     int s = open_socket (NN_PULL);
@@ -112,7 +111,7 @@ static void folders (void)
     int s = open_socket (NN_PULL), push = open_patient (NN_PUSH);
     check_error (nn_bind (s, "ipc://missing/file"), ENOENT);
     check_error (nn_bind (s, "ipc://plain/file"), ENOTDIR);
-    /*  A dialer goes on trying until there is one. */
+    /*  A dialer goes on trying until there is a listener. */
     connect_to (push, "ipc://missing/file");
     wait_until (nn_get_statistic (push, NN_STAT_CONNECT_ERRORS) > 0);
     check (mkdir ("missing", 0700) == 0);
@@ -124,7 +123,7 @@ static void folders (void)
     say ("a missing folder is ENOENT, and dialers wait for it");
 }
 
-/*  The root user may write everywhere, so somebody else tries. */
+/*  The root user may write everywhere, so another user tries. */
 static void closed_folder (void)
 {
     if (geteuid () != 0) {
@@ -163,7 +162,7 @@ static void full_disk (void)
         check (errno == ENOSPC);
         check_error (nn_bind (s, "ipc://file"), ENOSPC);
         check (!exists ("file"));
-        /*  What is there goes on, and room that comes back is used. */
+        /*  Existing connections go on, and freed space is used. */
         int push = open_patient (NN_PUSH);
         connect_to (push, "ipc://before");
         send_text (push, "on a full disk");

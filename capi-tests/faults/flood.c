@@ -1,7 +1,7 @@
-/*  A thousand hostile connections of a kind at once, beside one honest one: each of them is cut
-    off, whatever it does; memory stays below `PER_PEER` for each; and the honest connection goes
-    on. How fast it does, compared with before, is measured and not judged: the hostile process
-    works on the same machine. */
+/*  A thousand hostile connections of a kind at once, beside a well-behaved one: each of them is
+    disconnected, whatever it does; memory stays below `PER_PEER` for each; and the other
+    connection goes on. Its rate, compared with before, is measured and not judged: the hostile
+    process runs on the same machine. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -34,7 +34,7 @@ static const struct attack attacks[] = {
 
 /* ---- the hostile process ---------------------------------------------------- */
 
-/*  ws goes where tcp goes. */
+/*  ws uses the address of tcp. */
 static int enter (const char *address)
 {
     char plain[NN_SOCKADDR_MAX + 8];
@@ -71,7 +71,8 @@ static void speak (int peer, const struct attack *attack, const char *address, i
     }
 }
 
-/*  Opens all, goes on with each until it is cut off, and tells how long the last one was there. */
+/*  Opens all connections, continues with each until it is disconnected, and reports how long the
+    last one lasted. */
 static void besiege (const struct attack *attack, const char *address, int told)
 {
     static int peers[PEERS];
@@ -86,7 +87,7 @@ static void besiege (const struct attack *attack, const char *address, int told)
     while (open > 0) {
         if (now_ms () - start > CUT_MS)
             fail ("%d of those that %s are still there", open, attack->name);
-        /*  In ENDLESS, a field of each every 10 ms. */
+        /*  In ENDLESS, one header field on each connection every 10 ms. */
         int64_t pace = attack->kind == ENDLESS ? 10 : 1000;
         int is_turn = now_ms () - start >= (turns + 1) * pace;
         turns += is_turn;
@@ -161,7 +162,7 @@ static void one (const struct attack *attack)
     fresh_address (attack->transport, address);
     pid_t child = start_process ();
     if (child == 0) {
-        raise (SIGSTOP); /* until the siege is to begin */
+        raise (SIGSTOP); /* until the attack begins */
         besiege (attack, address, told[1]);
     }
     close (told[1]);
@@ -183,7 +184,7 @@ static void one (const struct attack *attack)
     check (read (told[0], &time, sizeof (time)) == sizeof (time));
     check (waitpid (child, &status, 0) == child && status == 0);
     close (told[0]);
-    /*  Each socket keeps one for a call that sleeps, from the first such call on. */
+    /*  Each socket keeps one descriptor for a sleeping call, from the first such call on. */
     wait_until (count_descriptors () <= descriptors - 1 + 2);
     say ("%s, 1000 that %s: honest rate %.2f of what it was, +%ld KiB, the last cut off after "
          "%.1f s", attack->transport, attack->name, during / before, grown, (double) time / 1000);

@@ -1,6 +1,6 @@
-/*  A process forks while another of its threads uses the library for the first time, or
-    waits and looks for messages: the child uses the library as if nothing had been. Each round is a new
-    process, in which the fork comes a little later. ROUNDS is how many, 300 by default. */
+/*  A process forks while another of its threads uses the library for the first time, or waits
+    and spins for messages: the child uses the library normally. Each round is a new process, in
+    which the fork comes a little later. ROUNDS is how many, 300 by default. */
 
 #include "../lib/test.h"
 
@@ -26,7 +26,7 @@ static void *open_one (void *unused)
     return unused;
 }
 
-/*  What a child does: a wait that ends by time, and a message over a connection. */
+/*  The child: a wait that ends by its timeout, and a message over a connection. */
 static void use_library (void)
 {
     char address[NN_SOCKADDR_MAX], byte;

@@ -1,8 +1,7 @@
-/*  Peers that are killed in the middle of a frame, one after the other, `KILLS` of them: no
-    thread, descriptor or memory is left of them, and honest peers go on.
-
-    A peer is killed while it sends a frame, between two bytes that it chose; while it floods us
-    with the library of its own that a forked child has; or while we send to it. */
+/*  Peers that are killed in the middle of a frame, one after the other, `KILLS` of them: none
+    leaves a thread, a descriptor or memory, and other peers go on. A peer is killed while it
+    sends a frame, between two bytes that it chose; while it floods us from a forked child with
+    the library; or while we send to it. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -34,7 +33,7 @@ static void set_up (struct scene *scene, const char *transport)
     synchronise (scene->pub, scene->sub, "honest");
 }
 
-/*  A part of a frame, small or large, that ends anywhere but at the end. */
+/*  A part of a frame, small or large, that ends before the frame does. */
 static void part_of_a_frame (const char *address, uint32_t random)
 {
     unsigned char prefix[9];
@@ -55,7 +54,7 @@ static void flood (const char *address, uint32_t random)
         nn_send (push, body, random % LARGE, 0);
 }
 
-/*  A subscriber that is killed when it has read a part of what we publish. */
+/*  A subscriber that is killed when it has read a part of what we published. */
 static void half_a_reader (const char *address, uint32_t random)
 {
     int peer = plain_peer (address, NN_SUB);
@@ -67,7 +66,7 @@ static void half_a_reader (const char *address, uint32_t random)
     }
 }
 
-/*  What killed peers had sent in whole is still received. */
+/*  Whole messages that killed peers had sent are still received. */
 static void drain (int pull)
 {
     while (nn_recv (pull, body, sizeof (body), NN_DONTWAIT) >= 0)
@@ -113,7 +112,7 @@ static int connections (int s)
     return (int) nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS);
 }
 
-/*  Until only the honest ones are left. */
+/*  Until only the well-behaved peers are left. */
 static void settle (struct scene *scene)
 {
     wait_until ((drain (scene->pull), connections (scene->pull) == 1)

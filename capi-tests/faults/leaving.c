@@ -13,7 +13,8 @@
 #define PROGRAMS 15
 #define PATIENCE_MS 2000 /* the library gives up after 100 ms without progress */
 
-/*  Which sends, and to which; and how many, so that none is dropped. */
+/*  The sending protocol, its peer, and a number of messages that is small enough for none to be
+    dropped. */
 struct pattern {
     const char *name;
     int sends, receives;
@@ -34,7 +35,8 @@ static void *leave (void *unused)
     exit (0);
 }
 
-/*  A program that sends what it is told, and calls exit in its main thread, or in another one while that is in nn_recv. */
+/*  A program that sends the requested messages, and calls exit in its main thread, or in another
+    one while the main thread is in nn_recv. */
 static pid_t start_sender (int protocol, const char *address, int messages, int flags, int by_another)
 {
     pid_t child = start_process ();
@@ -72,7 +74,7 @@ static void all_arrive (const char *transport, const struct pattern *pattern, in
     close_socket (s);
 }
 
-/*  From one message up to as many as the pattern bears. */
+/*  From one message up to as many as the pattern can take. */
 static void each_number_arrives (const char *transport, const struct pattern *pattern)
 {
     static const int messages[] = { 1, 10, 100, 20000 };

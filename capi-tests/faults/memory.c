@@ -1,6 +1,6 @@
-/*  Memory that runs out: whatever is too large is refused, with ENOMEM or EMSGSIZE or the end of
-    the peer's connection, the host goes on, and so do honest peers. The address space is limited
-    with RLIMIT_AS to what is there and `ROOM` more. */
+/*  Memory runs out: what is too large is refused, with ENOMEM or EMSGSIZE or the end of the
+    peer's connection; the host and other peers go on. RLIMIT_AS limits the address space to what
+    is in use and `ROOM` more. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -12,7 +12,7 @@
 #define ROOM ((size_t) 200 << 20)
 #define HUGE ((size_t) 300 << 20)
 
-/*  Of the caller, as large: there is no room for a copy. */
+/*  The caller's own memory, so large that there is no room for a copy. */
 static char *huge;
 
 static void limit_memory (void)
@@ -38,7 +38,7 @@ static void allocations (void)
     check (nn_freemsg (message) == 0);
 }
 
-/*  A message that has to be copied, where there is no room for the copy. */
+/*  A message that has to be copied, without room for the copy. */
 static void sending (const char *transport, int sender, int receiver)
 {
     char address[NN_SOCKADDR_MAX];
@@ -57,7 +57,7 @@ static void sending (const char *transport, int sender, int receiver)
     close_socket (in);
 }
 
-/*  A header of a raw socket comes in a control message, as long as the caller says. */
+/*  The header of a raw socket is in a control message, of any length that the caller gives. */
 static void headers (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -88,7 +88,8 @@ static void subscriptions (void)
     bind_to (pub, fresh_address ("inproc", address));
     connect_to (sub, address);
     check_error (nn_setsockopt (sub, NN_SUB, NN_SUB_SUBSCRIBE, huge, HUGE), ENOMEM);
-    /*  The largest that fits would have to be cut in two for the next, in new memory. */
+    /*  For the next subscription, the largest that fits would have to be split, which takes new
+        memory. */
     size_t size = ROOM;
     while (nn_setsockopt (sub, NN_SUB, NN_SUB_SUBSCRIBE, huge, size) != 0) {
         check (nn_errno () == ENOMEM);
@@ -105,7 +106,7 @@ static void subscriptions (void)
     close_socket (pub);
 }
 
-/*  A list of sockets that is longer than what can be held beside it. */
+/*  A list of sockets for which there is no room for the call's own list. */
 static void polling (void)
 {
     size_t count = HUGE / sizeof (struct nn_pollfd);
@@ -114,14 +115,14 @@ static void polling (void)
     for (size_t i = 0; i < count; i++)
         list[i] = (struct nn_pollfd) { s, NN_POLLIN, 0 };
     check_error (nn_poll (list, (int) count, 0), ENOMEM);
-    /*  The questions fit, what has to be held for them does not. */
+    /*  The entries fit, what the call has to keep for them does not. */
     check_error (nn_poll (list, (int) (count / 3), 0), ENOMEM);
     check (nn_poll (list, 100, 0) == 0);
     memset (huge, 0, HUGE);
     close_socket (s);
 }
 
-/*  Peers that send more than there is memory for, where the program set no limit. */
+/*  Peers that send more than there is memory for, without a limit set by the program. */
 static void endless_frames (const char *transport)
 {
     static char piece[1 << 20];
@@ -148,7 +149,7 @@ static void endless_frames (const char *transport)
 #define ANNOUNCERS 800
 #define ANNOUNCED ((size_t) 1 << 20)
 
-/*  Peers that announce a message each, which all together would not fit, and say no more. */
+/*  Peers that announce a message each, which would not fit all together, and send nothing more. */
 static void announcements (const char *transport)
 {
     static int peers[ANNOUNCERS];
@@ -160,7 +161,8 @@ static void announcements (const char *transport)
     honest_message (push, pull);
     long before = memory_kib ("VmSize");
     for (int i = 0; i < ANNOUNCERS; i++) {
-        /*  In one write: who has greeted has announced. */
+        /*  In one write, so that a peer that has sent its greeting has also announced its
+            message. */
         unsigned char bytes[17] = { 0, 'S', 'P', 0, 0, NN_PUSH, 0, 0 };
         size_t size = 8 + plain_prefix (address, ANNOUNCED, bytes + 8);
         peers[i] = plain_connect (address);

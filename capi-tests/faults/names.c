@@ -1,6 +1,5 @@
-/*  A resolver that takes its time, and names with too many or outdated addresses.
-
-    The program defines getaddrinfo(3) itself, which the library finds before that of the system. */
+/*  A slow resolver, and names with too many or outdated addresses. The program defines
+    getaddrinfo(3) itself, which the library finds before the system's. */
 
 #include "../lib/plain.h"
 #include <netdb.h>
@@ -15,7 +14,7 @@ static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static int is_blocked;       /* names that begin with "slow" have to wait */
 static int blocked;          /* look-ups of such names so far */
-static int released;         /* so many of these, the first ones, wait no longer */
+static int released;         /* so many of these, the first ones, no longer wait */
 static const char *known[2]; /* the addresses of "moves" */
 
 static struct addrinfo *entry (const char *text, struct addrinfo *next)
@@ -44,7 +43,8 @@ int getaddrinfo (const char *name, const char *service, const struct addrinfo *h
         while (is_blocked && number > released)
             pthread_cond_wait (&changed, &mutex);
     } else if (strcmp (name, "many") == 0) {
-        /*  No connection of TCP leads to a group: each fails at once, with ENETUNREACH. */
+        /*  TCP cannot connect to a multicast group: each attempt fails at once, with
+            ENETUNREACH. */
         char text[INET_ADDRSTRLEN];
         for (int i = 0; i < MANY; i++) {
             snprintf (text, sizeof (text), "224.1.%d.%d", i / 250, i % 250);
@@ -84,7 +84,7 @@ static void await_blocked (int count)
     pthread_mutex_unlock (&mutex);
 }
 
-/*  Ends the look-ups that wait; those that come have to wait. */
+/*  Ends the waiting look-ups; later ones have to wait. */
 static void release (void)
 {
     pthread_mutex_lock (&mutex);
@@ -103,8 +103,8 @@ static void set_known (const char *first, const char *second)
 
 /* ---- what must hold --------------------------------------------------------- */
 
-/*  Sockets that are closed while their names are looked up leave nothing behind, whether they ask
-    for one name or each for another. */
+/*  Sockets that are closed while their names are looked up leave nothing behind, whether all
+    look up one name or each another. */
 static void closed_while_resolving (const char *format, const char *what)
 {
     char address[NN_SOCKADDR_MAX];
@@ -119,7 +119,8 @@ static void closed_while_resolving (const char *format, const char *what)
         close_socket (s);
     }
     check (count_descriptors () == descriptors);
-    /*  The I/O thread stays for a moment after the last nn_close; the threads of the look-ups are blocked. */
+    /*  The I/O thread exists for a moment after the last nn_close; the threads of the look-ups
+        are blocked. */
     wait_until (count_threads () - threads <= 4);
     int more_threads = count_threads () - threads;
     block (0);
@@ -129,7 +130,7 @@ static void closed_while_resolving (const char *format, const char *what)
     check (blocked - before <= 4);
 }
 
-/*  Names that are known to be slow do not keep others from being looked up. */
+/*  Names known to be slow do not delay the look-up of others. */
 static void slow_and_prompt (void)
 {
     enum { SLOW = 4 };
@@ -163,7 +164,7 @@ static void slow_and_prompt (void)
     close_socket (server);
 }
 
-/*  Of a name with thousands of addresses a few are tried between two pauses. */
+/*  Of the thousands of addresses of a name, a few are tried between two pauses. */
 static void many_addresses (void)
 {
     enum { PAUSES = 10, EACH = 16 };

@@ -1,10 +1,9 @@
-/*  A network that drops, delays, reorders and is cut: two network namespaces that the test makes,
-    each with one interface (tun), and a cable between them: a process that carries the packets
-    from one to the other as badly as it is told to. Nothing leaves them.
-
-    Requests are answered when the cut has healed, also by a peer that took the place of the one
-    that asked for them. A pipeline loses nothing while its connection lives, however bad the
-    network is, and no more than what was on its way when the peer dies behind a cut. */
+/*  A network that drops, delays and reorders packets, and is cut: the test makes two network
+    namespaces, each with one interface (tun), and a cable between them: a process that carries
+    the packets from one to the other, with the requested faults. No packet leaves them. Requests
+    are answered when the cut has ended, also by a peer that took the place of the one that got
+    them. A pipeline loses nothing while its connection lives, however bad the network is, and
+    only what was in flight if the peer dies during a cut. */
 
 #include "../lib/plain.h"
 #include "../lib/network.h"
@@ -22,12 +21,12 @@
 
 /* ---- the cable -------------------------------------------------------------- */
 
-/*  What becomes of packets; in memory that all processes of the test share. */
+/*  The faults of the cable; in memory that all processes of the test share. */
 struct weather {
     atomic_int lost;      /* of a hundred packets */
     atomic_int doubled;   /* of a hundred packets */
     atomic_int delay;     /* in milliseconds, of every packet */
-    atomic_int more;      /* up to so many more: packets overtake each other */
+    atomic_int more;      /* up to so many more, so that packets overtake each other */
     atomic_int carried, dropped, overtaken;
 };
 
@@ -54,7 +53,7 @@ static void carry (int ends[2])
             if (packet->size == 0)
                 continue;
             if (packet->due <= now) {
-                /*  An interface that is down takes nothing. */
+                /*  An interface that is down accepts no packets. */
                 if (write (packet->to, packet->bytes, (size_t) packet->size) > 0)
                     weather->carried++;
                 packet->size = 0;
@@ -102,7 +101,7 @@ static void set_weather (int lost, int doubled, int delay, int more)
 
 /* ---- the two sides ---------------------------------------------------------- */
 
-static pid_t far_side; /* holds the other namespace, and carries */
+static pid_t far_side; /* has the other namespace, and carries the packets */
 
 static void set_address (const char *interface, unsigned long what, const char *address)
 {
@@ -140,7 +139,7 @@ static void enter_far_side (void)
     close (namespace);
 }
 
-/*  Makes both sides and the cable; whether that worked. */
+/*  Makes both sides and the cable; returns whether that worked. */
 static int lay_cable (void)
 {
     int made[2], ends[2];
@@ -174,10 +173,10 @@ static int lay_cable (void)
 
 struct peer {
     pid_t process;
-    int numbers; /* of the messages that it received, in their order */
+    int numbers; /* numbers of the messages that it received, in order of arrival */
 };
 
-/*  Answers requests, and tells the numbers of what comes through the pipeline. */
+/*  Answers requests, and reports the numbers of the messages from the pipeline. */
 static struct peer start_peer (const char *name)
 {
     struct peer peer;
@@ -259,7 +258,7 @@ static void bad_weather (int req, int push, struct peer *peer)
     check (weather->dropped > dropped && weather->overtaken > overtaken);
 }
 
-/*  A cut that nobody's connection dies of. */
+/*  A cut that is too short to end a connection. */
 static void cut_and_heal (int req, int push, struct peer *peer)
 {
     set_weather (100, 0, 0, 0);
@@ -276,8 +275,8 @@ static void cut_and_heal (int req, int push, struct peer *peer)
          "after it healed", (long long) (now_ms () - start));
 }
 
-/*  Whoever is behind the cut dies, and another takes the place: the old connection breaks when
-    the cut heals. */
+/*  The peer behind the cut dies, and another one takes its place: the old connection breaks when
+    the cut ends. */
 static void cut_and_replaced (int req, int push, struct peer *peer)
 {
     enum { BEFORE = 200, AFTER = 200 };
@@ -301,7 +300,7 @@ static void cut_and_replaced (int req, int push, struct peer *peer)
     wait_until (nn_get_statistic (push, NN_STAT_BROKEN_CONNECTIONS) > broken);
     for (int i = 0; i < AFTER; i++)
         push_number (push, BEFORE + during + i);
-    /*  What was on its way is lost as one run; all the rest comes, once and in order. */
+    /*  Messages in flight are lost as one run; all others arrive, once and in order. */
     int first = next_number (peer), lost = first - BEFORE;
     check (lost >= 0 && lost <= during);
     for (int i = first + 1; i < BEFORE + during + AFTER; i++)
@@ -312,7 +311,7 @@ static void cut_and_replaced (int req, int push, struct peer *peer)
         lost);
 }
 
-/*  The cable is pulled while nobody is connected, and comes back. */
+/*  The network is cut while no peer is connected, and restored. */
 static void connected_through_a_cut (void)
 {
     set_weather (100, 0, 0, 0);

@@ -1,7 +1,8 @@
 /*  A thread of real-time priority, and two ordinary ones on the same processor that use the same
-    sockets: an ordinary thread that has lost the processor while it held a lock runs again, so that
-    no call of the first one takes long. And a thread that sets an option gets the socket's lock, although
-    others take it again and again; how soon depends on the machine, and is only printed. */
+    sockets: an ordinary thread that has lost the processor while it held a lock runs again, so
+    that no call of the first one takes long. And a thread that sets an option gets the socket's
+    lock, although others take it again and again; how soon depends on the machine, and is only
+    printed. */
 
 #include "../lib/test.h"
 
@@ -31,7 +32,7 @@ static void stay_on_one_processor (void)
     check (sched_setaffinity (0, sizeof (first), &first) == 0);
 }
 
-/*  What a call took, if it was the slowest so far. */
+/*  The time that a call took, if it was the longest so far. */
 static void note_since (double begin)
 {
     double time = now_precisely () - begin;
@@ -125,7 +126,8 @@ static void run (const char *what, void *(*body) (void *), int priority, double 
 
 int main (void)
 {
-    /*  A real-time thread that never sleeps is stopped after 950 ms, so that others run at all. */
+    /*  The kernel stops a real-time thread that never sleeps after 950 ms, so that others can
+        run. */
     run ("a real-time thread", urgent, 10, 200);
     run ("a thread that sets options", set_options, 0, 0);
     return 0;

@@ -1,8 +1,6 @@
-/*  A kernel that has no memory for some reads and writes (ENOBUFS, ENOMEM): the connection
-    stays, and every message comes, once and in order.
-
-    The calls below stand in front of the C library's. Of those for this process's sockets each
-    FAILS-th fails before anything has happened. */
+/*  A kernel without memory for some reads and writes (ENOBUFS, ENOMEM): the connection stays,
+    and every message arrives, once and in order. The functions below replace the C library's. Of
+    the calls for this process's sockets each FAILS-th fails before it has any effect. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
@@ -82,7 +80,7 @@ static void one (const char *transport)
         check (number == i && (size_t) size == size_of (i));
     }
     join_thread (sender);
-    /*  The last words of one side, for which there may be no memory at first. */
+    /*  The last bytes of one side, for which there may be no memory at first. */
     send_text (b, "the end");
     close_socket (b);
     expect_text (a, "the end");

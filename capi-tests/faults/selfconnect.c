@@ -1,6 +1,6 @@
-/*  A dialer to a port of this machine at which nobody listens, and which is one of those that the
-    kernel gives to outgoing connections: the kernel connects the dialer's socket to itself. Here it
-    has no other port to give, so that it does so each time. */
+/*  A dialer to a port of this machine without a listener, which is one of those that the kernel
+    gives to outgoing connections: the kernel connects the dialer's socket to itself. Here the
+    kernel has no other port to give, so each attempt connects to itself. */
 
 #include "../lib/network.h"
 

@@ -1,6 +1,6 @@
-/*  Standard streams. Descriptors 0, 1 and 2 are the host's even when it has closed them: what it
-    writes there goes to no peer. And NN_PRINT_ERRORS waits for nothing and raises no signal, whatever
-    standard error is. */
+/*  Standard streams. Descriptors 0, 1 and 2 belong to the host even when it has closed them:
+    what it writes there goes to no peer. And NN_PRINT_ERRORS neither blocks nor raises a signal,
+    whatever standard error is. */
 
 #include "../lib/plain.h"
 
@@ -13,7 +13,7 @@ static void check_none_is_ours (void)
             _exit (10 + descriptor);
 }
 
-/*  Everything that opens a descriptor, with 0, 1 and 2 closed. */
+/*  All operations that open a descriptor, with 0, 1 and 2 closed. */
 static void use_without_streams (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -42,7 +42,7 @@ static void use_without_streams (const char *transport)
     check_none_is_ours ();
 }
 
-/*  Things go wrong in a caller's thread and in the I/O thread, and are printed. */
+/*  Errors occur in a caller's thread and in the I/O thread, and are printed. */
 static void print_errors (int standard_error)
 {
     char address[NN_SOCKADDR_MAX];

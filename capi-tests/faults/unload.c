@@ -1,7 +1,6 @@
-/*  A host that loads the library with dlopen(3), uses it and unloads it, again and again: no
-    thread, descriptor or memory is left, and a fork after that is clean.
-
-    It is not linked with the library: `NN_LIBRARY` names the file. */
+/*  A host loads the library with dlopen(3), uses it and unloads it, again and again: no thread,
+    descriptor or memory is left, and a fork after that is clean. The program is not linked with
+    the library: `NN_LIBRARY` names the file. */
 
 #include "../lib/plain.h"
 #include <dlfcn.h>
@@ -39,7 +38,7 @@ static struct library load (const char *file)
     return library;
 }
 
-/*  As `check`, which asks the library what went wrong. */
+/*  As `check`, which would ask the library for the error. */
 #define must(truth)                                                            \
     do {                                                                       \
         if (!(truth))                                                          \
@@ -72,7 +71,7 @@ static void *use (void *library)
     return NULL;
 }
 
-/*  Uses it in a thread of its own, or in the one that goes on. */
+/*  Uses the library in a thread of its own, or in the main thread. */
 static void once (const char *file, int in_thread)
 {
     struct library library = load (file);

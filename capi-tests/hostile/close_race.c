@@ -1,5 +1,5 @@
-/*  Peers that go while nn_close runs, with NN_LINGER -1. Whatever they had not read has
-    gone with them, so nn_close has nothing to wait for. */
+/*  Peers that disconnect while nn_close runs, with NN_LINGER -1. What they had not read is gone
+    with them, so nn_close has nothing to wait for. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -20,7 +20,7 @@ static void pause_briefly (uint32_t loops)
         ;
 }
 
-/*  Closes the peers of each round, from the moment at which nn_close may begin. */
+/*  Closes the peers of each round, at the moment when nn_close may begin. */
 static void *leave (void *unused)
 {
     for (int round = 0; round < 2 * ROUNDS; round++) {
@@ -48,7 +48,7 @@ static int64_t now_us (void)
     return time.tv_sec * INT64_C (1000000) + time.tv_nsec / 1000;
 }
 
-/*  Answers how long nn_close took, in microseconds. */
+/*  Returns how long nn_close took, in microseconds. */
 static int64_t one_round (const char *transport)
 {
     char address[NN_SOCKADDR_MAX], header[8];

@@ -1,7 +1,7 @@
-/*  Peers that connect to one socket and go at once, again and again. Round trips of another
-    socket in the same process must not notice: the mean stays below ten times, and the slowest below
-    50 ms and twice that of the same round trips while the same peers connect to another process,
-    which takes as much of the processors from them. */
+/*  Peers connect to one socket and disconnect at once, again and again. Round trips of another
+    socket in the same process must hardly slow down: the mean stays below ten times, and the
+    slowest below 50 ms plus twice that of the same round trips while the same peers connect to
+    another process, which takes as much processor time. */
 
 #include "../lib/plain.h"
 
@@ -17,7 +17,7 @@ static double now_precisely (void)
     return (double) now.tv_sec * 1e3 + (double) now.tv_nsec / 1e6;
 }
 
-/*  What a ws peer that is in order sends first. */
+/*  The first bytes of a correct ws peer. */
 static const char upgrade[] =
     "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n"
@@ -30,7 +30,7 @@ static void flood (const char *address, int asks)
     socklen_t size = plain_address (address, &storage);
     for (;;) {
         int peer = socket (storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-        /*  Or all ports would soon be in TIME-WAIT. */
+        /*  Otherwise all ports would soon be in TIME-WAIT. */
         if (storage.ss_family == AF_INET && !asks)
             setsockopt (peer, SOL_SOCKET, SO_LINGER, &at_once, sizeof (at_once));
         if (connect (peer, (struct sockaddr *) &storage, size) == 0 && asks)
@@ -99,7 +99,7 @@ static void check_flood (const char *what, int s, const char *transport, int pro
     int flooded = open_patient (protocol), peer = -1;
     int asks = strcmp (transport, "ws") == 0;
     bind_to (flooded, fresh_address (transport, address));
-    if (is_taken) { /* a PAIR socket turns the others away */
+    if (is_taken) { /* a PAIR socket refuses the others */
         peer = open_patient (protocol);
         connect_to (peer, address);
         send_text (peer, "here");

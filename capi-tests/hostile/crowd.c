@@ -1,5 +1,5 @@
-/*  Many connections at once, most of them useless, and a subscriber who never reads:
-    the honest ones are served, and memory stays bounded. */
+/*  Many connections at once, most of them useless, and a subscriber that never reads: the others
+    are served, and memory stays bounded. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -19,7 +19,7 @@ static void crowd (const char *transport)
 
     for (int i = 0; i < CROWD; i++) {
         peers[i] = plain_connect (address);
-        if (i % 4 >= 1) /* the others say nothing at all */
+        if (i % 4 >= 1) /* the others send nothing */
             check (plain_header (peers[i], NN_PUSH) == 0);
         if (i % 4 == 2)
             check (plain_message (peers[i], address, "one of many", 11) == 0);
@@ -45,7 +45,7 @@ static void crowd (const char *transport)
     close_socket (pull);
 }
 
-/*  A subscriber who never reads holds nobody up and takes no more than its share. */
+/*  A subscriber that never reads delays no other one and takes no more than its share of memory. */
 static void stalled (const char *transport)
 {
     static char body[1000];
@@ -72,7 +72,7 @@ static void stalled (const char *transport)
     close_socket (sub);
 }
 
-/*  A worker who never reads: the pipeline fills up and says so. */
+/*  A worker that never reads: the pipeline fills up, and nn_send fails with EAGAIN. */
 static void stalled_worker (const char *transport)
 {
     static char body[10000];

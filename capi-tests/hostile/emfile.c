@@ -1,11 +1,11 @@
-/*  Without descriptors a listener cannot accept: it goes on with the connections it
-    has, and accepts again as soon as descriptors come back. */
+/*  Without free descriptors a listener cannot accept: its connections go on, and it accepts
+    again when descriptors are free. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
 
-/*  A child whose descriptors are its own: it opens as many connections as it is told,
-    and closes them all when it is told 0. */
+/*  A child with descriptors of its own: it opens the requested number of connections, and closes
+    them all on 0. */
 static pid_t start_peers (const char *address, int commands[2], int answers[2])
 {
     pid_t child = start_process ();
@@ -39,7 +39,7 @@ static void command (int commands, int answers, unsigned char count)
     check (read (answers, &answer, 1) == 1);
 }
 
-/*  How many messages of peers are there now or come soon. */
+/*  The number of messages from peers that are there now or arrive soon. */
 static int messages (int pull)
 {
     char text[64];
@@ -54,8 +54,8 @@ static int messages (int pull)
 }
 
 /*  While peers wait that cannot be accepted, a listener tries again now and then, and sleeps in
-    between: counted over a second by its failures, and by the times that the process went to
-    sleep. */
+    between: measured over a second by its failures, and by the number of times that the process
+    went to sleep. */
 static void rests (int pull)
 {
     struct rusage before, after;
@@ -75,7 +75,7 @@ static void rests (int pull)
         + (after.ru_stime.tv_usec - before.ru_stime.tv_usec) / 1000;
     say ("without descriptors: %d attempts in %.2f s, %ld ms of processor time",
         (int) failures, elapsed, used);
-    /*  One in 100 ms; that the machine was slow makes them fewer. */
+    /*  One in 100 ms; fewer on a slow machine. */
     check ((double) failures <= elapsed * 10 + 2);
 }
 
@@ -102,7 +102,7 @@ static void exhausted (const char *transport, int raise_limit)
     for (int i = 0; i < 20; i++)
         honest_message (push, pull);
 
-    /*  Opening more fails as it should, or works with what is left. */
+    /*  Opening more fails with an error, or works with the descriptors that are left. */
     int s = nn_socket (AF_SP, NN_PULL);
     if (s >= 0) {
         char other[NN_SOCKADDR_MAX];
@@ -112,7 +112,7 @@ static void exhausted (const char *transport, int raise_limit)
     } else
         check (nn_errno () == EMFILE);
 
-    /*  Descriptors come back: by a higher limit, or because peers go. */
+    /*  Descriptors become free: by a higher limit, or because peers disconnect. */
     if (raise_limit) {
         limit_descriptors (before);
         while (heard < 20) {

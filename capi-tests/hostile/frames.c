@@ -1,5 +1,5 @@
-/*  Frames that are too long, or of a wrong kind: the connection is dropped before any
-    memory is taken for the length, and every other connection goes on. */
+/*  Frames that are too long, or of a wrong type: the connection is dropped before memory is
+    allocated for the length, and every other connection goes on. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -20,13 +20,13 @@ static void lengths (const char *transport, int limit)
     connect_to (push, address);
     honest_message (push, pull);
 
-    /*  Exactly the limit passes, and the connection stays. */
+    /*  A message of exactly the limit passes, and the connection stays. */
     int peer = plain_peer (address, NN_PUSH);
     for (int i = 0; i < 3; i++) {
         check (plain_message (peer, address, body, (size_t) limit) == 0);
         check (nn_recv (pull, in, sizeof (in), 0) == limit);
     }
-    /*  One byte more, and it does not; the body need not even begin. */
+    /*  With one byte more the connection ends, even before the body begins. */
     check (plain_length (peer, address, (uint64_t) limit + 1) == 0);
     expect_cut (peer);
     peer = plain_peer (address, NN_PUSH);
@@ -51,7 +51,7 @@ static void lengths (const char *transport, int limit)
     close_socket (pull);
 }
 
-/*  Without a limit a length may be beyond all memory: the program lives on. */
+/*  Without a limit a length may exceed all memory: the program does not end. */
 static void no_limit (const char *transport)
 {
     static const uint64_t lengths[] = { 1ull << 47, 1ull << 62, (1ull << 63) - 1, 1ull << 63,
@@ -74,7 +74,7 @@ static void no_limit (const char *transport)
     close_socket (pull);
 }
 
-/*  In ipc a byte in front of the length tells the kind of frame. */
+/*  In ipc a byte in front of the length is the type of the frame. */
 static void kinds (void)
 {
     char address[NN_SOCKADDR_MAX];
@@ -99,7 +99,7 @@ static void kinds (void)
     close_socket (pull);
 }
 
-/*  Frames that end early deliver nothing; frames in pieces are whole again. */
+/*  Frames that end early deliver nothing; frames sent in pieces are reassembled. */
 static void pieces (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -134,7 +134,7 @@ static void pieces (const char *transport)
 
 int main (void)
 {
-    memset (in, 1, sizeof (in)); /* The program's own memory is there before measuring. */
+    memset (in, 1, sizeof (in)); /* The program's own memory is allocated before measuring. */
     memset (body, 2, sizeof (body));
     each_plain_transport (transport) {
         lengths (transport, 1048576);

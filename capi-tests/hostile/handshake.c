@@ -1,4 +1,4 @@
-/*  Peers that begin wrongly lose their connection, and nobody else does. */
+/*  Peers with a wrong handshake lose their connection, and no other peer does. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -53,7 +53,7 @@ static void listener (const char *transport)
         expect_text (pull, "right");
     }
 
-    /*  Peers that go away at once, or in the middle of their header. */
+    /*  Peers that disconnect at once, or in the middle of their header. */
     for (size_t i = 0; i < 8; i++) {
         int peer = plain_connect (address);
         plain_send (peer, "\0SP\0\0\120\0", i);
@@ -61,7 +61,7 @@ static void listener (const char *transport)
         honest_message (push, pull);
     }
 
-    /*  In pieces, and with the first message in the same breath: as good as any. */
+    /*  In pieces, and together with the first message: as good as any. */
     const unsigned char right[8] = { 0, 'S', 'P', 0, 0, 80, 0, 0 };
     unsigned char bytes[64];
     memcpy (bytes, right, 8);
@@ -79,8 +79,8 @@ static void listener (const char *transport)
     check (plain_send (peer, bytes, size) == 0);
     expect_text (pull, "pieces");
 
-    /*  A message that was complete before its sender went. The peer takes in the
-        library's header first: closing with unread bytes would be a reset. */
+    /*  A message that was complete before its sender disconnected. The peer reads the library's
+        header first: closing with unread bytes would be a reset. */
     check (recv (peer, text, 8, MSG_WAITALL) == 8);
     check (plain_message (peer, address, "goodbye", 7) == 0);
     close (peer);
@@ -91,7 +91,7 @@ static void listener (const char *transport)
     close_socket (pull);
 }
 
-/*  To a socket that connects: it tries again until an honest peer is there. */
+/*  To a socket that connects: it tries again until a correct peer is there. */
 static void dialer (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -101,7 +101,7 @@ static void dialer (const char *transport)
     for (size_t i = 0; i < WRONG; i++) {
         unsigned char header[8];
         memcpy (header, wrong_headers[i], 8);
-        /*  Here PUSH is no peer and PULL would be. */
+        /*  Here a PUSH is refused and a PULL would be accepted. */
         if (header[0] == 0 && header[4] == 0 && header[5] == 81)
             header[5] = 80;
         int peer = plain_accept (server);

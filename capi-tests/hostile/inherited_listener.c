@@ -1,5 +1,5 @@
-/*  A child that was forked has the listener's descriptor, and keeps it. When the parent has
-    closed its socket, the address is free all the same, and nobody reaches the child. */
+/*  A forked child has the listener's descriptor, and keeps it. When the parent has closed its
+    socket, the address is free, and no peer reaches the child. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pair.h>
@@ -23,7 +23,8 @@ static void one (const char *transport, int by_shutdown)
     int endpoint = bind_to (s, fresh_address (transport, address));
     int is_ipc = strcmp (transport, "ipc") == 0;
     if (is_ipc) {
-        /*  The file goes with the endpoint; by its other name the listener can still be reached. */
+        /*  The file is removed with the endpoint; the listener can still be reached by its other
+            name. */
         snprintf (kept, sizeof (kept), "%s-kept", address);
         check (link (address + 6, kept + 6) == 0);
     }

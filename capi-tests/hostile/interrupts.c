@@ -1,7 +1,7 @@
-/*  A signal that is handled ends the call in which its thread is, whatever the call does at that moment:
-    none is lost. Signals come at random moments after the call has begun. A call that has once held signals
-    back must end with the next one. Before that, while it tries for the first time, a signal is as good as one that
-    came before the call. */
+/*  A handled signal ends the call of its thread, at any moment of the call: none is lost.
+    Signals arrive at random moments after the call has begun. A call that has once blocked
+    signals must end with the next one. Before that, during its first try, a signal counts as one
+    that came before the call. */
 
 #include "../lib/test.h"
 #include <dlfcn.h>
@@ -11,7 +11,8 @@
 #include <nanomsg/pubsub.h>
 
 #define SIGNALS 1000
-/*  So few of them may come before the call holds signals back: its thread can lose the processor there. */
+/*  At most this number may arrive before the call blocks signals: its thread can lose the
+    processor there. */
 #define FEW (SIGNALS / 20)
 
 enum call { RECEIVE, SEND, POLL, DEVICE, JUNK };
@@ -19,10 +20,10 @@ static const char *const names[] = { "nn_recv", "nn_send", "nn_poll", "nn_device
 
 static atomic_int begun, ended, is_over;
 
-/*  The call has held signals back. */
+/*  The call has blocked signals. */
 static _Thread_local atomic_int has_held;
 
-/*  Handlers that have run, and those that are to end the call: it has held signals back. */
+/*  Handlers that have run, and those that must end the call, since it had blocked signals. */
 static atomic_int handled, ending;
 
 static void handle_signal (int number)
@@ -32,7 +33,7 @@ static void handle_signal (int number)
     handled++;
 }
 
-/*  Calls hold signals back with this. */
+/*  Calls block signals with this. */
 int pthread_sigmask (int how, const sigset_t *set, sigset_t *before)
 {
     __typeof__ (&pthread_sigmask) real = (__typeof__ (real)) dlsym (RTLD_NEXT, "pthread_sigmask");
@@ -75,7 +76,7 @@ static int64_t now_ns (void)
     return (int64_t) now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/*  Lets some microseconds pass, without giving the processor away. */
+/*  Waits for some microseconds, without yielding the processor. */
 static void pass (int64_t us)
 {
     int64_t end = now_ns () + 1000 * us;

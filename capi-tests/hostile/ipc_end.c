@@ -1,13 +1,13 @@
-/*  What an ipc peer sees of nn_close: first that nothing more will come, with everything still to
-    be read, and the end of both directions only when it has read all. Some peers drop what they
-    have not read when they hear of that. One that does not read keeps nn_close for 100 ms. */
+/*  What an ipc peer sees of nn_close: first the end of the data, with everything still to be
+    read, and the end of both directions only when it has read all. Some peers drop what they
+    have not read when they see that. A peer that does not read delays nn_close by 100 ms. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
 
 #define MESSAGES 20
 
-/*  After this time, in milliseconds, the end may have come to a peer that was not scheduled. */
+/*  After this time, in milliseconds, a peer that was not scheduled may see the end. */
 #define TRUSTED_MS 50
 /*  The longest time, in milliseconds, that nn_close may take for a peer that does not read. */
 #define MOST_MS 1000
@@ -18,7 +18,7 @@ static void *close_it (void *s)
     return NULL;
 }
 
-/*  A PUSH with NN_LINGER -1, a peer that has everything in its kernel, and has read nothing. */
+/*  A PUSH with NN_LINGER -1, and a peer that has everything in its kernel and has read nothing. */
 static int open_both (int *peer)
 {
     char address[NN_SOCKADDR_MAX];
@@ -31,7 +31,7 @@ static int open_both (int *peer)
     return push;
 }
 
-/*  Answers whether the peer was fast enough to see anything. */
+/*  Returns whether the peer was fast enough to see anything. */
 static int sees_the_end (void)
 {
     char bytes[4096];

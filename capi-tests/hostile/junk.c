@@ -1,6 +1,6 @@
-/*  Peers flood a socket with what it does not want. A call keeps its time limit even so, and does not keep
-    other calls out of the socket for long. How late a thread of this program is that only
-    sleeps says how late a call may be. */
+/*  Peers flood a socket with unwanted messages. A call still keeps its time limit, and does not
+    keep other calls out of the socket for long. The delay of a thread of this program that only
+    sleeps shows how late a call may be. */
 
 #include "../lib/test.h"
 #include <nanomsg/pubsub.h>
@@ -48,7 +48,7 @@ static int64_t median (int64_t *times, int count)
 
 static int64_t lateness[ROUNDS];
 
-/*  A thread that sleeps for as long as the calls do. */
+/*  A thread that only sleeps, for as long as the calls do. */
 static void *only_sleep (void *unused)
 {
     (void) unused;
@@ -65,7 +65,7 @@ static void *only_sleep (void *unused)
 static int64_t waits[OPTIONS];
 static int options_set;
 
-/*  Sets an option again and again; how long that takes. */
+/*  Sets an option repeatedly, and measures how long that takes. */
 static void *set_options (void *argument)
 {
     int s = *(int *) argument;
@@ -120,7 +120,7 @@ static void flooded (const char *what, int protocol, const char *transport)
     check (option <= at_best + 2000);
 }
 
-/*  What NN_RCVFD says comes true although no edge tells of what is behind the junk. */
+/*  NN_RCVFD becomes readable although no edge announces the message behind the unwanted ones. */
 static void wanted_behind_junk (const char *transport)
 {
     int sub = open_patient (NN_SUB), pub = open_patient (NN_PUB);

@@ -1,5 +1,5 @@
-/*  Peers that come, say as much as they can, and go, or stay: what they said can still be
-    received, but not without bounds. The bounds are of memory, whatever the messages are. */
+/*  Peers connect, send as much as they can, and disconnect, or stay: what they sent can still be
+    received, within bounds. The bounds are of memory, for messages of any size. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -36,7 +36,7 @@ static void leavers (const char *transport)
     check (count >= 50 * MESSAGES && count < PEERS * MESSAGES);
     honest_message (push, pull);
 
-    /*  With that received there is room for what the next one leaves. */
+    /*  When that is received there is room for what the next peer leaves. */
     int peer = plain_peer (address, NN_PUSH);
     check (plain_message (peer, address, "last words", 10) == 0);
     close (peer);
@@ -45,7 +45,7 @@ static void leavers (const char *transport)
     close_socket (pull);
 }
 
-/*  What is kept for peers that have gone, and what malloc may add to it. */
+/*  What is kept for disconnected peers, and what malloc may add to it. */
 #define KEPT_KIB (64 * 1024)
 #define SLACK_KIB (12 * 1024)
 
@@ -61,7 +61,7 @@ static size_t repeat (char *bytes, const char *address, size_t body, int count)
     return size;
 }
 
-/*  Each of `peers` leaves `count` messages of `body` bytes. */
+/*  Each of `peers` sends `count` messages of `body` bytes and disconnects. */
 static void small_words (const char *transport, int peers, size_t body, int count)
 {
     static char bytes[2 << 20];
@@ -93,11 +93,11 @@ static void small_words (const char *transport, int peers, size_t body, int coun
 }
 
 #define STAYING 100
-/*  NN_RCVBUF, as it is by default; and what one read of the kernel may bring, where each message of
-    nine bytes takes sixteen; and blocks. */
+/*  NN_RCVBUF, by default; what one read of the kernel may bring, if each message of nine bytes
+    takes sixteen; and blocks. */
 #define PER_PEER_KIB (128 + 2 * 128 + 64)
 
-/*  Peers that stay, and say as much as they can while nobody receives. */
+/*  Peers that stay, and send as much as they can while the socket does not receive. */
 static void stayers (const char *transport, size_t body)
 {
     static char bytes[1 << 20];
@@ -128,7 +128,7 @@ static void stayers (const char *transport, size_t body)
     close_socket (pull);
 }
 
-/*  In a process of its own, since malloc keeps what others gave back. */
+/*  In a process of its own, since malloc keeps memory that others freed. */
 #define apart(call)                                                            \
     do {                                                                       \
         pid_t child_ = start_process ();                                       \
@@ -149,7 +149,7 @@ int main (void)
         apart (stayers (transport, 1));
         apart (stayers (transport, 5000));
     }
-    /*  Where each message takes less than what is needed to keep it. */
+    /*  Each message takes less than the bookkeeping for it. */
     apart (small_words ("ipc", 40000, 0, 1));
     apart (small_words ("ipc", 8000, 1100, 1));
     return 0;

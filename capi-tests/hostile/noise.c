@@ -1,5 +1,5 @@
-/*  Random bytes, the same in every run, thrown at every kind of socket: after a right
-    header and without one, as frames and as no frames at all. */
+/*  Random bytes, the same in every run, sent to every kind of socket: after a correct header and
+    without one, as frames and otherwise. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pair.h>
@@ -15,7 +15,7 @@ static void random_bytes (uint32_t *seed, unsigned char *bytes, size_t size)
         bytes[i] = (unsigned char) next_random (seed);
 }
 
-/*  One peer that talks nonsense of some kind and goes away. */
+/*  One peer that sends nonsense of some kind and disconnects. */
 static void nonsense (uint32_t *seed, const char *address, int protocol)
 {
     unsigned char bytes[4096];
@@ -31,12 +31,12 @@ static void nonsense (uint32_t *seed, const char *address, int protocol)
         plain_header (peer, protocol);
         plain_send (peer, bytes, size);
         break;
-    case 2: /* right frames of random content */
+    case 2: /* correct frames of random content */
         plain_header (peer, protocol);
         for (int i = 0; i < frames; i++)
             plain_message (peer, address, bytes, next_random (seed) % (size + 1));
         break;
-    case 3: /* a right frame, then anything */
+    case 3: /* a correct frame, then anything */
         plain_header (peer, protocol);
         plain_message (peer, address, bytes, size / 2);
         plain_send (peer, bytes + size / 2, size - size / 2);
@@ -47,13 +47,13 @@ static void nonsense (uint32_t *seed, const char *address, int protocol)
     close (peer);
 }
 
-/*  The honest pair, whose messages must get through all the time. */
+/*  A well-behaved pair, whose messages must arrive all the time. */
 static void exchange (int bound, int connected, int protocol)
 {
     static int count = 0;
     char text[64];
     if (protocol == NN_REP) {
-        /*  The server answers whatever it is asked, nonsense too. */
+        /*  The server answers all requests, nonsense too. */
         struct nn_pollfd items[2] = { { bound, NN_POLLIN, 0 }, { connected, NN_POLLIN, 0 } };
         snprintf (text, sizeof (text), "question %d", ++count);
         send_text (connected, text);

@@ -1,6 +1,5 @@
-/*  Eight threads call everything at once, on sockets that the others open and close
-    under them: nothing hangs, and nothing is left behind. SECONDS_OF_RACES
-    says for how long. */
+/*  Eight threads make all calls at once, on sockets that the others open and close meanwhile:
+    nothing hangs, and nothing is left behind. SECONDS_OF_RACES is the duration. */
 
 #include "../lib/plain.h"
 #include <nanomsg/bus.h>

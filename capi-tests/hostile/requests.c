@@ -1,5 +1,5 @@
-/*  Requests, surveys and answers with headers that are none: they are dropped, and the
-    honest ones around them are not. */
+/*  Requests, surveys and answers with invalid headers: they are dropped, without an effect on
+    the valid ones around them. */
 
 #include "../lib/plain.h"
 #include <nanomsg/reqrep.h>
@@ -55,7 +55,7 @@ static void bad_requests (const char *transport, int asks, int answers)
         send_text (req, text);
         expect_text (rep, text);
         check (nn_recv (rep, text, sizeof (text), NN_DONTWAIT) == -1);
-        /*  Receiving gave up that request: it is asked again. */
+        /*  The receive gave up that request: it is sent again. */
         send_text (req, "again");
         expect_text (rep, "again");
         send_text (rep, "answer");
@@ -63,7 +63,7 @@ static void bad_requests (const char *transport, int asks, int answers)
         close (peer);
     }
 
-    /*  As many hops as are allowed are answered with the same stack. */
+    /*  A request with as many hops as are allowed is answered with the same stack. */
     int peer = plain_peer (address, asks);
     size_t size = stack (bytes, 7, 1);
     memcpy (bytes + size, "deep", 4);
@@ -87,7 +87,7 @@ static void bad_requests (const char *transport, int asks, int answers)
     close_socket (rep);
 }
 
-/*  A server that answers what nobody asked. */
+/*  A server that sends answers without requests. */
 static void bad_replies (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
@@ -128,7 +128,7 @@ static void bad_replies (const char *transport)
     close_socket (req);
 }
 
-/*  Answers that are none, and some that come when nobody asks any more. */
+/*  Invalid answers, and some that come when no request is open any more. */
 static void bad_answers (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];

@@ -1,6 +1,6 @@
-/*  Peers that fall silent in the middle: one that does not finish its header is cut
-    off after 5 seconds, one that stops inside a frame after 30. Between frames a
-    peer may be silent for ever, and a slow one is not a silent one. */
+/*  Peers that fall silent in the middle: a peer that does not finish its header is disconnected
+    after 5 seconds, one that stops inside a frame after 30. Between frames a peer may be silent
+    without limit, and a slow peer is not a silent one. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
@@ -82,7 +82,7 @@ static void finish (struct scene *scene)
     close_socket (scene->pull);
 }
 
-/*  Waits until each of the connections is cut, while the slow ones go on. */
+/*  Waits until each of the connections is ended, while the slow ones go on. */
 static void wait_for_cuts (struct scene *scenes, int *descriptors, int count,
     const char *what)
 {
@@ -102,7 +102,7 @@ static void wait_for_cuts (struct scene *scenes, int *descriptors, int count,
         trickle (&scenes[0]);
         trickle (&scenes[1]);
         if (open > 0)
-            poll (NULL, 0, 500); /* the pace of the slow peers */
+            poll (NULL, 0, 500); /* the rate of the slow peers */
     }
 }
 

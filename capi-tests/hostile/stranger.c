@@ -1,19 +1,19 @@
-/*  What is meant for a peer that has gone reaches no other one: the answer is accepted, as by the C
-    library, and dropped, however many peers have come and gone in the meantime. */
+/*  A message for a peer that has disconnected reaches no other one: the answer is accepted, as
+    by the C library, and dropped, however many peers have come and gone in the meantime. */
 
 #include "../lib/plain.h"
 #include <nanomsg/bus.h>
 #include <nanomsg/reqrep.h>
 #include <nanomsg/survey.h>
 
-/*  Ids of connections that are cut short begin anew after a power of two. */
+/*  Truncated connection ids would repeat after a power of two. */
 static const int others[] = { 255, 2047 };
 #define each_count(count)                                                      \
     for (int count_ = 0; count_ < 2; count_++)                                 \
         for (int count = others[count_]; count; count = 0)
 #define NEWCOMERS 3000
 
-/*  A peer that has heard that it is connected. */
+/*  A peer that knows that it is connected. */
 static int newcomer (const char *address, int protocol)
 {
     unsigned char greeting[8];
@@ -27,7 +27,7 @@ static int newcomer (const char *address, int protocol)
     wait_until (nn_get_statistic (s, NN_STAT_ACCEPTED_CONNECTIONS) >= (uint64_t) (ever) \
         && nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS) == (uint64_t) (now))
 
-/*  `count` peers that come to `s` and go again. */
+/*  `count` peers that connect to `s` and disconnect again. */
 static void come_and_go (int s, const char *address, int protocol, int count)
 {
     uint64_t before = nn_get_statistic (s, NN_STAT_ACCEPTED_CONNECTIONS);
@@ -45,7 +45,7 @@ static void say_to (int peer, const char *address, const char *head, const char 
     check (plain_send (peer, bytes, size) == 0);
 }
 
-/*  What is in front of a request, or of a survey. */
+/*  The bytes in front of a request, or of a survey. */
 #define QUESTION "\200\1\1\1"
 
 /*  The next message for `peer` is `text`, behind `skip` bytes. */
@@ -151,8 +151,9 @@ static void send_raw (int s, struct raw *message, const char *body)
     check (nn_sendmsg (s, &header, 0) == (int) strlen (body));
 }
 
-/*  A program that keeps the header of the first message, and sends with it and with the newest one each time that
-    another peer has spoken. A reply reaches the peer that its header names, a message of BUS all but that one. */
+/*  A program that keeps the header of the first message, and sends with it and with the newest
+    one each time that another peer has sent something. A reply reaches the peer that its header
+    names, a message of BUS all but that one. */
 static void raw (const char *transport, int speaks, int hears)
 {
     static struct raw first, next;

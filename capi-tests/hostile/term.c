@@ -1,5 +1,5 @@
-/*  nn_term while four threads open sockets: when it has returned, none is open, and none
-    will be. It can be called once in a process, so each try has its own. */
+/*  nn_term while four threads open sockets: when it has returned, no socket is open, and none
+    can be opened. It can be called once in a process, so each try has its own. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pair.h>

@@ -1,4 +1,4 @@
-/*  nn_term closes all sockets together: with peers that take nothing it waits the linger time
+/*  nn_term closes all sockets together: with peers that read nothing it waits the linger time
     once, and not once for each socket. */
 
 #include "../lib/plain.h"
@@ -7,7 +7,7 @@
 #define SOCKETS 10
 #define LINGER_MS 1000
 
-/*  More than the kernel takes for a peer that does not read. */
+/*  More than the kernel accepts for a peer that does not read. */
 #define BODY (8 * 1024 * 1024)
 
 /*  A PUSH socket with such a message for its peer, which reads nothing after the greeting. */
@@ -23,7 +23,7 @@ static void open_stuck_socket (const char *transport)
     check (nn_send (s, body, sizeof (body), 0) == sizeof (body));
 }
 
-/*  All peers but one take nothing; that one is read from until its end, and gets everything. */
+/*  All peers but one read nothing; that one reads until its end, and gets everything. */
 static void *read_all (void *argument)
 {
     static char bytes[65536];

@@ -1,13 +1,13 @@
-/*  Thousands of peers that vanish at the same moment. A request goes from one that is gone to the
-    next, and each of them is found to be gone by writing to it. */
+/*  Thousands of peers that vanish at the same moment. A request passes from one lost peer to the
+    next, and each loss is noticed only by writing to that peer. */
 
 #include "../lib/plain.h"
 #include <nanomsg/reqrep.h>
 
 #define PEERS 4000
 
-/*  The library's side: a request is out when `PEERS` have connected; it goes on to the one that
-    comes last. */
+/*  The library's side: a request is sent when `PEERS` have connected; it ends up at the peer
+    that connects last. */
 static void ask_all (const char *address, int ready, int gone)
 {
     char byte;
@@ -54,7 +54,7 @@ static void vanish (const char *transport)
     for (int i = 0; i < PEERS; i++)
         peers[i] = plain_peer (address, NN_REP);
     await_byte (ready[0]);
-    /*  It sees them go all at once. */
+    /*  The library is stopped meanwhile, so it sees all losses at once. */
     check (kill (library, SIGSTOP) == 0 && waitpid (library, &status, WUNTRACED) == library);
     for (int i = 0; i < PEERS; i++) {
         setsockopt (peers[i], SOL_SOCKET, SO_LINGER, &reset, sizeof (reset));

@@ -1,5 +1,5 @@
-/*  Peers of a WebSocket that ask for the upgrade in a wrong way, or break the rules of its
-    frames: they are told why, lose their connection, and harm nobody else. */
+/*  WebSocket peers that send a wrong upgrade request, or break the rules of frames: they get the
+    reason, lose their connection, and affect no other peer. */
 
 #include "../lib/plain.h"
 #include <nanomsg/pair.h>
@@ -7,7 +7,7 @@
 #include <nanomsg/ws.h>
 
 #define MOST_KIB (16 * 1024)
-/*  The opcodes, as first bytes of a frame that is whole. */
+/*  The opcodes, as the first byte of an unfragmented frame. */
 #define CONTINUE 0x80
 #define TEXT 0x81
 #define BINARY 0x82
@@ -18,7 +18,7 @@
 static char address[NN_SOCKADDR_MAX];
 static char in[1048577];
 
-/*  The transport of the others is tcp: so is ws below its own rules. */
+/*  The plain peers use tcp, over which ws runs. */
 static const char *as_tcp (void)
 {
     static char text[NN_SOCKADDR_MAX + 1];
@@ -36,7 +36,7 @@ static void say_text (int peer, const char *text)
 #define REQUEST_KEY "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 #define REQUEST(name) REQUEST_START REQUEST_KEY "Sec-WebSocket-Protocol: " name "\r\n\r\n"
 
-/*  Reads an HTTP head, byte by byte: what follows is left. Answers its status. */
+/*  Reads an HTTP head, byte by byte, so that what follows stays unread. Returns its status. */
 static int status_of (int peer)
 {
     char head[1024] = "";
@@ -52,7 +52,7 @@ static int status_of (int peer)
     return atoi (head + 9);
 }
 
-/*  A peer behind a good upgrade. */
+/*  A peer after a successful upgrade. */
 static int upgraded (const char *name)
 {
     int peer = plain_connect (as_tcp ());
@@ -141,7 +141,7 @@ static void upgrades (void)
         honest_message (push, pull);
     }
 
-    /*  Too long: refused as soon as it is, and not kept. */
+    /*  Too long: refused as soon as it exceeds the limit, and not kept. */
     long resident = memory_kib ("VmRSS");
     for (int i = 0; i < 100; i++) {
         int peer = plain_connect (as_tcp ());
@@ -154,7 +154,7 @@ static void upgrades (void)
     check_growth ("VmRSS", resident, MOST_KIB);
     honest_message (push, pull);
 
-    /*  In pieces, and with a message in the same breath. */
+    /*  In pieces, and together with a message. */
     int peer = plain_connect (as_tcp ());
     const char *request = REQUEST ("pull.sp.nanomsg.org");
     for (size_t i = 0; i < strlen (request); i++) {
@@ -165,7 +165,7 @@ static void upgrades (void)
     expect_text (pull, "pieces");
     close (peer);
 
-    /*  One that asks and goes. */
+    /*  A peer that sends its request and disconnects. */
     for (size_t i = 0; i < strlen (request); i += 20) {
         peer = plain_connect (as_tcp ());
         plain_send (peer, request, i);
@@ -186,7 +186,7 @@ static void upgrades (void)
     close_socket (pull);
 }
 
-/*  A frame, or what is meant to be one, and the code with which the connection is closed. */
+/*  A frame, valid or not, and the code with which the connection is closed. */
 static void violation (int push, int pull, int code, int first, const void *payload, size_t size,
     uint64_t length)
 {
@@ -232,7 +232,7 @@ static void frames (void)
     for (size_t i = 0; i < sizeof (forbidden) / sizeof (forbidden[0]); i++)
         violation (push, pull, 1009, BINARY, bytes, 100, forbidden[i]);
 
-    /*  No mask, and a message that begins inside another. */
+    /*  No mask, and a message that begins inside another one. */
     int peer = upgraded ("pull.sp.nanomsg.org");
     check (plain_send (peer, "\x82\x01x", 3) == 0);
     expect_close (peer, 1002);
@@ -241,7 +241,7 @@ static void frames (void)
     frame_text (peer, BINARY, "another");
     expect_close (peer, 1002);
 
-    /*  The limit is that of all fragments. */
+    /*  The limit holds for all fragments together. */
     for (size_t last = 0; last < 2; last++) {
         peer = upgraded ("pull.sp.nanomsg.org");
         for (int i = 0; i < 10; i++)
@@ -262,7 +262,7 @@ static void frames (void)
     close_socket (pull);
 }
 
-/*  What a good peer may do: fragments, with pings in between, and texts. */
+/*  What a correct peer may do: fragments, with pings in between, and texts. */
 static void good_manners (void)
 {
     int pair = open_patient (NN_PAIR);
@@ -284,7 +284,7 @@ static void good_manners (void)
     send_text (pair, "an answer");
     expect_frame (peer, BINARY, "an answer", 9);
 
-    /*  A second peer is turned away, before or after it has asked. */
+    /*  A second peer is refused, before or after its request. */
     int second = plain_connect (as_tcp ());
     plain_send (second, REQUEST_START REQUEST_KEY "\r\n", strlen (REQUEST_START REQUEST_KEY "\r\n"));
     expect_cut (second);
@@ -293,8 +293,8 @@ static void good_manners (void)
     close_socket (pair);
 }
 
-/*  Pings from somebody who reads nothing, more than the kernel holds answers to: they make no
-    heap. */
+/*  Pings from a peer that does not read, more than the kernel can hold answers to: they do not
+    pile up in memory. */
 static void deaf (void)
 {
     int pair = open_patient (NN_PAIR);
@@ -311,7 +311,7 @@ static void deaf (void)
     close_socket (pair);
 }
 
-/*  Servers that are none, to a socket that connects: it tries again until one is honest. */
+/*  Wrong servers, for a socket that connects: it tries again until one is correct. */
 static void dialer (void)
 {
     static const char *const answers[] = {

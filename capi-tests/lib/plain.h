@@ -1,12 +1,12 @@
-/*  Peers on plain sockets, who know the wire and need not keep to it. */
+/*  Peers on plain sockets. They know the wire protocol and may break it. */
 
 #ifndef CAPI_PLAIN_H
 #define CAPI_PLAIN_H
 
 #include "test.h"
 
-/*  How long, in milliseconds, a peer waits to be cut off: twice the longest time
-    limit of the library. */
+/*  How long, in milliseconds, a peer waits to be disconnected: twice the longest time limit of
+    the library. */
 #define CUT_MS 60000
 
 static const char *const plain_transports[] = { "tcp", "ipc" };
@@ -66,7 +66,7 @@ static inline int plain_accept (int listener)
     return descriptor;
 }
 
-/*  Sends all of it; -1 if the other side has had enough. */
+/*  Sends all of it; -1 if the other side has closed the connection. */
 static inline int plain_send (int descriptor, const void *bytes, size_t size)
 {
     const char *place = bytes;
@@ -89,7 +89,7 @@ static inline int plain_header (int descriptor, int protocol)
     return plain_send (descriptor, header, sizeof (header));
 }
 
-/*  What comes before a message's payload; the result is its size. */
+/*  The bytes before a message's payload; the result is their number. */
 static inline size_t plain_prefix (const char *address, uint64_t length,
     unsigned char *prefix)
 {
@@ -115,7 +115,7 @@ static inline int plain_message (int descriptor, const char *address, const void
     return plain_send (descriptor, body, size);
 }
 
-/*  A peer that begins as it should. */
+/*  A peer that has sent a correct greeting. */
 static inline int plain_peer (const char *address, int protocol)
 {
     int descriptor = plain_connect (address);
@@ -140,7 +140,7 @@ static inline void expect_cut_at (const char *file, int line, int descriptor)
     close (descriptor);
 }
 
-/*  Whether the connection is still there; takes in what has come. */
+/*  Whether the connection is still open; reads what has arrived. */
 static inline int is_open (int descriptor)
 {
     char bytes[4096];
@@ -185,8 +185,8 @@ static inline uint32_t next_random (uint32_t *seed)
     return *seed;
 }
 
-/*  A message on an honest connection, which must get through. Others' messages
-    that come before it are passed over. */
+/*  Sends a message on a well-behaved connection, which must arrive. Messages of others that
+    arrive before it are skipped. */
 static inline void honest_message (int sender, int receiver)
 {
     static int count = 0;

@@ -1,4 +1,4 @@
-/*  Threads, child processes, and what /proc says of this one. Included by test.h. */
+/*  Threads, child processes, and what /proc reports of this process. Included by test.h. */
 
 #ifndef CAPI_PROCESSES_H
 #define CAPI_PROCESSES_H
@@ -47,7 +47,7 @@ static inline pid_t start_process (void)
     if (child < 0)
         fail ("fork: %s", strerror (errno));
     if (child == 0)
-        prctl (PR_SET_PDEATHSIG, SIGKILL); /* never outlives a test that failed */
+        prctl (PR_SET_PDEATHSIG, SIGKILL); /* ends with a test that failed */
     return child;
 }
 
@@ -81,7 +81,7 @@ static inline int count_threads (void)
     return count_entries ("/proc/self/task");
 }
 
-/*  Open descriptors, the one that does the counting among them. */
+/*  The number of open descriptors, including the one that counts them. */
 static inline int count_descriptors (void)
 {
     return count_entries ("/proc/self/fd");
@@ -96,8 +96,8 @@ static inline int next_descriptor (void)
     return next;
 }
 
-/*  Lets this process have descriptors below `limit`, or below what the system allows if
-    that is less. Returns the limit before. */
+/*  Limits the descriptors of this process to numbers below `limit`, or below the system's limit
+    if that is less. Returns the previous limit. */
 static inline rlim_t limit_descriptors (rlim_t limit)
 {
     struct rlimit descriptors;

@@ -6,7 +6,7 @@
 #include "test.h"
 #include <stdatomic.h>
 
-/*  How often the handler has run. */
+/*  The number of runs of the handler. */
 static atomic_int handled;
 static atomic_int call_has_returned;
 
@@ -16,7 +16,7 @@ static void handle_signal (int number)
     handled++;
 }
 
-/*  Has SIGUSR1 handled, with these flags of sigaction(2). */
+/*  Installs the handler for SIGUSR1, with these flags of sigaction(2). */
 static inline void catch_signals (int flags)
 {
     struct sigaction action;

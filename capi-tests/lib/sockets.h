@@ -1,6 +1,5 @@
-/*  Addresses that nobody else uses, and sockets with what a test wants of them: calls
-    that fail the test with a reason, and waiting for a socket's events. Included by
-    test.h. */
+/*  Addresses that no other test uses, and sockets with helpers for tests: calls that fail the
+    test with a reason, and waiting for a socket's events. Included by test.h. */
 
 #ifndef CAPI_SOCKETS_H
 #define CAPI_SOCKETS_H
@@ -9,10 +8,10 @@
 
 /* ---- addresses ------------------------------------------------------------ */
 
-/*  A port nobody uses now and nobody will be handed by chance: below the range
-    from which the kernel serves outgoing connections, so that a connection
-    attempt cannot meet itself. The runner gives each program a range of its
-    own through NN_TEST_PORT; without it the process id picks one. */
+/*  A free port, below the range from which the kernel serves outgoing connections: so the kernel
+    does not give it to another program, and a connection attempt cannot connect to itself. The
+    runner gives each program a range of its own through NN_TEST_PORT; without it the process id
+    picks one. */
 static inline int free_port (void)
 {
     static int next = 0;
@@ -114,8 +113,7 @@ static inline int connect_to (int s, const char *address)
     return id;
 }
 
-/*  Binds, waiting while the address is still held by an endpoint that is on its
-    way out. */
+/*  Binds; waits while an endpoint that is being closed still holds the address. */
 static inline int bind_when_free (int s, const char *address)
 {
     int id = -1;
@@ -131,7 +129,7 @@ static inline void close_socket (int s)
         fail ("nn_close: %s", error_name (nn_errno ()));
 }
 
-/*  Binds one socket to an address and connects another, and says how that went. */
+/*  Binds one socket to an address, connects another, and prints the results. */
 static inline void try_both (const char *what, const char *address)
 {
     int s = open_socket (NN_PAIR);
@@ -177,7 +175,7 @@ static inline const char *receive_text_at (const char *file, int line, int s,
         fail_at (file, line, "nn_recv: %s", error_name (nn_errno ()));
     if (size < 0)
         return error_name (nn_errno ());
-    /*  What was longer than the buffer has been cut. */
+    /*  A text that was longer than the buffer is cut. */
     text[size < (int) sizeof (text) ? size : (int) sizeof (text) - 1] = 0;
     return text;
 }
@@ -219,9 +217,9 @@ static inline void wait_writable (int s)
         fail ("socket %d did not become writable", s);
 }
 
-/*  Publishes numbers until the subscriber has heard the last of them: after this
-    the two are connected and nothing is under way. Any of them may be lost, also
-    after the first was heard. The subscriber must be subscribed to `topic`. */
+/*  Publishes numbers until the subscriber has received the last of them: then the two are
+    connected and nothing is in flight. Any of the numbers may be lost, also after the first was
+    received. The subscriber must be subscribed to `topic`. */
 static inline void synchronise (int publisher, int subscriber, const char *topic)
 {
     char text[256];

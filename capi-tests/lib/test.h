@@ -43,7 +43,7 @@
     come. Reaching it is a failure, never an observation. */
 #define LIMIT_MS 20000
 
-/*  How long, in milliseconds, a test listens for something that must not come. */
+/*  How long, in milliseconds, a test waits for an event that must not come. */
 #define QUIET_MS 50
 
 /* ---- printing and failing ------------------------------------------------ */
@@ -101,7 +101,7 @@ static inline void fail_at (const char *file, int line, const char *format, ...)
                 error_name (nn_errno ()));                                     \
     } while (0)
 
-/*  Fails unless `call` gives -1 (or NULL, as 0) and errno is `number`. */
+/*  Fails unless `call` returns -1 (or NULL, as 0) and errno is `number`. */
 #define check_error(call, number)                                              \
     do {                                                                       \
         errno = 0;                                                             \
@@ -125,7 +125,7 @@ static inline void say (const char *format, ...)
     fflush (stdout);
 }
 
-/*  Prints what a call gave: its result, or the name of its error. */
+/*  Prints the result of a call, or the name of its error. */
 #define show(what, call)                                                       \
     do {                                                                       \
         errno = 0;                                                             \
@@ -162,8 +162,8 @@ static inline int64_t now_ms (void)
     return (int64_t) now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/*  Repeats `condition` until it holds, a millisecond apart, and fails at the
-    limit. For facts that the kernel announces through no descriptor. */
+/*  Checks `condition` every millisecond until it holds, and fails at the limit. For facts that
+    no descriptor announces. */
 #define wait_until(condition)                                                  \
     do {                                                                       \
         int64_t end_ = now_ms () + LIMIT_MS;                                   \

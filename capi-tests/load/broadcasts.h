@@ -1,6 +1,6 @@
-/*  Publishers and buses. They may drop what a slow peer has no room for; here they first
-    wait for their peers every few messages, so that nothing may be missing, and then do
-    not wait, so that there may be gaps and nothing worse. */
+/*  Publishers and buses. They may drop messages for which a slow peer has no room. First they
+    wait for their peers every few messages, so that nothing may be missing; then they do not
+    wait, so that gaps are allowed and nothing worse. */
 
 #ifndef LOAD_BROADCASTS_H
 #define LOAD_BROADCASTS_H
@@ -10,13 +10,13 @@
 #include <nanomsg/pubsub.h>
 
 #define LISTENERS 4
-/*  So many small messages fit any lane. */
+/*  This number of small messages fits any lane. */
 #define WINDOW 50
 #define SMALL 200
-/*  The number of the message after which the sender does not wait any more. */
+/*  The number of the message after which the sender no longer waits. */
 #define MARK(total) ((total) / 2)
 
-/*  Sends `total` messages, and to the end only some that must come. */
+/*  Sends `total` messages; at the end only some that must arrive. */
 static void broadcast (int s, const char *topic, uint32_t total, uint32_t *seed,
     struct count *heard, long listeners)
 {
@@ -36,7 +36,7 @@ struct listener {
     atomic_int has_ended;
 };
 
-/*  Hears all up to the mark, and after that what comes, until it is told to end. */
+/*  Receives all messages up to the mark, and any after that, until it gets the end. */
 static void *hearing (void *argument)
 {
     struct listener *listener = argument;
@@ -66,7 +66,7 @@ static void start_listening (struct listener *listener, pthread_t *thread, struc
     *thread = begin (round, hearing, listener);
 }
 
-/*  Tells it to end until it has heard so. */
+/*  Sends the end until the receiver has got it. */
 static int has_ended (int s, struct listener *listener, uint32_t *seed)
 {
     if (!atomic_load (&listener->has_ended))
@@ -75,7 +75,7 @@ static int has_ended (int s, struct listener *listener, uint32_t *seed)
     return atomic_load (&listener->has_ended);
 }
 
-/*  Two topics; each subscriber wants one of them, and some come late. */
+/*  Two topics; each subscriber wants one of them, and some subscribe late. */
 static void publications (struct round *round)
 {
     struct count heard = NO_COUNT;
@@ -105,7 +105,7 @@ static void publications (struct round *round)
     close_socket (s);
 }
 
-/*  Three nodes, each connected to the others; one speaks. */
+/*  Three nodes, each connected to the others; one of them sends. */
 static void buses (struct round *round)
 {
     struct count heard = NO_COUNT;

@@ -1,7 +1,7 @@
-/*  Mixed traffic: every pattern over every transport at the same time, with connections
-    that come and go. What arrives is compared and counted; after each part of the run
-    everything is closed, and no thread, no descriptor and no memory may be left.
-    SECONDS_OF_LOAD says for how long, SEED which rounds it begins with. */
+/*  Mixed traffic: every pattern over every transport at the same time, with connections that are
+    opened and closed. All messages are compared and counted; after each part of the run
+    everything is closed, and no thread, no descriptor and no memory may be left. SECONDS_OF_LOAD
+    is its duration, SEED selects the rounds. */
 
 #include "broadcasts.h"
 #include "pipelines.h"
@@ -46,8 +46,8 @@ static void *driving (void *argument)
 
 /* ---- fairness: eight senders to one reader, alone on the machine -------------- */
 
-/*  So many that it takes the best part of a second: in less, whom the system lets run decides
-    as much as whom the reader asks. Under the sanitizer a tenth of them takes longer. */
+/*  So many that it takes almost a second: in less time the scheduler decides the shares as much
+    as the receiver does. With the sanitizer a tenth of them takes longer. */
 #ifdef __SANITIZE_THREAD__
 #define FAIR_MESSAGES 400000L
 #else
@@ -107,14 +107,14 @@ static void fairness (const char *transport, const char *address)
 
 /* ---- the run ------------------------------------------------------------------- */
 
-/*  Bytes that malloc has given out and not got back. */
+/*  Bytes that malloc has allocated and that were not freed. */
 static long in_use (void)
 {
     struct mallinfo2 info = mallinfo2 ();
     return (long) (info.uordblks + info.hblkhd);
 }
 
-/*  Growth of `value` from one part to the next, by the line that fits best. */
+/*  Growth of `value` from one part to the next: the slope of the fitted line. */
 static double slope (const long *value, int count)
 {
     double middle = (count - 1) / 2.0, mean = 0, above = 0, below = 0;
@@ -156,7 +156,7 @@ int main (void)
         wait_until (count_threads () == threads);
         if (count_descriptors () != descriptors)
             fail ("%d descriptors instead of %d", count_descriptors (), descriptors);
-        /*  Without what malloc keeps for later. */
+        /*  Without the memory that malloc caches. */
         malloc_trim (0);
         resident[i] = memory_kib ("VmRSS");
         used[i] = in_use ();
@@ -177,10 +177,10 @@ int main (void)
     say ("resident memory: %ld KiB at most; at rest %+.1f KiB from one part to the next",
         memory_kib ("VmHWM"), slope (resident + 1, PARTS - 1));
     say ("allocated memory at rest: %+.1f bytes from one part to the next", slope (used + 1, PARTS - 1));
-    /*  The first part is left out: it brings what is allocated once. */
+    /*  The first part is left out: it contains allocations that occur once. */
     if (used[PARTS - 1] > used[1] + 64 * 1024)
         fail ("memory is lost");
-#ifndef __SANITIZE_THREAD__ /* which remembers who touched what */
+#ifndef __SANITIZE_THREAD__ /* which records every access to memory */
     if (resident[PARTS - 1] > resident[1] + 8 * 1024)
         fail ("memory is not given back");
 #endif

@@ -1,5 +1,5 @@
-/*  Messages that say where they come from, and the book that is kept of them: nothing
-    is lost, comes twice, comes damaged, or out of order. */
+/*  Messages that name their sender and number, and the check of them: none is lost, duplicated,
+    damaged, or out of order. */
 
 #ifndef LOAD_MESSAGES_H
 #define LOAD_MESSAGES_H
@@ -8,14 +8,14 @@
 #include <nanomsg/pipeline.h>
 #include <stdatomic.h>
 
-/*  The longest message, far beyond what fits a lane. */
+/*  The longest message, far more than a lane holds. */
 #define LONGEST 200000
 
 /*  The first bytes of a message; the rest is a piece of `pattern`. */
 struct stamp {
     uint32_t flow;   /* who sent it */
-    uint32_t number; /* which of this sender's it is, from 0 */
-    uint32_t total;  /* how many this sender sends; 0 if nobody knows */
+    uint32_t number; /* its number among those of this sender, from 0 */
+    uint32_t total;  /* the number of messages of this sender; 0 if unknown */
     uint32_t size;   /* of the whole message */
 };
 
@@ -33,22 +33,21 @@ static const unsigned char *piece_of (struct stamp stamp)
     return pattern + (stamp.flow * 7 + stamp.number * 31) % 256;
 }
 
-/*  Mostly small, sometimes larger than a lane stores in place, seldom larger than a
-    lane. */
+/*  Mostly small, sometimes larger than a lane stores inline, seldom larger than a lane. */
 static uint32_t random_size (uint32_t *seed)
 {
     uint32_t limit = next_random (seed) % 16 ? 100 : next_random (seed) % 8 ? 6000 : LONGEST;
     return (uint32_t) sizeof (struct stamp) + next_random (seed) % (limit - (uint32_t) sizeof (struct stamp));
 }
 
-/*  What the calling thread takes part in, for the reason of a failure. */
+/*  The conversation of the calling thread, for the text of a failure. */
 static __thread const char *taking_part = "nothing";
 
 #define broken(format, ...) fail ("%s: " format, taking_part, ##__VA_ARGS__)
 
 /* ---- sending ------------------------------------------------------------- */
 
-/*  Sends one message, after `topic`, in one of the ways there are. Answers as nn_send,
+/*  Sends one message, after `topic`, by one of the functions that can. Returns as nn_send,
     without the topic. */
 static int send_stamped (int s, const char *topic, struct stamp stamp, uint32_t *seed, int flags)
 {
@@ -86,8 +85,8 @@ static void must_send (int s, const char *topic, struct stamp stamp, uint32_t *s
 
 /* ---- receiving ----------------------------------------------------------- */
 
-/*  Receives one message, in one of the ways there are, and compares all of it. Answers
-    as nn_recv, without the topic. */
+/*  Receives one message, by one of the functions that can, and compares all of it. Returns as
+    nn_recv, without the topic. */
 static int receive_stamped (int s, const char *topic, struct stamp *stamp, uint32_t *seed,
     int flags)
 {
@@ -125,7 +124,7 @@ static void must_receive (int s, const char *topic, struct stamp *stamp, uint32_
 
 /* ---- the book ------------------------------------------------------------ */
 
-/*  What one reader has heard of each sender: it hears them in order. */
+/*  What one receiver has received from each sender, in order. */
 struct order {
     uint32_t next[64];
 };
@@ -139,7 +138,7 @@ static void in_order (struct order *order, struct stamp stamp)
     *next = stamp.number + 1;
 }
 
-/*  As `in_order`, and nothing is missing. */
+/*  As `in_order`, and no message is missing. */
 static void is_next (struct order *order, struct stamp stamp)
 {
     if (stamp.number != order->next[stamp.flow % 64])
@@ -148,7 +147,7 @@ static void is_next (struct order *order, struct stamp stamp)
     in_order (order, stamp);
 }
 
-/*  A number that grows, and that threads wait for. */
+/*  A number that only grows, and that threads can wait for. */
 struct count {
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -178,7 +177,7 @@ static void await_count_at (const char *file, int line, struct count *count, lon
     pthread_mutex_unlock (&count->lock);
 }
 
-/*  Messages that have come, in the whole run. */
+/*  Messages received in the whole run. */
 static atomic_long all_messages, all_bytes;
 
 static void account (struct stamp stamp)

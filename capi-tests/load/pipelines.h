@@ -1,5 +1,5 @@
-/*  Pipelines and pairs: many senders and several readers of one socket, senders that come
-    and go, bursts, and senders that are faster than their reader. */
+/*  Pipelines and pairs: many senders and several receivers of one socket, senders that come and
+    go, bursts, and senders that are faster than their receiver. */
 
 #ifndef LOAD_PIPELINES_H
 #define LOAD_PIPELINES_H
@@ -25,7 +25,7 @@ struct member {
     uint32_t seed;
 };
 
-/*  Half of its messages on one connection, half on another if it changes over. */
+/*  Sends half of its messages on one connection and half on another if it switches. */
 static void *fan_in_sender (void *argument)
 {
     struct member *member = argument;
@@ -35,7 +35,8 @@ static void *fan_in_sender (void *argument)
     set_int (s, NN_SOL_SOCKET, NN_LINGER, LIMIT_MS);
     int id = connect_to (s, fan_in->round->address[0]);
     for (uint32_t i = 0; i < fan_in->each; i++) {
-        /*  A new connection may overtake the old one: it is a sender of its own. */
+        /*  Messages of a new connection may overtake those of the old one, so it counts as a
+            sender of its own. */
         int is_late = changes_over && i >= fan_in->each / 2;
         if (changes_over && i == fan_in->each / 2) {
             check (nn_shutdown (s, id) == 0);

@@ -1,4 +1,4 @@
-/*  Requests and surveys: every answer is that to the question. */
+/*  Requests and surveys: every answer belongs to its request. */
 
 #ifndef LOAD_QUESTIONS_H
 #define LOAD_QUESTIONS_H
@@ -15,8 +15,9 @@ struct server {
     uint32_t seed;
 };
 
-/*  Answers with what was asked, and ends after the answer to the last question. It is not
-    ended by closing its socket, whose number another round may be given before it knows. */
+/*  Answers each request with its own content, and ends after the answer to the last one. Closing
+    its socket would not end it safely: before it notices, another round may have a socket with
+    the same number. */
 static void *serving (void *argument)
 {
     struct server *server = argument;
@@ -46,7 +47,7 @@ static void *asking (void *argument)
         struct stamp asked = { client->flow, i, client->each, random_size (&client->seed) }, answer;
         must_send (s, "", asked, &client->seed);
         if (i + 1 < client->each && next_random (&client->seed) % 100 == 0)
-            continue; /* changes its mind: the answer must not come to the next question */
+            continue; /* gives the request up: its answer must not arrive as that of the next */
         must_receive (s, "", &answer, &client->seed);
         if (memcmp (&answer, &asked, sizeof (answer)) != 0)
             broken ("client %u asks question %u and is answered question %u of client %u",
@@ -76,9 +77,9 @@ static int open_raw (int protocol)
     return s;
 }
 
-/*  Clients, a server, and sometimes a device between them. The answers to several clients
-    pass through one lane to the device, and those that find it full are dropped: then the
-    request has to be sent again. Without a device it must not be necessary. */
+/*  Clients, a server, and sometimes a device between them. The answers to several clients share
+    one lane to the device, and are dropped while it is full: then the request has to be sent
+    again. Without a device that must not be necessary. */
 static void requests (struct round *round)
 {
     int has_device = next_random (&round->seed) % 3 == 0;
@@ -133,8 +134,8 @@ static void surveys (struct round *round)
         struct stamp asked = { i == each ? END_FLOW : 0, i, each, random_size (&round->seed) };
         struct stamp answer;
         must_send (s, "", asked, &round->seed);
-        /*  The next survey ends this one, whose answers must not come. It would not be sent
-            to a respondent whose lane is full. */
+        /*  The next survey ends this one, whose answers must not arrive then. A survey is not
+            sent to a respondent whose lane is full. */
         if (i < each && asked.size <= 6000 && next_random (&round->seed) % 50 == 0)
             continue;
         for (int k = 0; k < RESPONDENTS; k++) {

@@ -1,5 +1,5 @@
 /*  A round: one conversation of one pattern over one transport, from opening its sockets to
-    closing them. Several are under way at any time. */
+    closing them. Several run at any time. */
 
 #ifndef LOAD_ROUNDS_H
 #define LOAD_ROUNDS_H
@@ -11,12 +11,12 @@ static const char *const all_transports[] = { "inproc", "ipc", "tcp", "ws" };
 #define TRANSPORTS 4
 #define ADDRESSES 3
 
-/*  Whoever receives a message of this sender is done. */
+/*  A message of this sender ends its receiver. */
 #define END_FLOW 1000
 
 struct round {
     int transport;
-    /*  Used again by the next round of the same driver. */
+    /*  Reused by the next round of the same driver. */
     char (*address)[NN_SOCKADDR_MAX];
     uint32_t seed;
     char name[64];
@@ -44,14 +44,13 @@ static pthread_t begin (struct round *round, void *(*body) (void *), void *argum
     return start_thread (take_part, part);
 }
 
-/*  Where the random numbers of one thread of a round begin; they have nothing in common
-    with those of the others. */
+/*  The start of the random numbers of one thread of a round; each thread has its own sequence. */
 static uint32_t own_seed (struct round *round)
 {
     return next_random (&round->seed) * 2654435761u | 1;
 }
 
-/*  The most that a sender got rid of while nobody received, by transport. */
+/*  The largest amount that a sender could send while no socket received, by transport. */
 static atomic_long largest_flood[TRANSPORTS];
 
 static void note_flood (struct round *round, long bytes)
