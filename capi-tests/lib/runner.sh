@@ -1,4 +1,4 @@
-# What the runners share: the folders, the compiler, jobs in parallel, the counts.
+# The parts that all runners share: the folders, the compiler, jobs in parallel, the counts.
 # Sourced by each of them, with PREFIX as the first argument.
 # shellcheck shell=bash
 
@@ -47,7 +47,7 @@ need_reference() {
     stop "libnanomsg.so.5 is missing: install libnanomsg5 and libnanomsg-dev"
 }
 
-# compile OUTPUT SOURCE ARGUMENTS...: says what went wrong, if anything.
+# compile OUTPUT SOURCE ARGUMENTS...: prints the errors, if there are any.
 compile() {
     local output=$1 source=$2
     shift 2
@@ -55,8 +55,8 @@ compile() {
         "$@" -lpthread
 }
 
-# Each job has a range of ports of its own, below those the kernel hands out. Where it
-# begins depends on the process, so that two runs at the same time rarely meet.
+# Each job has a range of ports of its own, below those that the kernel gives out. Its start
+# depends on the process, so that two runs at the same time rarely collide.
 next_ports() {
     serial=$((serial + 1))
     NN_TEST_PORT=$((10000 + ($$ * 40 + serial * 40) % 22000))
@@ -64,7 +64,7 @@ next_ports() {
 }
 
 # start NAME COMMAND...: runs the command in a new folder of its own, when fewer than
-# $jobs_at_once others run. Its answer is the outcome, its output is kept in $results.
+# $jobs_at_once others run. Its exit status is the outcome; its output is kept in $results.
 start() {
     local name=$1
     shift
@@ -83,7 +83,7 @@ start() {
     ) &
 }
 
-# begin PART: its folder, alone: a second run of the same part waits for the first.
+# begin PART: takes its folder exclusively: a second run of the same part waits for the first.
 begin() {
     exec 9>"$build/$1.lock"
     flock 9
@@ -104,7 +104,7 @@ gather() {
     order=()
 }
 
-# count NAME STATUS OUTPUT. With $shows_figures, what a passing program said is shown as well.
+# count NAME STATUS OUTPUT. With $shows_figures, the output of a passing program is shown as well.
 count() {
     if [ "$2" -eq 0 ]; then
         passed=$((passed + 1))
@@ -124,13 +124,13 @@ closing() {
 }
 
 # Runs a program on our library, or on the C library; a program that hangs is a failure.
-# UNDER is a command that watches what ours does, such as valgrind, and takes its time.
+# UNDER is a command that runs ours, such as valgrind, which makes it slower.
 on_ours() {
     # shellcheck disable=SC2086 # The command has words.
     LD_LIBRARY_PATH=$prefix/lib timeout -k 5 $((${LIMIT:-90} * ${PATIENCE:-1})) ${UNDER:-} "$@"
 }
 
-# asserts SOURCE NAME ARGUMENTS...: compiles a program that has nothing to compare with, and runs it.
+# asserts SOURCE NAME ARGUMENTS...: compiles a program for our library alone, and runs it.
 asserts() {
     local source=$1 program=$results/$2/program
     shift 2
