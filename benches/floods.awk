@@ -117,7 +117,7 @@ function speed_row(kind, name,    p, peer, best, part, ours, bar, verdict, ratio
         cell(verdict ? "reached" : "missed")
 }
 
-# How many times the best of the peers it is to be; "" where no bar is set.
+# The bar: the factor to the best of the peers; "" if none is set.
 function bar_of(kind, transport, size) {
     if (transport == "ws" || kind == "handover")
         return ""

@@ -1,4 +1,4 @@
-# What much of something costs, from summary.tsv.
+# The cost of many connections, sockets or subscriptions, from summary.tsv.
 
 $1 ~ /^growth/ {
     growth[$1, $3, $2] = $4
@@ -37,8 +37,8 @@ function print_growth(    p) {
     end_table()
 }
 
-# A row, if the figure was measured. The bar is the least or the most it may be; that of a cost that is not to grow is the
-# cost with few, and a quarter for the noise of one measurement.
+# A row, if the figure was measured. The bar is the least or the most it may be; for a cost that must not grow it is the
+# cost with few, plus a quarter for the noise of one measurement.
 function growth_row(program, name, label, bar, least,    p, peer, ours, found, compared, most) {
     for (p = 1; p <= PEERS; p++)
         found = found || (("growth/" program, name, peer_names[p]) in growth)

@@ -1,32 +1,32 @@
 #!/usr/bin/env bash
 # Runs the benchmark on this library and its peers, and prints tables of medians and ratios.
 #
-#     benches/run.sh [PREFIX [CASE...]]   PREFIX is where this library is installed: target/stage if nothing is said
+#     benches/run.sh [PREFIX [CASE...]]   PREFIX is where this library is installed, by default target/stage
 #
-# A case has a name, as benches/cases prints them; a CASE need not be one of those: shape/answer/ipc/100/7/0. The
-# environment chooses among those that benches/cases prints:
+# benches/cases prints the names of the cases; a CASE need not be one of those: shape/answer/ipc/100/7/0. The
+# environment selects some of those that benches/cases prints:
 #
 #     ONLY="flow/tcp/64 shape/push/tcp/*"   by their names
 #     KINDS="latency flow handover fanout calls shape busy one-core growth"
 #     SHAPES="answer push"                  as in c/shapes.c
 #     TRANSPORTS="inproc ipc tcp ws"
 #     SIZES="1 64 1024 65536 1048576"
-#     GO_ON=1                               those that have not been measured yet
+#     GO_ON=1                               only those that have not been measured yet
 #
-# What has been measured of these is kept in target/bench/kept, and `benches/page` writes docs/benchmarks.md from it; so a
-# long run can be made in portions. When nothing is chosen, all is measured anew, and the page is written in the end.
+# Their results are kept in target/bench/kept, and `benches/page` writes docs/benchmarks.md from them; so a long run can be
+# made in portions. Without a selection, everything is measured anew, and the page is written at the end.
 #
-# What is measured in another way, or named as a CASE, is only printed (and left in target/bench/tried):
+# Results of other settings, and of a CASE that is named, are only printed (and left in target/bench/tried):
 #
-#     PEERS="ours libnanomsg nng libzmq bare spin"      omq too, which is built first (benches/omq)
+#     PEERS="ours libnanomsg nng libzmq bare spin"      also omq, which is built first (benches/omq)
 #     ROUNDS=5                              3 for shapes
 #     RUN_SECONDS=0.25 WARM_UP=0.08
-#     SYSCALLS=0                            do not count system calls, which takes a run under strace for each peer and flood
+#     SYSCALLS=0                            do not count system calls; counting takes a run under strace for each peer and flood
 #     UNDER="nice"                          a command to run each program with
 #
-# BAR=1: fails if this library is above the bar in a shape that was measured, and says in which (preface.md).
+# BAR=1: fails if this library is above the bar in a shape that was measured, and prints which (preface.md).
 #
-# Figures drift with the machine's mood, so every round of a case runs each peer once, one after the other, and only
+# Figures drift with the load of the machine, so every round of a case runs each peer once, one after the other, and only
 # figures of the same rounds are compared.
 set -euo pipefail
 
@@ -39,7 +39,7 @@ WARM_UP=${WARM_UP:-0.08}
 SYSCALLS=${SYSCALLS:-1}
 read -ra under <<<"${UNDER:-}"
 TRACED_SECONDS=0.1
-# The exit status of a program whose library cannot do what is to be measured (c/measure.h).
+# The exit status of a program whose library cannot do the case (c/measure.h).
 CANNOT=3
 
 project=$(cd "$(dirname "$0")/.." && pwd)
@@ -74,7 +74,7 @@ among() {
     return 1
 }
 
-# split NAME: sets what the name of a case says; `shape` is empty unless it is one
+# split NAME: sets the variables that the name of a case contains; `shape` is empty unless the case is one
 split() {
     shape='' transport='' size='' count='' pause=''
     case $1 in
@@ -99,7 +99,7 @@ cases() {
     done
 }
 
-# exists PEER: whether the peer can do the case at all
+# exists PEER: whether the peer can do the case
 exists() {
     case $1/$kind/$transport in
         libzmq/*/ws | omq/*/ws | bare/*/ws) return 1 ;;
@@ -121,8 +121,8 @@ exists() {
     esac
 }
 
-# next_port [COUNT]: sets `port` to the first of so many loopback ports, below those that the system hands out by itself;
-# each run takes the next ones where nobody answers.
+# next_port [COUNT]: sets `port` to the first of COUNT loopback ports, below those that the system gives out by itself;
+# each run takes the next ones that are free.
 free_port=$((20000 + RANDOM % 8000))
 next_port() {
     port=$((free_port < 30000 ? free_port : 20000))
@@ -130,7 +130,7 @@ next_port() {
     free_port=$((port + ${1:-1}))
 }
 
-# Sets an address for the case. A program may bind those that follow it: the next one, or where it polls one for each socket.
+# Sets an address for the case. A program may bind the following ones too: the next one, or, where it polls, one for each socket.
 serial=0
 new_address() {
     case $transport in
@@ -156,18 +156,18 @@ use() {
     program=$programs/$program
 }
 
-# failed WHAT: goes on without this figure; the whole fails at its end
+# failed WHAT: goes on without this figure; the run fails at its end
 failed() {
     echo "failed: $1" >&2
     : >"$work/failed"
 }
 
-# Sets for the case how many rounds there are, how long they last, and what a program is told besides.
+# Sets for the case the number of rounds, their duration, and further arguments of the program.
 settings() {
     rounds=${ROUNDS:-5} seconds=$RUN_SECONDS more=() wrapper=("${under[@]}") variant=bench
     [[ $shape ]] || return 0
     rounds=${ROUNDS:-3} more=("$count" "$pause") variant=shapes
-    # So few messages need longer for a hundredth of them to be some.
+    # With so few messages a 99th percentile takes longer to measure.
     [[ $shape/$count/$pause != push/1/2000 && $shape/$count/$pause != pub/1/1000 ]] ||
         seconds=$(awk "BEGIN { print $seconds * 4 }")
     case $kind in
@@ -194,14 +194,14 @@ run() {
 
 traced=(strace -f -qq -ttt -e raw=all -e signal=none -o "$work/trace")
 
-# calls_in_trace BEGIN END PID: how many system calls there were in this time, without those of the process that measured
+# calls_in_trace BEGIN END PID: the number of system calls in this time, without those of the measuring process
 calls_in_trace() {
     awk -v begin="$1" -v end="$2" -v pid="$3" '
         $1 != pid && $2 >= begin && $2 < end && $3 ~ /^[a-z_0-9]+\(/ { calls++ }
         END { print calls + 0 }' "$work/trace"
 }
 
-# trace PEER: sets `result` to messages and system calls while it was measured
+# trace PEER: sets `result` to the messages and system calls during the measurement
 trace() {
     local field
     run "$1" "$TRACED_SECONDS" "${traced[@]}" || return
@@ -246,7 +246,7 @@ measure() {
     for ((round = 0; round < rounds; round++)); do
         for peer in "${peers[@]}"; do
             [[ ! ${given_up[$peer]:-} ]] || continue
-            # Once is enough, since to find out can take long.
+            # Once is enough, since finding out can take long.
             run "$peer" "$seconds" "${wrapper[@]}" || { given_up[$peer]=1; continue; }
             [[ $result != cannot ]] || given_up[$peer]=1
             printf 'run\t%s\t%s\t%s\n' "$name" "$peer" "$result"
@@ -264,7 +264,7 @@ cases "${@:2}" >"$work/list"
 mkdir -p "$results"
 done=0
 total=$(wc -l <"$work/list")
-# The list is not the programs' input.
+# The programs must not read the list as their stdin.
 while read -ru 4 name; do
     echo "[$((++done))/$total] $name" >&2
     split "$name"

@@ -1,5 +1,5 @@
 # Shapes of conversation and crowds, from summary.tsv. Figures of this library that are above the bar are bold; with `mode`
-# "misses" they are all that is printed.
+# "misses" only these are printed.
 
 BEGIN {
     SLACK = 1.05
@@ -164,8 +164,8 @@ function marked(what, name, peer,    text) {
 
 function shown(what, value) { return what == "lost" ? sprintf("%.0f %%", value * 100) : figure(value) }
 
-# Whether the peer's figure says anything: not where it loses messages at a pace that this library keeps, nor its CPU time
-# where it takes ten times as long.
+# Whether the peer's figure counts: not if it loses messages at a rate at which this library loses none, nor its CPU time
+# if it takes ten times as long.
 function is_comparable(what, name, peer) {
     if (is_rate(name))
         return what != "CPU" || shape["speed", name, peer] * 10 >= shape["speed", name, "ours"]

@@ -1,10 +1,10 @@
-# From the runs to their medians. Reads what benches/run.sh has left. Prints for each case and peer, in the order of runs:
+# Computes the medians of the runs that benches/run.sh has left. Prints for each case and peer, in the order of runs:
 #
 #     name, peer, speed, CPU time, switches, system calls, share lost, median, 99th percentile
 #
 # Speed is microseconds for a latency, else messages per second. CPU time (microseconds), switches and system calls are
-# those of one message. What was not measured is a hyphen; what a peer cannot do has "cannot" for a speed. The figures of
-# growth come as they are: name, peer, figure, value.
+# those of one message. A figure that was not measured is a hyphen; the speed of a case that a peer cannot do is "cannot". The figures of
+# growth are copied: name, peer, figure, value.
 
 BEGIN { FS = OFS = "\t" }
 

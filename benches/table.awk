@@ -14,7 +14,7 @@ function cell(text) { table[rows, ++column] = text; if (column > columns) column
 
 function begin_row() { rows++; column = 0 }
 
-# The text goes left in the first column, else right.
+# The first column is aligned left, the others right.
 function end_table(    c, r, width, line) {
     for (c = 1; c <= columns; c++)
         for (r = 1; r <= rows; r++)
@@ -42,7 +42,7 @@ function dashes(count,    text) {
     return text
 }
 
-# Three digits that matter, and thousands as k.
+# Three significant digits, and thousands as k.
 function figure(value) {
     if (value == "-" || value == "")
         return value

@@ -1,16 +1,16 @@
-/*  Measures one case with the library of the peer_*.c that this is linked with.
+/*  Measures one case with the library of the linked peer_*.c.
 
         bench KIND ADDRESS SIZE WARM_UP SECONDS
 
         latency     a message goes back and forth between two PAIR sockets; two messages to a round trip
         flow        one PUSH sends as fast as it can to one PULL
         handover    flow, with messages in the library's own memory
-        fanout      one PUB sends as fast as it can to eight SUB; counted is what is delivered to all of them together
+        fanout      one PUB sends as fast as it can to eight SUB; the messages delivered to all of them together are counted
         calls       eight REQ call one REP, which sends the request back
 
     SIZE is the length of a message in bytes. Over inproc all sockets are in one process; otherwise those that bind are
-    in one process and those that connect in another. Each of the eight has a thread. After WARM_UP seconds, which begin
-    when every counter has moved, it is measured for SECONDS. Printed is one line, as print_measured does.  */
+    in one process and those that connect in another. Each of the eight has a thread. The warm-up begins when every counter
+    has moved; after WARM_UP seconds it measures for SECONDS, and prints the line of print_measured.  */
 
 #include "measure.h"
 #include "peer.h"
@@ -30,7 +30,7 @@ struct job {
     struct shared *shared;
 };
 
-/*  One thread's part in it.  */
+/*  A thread's part of the measurement.  */
 struct part {
     const struct job *job;
     int index;
@@ -40,13 +40,13 @@ struct kind {
     const char *name;
     void (*binds)(const struct job *);
     void *(*connects)(void *part);
-    int connecting; /* how many threads */
+    int connecting; /* the number of threads */
     int counters;
     int messages_per_count;
-    int numbered; /* the messages bear numbers, which tell the losses */
+    int numbered; /* the messages have numbers, which show the losses */
 };
 
-/*  All that this side binds.  */
+/*  All sockets that this side binds.  */
 static peer_socket binds_one(const struct job *job, enum pattern pattern)
 {
     peer_socket sock = bound(pattern, job->address);
@@ -136,7 +136,7 @@ static int all_have_moved(const void *argument)
     return 1;
 }
 
-/*  Slowly, until all subscribers hear it; then as fast as it can.  */
+/*  Sends slowly until all subscribers receive; then as fast as it can.  */
 static void publishes(const struct job *job)
 {
     char *buffer = new_buffer(job->size);

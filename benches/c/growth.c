@@ -1,13 +1,13 @@
-/*  What a library costs when there is much of something, and when there is nothing to do. Linked with a peer_*.c.
+/*  Measures the cost of many connections, sockets or subscriptions, and of being idle. Linked with a peer_*.c.
 
         growth connections ADDRESS COUNT    to one REP over tcp: memory, and what a call over one of them costs
         growth sockets COUNT                in one process: memory, and what a message between two of them costs
         growth subscriptions COUNT          of one SUB: memory, and what a message that matches one of them costs
         growth idle ADDRESS                 a process that waits for a message, and its connected peer
 
-    Each line that is printed is a figure and its value. What costs time is measured with FEW first, then with COUNT, or
-    with as many as the library or the limit of descriptors allows. The last line of `idle` is the realtime at the
-    begin and at the end of the time that was watched, and the process that did nothing but watch, for who traces it.  */
+    Each printed line is a figure and its value. Times are measured with FEW first, then with COUNT, or with as many as the
+    library or the limit of descriptors allows. The last line of `idle`, for a tracer, is the real time at the begin and at
+    the end of the watched time, and the process that only watched.  */
 
 #include "measure.h"
 #include "peer.h"
@@ -25,16 +25,16 @@
 #define MESSAGE_SIZE 64
 #define MEASURED_S 1.0
 #define IDLE_S 5.0
-/*  So many messages of a publisher are on the way at once, which no library has to drop.  */
+/*  A number of a publisher's messages in flight that no library has to drop.  */
 #define BATCH 16
-/*  Descriptors that are no connections.  */
+/*  Descriptors that are not connections.  */
 #define SPARE_DESCRIPTORS 200
 
 struct stage {
     struct shared shared;
-    atomic_long goal;    /* how many there are to be */
-    atomic_long reached; /* how many there are */
-    atomic_int running;  /* messages are to be exchanged, and counted */
+    atomic_long goal;    /* the wanted number */
+    atomic_long reached; /* the present number */
+    atomic_int running;  /* messages must be exchanged, and counted */
     const char *address;
     pid_t server, client;
 };
@@ -65,7 +65,7 @@ static int has_moved(const void *argument)
     return atomic_load(&stage->shared.counters[0].messages) != 0;
 }
 
-/*  Whether the server has accepted as many connections as it is to have.  */
+/*  Whether the server has accepted the wanted number of connections.  */
 static int has_accepted(const void *argument)
 {
     const struct stage *stage = argument;
@@ -84,7 +84,7 @@ static int has_accepted(const void *argument)
     return count > atomic_load(&stage->goal);
 }
 
-/*  Whether the workers have next to nothing left to do: what they began has come to its end.  */
+/*  Whether the workers are nearly idle: the work they began is done.  */
 static int is_quiet(const void *argument)
 {
     const struct stage *stage = argument;
@@ -96,7 +96,7 @@ static int is_quiet(const void *argument)
     return after.cpu_s - before.cpu_s < 0.004;
 }
 
-/*  Microseconds that a message, or a call, takes; without the first tenth of the time.  */
+/*  Microseconds of a message, or of a call, without the first tenth of the time.  */
 static double measured_us(struct stage *stage)
 {
     struct look begin, end;
@@ -134,7 +134,7 @@ static void serves(const void *argument)
     }
 }
 
-/*  One of the connections, over which is called.  */
+/*  The one connection over which calls are made.  */
 static void calls(const void *argument)
 {
     struct stage *stage = (struct stage *)argument;
@@ -152,12 +152,12 @@ static void calls(const void *argument)
     }
 }
 
-/*  All other connections, which nothing is sent on.  */
+/*  All other connections, which carry no messages.  */
 static void stays_connected(const void *argument)
 {
     struct stage *stage = (struct stage *)argument;
     peer_socket sock = opened(PEER_REQ);
-    long connections = 1; /* that of the caller */
+    long connections = 1; /* the caller's connection */
 
     wait_until_bound(&stage->shared);
     for (;;) {
@@ -245,8 +245,8 @@ static void opens_sockets(const void *argument)
 
 #define TOPIC "topic/"
 
-/*  A topic is a prefix of its messages, and none is a prefix of another one. The last byte of a message tells whether
-    it counts: others only find out whether the last subscription has come to the publisher.  */
+/*  A topic is a prefix of its messages, and none is a prefix of another one. The last byte of a message is the
+    flag "counts": other messages only find out whether the last subscription has reached the publisher.  */
 static size_t topic(char *message, long number)
 {
     return (size_t)sprintf(message, TOPIC "%010ld", number);
@@ -255,7 +255,7 @@ static size_t topic(char *message, long number)
 struct subscriber {
     struct stage *stage;
     sem_t batch_came;
-    atomic_long heard; /* with so many subscriptions, a message for the last of them has come */
+    atomic_long heard; /* the number of subscriptions for which a message of the last one has arrived */
 };
 
 static void *subscribes(void *argument)
@@ -305,7 +305,7 @@ static void publishes(const void *argument)
         die_errno("pthread_create");
     for (;;) {
         if (subscriptions != atomic_load(&stage->goal)) {
-            /*  The subscriber sees the goal at its next message.  */
+            /*  The subscriber sees the new goal at its next message.  */
             message[MESSAGE_SIZE - 1] = 0;
             while (atomic_load(&subscriber.heard) != atomic_load(&stage->goal)) {
                 topic(message, subscriptions == 0 ? 0 : subscriptions - 1);

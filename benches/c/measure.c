@@ -16,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/*  Nothing that is waited for takes this long: it hangs.  */
+/*  A wait that takes this long hangs.  */
 #define DEADLINE_S 30.0
 
 static pid_t workers[MOST_PROCESSES];
@@ -180,7 +180,7 @@ void watch_for(double seconds)
     check_workers();
 }
 
-/*  Adds up what /proc says about each thread in a line that contains "ctxt_switches:".  */
+/*  Adds up the figures of all threads in the lines of /proc that contain "ctxt_switches:".  */
 static long switches_of(pid_t pid)
 {
     char path[288], line[128];
@@ -196,7 +196,7 @@ static long switches_of(pid_t pid)
         FILE *status;
 
         snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
-        /*  A thread that has just ended has none, nor have "." and "..".  */
+        /*  A thread that has just ended has no such file, nor have "." and "..".  */
         status = entry->d_name[0] == '.' ? NULL : fopen(path, "r");
         if (status == NULL)
             continue;

@@ -10,24 +10,24 @@
 
 enum pattern { PEER_PAIR, PEER_PUSH, PEER_PULL, PEER_PUB, PEER_SUB, PEER_REQ, PEER_REP };
 
-/*  Whatever the library calls its sockets by.  */
+/*  The library's identifier of a socket.  */
 typedef union {
     int number;
     void *pointer;
 } peer_socket;
 
-/*  0, or -1 if the library has no more sockets to give.  */
+/*  0, or -1 if the library cannot open more sockets.  */
 int peer_open(enum pattern pattern, peer_socket *sock);
 void peer_close(peer_socket sock);
 
 void peer_bind(peer_socket sock, const char *address);
 void peer_connect(peer_socket sock, const char *address);
-/*  One of several connections of a socket to the same address. Each has another number.  */
+/*  One of several connections of a socket to the same address, each with a number of its own.  */
 void peer_connect_again(peer_socket sock, const char *address, long number);
 void peer_subscribe(peer_socket sock, const void *topic, size_t size);
 
-/*  Drops nothing however much is on the way: who says this, before connecting, keeps it little. Only libzmq, which learns
-    late that a message was received, drops messages of which only a few are on the way.  */
+/*  Lifts the library's limit on messages in flight, before connecting; the caller keeps their number low. Only
+    libzmq, which learns late that a message was received, would drop messages of which only a few are in flight.  */
 void peer_keep_all(peer_socket sock);
 
 /*  The bytes are copied, into the library and out of it. peer_receive ends the process unless the message has `size`
@@ -35,29 +35,30 @@ void peer_keep_all(peer_socket sock);
 void peer_send(peer_socket sock, const void *bytes, size_t size);
 void peer_receive(peer_socket sock, void *bytes, size_t size);
 
-/*  As peer_receive, if there is a message: does not wait. Returns whether there was.  */
+/*  As peer_receive, but does not wait. Returns whether there was a message.  */
 int peer_try_receive(peer_socket sock, void *bytes, size_t size);
 
-/*  A descriptor that is readable when a message has come, or at least has an edge then, so that who waits for it has to
-    receive all there is.  */
+/*  A descriptor that is readable when a message has come, or at least becomes readable then, so that the caller
+    has to receive all messages before it waits again.  */
 int peer_descriptor(peer_socket sock);
 
-/*  Sockets that one thread waits for with the library's own call.  */
+/*  Sockets for which one thread waits by the library's own call.  */
 struct peer_set;
 struct peer_set *peer_new_set(const peer_socket *socks, int count);
-/*  Waits until there is a message for one of them at least.  */
+/*  Waits until at least one of them has a message.  */
 void peer_wait(struct peer_set *set);
 int peer_has_message(const struct peer_set *set, int index);
 
-/*  Passes requests and replies on between the REQ that connect to the one address and the REP that connect to the other.
-    peer_run_device does not return.  */
+/*  Forwards requests and replies between the REQ that connect to one address and the REP that connect to the
+    other. peer_run_device does not return.  */
 struct peer_device {
     peer_socket front, back;
 };
 struct peer_device peer_bind_device(const char *front, const char *back);
 void peer_run_device(struct peer_device device);
 
-/*  The message is memory of the library's own, which it need not copy. It is not filled, and freed when it has come.  */
+/*  The message is in the library's own memory, which it need not copy. It is not filled, and is freed by its
+    receiver.  */
 void peer_hand_over(peer_socket sock, size_t size);
 void peer_take_over(peer_socket sock, size_t size);
 

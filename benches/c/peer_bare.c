@@ -1,12 +1,12 @@
 /*  No library: what the kernel and the machine allow, for the same programs to measure.
 
     Over ipc and tcp it is a blocking socket with the framing of the SP protocols, which writes each message at once. But a
-    PUSH gathers what fits into a buffer, and writes when that is full, unless it was built with AT_ONCE. Whatever receives
-    reads a buffer at a time. Over inproc it is a ring of bytes between two threads, one for each direction: the bytes are copied in and out, and who
-    finds it empty or full sleeps on a futex, or, in the program built with SPIN, never sleeps at all.
+    PUSH gathers messages in a buffer, and writes when it is full, unless it was built with AT_ONCE. A receiver reads a
+    buffer at a time. Over inproc it is a ring of bytes between two threads, one for each direction: the bytes are copied in
+    and out, and a thread that finds it empty or full sleeps on a futex; built with SPIN, it never sleeps.
 
-    Every message takes a lock that nobody else wants, as a library must that any thread may call. There is one
-    connection to a socket, but as many as come to a REP.  */
+    Every message takes an uncontended lock, as in a library that any thread may call. A socket has one connection, a REP
+    any number.  */
 
 #include "measure.h"
 #include "peer.h"
@@ -35,7 +35,7 @@
 #define GATHERS(pattern) ((pattern) == PEER_PUSH)
 #endif
 
-/*  One for each direction.  */
+/*  One ring for each direction.  */
 static struct ring rings[2];
 
 struct bare {
@@ -45,7 +45,7 @@ struct bare {
     int listener;   /* or -1 */
     int poll;       /* of a REP: the listener and all connections, or -1 */
     size_t prefix;  /* bytes before a message: its length, and over ipc a type */
-    size_t batched; /* bytes in the buffer, which go out from a PUSH, and have come to any other */
+    size_t batched; /* bytes in the buffer: still to be written by a PUSH, received by any other */
     size_t taken;   /* of these, already received */
     struct ring *out, *in; /* inproc, else NULL */
     char batch[BATCH_SIZE];
@@ -112,7 +112,7 @@ static void no_delay(int fd)
 {
     int yes = 1;
 
-    /*  Fails over ipc, where there is nothing to be delayed.  */
+    /*  Fails over ipc, which has no such option.  */
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }
 
@@ -182,7 +182,7 @@ void peer_subscribe(peer_socket sock, const void *topic, size_t size)
     die("bare", "there are no topics");
 }
 
-/*  Of a REP: the next connection on which something has come. Returns 0 if nothing comes in this time.  */
+/*  Of a REP: the next connection with something to read. Returns 0 if there is none within this time.  */
 static int next_connection(struct bare *bare, int timeout_ms)
 {
     struct epoll_event event;
@@ -200,7 +200,7 @@ static int next_connection(struct bare *bare, int timeout_ms)
     return 0;
 }
 
-/*  The one connection, or for a REP the next one on which something has come.  */
+/*  The one connection, or for a REP the next one with something to read.  */
 static void choose_connection(struct bare *bare)
 {
     if (bare->poll >= 0)
@@ -239,13 +239,13 @@ static size_t read_some(int fd, char *bytes, size_t size)
 {
     size_t done = read_or_end(fd, bytes, size);
 
-    /*  When the other side has been ended, so will this one be.  */
+    /*  When the other side has been killed, this one is killed soon too.  */
     if (done == 0)
         pause();
     return done;
 }
 
-/*  Reads from a connection that has something; a REP lets go of those that have ended.  */
+/*  Reads from a connection that has something to read; a REP closes connections that have ended.  */
 static void read_first(struct bare *bare)
 {
     for (;;) {

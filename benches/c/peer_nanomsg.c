@@ -1,4 +1,4 @@
-/*  The libraries that speak the interface of <nanomsg/nn.h>: which one it is depends on what the loader finds.  */
+/*  The libraries with the interface of <nanomsg/nn.h>; the loader decides which one.  */
 
 #include "measure.h"
 #include "peer.h"

@@ -1,4 +1,4 @@
-/*  nng, in its own interface.  */
+/*  nng, with its own interface.  */
 
 #include "measure.h"
 #include "peer.h"
@@ -82,7 +82,7 @@ void peer_keep_all(peer_socket sock)
 
 void peer_send(peer_socket sock, const void *bytes, size_t size)
 {
-    /*  Without NNG_FLAG_ALLOC the bytes are only read.  */
+    /*  Without NNG_FLAG_ALLOC nng only reads the bytes.  */
     check(nng_send(of(sock), (void *)bytes, size, 0), "nng_send");
 }
 

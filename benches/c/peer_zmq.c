@@ -65,7 +65,7 @@ void peer_connect(peer_socket sock, const char *address)
     check(zmq_connect(sock.pointer, address) == 0, "zmq_connect");
 }
 
-/*  A REQ connects to an address only once. But an address can tell where on the loopback network it is called from.  */
+/*  A REQ connects to an address only once. But an address can name the source address on the loopback network.  */
 void peer_connect_again(peer_socket sock, const char *address, long number)
 {
     char from_to[128];

@@ -8,7 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/*  How many bytes can be read (by the reader) or written (by the writer), as far as this side has seen.  */
+/*  The number of bytes that can be read (by the reader) or written (by the writer), as far as this side has seen.  */
 static size_t seen_ready(const struct ring *ring, const struct side *self)
 {
     unsigned long position = atomic_load_explicit(&self->position, memory_order_relaxed);
@@ -16,7 +16,7 @@ static size_t seen_ready(const struct ring *ring, const struct side *self)
     return self == &ring->reader ? self->seen - position : RING_SIZE - (position - self->seen);
 }
 
-/*  As much as that if it is enough, else as much as there is now.  */
+/*  The known number if it is enough; else the current one.  */
 static size_t ready(struct ring *ring, struct side *self, size_t enough)
 {
     if (seen_ready(ring, self) < enough)
@@ -43,7 +43,7 @@ static void move(struct side *self, struct side *other, size_t size)
         syscall(SYS_futex, &other->waits, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
 
-/*  Copies as much as is possible now, at `offset` behind the position. Returns how much.  */
+/*  Copies as much as is possible now, at `offset` after the position. Returns how much.  */
 static size_t copy(struct ring *ring, struct side *self, size_t offset, char *bytes, size_t size)
 {
     size_t possible = ready(ring, self, offset + size) - offset;

@@ -1,5 +1,5 @@
-/*  A ring of bytes through which one thread sends messages to another one. The bytes are copied in and out. Who finds it
-    empty or full sleeps on a futex; if it was compiled with SPIN, he never sleeps.  */
+/*  A ring of bytes through which one thread sends messages to another one. The bytes are copied in and out. A
+    thread that finds it empty or full sleeps on a futex; compiled with SPIN, it never sleeps.  */
 
 #ifndef RING_H
 #define RING_H
@@ -9,7 +9,8 @@
 
 #define RING_SIZE 262144 /* bytes; a power of two, since positions wrap around */
 
-/*  Cache lines apart, for what the other side seldom looks at not to be taken from it with each message.  */
+/*  On separate cache lines, so that fields which the other side seldom reads are not taken from this side's cache
+    with each message.  */
 struct side {
     _Alignas(128) atomic_ulong position; /* only grows */
     unsigned long seen;                  /* where the other side was when this one last looked */

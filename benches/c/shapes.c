@@ -1,37 +1,36 @@
 #define _GNU_SOURCE /* asprintf */
 
-/*  Measures shapes of conversation that lie between a flood and a ping-pong, and crowds, with the library of the peer_*.c
-    that this is linked with.
+/*  Measures shapes of conversation between a flood and a ping-pong, and crowds, with the library of the linked peer_*.c.
 
         shapes KIND ADDRESS SIZE WARM_UP SECONDS COUNT PAUSE [loops]
 
-        answer   a PAIR sends COUNT messages, and the other one answers with one; a sample is the whole round
+        answer   a PAIR sends COUNT messages, and the other one answers with one; a sample is a round trip
         back     the same from PUSH to PULL, and back by another PUSH to another PULL
-        work     a ping-pong of two PAIR, of which the first works PAUSE us between two of them; half of the round
-        self     one thread sends by its PUSH, and receives by its own PULL; a sample is both
-        push     a PUSH sends COUNT messages each PAUSE us to one PULL; a sample is the age of a message that comes
-        pub      a PUB sends one message each PAUSE us to COUNT SUB; a sample is the age of a message that comes
-        stages   a PUSH sends one each PAUSE us to a PULL, whose thread passes it on by another PUSH to another PULL; a
-                 sample is the age in the end; without a pause it is a flood and has no samples
+        work     a ping-pong of two PAIR; the first works PAUSE us between two round trips; a sample is half a round trip
+        self     one thread sends by its PUSH, and receives by its own PULL; a sample is a send and its receive
+        push     a PUSH sends COUNT messages each PAUSE us to one PULL; a sample is the age of a received message
+        pub      a PUB sends one message each PAUSE us to COUNT SUB; a sample is the age of a received message
+        stages   a PUSH sends one each PAUSE us to a PULL, whose thread forwards it by another PUSH to another PULL; a sample
+                 is the age at the last one; without a pause it is a flood and has no samples
         ask      COUNT REQ call one REP, and each works PAUSE us after an answer; a sample is a call
         serve    COUNT REQ call one REP, which works PAUSE us before each answer; a sample is a call
         device   COUNT REQ call one REP through a device; a sample is a call
         short    COUNT threads open a REQ, connect it, call one REP, and close it; a sample is all of that
         poll     one thread waits for COUNT REP by the library's own call, and answers; another one has a REQ for each and
                  calls by one after the other; a sample is a call
-        epoll    the same, but the REP are waited for by epoll and the descriptors that the library has for that
+        epoll    the same, but the thread waits by epoll, on the descriptors that the library gives for that
         spread   one PUSH sends as fast as it can to COUNT PULL
         gather   COUNT PUSH send as fast as they can to one PULL
-        fan      one PUB sends as fast as it can to COUNT SUB; counted is what is delivered
+        fan      one PUB sends as fast as it can to COUNT SUB; delivered messages are counted
 
     SIZE is the length of a message in bytes, at least 16. The side that binds is one process, the side that connects
-    another, and of three stages and of a device each part is one; over inproc all are threads of one process. When it has
-    begun (each of the COUNT has been heard of), it is measured after WARM_UP seconds for SECONDS; with `loops`, while a
-    busy loop runs on each processor. Printed is one line: what print_measured does, and then
+    another, and each of three stages and each part of a device is one; over inproc all are threads of one process. The
+    warm-up begins when a message has come from each of the COUNT; after WARM_UP seconds it measures for SECONDS; with
+    `loops`, while a busy loop runs on each processor. It prints one line: that of print_measured, and then
 
         median and 99th percentile of the samples in us (- where there are none)
 
-    The CPU time is without that of the work, and of the waiting for the next message to send.  */
+    The CPU time does not include that of the work, nor that of waiting for the time of the next message.  */
 
 #include "measure.h"
 #include "peer.h"
@@ -50,14 +49,14 @@
 #define STEPS (1 << STEP_BITS)
 #define CELLS (STEPS * 36)
 #define MOST_PEERS 1024
-/*  A shorter pause is not slept through.  */
+/*  A shorter pause is spent in a busy loop, not asleep.  */
 #define SHORTEST_NAP_NS 200000
 
 struct record {
     struct shared shared;
     _Alignas(128) atomic_long cells[CELLS];
-    _Alignas(128) atomic_long worked_ns; /* CPU time that is no library's */
-    atomic_int senders;                  /* of those that send to one, how many it has heard */
+    _Alignas(128) atomic_long worked_ns; /* CPU time that is not the library's */
+    atomic_int senders;                  /* in a receiver: the number of senders it has received from */
     _Alignas(128) struct counter peers[MOST_PEERS];
 };
 
@@ -70,20 +69,20 @@ struct job {
     struct record *record;
 };
 
-/*  What has to be heard of for it to have begun.  */
+/*  The condition on received messages that starts the warm-up.  */
 enum hearing { ONE_COUNTER, A_COUNTER_EACH, ALL_SENDERS };
 
 struct kind {
     const char *name;
-    side sides[MOST_SIDES]; /* the first ones that are there */
+    side sides[MOST_SIDES]; /* the first of them are set */
     enum hearing hearing;
-    int numbered; /* the messages bear numbers, which tell the losses */
+    int numbered; /* the messages have numbers, which show the losses */
 };
 
-/*  How a message begins.  */
+/*  The first bytes of a message.  */
 struct stamp {
-    uint64_t sent_ns; /* or 0: its age is no sample */
-    long number;      /* of the message, or of who sent it */
+    uint64_t sent_ns; /* or 0: its age is not a sample */
+    long number;      /* of the message, or of its sender */
 };
 
 static uint64_t read_clock(clockid_t clock)
@@ -160,7 +159,7 @@ static int all_hear(const struct job *job, int peers)
 
 /*  --- Addresses and sockets ---  */
 
-/*  The address itself, and from 1 on others: the next port, or another file or name. They are not freed.  */
+/*  The address itself for 0, and others from 1 on: the next port, or another file or name. They are not freed.  */
 static const char *nth_address(const struct job *job, int index)
 {
     const char *colon = strrchr(job->address, ':');
@@ -315,7 +314,7 @@ static void waits_until(const struct job *job, uint64_t moment)
         nap((double)(moment - now) / 1e9);
 }
 
-/*  Slowly until each receiver has been heard of; then at its pace, or as fast as it can.  */
+/*  Sends slowly until each receiver has received something; then at its rate, or as fast as it can.  */
 static void sends(const struct job *job, peer_socket sock, int each_time, int receivers)
 {
     char *buffer = new_buffer(job->size);
@@ -326,7 +325,7 @@ static void sends(const struct job *job, peer_socket sock, int each_time, int re
     for (; !all_hear(job, receivers); stamp.number++) {
         memcpy(buffer, &stamp, sizeof stamp);
         peer_send(sock, buffer, job->size);
-        /*  Subscribers get each of them, and are not to be kept busy while others connect.  */
+        /*  Each subscriber gets all of them, and must not be kept busy while others connect.  */
         nap(job->kind->numbered ? 0.001 + 0.00002 * receivers : 0.001);
     }
     for (next = now_ns();; next += job->pause_ns) {
@@ -373,7 +372,7 @@ static void publishes(const void *job)
     sends_to_many(job, PEER_PUB);
 }
 
-/*  Its messages bear the number of their sender.  */
+/*  Its messages have the number of their sender.  */
 static void pulls_from_many(const void *argument)
 {
     const struct job *job = argument;
@@ -696,7 +695,7 @@ static int has_begun(const void *argument)
     return all_hear(job, job->kind->hearing == A_COUNTER_EACH ? job->count : 1);
 }
 
-/*  What can be seen from outside at one moment.  */
+/*  The figures of one moment, seen from outside.  */
 struct view {
     struct look look;
     long messages, sequences; /* of all counters */
