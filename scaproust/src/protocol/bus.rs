@@ -41,7 +41,7 @@ impl RawBus {
 impl Protocol for RawBus {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
         self.outbound.insert(pipe)?;
-        self.inbound.insert(pipe, options.receive_priority)
+        self.inbound.insert(pipe, options.receive_priority).inspect_err(|_| self.outbound.remove(pipe))
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {

@@ -9,8 +9,8 @@
 //!
 //! # The contract
 //!
-//! * [`Protocol::attach`] is the first call for a pipe. If it refuses the pipe, [`Protocol::detach`] is
-//!   the second and last one. Otherwise [`Protocol::writable`] follows at once if the pipe has room.
+//! * [`Protocol::attach`] is the first call for a pipe. If it refuses the pipe, it is the only one.
+//!   Otherwise [`Protocol::writable`] follows at once if the pipe has room.
 //! * Readiness is edge-triggered. After [`Context::front`] has returned `None` for a pipe, the machine
 //!   need not ask again until [`Protocol::readable`] is called for it. Likewise
 //!   [`Protocol::writable`] is called when a pipe has room again after [`Context::push`] has
@@ -193,7 +193,7 @@ pub(crate) trait Protocol: Send {
     /// Adds a pipe to a compatible peer.
     ///
     /// # Errors
-    /// [`PipeRefused`] when the protocol accepts no other peer, or when out of memory.
+    /// [`PipeRefused`] when the protocol accepts no other peer, or when out of memory. The machine is unchanged.
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused>;
 
     /// The peer has closed the pipe; messages in the inbound lane can still be received.

@@ -113,10 +113,7 @@ impl Simulation {
     pub(super) fn attach_with(&mut self, pipe: u32, priority: u8, room: usize) -> Result<(), PipeRefused> {
         let id = PipeId(pipe);
         let options = PipeOptions { send_priority: priority, receive_priority: priority };
-        if let Err(refused) = self.machine.attach(id, options) {
-            self.machine.detach(id, &mut self.world);
-            return Err(refused);
-        }
+        self.machine.attach(id, options)?;
         let (inbound, outbound) = (VecDeque::new(), VecDeque::new());
         let (closed, looped) = (false, false);
         let pipe = Pipe { inbound, outbound, room, closed, looped, seen_empty: true, seen_full: true };

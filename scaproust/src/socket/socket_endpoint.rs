@@ -8,7 +8,7 @@ use super::pipes::Pipe;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Change, Edges, Entry, Peer, ReadyList, SocketPipe};
+use crate::pipe::{Change, Entry, Peer, ReadyList, SocketPipe};
 use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
@@ -97,13 +97,7 @@ impl EndpointContext for SocketEndpoint {
             return Err(Refused);
         }
         let id = core.pipes.next_id().ok_or(Refused)?;
-        if core.protocol.attach(id, self.pipe_options).is_err() {
-            let mut edges = Edges::default();
-            core.call(&mut edges, |protocol, context| protocol.detach(id, context));
-            drop(core);
-            edges.deliver();
-            return Err(Refused);
-        }
+        core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),

@@ -38,7 +38,7 @@ impl RawRequester {
 impl Protocol for RawRequester {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
         self.repliers.insert(pipe, options.send_priority)?;
-        self.replies.insert(pipe, options.receive_priority)
+        self.replies.insert(pipe, options.receive_priority).inspect_err(|_| self.repliers.remove(pipe))
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {

@@ -38,7 +38,7 @@ impl RawSurveyor {
 impl Protocol for RawSurveyor {
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
         self.respondents.insert(pipe)?;
-        self.responses.insert(pipe, options.receive_priority)
+        self.responses.insert(pipe, options.receive_priority).inspect_err(|_| self.respondents.remove(pipe))
     }
 
     fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
