@@ -12,7 +12,7 @@ use socket2::MaybeUninitSlice;
 use super::timers::Purpose;
 use super::{Connection, Failure, PER_TURN, READ, Stop, WRITE};
 use crate::message::{Metadata, Payload};
-use crate::pipe::{Batch, Full, Producer, lane};
+use crate::pipe::{Batch, Full, Producer, SocketPipe, lane};
 use crate::sync::{lock, now};
 use crate::transport::stream::platform::{SHORT_READ_IS_ALL, is_scarce};
 use crate::transport::{EndpointEvent, LaneLimits, PipeEnds};
@@ -65,6 +65,8 @@ struct ReadEffects {
     is_edge: bool,
     /// The peer's greeting is complete, and the socket has its pipe.
     is_established: bool,
+    /// The socket has a pipe, but the connection was closed meanwhile.
+    unused: Option<Arc<dyn SocketPipe>>,
 }
 
 impl Connection {
@@ -91,6 +93,9 @@ impl Connection {
             }
             outcome
         };
+        if let Some(end) = effects.unused {
+            end.close();
+        }
         if effects.is_established {
             self.owner.established(self);
         }
@@ -186,7 +191,7 @@ impl Connection {
         let greeted = reader.inbound.greet(&mut input);
         if let Some(greeted) = greeted.map_err(|BadGreeting { final_reply }| Failure { final_reply })? {
             let refused = |_| Failure { final_reply: reader.inbound.refusal() };
-            reader.lane = Some(self.open(&greeted).map_err(refused)?);
+            reader.lane = Some(self.open(&greeted, effects).map_err(refused)?);
             reader.inbound.open(self.mapping.decoder());
             self.cancel_timers(Purpose::Greeting);
             effects.is_established = true;
@@ -216,7 +221,8 @@ impl Connection {
         let lane = lane.as_mut().filter(|_| self.context.protocol().can_recv).map(Producer::batch);
         let mut sink = LaneSink { lane, is_edge: false, is_out_of_memory: false };
         let fed = feed(inbound, &mut sink);
-        let LaneSink { is_edge, is_out_of_memory, .. } = sink;
+        let LaneSink { lane, is_edge, is_out_of_memory } = sink;
+        drop(lane);
         effects.is_edge |= is_edge;
         match fed {
             Ok(()) if is_out_of_memory => Err(Failure::silent()),
@@ -225,7 +231,7 @@ impl Connection {
     }
 
     /// Gives the socket a pipe, after the peer's greeting. Returns the producer of the inbound lane.
-    fn open(self: &Arc<Self>, greeted: &Greeted) -> Result<Producer, Failure> {
+    fn open(self: &Arc<Self>, greeted: &Greeted, effects: &mut ReadEffects) -> Result<Producer, Failure> {
         if self.context.protocol().peer.number != greeted.protocol {
             return Err(Failure::silent());
         }
@@ -236,7 +242,7 @@ impl Connection {
         let end = attached.map_err(|_| Failure::silent())?;
         // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
         if !lock(&self.writer).open(consumer, &greeted.reply) {
-            end.close();
+            effects.unused = Some(end);
             return Err(Failure::silent());
         }
         if !greeted.reply.is_empty() {
