@@ -280,7 +280,9 @@ impl Peer for Connection {
     }
 
     fn write_now(self: Arc<Self>) -> Option<usize> {
-        let Some(mut writer) = try_lock(&self.writer) else { return Some(0) };
+        // What `write_out` may have to wait for: this thread may have been interrupted while it held either lock.
+        let registration = try_lock(&self.registration).map(drop);
+        let (Some(mut writer), Some(())) = (try_lock(&self.writer), registration) else { return Some(0) };
         let Flushed { outcome, .. } = self.write_out(&mut writer);
         let is_left = matches!(outcome, Ok(Stop::Full | Stop::TurnOver | Stop::OutOfMemory));
         is_left.then(|| writer.outbound.sent_total())
