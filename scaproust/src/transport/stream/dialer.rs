@@ -16,8 +16,9 @@ use std::time::Duration;
 use mio::{Interest, Token};
 
 use super::connection::Connection;
+use super::layers::Stream;
 use super::names::{self, Answer, Requester};
-use super::platform::{self, LocalAddress, Stream, polled};
+use super::platform::{self, LocalAddress, polled};
 use super::{Owner, network};
 use crate::address;
 use crate::endpoint::{Attempts, Backoff, DialStep, MAX_ADDRESSES};
@@ -100,8 +101,10 @@ impl Destination {
     /// The operating system's.
     fn connect(&self) -> io::Result<Stream> {
         match self {
-            Destination::Network { address, local } => network::start_connecting(*address, *local),
-            Destination::Local(address) => platform::connect_local(address),
+            Destination::Network { address, local } => {
+                network::start_connecting(*address, *local).map(Stream::over_network)
+            }
+            Destination::Local(address) => platform::connect_local(address).map(Stream::local),
         }
     }
 }
@@ -198,7 +201,7 @@ impl Dialer {
     /// When the connect has failed, or the stream cannot be registered.
     fn connecting(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
         self.context.report(EndpointEvent::Connecting);
-        let is_connected = platform::is_connected(&stream)?;
+        let is_connected = platform::is_connected(stream.raw())?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
             return Ok(());
@@ -207,7 +210,7 @@ impl Dialer {
             return self.connected(state, stream);
         }
         // Under the lock, so that the reactor's event finds the phase set.
-        let token = self.reactor.register(polled(&stream), Interest::WRITABLE, self.clone())?;
+        let token = self.reactor.register(polled(stream.raw()), Interest::WRITABLE, self.clone())?;
         state.phase = Phase::Connecting { stream, token };
         Ok(())
     }
@@ -216,7 +219,7 @@ impl Dialer {
     fn check_connecting(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let outcome = match &state.phase {
-            Phase::Connecting { stream, .. } => platform::is_connected(stream),
+            Phase::Connecting { stream, .. } => platform::is_connected(stream.raw()),
             _ => return,
         };
         if matches!(&outcome, Ok(false)) {
@@ -226,7 +229,7 @@ impl Dialer {
         else {
             return;
         };
-        self.reactor.deregister(polled(&stream), token);
+        self.reactor.deregister(polled(stream.raw()), token);
         let connected = match outcome {
             Ok(_) => self.connected(state, stream),
             Err(error) => {
@@ -300,9 +303,9 @@ impl Source for Dialer {
     fn lost(self: Arc<Self>) {
         let mut state = lock(&self.state);
         if let Phase::Connecting { stream, token } = &state.phase
-            && let Err(error) = self.reactor.register_again(polled(stream), Interest::WRITABLE, *token)
+            && let Err(error) = self.reactor.register_again(polled(stream.raw()), Interest::WRITABLE, *token)
         {
-            self.reactor.deregister(polled(stream), *token);
+            self.reactor.deregister(polled(stream.raw()), *token);
             state.phase = Phase::Proceeding;
             drop(state);
             let step = self.failed(error);
@@ -358,9 +361,9 @@ impl Endpoint for Dialer {
                 (Phase::Closed(Some(connection.clone())), Some(connection))
             }
             Phase::Connecting { stream, token } => {
-                self.reactor.deregister(polled(&stream), token);
-                // Also for the copy of the descriptor that a forked child may have.
-                let _ = stream.shutdown(std::net::Shutdown::Both);
+                self.reactor.deregister(polled(stream.raw()), token);
+                // Closing is not enough: a forked child may have a copy of the descriptor.
+                stream.shutdown(std::net::Shutdown::Both);
                 (Phase::Closed(None), None)
             }
             Phase::Waiting(timer) => {

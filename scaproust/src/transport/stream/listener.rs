@@ -10,7 +10,8 @@ use mio::{Interest, Token};
 
 use super::Owner;
 use super::connection::Connection;
-use super::platform::{Acceptor, Stream, polled};
+use super::layers::Stream;
+use super::platform::{self, Acceptor, polled};
 use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now};
@@ -20,6 +21,8 @@ use crate::wire::Mapping;
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
     mapping: Mapping,
+    /// Makes the stream of an accepted connection.
+    wrap: fn(platform::Stream) -> Stream,
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
@@ -34,12 +37,13 @@ struct State {
 }
 
 impl Listener {
-    /// Registers the acceptor with the reactor, which accepts connections from now on.
+    /// Registers the acceptor with the reactor, which accepts connections from now on. `wrap` makes the stream of each.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         acceptor: Acceptor,
+        wrap: fn(platform::Stream) -> Stream,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
     ) -> io::Result<Arc<Listener>> {
@@ -49,6 +53,7 @@ impl Listener {
             State { listening: Some(acceptor.clone()), connections: Vec::new(), accepting: Accepting::new() };
         let listener = Arc::new(Listener {
             mapping,
+            wrap,
             context,
             reactor,
             token: OnceLock::new(),
@@ -91,13 +96,13 @@ impl Listener {
         }
     }
 
-    fn take(self: &Arc<Self>, stream: Stream) {
+    fn take(self: &Arc<Self>, stream: platform::Stream) {
         // A peer that the socket would refuse is disconnected before the greeting tells it that it is connected.
         if !self.context.has_place() {
             return;
         }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        match Connection::start(stream, self.mapping.clone(), context, owner, reactor) {
+        match Connection::start((self.wrap)(stream), self.mapping.clone(), context, owner, reactor) {
             Ok(connection) => {
                 self.context.report(EndpointEvent::Accepted);
                 let is_open = {

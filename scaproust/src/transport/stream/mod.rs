@@ -7,6 +7,7 @@
 mod batching;
 mod connection;
 mod dialer;
+mod layers;
 mod listener;
 mod names;
 mod network;
@@ -26,6 +27,7 @@ use crate::wire::{Mapping, ProtocolId, ProtocolPair};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
+use layers::Stream;
 use listener::Listener;
 
 /// Binds a tcp endpoint.
@@ -83,7 +85,7 @@ fn listen_at(
     let ipv4_only = context.settings().ipv4_only;
     let at = network::interface(&address.host, address.port, ipv4_only)?;
     let socket = network::listen(at, ipv4_only)?;
-    Ok(Listener::start(socket.into(), mapping, context)?)
+    Ok(Listener::start(socket.into(), Stream::over_network, mapping, context)?)
 }
 
 fn dial(
@@ -109,7 +111,7 @@ fn dial(
 /// # Errors
 /// [`Error::AddressInUse`], or the operating system's.
 pub(super) fn bind_ipc(path: &Path, context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    Ok(Listener::start(platform::listen_locally(path)?, Mapping::Ipc, context)?)
+    Ok(Listener::start(platform::listen_locally(path)?, Stream::local, Mapping::Ipc, context)?)
 }
 
 /// Connects an ipc endpoint.

@@ -14,7 +14,6 @@ use mio::{Interest, Token};
 use super::Connection;
 use crate::sync::lock;
 use crate::transport::stream::platform::{NO_INTEREST, polled};
-use crate::wire::Mapping;
 
 /// The events for which a connection is registered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,7 +69,8 @@ impl Connection {
         // The lock is held meanwhile, so that a connection which ends at once finds its token.
         let mut registration = lock(&self.registration);
         let interest = registration.interest.to_mio().unwrap_or(Interest::READABLE);
-        registration.token = Some(self.reactor.register(polled(&self.stream), interest, self.clone())?);
+        registration.token =
+            Some(self.reactor.register(polled(self.stream.raw()), interest, self.clone())?);
         Ok(())
     }
 
@@ -78,7 +78,7 @@ impl Connection {
     pub(super) fn deregister(&self) {
         let mut registration = lock(&self.registration);
         if let Some(token) = registration.token.take() {
-            self.reactor.deregister(polled(&self.stream), token);
+            self.reactor.deregister(polled(self.stream.raw()), token);
         }
     }
 
@@ -92,7 +92,7 @@ impl Connection {
             return true;
         }
         let (Some(token), Some(interest)) = (registration.token, new.to_mio()) else { return false };
-        let is_changed = self.reactor.change(polled(&self.stream), token, interest).is_ok();
+        let is_changed = self.reactor.change(polled(self.stream.raw()), token, interest).is_ok();
         if is_changed {
             registration.interest = new;
         }
@@ -107,7 +107,7 @@ impl Connection {
 
     /// Notes that room was reported while no writer waits for it. Called by the I/O thread alone.
     pub(super) fn note_spurious_report(&self) {
-        if NO_INTEREST.is_none() || self.mapping != Mapping::Ipc {
+        if NO_INTEREST.is_none() || !self.stream.is_local() {
             return;
         }
         let count = self.spurious_reports.load(Ordering::Relaxed) + 1;

@@ -21,7 +21,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use super::platform::{Stream, abandon_unsent, note_writable};
+use super::layers::Stream;
+use super::platform::{abandon_unsent, note_writable};
 use super::{Owner, protocol_pair};
 use crate::pipe::{DirectRead, Peer, SocketPipe};
 use crate::reactor::{Progress, Reactor, Ready, Source};
@@ -117,9 +118,7 @@ impl Connection {
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
-        if mapping != Mapping::Ipc {
-            stream.set_tcp_nodelay(context.nodelay())?;
-        }
+        stream.set_nodelay(context.nodelay())?;
         let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
             protocol_pair(context.protocol()),
             context.message_type(),
@@ -210,10 +209,10 @@ impl Connection {
         self.deregister();
         self.end_timers();
         if event == EndpointEvent::Broken {
-            abandon_unsent(&self.stream);
+            abandon_unsent(self.stream.raw());
         }
         // Fails if the peer has ended the stream before.
-        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+        self.stream.shutdown(std::net::Shutdown::Both);
         drop(lane);
         lock(&self.reader).close();
         if let Some(end) = self.end.get() {
@@ -303,7 +302,7 @@ impl Peer for Connection {
 
 impl Source for Connection {
     fn ready(self: Arc<Self>, ready: Ready) -> Progress {
-        let reads = ready.write && note_writable(&self.stream);
+        let reads = ready.write && note_writable(self.stream.raw());
         if ready.write {
             if self.is_blocked.swap(false, Ordering::SeqCst) {
                 self.flush();

@@ -12,7 +12,6 @@ use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::DirectRead;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Descriptor, Mutex, lock};
-use crate::transport::stream::platform::descriptor;
 
 /// How long reading stays leased after its last use, in nanoseconds.
 const LEASE_TIME: u64 = 2_000_000;
@@ -135,7 +134,7 @@ impl Connection {
 
 impl DirectRead for Connection {
     fn acquire(self: Arc<Self>) -> Option<Descriptor> {
-        let descriptor = descriptor(&self.stream)?;
+        let descriptor = self.stream.descriptor()?;
         self.lease.acquire(|| self.set_leased(true)).then_some(descriptor)
     }
 

@@ -7,14 +7,12 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-use socket2::MaybeUninitSlice;
-
 use super::timers::Purpose;
 use super::{Connection, Failure, PER_TURN, READ, Stop, WRITE};
 use crate::message::{Metadata, Payload};
 use crate::pipe::{Batch, Full, Producer, SocketPipe, lane};
 use crate::sync::{lock, now};
-use crate::transport::stream::platform::{SHORT_READ_IS_ALL, is_scarce};
+use crate::transport::stream::platform::is_scarce;
 use crate::transport::{EndpointEvent, LaneLimits, PipeEnds};
 use crate::wire::{BadFrame, BadGreeting, Greeted, Inbound};
 
@@ -107,6 +105,9 @@ impl Connection {
                 end.clone().readable(0);
             }
         }
+        if self.stream.wants_flush() {
+            self.request(WRITE);
+        }
         match outcome {
             Ok(Stop::Done | Stop::Full) => {}
             // The holder of the lease polls the descriptor, and finds it readable.
@@ -134,20 +135,14 @@ impl Connection {
                 }
             }
             let expects_large = reader.inbound.expects_large();
-            let direct = reader.inbound.spare().map_err(|bad| self.failure(bad))?;
+            let direct = match self.stream.reads_directly() {
+                true => reader.inbound.spare().map_err(|bad| self.failure(bad))?,
+                false => None,
+            };
             let direct_size = direct.as_ref().map_or(0, |direct| direct.len());
             let spill_size = if expects_large || direct_size > 0 { SPILL } else { scratch.len() };
-            let received = match direct {
-                Some(direct) => {
-                    let (direct, spill) = (MaybeUninitSlice::new(direct), &mut scratch[..spill_size]);
-                    self.stream
-                        .recv_vectored(&mut [direct, MaybeUninitSlice::new(spill)])
-                        .map(|(count, _)| count)
-                }
-                None => self.stream.recv(&mut scratch[..spill_size]),
-            };
             let wanted = direct_size + spill_size;
-            let count = match received {
+            let count = match self.stream.read(direct, &mut scratch[..spill_size]) {
                 Ok(0) => return Err(Failure::silent()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -171,7 +166,7 @@ impl Connection {
                 let read = unsafe { std::slice::from_raw_parts(rest.as_ptr().cast(), rest.len()) };
                 self.take(reader, read, effects)?;
             }
-            if SHORT_READ_IS_ALL && count < wanted && !reader.is_ending {
+            if self.stream.short_read_is_all() && count < wanted && !reader.is_ending {
                 // The kernel had no more; the poller reports bytes that come now.
                 self.watch_for_silence(&mut reader.inbound);
                 return Ok(Stop::Done);

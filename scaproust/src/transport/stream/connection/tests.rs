@@ -1,23 +1,33 @@
 //! Connections whose peer is a plain stream, and whose socket is this test.
 
 use std::io::{Read, Write};
+use std::sync::mpsc;
 
 use super::*;
 use crate::message::{MessageType, Metadata, Payload};
 use crate::pipe::{NullPeer, Producer};
-use crate::protocol::{PUSH, ProtocolInfo};
+use crate::protocol::{PAIR, PUSH, ProtocolInfo};
 use crate::reactor;
+use crate::transport::stream::layers::masked::{HELLO, MASK};
 use crate::transport::stream::tests::{Plain, connected_pair};
 use crate::transport::{Batching, LaneLimits, PipeEnds, Refused, Settings};
 
 /// The greeting of a PULL socket.
 const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
 
-/// A PUSH socket with one pipe.
-#[derive(Default)]
-struct Pushing {
-    outbound: Mutex<Option<Producer>>,
+/// A socket with one pipe.
+struct TestSocket {
+    protocol: &'static ProtocolInfo,
+    end: Arc<dyn SocketPipe>,
+    pipe: Mutex<Option<PipeEnds>>,
     batching: Arc<Batching>,
+}
+
+impl TestSocket {
+    /// A socket whose end of the pipe is `end`.
+    fn new(protocol: &'static ProtocolInfo, end: Arc<dyn SocketPipe>) -> Arc<TestSocket> {
+        Arc::new(TestSocket { protocol, end, pipe: Mutex::default(), batching: Arc::default() })
+    }
 }
 
 impl SocketPipe for NullPeer {
@@ -29,13 +39,13 @@ impl Owner for NullPeer {
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
 }
 
-impl EndpointContext for Pushing {
+impl EndpointContext for TestSocket {
     fn settings(&self) -> &Settings {
         unreachable!("a connection does not use them")
     }
 
     fn protocol(&self) -> &'static ProtocolInfo {
-        &PUSH
+        self.protocol
     }
 
     fn has_place(&self) -> bool {
@@ -67,8 +77,8 @@ impl EndpointContext for Pushing {
     }
 
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
-        *lock(&self.outbound) = Some(ends.outbound);
-        Ok(Arc::new(NullPeer))
+        *lock(&self.pipe) = Some(ends);
+        Ok(self.end.clone())
     }
 
     fn report(&self, _event: EndpointEvent) {}
@@ -78,16 +88,22 @@ impl EndpointContext for Pushing {
 fn connected() -> (Arc<Connection>, Producer, Plain) {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (context, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
-    let connection =
-        Connection::start(ours.into(), Mapping::Ipc, context.clone(), Arc::new(NullPeer), reactor).unwrap();
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), reactor::current().unwrap());
+    let connection = Connection::start(
+        Stream::local(ours.into()),
+        Mapping::Ipc,
+        context.clone(),
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
     connection.greet();
     let mut greeting = [0; 8];
     theirs.read_exact(&mut greeting).unwrap();
     theirs.write_all(&GREETING).unwrap();
     // The greeting is read here, or was read by the I/O thread.
     connection.receive();
-    let outbound = lock(&context.outbound).take().unwrap();
+    let outbound = lock(&context.pipe).take().unwrap().outbound;
     (connection, outbound, theirs)
 }
 
@@ -126,9 +142,10 @@ fn closing_a_connection_that_has_ended_waits_for_nothing() {
 fn a_greeting_cancels_its_own_timer_and_no_other() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (context, reactor) = (Arc::new(Pushing::default()), reactor::current().unwrap());
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), reactor::current().unwrap());
     let connection =
-        Connection::start(ours.into(), Mapping::Ipc, context, Arc::new(NullPeer), reactor).unwrap();
+        Connection::start(Stream::local(ours.into()), Mapping::Ipc, context, Arc::new(NullPeer), reactor)
+            .unwrap();
     assert_eq!(lock(&connection.timers).purposes(), [Purpose::Greeting]);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     theirs.write_all(&GREETING).unwrap();
@@ -216,4 +233,85 @@ fn a_message_sent_while_the_socket_closes_does_not_gather() {
     }
     connection.finish(EndpointEvent::Dropped);
     assert_eq!(Arc::strong_count(connection.context.batching()), 1);
+}
+
+/// A socket's end of a pipe that sends something at each edge.
+struct Reporter(mpsc::Sender<()>);
+
+impl Peer for Reporter {
+    fn readable(self: Arc<Self>, _size: usize) {
+        let _ = self.0.send(());
+    }
+
+    fn writable(self: Arc<Self>) {
+        let _ = self.0.send(());
+    }
+}
+
+impl SocketPipe for Reporter {
+    fn close(self: Arc<Self>) {}
+}
+
+/// A layer that delays, hoards and changes bytes carries a connection in both directions, under back-pressure.
+#[test]
+fn a_layer_carries_a_connection() {
+    let messages: Vec<[u8; 4]> = (0..200_u32).map(u32::to_be_bytes).collect();
+    let mut wire = vec![0, b'S', b'P', 0, 0, 16, 0, 0];
+    for message in &messages {
+        wire.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 4]);
+        wire.extend_from_slice(message);
+    }
+    let mask = |bytes: &[u8]| bytes.iter().map(|byte| byte ^ MASK).collect::<Vec<u8>>();
+
+    let (ours, mut theirs) = connected_pair();
+    ours.set_nonblocking(true).unwrap();
+    let (sender, edges) = mpsc::channel();
+    let (context, reactor) =
+        (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), reactor::current().unwrap());
+    let stream = Stream::masked(ours.into());
+    let connection =
+        Connection::start(stream, Mapping::Ipc, context.clone(), Arc::new(NullPeer), reactor).unwrap();
+    connection.greet();
+    let sent = mask(&wire);
+    let peer = std::thread::spawn(move || {
+        let mut hello = [0];
+        theirs.write_all(&[HELLO]).unwrap();
+        theirs.read_exact(&mut hello).unwrap();
+        assert_eq!(hello, [HELLO]);
+        theirs.write_all(&sent).unwrap();
+        let mut came = Vec::new();
+        theirs.read_to_end(&mut came).unwrap();
+        came
+    });
+    edges.recv().unwrap();
+    let PipeEnds { mut inbound, mut outbound, .. } = lock(&context.pipe).take().unwrap();
+    let (mut pushed, mut received) = (0, Vec::new());
+    while pushed < messages.len() || received.len() < messages.len() {
+        let mut is_idle = true;
+        if let Some(message) = messages.get(pushed) {
+            let result = outbound.batch().push(&[], &mut Payload::Borrowed(message), Metadata::default());
+            if let Ok(result) = result {
+                (pushed, is_idle) = (pushed + 1, false);
+                if result.edge {
+                    connection.clone().readable(message.len());
+                }
+            }
+        }
+        if let Some(front) = inbound.front() {
+            let (body, rest) = front.split(0);
+            received.push([body, rest].concat());
+            is_idle = false;
+            if inbound.pop() {
+                connection.clone().writable();
+            }
+        }
+        if is_idle {
+            edges.recv().unwrap();
+        }
+    }
+    assert_eq!(received, messages);
+    let linger = Linger::begin(None);
+    connection.close(&linger);
+    linger.wait();
+    assert_eq!(mask(&peer.join().unwrap()), wire);
 }

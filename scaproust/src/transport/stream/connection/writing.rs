@@ -13,9 +13,10 @@ use crate::message::{Chunk, Front};
 use crate::pipe::Consumer;
 use crate::sync::{lock, now};
 use crate::transport::linger::Unfinished;
-use crate::transport::stream::platform::{NO_SIGNAL, Stream, has_unacknowledged, is_scarce};
+use crate::transport::stream::layers::Stream;
+use crate::transport::stream::platform::{has_unacknowledged, is_scarce};
 use crate::transport::{EndpointEvent, Linger};
-use crate::wire::{Mapping, MessageQueue, Outbound, PIECES_MAX};
+use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
 
 /// The interval at which a closing connection checks whether the peer has received everything.
 const CLOSING_INTERVAL: Duration = Duration::from_millis(5);
@@ -125,13 +126,12 @@ impl Connection {
                 if let Some(lane) = lane {
                     has_room |= outbound.fill(lane)?;
                 }
-                if outbound.is_empty() {
-                    if outbound.note_idle(lane.as_mut()) {
-                        continue;
-                    }
-                    return Ok(Stop::Done);
+                let is_idle = outbound.is_empty();
+                if is_idle && outbound.note_idle(lane.as_mut()) {
+                    continue;
                 }
-                if let Some(stop) = self.write_front(outbound)? {
+                let stop = if is_idle { self.flush_layer()? } else { self.write_front(outbound)? };
+                if let Some(stop) = stop {
                     return Ok(stop);
                 }
             }
@@ -223,25 +223,39 @@ impl Connection {
 
     /// Makes one write. Returns why the thread must stop writing, if it must.
     fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Stop>, Failure> {
-        match send_front(&self.stream, outbound) {
+        match write_pieces(&self.stream, outbound) {
             Ok(count) => {
                 outbound.note_sent(count);
                 self.is_blocked.store(false, Ordering::SeqCst);
                 self.context.batching().note_write();
+                Ok(None)
             }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                // Set first, then another try: room that comes in between is either found by that try,
-                // or reported when the mark is set.
-                if self.is_blocked.swap(true, Ordering::SeqCst) {
-                    return Ok(Some(Stop::Full));
-                }
-                self.await_room();
-            }
-            Err(error) if is_scarce(&error) => return Ok(Some(Stop::OutOfMemory)),
-            Err(error) => return Err(error.into()),
+            Err(error) => self.stop_after(error),
         }
-        Ok(None)
+    }
+
+    /// Writes what the stream's layer holds back. Returns as `write_front` does, and [`Stop::Done`] when it holds nothing.
+    fn flush_layer(&self) -> Result<Option<Stop>, Failure> {
+        match self.stream.flush() {
+            Ok(()) => Ok(Some(Stop::Done)),
+            Err(error) => self.stop_after(error),
+        }
+    }
+
+    /// Why the thread must stop writing after this error of a write; `None` if it is to try again.
+    fn stop_after(&self, error: io::Error) -> Result<Option<Stop>, Failure> {
+        match error.kind() {
+            io::ErrorKind::Interrupted => Ok(None),
+            // Set first, then another try: room that comes in between is either found by that try, or reported when the mark
+            // is set.
+            io::ErrorKind::WouldBlock if self.is_blocked.swap(true, Ordering::SeqCst) => Ok(Some(Stop::Full)),
+            io::ErrorKind::WouldBlock => {
+                self.await_room();
+                Ok(None)
+            }
+            _ if is_scarce(&error) => Ok(Some(Stop::OutOfMemory)),
+            _ => Err(error.into()),
+        }
     }
 
     /// Ends the connection after a write has failed. What the peer had sent before is still read. Called by the I/O thread
@@ -256,8 +270,7 @@ impl Connection {
     fn finish_closing(self: &Arc<Self>) {
         self.receive();
         if self.must_stay() {
-            // Fails if the peer has ended the stream before.
-            let _ = self.stream.shutdown(std::net::Shutdown::Write);
+            self.stream.shutdown(std::net::Shutdown::Write);
             self.set_timer(Purpose::Closing, now() + CLOSING_INTERVAL);
         } else {
             self.finish(EndpointEvent::Dropped);
@@ -266,7 +279,7 @@ impl Connection {
 
     /// Whether written bytes could be lost if the connection ended now.
     fn must_stay(&self) -> bool {
-        let is_at_risk = if self.mapping == Mapping::Ipc {
+        let is_at_risk = if self.stream.is_local() {
             // nng drops what it has not read when it hears that both directions have ended.
             let mut writer = lock(&self.writer);
             let Some(closing) = writer.closing() else { return false };
@@ -276,23 +289,22 @@ impl Connection {
             // it has not read.
             lock(&self.reader).inbound.has_dropped_bytes()
         };
-        is_at_risk && has_unacknowledged(&self.stream)
+        is_at_risk && has_unacknowledged(self.stream.raw())
     }
 }
 
-/// Writes the next pieces. Returns the number of bytes that the kernel has taken.
+/// Writes the next pieces. Returns the number of bytes that the stream has taken.
 ///
 /// # Errors
-/// The system call's, `WouldBlock` among them.
-fn send_front(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
+/// Those of [`Stream::write`].
+fn write_pieces(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
     let mut pieces = outbound.front();
-    // The program must not get SIGPIPE, whatever it does with that signal.
     match (pieces.next(), pieces.next()) {
         (None, _) => Ok(0),
-        (Some(only), None) => stream.send_with_flags(only, NO_SIGNAL),
+        (Some(only), None) => stream.write(&[IoSlice::new(only)]),
         (Some(first), Some(second)) => {
             let all = [first, second].into_iter().chain(pieces).map(IoSlice::new);
-            stream.send_vectored_with_flags(&all.collect::<SmallVec<[_; PIECES_MAX]>>(), NO_SIGNAL)
+            stream.write(&all.collect::<SmallVec<[_; PIECES_MAX]>>())
         }
     }
 }

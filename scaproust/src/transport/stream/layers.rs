@@ -1,0 +1,172 @@
+//! The stream of a connection: the operating system's, and the layer that carries the connection's bytes over it.
+//!
+//! Owns what the driver must know about the two; the halves in [`wire`](crate::wire) know neither. The layer is chosen when
+//! the stream is made. A new layer is a variant of [`Layer`] and its arm of each `match`.
+
+#[cfg(all(test, not(loom)))]
+pub(super) mod masked;
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::Shutdown;
+
+use socket2::MaybeUninitSlice;
+
+#[cfg(all(test, not(loom)))]
+use self::masked::Masked;
+use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
+use crate::sync::Descriptor;
+
+/// A stream of bytes to a peer.
+pub(super) struct Stream {
+    raw: platform::Stream,
+    link: Link,
+    layer: Layer,
+}
+
+/// Where the peer is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    /// Behind TCP.
+    Network,
+    /// On this machine, behind a Unix-domain socket or a named pipe.
+    Local,
+}
+
+/// How the connection's bytes travel over the operating system's stream.
+enum Layer {
+    /// As they are.
+    Plain,
+    /// Changed, for the tests of the driver.
+    #[cfg(all(test, not(loom)))]
+    Masked(Masked),
+}
+
+impl Stream {
+    /// A TCP stream, connected or connecting.
+    pub(super) fn over_network(raw: platform::Stream) -> Stream {
+        Stream { raw, link: Link::Network, layer: Layer::Plain }
+    }
+
+    /// A stream within this machine, connected or connecting.
+    pub(super) fn local(raw: platform::Stream) -> Stream {
+        Stream { raw, link: Link::Local, layer: Layer::Plain }
+    }
+
+    /// A stream within this machine with the layer of the tests.
+    #[cfg(all(test, not(loom)))]
+    pub(super) fn masked(raw: platform::Stream) -> Stream {
+        Stream { raw, link: Link::Local, layer: Layer::Masked(Masked::default()) }
+    }
+
+    /// The operating system's stream, for the poller and for connecting.
+    pub(super) fn raw(&self) -> &platform::Stream {
+        &self.raw
+    }
+
+    /// Whether the stream is within this machine, and not TCP.
+    pub(super) fn is_local(&self) -> bool {
+        self.link == Link::Local
+    }
+
+    /// Sets `TCP_NODELAY`, if there is TCP.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn set_nodelay(&self, is_set: bool) -> io::Result<()> {
+        match self.link {
+            Link::Network => self.raw.set_tcp_nodelay(is_set),
+            Link::Local => Ok(()),
+        }
+    }
+
+    /// The descriptor that a thread polls before it reads from the stream itself; `None` if that would not tell whether
+    /// there is something to read, or only the I/O thread can read.
+    pub(super) fn descriptor(&self) -> Option<Descriptor> {
+        match &self.layer {
+            Layer::Plain => platform::descriptor(&self.raw),
+            #[cfg(all(test, not(loom)))]
+            Layer::Masked(_) => None,
+        }
+    }
+
+    /// Whether [`Stream::read`] can fill the memory of a message without a copy.
+    pub(super) fn reads_directly(&self) -> bool {
+        match &self.layer {
+            Layer::Plain => true,
+            #[cfg(all(test, not(loom)))]
+            Layer::Masked(_) => false,
+        }
+    }
+
+    /// Reads into `direct`, which requires [`Stream::reads_directly`], and then into `spill`. Returns the number of bytes;
+    /// zero is the end.
+    ///
+    /// # Errors
+    /// The operating system's; `WouldBlock` when nothing is left to read until the poller reports the stream.
+    pub(super) fn read(
+        &self,
+        direct: Option<&mut [MaybeUninit<u8>]>,
+        spill: &mut [MaybeUninit<u8>],
+    ) -> io::Result<usize> {
+        match (&self.layer, direct) {
+            (Layer::Plain, None) => self.raw.recv(spill),
+            (Layer::Plain, Some(direct)) => {
+                let mut both = [MaybeUninitSlice::new(direct), MaybeUninitSlice::new(spill)];
+                self.raw.recv_vectored(&mut both).map(|(count, _)| count)
+            }
+            #[cfg(all(test, not(loom)))]
+            (Layer::Masked(masked), _) => masked.read(&self.raw, spill),
+        }
+    }
+
+    /// Whether a read that did not fill its buffers has left nothing to read until the poller reports the stream.
+    pub(super) fn short_read_is_all(&self) -> bool {
+        match &self.layer {
+            Layer::Plain => SHORT_READ_IS_ALL,
+            #[cfg(all(test, not(loom)))]
+            Layer::Masked(_) => false,
+        }
+    }
+
+    /// Writes as many bytes of `pieces` as the stream takes, without SIGPIPE. Returns their number.
+    ///
+    /// # Errors
+    /// The operating system's; `WouldBlock` when it takes none until the poller reports room.
+    pub(super) fn write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        match (&self.layer, pieces) {
+            (Layer::Plain, [only]) => self.raw.send_with_flags(only, NO_SIGNAL),
+            (Layer::Plain, pieces) => self.raw.send_vectored_with_flags(pieces, NO_SIGNAL),
+            #[cfg(all(test, not(loom)))]
+            (Layer::Masked(masked), pieces) => masked.write(&self.raw, pieces),
+        }
+    }
+
+    /// Writes the bytes that the layer holds back: those that [`Stream::write`] has accepted, and its own answers to what
+    /// was read.
+    ///
+    /// # Errors
+    /// As [`Stream::write`].
+    pub(super) fn flush(&self) -> io::Result<()> {
+        match &self.layer {
+            Layer::Plain => Ok(()),
+            #[cfg(all(test, not(loom)))]
+            Layer::Masked(masked) => masked.flush(&self.raw),
+        }
+    }
+
+    /// Whether there is something to [`flush`](Stream::flush), after a read.
+    pub(super) fn wants_flush(&self) -> bool {
+        match &self.layer {
+            Layer::Plain => false,
+            #[cfg(all(test, not(loom)))]
+            Layer::Masked(masked) => masked.wants_flush(),
+        }
+    }
+
+    /// Shuts down one direction or both, for each process that has the descriptor.
+    pub(super) fn shutdown(&self, how: Shutdown) {
+        // Fails if the peer was first.
+        let _ = self.raw.shutdown(how);
+    }
+}
