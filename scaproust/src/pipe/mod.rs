@@ -11,6 +11,7 @@ mod ready_list;
 
 use std::sync::Arc;
 
+use crate::sync::rank::{self, Rank as _};
 use crate::sync::{Descriptor, Uncancellable};
 pub(crate) use lane::{Batch, Consumer, Full, Producer, Pushed, lane};
 pub(crate) use ready_list::{Change, Entry, ReadyList};
@@ -125,6 +126,7 @@ impl Edges {
     /// Delivers all edges. The caller must hold no lock.
     #[inline]
     pub(crate) fn deliver(mut self) {
+        rank::Delivery::check();
         if self.first.is_some() {
             self.deliver_all();
         }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Reactor;
 use super::worker::Worker;
-use crate::sync::{Mutex, PerProcess, before_unload, lock, try_lock};
+use crate::sync::{Mutex, PerProcess, before_unload, lock, rank, try_lock};
 
 /// The reactor, and the thread that runs it or waits for the next one.
 #[derive(Default)]
@@ -15,7 +15,7 @@ struct Current {
     worker: Option<Worker>,
 }
 
-static CURRENT: PerProcess<Mutex<Current>> = PerProcess::new(Mutex::default);
+static CURRENT: PerProcess<Mutex<Current, rank::CurrentReactor>> = PerProcess::new(Mutex::default);
 
 /// How long an exit of the process waits for the end of a spare thread.
 const EXIT_TIME: Duration = Duration::from_millis(100);

@@ -17,8 +17,8 @@ mod worker;
 
 use std::collections::VecDeque;
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mio::{Interest, Poll, Token, event};
@@ -30,21 +30,21 @@ use self::sources::Sources;
 pub(crate) use self::timers::TimerId;
 use self::timers::Timers;
 use self::wake_flag::WakeFlag;
-use crate::sync::{Condvar, Mutex, MutexGuard, lock, now, thread_address};
+use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, lock, now, rank, thread_address};
 
 /// The state of the I/O thread, shared with other threads.
 pub(crate) struct Reactor {
     /// What the thread polls. It holds this lock except during naps. `None` once the reactor was stopped.
-    poll: Mutex<Option<Poll>>,
+    poll: Mutex<Option<Poll>, rank::Poll>,
     /// Notified when `poll` was taken away.
     stopped: Condvar,
     /// `None` once the reactor was stopped.
-    poller: RwLock<Option<Poller>>,
+    poller: RwLock<Option<Poller>, rank::Poller>,
     /// A descriptor of the poller was found closed: the thread must make a new poller.
     has_lost_poller: AtomicBool,
-    sources: Mutex<Sources>,
-    timers: Mutex<Timers<Arc<dyn Source>>>,
-    mailbox: Mutex<VecDeque<Arc<dyn Source>>>,
+    sources: Mutex<Sources, rank::Sources>,
+    timers: Mutex<Timers<Arc<dyn Source>>, rank::Timers>,
+    mailbox: Mutex<VecDeque<Arc<dyn Source>>, rank::Mailbox>,
     wake_flag: WakeFlag,
     is_stopping: AtomicBool,
     /// When a stop was announced, in nanoseconds of the monotonic clock; 0 if none was.
@@ -52,7 +52,7 @@ pub(crate) struct Reactor {
     /// The address that identifies the thread.
     thread: AtomicUsize,
     /// The buffer into which the thread reads.
-    scratch: Mutex<Vec<u8>>,
+    scratch: Mutex<Vec<u8>, rank::Scratch>,
 }
 
 impl Reactor {
@@ -168,7 +168,7 @@ impl Reactor {
 
     /// The buffer of the I/O thread; `None` for any other thread. It belongs to the reactor, since a
     /// thread-local value with a destructor would keep the library loaded.
-    pub(crate) fn scratch(&self) -> Option<MutexGuard<'_, Vec<u8>>> {
+    pub(crate) fn scratch(&self) -> Option<MutexGuard<'_, Vec<u8>, rank::Scratch>> {
         (self.thread.load(Ordering::Relaxed) == thread_address()).then(|| lock(&self.scratch))
     }
 
@@ -184,7 +184,7 @@ impl Reactor {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.notify();
         let poll = lock(&self.poll).take();
-        let poller = self.poller.write().unwrap_or_else(PoisonError::into_inner).take();
+        let poller = self.poller.write().take();
         self.stopped.notify_all();
         drop((poll, poller));
         // Dropped outside the locks: the destructor of a source may call the reactor.
@@ -203,7 +203,7 @@ impl Reactor {
     }
 
     fn with_poller<T>(&self, call: impl FnOnce(&Poller) -> io::Result<T>) -> io::Result<T> {
-        let poller = self.poller.read().unwrap_or_else(PoisonError::into_inner);
+        let poller = self.poller.read();
         poller.as_ref().map_or_else(|| Err(io::ErrorKind::NotConnected.into()), call)
     }
 }
@@ -219,14 +219,14 @@ mod tests {
     use crate::sync::now;
     use std::sync::mpsc;
 
-    struct Probe(std::sync::Mutex<mpsc::Sender<&'static str>>);
+    struct Probe(mpsc::Sender<&'static str>);
 
     impl Source for Probe {
         fn woken(self: Arc<Self>) {
-            self.0.lock().unwrap().send("woken").unwrap();
+            self.0.send("woken").unwrap();
         }
         fn timeout(self: Arc<Self>, _now: Duration) {
-            self.0.lock().unwrap().send("timeout").unwrap();
+            self.0.send("timeout").unwrap();
             panic!("asked for by the test");
         }
     }
@@ -237,7 +237,7 @@ mod tests {
         let own = reactor.clone();
         let thread = std::thread::spawn(move || own.run());
         let (sender, receiver) = mpsc::channel();
-        let probe = Arc::new(Probe(std::sync::Mutex::new(sender)));
+        let probe = Arc::new(Probe(sender));
         let never = reactor.at(now() + Duration::from_secs(3600), probe.clone());
         reactor.at(now(), probe.clone());
         assert_eq!(receiver.recv(), Ok("timeout"));

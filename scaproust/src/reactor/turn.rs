@@ -6,7 +6,6 @@
 //! thread polls again without waiting.
 
 use std::io;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -15,7 +14,7 @@ use mio::{Events, Poll};
 use super::poller::Poller;
 use super::source::Progress;
 use super::{Reactor, nanoseconds, short_wait};
-use crate::sync::{contained, lock, now, thread_address};
+use crate::sync::{contained, lock, now, thread_address, wait_timeout};
 
 /// The most steps of each kind in one turn.
 const STEPS: usize = 64;
@@ -56,8 +55,7 @@ impl Reactor {
             self.wake_flag.about_to_poll();
             if expects_stop {
                 // Releases `poll`, which `stop` takes.
-                let waited = self.stopped.wait_timeout(held, NAP);
-                (held, _) = waited.unwrap_or_else(PoisonError::into_inner);
+                (held, _) = wait_timeout(&self.stopped, held, NAP);
             }
         }
     }
@@ -144,7 +142,7 @@ impl Reactor {
         };
         // Leaked, not closed: the numbers may belong to descriptors of the program by now.
         std::mem::forget(std::mem::replace(poll, new_poll));
-        let mut current = self.poller.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.poller.write();
         std::mem::forget(current.replace(poller));
         drop(current);
         let sources = lock(&self.sources).all();

@@ -4,10 +4,10 @@
 //! The thread is reused since to start and join one costs a short-lived socket a third of its time.
 
 use std::io;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sync::{Condvar, Mutex, MutexGuard, Thread, contained, lock};
+use crate::sync::{Condvar, Mutex, MutexGuard, Thread, contained, lock, rank, wait_timeout};
 
 /// How long the thread waits for a job before it exits.
 const IDLE_TIME: Duration = Duration::from_millis(20);
@@ -62,10 +62,12 @@ impl Worker {
 
 /// What the thread and its owner share.
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<State, rank::Worker>,
     /// Notified when the owner has changed the state.
     changed: Condvar,
 }
+
+type Guard<'a> = MutexGuard<'a, State, rank::Worker>;
 
 struct State {
     /// The job after the one that is running.
@@ -84,10 +86,7 @@ impl Shared {
 
     /// Runs jobs until the thread exits. `wait` waits for a change of the state, and returns whether the idle
     /// time is over.
-    fn work(
-        &self,
-        wait: impl for<'a> Fn(&'a Shared, MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool),
-    ) {
+    fn work(&self, wait: impl for<'a> Fn(&'a Shared, Guard<'a>) -> (Guard<'a>, bool)) {
         let mut state = lock(&self.state);
         let mut is_over = false;
         loop {
@@ -105,10 +104,8 @@ impl Shared {
         }
     }
 
-    fn wait<'a>(&'a self, state: MutexGuard<'a, State>) -> (MutexGuard<'a, State>, bool) {
-        let waited = self.changed.wait_timeout(state, IDLE_TIME);
-        let (state, time) = waited.unwrap_or_else(PoisonError::into_inner);
-        (state, time.timed_out())
+    fn wait<'a>(&'a self, state: Guard<'a>) -> (Guard<'a>, bool) {
+        wait_timeout(&self.changed, state, IDLE_TIME)
     }
 
     /// Passes the thread a job. It replaces a job that has not begun, whose reactor was stopped. Returns the

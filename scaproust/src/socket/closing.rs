@@ -157,11 +157,11 @@ mod tests {
     use crate::option::Setting;
     use crate::protocol;
     use crate::socket::{AF_SP, enter, open};
-    use crate::sync::{Mutex, lock};
+    use crate::sync::{Mutex, lock, rank};
 
     /// An endpoint that never finishes delivering.
     #[derive(Default)]
-    struct Stuck(Mutex<Vec<Arc<Linger>>>);
+    struct Stuck(Mutex<Vec<Arc<Linger>>, rank::Dialer>);
 
     impl Endpoint for Stuck {
         fn close(&self, linger: &Arc<Linger>) {

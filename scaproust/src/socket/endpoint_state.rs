@@ -6,11 +6,11 @@ use smallvec::SmallVec;
 
 use super::statistics::{Statistic, Statistics};
 use crate::error::Error;
-use crate::sync::Mutex;
+use crate::sync::{Mutex, rank};
 use crate::transport::EndpointEvent;
 
 /// The state of an endpoint, shared by its socket and its transport. This lock is taken before the socket's.
-pub(super) type SharedEndpointState = Arc<Mutex<EndpointState>>;
+pub(super) type SharedEndpointState = Arc<Mutex<EndpointState, rank::Endpoint>>;
 
 /// The state of one endpoint. It is changed under the socket's lock, together with the statistics, which sum
 /// up the states of all endpoints.

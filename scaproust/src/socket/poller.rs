@@ -11,7 +11,7 @@ use smallvec::SmallVec;
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use crate::sync::{Event, Mutex, lock};
+use crate::sync::{Event, Mutex, lock, rank};
 
 /// How many notified entries are listed one by one. If there are more, the call checks all of its entries.
 const MAX_NOTIFIED: usize = 64;
@@ -26,7 +26,7 @@ pub(super) struct Poller {
     generation: AtomicU32,
     /// Whether a call uses the poller.
     in_use: AtomicBool,
-    notified: Mutex<Notified>,
+    notified: Mutex<Notified, rank::Notified>,
 }
 
 /// The entries that the call must check.

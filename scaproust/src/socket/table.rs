@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
 use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{EntryLock, Mutex, contained, keep, lock, try_lock};
+use crate::sync::{EntryLock, Mutex, contained, keep, lock, rank, try_lock};
 
 /// How many slots are allocated at a time.
 const SEGMENT: usize = 256;
@@ -30,7 +30,7 @@ impl<T> Slot<T> {
 pub(crate) struct Table<T: 'static, const LIMIT: usize> {
     /// Never freed: a call may try to enter a slot whose value is gone.
     segments: Vec<OnceLock<&'static [Slot<T>]>>,
-    numbers: Mutex<Numbers>,
+    numbers: Mutex<Numbers, rank::SocketNumbers>,
 }
 
 /// The allocator of numbers.

@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use super::atomic::Ordering;
+use super::rank::{self, Rank as _};
 use super::{Futex, now};
 
 /// There is an object: calls may enter.
@@ -61,6 +62,7 @@ impl EntryLock {
     /// Enters and takes the lock if it is open; returns whether it is.
     #[inline]
     pub(crate) fn enter_locked(&self) -> bool {
+        rank::Socket::check();
         let word = &self.state.word;
         let seen = word.load(Ordering::Relaxed);
         let is_free = seen & (OPEN | CLOSING | LOCKED | STARVED) == OPEN;
@@ -68,6 +70,7 @@ impl EntryLock {
         if is_free
             && word.compare_exchange(seen, (seen + 1) | LOCKED, Ordering::Acquire, Ordering::Relaxed).is_ok()
         {
+            note_lock();
             return true;
         }
         self.enter_locked_slow()
@@ -89,12 +92,14 @@ impl EntryLock {
 
     /// Releases the lock.
     pub(crate) fn unlock(&self) {
+        rank::Socket::released();
         self.release(LOCKED);
     }
 
     /// Releases the lock and leaves.
     #[inline]
     pub(crate) fn unlock_and_leave(&self) {
+        rank::Socket::released();
         self.release(LOCKED | 1);
     }
 
@@ -121,14 +126,20 @@ impl EntryLock {
 
     /// Takes the lock, without entering. The caller knows that there is an object.
     pub(crate) fn lock(&self) {
+        rank::Socket::check();
         if !self.try_acquire(LOCKED, LOCKED | STARVED) {
             self.lock_slow();
         }
+        note_lock();
     }
 
     /// Takes the lock if it is free.
     pub(crate) fn try_lock(&self) -> bool {
-        self.state.word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0
+        let is_free = self.state.word.fetch_or(LOCKED, Ordering::Acquire) & LOCKED == 0;
+        if is_free {
+            note_lock();
+        }
+        is_free
     }
 
     /// Sets the bits of `mark`, which has `LOCKED`, and returns whether that took the lock: not if any bit of
@@ -141,7 +152,7 @@ impl EntryLock {
         }
         if before & LOCKED == 0 {
             // It was free, but a starved thread has precedence.
-            self.unlock();
+            self.release(LOCKED);
         }
         false
     }
@@ -202,6 +213,12 @@ impl EntryLock {
     }
 }
 
+/// Notes that the thread holds the lock, until `unlock` or `unlock_and_leave`.
+#[inline]
+fn note_lock() {
+    std::mem::forget(rank::Socket::took());
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -212,8 +229,9 @@ mod tests {
         assert!(!entry.enter() && !entry.enter_locked() && !entry.begin_closing());
         entry.open();
         assert!(entry.enter() && entry.enter_locked());
-        assert!(entry.begin_closing() && !entry.begin_closing() && !entry.enter_locked());
+        assert!(entry.begin_closing() && !entry.begin_closing());
         entry.unlock_and_leave();
+        assert!(!entry.enter_locked());
         entry.leave();
         entry.wait_until_empty();
         entry.close();

@@ -20,7 +20,7 @@ use std::time::Duration;
 use smallvec::SmallVec;
 
 use super::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use super::{Descriptor, Mutex, Notifier, Sleep, Spin, Wake, lock};
+use super::{Descriptor, Mutex, Notifier, Sleep, Spin, Wake, lock, rank};
 
 /// The value of an event's counter before the state was checked.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ pub(crate) struct Event {
     changes: AtomicU32,
     /// The number of registered sleepers; written under the lock of `sleepers`.
     sleeper_count: AtomicU32,
-    sleepers: Mutex<Sleepers>,
+    sleepers: Mutex<Sleepers, rank::Sleepers>,
     /// One thread has the watch: it may wait for other descriptors besides.
     is_watched: AtomicBool,
     pub(crate) spin: Spin,

@@ -7,10 +7,12 @@
 mod entry_lock;
 mod event;
 mod futex;
+mod locks;
 mod notifier;
 mod pause_policy;
 mod per_process;
 mod processors;
+pub(crate) mod rank;
 mod sleep;
 mod spin;
 #[cfg_attr(loom, allow(dead_code, reason = "its model takes its place"))]
@@ -22,6 +24,7 @@ mod unload;
 pub(crate) use entry_lock::EntryLock;
 pub(crate) use event::{Epoch, Event, Sleeper};
 pub(crate) use futex::Futex;
+pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};
 pub(crate) use notifier::Notifier;
 pub(crate) use pause_policy::PausePolicy;
 pub(crate) use per_process::PerProcess;
@@ -40,9 +43,9 @@ pub(crate) use thread::Thread;
 pub(crate) use unload::{before_exit, before_unload, keep};
 
 #[cfg(loom)]
-pub(crate) use loom::sync::{Condvar, Mutex, MutexGuard, atomic};
+pub(crate) use loom::sync::atomic;
 #[cfg(not(loom))]
-pub(crate) use std::sync::{Condvar, Mutex, MutexGuard, atomic};
+pub(crate) use std::sync::atomic;
 
 /// Puts a value on cache lines of its own, to avoid false sharing; on two of them, since processors
 /// prefetch them in pairs.
@@ -81,19 +84,4 @@ pub(crate) fn thread_address() -> usize {
     // It has no destructor, so it exists until the thread ends.
     thread_local!(static PLACE: u8 = const { 0 });
     PLACE.try_with(std::ptr::from_ref).map_or(0, <*const u8>::addr)
-}
-
-/// Takes a lock. A panic under it does not spread: what the locks protect is put right again by
-/// the next operation, and the host must be able to close its sockets.
-pub(crate) fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// As [`lock`], if the lock is free.
-pub(crate) fn try_lock<T>(mutex: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
-    match mutex.try_lock() {
-        Ok(guard) => Some(guard),
-        Err(std::sync::TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
-        Err(std::sync::TryLockError::WouldBlock) => None,
-    }
 }

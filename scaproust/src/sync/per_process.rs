@@ -8,7 +8,7 @@ use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
 
 use super::system::watch_forks;
-use super::{spin, unload};
+use super::{rank, spin, unload};
 
 /// Incremented in the child at each fork.
 static GENERATION: AtomicU32 = AtomicU32::new(0);
@@ -20,6 +20,7 @@ extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
     unload::forget();
     spin::forget();
+    rank::forget();
 }
 
 /// Registers `in_child`, unless that is done. The flag is set after the registration: another thread at the

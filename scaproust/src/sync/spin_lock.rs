@@ -6,36 +6,40 @@
 //! code in the critical section.
 
 use std::cell::UnsafeCell;
+use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
 #[cfg(not(loom))]
 use std::time::Duration;
 
 use super::atomic::{AtomicBool, Ordering};
+use super::rank::{Held, Rank};
 
 /// The longest sleep between two checks.
 #[cfg(not(loom))]
 const MAX_SLEEP: Duration = Duration::from_millis(1);
 
 /// A value behind a spin lock.
-pub(crate) struct SpinLock<T> {
+pub(crate) struct SpinLock<T, R> {
     is_taken: AtomicBool,
     value: UnsafeCell<T>,
+    rank: PhantomData<R>,
 }
 
 // SAFETY: only the thread that holds the lock reaches the value.
-unsafe impl<T: Send> Sync for SpinLock<T> {}
+unsafe impl<T: Send, R> Sync for SpinLock<T, R> {}
 
-impl<T> SpinLock<T> {
+impl<T, R: Rank> SpinLock<T, R> {
     /// A lock that is free, with this value.
-    pub(crate) fn new(value: T) -> SpinLock<T> {
-        SpinLock { is_taken: AtomicBool::new(false), value: UnsafeCell::new(value) }
+    pub(crate) fn new(value: T) -> SpinLock<T, R> {
+        SpinLock { is_taken: AtomicBool::new(false), value: UnsafeCell::new(value), rank: PhantomData }
     }
 
     /// Takes the lock.
     #[inline]
     #[cfg(not(loom))]
-    pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
+    pub(crate) fn lock(&self) -> SpinGuard<'_, T, R> {
+        R::check();
         loop {
             if let Some(held) = self.try_lock() {
                 return held;
@@ -46,10 +50,10 @@ impl<T> SpinLock<T> {
 
     /// Takes the lock if it is free.
     #[inline]
-    fn try_lock(&self) -> Option<SpinGuard<'_, T>> {
+    fn try_lock(&self) -> Option<SpinGuard<'_, T, R>> {
         // Acquire: what was written under the lock before is seen.
         let taken = self.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok().then(|| SpinGuard(self))
+        taken.is_ok().then(|| SpinGuard { lock: self, _held: R::took() })
     }
 
     #[cfg(not(loom))]
@@ -71,28 +75,31 @@ impl<T> SpinLock<T> {
 }
 
 /// The held lock; dropping it releases the lock.
-pub(crate) struct SpinGuard<'a, T>(&'a SpinLock<T>);
+pub(crate) struct SpinGuard<'a, T, R: Rank> {
+    lock: &'a SpinLock<T, R>,
+    _held: Held<R>,
+}
 
-impl<T> Deref for SpinGuard<'_, T> {
+impl<T, R: Rank> Deref for SpinGuard<'_, T, R> {
     type Target = T;
 
     fn deref(&self) -> &T {
         // SAFETY: this thread holds the lock.
-        unsafe { &*self.0.value.get() }
+        unsafe { &*self.lock.value.get() }
     }
 }
 
-impl<T> DerefMut for SpinGuard<'_, T> {
+impl<T, R: Rank> DerefMut for SpinGuard<'_, T, R> {
     fn deref_mut(&mut self) -> &mut T {
         // SAFETY: this thread holds the lock.
-        unsafe { &mut *self.0.value.get() }
+        unsafe { &mut *self.lock.value.get() }
     }
 }
 
-impl<T> Drop for SpinGuard<'_, T> {
+impl<T, R: Rank> Drop for SpinGuard<'_, T, R> {
     fn drop(&mut self) {
         // Release: the next holder sees what was written under the lock.
-        self.0.is_taken.store(false, Ordering::Release);
+        self.lock.is_taken.store(false, Ordering::Release);
     }
 }
 
@@ -101,17 +108,18 @@ impl<T> Drop for SpinGuard<'_, T> {
 #[cfg(loom)]
 pub(crate) mod model {
     use super::super::{Mutex, MutexGuard, lock};
+    use super::Rank;
 
-    pub(crate) type SpinGuard<'a, T> = MutexGuard<'a, T>;
+    pub(crate) type SpinGuard<'a, T, R> = MutexGuard<'a, T, R>;
 
-    pub(crate) struct SpinLock<T>(Mutex<T>);
+    pub(crate) struct SpinLock<T, R>(Mutex<T, R>);
 
-    impl<T> SpinLock<T> {
-        pub(crate) fn new(value: T) -> SpinLock<T> {
+    impl<T, R: Rank> SpinLock<T, R> {
+        pub(crate) fn new(value: T) -> SpinLock<T, R> {
             SpinLock(Mutex::new(value))
         }
 
-        pub(crate) fn lock(&self) -> SpinGuard<'_, T> {
+        pub(crate) fn lock(&self) -> SpinGuard<'_, T, R> {
             lock(&self.0)
         }
     }
@@ -119,13 +127,14 @@ pub(crate) mod model {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::rank;
     use super::*;
 
     #[test]
     fn many_threads_take_turns() {
         const THREADS: usize = 4;
         const TURNS: usize = 20_000;
-        let spin_lock = SpinLock::new(0);
+        let spin_lock = SpinLock::<_, rank::Lane>::new(0);
         std::thread::scope(|scope| {
             for _ in 0..THREADS {
                 scope.spawn(|| (0..TURNS).for_each(|_| *spin_lock.lock() += 1));
@@ -137,6 +146,7 @@ mod tests {
 
 #[cfg(all(test, loom))]
 mod loom_tests {
+    use super::super::rank;
     use super::*;
     use loom::cell::UnsafeCell;
     use loom::sync::Arc;
@@ -147,7 +157,7 @@ mod loom_tests {
             let spin_lock = Arc::new(SpinLock::new(UnsafeCell::new(0)));
             // SAFETY: this thread holds the lock; loom checks that no other one does, and that each sees what
             // the one before has written.
-            let add = |spin_lock: &SpinLock<UnsafeCell<u32>>| {
+            let add = |spin_lock: &SpinLock<UnsafeCell<u32>, rank::Lane>| {
                 spin_lock.try_lock().map(|held| held.with_mut(|count| unsafe { *count += 1 })).is_some()
             };
             let other = spin_lock.clone();

@@ -146,6 +146,7 @@ mod moment {
 
     extern "C" fn exiting() {
         IS_EXITING.store(true, Ordering::Relaxed);
+        crate::sync::rank::forget();
         call(&super::BEFORE_EXIT);
     }
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 use super::{Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds};
 use crate::error::Error;
 use crate::pipe::{Consumer, Peer, Producer, SocketPipe, lane};
-use crate::sync::{Mutex, PerProcess, lock};
+use crate::sync::{Mutex, PerProcess, lock, rank};
 
 /// The endpoints of one name.
 #[derive(Default)]
@@ -20,7 +20,8 @@ struct RegistryEntry {
     connected: Vec<Arc<Inproc>>,
 }
 
-static REGISTRY: PerProcess<Mutex<HashMap<Vec<u8>, RegistryEntry>>> = PerProcess::new(Mutex::default);
+static REGISTRY: PerProcess<Mutex<HashMap<Vec<u8>, RegistryEntry>, rank::InprocRegistry>> =
+    PerProcess::new(Mutex::default);
 
 /// An endpoint.
 struct Inproc {
@@ -28,7 +29,7 @@ struct Inproc {
     /// Whether it was connected, and not bound.
     is_connector: bool,
     context: Arc<dyn EndpointContext>,
-    links: Mutex<Links>,
+    links: Mutex<Links, rank::InprocLinks>,
 }
 
 #[derive(Default)]
@@ -119,7 +120,7 @@ fn join(connector: &Arc<Inproc>, bound: &Arc<Inproc>) {
     }
     // Lock order: the connected endpoint first. No endpoint is both.
     let mut connector_links = lock(&connector.links);
-    let mut bound_links = lock(&bound.links);
+    let mut bound_links = bound.links.lock_as::<rank::BoundInprocLinks>();
     if connector_links.closed || bound_links.closed || !connector_links.links.is_empty() {
         return;
     }

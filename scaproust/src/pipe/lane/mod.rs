@@ -36,7 +36,7 @@ use std::sync::Arc;
 
 use super::block::{Block, Charge, LARGE, SMALL};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
-use crate::sync::{CachePadded, SpinLock};
+use crate::sync::{CachePadded, SpinLock, rank};
 
 pub(crate) use consumer::Consumer;
 pub(crate) use producer::{Batch, Full, Producer, Pushed};
@@ -76,7 +76,7 @@ struct Shared {
     /// The bound, in what `charge` counts.
     limit: usize,
     charge: Charge,
-    tail: SpinLock<Tail>,
+    tail: SpinLock<Tail, rank::Lane>,
     /// A large block that the consumer has read, for the producer to use again; may be null.
     spare: AtomicPtr<()>,
     consumer: CachePadded<Progress>,

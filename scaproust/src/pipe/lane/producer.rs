@@ -6,8 +6,8 @@ use std::time::Duration;
 use super::{Progress, Shared, Tail, is_reached, never};
 use crate::message::{Metadata, Payload};
 use crate::pipe::block::{Charge, Record, record_size};
-use crate::sync::SpinGuard;
 use crate::sync::atomic::{Ordering, fence};
+use crate::sync::{SpinGuard, rank};
 
 /// The number of times that a producer throttles itself for a consumer that makes no progress.
 pub(super) const MAX_THROTTLES: u32 = 32;
@@ -73,7 +73,7 @@ impl Producer {
 
 /// A producer that holds the tail's lock.
 pub(crate) struct Batch<'a> {
-    tail: SpinGuard<'a, Tail>,
+    tail: SpinGuard<'a, Tail, rank::Lane>,
     shared: &'a Shared,
     seen: &'a mut Seen,
 }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use loom::sync::{Condvar, Mutex};
+
 use super::Wait;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Mutex, lock};
 
 /// An atomic word with sleepers.
 #[derive(Debug)]
@@ -12,7 +13,7 @@ pub(crate) struct Futex {
     /// The word. A thread that changes it must call [`Futex::wake`].
     pub(crate) word: AtomicU32,
     lock: Mutex<()>,
-    changed: loom::sync::Condvar,
+    changed: Condvar,
 }
 
 impl Futex {
@@ -23,7 +24,7 @@ impl Futex {
 
     /// Sleeps while the word is `expected`, until [`Futex::wake`] or the deadline.
     pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
-        let guard = lock(&self.lock);
+        let guard = self.lock.lock().unwrap();
         if self.word.load(Ordering::SeqCst) != expected {
             return Wait::Woken;
         }
@@ -43,7 +44,7 @@ impl Futex {
     /// Wakes all sleepers: more than `_count` is allowed, since they check again.
     pub(crate) fn wake(&self, _count: i32) {
         // The lock orders this wake after a sleeper's load of the word.
-        drop(lock(&self.lock));
+        drop(self.lock.lock().unwrap());
         self.changed.notify_all();
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::Wait;
 use crate::sync::atomic::{AtomicU32, Ordering};
-use crate::sync::{Mutex, Polled, above_standard, is_standard, lock, now, poll};
+use crate::sync::{Mutex, Polled, above_standard, is_standard, lock, now, poll, rank};
 
 /// How long a thread sleeps for which the process has no descriptors, until it checks again.
 const WITHOUT_PIPE: Duration = Duration::from_millis(10);
@@ -23,7 +23,7 @@ pub(crate) struct Futex {
     pub(crate) word: AtomicU32,
     /// In the order of their sleeps. The thread that removes one writes a byte to its pipe, which is empty
     /// until then; a sleeper that removes itself does not.
-    sleepers: Mutex<VecDeque<Arc<Pipe>>>,
+    sleepers: Mutex<VecDeque<Arc<Pipe>>, rank::Futex>,
 }
 
 #[derive(Debug)]

@@ -3,17 +3,19 @@
 use std::io;
 use std::time::Duration;
 
-use crate::sync::{Descriptor, Mutex, Wake, lock};
+use loom::sync::{Condvar, Mutex};
+
+use crate::sync::{Descriptor, Wake};
 
 #[derive(Debug)]
 pub(crate) struct Notifier {
     is_notified: Mutex<bool>,
-    changed: loom::sync::Condvar,
+    changed: Condvar,
 }
 
 impl Notifier {
     pub(crate) fn new() -> io::Result<Notifier> {
-        Ok(Notifier { is_notified: Mutex::new(false), changed: loom::sync::Condvar::new() })
+        Ok(Notifier { is_notified: Mutex::new(false), changed: Condvar::new() })
     }
 
     pub(crate) fn descriptor(&self) -> Descriptor {
@@ -21,16 +23,16 @@ impl Notifier {
     }
 
     pub(crate) fn notify(&self) {
-        *lock(&self.is_notified) = true;
+        *self.is_notified.lock().unwrap() = true;
         self.changed.notify_all();
     }
 
     pub(crate) fn clear(&self) {
-        *lock(&self.is_notified) = false;
+        *self.is_notified.lock().unwrap() = false;
     }
 
     pub(crate) fn wait(&self, _deadline: Option<Duration>) -> Wake {
-        let mut is_notified = lock(&self.is_notified);
+        let mut is_notified = self.is_notified.lock().unwrap();
         while !*is_notified {
             is_notified = self.changed.wait(is_notified).unwrap();
         }

@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::windows::io::AsRawSocket;
 use std::time::Duration;
 
-use crate::sync::{Descriptor, Mutex, Polled, lock, poll};
+use crate::sync::{Descriptor, Mutex, Polled, lock, poll, rank};
 
 /// How long to wait for a byte that was sent to arrive: after that the host has read it.
 const ARRIVAL: Duration = Duration::from_millis(20);
@@ -17,7 +17,7 @@ pub(crate) struct NotifierDescriptor {
     receiver: TcpStream,
     sender: TcpStream,
     /// There is one byte in flight or received; otherwise there is none.
-    is_readable: Mutex<bool>,
+    is_readable: Mutex<bool, rank::NotifierDescriptor>,
 }
 
 impl NotifierDescriptor {

@@ -20,7 +20,7 @@ use std::time::Duration;
 use super::connection::{Connection, nanoseconds};
 use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, PerProcess, lock, now, thread_address};
+use crate::sync::{Mutex, PerProcess, lock, now, rank, thread_address};
 
 /// A message is prompt if it is sent within this time, in nanoseconds, after the previous write has ended.
 const PROMPT_GAP: u64 = 1_000;
@@ -57,7 +57,7 @@ pub(crate) struct Batching {
     connections: AtomicU32,
     /// A check is due soon, also if nothing gathers: a thread has blocked at the end of a burst. Changed under `gathering`.
     is_check_due: AtomicBool,
-    gathering: Mutex<Gathering>,
+    gathering: Mutex<Gathering, rank::Gathering>,
 }
 
 #[derive(Default)]
@@ -86,7 +86,7 @@ const SEVERAL_THREADS: usize = 0;
 struct Registry {
     /// The length of `sockets`, which is read without a lock.
     count: AtomicUsize,
-    sockets: Mutex<Vec<Arc<Batching>>>,
+    sockets: Mutex<Vec<Arc<Batching>>, rank::GatheringSockets>,
 }
 
 static REGISTRY: PerProcess<Registry> = PerProcess::new(Registry::default);

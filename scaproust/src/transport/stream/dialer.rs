@@ -24,7 +24,7 @@ use crate::address;
 use crate::endpoint::{Attempts, Backoff, DialStep, MAX_ADDRESSES};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
-use crate::sync::{Mutex, MutexGuard, lock, now};
+use crate::sync::{Mutex, MutexGuard, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
@@ -67,7 +67,7 @@ pub(super) struct Dialer {
     mapping: Mapping,
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
-    state: Mutex<State>,
+    state: Mutex<State, rank::Dialer>,
 }
 
 struct State {
@@ -247,7 +247,11 @@ impl Dialer {
     ///
     /// # Errors
     /// The operating system's.
-    fn connected(self: &Arc<Self>, mut state: MutexGuard<'_, State>, stream: Stream) -> io::Result<()> {
+    fn connected(
+        self: &Arc<Self>,
+        mut state: MutexGuard<'_, State, rank::Dialer>,
+        stream: Stream,
+    ) -> io::Result<()> {
         let mapping = self.mapping.clone();
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
         let connection = Connection::start(stream, mapping, context, owner, reactor)?;

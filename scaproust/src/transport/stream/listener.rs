@@ -14,7 +14,7 @@ use super::layers::Stream;
 use super::platform::{self, Acceptor, polled};
 use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
-use crate::sync::{Mutex, lock, now};
+use crate::sync::{Mutex, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
@@ -26,7 +26,7 @@ pub(super) struct Listener {
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     token: OnceLock<Token>,
-    state: Mutex<State>,
+    state: Mutex<State, rank::Listener>,
 }
 
 struct State {

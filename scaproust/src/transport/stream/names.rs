@@ -12,7 +12,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::network;
-use crate::sync::{Mutex, PerProcess, lock, now, without_signals};
+use crate::sync::{Mutex, PerProcess, lock, now, rank, without_signals};
 
 /// The most look-ups at once.
 const MAX_THREADS: usize = 4;
@@ -21,7 +21,7 @@ const MAX_SLOW: usize = MAX_THREADS - 1;
 /// A look-up that took longer than this is slow.
 const SLOW: Duration = Duration::from_secs(1);
 
-static LOOKUPS: PerProcess<Mutex<Lookups>> = PerProcess::new(Mutex::default);
+static LOOKUPS: PerProcess<Mutex<Lookups, rank::Lookups>> = PerProcess::new(Mutex::default);
 
 /// The result of a look-up.
 pub(super) struct Answer {

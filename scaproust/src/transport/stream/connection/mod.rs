@@ -26,7 +26,7 @@ use super::platform::{abandon_unsent, note_writable};
 use super::{Owner, protocol_pair};
 use crate::pipe::{DirectRead, Peer, SocketPipe};
 use crate::reactor::{Progress, Reactor, Ready, Source};
-use crate::sync::{Mutex, lock, now, try_lock};
+use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
 use crate::wire::{GREETING_TIME, Handshake, Inbound, Mapping, Outbound, Random, TimeCheck};
 use interest::Registration;
@@ -58,10 +58,10 @@ pub(super) struct Connection {
     reactor: Arc<Reactor>,
     context: Arc<dyn EndpointContext>,
     owner: Arc<dyn Owner>,
-    reader: Mutex<Reader>,
-    writer: Mutex<Writer>,
+    reader: Mutex<Reader, rank::Reader>,
+    writer: Mutex<Writer, rank::Writer>,
     lease: ReadLease,
-    registration: Mutex<Registration>,
+    registration: Mutex<Registration, rank::Registration>,
     /// How often in a row room was reported while no writer waited for it.
     spurious_reports: AtomicU8,
     /// The socket's end of the pipe, once there is one.
@@ -72,7 +72,7 @@ pub(super) struct Connection {
     is_blocked: AtomicBool,
     /// Messages gather in the lane. A copy of what `writer` knows, to be read without its lock.
     is_gathering: AtomicBool,
-    timers: Mutex<Timers>,
+    timers: Mutex<Timers, rank::ConnectionTimers>,
 }
 
 /// Why a thread has stopped reading or writing for now.

@@ -11,7 +11,7 @@ use super::timers::Purpose;
 use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::DirectRead;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Descriptor, Mutex, lock};
+use crate::sync::{Descriptor, Mutex, lock, rank};
 
 /// How long reading stays leased after its last use, in nanoseconds.
 const LEASE_TIME: u64 = 2_000_000;
@@ -21,7 +21,7 @@ const LEASE_TIME: u64 = 2_000_000;
 pub(super) struct ReadLease {
     /// Reading is leased. Changed under `change`, together with the poller's interest.
     is_leased: AtomicBool,
-    change: Mutex<()>,
+    change: Mutex<(), rank::ReadLease>,
     /// The number of receivers that have acquired the lease and not released it.
     holders: AtomicU32,
     /// When the lease was last used, in nanoseconds of the monotonic clock.

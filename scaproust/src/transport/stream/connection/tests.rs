@@ -5,7 +5,7 @@ use std::sync::mpsc;
 
 use super::*;
 use crate::message::{MessageType, Metadata, Payload};
-use crate::pipe::{NullPeer, Producer};
+use crate::pipe::{Edges, NullPeer, Producer};
 use crate::protocol::{PAIR, PUSH, ProtocolInfo};
 use crate::reactor;
 use crate::transport::stream::layers::masked::{HELLO, MASK};
@@ -19,7 +19,7 @@ const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
 struct TestSocket {
     protocol: &'static ProtocolInfo,
     end: Arc<dyn SocketPipe>,
-    pipe: Mutex<Option<PipeEnds>>,
+    pipe: Mutex<Option<PipeEnds>, rank::Socket>,
     batching: Arc<Batching>,
 }
 
@@ -314,4 +314,48 @@ fn a_layer_carries_a_connection() {
     connection.close(&linger);
     linger.wait();
     assert_eq!(mask(&peer.join().unwrap()), wire);
+}
+
+/// A socket's end of a pipe that sends something when it is closed.
+struct Closed(mpsc::Sender<()>);
+
+impl Peer for Closed {
+    fn readable(self: Arc<Self>, _size: usize) {}
+    fn writable(self: Arc<Self>) {}
+}
+
+impl SocketPipe for Closed {
+    fn close(self: Arc<Self>) {
+        // As a socket does: the caller must not hold a lock that forbids it.
+        Edges::default().deliver();
+        self.0.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_pipe_made_after_the_end_is_closed_without_holding_locks() {
+    let (ours, mut theirs) = connected_pair();
+    ours.set_nonblocking(true).unwrap();
+    let (sender, closed) = mpsc::channel();
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Closed(sender))), reactor::current().unwrap());
+    let stream = Stream::local(ours.into());
+    let connection = Connection::start(stream, Mapping::Ipc, context, Arc::new(NullPeer), reactor).unwrap();
+    // As another thread that is about to finish the connection.
+    drop(lock(&connection.writer).end());
+    theirs.write_all(&GREETING).unwrap();
+    assert_eq!(closed.recv(), Ok(()));
+    connection.deregister();
+    connection.end_timers();
+}
+
+#[test]
+fn an_exit_does_not_wait_for_locks_that_its_thread_holds() {
+    let (connection, _outbound, _theirs) = connected();
+    let held = lock(&connection.writer);
+    assert_eq!(connection.clone().write_now(), Some(0));
+    drop(held);
+    let held = lock(&connection.registration);
+    assert_eq!(connection.clone().write_now(), Some(0));
+    drop(held);
+    connection.finish(EndpointEvent::Dropped);
 }

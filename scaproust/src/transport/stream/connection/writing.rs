@@ -335,7 +335,7 @@ impl MessageQueue for Consumer {
 mod loom_tests {
     use super::*;
     use crate::pipe::lane;
-    use crate::sync::Mutex;
+    use crate::sync::{Mutex, rank};
     use crate::wire::{Encoder, Framing};
 
     /// In whatever order a closing and an end come, nothing is unfinished after both.
@@ -343,8 +343,8 @@ mod loom_tests {
     fn loom_nothing_is_unfinished_after_the_end() {
         loom::model(|| {
             let (_producer, consumer) = lane(1);
-            let writer =
-                Arc::new(Mutex::new(Writer::new(Outbound::new(&[], Encoder::LengthPrefix(Framing::Ipc)))));
+            let outbound = Outbound::new(&[], Encoder::LengthPrefix(Framing::Ipc));
+            let writer = Arc::new(Mutex::<_, rank::Writer>::new(Writer::new(outbound)));
             assert!(lock(&writer).open(consumer, &[]));
             let (linger, twin) = (Linger::begin(None), writer.clone());
             let ender = loom::thread::spawn(move || {

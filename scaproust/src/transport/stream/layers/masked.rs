@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, rank};
 use crate::transport::stream::platform::{self, NO_SIGNAL};
 
 /// The first byte in each direction.
@@ -19,7 +19,7 @@ const READ_SIZE: usize = 7;
 
 /// The state of a stream's layer.
 #[derive(Default)]
-pub(super) struct Masked(Mutex<State>);
+pub(super) struct Masked(Mutex<State, rank::StreamLayer>);
 
 #[derive(Default)]
 struct State {

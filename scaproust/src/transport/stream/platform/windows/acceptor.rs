@@ -16,20 +16,20 @@ use windows_sys::Win32::Networking::WinSock::WSAEADDRINUSE;
 
 use super::named_pipe::{self, LocalAddress, PipeEnd, local_address};
 use super::stream::Stream;
-use crate::sync::{Mutex, PerProcess, lock};
+use crate::sync::{Mutex, PerProcess, lock, rank};
 
 /// Pipe instances that wait for a peer. Without one a connect fails, and is tried again.
 const WAITING: usize = 8;
 
 /// The names that this process listens at. The system would allow a second listener at a name.
-static TAKEN: PerProcess<Mutex<HashSet<String>>> = PerProcess::new(Mutex::default);
+static TAKEN: PerProcess<Mutex<HashSet<String>, rank::PipeNames>> = PerProcess::new(Mutex::default);
 
 /// A listening socket or pipe.
 pub(in crate::transport::stream) struct Acceptor(Kind);
 
 enum Kind {
-    Network(Mutex<TcpListener>),
-    Pipe(Mutex<Instances>),
+    Network(Mutex<TcpListener, rank::Acceptor>),
+    Pipe(Mutex<Instances, rank::Acceptor>),
 }
 
 /// An entry of [`TAKEN`]. Dropping it removes the entry.

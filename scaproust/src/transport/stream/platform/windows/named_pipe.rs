@@ -21,7 +21,7 @@ use windows_sys::Win32::System::Pipes::{
     PIPE_UNLIMITED_INSTANCES, PIPE_WAIT,
 };
 
-use crate::sync::{Mutex, lock};
+use crate::sync::{Mutex, lock, rank};
 
 /// The size of a pipe's buffer in each direction, in bytes; a hint to the system.
 const BUFFER: u32 = 64 * 1024;
@@ -83,7 +83,7 @@ pub(super) fn open(name: &LocalAddress) -> io::Result<PipeEnd> {
 #[derive(Debug)]
 pub(super) struct PipeEnd {
     pub(super) pipe: NamedPipe,
-    writing: Mutex<Writing>,
+    writing: Mutex<Writing, rank::PipeWrite>,
 }
 
 /// The state of the last write.

@@ -3,7 +3,6 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use libc::c_int;
 use mio::event::Source;
@@ -12,11 +11,12 @@ use mio::{Interest, Registry, Token};
 use socket2::{MaybeUninitSlice, SockRef, Socket};
 
 use super::named_pipe::{self, LocalAddress, PipeEnd};
+use crate::sync::{RwLock, rank};
 use crate::transport::stream::network::is_connected;
 
 /// A socket or a pipe. Reads and writes hold the lock shared; registering and closing hold it exclusively.
 #[derive(Debug)]
-pub(in crate::transport::stream) struct Stream(RwLock<Kind>);
+pub(in crate::transport::stream) struct Stream(RwLock<Kind, rank::Stream>);
 
 #[derive(Debug)]
 enum Kind {
@@ -63,17 +63,9 @@ fn gone() -> io::Error {
 }
 
 impl Stream {
-    fn kind(&self) -> RwLockReadGuard<'_, Kind> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn kind_mut(&self) -> RwLockWriteGuard<'_, Kind> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Reads the bytes that have arrived, as many as fit.
     pub(in crate::transport::stream) fn recv(&self, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
-        match &*self.kind() {
+        match &*self.0.read() {
             Kind::Network(stream) => stream.try_io(|| SockRef::from(stream).recv(room)),
             Kind::Pipe(end) => end.read(room),
             Kind::Gone => Err(gone()),
@@ -85,7 +77,7 @@ impl Stream {
         &self,
         rooms: &mut [MaybeUninitSlice<'_>],
     ) -> io::Result<(usize, ())> {
-        let count = match &*self.kind() {
+        let count = match &*self.0.read() {
             Kind::Network(stream) => {
                 stream.try_io(|| SockRef::from(stream).recv_vectored(rooms).map(|(count, _)| count))
             }
@@ -110,7 +102,7 @@ impl Stream {
         slices: &[IoSlice<'_>],
         flags: c_int,
     ) -> io::Result<usize> {
-        match &*self.kind() {
+        match &*self.0.read() {
             Kind::Network(stream) => {
                 stream.try_io(|| SockRef::from(stream).send_vectored_with_flags(slices, flags))
             }
@@ -121,18 +113,18 @@ impl Stream {
 
     /// Shuts down one direction or both. A pipe can only be shut down as a whole.
     pub(in crate::transport::stream) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        if let Kind::Network(stream) = &*self.kind() {
+        if let Kind::Network(stream) = &*self.0.read() {
             return stream.shutdown(how);
         }
         if how == Shutdown::Both {
-            *self.kind_mut() = Kind::Gone;
+            *self.0.write() = Kind::Gone;
         }
         Ok(())
     }
 
     /// Sets `TCP_NODELAY`, if this is a socket.
     pub(in crate::transport::stream) fn set_tcp_nodelay(&self, is_set: bool) -> io::Result<()> {
-        match &*self.kind() {
+        match &*self.0.read() {
             Kind::Network(stream) => stream.set_nodelay(is_set),
             Kind::Pipe(_) | Kind::Gone => Ok(()),
         }
@@ -141,7 +133,7 @@ impl Stream {
     /// The poller has reported that the stream is writable. Returns whether the stream may be readable too: bytes that
     /// a pipe had read before it was registered are not reported.
     pub(super) fn note_writable(&self) -> bool {
-        match &*self.kind() {
+        match &*self.0.read() {
             Kind::Pipe(end) => {
                 end.note_writable();
                 true
@@ -152,12 +144,12 @@ impl Stream {
 
     /// Whether this is a named pipe, open or shut down.
     pub(super) fn is_pipe(&self) -> bool {
-        !matches!(&*self.kind(), Kind::Network(_))
+        !matches!(&*self.0.read(), Kind::Network(_))
     }
 
     /// Whether the stream is connected; `false` while the connect is in progress.
     pub(super) fn is_connected(&self) -> io::Result<bool> {
-        match &*self.kind() {
+        match &*self.0.read() {
             Kind::Network(stream) => is_connected(&SockRef::from(stream)),
             Kind::Pipe(_) | Kind::Gone => Ok(true),
         }
@@ -166,7 +158,7 @@ impl Stream {
 
 impl Source for &Stream {
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        match &mut *self.kind_mut() {
+        match &mut *self.0.write() {
             Kind::Network(stream) => stream.register(registry, token, interests),
             Kind::Pipe(end) => end.pipe.register(registry, token, interests),
             Kind::Gone => Err(gone()),
@@ -174,7 +166,7 @@ impl Source for &Stream {
     }
 
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> io::Result<()> {
-        match &mut *self.kind_mut() {
+        match &mut *self.0.write() {
             Kind::Network(stream) => stream.reregister(registry, token, interests),
             Kind::Pipe(end) => end.pipe.reregister(registry, token, interests),
             Kind::Gone => Err(gone()),
@@ -182,7 +174,7 @@ impl Source for &Stream {
     }
 
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        match &mut *self.kind_mut() {
+        match &mut *self.0.write() {
             Kind::Network(stream) => stream.deregister(registry),
             Kind::Pipe(end) => end.pipe.deregister(registry),
             Kind::Gone => Ok(()),
