@@ -1,4 +1,4 @@
-//! Checks the direction of imports in the library, and its statics.
+//! Checks the direction of imports in the library, its statics, and that its locks have ranks.
 //!
 //! It reads every file under src/, finds each path in code that begins with `crate`, `super` or `self` (not in
 //! comments and strings), and compares the room of that path with the table below. A new room needs a place there.
@@ -52,6 +52,12 @@ const IMPURE: &[&str] = &[
     "Instant",
     "SystemTime",
 ];
+
+/// Locks without a rank, so that nothing checks in which order they are taken: see src/sync/rank.rs.
+const UNRANKED: &[&str] = &["std::sync::Mutex", "std::sync::RwLock", "std::sync::Condvar"];
+
+/// Where they may be used: where they get their ranks, and for a lock that is only tried.
+const WITHOUT_RANK: &[&str] = &["src/sync/", "src/message/pool.rs"];
 
 #[test]
 fn every_room_of_the_table_is_there() {
@@ -161,6 +167,11 @@ fn check(file: &str, text: &str) -> Vec<String> {
                 "{file}:{line}: `{room}` must not mention `{name}`: it knows no descriptors, threads, locks or clocks"
             ));
         }
+        if let Some(name) = UNRANKED.iter().find(|name| mentions(name))
+            && !WITHOUT_RANK.iter().any(|place| file.starts_with(place))
+        {
+            violations.push(format!("{file}:{line}: `{name}` has no rank: use that of `crate::sync`"));
+        }
     }
     violations.dedup();
     violations
@@ -267,6 +278,11 @@ fn each_rule_speaks() {
             "src/endpoint/mod.rs",
             "use std::time::{self, Duration}; fn f() -> time::SystemTime {}",
             "must not mention `SystemTime`",
+        ),
+        (
+            "src/reactor/mod.rs",
+            "use std::sync::{Arc, Mutex};",
+            "`std::sync::Mutex` has no rank: use that of `crate::sync`",
         ),
         ("src/wire/mod.rs", "fn f() { ::mio::Poll::new() }", "`wire` must not mention `mio`"),
     ] {
