@@ -234,8 +234,9 @@ capi: ## the C tests alone
 	@$(MAKE) --no-print-directory stage
 	@capi-tests/run "$(STAGE)"
 
-# Those of which many threads, forks and exits are a part, and which a slow library passes too. faults/closed is not among
-# them: a debug build of Rust's standard library ends a process that closes a descriptor of another owner.
+# The behaviour tests, and the hostile and fault tests with many threads, forks or exits that a slow library passes too. Not
+# faults/closed: with debug assertions, Rust's standard library aborts the process when it closes a descriptor that the program
+# has closed already.
 debug-capi: KIND := debug
 debug-capi: ## some of the C tests, with a library that checks the order of its locks
 	$(call heading,C tests: a debug library)
