@@ -221,6 +221,12 @@ impl Batching {
         self.stop();
     }
 
+    /// The messages are no flood any more: ends gathering.
+    pub(super) fn end_flood(self: &Arc<Self>) {
+        self.prompt_writes.store(0, Ordering::Relaxed);
+        self.stop();
+    }
+
     /// Ends gathering: writes everything, and lets each further message be written at once.
     fn stop(self: &Arc<Self>) {
         let connections = {
@@ -261,8 +267,7 @@ impl Batching {
             // Messages that begin to gather after this wake the I/O thread; those that have begun before are written now.
             self.is_check_due.store(false, Ordering::Relaxed);
             drop(gathering);
-            self.prompt_writes.store(0, Ordering::Relaxed);
-            return self.stop();
+            return self.end_flood();
         };
         self.is_check_due.store(has_blocked, Ordering::Relaxed);
         gathering.interval = interval;

@@ -15,19 +15,21 @@ use crate::message::{Chunk, Front};
 pub(crate) use pieces::PIECES_MAX;
 use pieces::Pieces;
 
-/// The number of gathered bytes at which the sender writes them: the first and least,
+/// The number of gathered bytes at which the sender writes them, at first. It is never smaller.
 const GATHER_MIN: usize = 512;
-/// and the largest. It doubles while the sender's writes are frequent, or the messages are a flood; it halves while they are
-/// rare.
+/// The largest such number. It doubles while the sender's writes are frequent or the messages are a flood, and halves while the
+/// writes are rare.
 const GATHER_MAX: usize = 64 * 1024;
-/// Writes are frequent if the time between them is shorter: a write takes several microseconds.
-const FREQUENT: Duration = Duration::from_micros(16);
-/// Writes are rare if the time between them is longer: that is how long a message waits.
-const RARE: Duration = Duration::from_micros(40);
+/// Writes are frequent if they take more than this part of the time, in percent.
+const FREQUENT: u32 = 66;
+/// Writes are rare if they take less: messages wait longer than they need to.
+const RARE: u32 = 25;
+/// Gathering is in vain if to write each message by itself would take less of the time than this.
+const AFFORDABLE: u32 = 75;
 /// The least rate of a flood, in bytes per microsecond. Its receivers gain more by few large writes than by early ones.
 const FLOOD: usize = 64;
-/// The number of rare writes in a row that halve. A single one is rare because its thread has lost the processor.
-const RARE_IN_A_ROW: u8 = 4;
+/// Nothing is decided by a single interval, since its thread may have lost the processor, but by this many in a row.
+const IN_A_ROW: u8 = 4;
 
 /// A queue of messages to be sent, which others fill.
 pub(crate) trait MessageQueue {
@@ -62,8 +64,15 @@ struct Gathering {
     enough: usize,
     /// When gathering began, or the sender last wrote because the messages were `enough`.
     since: Duration,
+    /// The time that a write takes: the shortest lately, since a thread may lose the processor during a write.
+    write_time: Duration,
+    /// [`Pieces::taken_total`] after this write.
+    taken: u32,
     /// The number of the sender's last writes that were rare, in a row.
     rare: u8,
+    /// The number of the sender's last writes in a row that brought so little that the sender could have written each message
+    /// by itself.
+    in_vain: u8,
     /// The sender has written since [`Outbound::take_written_by_sender`] was called last.
     is_written_by_sender: bool,
 }
@@ -138,8 +147,15 @@ impl Outbound {
 
     /// Lets messages gather in the queue, which has the first one: from now on only the push is reported that makes them enough.
     pub(crate) fn begin_gathering(&mut self, queue: &mut impl MessageQueue, now: Duration) {
-        self.gathering =
-            Some(Gathering { enough: GATHER_MIN, since: now, rare: 0, is_written_by_sender: false });
+        self.gathering = Some(Gathering {
+            enough: GATHER_MIN,
+            since: now,
+            write_time: Duration::MAX,
+            taken: self.pieces.taken_total(),
+            rare: 0,
+            in_vain: 0,
+            is_written_by_sender: false,
+        });
         // If there are enough already, the next check of the I/O thread finds them.
         queue.report_at(GATHER_MIN);
     }
@@ -153,19 +169,23 @@ impl Outbound {
     pub(crate) fn note_full(&mut self) {
         if let Some(gathering) = &mut self.gathering {
             gathering.is_written_by_sender = true;
-            gathering.rare = 0;
+            (gathering.rare, gathering.in_vain) = (0, 0);
         }
     }
 
-    /// Notes that the sender is about to write gathered messages because they are enough. Messages gather for so many
-    /// `connections`, which the sender writes in turn. Decides how many are enough for its next write.
-    pub(crate) fn note_enough(&mut self, now: Duration, connections: u32) {
-        if let Some(gathering) = &mut self.gathering {
-            gathering.is_written_by_sender = true;
-            let interval = now.saturating_sub(gathering.since) / connections.max(1);
-            gathering.since = now;
-            gathering.adapt(interval);
-        }
+    /// Notes that the sender has written gathered messages because they were enough, from `began` to `ended`. Messages gather
+    /// for so many `connections`, which the sender writes in turn. Decides how many are enough for its next write, and returns
+    /// whether gathering is worth it.
+    pub(crate) fn note_enough(&mut self, began: Duration, ended: Duration, connections: u32) -> bool {
+        let taken = self.pieces.taken_total();
+        let Some(gathering) = &mut self.gathering else { return true };
+        gathering.is_written_by_sender = true;
+        let messages = taken.wrapping_sub(std::mem::replace(&mut gathering.taken, taken));
+        let interval = began.saturating_sub(std::mem::replace(&mut gathering.since, began));
+        let forgotten = gathering.write_time.saturating_add(gathering.write_time / 8);
+        gathering.write_time = ended.saturating_sub(began).min(forgotten);
+        gathering.adapt(interval / connections.max(1), messages);
+        gathering.in_vain < IN_A_ROW
     }
 
     /// Whether the sender has written gathered messages since the last call.
@@ -175,16 +195,19 @@ impl Outbound {
 }
 
 impl Gathering {
-    /// Changes `enough` after this interval between two writes of the sender.
-    fn adapt(&mut self, interval: Duration) {
+    /// Changes `enough` after a write that brought so many messages, and that began this time after the write before it.
+    fn adapt(&mut self, interval: Duration, messages: u32) {
         let is_flood = self.enough as u128 * 1000 >= interval.as_nanos() * FLOOD as u128;
-        if interval < FREQUENT || is_flood {
+        let exceeds = |time: Duration, percent| time * 100 > interval * percent;
+        let is_in_vain = !exceeds(self.write_time * messages, AFFORDABLE);
+        self.in_vain = if is_in_vain { self.in_vain.saturating_add(1) } else { 0 };
+        if exceeds(self.write_time, FREQUENT) || is_flood {
             self.enough = (2 * self.enough).min(GATHER_MAX);
             self.rare = 0;
-        } else if interval > RARE {
+        } else if !exceeds(self.write_time, RARE) {
             self.rare += 1;
         }
-        if self.rare == RARE_IN_A_ROW {
+        if self.rare == IN_A_ROW {
             self.enough = (self.enough / 2).max(GATHER_MIN);
             self.rare = 0;
         }

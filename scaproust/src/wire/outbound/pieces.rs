@@ -36,6 +36,8 @@ pub(super) struct Pieces {
     pong: Vec<u8>,
     /// The number of bytes sent since the beginning; wraps.
     sent_total: usize,
+    /// The number of messages taken since the beginning; wraps.
+    taken_total: u32,
     /// The number of unsent bytes up to the end of the last appended pong.
     before_pong: usize,
 }
@@ -116,7 +118,7 @@ impl Pieces {
         parks: bool,
         mut encode_prefix: impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
     ) -> io::Result<bool> {
-        let mut has_taken = false;
+        let taken_before = self.taken_total;
         let mut bytes = self.take_bytes();
         let mut before = bytes.len();
         while self.length + bytes.len() - before - self.sent < FILL_MAX {
@@ -137,7 +139,7 @@ impl Pieces {
             if let Some(mask) = mask {
                 mask.apply(0, &mut bytes[start..]);
             }
-            has_taken = true;
+            self.taken_total = self.taken_total.wrapping_add(1);
             match if is_long { queue.take_chunk() } else { None } {
                 Some(chunk) => {
                     self.length += bytes.len() - before + carried;
@@ -158,7 +160,7 @@ impl Pieces {
         self.length += bytes.len() - before;
         self.put_bytes(bytes);
         // Once for all messages: they are few enough that a producer does not wait long.
-        Ok(has_taken && queue.publish_progress())
+        Ok(self.taken_total != taken_before && queue.publish_progress())
     }
 
     /// Appends a body as pieces, with the prefixes of all its frames but the first, which are there. The first frame carries
@@ -198,6 +200,11 @@ impl Pieces {
     /// The number of bytes sent since the beginning; wraps.
     pub(super) fn sent_total(&self) -> usize {
         self.sent_total
+    }
+
+    /// The number of messages taken since the beginning; wraps.
+    pub(super) fn taken_total(&self) -> u32 {
+        self.taken_total
     }
 
     /// The bytes to be written next, in at most [`PIECES_MAX`] pieces.

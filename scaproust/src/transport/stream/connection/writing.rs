@@ -186,12 +186,17 @@ impl Connection {
 
     /// Writes gathered messages, by the thread that sends, because they are enough.
     pub(super) fn write_as_sender(self: &Arc<Self>) {
-        let flushed = {
+        let batching = self.context.batching();
+        let (flushed, is_worth_it) = {
             let mut writer = lock(&self.writer);
-            writer.outbound.note_enough(now(), self.context.batching().connections());
-            self.write_out(&mut writer)
+            let began = now();
+            let flushed = self.write_out(&mut writer);
+            (flushed, writer.outbound.note_enough(began, now(), batching.connections()))
         };
         self.act_on(flushed);
+        if !is_worth_it {
+            batching.end_flood();
+        }
     }
 
     /// Writes gathered messages, and returns the number of bytes; `None` if the sender has written some since the last call,
