@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::endpoint_state::SharedEndpointState;
-use super::pipes::{Finished, Lag, Pipes, View};
+use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
 use super::pollable::Pollable;
 use super::poller::Registrations;
 use super::recent_peers::RecentPeers;
@@ -115,17 +115,17 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
-        self.call_to_send(Metadata::default(), Lag::Ignored, edges, call)
+        self.call_to_send(Metadata::default(), ReceiverCheck::None, edges, call).0
     }
 
-    /// As `call`, for sending a message with this metadata. For `lag` see [`View`].
+    /// As `call`, for sending a message with this metadata. Returns also what the sender must do because of `check`.
     pub(super) fn call_to_send<R>(
         &mut self,
         metadata: Metadata,
-        lag: Lag<'_>,
+        check: ReceiverCheck,
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
-    ) -> R {
+    ) -> (R, Delay) {
         let mut view = View {
             pipes: &mut self.pipes,
             edges,
@@ -133,9 +133,11 @@ impl Core {
             options: &self.options,
             drops_left: &mut self.drops_left,
             metadata,
-            lag,
+            check,
+            delay: Delay::None,
         };
-        call(&mut self.protocol, &mut view)
+        let result = call(&mut self.protocol, &mut view);
+        (result, view.delay)
     }
 
     /// Passes every edge on the ready list to the protocol, and detaches the pipes that have ended.

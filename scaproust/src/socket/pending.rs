@@ -10,7 +10,7 @@ use super::Socket;
 use super::blocking::{Blocked, HeldSignals, TURNS, prepare_sleep, spin_before_sleep};
 use super::core::Core;
 use super::direct_read::{Acquired, DirectReads};
-use super::pipes::Slept;
+use super::pipes::Delay;
 use super::registry::{Call, SocketRef};
 use super::wait_policy::WaitPolicy;
 use crate::error::Error;
@@ -60,7 +60,7 @@ pub(crate) trait Attempt: CallOutput {
     fn after_failed_try(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core)
     -> Result<(), Error>;
 
-    /// Tries once, under the lock. `slept` is set if the call has slept since the last try.
+    /// Tries once, under the lock. `slept` is the time that the call has slept since the last try, if it has.
     ///
     /// # Errors
     /// Those of the call, which ends it.
@@ -68,14 +68,14 @@ pub(crate) trait Attempt: CallOutput {
         &mut self,
         socket: &Socket,
         core: &mut Core,
-        slept: Option<Slept<'_>>,
+        slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<Self::Output>, Error>;
 }
 
 /// The outcome of one try.
 pub(crate) enum Try<T> {
-    Done(T),
+    Done(T, Delay),
     /// The protocol dropped as many unwanted messages as it may under one hold of the lock, and may find
     /// more. The call tries again at once.
     CutShort,
@@ -269,11 +269,10 @@ impl<A: Attempt> Blocked for Pending<A> {
 
     fn proceed(&mut self) -> Result<Option<A::Output>, Error> {
         let _uncancellable = Uncancellable::begin();
-        let mut pause = Duration::ZERO;
         let mut slept = None;
         if let Some(sleeper) = self.sleeper.take() {
             self.after_sleep(sleeper)?;
-            slept = Some(Slept { time: now().saturating_sub(self.start), pause: &mut pause });
+            slept = Some(now().saturating_sub(self.start));
         } else if self.call.is_none() {
             self.call = Some(self.socket.enter()?);
         }
@@ -293,7 +292,7 @@ impl<A: Attempt> Blocked for Pending<A> {
                 let outcome = self.attempt.attempt(call, &mut core, slept.take(), &mut edges);
                 let is_cut_short = matches!(outcome, Ok(Try::CutShort));
                 match outcome {
-                    Ok(Try::Done(output)) => Ok(Some(output)),
+                    Ok(Try::Done(output, delay)) => Ok(Some((output, delay))),
                     Ok(_) => self.attempt.after_failed_try(&mut self.policy, is_cut_short, &core).map(|()| {
                         self.direct_reads = (!is_cut_short).then(|| A::direct_reads(&mut core));
                         None
@@ -302,8 +301,10 @@ impl<A: Attempt> Blocked for Pending<A> {
                 }
             };
             edges.deliver();
-            if let Some(output) = outcome? {
-                self.pause(pause);
+            if let Some((output, delay)) = outcome? {
+                if let Delay::Pause(pause) = delay {
+                    self.pause(pause);
+                }
                 return Ok(Some(output));
             }
             if self.direct_reads.is_none() {

@@ -147,26 +147,32 @@ pub(super) struct View<'a> {
     pub(super) metadata: Metadata,
     /// How many more messages may be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
-    /// What a push measures of its receiver.
-    pub(super) lag: Lag<'a>,
+    /// What a push checks of its receiver.
+    pub(super) check: ReceiverCheck,
+    /// What these checks have found.
+    pub(super) delay: Delay,
 }
 
-/// What a push measures of how far its receiver is behind.
-pub(super) enum Lag<'a> {
+/// What a push checks of its receiver.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum ReceiverCheck {
     /// Nothing.
-    Ignored,
-    /// Whether the receiver is slower than the sender, for a protocol that does not wait for its receivers.
-    Overtaken(&'a mut bool),
-    /// How long to wait for more room, for a call that has slept until there was room.
-    Slept(Slept<'a>),
+    None,
+    /// Whether it is slower than the sender, for a protocol that does not wait for its receivers.
+    Lag,
+    /// How much room it has made, for a call that has slept for this time until there was room.
+    RoomAfter(Duration),
 }
 
-/// The sleep of a call before this try.
-pub(crate) struct Slept<'a> {
-    /// How long the call has slept.
-    pub(super) time: Duration,
-    /// Set to how long the call must pause before it returns, if the try succeeds.
-    pub(super) pause: &'a mut Duration,
+/// What a call must do before it returns, without a lock.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Delay {
+    /// Nothing.
+    None,
+    /// Let the receivers catch up: one of them is more than half a lane behind.
+    Throttle,
+    /// Pause for this time, so that more room is made before the next call.
+    Pause(Duration),
 }
 
 impl Context for View<'_> {
@@ -209,12 +215,15 @@ impl Context for View<'_> {
             let mut batch = outbound.batch();
             match batch.push(header, body, self.metadata) {
                 Ok(Pushed { edge }) => {
-                    match &mut self.lag {
-                        Lag::Ignored => {}
-                        Lag::Overtaken(overtakes) => **overtakes |= batch.should_throttle(),
-                        // The kernel makes room in the lane of a connection, and not for each message.
-                        Lag::Slept(..) if peer.clone().direct_read().is_some() => {}
-                        Lag::Slept(Slept { time, pause }) => **pause = batch.pause_after(*time),
+                    match self.check {
+                        ReceiverCheck::None => {}
+                        ReceiverCheck::Lag if !batch.should_throttle() => {}
+                        ReceiverCheck::Lag => self.delay = Delay::Throttle,
+                        // A connection empties its lane in batches: no pause is needed.
+                        ReceiverCheck::RoomAfter(_) if peer.clone().direct_read().is_some() => {}
+                        ReceiverCheck::RoomAfter(slept) => {
+                            self.delay = Delay::Pause(batch.pause_after(slept))
+                        }
                     }
                     if edge {
                         self.edges.add_readable(peer, size);
@@ -255,17 +264,32 @@ impl Context for View<'_> {
 
 opaque!([] Received<'_>);
 
-/// A message that is being received, still in its lane.
+/// A message that is being received, still in its lane. Dropping it removes it from there.
 pub struct Received<'a> {
-    pub(super) delivery: &'a Delivery,
+    delivery: &'a Delivery,
     /// The length of the body in bytes.
-    pub(super) length: usize,
-    pub(super) pipe: &'a mut Pipe,
-    /// Set when the message has been taken out of the lane.
-    pub(super) taken: &'a mut bool,
+    length: usize,
+    pipe: &'a mut Pipe,
+    /// Its memory was taken, and so it is no longer in the lane.
+    is_taken: bool,
 }
 
-impl Received<'_> {
+impl Drop for Received<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        if !self.is_taken {
+            self.pipe.inbound.skip();
+        }
+    }
+}
+
+impl<'a> Received<'a> {
+    /// The first message of the pipe's inbound lane, whose body has this length.
+    #[inline]
+    pub(super) fn new(delivery: &'a Delivery, length: usize, pipe: &'a mut Pipe) -> Received<'a> {
+        Received { delivery, length, pipe, is_taken: false }
+    }
+
     /// The protocol header, which raw sockets see.
     #[must_use]
     pub fn header(&self) -> ProtocolHeader {
@@ -301,7 +325,7 @@ impl Received<'_> {
     /// # Errors
     /// The unchanged message, when its body lies in the lane itself.
     #[inline]
-    pub fn take_chunk(self) -> Result<(Chunk, usize), Self> {
+    pub fn take_chunk(mut self) -> Result<(Chunk, usize), Self> {
         let begin = |front: Front<'_>| self.delivery.skip.checked_sub(front.head.len());
         let chunk = self
             .pipe
@@ -309,7 +333,7 @@ impl Received<'_> {
             .peek()
             .and_then(begin)
             .and_then(|begin| self.pipe.inbound.take_chunk().map(|chunk| (chunk, begin)));
-        *self.taken = chunk.is_some();
+        self.is_taken = chunk.is_some();
         chunk.ok_or(self)
     }
 
@@ -342,9 +366,9 @@ mod tests {
         (Pipe::new(inbound, outbound, Arc::new(NullPeer)), far_out, far_in)
     }
 
-    fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe, taken: &'a mut bool) -> Received<'a> {
+    fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe) -> Received<'a> {
         let length = pipe.inbound.peek().unwrap().len() - delivery.skip;
-        Received { delivery, length, pipe, taken }
+        Received::new(delivery, length, pipe)
     }
 
     #[test]
@@ -375,12 +399,12 @@ mod tests {
         let address = chunk.as_ptr() as usize;
         producer.batch().push(&[], &mut Payload::Owned(chunk), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let (mut taken, delivery) = (false, Delivery::plain(PipeId(1), 4));
-        let received = receive(&delivery, &mut pipe, &mut taken);
+        let delivery = Delivery::plain(PipeId(1), 4);
+        let received = receive(&delivery, &mut pipe);
         assert_eq!((received.length(), received.body()), (4, (&[][..], &b"body"[..])));
         let chunk = received.into_chunk().unwrap();
         assert_eq!((&*chunk, chunk.as_ptr() as usize), (&b"body"[..], address + 4));
-        assert!(taken);
+        assert!(pipe.inbound.is_empty());
     }
 
     #[test]
@@ -388,17 +412,17 @@ mod tests {
         let (mut pipe, mut producer, _far_in) = pipe();
         producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let (mut taken, delivery) = (false, Delivery::plain(PipeId(1), 2));
-        let received = receive(&delivery, &mut pipe, &mut taken);
+        let delivery = Delivery::plain(PipeId(1), 2);
+        let received = receive(&delivery, &mut pipe);
         assert_eq!(&*received.into_chunk().unwrap(), b"small");
-        assert!(!taken);
-        pipe.inbound.pop();
+        assert!(pipe.inbound.is_empty());
         let shared = Chunk::copy_of(b"shared").unwrap();
         producer.batch().push(b"id", &mut Payload::Owned(shared.clone()), Metadata::default()).unwrap();
         assert!(!pipe.inbound.is_empty());
-        let received = receive(&delivery, &mut pipe, &mut taken);
+        let received = receive(&delivery, &mut pipe);
         let copy = received.into_chunk().unwrap();
-        assert_eq!((&*copy, taken), (&b"shared"[..], true));
+        assert_eq!(&*copy, b"shared");
+        assert!(pipe.inbound.is_empty());
         assert_ne!(copy.as_ptr(), shared.as_ptr());
     }
 }

@@ -1,13 +1,14 @@
 //! Receiving: the first try of a call, and the later ones of a blocked call.
 
 use std::marker::PhantomData;
+use std::time::Duration;
 
 use super::Socket;
 use super::blocking::Blocked;
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
-use super::pipes::{Received, Slept};
+use super::pipes::{Delay, Received};
 use super::registry::SOCKETS;
 use super::statistics::Statistic;
 use super::wait_policy::{self, WaitPolicy};
@@ -46,7 +47,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let epoch = call.receivers.epoch();
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let is_cut_short = match outcome {
-        Ok(Try::Done(result)) => {
+        Ok(Try::Done(result, _)) => {
             let is_marked = core.statistics[Statistic::MessagesReceived].is_multiple_of(MARK_INTERVAL);
             core.keep_locked();
             call.unlock_and_leave();
@@ -100,7 +101,7 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         &mut self,
         socket: &Socket,
         core: &mut Core,
-        _slept: Option<Slept<'_>>,
+        _slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<R>, Error> {
         socket.try_recv(core, self, edges)
@@ -143,14 +144,14 @@ impl Socket {
             Ok(delivery) => {
                 let result = core.deliver(delivery, take, edges);
                 // The protocol names a pipe that exists, so there is a result; if not, it is asked again.
-                Ok(result.map_or(Try::CutShort, Try::Done))
+                Ok(result.map_or(Try::CutShort, |result| Try::Done(result, Delay::None)))
             }
             Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
             Err(Refusal::WouldBlock) => Ok(Try::Blocked),
             Err(refusal) => Err((*refusal).into()),
         };
         self.process_ready(core, edges);
-        if matches!(outcome, Ok(Try::Done(_)))
+        if matches!(outcome, Ok(Try::Done(..)))
             && self.receivers.has_sleepers()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.is_cut_short())
         {
@@ -171,14 +172,10 @@ impl Core {
         let pipe = self.pipes.get(delivery.pipe)?;
         let length = pipe.inbound.peek()?.len().saturating_sub(delivery.skip);
         let take = take.take()?;
-        let mut taken = false;
         self.has_sent = false;
         self.statistics[Statistic::MessagesReceived] += 1;
         self.statistics[Statistic::BytesReceived] += length as u64;
-        let result = take(Received { delivery, length, pipe, taken: &mut taken });
-        if !taken {
-            pipe.inbound.skip();
-        }
+        let result = take(Received::new(delivery, length, pipe));
         if pipe.inbound.publish_progress()
             && let Some(peer) = &pipe.peer
         {

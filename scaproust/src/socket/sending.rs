@@ -1,11 +1,13 @@
 //! Sending: the first try of a call, and the later ones of a blocked call.
 
+use std::time::Duration;
+
 use super::Socket;
 use super::blocking::Blocked;
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
-use super::pipes::{Lag, Slept};
+use super::pipes::{Delay, ReceiverCheck};
 use super::registry::SOCKETS;
 use super::statistics::Statistic;
 use super::wait_policy::{self, WaitPolicy};
@@ -42,14 +44,13 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     {
         message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
     }
-    let mut overtakes = false;
     let call = SOCKETS.get().enter_locked(id)?;
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.senders.epoch();
-    let lag = if call.info.drops { Lag::Overtaken(&mut overtakes) } else { Lag::Ignored };
-    let outcome = call.try_send(&mut core, message, lag, &mut edges);
+    let check = if call.info.drops { ReceiverCheck::Lag } else { ReceiverCheck::None };
+    let outcome = call.try_send(&mut core, message, check, &mut edges);
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(dont_wait, SocketOption::SendTimeout);
         // A lane has room for few large messages: none should stay unused while the call gathers.
@@ -64,11 +65,12 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     }
     let is_marked = core.statistics[Statistic::MessagesSent].is_multiple_of(MARK_INTERVAL);
     core.keep_locked();
-    let throttle = (overtakes && !dont_wait && outcome.is_ok()).then(|| call.batching.clone());
+    let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !dont_wait;
+    let throttle = throttles.then(|| call.batching.clone());
     call.unlock_and_leave();
     edges.deliver();
-    // A publisher does not wait for its receivers. But before it overtakes one, and drops messages for it, it
-    // lets it catch up.
+    // A publisher does not wait for receivers. It only pauses while one is far behind, since it would soon drop
+    // messages for it.
     if let Some(batching) = throttle {
         let _uncancellable = Uncancellable::begin();
         batching.let_receivers_catch_up();
@@ -111,12 +113,12 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         &mut self,
         socket: &Socket,
         core: &mut Core,
-        slept: Option<Slept<'_>>,
+        slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
-        let lag = slept.map_or(Lag::Ignored, Lag::Slept);
-        let outcome = socket.try_send(core, self.0.message(), lag, edges);
-        if let Ok(Try::Done(())) = outcome {
+        let check = slept.map_or(ReceiverCheck::None, ReceiverCheck::RoomAfter);
+        let outcome = socket.try_send(core, self.0.message(), check, edges);
+        if let Ok(Try::Done((), _)) = outcome {
             self.0.sent();
         }
         outcome
@@ -138,7 +140,7 @@ impl Socket {
         &self,
         core: &mut Core,
         message: &mut Outgoing<'_>,
-        lag: Lag<'_>,
+        check: ReceiverCheck,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
         if !self.info.can_send {
@@ -154,8 +156,8 @@ impl Socket {
         core.process_ready(&self.ready, edges);
         let metadata = message.metadata;
         let length = message.body.bytes().len();
-        let sent =
-            core.call_to_send(metadata, lag, edges, |protocol, context| protocol.send(message, context));
+        let (sent, delay) =
+            core.call_to_send(metadata, check, edges, |protocol, context| protocol.send(message, context));
         let outcome = match sent {
             Ok(()) => {
                 core.statistics[Statistic::MessagesSent] += 1;
@@ -165,7 +167,7 @@ impl Socket {
                     wait_policy::expect_replies();
                     self.batching.begin_send(follows, began, edges.len());
                 }
-                Ok(Try::Done(()))
+                Ok(Try::Done((), delay))
             }
             Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
             Err(Refusal::WouldBlock) => Ok(Try::Blocked),
@@ -173,7 +175,7 @@ impl Socket {
         };
         self.process_ready(core, edges);
         // An edge wakes only one blocked call, which wakes the next.
-        if matches!(outcome, Ok(Try::Done(())))
+        if matches!(outcome, Ok(Try::Done(..)))
             && self.senders.has_sleepers()
             && core.call(edges, |protocol, context| protocol.can_send(context))
         {
