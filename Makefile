@@ -66,8 +66,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc test loom installed cinstalled abi bindings capi debug-capi memcheck interop portable \
-        apple windows bench bench-page soak sanitize deny faults fuzz upstream clean help
+        components fmt clippy doc package test loom installed cinstalled abi bindings capi debug-capi memcheck interop \
+        portable apple windows bench bench-page soak sanitize deny faults fuzz upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -168,7 +168,7 @@ bench-page: # write docs/benchmarks.md from what has been measured in portions
 	@benches/page
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc test loom installed abi bindings capi debug-capi memcheck interop fuzz ## all tests
+check: dependencies components fmt clippy doc package test loom installed abi bindings capi debug-capi memcheck interop fuzz ## all tests
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -193,6 +193,12 @@ clippy:
 doc:
 	$(call heading,Documentation: cargo doc)
 	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
+
+# Cargo before 1.90 cannot package those that need another package which is not published: there it is scaproust alone.
+package: # each package is built from the files that it would be published with
+	$(call heading,Packages: cargo package)
+	@case "$$($(CARGO) --version)" in "cargo 1.8"[0-9].*) all='--package scaproust' ;; *) all=--workspace ;; esac; \
+	$(CARGO) package --locked $$all --allow-dirty --quiet
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)

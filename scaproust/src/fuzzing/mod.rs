@@ -19,9 +19,13 @@ mod tests {
 
     use super::*;
 
-    /// Runs a target on each of its seeds.
+    /// Runs a target on each of its seeds, in the repository: the published package does not have them.
     fn replay(name: &str, target: fn(&[u8])) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds").join(name);
+        let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz");
+        if !fuzz.exists() {
+            return;
+        }
+        let folder = fuzz.join("seeds").join(name);
         let seeds = fs::read_dir(&folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
         let seeds: Vec<_> = seeds.map(|seed| fs::read(seed.unwrap().path()).unwrap()).collect();
         assert!(!seeds.is_empty(), "{} is empty", folder.display());
