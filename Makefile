@@ -194,11 +194,9 @@ doc:
 	$(call heading,Documentation: cargo doc)
 	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
 
-# Cargo before 1.90 cannot package those that need another package which is not published: there it is scaproust alone.
 package: # each package is built from the files that it would be published with
 	$(call heading,Packages: cargo package)
-	@case "$$($(CARGO) --version)" in "cargo 1.8"[0-9].*) all='--package scaproust' ;; *) all=--workspace ;; esac; \
-	$(CARGO) package --locked $$all --allow-dirty --quiet
+	@.ci/package "$(TARGET)"
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
