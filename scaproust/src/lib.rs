@@ -14,8 +14,9 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `error`, `address`, `option` | errors, addresses and options, one table each |
+//! | `error`, `address` | errors, in one table; addresses |
 //! | `message` | messages and their memory |
+//! | `option` | the options, in one table |
 //! | `sync` | locks, events, the clock, state that is made anew after a fork |
 //! | `protocol` | the scalability protocols as pure state machines |
 //! | `wire` | bytes only: handshakes and frames |

@@ -18,12 +18,12 @@ pub(crate) use ready_list::{Change, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.
 ///
-/// `readable` and `writable` report an edge, which comes once for a lane that was found empty or full.
-/// The caller holds no lock, except where noted.
+/// `readable` and `writable` report an edge. The caller holds no lock, except where noted.
 pub(crate) trait Peer: Send + Sync {
-    /// The lane that this peer takes from was empty and has a message, of `size` bytes.
+    /// A push was an edge: the lane that this peer takes from was parked, or has gathered as many bytes as the
+    /// peer has asked for. `size` is the length of the message, or 0 if the caller does not know it.
     fn readable(self: Arc<Self>, size: usize);
-    /// The lane that this peer fills was full and has room.
+    /// The lane that this peer fills was full and has room, or is half empty, if the peer has asked for that.
     fn writable(self: Arc<Self>);
     /// The lane that this peer takes from is full: makes room now, if that is possible without waiting for
     /// the remote peer. It may wait for a thread that is making room already. Returns whether to try the

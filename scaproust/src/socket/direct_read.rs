@@ -111,7 +111,7 @@ impl Socket {
     pub(super) fn release(&self, acquired: Acquired) {
         drop(acquired);
         self.receivers.unwatch();
-        // Pairs the fence in `unwatch` with that in `Socket::process_ready`: either this thread sees the
+        // Pairs the fence in `unwatch` with that in `Socket::update_all`: either this thread sees the
         // flag, or a call that has registered finds the watch free.
         if self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.core.lock().registrations.notify_receivers();

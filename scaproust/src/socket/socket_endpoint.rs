@@ -143,7 +143,7 @@ impl PipeHandle {
 
     /// Processes the ready list if the socket does not leave that to the next call.
     fn process_if_prompt(&self) {
-        // Pairs with the fence in `Socket::process_ready`: either this thread sees the flag, or the socket
+        // Pairs with the fence in `Socket::update_all`: either this thread sees the flag, or the socket
         // sees the entry on its list.
         fence(Ordering::SeqCst);
         if self.socket.needs_prompt_processing.load(Ordering::Relaxed) {

@@ -21,7 +21,7 @@ pub enum Statistic {
     BindErrors,
     /// Attempts to accept that failed.
     AcceptErrors,
-    /// Connections that are up. Not a counter: the number of the socket's pipes.
+    /// Connections that are up. Not a counter: the number of pipes whose peer is not gone and has accepted the pipe.
     Connections,
     /// Endpoints that are making a connection.
     Connecting,

@@ -1,4 +1,4 @@
-//! Test: a new protocol needs no more than its `ProtocolInfo`.
+//! Test: a protocol with the machine of another one needs only a `ProtocolInfo`, which no table has to list.
 
 use super::{close, enter, open_protocol, recv, send};
 use crate::message::{Outgoing, Payload};

@@ -1,9 +1,9 @@
 //! `bind` and `connect`: an address becomes pipes.
 //!
 //! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp, ipc and
-//! ws put a connection behind each pipe. Must not know sockets or protocols: a socket gives each endpoint
-//! an [`EndpointContext`], the endpoint attaches pipes to it, and reports edges and the end of each pipe
-//! to its [`SocketPipe`].
+//! ws put a connection behind each pipe. Must not know sockets, nor what a protocol does with a message: a
+//! socket gives each endpoint an [`EndpointContext`], the endpoint attaches pipes to it, and reports edges
+//! and the end of each pipe to its [`SocketPipe`].
 
 mod inproc;
 mod linger;
@@ -75,7 +75,7 @@ pub(crate) struct LaneLimits {
     pub(crate) receive_is_set: bool,
 }
 
-/// The interface of a socket to one of its endpoints.
+/// A socket, as one of its endpoints sees it.
 pub(crate) trait EndpointContext: Send + Sync {
     /// The settings of the endpoint.
     fn settings(&self) -> &Settings;
@@ -86,7 +86,7 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn has_place(&self) -> bool;
     /// The bounds of a new pipe's lanes.
     fn lane_limits(&self) -> LaneLimits;
-    /// The value of `NN_TCP_NODELAY`.
+    /// Whether connections set `TCP_NODELAY`: yes, unless the program has set `NN_TCP_NODELAY` to 0.
     fn nodelay(&self) -> bool;
     /// The socket's state of batching, which decides when its messages are written.
     fn batching(&self) -> &Arc<Batching>;

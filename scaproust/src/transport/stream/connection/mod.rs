@@ -1,7 +1,7 @@
 //! A connection: it exchanges greetings with its peer, then moves bytes between the kernel and the lanes of its pipe.
 //!
-//! Owns the stream, its registration with the poller, and the driver of the two halves [`Inbound`] and [`Outbound`]. Knows
-//! of its [`Mapping`] only whether it is ipc. Each direction has a lock, and any thread may drive either. A thread
+//! Owns the stream, its registration with the poller, and the driver of the two halves [`Inbound`] and [`Outbound`]. Uses
+//! its [`Mapping`] only to begin the connection and to make the decoder. Each direction has a lock, and any thread may drive either. A thread
 //! that has taken from the outbound lane goes on until it has parked the lane, or until the kernel's buffer is full and
 //! its room will be reported; so a push that is no edge need not be reported.
 //!
@@ -244,7 +244,7 @@ impl Connection {
 }
 
 impl Peer for Connection {
-    /// The socket has put a message into an empty lane.
+    /// A push by the socket was an edge: the lane was parked, or enough has gathered in it.
     fn readable(self: Arc<Self>, size: usize) {
         if self.is_gathering.load(Ordering::Relaxed) {
             self.write_as_sender();
