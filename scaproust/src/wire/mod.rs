@@ -25,5 +25,5 @@ pub(crate) use inbound::{GREETING_TIME, Inbound, TimeCheck};
 #[cfg(any(fuzzing, test))]
 pub(crate) use mapping::Decoder;
 pub(crate) use mapping::{Encoder, Handshake, Mapping};
-pub(crate) use outbound::{MessageQueue, Outbound, PIECES_MAX};
+pub(crate) use outbound::{LARGE_BODY, MessageQueue, Outbound, PIECES_MAX};
 pub(crate) use websocket::{FrameContent, FramePosition, Mask, Random};

@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::framing::BadFrame;
 use super::mapping::Encoder;
 use crate::message::{Chunk, Front};
-pub(crate) use pieces::PIECES_MAX;
 use pieces::Pieces;
+pub(crate) use pieces::{LARGE_BODY, PIECES_MAX};
 
 /// The number of gathered bytes at which the sender writes them, at first. It is never smaller.
 const GATHER_MIN: usize = 512;
@@ -27,7 +27,7 @@ const RARE: u32 = 25;
 /// Gathering is in vain if to write each message by itself would take less of the time than this.
 const AFFORDABLE: u32 = 75;
 /// The least rate of a flood, in bytes per microsecond. Its receivers gain more by few large writes than by early ones.
-const FLOOD: usize = 64;
+const FLOOD_RATE: usize = 64;
 /// Nothing is decided by a single interval, since its thread may have lost the processor, but by this many in a row.
 const IN_A_ROW: u8 = 4;
 
@@ -197,7 +197,7 @@ impl Outbound {
 impl Gathering {
     /// Changes `enough` after a write that brought so many messages, and that began this time after the write before it.
     fn adapt(&mut self, interval: Duration, messages: u32) {
-        let is_flood = self.enough as u128 * 1000 >= interval.as_nanos() * FLOOD as u128;
+        let is_flood = self.enough as u128 * 1000 >= interval.as_nanos() * FLOOD_RATE as u128;
         let exceeds = |time: Duration, percent| time * 100 > interval * percent;
         let is_in_vain = !exceeds(self.write_time * messages, AFFORDABLE);
         self.in_vain = if is_in_vain { self.in_vain.saturating_add(1) } else { 0 };

@@ -13,8 +13,9 @@ use crate::wire::{Encoder, FrameContent, FramePosition, Framing, Mask};
 
 /// The number of unsent bytes at which no more messages are taken.
 const FILL_MAX: usize = 128 * 1024;
-/// A body of this length or more is written from its chunk; a shorter one is copied next to others.
-const COPY_LIMIT: usize = 16 * 1024;
+/// A body of this length or more is worth a piece and a write of its own: it is written from its chunk, and never begins to
+/// gather. A shorter one is copied next to others.
+pub(crate) const LARGE_BODY: usize = 16 * 1024;
 /// The most pieces in one write.
 pub(crate) const PIECES_MAX: usize = 32;
 /// The longest prefix of a frame in bytes.
@@ -132,7 +133,7 @@ impl Pieces {
             if head_length > 0 {
                 bytes.extend_from_slice(head);
             }
-            let is_long = body.len() >= COPY_LIMIT;
+            let is_long = body.len() >= LARGE_BODY;
             if !is_long {
                 bytes.extend_from_slice(body);
             }
@@ -269,7 +270,7 @@ fn make_room(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
 
 #[cold]
 fn grow(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
-    let copied = if front.body.len() < COPY_LIMIT { front.body.len() } else { 0 };
+    let copied = if front.body.len() < LARGE_BODY { front.body.len() } else { 0 };
     let reserved = bytes.try_reserve(PREFIX_MAX + front.head.len() + copied);
     reserved.map_err(|_| io::ErrorKind::OutOfMemory.into())
 }

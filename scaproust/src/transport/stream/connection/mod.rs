@@ -28,7 +28,7 @@ use crate::pipe::{DirectRead, Peer, SocketPipe};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
-use crate::wire::{GREETING_TIME, Handshake, Inbound, Mapping, Outbound, Random, TimeCheck};
+use crate::wire::{GREETING_TIME, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, Random, TimeCheck};
 use interest::Registration;
 use read_lease::ReadLease;
 use reading::Reader;
@@ -39,8 +39,6 @@ use writing::{Closing, Flushed, Lifecycle, Writer};
 const FINAL_REPLY_TIME: Duration = Duration::from_secs(1);
 /// The time after which a read or write is tried again for which the kernel had no memory.
 const RETRY_TIME: Duration = Duration::from_millis(10);
-/// A message of so many bytes never begins to gather: it is worth a write of its own.
-const WORTH_A_WRITE: usize = 16 * 1024;
 /// The most reads or writes in one turn, so that other connections get theirs.
 const PER_TURN: usize = 8;
 
@@ -248,7 +246,7 @@ impl Peer for Connection {
     fn readable(self: Arc<Self>, size: usize) {
         if self.is_gathering.load(Ordering::Relaxed) {
             self.write_as_sender();
-        } else if size < WORTH_A_WRITE && self.context.batching().should_gather() {
+        } else if size < LARGE_BODY && self.context.batching().should_gather() {
             self.gather();
         } else {
             self.flush();
