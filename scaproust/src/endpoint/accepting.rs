@@ -50,13 +50,13 @@ impl Accepting {
     /// The call to accept has returned a connection, or failed with an error of this kind.
     pub(crate) fn finished(&mut self, outcome: Result<(), ErrorKind>) -> AcceptStep {
         match outcome {
-            Ok(()) => {
+            // A peer that has left before its turn took as much time, and says nothing about the next one.
+            Ok(()) | Err(ErrorKind::ConnectionAborted) => {
                 self.rate.count();
                 AcceptStep::Accept
             }
+            Err(ErrorKind::Interrupted) => AcceptStep::Accept,
             Err(ErrorKind::WouldBlock) => AcceptStep::Await,
-            // The peer has left before its turn: this says nothing about the next one.
-            Err(ErrorKind::Interrupted | ErrorKind::ConnectionAborted) => AcceptStep::Accept,
             Err(_) => self.pause(FAILURE_PAUSE),
         }
     }
@@ -147,6 +147,20 @@ mod tests {
     #[test]
     fn peers_that_leave_before_their_turn_do_not_delay_the_others() {
         let mut simulation = Simulation::new(1, &[ErrorKind::ConnectionAborted, ErrorKind::Interrupted]);
+        assert_eq!(simulation.run(), []);
+        assert_eq!(simulation.pending, 0);
+    }
+
+    #[test]
+    fn a_flood_of_peers_that_leave_before_their_turn_is_bounded_too() {
+        let mut simulation = Simulation::new(1, &[ErrorKind::ConnectionAborted; 256 + 40]);
+        assert_eq!(simulation.run(), [RATE_PAUSE; 10 + 1]);
+        assert_eq!(simulation.pending, 0);
+    }
+
+    #[test]
+    fn an_interrupted_call_does_not_count() {
+        let mut simulation = Simulation::new(255, &[ErrorKind::Interrupted; 100]);
         assert_eq!(simulation.run(), []);
         assert_eq!(simulation.pending, 0);
     }
