@@ -3,7 +3,7 @@
 //! [`Accepting`] decides when to accept; the listener makes the calls.
 
 use std::io;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mio::{Interest, Token};
@@ -25,13 +25,12 @@ pub(super) struct Listener {
     wrap: fn(platform::Stream) -> Stream,
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
-    token: OnceLock<Token>,
     state: Mutex<State, rank::Listener>,
 }
 
 struct State {
-    /// `None` once the endpoint is closed.
-    listening: Option<Arc<Acceptor>>,
+    /// The acceptor and its registration; `None` once the endpoint is closed.
+    listening: Option<(Acceptor, Token)>,
     connections: Vec<Arc<Connection>>,
     accepting: Accepting,
 }
@@ -48,20 +47,14 @@ impl Listener {
         context: Arc<dyn EndpointContext>,
     ) -> io::Result<Arc<Listener>> {
         let reactor = crate::reactor::current()?;
-        let acceptor = Arc::new(acceptor);
-        let state =
-            State { listening: Some(acceptor.clone()), connections: Vec::new(), accepting: Accepting::new() };
-        let listener = Arc::new(Listener {
-            mapping,
-            wrap,
-            context,
-            reactor,
-            token: OnceLock::new(),
-            state: Mutex::new(state),
-        });
-        let token = listener.reactor.register(polled(&*acceptor), Interest::READABLE, listener.clone())?;
-        // Set once, here; the endpoint cannot be closed before it is returned.
-        let _ = listener.token.set(token);
+        let state = State { listening: None, connections: Vec::new(), accepting: Accepting::new() };
+        let listener = Arc::new(Listener { mapping, wrap, context, reactor, state: Mutex::new(state) });
+        {
+            // The lock is held meanwhile, so that the first connection finds the acceptor.
+            let mut state = lock(&listener.state);
+            let token = listener.reactor.register(polled(&acceptor), Interest::READABLE, listener.clone())?;
+            state.listening = Some((acceptor, token));
+        }
         Ok(listener)
     }
 
@@ -69,7 +62,7 @@ impl Listener {
     fn accept(self: &Arc<Self>) -> Progress {
         let (accepted, next) = {
             let state = &mut *lock(&self.state);
-            let Some(acceptor) = &state.listening else { return Progress::Done };
+            let Some((acceptor, _)) = &state.listening else { return Progress::Done };
             match state.accepting.next(now()) {
                 AcceptStep::Accept => {
                     let accepted = acceptor.accept();
@@ -128,17 +121,21 @@ impl Source for Listener {
     }
 
     fn timeout(self: Arc<Self>, _now: Duration) {
-        lock(&self.state).accepting.resume();
-        if let Some(token) = self.token.get() {
+        let mut state = lock(&self.state);
+        state.accepting.resume();
+        if let Some((_, token)) = &state.listening {
             self.reactor.ready_again(*token, Ready::READ);
         }
     }
 
     fn lost(self: Arc<Self>) {
-        let listening = lock(&self.state).listening.clone();
-        if let (Some(acceptor), Some(token)) = (listening, self.token.get())
-            && let Err(error) = self.reactor.register_again(polled(&*acceptor), Interest::READABLE, *token)
-        {
+        let again = match &lock(&self.state).listening {
+            Some((acceptor, token)) => {
+                self.reactor.register_again(polled(acceptor), Interest::READABLE, *token)
+            }
+            None => Ok(()),
+        };
+        if let Err(error) = again {
             self.context.report(EndpointEvent::AcceptFailed(error.into()));
         }
     }
@@ -158,11 +155,10 @@ impl Endpoint for Listener {
             let mut state = lock(&self.state);
             (state.listening.take(), state.connections.clone())
         };
-        if let (Some(acceptor), Some(token)) = (&listening, self.token.get()) {
-            self.reactor.deregister(polled(&**acceptor), *token);
+        if let Some((acceptor, token)) = listening {
+            self.reactor.deregister(polled(&acceptor), token);
             acceptor.stop();
         }
-        drop(listening);
         for connection in connections {
             connection.close(linger);
         }
