@@ -109,6 +109,11 @@ impl Destination {
     }
 }
 
+/// Ends a connect that is not needed any more. Closing is not enough: a forked child may have a copy of the descriptor.
+fn abandon(stream: &Stream) {
+    stream.shutdown(std::net::Shutdown::Both);
+}
+
 impl Dialer {
     /// Starts the first attempt.
     ///
@@ -204,6 +209,7 @@ impl Dialer {
         let is_connected = platform::is_connected(stream.raw())?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
+            abandon(&stream);
             return Ok(());
         }
         if is_connected {
@@ -366,8 +372,7 @@ impl Endpoint for Dialer {
             }
             Phase::Connecting { stream, token } => {
                 self.reactor.deregister(polled(stream.raw()), token);
-                // Closing is not enough: a forked child may have a copy of the descriptor.
-                stream.shutdown(std::net::Shutdown::Both);
+                abandon(&stream);
                 (Phase::Closed(None), None)
             }
             Phase::Waiting(timer) => {
