@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Backoff;
 
 /// The most addresses of one look-up that are tried; a name may have thousands. The rest are ignored.
-pub(crate) const MAX_ADDRESSES: usize = 16;
+const MAX_ADDRESSES: usize = 16;
 
 /// The next step of a dialer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub(crate) enum DialStep<A> {
 
 /// The state machine of a dialer: look up the addresses, try one after another, wait when none is left,
 /// and begin again. Each method takes an event and returns the next step, so the caller loops. There are
-/// at most [`MAX_ADDRESSES`] attempts between two waits.
+/// at most `MAX_ADDRESSES` attempts between two waits.
 #[derive(Debug)]
 pub(crate) struct Attempts<A> {
     backoff: Backoff,
@@ -35,10 +35,10 @@ impl<A> Attempts<A> {
         Attempts { backoff, untried: VecDeque::new() }
     }
 
-    /// The look-up is finished. No addresses count as a failed attempt.
-    pub(crate) fn resolved(&mut self, addresses: impl IntoIterator<Item = A>) -> DialStep<A> {
+    /// The look-up has found these addresses. Returns the one to connect to; if there is none, the look-up has failed.
+    pub(crate) fn resolved(&mut self, addresses: impl IntoIterator<Item = A>) -> Option<A> {
         self.untried = addresses.into_iter().take(MAX_ADDRESSES).collect();
-        self.failed()
+        self.untried.pop_front()
     }
 
     /// The attempt or the look-up has failed.
@@ -91,7 +91,10 @@ mod tests {
             let mut tried = Vec::new();
             while self.time < end {
                 step = match step {
-                    DialStep::Resolve => self.attempts.resolved((self.addresses_at)(self.time)),
+                    DialStep::Resolve => match self.attempts.resolved((self.addresses_at)(self.time)) {
+                        Some(address) => DialStep::Connect(address),
+                        None => self.attempts.failed(),
+                    },
                     DialStep::Connect(address) => {
                         tried.push((self.time, address));
                         if (self.is_listening)(self.time, address) {
@@ -141,6 +144,15 @@ mod tests {
         simulation.attempts.established();
         let step = simulation.attempts.lost();
         assert_eq!(simulation.run(step, 100), [(10, 4)]);
+    }
+
+    #[test]
+    fn a_failure_after_a_lost_connection_tries_no_address_of_the_look_up_before() {
+        let mut simulation = Simulation::new(|_| vec![1, 2], |_, _| true);
+        simulation.run(DialStep::Resolve, 100);
+        assert_eq!(simulation.attempts.lost(), DialStep::Wait(Duration::from_millis(10)));
+        // The look-up that follows fails.
+        assert_eq!(simulation.attempts.failed(), DialStep::Wait(Duration::from_millis(20)));
     }
 
     #[test]

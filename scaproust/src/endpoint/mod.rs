@@ -9,6 +9,6 @@ mod backoff;
 mod rate;
 
 pub(crate) use accepting::{AcceptStep, Accepting};
-pub(crate) use attempts::{Attempts, DialStep, MAX_ADDRESSES};
+pub(crate) use attempts::{Attempts, DialStep};
 pub(crate) use backoff::Backoff;
 use rate::Rate;

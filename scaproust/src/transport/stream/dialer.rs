@@ -21,7 +21,7 @@ use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, polled};
 use super::{Owner, network};
 use crate::address;
-use crate::endpoint::{Attempts, Backoff, DialStep, MAX_ADDRESSES};
+use crate::endpoint::{Attempts, Backoff, DialStep};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, MutexGuard, lock, now, rank};
@@ -82,8 +82,8 @@ enum Phase {
     Proceeding,
     /// The name is being looked up.
     Resolving,
-    /// The look-up is finished; the I/O thread goes on with these addresses.
-    Resolved(Vec<SocketAddr>),
+    /// The look-up is finished; the I/O thread connects to this address, if there is one.
+    Resolved(Option<Destination>),
     /// The kernel is connecting.
     Connecting { stream: Stream, token: Token },
     /// There is a connection.
@@ -173,7 +173,7 @@ impl Dialer {
             }
             Target::Local(address) => Destination::Local(address.clone()),
         };
-        Ok(Some(lock(&self.state).attempts.resolved([known])))
+        Ok(Some(DialStep::Connect(known)))
     }
 
     fn look_up(&self, name: &str) -> io::Result<()> {
@@ -186,17 +186,16 @@ impl Dialer {
         Ok(())
     }
 
-    /// Continues with the addresses of the look-up.
+    /// Continues with the result of the look-up.
     fn resolved(self: &Arc<Self>) {
-        let step = {
+        let first = {
             let mut state = lock(&self.state);
-            let Phase::Resolved(addresses) = &mut state.phase else { return };
-            let addresses = std::mem::take(addresses);
+            let Phase::Resolved(first) = &mut state.phase else { return };
+            let first = first.take();
             state.phase = Phase::Proceeding;
-            let Target::Host { local, .. } = self.target else { return };
-            let destination = |address| Destination::Network { address, local };
-            (!addresses.is_empty()).then(|| state.attempts.resolved(addresses.into_iter().map(destination)))
+            first
         };
+        let step = first.map(DialStep::Connect);
         self.proceed(step.unwrap_or_else(|| self.failed(network::unreachable())));
     }
 
@@ -285,17 +284,13 @@ impl Dialer {
 
 impl Requester for Dialer {
     fn answered(self: Arc<Self>, answer: &Answer) {
-        let Target::Host { port, ipv4_only, .. } = self.target else { return };
+        let Target::Host { port, local, ipv4_only, .. } = self.target else { return };
         let mut state = lock(&self.state);
         state.is_slow = answer.is_slow;
         if matches!(state.phase, Phase::Resolving) {
-            let usable = answer.addresses.iter().filter(|address| address.is_ipv4() || !ipv4_only);
-            let with_port = usable.map(|address| {
-                let mut address = *address;
-                address.set_port(port);
-                address
-            });
-            state.phase = Phase::Resolved(with_port.take(MAX_ADDRESSES).collect());
+            let usable = network::usable(&answer.addresses, port, ipv4_only);
+            let destinations = usable.map(|address| Destination::Network { address, local });
+            state.phase = Phase::Resolved(state.attempts.resolved(destinations));
             // Under the lock: a closed endpoint must not wake the reactor.
             self.reactor.wake(self.clone());
         }

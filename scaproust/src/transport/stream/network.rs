@@ -137,6 +137,20 @@ pub(super) fn look_up(name: &str) -> Vec<SocketAddr> {
     (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
 }
 
+/// Those of a look-up's addresses that can be used, with the port.
+pub(super) fn usable(
+    addresses: &[SocketAddr],
+    port: u16,
+    ipv4_only: bool,
+) -> impl Iterator<Item = SocketAddr> {
+    let usable = addresses.iter().filter(move |address| address.is_ipv4() || !ipv4_only);
+    usable.map(move |address| {
+        let mut address = *address;
+        address.set_port(port);
+        address
+    })
+}
+
 /// The error for a host without a usable address.
 pub(super) fn unreachable() -> io::Error {
     io::Error::from_raw_os_error(platform::UNREACHABLE)
@@ -163,6 +177,20 @@ mod tests {
         for (zone, ipv4_only) in [("7", true), ("0", false), ("no such interface", false)] {
             assert_eq!(at(link(zone), ipv4_only), Err(Error::NoSuchInterface));
         }
+    }
+
+    #[test]
+    fn the_usable_addresses_of_a_look_up_have_the_port() {
+        let four: SocketAddr = "1.2.3.4:0".parse().unwrap();
+        let six: SocketAddr = "[fe80::1%2]:0".parse().unwrap();
+        let with_port = |address: &SocketAddr| {
+            let mut address = *address;
+            address.set_port(5);
+            address
+        };
+        let usable = |ipv4_only| usable(&[six, four, six], 5, ipv4_only).collect::<Vec<_>>();
+        assert_eq!(usable(false), [six, four, six].each_ref().map(with_port));
+        assert_eq!(usable(true), [with_port(&four)]);
     }
 
     /// Only Linux is sure to allow a connection from a port to itself.
