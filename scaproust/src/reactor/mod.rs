@@ -219,6 +219,45 @@ mod tests {
     use crate::sync::now;
     use std::sync::mpsc;
 
+    /// For tests of sources. Each has a reactor of its own: that of the process stops with the last socket, which
+    /// another test may close.
+    impl Reactor {
+        /// A reactor for [`Reactor::run_until`].
+        pub(crate) fn idle() -> Arc<Reactor> {
+            Reactor::new().unwrap()
+        }
+
+        /// A reactor with a thread, which runs as long as the process.
+        pub(crate) fn running() -> Arc<Reactor> {
+            let reactor = Reactor::new().unwrap();
+            let own = reactor.clone();
+            std::thread::spawn(move || own.run());
+            reactor
+        }
+
+        /// Runs the reactor in the calling thread until the condition holds.
+        pub(crate) fn run_until(&self, is_met: impl Fn() -> bool) {
+            self.run_while(|| !is_met());
+        }
+
+        /// Whether there is nothing that could call a source.
+        pub(crate) fn has_nothing_to_call(&self) -> bool {
+            lock(&self.sources).all().is_empty()
+                && lock(&self.timers).next().is_none()
+                && lock(&self.mailbox).is_empty()
+        }
+
+        /// The moment of the next timer.
+        pub(crate) fn next_timer(&self) -> Option<Duration> {
+            lock(&self.timers).next()
+        }
+
+        /// Lets the thread lose its poller, as after the program has closed descriptors that are not its own.
+        pub(crate) fn lose_poller(&self) {
+            self.has_lost_poller.store(true, Ordering::SeqCst);
+        }
+    }
+
     struct Probe(mpsc::Sender<&'static str>);
 
     impl Source for Probe {

@@ -36,11 +36,16 @@ const POLLER_RETRY: Duration = Duration::from_millis(10);
 impl Reactor {
     /// Runs the thread until the reactor is stopped.
     pub(super) fn run(&self) {
+        self.run_while(|| !self.is_stopping.load(Ordering::SeqCst));
+    }
+
+    /// Runs the thread until `goes_on`, which is called before each poll, returns `false`.
+    pub(super) fn run_while(&self, goes_on: impl Fn() -> bool) {
         self.thread.store(thread_address(), Ordering::Relaxed);
         let mut events = Events::with_capacity(256);
         let mut held = lock(&self.poll);
         while let Some(poll) = &mut *held
-            && !self.is_stopping.load(Ordering::SeqCst)
+            && goes_on()
         {
             events.clear();
             let expects_stop = self.expects_stop();

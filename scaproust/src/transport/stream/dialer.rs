@@ -115,29 +115,36 @@ fn abandon(stream: &Stream) {
 }
 
 impl Dialer {
-    /// Starts the first attempt.
-    ///
-    /// # Errors
-    /// When the I/O thread cannot be started.
+    /// Makes a dialer, and starts its first attempt.
     pub(super) fn start(
         target: Target,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
-    ) -> io::Result<Arc<Dialer>> {
-        let reactor = crate::reactor::current()?;
+        reactor: Arc<Reactor>,
+    ) -> Arc<Dialer> {
+        let dialer = Dialer::new(target, mapping, context, reactor);
+        dialer.proceed(DialStep::Resolve);
+        dialer
+    }
+
+    /// A dialer that has not started.
+    fn new(
+        target: Target,
+        mapping: Mapping,
+        context: Arc<dyn EndpointContext>,
+        reactor: Arc<Reactor>,
+    ) -> Arc<Dialer> {
         let settings = context.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
         let state = State { phase: Phase::Proceeding, attempts: Attempts::new(backoff), is_slow: false };
-        let dialer = Arc::new_cyclic(|this| Dialer {
+        Arc::new_cyclic(|this| Dialer {
             this: this.clone(),
             target,
             mapping,
             context,
             reactor,
             state: Mutex::new(state),
-        });
-        dialer.proceed(DialStep::Resolve);
-        Ok(dialer)
+        })
     }
 
     /// Performs steps until one takes time: the event that ends it continues here.
@@ -389,3 +396,6 @@ impl Endpoint for Dialer {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -45,8 +45,8 @@ impl Listener {
         wrap: fn(platform::Stream) -> Stream,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
+        reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Listener>> {
-        let reactor = crate::reactor::current()?;
         let state = State { listening: None, connections: Vec::new(), accepting: Accepting::new() };
         let listener = Arc::new(Listener { mapping, wrap, context, reactor, state: Mutex::new(state) });
         {
@@ -164,3 +164,6 @@ impl Endpoint for Listener {
         }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

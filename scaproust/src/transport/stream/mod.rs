@@ -12,6 +12,8 @@ mod listener;
 mod names;
 mod network;
 mod platform;
+#[cfg(all(test, not(loom)))]
+mod test_support;
 
 use std::io;
 use std::path::Path;
@@ -23,6 +25,7 @@ use super::{Endpoint, EndpointContext};
 use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
+use crate::reactor;
 use crate::wire::{Mapping, ProtocolId, ProtocolPair};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
@@ -85,7 +88,7 @@ fn listen_at(
     let ipv4_only = context.settings().ipv4_only;
     let at = network::interface(&address.host, address.port, ipv4_only)?;
     let socket = network::listen(at, ipv4_only)?;
-    Ok(Listener::start(socket.into(), Stream::over_network, mapping, context)?)
+    Ok(Listener::start(socket.into(), Stream::over_network, mapping, context, reactor::current()?)?)
 }
 
 fn dial(
@@ -103,7 +106,7 @@ fn dial(
         return Err(Error::InvalidArgument);
     }
     let target = Target::Host { host, port, local, ipv4_only };
-    Ok(Dialer::start(target, mapping, context)?)
+    Ok(Dialer::start(target, mapping, context, reactor::current()?))
 }
 
 /// Binds an ipc endpoint.
@@ -111,7 +114,8 @@ fn dial(
 /// # Errors
 /// [`Error::AddressInUse`], or the operating system's.
 pub(super) fn bind_ipc(path: &Path, context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    Ok(Listener::start(platform::listen_locally(path)?, Stream::local, Mapping::Ipc, context)?)
+    let acceptor = platform::listen_locally(path)?;
+    Ok(Listener::start(acceptor, Stream::local, Mapping::Ipc, context, reactor::current()?)?)
 }
 
 /// Connects an ipc endpoint.
@@ -123,7 +127,7 @@ pub(super) fn connect_ipc(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(path)?;
-    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, context)?)
+    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, context, reactor::current()?))
 }
 
 /// A protocol and its peer, as the greetings identify them.
@@ -158,28 +162,6 @@ mod tests {
     use crate::protocol::PROTOCOLS;
     use crate::wire::Random;
     use std::hash::RandomState;
-
-    /// A local stream.
-    #[cfg(unix)]
-    pub(super) type Plain = std::os::unix::net::UnixStream;
-    #[cfg(windows)]
-    pub(super) type Plain = std::net::TcpStream;
-
-    /// Two streams that are connected with each other.
-    #[cfg(unix)]
-    pub(super) fn connected_pair() -> (Plain, Plain) {
-        Plain::pair().unwrap()
-    }
-
-    /// Two streams that are connected with each other.
-    #[cfg(windows)]
-    pub(super) fn connected_pair() -> (Plain, Plain) {
-        use std::net::{Ipv4Addr, TcpListener, TcpStream};
-
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-        (near, listener.accept().unwrap().0)
-    }
 
     /// The two sides of a WebSocket agree on a protocol by its name.
     #[test]

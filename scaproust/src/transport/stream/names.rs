@@ -149,9 +149,27 @@ impl Lookups {
     }
 }
 
+/// Makes the request of `requester` for `name` one whose look-up never ends, as that of a resolver that does not return.
+#[cfg(all(test, not(loom)))]
+pub(super) fn begin_endless_look_up(name: &str, requester: Weak<dyn Requester>) {
+    let endless = Lookup { requesters: vec![requester], is_running: true };
+    lock(LOOKUPS.get()).all.insert(name.to_owned(), endless);
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::mpsc;
+
+    /// Sends the addresses of each answer.
+    struct Forwarder(mpsc::Sender<Vec<IpAddr>>);
+
+    impl Requester for Forwarder {
+        fn answered(self: Arc<Self>, answer: &Answer) {
+            self.0.send(answer.addresses.iter().map(SocketAddr::ip).collect()).unwrap();
+        }
+    }
 
     struct NullRequester;
 
@@ -171,6 +189,30 @@ mod tests {
             lookups.add(name, *is_slow, requester().1);
         }
         lookups
+    }
+
+    #[test]
+    fn each_requester_is_answered_once() {
+        let (sender, answers) = mpsc::channel();
+        let requesters = [(); 3].map(|()| Arc::new(Forwarder(sender.clone())));
+        drop(sender);
+        for requester in &requesters {
+            let requester: Arc<dyn Requester> = requester.clone();
+            look_up("localhost", false, Arc::downgrade(&requester)).unwrap();
+        }
+        for _ in &requesters {
+            assert!(answers.recv().unwrap().contains(&Ipv4Addr::LOCALHOST.into()));
+        }
+        drop(requesters);
+        assert!(answers.recv().is_err());
+    }
+
+    #[test]
+    fn a_name_that_cannot_be_resolved_has_no_addresses() {
+        let (sender, answers) = mpsc::channel();
+        let requester: Arc<dyn Requester> = Arc::new(Forwarder(sender));
+        look_up("no\0name", false, Arc::downgrade(&requester)).unwrap();
+        assert_eq!(answers.recv(), Ok(Vec::new()));
     }
 
     #[test]
@@ -211,6 +253,16 @@ mod tests {
             lookups.finish(&name, false);
         }
         assert_eq!(lookups.threads, MAX_THREADS - 1);
+    }
+
+    #[test]
+    fn a_slow_look_up_that_ends_makes_room_for_the_next() {
+        let mut lookups = asked(&[("s1", true), ("s2", true), ("s3", true), ("s4", true)]);
+        for expected in ["s1", "s2", "s3", "s4"] {
+            assert_eq!(lookups.take(), Some((expected.into(), true)));
+            lookups.finish(expected, true);
+        }
+        assert_eq!(lookups.slow_threads, 0);
     }
 
     #[test]

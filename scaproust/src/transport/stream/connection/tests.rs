@@ -4,91 +4,23 @@ use std::io::{Read, Write};
 use std::sync::mpsc;
 
 use super::*;
-use crate::message::{MessageType, Metadata, Payload};
+use crate::message::{Metadata, Payload};
 use crate::pipe::{Edges, NullPeer, Producer};
-use crate::protocol::{PAIR, PUSH, ProtocolInfo};
-use crate::reactor;
+use crate::protocol::{PAIR, PUSH};
+use crate::transport::PipeEnds;
 use crate::transport::stream::layers::masked::{HELLO, MASK};
-use crate::transport::stream::tests::{Plain, connected_pair};
-use crate::transport::{Batching, LaneLimits, PipeEnds, Refused, Settings};
-
-/// The greeting of a PULL socket.
-const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
-
-/// A socket with one pipe.
-struct TestSocket {
-    protocol: &'static ProtocolInfo,
-    end: Arc<dyn SocketPipe>,
-    pipe: Mutex<Option<PipeEnds>, rank::Socket>,
-    batching: Arc<Batching>,
-}
-
-impl TestSocket {
-    /// A socket whose end of the pipe is `end`.
-    fn new(protocol: &'static ProtocolInfo, end: Arc<dyn SocketPipe>) -> Arc<TestSocket> {
-        Arc::new(TestSocket { protocol, end, pipe: Mutex::default(), batching: Arc::default() })
-    }
-}
-
-impl SocketPipe for NullPeer {
-    fn close(self: Arc<Self>) {}
-}
+use crate::transport::stream::test_support::{GREETING, Plain, TestSocket, connected_pair};
 
 impl Owner for NullPeer {
     fn established(&self, _connection: &Arc<Connection>) {}
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
 }
 
-impl EndpointContext for TestSocket {
-    fn settings(&self) -> &Settings {
-        unreachable!("a connection does not use them")
-    }
-
-    fn protocol(&self) -> &'static ProtocolInfo {
-        self.protocol
-    }
-
-    fn has_place(&self) -> bool {
-        true
-    }
-
-    fn lane_limits(&self) -> LaneLimits {
-        LaneLimits { receive: 100, send: 100, receive_is_set: false }
-    }
-
-    fn nodelay(&self) -> bool {
-        false
-    }
-
-    fn batching(&self) -> &Arc<Batching> {
-        &self.batching
-    }
-
-    fn message_type(&self) -> MessageType {
-        MessageType::Binary
-    }
-
-    fn max_message(&self) -> Option<usize> {
-        None
-    }
-
-    fn socket_number(&self) -> i32 {
-        0
-    }
-
-    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
-        *lock(&self.pipe) = Some(ends);
-        Ok(self.end.clone())
-    }
-
-    fn report(&self, _event: EndpointEvent) {}
-}
-
 /// A connection of a PUSH socket, its lane, and a peer that has greeted.
 fn connected() -> (Arc<Connection>, Producer, Plain) {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), reactor::current().unwrap());
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), Reactor::running());
     let connection = Connection::start(
         Stream::local(ours.into()),
         Mapping::Ipc,
@@ -142,7 +74,7 @@ fn closing_a_connection_that_has_ended_waits_for_nothing() {
 fn a_greeting_cancels_its_own_timer_and_no_other() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), reactor::current().unwrap());
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), Reactor::running());
     let connection =
         Connection::start(Stream::local(ours.into()), Mapping::Ipc, context, Arc::new(NullPeer), reactor)
             .unwrap();
@@ -266,8 +198,7 @@ fn a_layer_carries_a_connection() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
     let (sender, edges) = mpsc::channel();
-    let (context, reactor) =
-        (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), reactor::current().unwrap());
+    let (context, reactor) = (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), Reactor::running());
     let stream = Stream::masked(ours.into());
     let connection =
         Connection::start(stream, Mapping::Ipc, context.clone(), Arc::new(NullPeer), reactor).unwrap();
@@ -337,7 +268,7 @@ fn a_pipe_made_after_the_end_is_closed_without_holding_locks() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
     let (sender, closed) = mpsc::channel();
-    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Closed(sender))), reactor::current().unwrap());
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Closed(sender))), Reactor::running());
     let stream = Stream::local(ours.into());
     let connection = Connection::start(stream, Mapping::Ipc, context, Arc::new(NullPeer), reactor).unwrap();
     // As another thread that is about to finish the connection.

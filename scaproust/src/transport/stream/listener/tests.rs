@@ -1,0 +1,165 @@
+//! Listeners whose socket is the test, which runs the reactor as well.
+
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::Ordering;
+
+use super::*;
+use crate::transport::stream::network;
+use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end};
+use EndpointEvent::{AcceptFailed, Accepted, Broken, Dropped};
+
+impl Fixture {
+    fn listen(&self) -> (Arc<Listener>, SocketAddr) {
+        let socket = network::listen((Ipv4Addr::LOCALHOST, 0).into(), true).unwrap();
+        let address = socket.local_addr().unwrap().as_socket().unwrap();
+        (self.listen_at(socket.into()), address)
+    }
+
+    fn listen_at(&self, acceptor: Acceptor) -> Arc<Listener> {
+        let (context, reactor) = (self.socket.clone(), self.reactor.clone());
+        Listener::start(acceptor, Stream::over_network, Mapping::Tcp, context, reactor).unwrap()
+    }
+
+    /// A listener that has failed to accept, and so pauses. Its socket does not listen yet.
+    #[cfg(unix)]
+    fn paused(&self) -> (Arc<Listener>, socket2::Socket) {
+        let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        socket.set_nonblocking(true).unwrap();
+        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+        let listener = self.listen_at(socket.try_clone().unwrap().into());
+        assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
+        assert_eq!(self.next_event(), AcceptFailed(crate::error::Error::Os(libc::EINVAL)));
+        (listener, socket)
+    }
+
+    fn connections(listener: &Listener) -> usize {
+        lock(&listener.state).connections.len()
+    }
+}
+
+fn at_once() -> Arc<Linger> {
+    Linger::begin(Some(Duration::ZERO))
+}
+
+#[test]
+fn a_listener_keeps_each_connection_until_it_ends() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen();
+    let [first, second] = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+    assert_eq!(test.events(), [Accepted, Accepted]);
+    expect_greeting(&first);
+    expect_greeting(&second);
+    assert_eq!(Fixture::connections(&listener), 2);
+    drop(first);
+    assert_eq!(test.next_event(), Broken);
+    assert_eq!(Fixture::connections(&listener), 1);
+    listener.close(&at_once());
+    assert_eq!(test.next_event(), Dropped);
+    assert_eq!(read_to_end(&second), 0);
+}
+
+#[test]
+fn a_step_accepts_one_connection() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen();
+    let _peers = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+    for (progress, connections) in [(Progress::More, 1), (Progress::More, 2), (Progress::Done, 2)] {
+        assert_eq!(listener.clone().ready(Ready::READ), progress);
+        assert_eq!(Fixture::connections(&listener), connections);
+    }
+}
+
+#[test]
+fn a_socket_without_a_place_disconnects_peers_without_a_greeting() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen();
+    test.socket.has_place.store(false, Ordering::Relaxed);
+    let refused = TcpStream::connect(address).unwrap();
+    assert_eq!(listener.clone().ready(Ready::READ), Progress::More);
+    assert_eq!(read_to_end(&refused), 0);
+    assert!(Fixture::connections(&listener) == 0 && lock(&test.socket.events).is_empty());
+    // The listener goes on.
+    test.socket.has_place.store(true, Ordering::Relaxed);
+    let welcome = TcpStream::connect(address).unwrap();
+    assert_eq!(test.next_event(), Accepted);
+    expect_greeting(&welcome);
+}
+
+#[test]
+fn a_listener_that_is_closed_ends_its_connections_and_leaves_nothing() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen();
+    let peers = [(); 2].map(|()| TcpStream::connect(address).unwrap());
+    assert_eq!(test.events(), [Accepted, Accepted]);
+    listener.close(&at_once());
+    assert_eq!(test.events(), [Dropped, Dropped]);
+    for peer in peers {
+        expect_greeting(&peer);
+        assert_eq!(read_to_end(&peer), 0);
+    }
+    assert!(TcpStream::connect(address).is_err());
+    assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
+    listener.clone().lost();
+    test.expect_nothing_more();
+    assert_eq!((Fixture::connections(&listener), Arc::strong_count(&listener)), (0, 1));
+}
+
+#[test]
+fn a_connection_that_is_accepted_while_the_listener_is_closed_ends_at_once() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen();
+    let peer = TcpStream::connect(address).unwrap();
+    let accepted = lock(&listener.state).listening.as_ref().unwrap().0.accept().unwrap();
+    listener.close(&at_once());
+    listener.take(accepted);
+    assert_eq!(test.events(), [Accepted, Dropped]);
+    assert_eq!(read_to_end(&peer), 0);
+    test.expect_nothing_more();
+    assert_eq!(Fixture::connections(&listener), 0);
+}
+
+#[test]
+#[cfg(unix)]
+fn after_a_failure_a_listener_pauses_and_then_accepts_again() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, socket) = test.paused();
+    socket.listen(1).unwrap();
+    let peer = TcpStream::connect(socket.local_addr().unwrap().as_socket().unwrap()).unwrap();
+    assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
+    assert!(lock(&test.socket.events).is_empty());
+    assert_eq!(test.next_event(), Accepted);
+    expect_greeting(&peer);
+}
+
+#[test]
+#[cfg(unix)]
+fn a_listener_that_is_closed_during_a_pause_does_nothing_more() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, _socket) = test.paused();
+    listener.close(&at_once());
+    // The end of the pause is not awaited: it comes here.
+    listener.clone().timeout(now());
+    test.reactor.run_until(|| test.reactor.has_nothing_to_call());
+    test.expect_nothing_more();
+    assert_eq!(Arc::strong_count(&listener), 1);
+}
+
+#[test]
+fn a_listener_is_registered_with_a_new_poller() {
+    let test = Fixture::new(Duration::ZERO);
+    let (_listener, address) = test.listen();
+    test.reactor.lose_poller();
+    let peer = TcpStream::connect(address).unwrap();
+    assert_eq!(test.next_event(), Accepted);
+    expect_greeting(&peer);
+}
+
+/// The acceptor is registered already, which Linux refuses.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_listener_that_cannot_be_registered_again_reports_it() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, _address) = test.listen();
+    listener.lost();
+    assert_eq!(test.next_event(), AcceptFailed(crate::error::Error::Os(libc::EEXIST)));
+}

@@ -1,0 +1,182 @@
+//! What the tests of connections and endpoints share: a socket that records, and plain streams.
+
+use std::collections::VecDeque;
+use std::io::Read;
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use crate::message::MessageType;
+use crate::pipe::{NullPeer, SocketPipe};
+use crate::protocol::{PUSH, ProtocolInfo};
+use crate::reactor::Reactor;
+use crate::sync::{Mutex, lock, rank};
+use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Refused, Settings};
+
+/// The greeting of a PUSH socket.
+const OWN_GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 80, 0, 0];
+/// The greeting of a PULL socket.
+pub(super) const GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 81, 0, 0];
+
+/// A local stream.
+#[cfg(unix)]
+pub(super) type Plain = std::os::unix::net::UnixStream;
+#[cfg(windows)]
+pub(super) type Plain = std::net::TcpStream;
+
+/// Two streams that are connected with each other.
+#[cfg(unix)]
+pub(super) fn connected_pair() -> (Plain, Plain) {
+    Plain::pair().unwrap()
+}
+
+/// Two streams that are connected with each other.
+#[cfg(windows)]
+pub(super) fn connected_pair() -> (Plain, Plain) {
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    (near, listener.accept().unwrap().0)
+}
+
+/// Reads the greeting of a PUSH socket.
+pub(super) fn expect_greeting(mut peer: &TcpStream) {
+    let mut came = [0; 8];
+    peer.read_exact(&mut came).unwrap();
+    assert_eq!(came, OWN_GREETING);
+}
+
+/// Reads all that the other side still sends, which ends the connection then. Returns the number of bytes.
+pub(super) fn read_to_end(mut peer: &TcpStream) -> usize {
+    peer.read_to_end(&mut Vec::new()).unwrap()
+}
+
+/// A PUSH socket and a reactor, which runs only while the test waits for an event.
+pub(super) struct Fixture {
+    pub(super) socket: Arc<TestSocket>,
+    pub(super) reactor: Arc<Reactor>,
+}
+
+impl Fixture {
+    /// A socket whose dialers wait for `delay` between two attempts.
+    pub(super) fn new(delay: Duration) -> Fixture {
+        Fixture {
+            socket: TestSocket::with_reconnect_interval(&PUSH, Arc::new(NullPeer), delay),
+            reactor: Reactor::idle(),
+        }
+    }
+
+    /// Waits for the next event.
+    pub(super) fn next_event(&self) -> EndpointEvent {
+        self.reactor.run_until(|| !lock(&self.socket.events).is_empty());
+        lock(&self.socket.events).pop_front().unwrap()
+    }
+
+    /// Waits for so many events.
+    pub(super) fn events<const N: usize>(&self) -> [EndpointEvent; N] {
+        std::array::from_fn(|_| self.next_event())
+    }
+
+    /// Waits until the socket has a pipe.
+    pub(super) fn wait_for_pipe(&self) {
+        self.reactor.run_until(|| lock(&self.socket.pipe).is_some());
+    }
+
+    /// Asserts that no event was reported that the test has not seen, and that none can come.
+    pub(super) fn expect_nothing_more(&self) {
+        assert!(self.reactor.has_nothing_to_call());
+        assert_eq!(*lock(&self.socket.events), []);
+    }
+}
+
+/// A socket that keeps its last pipe and the events that are reported to it.
+pub(super) struct TestSocket {
+    protocol: &'static ProtocolInfo,
+    settings: Settings,
+    /// Whether [`EndpointContext::has_place`] returns `true`.
+    pub(super) has_place: AtomicBool,
+    end: Arc<dyn SocketPipe>,
+    /// The ends of the last pipe.
+    pub(super) pipe: Mutex<Option<PipeEnds>, rank::Socket>,
+    batching: Arc<Batching>,
+    /// The events that the test has not seen.
+    pub(super) events: Mutex<VecDeque<EndpointEvent>, rank::Endpoint>,
+}
+
+impl TestSocket {
+    /// A socket whose end of each pipe is `end`.
+    pub(super) fn new(protocol: &'static ProtocolInfo, end: Arc<dyn SocketPipe>) -> Arc<TestSocket> {
+        TestSocket::with_reconnect_interval(protocol, end, Duration::ZERO)
+    }
+
+    /// As `new`; dialers wait for `delay` between two attempts at first, and for a day at most.
+    fn with_reconnect_interval(
+        protocol: &'static ProtocolInfo,
+        end: Arc<dyn SocketPipe>,
+        delay: Duration,
+    ) -> Arc<TestSocket> {
+        let day = Duration::from_secs(24 * 3600);
+        Arc::new(TestSocket {
+            protocol,
+            settings: Settings { reconnect_interval: delay, reconnect_interval_max: day, ipv4_only: true },
+            has_place: AtomicBool::new(true),
+            end,
+            pipe: Mutex::default(),
+            batching: Arc::default(),
+            events: Mutex::default(),
+        })
+    }
+}
+
+impl SocketPipe for NullPeer {
+    fn close(self: Arc<Self>) {}
+}
+
+impl EndpointContext for TestSocket {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn protocol(&self) -> &'static ProtocolInfo {
+        self.protocol
+    }
+
+    fn has_place(&self) -> bool {
+        self.has_place.load(Ordering::Relaxed)
+    }
+
+    fn lane_limits(&self) -> LaneLimits {
+        LaneLimits { receive: 100, send: 100, receive_is_set: false }
+    }
+
+    fn nodelay(&self) -> bool {
+        false
+    }
+
+    fn batching(&self) -> &Arc<Batching> {
+        &self.batching
+    }
+
+    fn message_type(&self) -> MessageType {
+        MessageType::Binary
+    }
+
+    fn max_message(&self) -> Option<usize> {
+        None
+    }
+
+    fn socket_number(&self) -> i32 {
+        0
+    }
+
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
+        *lock(&self.pipe) = Some(ends);
+        Ok(self.end.clone())
+    }
+
+    fn report(&self, event: EndpointEvent) {
+        lock(&self.events).push_back(event);
+    }
+}
