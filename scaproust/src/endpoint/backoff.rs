@@ -49,6 +49,13 @@ mod tests {
     }
 
     #[test]
+    fn delays_without_a_bound_do_not_overflow() {
+        let mut backoff = Backoff::new(Duration::MAX / 3, Duration::MAX);
+        let delays: Vec<_> = (0..4).map(|_| backoff.delay()).collect();
+        assert_eq!(delays, [Duration::MAX / 3, Duration::MAX / 3 * 2, Duration::MAX, Duration::MAX]);
+    }
+
+    #[test]
     fn a_reset_begins_with_the_first_delay() {
         let mut backoff = Backoff::new(Duration::from_millis(1), Duration::from_secs(1));
         backoff.delay();

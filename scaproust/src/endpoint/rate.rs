@@ -56,6 +56,26 @@ mod tests {
         count
     }
 
+    /// The calls come more often than connections are allowed.
+    #[test]
+    fn fractions_of_the_time_for_one_connection_add_up() {
+        let mut rate = Rate::new();
+        let start = Duration::from_secs(1);
+        assert_eq!(accepted(&mut rate, start), BURST);
+        let moments = (1..=40).map(|step| start + REFILL * step / 4);
+        assert_eq!(moments.map(|moment| accepted(&mut rate, moment)).sum::<u32>(), 10);
+    }
+
+    #[test]
+    fn a_bucket_is_full_after_a_rest_and_never_more_than_full() {
+        let mut rate = Rate::new();
+        let start = Duration::from_secs(1);
+        assert_eq!(accepted(&mut rate, start), BURST);
+        assert_eq!(accepted(&mut rate, start + REFILL * (BURST - 1)), BURST - 1);
+        assert!(rate.allows(start + REFILL * 2 * BURST));
+        assert_eq!(accepted(&mut rate, start + REFILL * 3 * BURST), BURST);
+    }
+
     #[test]
     fn a_burst_is_accepted_at_once_and_a_flood_at_a_bounded_rate() {
         let mut rate = Rate::new();
