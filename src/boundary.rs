@@ -26,7 +26,7 @@ pub(super) fn call<T>(failure: T, body: impl FnOnce() -> Result<T, Error>) -> T 
 #[inline]
 fn guarded<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, c_int> {
     // Unwind safety: data that a body shares with other calls is protected by the socket layer's
-    // locks, and memory lent by the caller is returned to it by guards.
+    // locks, and a caller's message memory is returned to it by guards.
     match catch_unwind(AssertUnwindSafe(body)) {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(error.errno()),

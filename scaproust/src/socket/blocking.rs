@@ -1,12 +1,12 @@
-//! What every blocking call shares: the alternation of work and sleep, blocked signals, and the look before a
-//! sleep.
+//! What every blocking call shares: the alternation of work and sleep, blocked signals, and the check before
+//! a sleep.
 //!
 //! Must not know what a call does.
 
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::sync::{Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, Wait};
+use crate::sync::{Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, WaitKind};
 
 /// A call returns from [`Blocked::proceed`] after this many rounds of work, so that its thread can be
 /// cancelled.
@@ -73,32 +73,37 @@ impl Drop for HeldSignals {
 }
 
 /// Spins until the event changes, for as long as that is expected to be cheaper than a sleep, and reads
-/// meanwhile from the `count` acquired connections with `fetch`. Calls `hold` before this takes long. Without
-/// a change, fails with the moment at which the wait began.
+/// meanwhile from the `count` acquired connections with `fetch`. `before_long_wait` is called before this may
+/// take more than some microseconds; perhaps more than once. Without a change, fails with the moment at which
+/// the wait began.
 pub(super) fn spin_before_sleep(
     event: &Event,
     epoch: Epoch,
-    wait: Wait,
+    wait: WaitKind,
     count: usize,
     mut fetch: impl FnMut(),
-    mut hold: impl FnMut(),
+    mut before_long_wait: impl FnMut(),
 ) -> Result<(), Duration> {
     if count > 0 {
         // Reading takes time.
-        hold();
+        before_long_wait();
     }
-    // The only peer cannot have replied yet to what was just sent.
-    if wait.gathers || count > 1 {
+    // Not done while a reply of the only connection is awaited: it cannot have come yet.
+    if wait.prefers_batches || count > 1 {
         fetch();
         if count > 0 && event.has_changed(epoch) {
             return Ok(());
         }
     }
-    let look = || {
+    let check = || {
         fetch();
         event.has_changed(epoch).then_some(())
     };
-    event.spin.run(Wait { gathers: wait.gathers && count == 0, ..wait }, look, hold)
+    event.spin.run(
+        WaitKind { prefers_batches: wait.prefers_batches && count == 0, ..wait },
+        check,
+        before_long_wait,
+    )
 }
 
 /// Prepares a sleep until the sleeper's notifier is signalled or one of the `count` watched descriptors is

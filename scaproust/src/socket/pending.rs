@@ -167,10 +167,10 @@ impl<A: Attempt> Pending<A> {
         if !direct_reads.is_empty() && event.watch() {
             *acquired = Some(Acquired::from(direct_reads));
         }
-        let hold = || _ = signals.get_or_insert_with(HeldSignals::begin);
+        let before_long_wait = || _ = signals.get_or_insert_with(HeldSignals::begin);
         let fetch = || acquired.iter().for_each(Acquired::fetch);
         let count = acquired.as_ref().map_or(0, Acquired::count);
-        match spin_before_sleep(event, *epoch, policy.wait, count, fetch, hold) {
+        match spin_before_sleep(event, *epoch, policy.wait, count, fetch, before_long_wait) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }

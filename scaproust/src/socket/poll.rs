@@ -16,7 +16,7 @@ use super::wait_policy::DROP_TIME;
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Protocol;
-use crate::sync::{Epoch, Sleep, Sleeper, Uncancellable, Wait, Wake, now};
+use crate::sync::{Epoch, Sleep, Sleeper, Uncancellable, WaitKind, Wake, now};
 use crate::transport;
 
 /// The most connections that one call reads from itself.
@@ -60,8 +60,8 @@ pub struct Polling {
     poller: Option<Arc<Poller>>,
     /// Of the poller's event, read before the last checks.
     epoch: Option<Epoch>,
-    /// The wait gathers unless a socket has sent something since it last received.
-    wait: Wait,
+    /// `prefers_batches`, unless a socket has sent something since it last received.
+    wait: WaitKind,
     /// Sockets whose connections may be read from. Emptied before the call sleeps.
     candidates: SmallVec<[Candidate; 1]>,
     leases: SmallVec<[SocketLease; 1]>,
@@ -116,7 +116,7 @@ impl Polling {
             ends_by_signals,
             poller: None,
             epoch: None,
-            wait: Wait { gathers: true, is_paced: false },
+            wait: WaitKind { prefers_batches: true, expects_no_reply: false },
             candidates: SmallVec::new(),
             leases: SmallVec::new(),
             sleeper: None,
@@ -190,7 +190,7 @@ impl Polling {
             entry.writable && core.call(&mut edges, |protocol, context| protocol.can_send(context));
         self.has_ready_entry |= entry.is_readable || entry.is_writable;
         self.was_cut_short |= core.is_cut_short();
-        self.wait.gathers &= !core.has_sent;
+        self.wait.prefers_batches &= !core.has_sent;
         let must_wait = self.waits && !self.has_ready_entry;
         let mut direct_reads = DirectReads::new();
         if entry.readable {
@@ -280,7 +280,7 @@ impl Polling {
         let event = &poller.get_or_insert_with(Poller::new).event;
         let epoch = *epoch.get_or_insert_with(|| event.epoch());
         let ends_by_signals = self.ends_by_signals;
-        let hold = || {
+        let before_long_wait = || {
             if ends_by_signals {
                 signals.get_or_insert_with(HeldSignals::begin);
             }
@@ -301,7 +301,7 @@ impl Polling {
                 }
             }
         };
-        match spin_before_sleep(event, epoch, self.wait, count, fetch, hold) {
+        match spin_before_sleep(event, epoch, self.wait, count, fetch, before_long_wait) {
             Ok(()) => return Ok(false),
             Err(moment) => *start = moment,
         }

@@ -113,9 +113,9 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         is_cut_short: bool,
         core: &Core,
     ) -> Result<(), Error> {
-        policy.wait.gathers = !core.has_sent;
+        policy.wait.prefers_batches = !core.has_sent;
         if !policy.is_blocked {
-            policy.wait.is_paced = !wait_policy::count_expected_reply() && !core.has_sent;
+            policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.has_sent;
         }
         policy.after_failed_try(is_cut_short, core, core.reads_directly)
     }

@@ -53,8 +53,8 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     let outcome = call.try_send(&mut core, message, check, &mut edges);
     if let Ok(Try::CutShort | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(dont_wait, SocketOption::SendTimeout);
-        // A lane has room for few large messages: none should stay unused while the call gathers.
-        policy.wait.gathers = length <= INLINE_MAX;
+        // A lane has room for few large messages: none should stay unused for the sake of a larger batch.
+        policy.wait.prefers_batches = length <= INLINE_MAX;
         let decision = policy.after_failed_try(false, &core, false);
         drop(core);
         if let Err(error) = decision {

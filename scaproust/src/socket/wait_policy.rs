@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::core::Core;
 use crate::error::Error;
 use crate::option::SocketOption;
-use crate::sync::{Wait, now};
+use crate::sync::{WaitKind, now};
 
 /// How long a call that does not wait may take to drop unwanted messages.
 pub(super) const DROP_TIME: Duration = Duration::from_millis(5);
@@ -24,11 +24,12 @@ pub(crate) struct WaitPolicy {
     pub(super) deadline: Option<Duration>,
     /// Whether a try has failed.
     pub(super) is_blocked: bool,
-    /// A call that does not wait has already tried to read from the connections itself.
+    /// A call that does not wait has already tried to read from the connections directly.
     has_fetched: bool,
-    /// A wait gathers unless this thread or a peer may wait for a reply. A wait for a message is paced unless
-    /// the thread has lately sent something to an idle peer, through any socket.
-    pub(super) wait: Wait,
+    /// `prefers_batches`, unless this thread or a peer may be waiting for a reply. `expects_no_reply`, if this
+    /// is a wait for a message and the thread has not lately sent something to an idle peer through any
+    /// socket.
+    pub(super) wait: WaitKind,
 }
 
 thread_local! {
@@ -38,13 +39,13 @@ thread_local! {
 
 impl WaitPolicy {
     pub(super) fn new(dont_wait: bool, option: SocketOption) -> WaitPolicy {
-        let wait = Wait { gathers: true, is_paced: false };
+        let wait = WaitKind { prefers_batches: true, expects_no_reply: false };
         WaitPolicy { dont_wait, option, deadline: None, is_blocked: false, has_fetched: false, wait }
     }
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
     /// its option. One that does not wait tries again if the protocol was cut short, or once if it can read
-    /// from connections itself.
+    /// from connections directly.
     pub(super) fn after_failed_try(
         &mut self,
         is_cut_short: bool,

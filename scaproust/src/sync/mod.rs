@@ -30,7 +30,7 @@ pub(crate) use pause_policy::PausePolicy;
 pub(crate) use per_process::PerProcess;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
-pub(crate) use spin::{Spin, Wait, let_others_proceed};
+pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
 #[cfg(loom)]
 pub(crate) use spin_lock::model::{SpinGuard, SpinLock};
 #[cfg(not(loom))]

@@ -21,8 +21,8 @@ const MAX_BACKOFF: u64 = 2_000_000_000;
 /// The time in nanoseconds after which the number of processors is queried again.
 const QUERY_INTERVAL: u64 = 100_000_000;
 
-/// The machine as a thread sees it; tests simulate it.
-pub(super) trait Machine {
+/// The clock and the scheduler of the machine; tests simulate them.
+pub(super) trait Scheduler {
     /// The time on the monotonic clock.
     fn now(&self) -> Duration;
     /// Yields the processor to another thread.
@@ -33,9 +33,9 @@ pub(super) trait Machine {
 
 /// The real machine.
 #[derive(Debug)]
-pub(super) struct This;
+pub(super) struct RealMachine;
 
-impl Machine for This {
+impl Scheduler for RealMachine {
     fn now(&self) -> Duration {
         now()
     }
@@ -64,7 +64,7 @@ pub(super) struct Processors<M> {
 }
 
 /// The processors of this process. A forked child inherits the state.
-pub(super) static PROCESSORS: Processors<This> = Processors::new(This);
+pub(super) static PROCESSORS: Processors<RealMachine> = Processors::new(RealMachine);
 
 impl<M> Processors<M> {
     pub(super) const fn new(machine: M) -> Processors<M> {
@@ -78,7 +78,7 @@ impl<M> Processors<M> {
     }
 }
 
-impl<M: Machine> Processors<M> {
+impl<M: Scheduler> Processors<M> {
     /// Whether threads may spin: there is no back-off.
     pub(super) fn allow_spinning(&self, now: Duration) -> bool {
         nanoseconds(now) >= self.backoff_until.load(Ordering::Relaxed)
@@ -156,7 +156,7 @@ pub(super) mod tests {
         }
     }
 
-    impl Machine for Simulated {
+    impl Scheduler for Simulated {
         fn now(&self) -> Duration {
             self.pass(Duration::from_nanos(25));
             self.now.get()

@@ -7,12 +7,12 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::time::Duration;
 
-use super::processors::{Machine, PROCESSORS, Processors};
+use super::processors::{PROCESSORS, Processors, Scheduler};
 
 /// The longest spin, in nanoseconds; a wait that usually takes longer sleeps at once.
 const MAX_SPIN: u32 = 40_000;
-/// The processor time of a sleep and its wake-up on both sides together, in nanoseconds. A paced wait that
-/// usually takes longer sleeps at once.
+/// The processor time of a sleep and its wake-up on both sides together, in nanoseconds. A wait that expects
+/// no reply and usually takes longer sleeps at once.
 const SLEEP_COST: u32 = 15_000;
 /// The time in nanoseconds after which the thread yields the processor between two polls.
 const YIELD_AFTER: u32 = 2_000;
@@ -35,12 +35,11 @@ static SPINNING: AtomicI32 = AtomicI32::new(0);
 
 /// The kind of a wait.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Wait {
+pub(crate) struct WaitKind {
     /// A larger batch is better than a short latency.
-    pub(crate) gathers: bool,
-    /// The thread does not wait for an answer to what it has sent, so spinning does not make messages come
-    /// sooner.
-    pub(crate) is_paced: bool,
+    pub(crate) prefers_batches: bool,
+    /// The thread does not wait for a reply, so spinning does not make messages come sooner.
+    pub(crate) expects_no_reply: bool,
 }
 
 /// The statistics of the waits for one event. Threads that wait at the same time share them; an update that
@@ -69,37 +68,37 @@ impl Spin {
     }
 
     /// Calls `poll` until it returns something, as long as spinning is worthwhile. Otherwise fails with the
-    /// time of its start, for [`Spin::record_sleep`]. `commit` is called, perhaps more than once, before a
-    /// wait continues that is not expected to end within a few microseconds.
+    /// time of its start, for [`Spin::record_sleep`]. `before_long_wait` is called before the wait may take
+    /// more than some microseconds; perhaps more than once.
     pub(crate) fn run<T>(
         &self,
-        wait: Wait,
+        wait: WaitKind,
         poll: impl FnMut() -> Option<T>,
-        commit: impl FnMut(),
+        before_long_wait: impl FnMut(),
     ) -> Result<T, Duration> {
-        self.run_on(&PROCESSORS, wait, poll, commit)
+        self.run_on(&PROCESSORS, wait, poll, before_long_wait)
     }
 
     fn run_on<T>(
         &self,
-        processors: &Processors<impl Machine>,
-        wait: Wait,
+        processors: &Processors<impl Scheduler>,
+        wait: WaitKind,
         poll: impl FnMut() -> Option<T>,
-        mut commit: impl FnMut(),
+        mut before_long_wait: impl FnMut(),
     ) -> Result<T, Duration> {
         let start = processors.machine.now();
-        let longest = if wait.is_paced { SLEEP_COST } else { MAX_SPIN };
+        let longest = if wait.expects_no_reply { SLEEP_COST } else { MAX_SPIN };
         let should_spin =
             self.should_spin(longest) && processors.allow_spinning(start) && processors.count(start) > 1;
-        let found = should_spin.then(|| self.spin(processors, start, poll, &mut commit)).flatten();
+        let found = should_spin.then(|| self.spin(processors, start, poll, &mut before_long_wait)).flatten();
         let Some(found) = found else {
-            commit();
+            before_long_wait();
             return Err(start);
         };
         let spent = processors.since(start);
         self.record(spent);
         if spent < STREAM {
-            if wait.gathers {
+            if wait.prefers_batches {
                 self.let_gather(processors, start);
             }
         } else {
@@ -114,7 +113,7 @@ impl Spin {
         self.gather.store(MIN_GATHER, Ordering::Relaxed);
     }
 
-    fn let_gather(&self, processors: &Processors<impl Machine>, start: Duration) {
+    fn let_gather(&self, processors: &Processors<impl Scheduler>, start: Duration) {
         let time = self.gather.load(Ordering::Relaxed);
         self.gather.store((2 * time).min(MAX_GATHER), Ordering::Relaxed);
         while processors.since(start) < time {
@@ -135,23 +134,23 @@ impl Spin {
 
     fn spin<T>(
         &self,
-        processors: &Processors<impl Machine>,
+        processors: &Processors<impl Scheduler>,
         start: Duration,
         mut poll: impl FnMut() -> Option<T>,
-        commit: &mut impl FnMut(),
+        before_long_wait: &mut impl FnMut(),
     ) -> Option<T> {
-        let mut is_committed = self.typical.load(Ordering::Relaxed) > YIELD_AFTER;
-        if is_committed {
-            commit();
+        let mut is_long = self.typical.load(Ordering::Relaxed) > YIELD_AFTER;
+        if is_long {
+            before_long_wait();
         }
         let others = SPINNING.fetch_add(1, Ordering::Relaxed);
         let is_crowded = others >= processors.count(start).cast_signed() - 1;
         let mut found = poll();
         let mut spent = 0;
         while found.is_none() && spent < MAX_SPIN {
-            if spent >= YIELD_AFTER && !is_committed {
-                is_committed = true;
-                commit();
+            if spent >= YIELD_AFTER && !is_long {
+                is_long = true;
+                before_long_wait();
             }
             if spent < YIELD_AFTER && !is_crowded {
                 (0..32).for_each(|_| std::hint::spin_loop());
@@ -203,17 +202,17 @@ mod tests {
     /// Waits for something that does not come during a spin. Returns whether it spun.
     fn spins_in_vain(spin: &Spin, processors: &Machines) -> bool {
         let mut has_spun = false;
-        let mut is_committed = false;
+        let mut is_announced = false;
         let found = spin.run_on(
             processors,
-            Wait { gathers: false, is_paced: false },
+            WaitKind { prefers_batches: false, expects_no_reply: false },
             || {
                 has_spun = true;
                 None::<()>
             },
-            || is_committed = true,
+            || is_announced = true,
         );
-        assert!(found.is_err() && is_committed);
+        assert!(found.is_err() && is_announced);
         has_spun
     }
 
@@ -223,7 +222,8 @@ mod tests {
             polls -= 1;
             (polls == 0).then_some(())
         };
-        spin.run_on(processors, Wait { gathers: false, is_paced: false }, poll, || ()).is_ok()
+        spin.run_on(processors, WaitKind { prefers_batches: false, expects_no_reply: false }, poll, || ())
+            .is_ok()
     }
 
     /// Resets the statistics to a typical wait of zero and no back-off.
@@ -263,12 +263,12 @@ mod tests {
     }
 
     #[test]
-    fn a_paced_wait_sleeps_sooner_than_one_for_an_answer() {
+    fn a_wait_that_expects_no_reply_sleeps_sooner() {
         let spins_after = |wait| {
             let (spin, idle) = (Spin::new(), Simulated::idle());
             (0..32).for_each(|_| spin.record(wait));
-            [true, false].map(|is_paced| {
-                let wait = Wait { gathers: false, is_paced };
+            [true, false].map(|expects_no_reply| {
+                let wait = WaitKind { prefers_batches: false, expects_no_reply };
                 spin.run_on(&idle, wait, || Some(()), || ()).is_ok()
             })
         };
