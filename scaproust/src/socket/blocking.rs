@@ -106,19 +106,22 @@ pub(super) fn spin_before_sleep(
     )
 }
 
-/// Prepares a sleep until the sleeper's notifier is signalled or one of the `count` watched descriptors is
-/// ready. A sleeper without a notifier watches nothing: its sleep is short, and the call looks again. Returns
+/// Prepares a sleep until the sleeper's notifier is signalled or one of the `count` descriptors is ready.
+/// A sleeper without a notifier polls none of them: its sleep is short, and the call checks again. Returns
 /// whether there was memory for the descriptors.
 pub(super) fn prepare_sleep<'a>(
     sleep: &mut Sleep,
     sleeper: &Sleeper,
-    (count, watched): (usize, impl Iterator<Item = &'a Descriptor>),
+    (count, descriptors): (usize, impl Iterator<Item = &'a Descriptor>),
     deadline: Option<Duration>,
     signals: Option<&HeldSignals>,
 ) -> bool {
     let notifier = sleeper.descriptor();
     let count = if notifier.is_some() { 1 + count } else { 0 };
-    let mut all = notifier.into_iter().chain(watched.copied());
-    let all = (0..count).map(|_| all.next().unwrap_or_default());
-    sleep.prepare(all, deadline, signals.map(HeldSignals::mask))
+    sleep.prepare(
+        count,
+        notifier.into_iter().chain(descriptors.copied()),
+        deadline,
+        signals.map(HeldSignals::mask),
+    )
 }

@@ -1,10 +1,10 @@
-//! Direct reads: a blocked receiver reads from its socket's connections itself, without the I/O thread.
+//! Direct reads: a blocked receiver reads from its socket's connections, without the I/O thread.
 //!
 //! The receiver acquires the right to read from the connections, waits for their descriptors and for the
 //! socket's event, and reads into the lanes, as the I/O thread would. Only one call at a socket does this,
-//! the one with the event's watch; other receivers only sleep. Of many connections it acquires the recently
-//! active ones, if they are few. The I/O thread reads from the others, and from all connections of a socket
-//! with a descriptor for receiving.
+//! the one that has claimed the event's descriptors; other receivers only sleep. Of many connections it
+//! acquires the recently active ones, if they are few. The I/O thread reads from the others, and from all
+//! connections of a socket with a descriptor for receiving.
 
 use std::sync::Arc;
 
@@ -30,7 +30,7 @@ impl Core {
         }
     }
 
-    /// The connections that a call should read from itself.
+    /// The connections that a call should read from directly.
     pub(super) fn direct_reads(&mut self) -> DirectReads {
         if self.receivable.is_some() {
             return DirectReads::new();
@@ -107,12 +107,12 @@ impl Drop for Acquired {
 }
 
 impl Socket {
-    /// Releases the connections, and the watch, so that another call can read.
+    /// Releases the connections, and the claim, so that another call can read.
     pub(super) fn release(&self, acquired: Acquired) {
         drop(acquired);
-        self.receivers.unwatch();
-        // Pairs the fence in `unwatch` with that in `Socket::update_all`: either this thread sees the
-        // flag, or a call that has registered finds the watch free.
+        self.receivers.release_descriptors();
+        // Pairs the fence in `release_descriptors` with that in `Socket::update_all`: either this thread
+        // sees the flag, or a call that has registered can claim the descriptors.
         if self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.core.lock().registrations.notify_receivers();
         }

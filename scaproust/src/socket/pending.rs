@@ -123,7 +123,7 @@ pub struct Pending<A: Attempt> {
     epoch: Epoch,
     /// The connections to read from after the last try; `None` if it was cut short.
     direct_reads: Option<DirectReads>,
-    /// The connections it reads from. While this is set, the call has the event's watch.
+    /// The connections it reads from. While this is set, the call has claimed the event's descriptors.
     acquired: Option<Acquired>,
     /// Set while the call sleeps.
     sleeper: Option<Sleeper>,
@@ -164,7 +164,7 @@ impl<A: Attempt> Pending<A> {
         }
         transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
         let event = A::event(inside);
-        if !direct_reads.is_empty() && event.watch() {
+        if !direct_reads.is_empty() && event.claim_descriptors() {
             *acquired = Some(Acquired::from(direct_reads));
         }
         let before_long_wait = || _ = signals.get_or_insert_with(HeldSignals::begin);
@@ -175,8 +175,8 @@ impl<A: Attempt> Pending<A> {
             Err(moment) => *start = moment,
         }
         let Some(entry) = event.register(*epoch) else { return false };
-        let watched = acquired.iter().flat_map(Acquired::descriptors);
-        prepare_sleep(sleep, &entry, (count, watched), policy.deadline, signals.as_ref());
+        let descriptors = acquired.iter().flat_map(Acquired::descriptors);
+        prepare_sleep(sleep, &entry, (count, descriptors), policy.deadline, signals.as_ref());
         *sleeper = Some(entry);
         *call = None;
         true

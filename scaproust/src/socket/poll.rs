@@ -1,7 +1,7 @@
 //! Polling: waiting for several sockets at once.
 //!
-//! Owns the entries, and the direct reads of a call that must wait: like a blocked receiver, it reads from
-//! the connections of its sockets itself. The event that it waits for is that of its [`Poller`].
+//! Owns the entries, and the direct reads of a call that must wait: like a blocked receiver, it reads
+//! directly from the connections of its sockets. The event that it waits for is that of its [`Poller`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,7 +19,7 @@ use crate::protocol::Protocol;
 use crate::sync::{Epoch, Sleep, Sleeper, Uncancellable, WaitKind, Wake, now};
 use crate::transport;
 
-/// The most connections that one call reads from itself.
+/// The most connections that one polling call reads directly.
 const MAX_DIRECT_READS: usize = 128;
 /// After this many polls in a row that found nothing to receive at a socket, the I/O thread reads for it.
 const MAX_EMPTY_POLLS: u32 = 64;
@@ -58,7 +58,7 @@ pub struct Polling {
     ends_by_signals: bool,
     /// What the call waits for, once it must wait.
     poller: Option<Arc<Poller>>,
-    /// Of the poller's event, read before the last checks.
+    /// The epoch of the poller's event, read before the last checks.
     epoch: Option<Epoch>,
     /// `prefers_batches`, unless a socket has sent something since it last received.
     wait: WaitKind,
@@ -80,8 +80,8 @@ struct Candidate {
     direct_reads: DirectReads,
 }
 
-/// The connections of one socket that the call reads from. It has the watch of that socket's event for
-/// receivers.
+/// The connections of one socket that the call reads from. It has claimed the descriptors of that socket's
+/// event for receivers.
 struct SocketLease {
     entry: usize,
     /// `None` while the call sleeps.
@@ -252,19 +252,19 @@ impl Polling {
                 // Acquired again before the old value is dropped, so that nothing is released in between.
                 *acquired = Acquired::from(direct_reads);
                 if acquired.count() == 0 {
-                    call.receivers.unwatch();
+                    call.receivers.release_descriptors();
                 }
             }
             count += acquired.count();
             acquired.count() > 0
         });
         for Candidate { entry, call, direct_reads } in self.candidates.drain(..) {
-            if count + direct_reads.len() > MAX_DIRECT_READS || !call.receivers.watch() {
+            if count + direct_reads.len() > MAX_DIRECT_READS || !call.receivers.claim_descriptors() {
                 continue;
             }
             let acquired = Acquired::from(direct_reads);
             if acquired.count() == 0 {
-                call.receivers.unwatch();
+                call.receivers.release_descriptors();
                 continue;
             }
             count += acquired.count();
@@ -287,8 +287,8 @@ impl Polling {
         };
         let count = leases.iter().map(|lease| lease.acquired.count()).sum();
         if count > 1 {
-            let mut all = leases.iter().flat_map(|lease| lease.acquired.descriptors()).copied();
-            sleep.prepare((0..count).map(|_| all.next().unwrap_or_default()), None, None);
+            let descriptors = leases.iter().flat_map(|lease| lease.acquired.descriptors());
+            sleep.prepare(count, descriptors.copied(), None, None);
         }
         let fetch = || match count {
             0 => {}
@@ -306,8 +306,8 @@ impl Polling {
             Err(moment) => *start = moment,
         }
         let Some(sleeper) = event.register(epoch) else { return Ok(false) };
-        let watched = leases.iter().flat_map(|lease| lease.acquired.descriptors());
-        let has_room = prepare_sleep(sleep, &sleeper, (count, watched), self.deadline, signals.as_ref());
+        let descriptors = leases.iter().flat_map(|lease| lease.acquired.descriptors());
+        let has_room = prepare_sleep(sleep, &sleeper, (count, descriptors), self.deadline, signals.as_ref());
         self.sleeper = Some(sleeper);
         if has_room { Ok(true) } else { Err(Error::OutOfMemory) }
     }

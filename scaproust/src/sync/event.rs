@@ -33,8 +33,8 @@ pub(crate) struct Event {
     /// The number of registered sleepers; written under the lock of `sleepers`.
     sleeper_count: AtomicU32,
     sleepers: Mutex<Sleepers, rank::Sleepers>,
-    /// One thread has the watch: it may wait for other descriptors besides.
-    is_watched: AtomicBool,
+    /// A sleeper has claimed the descriptors: it may poll those of the connections as well.
+    is_claimed: AtomicBool,
     pub(crate) spin: Spin,
 }
 
@@ -57,7 +57,7 @@ impl Event {
             changes: AtomicU32::new(0),
             sleeper_count: AtomicU32::new(0),
             sleepers: Mutex::default(),
-            is_watched: AtomicBool::new(false),
+            is_claimed: AtomicBool::new(false),
             spin: Spin::new(),
         }
     }
@@ -118,16 +118,16 @@ impl Event {
         self.sleeper_count.store(sleepers.registered.len() as u32, Ordering::Relaxed);
     }
 
-    /// Takes the watch, the right to wait for other descriptors besides; returns `false` if another thread
-    /// has it.
-    pub(crate) fn watch(&self) -> bool {
-        !self.is_watched.swap(true, Ordering::Acquire)
+    /// Claims the descriptors: the right of one sleeper to poll the connections' descriptors as well. Returns
+    /// `false` if another thread has it.
+    pub(crate) fn claim_descriptors(&self) -> bool {
+        !self.is_claimed.swap(true, Ordering::Acquire)
     }
 
-    /// Gives the watch back.
-    pub(crate) fn unwatch(&self) {
-        self.is_watched.store(false, Ordering::Release);
-        // A thread that sleeps, or is about to, because it did not get the watch can take it now.
+    /// Releases the claim.
+    pub(crate) fn release_descriptors(&self) {
+        self.is_claimed.store(false, Ordering::Release);
+        // A thread that sleeps, or is about to, because the descriptors were claimed, can claim them now.
         self.notify_one();
     }
 
@@ -186,7 +186,7 @@ impl Sleeper {
             return notifier.wait(deadline);
         }
         let mut sleep = Sleep::new();
-        sleep.prepare(std::iter::empty::<Descriptor>(), deadline, None);
+        sleep.prepare(0, std::iter::empty(), deadline, None);
         sleep.run();
         sleep.wake()
     }

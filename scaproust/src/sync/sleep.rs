@@ -14,13 +14,13 @@ use smallvec::SmallVec;
 use super::system::poll_with;
 use super::{CancelState, Descriptor, Polled, SignalMask, Uncancellable, now, poll};
 
-/// How long a thread sleeps that cannot wait for its descriptors, until it checks again.
+/// The longest sleep of a thread that cannot wait for its descriptors. Then it checks again.
 const BLIND_SLEEP: Duration = Duration::from_millis(10);
 
 /// How a sleep ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wake {
-    /// Something may be ready.
+    /// Something may be ready or have changed.
     Woken,
     /// The deadline has passed.
     TimedOut,
@@ -47,16 +47,18 @@ impl Sleep {
         Sleep { entries: SmallVec::new(), deadline: None, signals: None, ready: 0, is_blind: false }
     }
 
-    /// Prepares a sleep until one of the descriptors is readable, or the deadline. `signals` is the thread's
-    /// signal mask from before it blocked signals, if it did. Returns `false` when out of memory.
+    /// Prepares a sleep until one of the first `count` descriptors is readable, or the deadline. `signals` is
+    /// the thread's signal mask from before it blocked signals, if it did. Returns `false` when out of
+    /// memory.
     pub(crate) fn prepare(
         &mut self,
-        descriptors: impl ExactSizeIterator<Item = Descriptor>,
+        count: usize,
+        descriptors: impl Iterator<Item = Descriptor>,
         deadline: Option<Duration>,
         signals: Option<SignalMask>,
     ) -> bool {
         self.entries.clear();
-        let count = if std::mem::take(&mut self.is_blind) { 0 } else { descriptors.len() };
+        let count = if std::mem::take(&mut self.is_blind) { 0 } else { count };
         let has_room = self.entries.try_reserve(count).is_ok();
         if has_room {
             self.entries.extend(descriptors.take(count).map(Polled::new));
@@ -132,7 +134,12 @@ mod tests {
     use crate::sync::Notifier;
 
     fn sleep(sleep: &mut Sleep, descriptors: &[Descriptor], time: Option<Duration>) -> Wake {
-        assert!(sleep.prepare(descriptors.iter().copied(), time.map(|time| now() + time), None));
+        assert!(sleep.prepare(
+            descriptors.len(),
+            descriptors.iter().copied(),
+            time.map(|time| now() + time),
+            None
+        ));
         sleep.run();
         sleep.wake()
     }

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::Wait;
+use crate::sync::Wake;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::system::timespec;
 
@@ -22,7 +22,7 @@ impl Futex {
     }
 
     /// Sleeps while the word is `expected`, until [`Futex::wake`], the deadline, or a signal.
-    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wake {
         // A year stands for no deadline, since there must be a time-out.
         let until = deadline.unwrap_or_else(|| crate::sync::now() + Duration::from_secs(365 * 24 * 3600));
         let until = timespec(until);
@@ -39,12 +39,12 @@ impl Futex {
             )
         };
         if result == 0 {
-            return Wait::Woken;
+            return Wake::Woken;
         }
         match std::io::Error::last_os_error().raw_os_error() {
-            Some(libc::ETIMEDOUT) if deadline.is_some() => Wait::TimedOut,
-            Some(libc::EINTR) => Wait::Interrupted,
-            _ => Wait::Woken,
+            Some(libc::ETIMEDOUT) if deadline.is_some() => Wake::TimedOut,
+            Some(libc::EINTR) => Wake::Interrupted,
+            _ => Wake::Woken,
         }
     }
 

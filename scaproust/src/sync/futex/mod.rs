@@ -22,34 +22,23 @@ pub(crate) use pipes::Futex;
 #[cfg(all(not(loom), windows))]
 pub(crate) use windows::Futex;
 
-/// How a wait ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wait {
-    /// Another thread has called [`Futex::wake`], or the word had changed before the sleep.
-    Woken,
-    /// The deadline has passed.
-    TimedOut,
-    /// A signal handler ran.
-    #[cfg_attr(any(loom, windows), expect(dead_code, reason = "there are no signals"))]
-    Interrupted,
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::sync::Wake;
     use std::sync::atomic::Ordering;
     use std::time::Duration;
 
     #[test]
     fn a_wake_ends_one_wait_and_a_changed_word_prevents_one() {
         let futex = Futex::new();
-        assert_eq!(futex.wait(1, None), Wait::Woken);
+        assert_eq!(futex.wait(1, None), Wake::Woken);
         std::thread::scope(|scope| {
             let sleepers: Vec<_> = (0..3)
                 .map(|_| {
                     scope.spawn(|| {
                         while futex.word.load(Ordering::SeqCst) == 0 {
-                            assert_eq!(futex.wait(0, None), Wait::Woken);
+                            assert_eq!(futex.wait(0, None), Wake::Woken);
                         }
                     })
                 })
@@ -66,11 +55,11 @@ mod tests {
         let futex = Futex::new();
         let soon = || Some(crate::sync::now() + Duration::from_millis(1));
         for _ in 0..3 {
-            assert_eq!(futex.wait(0, soon()), Wait::TimedOut);
+            assert_eq!(futex.wait(0, soon()), Wake::TimedOut);
         }
         // There is no sleeper: this wake must not end the next wait.
         futex.wake(1);
-        assert_eq!(futex.wait(0, soon()), Wait::TimedOut);
+        assert_eq!(futex.wait(0, soon()), Wake::TimedOut);
     }
 
     /// The handler may run before the sleep has begun, so another thread sends the signal until the wait is
@@ -99,7 +88,7 @@ mod tests {
                     std::thread::yield_now();
                 }
             });
-            assert_eq!(futex.wait(0, None), Wait::Interrupted);
+            assert_eq!(futex.wait(0, None), Wake::Interrupted);
             is_over.store(true, Ordering::SeqCst);
         });
     }

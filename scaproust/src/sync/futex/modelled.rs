@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use loom::sync::{Condvar, Mutex};
 
-use super::Wait;
+use crate::sync::Wake;
 use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// An atomic word with sleepers.
@@ -23,22 +23,22 @@ impl Futex {
     }
 
     /// Sleeps while the word is `expected`, until [`Futex::wake`] or the deadline.
-    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wake {
         let guard = self.lock.lock().unwrap();
         if self.word.load(Ordering::SeqCst) != expected {
-            return Wait::Woken;
+            return Wake::Woken;
         }
         match deadline {
             None => drop(self.changed.wait(guard)),
             Some(until) => {
                 let left = until.saturating_sub(crate::sync::now());
                 if left.is_zero() {
-                    return Wait::TimedOut;
+                    return Wake::TimedOut;
                 }
                 drop(self.changed.wait_timeout(guard, left));
             }
         }
-        Wait::Woken
+        Wake::Woken
     }
 
     /// Wakes all sleepers: more than `_count` is allowed, since they check again.

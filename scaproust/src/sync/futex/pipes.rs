@@ -9,11 +9,11 @@ use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Wait;
+use crate::sync::Wake;
 use crate::sync::atomic::{AtomicU32, Ordering};
 use crate::sync::{Mutex, Polled, above_standard, is_standard, lock, now, poll, rank};
 
-/// How long a thread sleeps for which the process has no descriptors, until it checks again.
+/// The longest sleep of a thread for which the process has no descriptors. Then it checks again.
 const WITHOUT_PIPE: Duration = Duration::from_millis(10);
 
 /// An atomic word with sleepers.
@@ -39,11 +39,11 @@ impl Futex {
     }
 
     /// Sleeps while the word is `expected`, until [`Futex::wake`], the deadline, or a signal.
-    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wake {
         let pipe = {
             let mut sleepers = lock(&self.sleepers);
             if self.word.load(Ordering::SeqCst) != expected {
-                return Wait::Woken;
+                return Wake::Woken;
             }
             let Ok(pipe) = Pipe::new() else {
                 drop(sleepers);
@@ -58,7 +58,7 @@ impl Futex {
         match place.and_then(|place| sleepers.remove(place)) {
             Some(_) => outcome,
             // A wake was spent on this sleeper, whatever else has ended the sleep.
-            None => Wait::Woken,
+            None => Wake::Woken,
         }
     }
 
@@ -80,15 +80,15 @@ impl Pipe {
     }
 
     /// Sleeps until there is a byte, the deadline has passed, or a signal handler has run.
-    fn sleep(&self, deadline: Option<Duration>) -> Wait {
+    fn sleep(&self, deadline: Option<Duration>) -> Wake {
         let mut polled = [Polled::new(self.reader.as_raw_fd())];
         loop {
             match poll(&mut polled, deadline.map(|deadline| deadline.saturating_sub(now()))) {
                 // The system may round the time, and shorten one of weeks.
                 Ok(0) if deadline.is_none_or(|deadline| now() < deadline) => {}
-                Ok(0) => return Wait::TimedOut,
-                Ok(_) => return Wait::Woken,
-                Err(_) => return Wait::Interrupted,
+                Ok(0) => return Wake::TimedOut,
+                Ok(_) => return Wake::Woken,
+                Err(_) => return Wake::Interrupted,
             }
         }
     }
@@ -100,11 +100,11 @@ impl Pipe {
 }
 
 /// Sleeps for at most [`WITHOUT_PIPE`]. Only a signal ends the sleep early.
-fn sleep_without_pipe(deadline: Option<Duration>) -> Wait {
+fn sleep_without_pipe(deadline: Option<Duration>) -> Wake {
     let left = deadline.map_or(WITHOUT_PIPE, |deadline| deadline.saturating_sub(now()).min(WITHOUT_PIPE));
     match poll(&mut [], Some(left)) {
-        Err(_) => Wait::Interrupted,
-        Ok(_) if deadline.is_some_and(|deadline| deadline <= now()) => Wait::TimedOut,
-        Ok(_) => Wait::Woken,
+        Err(_) => Wake::Interrupted,
+        Ok(_) if deadline.is_some_and(|deadline| deadline <= now()) => Wake::TimedOut,
+        Ok(_) => Wake::Woken,
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use windows_sys::Win32::System::Threading::{INFINITE, WaitOnAddress, WakeByAddressAll, WakeByAddressSingle};
 
-use super::Wait;
+use crate::sync::Wake;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::now;
 
@@ -22,7 +22,7 @@ impl Futex {
     }
 
     /// Sleeps while the word is `expected`, until [`Futex::wake`] or the deadline.
-    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wait {
+    pub(crate) fn wait(&self, expected: u32, deadline: Option<Duration>) -> Wake {
         let time = deadline.map_or(INFINITE, |deadline| {
             let left = deadline.saturating_sub(now()).as_micros().div_ceil(1000);
             u32::try_from(left).unwrap_or(INFINITE).min(INFINITE - 1)
@@ -31,8 +31,8 @@ impl Futex {
         // SAFETY: the word and the expected value live across the call; both have four bytes.
         let is_woken = unsafe { WaitOnAddress(word, expected, size_of::<u32>(), time) } != 0;
         match deadline {
-            Some(deadline) if !is_woken && deadline <= now() => Wait::TimedOut,
-            _ => Wait::Woken,
+            Some(deadline) if !is_woken && deadline <= now() => Wake::TimedOut,
+            _ => Wake::Woken,
         }
     }
 

@@ -63,7 +63,7 @@ impl Notifier {
     /// Sleeps until a notification, which it clears, the deadline or a signal.
     pub(crate) fn wait(&self, deadline: Option<Duration>) -> Wake {
         let mut sleep = Sleep::new();
-        sleep.prepare(std::iter::once(self.descriptor()), deadline, None);
+        sleep.prepare(1, std::iter::once(self.descriptor()), deadline, None);
         sleep.run();
         let wake = sleep.wake();
         if wake == Wake::Woken {
