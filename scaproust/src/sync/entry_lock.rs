@@ -48,7 +48,7 @@ impl EntryLock {
         self.state.word.fetch_or(OPEN, Ordering::Release);
     }
 
-    /// Enters if it is open; returns whether it is.
+    /// Enters, if the lock is open. Returns whether it is.
     pub(crate) fn enter(&self) -> bool {
         // Acquire: the object is seen as it was when `open` was called.
         let before = self.state.word.fetch_add(1, Ordering::Acquire);
@@ -59,7 +59,7 @@ impl EntryLock {
         is_open
     }
 
-    /// Enters and takes the lock if it is open; returns whether it is.
+    /// Enters and takes the lock, if that is open. Returns whether it is.
     #[inline]
     pub(crate) fn enter_locked(&self) -> bool {
         rank::Socket::check();
@@ -92,14 +92,14 @@ impl EntryLock {
 
     /// Releases the lock.
     pub(crate) fn unlock(&self) {
-        rank::Socket::released();
+        rank::Socket::note_released();
         self.release(LOCKED);
     }
 
     /// Releases the lock and leaves.
     #[inline]
     pub(crate) fn unlock_and_leave(&self) {
-        rank::Socket::released();
+        rank::Socket::note_released();
         self.release(LOCKED | 1);
     }
 
@@ -190,7 +190,8 @@ impl EntryLock {
         }
     }
 
-    /// Begins to close it: no call can enter any more. Returns `false` if it is closed, or being closed.
+    /// Begins to close the object: no call can enter any more. Returns `false` if it is closed, or being
+    /// closed.
     pub(crate) fn begin_closing(&self) -> bool {
         let mark = |word| (word & (OPEN | CLOSING) == OPEN).then_some(word | CLOSING);
         self.state.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).is_ok()
@@ -207,7 +208,7 @@ impl EntryLock {
         }
     }
 
-    /// Closes it: there is no object any more.
+    /// Closes the lock: there is no object any more.
     pub(crate) fn close(&self) {
         self.state.word.fetch_and(!(OPEN | CLOSING), Ordering::Release);
     }
@@ -216,7 +217,7 @@ impl EntryLock {
 /// Notes that the thread holds the lock, until `unlock` or `unlock_and_leave`.
 #[inline]
 fn note_lock() {
-    std::mem::forget(rank::Socket::took());
+    std::mem::forget(rank::Socket::note_acquired());
 }
 
 #[cfg(all(test, not(loom)))]

@@ -48,7 +48,7 @@ impl<T, R: Rank> Mutex<T, R> {
 
     /// As [`lock`], but with another rank: for a second lock of the same type, in an order that the caller guarantees.
     pub(crate) fn lock_as<Other: Rank>(&self) -> MutexGuard<'_, T, Other> {
-        let held = Other::take();
+        let held = Other::acquire();
         Locked { guard: self.inner.lock().unwrap_or_else(PoisonError::into_inner), held }
     }
 }
@@ -71,7 +71,7 @@ pub(crate) fn try_lock<T, R: Rank>(mutex: &Mutex<T, R>) -> Option<MutexGuard<'_,
         Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
         Err(TryLockError::WouldBlock) => return None,
     };
-    Some(Locked { guard, held: R::took() })
+    Some(Locked { guard, held: R::note_acquired() })
 }
 
 /// Releases a lock until the condition is notified or the time is over, and takes it again. Returns whether the time
@@ -82,7 +82,7 @@ pub(crate) fn wait_timeout<'a, T, R: Rank>(
     time: Duration,
 ) -> (MutexGuard<'a, T, R>, bool) {
     drop(held);
-    let held = R::take();
+    let held = R::acquire();
     let waited = condition.wait_timeout(guard, time);
     let (guard, outcome) = waited.unwrap_or_else(PoisonError::into_inner);
     (Locked { guard, held }, outcome.timed_out())
@@ -96,13 +96,13 @@ impl<T, R: Rank> RwLock<T, R> {
 
     /// Takes the lock to read the value.
     pub(crate) fn read(&self) -> Locked<library::RwLockReadGuard<'_, T>, R> {
-        let held = R::take();
+        let held = R::acquire();
         Locked { guard: self.inner.read().unwrap_or_else(PoisonError::into_inner), held }
     }
 
     /// Takes the lock to change the value.
     pub(crate) fn write(&self) -> Locked<library::RwLockWriteGuard<'_, T>, R> {
-        let held = R::take();
+        let held = R::acquire();
         Locked { guard: self.inner.write().unwrap_or_else(PoisonError::into_inner), held }
     }
 }

@@ -56,7 +56,7 @@ macro_rules! ranks {
 ranks! {
     /// The allocator of socket numbers. Held while the reactor is stopped after the last socket.
     SocketNumbers,
-    /// What the I/O thread polls. That thread holds it except during naps.
+    /// What the I/O thread polls. That thread holds it except while it waits for an announced stop.
     Poll,
     /// The links of an inproc endpoint.
     InprocLinks,
@@ -147,23 +147,23 @@ pub(crate) trait Rank: Sized {
         }
     }
 
-    /// The thread takes a lock of this rank, and waits if it must.
+    /// Checks that the thread may wait for a lock of this rank, and notes that it acquires it.
     #[inline]
-    fn take() -> Held<Self> {
+    fn acquire() -> Held<Self> {
         Self::check();
-        Self::took()
+        Self::note_acquired()
     }
 
-    /// The thread has taken a lock of this rank without waiting for it.
+    /// Notes that the thread has acquired a lock of this rank without waiting for it.
     #[inline]
-    fn took() -> Held<Self> {
+    fn note_acquired() -> Held<Self> {
         change(|held| held | Self::BIT);
         Held(PhantomData)
     }
 
-    /// The thread has released a lock of this rank, whose [`Held`] was forgotten.
+    /// Notes that the thread has released a lock of this rank, whose [`Held`] was forgotten.
     #[inline]
-    fn released() {
+    fn note_released() {
         change(|held| held & !Self::BIT);
     }
 
@@ -177,7 +177,7 @@ pub(crate) struct Held<R: Rank>(PhantomData<R>);
 impl<R: Rank> Drop for Held<R> {
     #[inline]
     fn drop(&mut self) {
-        R::released();
+        R::note_released();
     }
 }
 

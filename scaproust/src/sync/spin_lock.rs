@@ -53,7 +53,7 @@ impl<T, R: Rank> SpinLock<T, R> {
     fn try_lock(&self) -> Option<SpinGuard<'_, T, R>> {
         // Acquire: what was written under the lock before is seen.
         let taken = self.is_taken.compare_exchange(false, true, Ordering::Acquire, Ordering::Relaxed);
-        taken.is_ok().then(|| SpinGuard { lock: self, _held: R::took() })
+        taken.is_ok().then(|| SpinGuard { lock: self, _held: R::note_acquired() })
     }
 
     #[cfg(not(loom))]
