@@ -2,8 +2,8 @@
 //! them.
 //!
 //! Owns the poller, the registrations, the timers and the mailbox. Must not know what a source does when it
-//! is called: it has no notion of messages, pipes or sockets. The thread starts on demand, blocks
-//! all signals, and ends shortly after the reactor was stopped, which leaves no descriptor.
+//! is called: it has no notion of messages, pipes or sockets. The thread starts on demand, and
+//! blocks all signals. Stopping the reactor closes its descriptors. The thread ends shortly after.
 
 mod current;
 mod poller;
@@ -24,22 +24,23 @@ use std::time::Duration;
 use mio::{Interest, Poll, Token, event};
 
 pub(crate) use self::current::{current, end_spare_thread, end_spare_thread_at_exit, prepare_to_stop, stop};
-use self::poller::Poller;
+use self::poller::PollerHandle;
 pub(crate) use self::source::{Progress, Ready, Source};
 use self::sources::Sources;
 pub(crate) use self::timers::TimerId;
 use self::timers::Timers;
 use self::wake_flag::WakeFlag;
-use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, lock, now, rank, thread_address};
+use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, lock, nanoseconds, now, rank, thread_address};
 
 /// The state of the I/O thread, shared with other threads.
 pub(crate) struct Reactor {
-    /// What the thread polls. It holds this lock except during naps. `None` once the reactor was stopped.
+    /// What the thread polls. It holds this lock except while it waits for an announced stop. `None` once
+    /// the reactor was stopped.
     poll: Mutex<Option<Poll>, rank::Poll>,
     /// Notified when `poll` was taken away.
     stopped: Condvar,
     /// `None` once the reactor was stopped.
-    poller: RwLock<Option<Poller>, rank::Poller>,
+    poller: RwLock<Option<PollerHandle>, rank::Poller>,
     /// A descriptor of the poller was found closed: the thread must make a new poller.
     has_lost_poller: AtomicBool,
     sources: Mutex<Sources, rank::Sources>,
@@ -58,7 +59,7 @@ pub(crate) struct Reactor {
 impl Reactor {
     /// A reactor that no thread runs yet.
     fn new() -> io::Result<Arc<Reactor>> {
-        let (poll, poller) = Poller::new()?;
+        let (poll, poller) = PollerHandle::new()?;
         let reactor = Reactor {
             poll: Mutex::new(Some(poll)),
             stopped: Condvar::new(),
@@ -175,7 +176,7 @@ impl Reactor {
     /// Announces that [`Reactor::stop`] is about to be called: the thread leaves the poller, for a short
     /// time.
     fn announce_stop(&self) {
-        self.stop_announced.store(nanoseconds(), Ordering::SeqCst);
+        self.stop_announced.store(nanoseconds(now()), Ordering::SeqCst);
         self.notify();
     }
 
@@ -202,15 +203,10 @@ impl Reactor {
         }
     }
 
-    fn with_poller<T>(&self, call: impl FnOnce(&Poller) -> io::Result<T>) -> io::Result<T> {
+    fn with_poller<T>(&self, call: impl FnOnce(&PollerHandle) -> io::Result<T>) -> io::Result<T> {
         let poller = self.poller.read();
         poller.as_ref().map_or_else(|| Err(io::ErrorKind::NotConnected.into()), call)
     }
-}
-
-/// The current time, in nanoseconds of the monotonic clock.
-fn nanoseconds() -> u64 {
-    u64::try_from(now().as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(all(test, not(loom)))]

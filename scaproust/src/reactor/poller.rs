@@ -9,19 +9,19 @@ use crate::sync::{above_standard, is_standard};
 /// The token of the waker.
 pub(super) const WAKER: Token = Token(usize::MAX);
 
-/// The poller as threads use it that do not poll.
-pub(super) struct Poller {
+/// The part of the poller for threads that do not poll: registration and waking.
+pub(super) struct PollerHandle {
     pub(super) registry: Registry,
     pub(super) waker: Waker,
 }
 
-impl Poller {
+impl PollerHandle {
     /// A new poller, and the part of it that the I/O thread polls.
-    pub(super) fn new() -> io::Result<(Poll, Poller)> {
+    pub(super) fn new() -> io::Result<(Poll, PollerHandle)> {
         let make = || {
             let poll = Poll::new()?;
             let (registry, waker) = (poll.registry().try_clone()?, Waker::new(poll.registry(), WAKER)?);
-            Ok((poll, Poller { registry, waker }))
+            Ok((poll, PollerHandle { registry, waker }))
         };
         // If the poll's descriptor is above the standard ones, so are those opened after it.
         above_standard(make, |(poll, _)| is_standard(poll))

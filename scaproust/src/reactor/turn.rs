@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use mio::{Events, Poll};
 
-use super::poller::Poller;
+use super::poller::PollerHandle;
 use super::source::Progress;
-use super::{Reactor, nanoseconds, short_wait};
-use crate::sync::{contained, lock, now, thread_address, wait_timeout};
+use super::{Reactor, short_wait};
+use crate::sync::{contained, lock, nanoseconds, now, thread_address, wait_timeout};
 
 /// The most steps of each kind in one turn.
 const STEPS: usize = 64;
@@ -26,8 +26,8 @@ const POLL_RESOLUTION: Duration = Duration::from_millis(1);
 /// The longest sleep. It bounds how long the thread cannot be woken after the program has closed the
 /// descriptors that wake it.
 const MAX_SLEEP: Duration = Duration::from_secs(5);
-/// The sleep between two polls while the reactor is about to be stopped.
-const NAP: Duration = Duration::from_micros(50);
+/// The wait for an announced stop between two polls.
+const STOP_WAIT: Duration = Duration::from_micros(50);
 /// After this time, in nanoseconds, an announced stop is no longer expected.
 const STOP_EXPECTED: u64 = 1_000_000;
 /// The pause between two attempts to make a poller.
@@ -60,7 +60,7 @@ impl Reactor {
             self.wake_flag.about_to_poll();
             if expects_stop {
                 // Releases `poll`, which `stop` takes.
-                (held, _) = wait_timeout(&self.stopped, held, NAP);
+                (held, _) = wait_timeout(&self.stopped, held, STOP_WAIT);
             }
         }
     }
@@ -68,7 +68,7 @@ impl Reactor {
     /// Whether the reactor is about to be stopped, and so the thread must not sleep in the poller.
     fn expects_stop(&self) -> bool {
         let announced = self.stop_announced.load(Ordering::SeqCst);
-        let is_expected = announced != 0 && nanoseconds().saturating_sub(announced) < STOP_EXPECTED;
+        let is_expected = announced != 0 && nanoseconds(now()).saturating_sub(announced) < STOP_EXPECTED;
         if announced != 0 && !is_expected {
             // The stop did not follow, or takes long.
             let _ = self.stop_announced.compare_exchange(announced, 0, Ordering::SeqCst, Ordering::SeqCst);
@@ -140,7 +140,7 @@ impl Reactor {
     /// Makes a new poller, after the program has closed a descriptor of the old one, and calls
     /// [`Source::lost`](super::Source::lost) of every source.
     fn replace_poller(&self, poll: &mut Poll) {
-        let Ok((new_poll, poller)) = Poller::new() else {
+        let Ok((new_poll, poller)) = PollerHandle::new() else {
             self.has_lost_poller.store(true, Ordering::SeqCst);
             // The mailbox and timers are served meanwhile.
             return std::thread::sleep(POLLER_RETRY);

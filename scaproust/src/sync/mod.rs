@@ -9,7 +9,6 @@ mod event;
 mod futex;
 mod locks;
 mod notifier;
-mod pause_policy;
 mod per_process;
 mod processors;
 pub(crate) mod rank;
@@ -26,7 +25,6 @@ pub(crate) use event::{Epoch, Event, Sleeper};
 pub(crate) use futex::Futex;
 pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};
 pub(crate) use notifier::Notifier;
-pub(crate) use pause_policy::PausePolicy;
 pub(crate) use per_process::PerProcess;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
@@ -46,6 +44,8 @@ pub(crate) use unload::{before_exit, before_unload, keep};
 pub(crate) use loom::sync::atomic;
 #[cfg(not(loom))]
 pub(crate) use std::sync::atomic;
+
+use std::time::Duration;
 
 /// Puts a value on cache lines of its own, to avoid false sharing; on two of them, since processors
 /// prefetch them in pairs.
@@ -72,6 +72,12 @@ pub(crate) fn store_then_load(word: &atomic::AtomicUsize, value: usize) {
     } else {
         word.swap(value, atomic::Ordering::SeqCst);
     }
+}
+
+/// A time in nanoseconds, for an atomic word.
+#[inline]
+pub(crate) fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Runs `step` and catches a panic in it, so that the caller can continue; `None` if it panicked.

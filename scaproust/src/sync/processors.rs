@@ -9,7 +9,7 @@
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::{now, system};
+use super::{nanoseconds, now, system};
 
 /// A yield that takes longer than this, in nanoseconds, has lost a time slice. Threads that work for a moment
 /// and wait again take less, even several of them.
@@ -118,10 +118,6 @@ impl<M: Scheduler> Processors<M> {
         self.last_backoff.store(backoff, Ordering::Relaxed);
         self.backoff_until.store(now + backoff, Ordering::Relaxed);
     }
-}
-
-fn nanoseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 #[cfg(all(test, not(loom)))]

@@ -17,10 +17,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::connection::{Connection, nanoseconds};
+use super::connection::Connection;
 use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, PerProcess, lock, now, rank, thread_address};
+use crate::sync::{Mutex, PerProcess, lock, nanoseconds, now, rank, thread_address};
 
 /// A message is prompt if it is sent within this time, in nanoseconds, after the previous write has ended.
 const PROMPT_GAP: u64 = 1_000;
@@ -134,13 +134,13 @@ impl Batching {
     #[inline]
     pub(crate) fn moment(&self) -> Option<u64> {
         let matters = self.last_write.load(Ordering::Relaxed) > 0 && self.connections() == 0;
-        matters.then(nanoseconds)
+        matters.then(|| nanoseconds(now()))
     }
 
     /// Notes that a call which began at `began` sends a message on this number of idle `connections`. `follows` says that the
     /// socket has received nothing since it sent the previous message.
     pub(crate) fn begin_send(&self, follows: bool, began: Option<u64>, connections: usize) {
-        let began = began.unwrap_or_else(nanoseconds);
+        let began = began.unwrap_or_else(|| nanoseconds(now()));
         let gap = began.saturating_sub(self.last_write.load(Ordering::Relaxed));
         let prompt_writes = match follows {
             false => 0,
@@ -159,11 +159,11 @@ impl Batching {
     pub(crate) fn let_receivers_catch_up(&self) {
         let (ended, length) = &self.last_pause;
         let last = length.load(Ordering::Relaxed);
-        let is_next = nanoseconds().saturating_sub(ended.load(Ordering::Relaxed)) < last;
+        let is_next = nanoseconds(now()).saturating_sub(ended.load(Ordering::Relaxed)) < last;
         let pause = if is_next { (2 * last).min(CATCH_UP_MAX) } else { CATCH_UP_MIN };
         std::thread::sleep(Duration::from_nanos(pause));
         length.store(pause, Ordering::Relaxed);
-        ended.store(nanoseconds(), Ordering::Relaxed);
+        ended.store(nanoseconds(now()), Ordering::Relaxed);
     }
 
     /// Whether a message is to be left in its lane, to gather with those that follow.
@@ -184,7 +184,7 @@ impl Batching {
 
     /// Notes that a connection has written.
     pub(super) fn note_write(&self) {
-        self.last_write.store(nanoseconds(), Ordering::Relaxed);
+        self.last_write.store(nanoseconds(now()), Ordering::Relaxed);
     }
 
     /// Notes that messages gather for this connection from now on. Returns whether the I/O thread must be woken for them;

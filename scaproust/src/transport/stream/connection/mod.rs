@@ -354,14 +354,5 @@ impl Source for Connection {
     }
 }
 
-/// The present moment, in nanoseconds of the monotonic clock.
-pub(super) fn nanoseconds() -> u64 {
-    nanoseconds_of(now())
-}
-
-fn nanoseconds_of(moment: Duration) -> u64 {
-    u64::try_from(moment.as_nanos()).unwrap_or(u64::MAX)
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests;

@@ -7,11 +7,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Connection;
 use super::timers::Purpose;
-use super::{Connection, nanoseconds, nanoseconds_of};
 use crate::pipe::DirectRead;
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
-use crate::sync::{Descriptor, Mutex, lock, rank};
+use crate::sync::{Descriptor, Mutex, lock, nanoseconds, now, rank};
 
 /// How long reading stays leased after its last use, in nanoseconds.
 const LEASE_TIME: u64 = 2_000_000;
@@ -107,7 +107,7 @@ impl Connection {
 
     /// Ends the lease if its timer has fired and it was not used since.
     pub(super) fn check_lease(self: &Arc<Self>, now: Duration) {
-        match self.lease.check(nanoseconds_of(now)) {
+        match self.lease.check(nanoseconds(now)) {
             LeaseCheck::Stays => {}
             LeaseCheck::Until(moment) => self.set_lease_timer(self.lease.claim_timer(moment)),
             LeaseCheck::Ends => {
@@ -145,14 +145,14 @@ impl DirectRead for Connection {
     fn fetch_if_acquired(self: Arc<Self>) -> bool {
         let is_leased = self.is_reading_leased();
         if is_leased {
-            self.lease.last_use.store(nanoseconds(), Ordering::Relaxed);
+            self.lease.last_use.store(nanoseconds(now()), Ordering::Relaxed);
             self.receive();
         }
         is_leased
     }
 
     fn release(self: Arc<Self>) {
-        self.set_lease_timer(self.lease.release(nanoseconds()));
+        self.set_lease_timer(self.lease.release(nanoseconds(now())));
     }
 
     fn revoke(self: Arc<Self>) {
