@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Progress, Shared, is_reached, never};
+use super::pause_policy::PausePolicy;
+use super::{ConsumerProgress, Shared, is_reached, never};
 use crate::message::{Chunk, Front};
 use crate::pipe::block::{Block, Charge, SMALL};
 use crate::sync::atomic::Ordering;
-use crate::sync::{PausePolicy, let_others_proceed, store_then_load};
+use crate::sync::{let_others_proceed, store_then_load};
 
 /// The end that messages are taken from.
 pub(crate) struct Consumer {
@@ -17,11 +18,12 @@ pub(crate) struct Consumer {
     offset: usize,
     /// How far the block was committed when it was last checked.
     committed: usize,
-    /// The value that `publish_progress` stores in `Progress::taken`.
+    /// The value that `publish_progress` stores in `ConsumerProgress::taken`.
     pub(super) taken: usize,
     /// A copy of the field in [`Shared`], to keep off the cache line that the producer writes.
     charge: Charge,
-    /// The value of `taken` when the producer was last notified of room, until the lane is found empty.
+    /// The value of `taken` when the producer was last notified of room. Cleared when the lane is found
+    /// empty.
     notified_at: Option<usize>,
     pauses: PausePolicy,
 }
@@ -154,7 +156,7 @@ impl Consumer {
     /// Publishes what was taken. Returns whether the producer waits for room and must be notified.
     #[inline]
     pub(crate) fn publish_progress(&mut self) -> bool {
-        let Progress { taken, starved, room_at } = &*self.shared.consumer;
+        let ConsumerProgress { taken, starved, room_at } = &*self.shared.consumer;
         // Pairs with `Batch::has_room_now`: either the producer sees this progress, or this sees its mark.
         store_then_load(taken, self.taken);
         let is_edge = starved.load(Ordering::SeqCst)

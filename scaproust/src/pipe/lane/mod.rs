@@ -30,6 +30,7 @@
 //! record did not fit.
 
 mod consumer;
+mod pause_policy;
 mod producer;
 
 use std::sync::Arc;
@@ -60,7 +61,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
             written: 0,
             edge_at: 1,
         }),
-        consumer: CachePadded(Progress {
+        consumer: CachePadded(ConsumerProgress {
             taken: AtomicUsize::new(0),
             starved: AtomicBool::new(false),
             room_at: AtomicUsize::new(0),
@@ -79,11 +80,11 @@ struct Shared {
     tail: SpinLock<Tail, rank::Lane>,
     /// A large block that the consumer has read, for the producer to use again; may be null.
     spare: AtomicPtr<()>,
-    consumer: CachePadded<Progress>,
+    consumer: CachePadded<ConsumerProgress>,
 }
 
 /// What the consumer writes with every message, and the producer reads seldom.
-struct Progress {
+struct ConsumerProgress {
     /// The sum of the charges of all messages taken so far; wraps.
     taken: AtomicUsize,
     /// The producer found the lane full and must be notified of room.
@@ -106,7 +107,7 @@ struct Tail {
     closed: bool,
     /// The sum of the charges of all messages pushed so far; wraps.
     written: usize,
-    /// A push after which `written` has reached this is an edge: any, if the lane is parked.
+    /// The value of `written` from which a push is an edge. In a parked lane every push reaches it.
     edge_at: usize,
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Progress, Shared, Tail, is_reached, never};
+use super::{ConsumerProgress, Shared, Tail, is_reached, never};
 use crate::message::{Metadata, Payload};
 use crate::pipe::block::{Charge, Record, record_size};
 use crate::sync::atomic::{Ordering, fence};
@@ -36,7 +36,7 @@ pub(crate) struct Producer {
 
 /// What the producer knows of the consumer's progress.
 struct Seen {
-    /// The last value read from `Progress::taken`; it is read again only when the lane seems full.
+    /// The last value read from `ConsumerProgress::taken`; it is read again only when the lane seems full.
     taken: usize,
     /// The value of `taken` when progress was last checked.
     progress_at: usize,
@@ -117,7 +117,7 @@ impl Batch<'_> {
     /// Reads the consumer's progress and returns whether there is room; if not, sets `starved`.
     #[cold]
     fn has_room_now(&mut self, enough: usize) -> bool {
-        let Progress { taken, starved, room_at } = &*self.shared.consumer;
+        let ConsumerProgress { taken, starved, room_at } = &*self.shared.consumer;
         self.seen.taken = taken.load(Ordering::Acquire);
         if self.fits(self.seen.taken) {
             return true;

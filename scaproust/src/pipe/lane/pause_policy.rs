@@ -15,7 +15,7 @@ const MAX_BACKOFF: u32 = 4096;
 
 /// The state of one consumer.
 #[derive(Debug)]
-pub(crate) struct PausePolicy {
+pub(super) struct PausePolicy {
     /// Small batches in a row.
     small_batches: u32,
     /// The number of batches before the next pause may be tried.
@@ -30,7 +30,7 @@ pub(crate) struct PausePolicy {
 
 impl PausePolicy {
     /// The state before the first batch.
-    pub(crate) fn new() -> PausePolicy {
+    pub(super) fn new() -> PausePolicy {
         PausePolicy {
             small_batches: 0,
             backoff: 0,
@@ -42,13 +42,13 @@ impl PausePolicy {
 
     /// Whether to pause before looking for the next batch; `true` once for each pause.
     #[inline]
-    pub(crate) fn should_pause(&mut self) -> bool {
+    pub(super) fn should_pause(&mut self) -> bool {
         std::mem::take(&mut self.is_due)
     }
 
     /// Records a batch of `bytes`, not 0.
     #[inline]
-    pub(crate) fn found(&mut self, bytes: usize) {
+    pub(super) fn found(&mut self, bytes: usize) {
         if self.before_pause > 0 {
             self.rate_pause(bytes);
         }
@@ -66,7 +66,7 @@ impl PausePolicy {
     }
 
     /// Records that the queue was empty.
-    pub(crate) fn found_nothing(&mut self) {
+    pub(super) fn found_nothing(&mut self) {
         self.small_batches = 0;
         self.before_pause = 0;
         self.is_due = false;
