@@ -8,7 +8,7 @@ use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use scaproust::ffi::error::Error;
-use scaproust::ffi::socket::Blocked;
+use scaproust::ffi::socket::BlockingCall;
 use scaproust::ffi::sync::{Abandoned, CancelState, Sleep, Uncancellable};
 
 /// Runs the body of a C entry point that is not a cancellation point.
@@ -64,7 +64,7 @@ pub(super) enum Progress<B> {
 /// At a cancellation point `body` has been consumed, so that neither this function's frame nor the
 /// entry point's has anything to drop.
 #[inline]
-pub(super) fn blocking<B: Blocked<Output = c_int>>(
+pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
     body: impl FnOnce() -> Result<Progress<B>, Error>,
 ) -> c_int {
     match guarded(body) {
@@ -89,7 +89,7 @@ pub(super) fn blocking<B: Blocked<Output = c_int>>(
 /// # Errors
 /// Those of the call.
 #[cold]
-pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B>, Error> {
+pub(super) fn park<B: BlockingCall<Output = c_int>>(mut call: B) -> Result<Progress<B>, Error> {
     let state = CancelState::DISABLED.set();
     let result = match call.proceed() {
         Ok(Some(value)) => Ok(Progress::Done(value, true)),
@@ -116,7 +116,7 @@ pub(super) fn park<B: Blocked<Output = c_int>>(mut call: B) -> Result<Progress<B
 }
 
 /// Sleeps and resumes until the call ends. A cancelled thread ends in here.
-fn sleep_and_resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int {
+fn sleep_and_resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> c_int {
     loop {
         // SAFETY: the call belongs to this thread until `resume` frees it or the thread is cancelled. Neither this
         // frame nor any other up to C has a destructor to run.
@@ -140,7 +140,7 @@ fn sleep_and_resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> c_int
 }
 
 /// Resumes a call after a sleep, and frees it unless it has to sleep again.
-fn resume<B: Blocked<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_int>, c_int> {
+fn resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_int>, c_int> {
     // SAFETY: the caller passes a live call of this thread.
     let result = guarded(|| unsafe { (*parked).call.proceed() });
     if !matches!(result, Ok(None)) {

@@ -5,7 +5,7 @@ use std::ffi::c_int;
 use super::boundary;
 use scaproust::ffi::device::{Device, join, reflect};
 use scaproust::ffi::error::Error;
-use scaproust::ffi::socket::Blocked;
+use scaproust::ffi::socket::BlockingCall;
 use scaproust::ffi::sync::Sleep;
 
 /// Forwards messages between two raw sockets of one pattern, with their protocol headers; returns
@@ -33,7 +33,7 @@ pub extern "C-unwind" fn nn_device(s1: c_int, s2: c_int) -> c_int {
 /// A call that never returns a value.
 struct DeviceCall(Device);
 
-impl Blocked for DeviceCall {
+impl BlockingCall for DeviceCall {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {

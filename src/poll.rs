@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::boundary;
 use super::constants::{NN_POLLIN, NN_POLLOUT};
 use scaproust::ffi::error::Error;
-use scaproust::ffi::socket::Blocked;
+use scaproust::ffi::socket::BlockingCall;
 use scaproust::ffi::socket::poll::{PollEntry, Polling, room_for};
 use scaproust::ffi::sync::Sleep;
 
@@ -55,7 +55,7 @@ struct Poll<'a> {
     polling: Polling,
 }
 
-impl Blocked for Poll<'_> {
+impl BlockingCall for Poll<'_> {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {

@@ -16,7 +16,9 @@ use super::message::{chunk_behind, give};
 use super::vector::{bytes_at, gather, list_at, nn_iovec, nn_msghdr, total};
 use scaproust::ffi::error::Error;
 use scaproust::ffi::message::{Outgoing, Payload};
-use scaproust::ffi::socket::{self, Blocked, Entered, Pending, Received, Receiving, Sending, Step, ToSend};
+use scaproust::ffi::socket::{
+    self, BlockingCall, Entered, Pending, Received, Receiving, Sending, Step, ToSend,
+};
 use scaproust::ffi::sync::Sleep;
 
 /// Sends a message; returns its length, or -1.
@@ -154,7 +156,7 @@ unsafe fn receive_parts(
     s: c_int,
     msghdr: *mut nn_msghdr,
     flags: c_int,
-) -> Result<Progress<impl Blocked<Output = c_int>>, Error> {
+) -> Result<Progress<impl BlockingCall<Output = c_int>>, Error> {
     // SAFETY: as the caller promises.
     let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
     // SAFETY: as above.
@@ -260,7 +262,7 @@ struct SendCall<'a> {
     length: c_int,
 }
 
-impl Blocked for SendCall<'_> {
+impl BlockingCall for SendCall<'_> {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {
@@ -305,7 +307,7 @@ trait Take: Fn(Received<'_>) -> Result<FilledBody, Error> + Copy {}
 
 impl<T: Fn(Received<'_>) -> Result<FilledBody, Error> + Copy> Take for T {}
 
-impl<T: Take> Blocked for ReceiveCall<'_, T> {
+impl<T: Take> BlockingCall for ReceiveCall<'_, T> {
     type Output = c_int;
 
     fn proceed(&mut self) -> Result<Option<c_int>, Error> {

@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::message::{Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::socket::poll::{PollEntry, Polling, room_for};
-use crate::socket::{self, Blocked, Call, HeldSignals, Received, SocketRef, TURNS, enter};
+use crate::socket::{self, BlockedSignals, BlockingCall, Call, Received, SocketRef, TURNS, enter};
 use crate::sync::{Sleep, Uncancellable, now};
 
 /// The most messages forwarded in one direction before the other direction has its turn.
@@ -34,9 +34,9 @@ pub struct Device {
     polling: Option<Polling>,
     /// Whether a signal ends the device: only if it has one direction.
     ends_by_signals: bool,
-    /// Holds signals back from the first wait on, so that none is missed. Declared last, and so dropped last,
+    /// Blocks signals from the first wait on, so that none is missed. Declared last, and so dropped last,
     /// since that runs the handlers.
-    signals: Option<HeldSignals>,
+    signals: Option<BlockedSignals>,
 }
 
 /// A device between two sockets, which forwards the messages that each receives to the other one.
@@ -218,7 +218,7 @@ impl Device {
         let deadline = self.directions.iter().filter_map(|direction| direction.wait.as_ref()?.deadline).min();
         let timeout = deadline.map(|deadline| deadline.saturating_sub(now()));
         let polling = Polling::new(entries, timeout, self.ends_by_signals)?;
-        Ok(polling.holding_back(self.signals.take()))
+        Ok(polling.with_signals_blocked(self.signals.take()))
     }
 
     /// Proceeds with the wait, if there is one. Returns whether the thread must sleep for it.
@@ -243,7 +243,7 @@ impl Device {
     }
 }
 
-impl Blocked for Device {
+impl BlockingCall for Device {
     type Output = Infallible;
 
     fn proceed(&mut self) -> Result<Option<Infallible>, Error> {
@@ -257,10 +257,10 @@ impl Blocked for Device {
             }
             if self.directions.iter().all(|direction| direction.wait.is_some()) {
                 if self.ends_by_signals {
-                    self.signals.get_or_insert_with(HeldSignals::begin);
+                    self.signals.get_or_insert_with(BlockedSignals::begin);
                 }
                 self.polling = Some(self.poll()?);
-            } else if self.signals.as_ref().is_some_and(HeldSignals::deliver_pending) {
+            } else if self.signals.as_ref().is_some_and(BlockedSignals::deliver_pending) {
                 return Err(Error::Interrupted);
             }
         }

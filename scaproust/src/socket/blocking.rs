@@ -8,25 +8,25 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::sync::{Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, WaitKind};
 
-/// A call returns from [`Blocked::proceed`] after this many rounds of work, so that its thread can be
+/// A call returns from [`BlockingCall::proceed`] after this many rounds of work, so that its thread can be
 /// cancelled.
 pub(crate) const TURNS: usize = 64;
 
 /// A call that works until it would block, and then sleeps. Work and sleep are separate functions, so that a
 /// thread of the C interface can be cancelled while it sleeps: between the two, any thread may drop the call.
-pub trait Blocked: Sized {
+pub trait BlockingCall: Sized {
     /// What the call returns.
     type Output;
 
     /// Works until the call is done or would block. Returns `None` if the call must sleep, as
-    /// [`Blocked::sleep`] says, before the next `proceed`. A call that always finds work returns `None` after
-    /// `TURNS` rounds.
+    /// [`BlockingCall::sleep`] says, before the next `proceed`. A call that always finds work returns `None`
+    /// after `TURNS` rounds.
     ///
     /// # Errors
     /// Those of the call.
     fn proceed(&mut self) -> Result<Option<Self::Output>, Error>;
 
-    /// The sleep due after [`Blocked::proceed`] returned `None`; `None` if there is more work.
+    /// The sleep due after [`BlockingCall::proceed`] returned `None`; `None` if there is more work.
     fn sleep(&mut self) -> Option<&mut Sleep>;
 
     /// Works and sleeps until the call is done.
@@ -47,12 +47,12 @@ pub trait Blocked: Sized {
 
 /// Signals are blocked in this thread while the value lives. When it is dropped, handlers of pending signals
 /// run.
-pub(crate) struct HeldSignals(SignalMask);
+pub(crate) struct BlockedSignals(SignalMask);
 
-impl HeldSignals {
+impl BlockedSignals {
     /// Blocks signals from now on.
-    pub(crate) fn begin() -> HeldSignals {
-        HeldSignals(SignalMask::block_all())
+    pub(crate) fn begin() -> BlockedSignals {
+        BlockedSignals(SignalMask::block_all())
     }
 
     /// The thread's signal mask from before.
@@ -66,7 +66,7 @@ impl HeldSignals {
     }
 }
 
-impl Drop for HeldSignals {
+impl Drop for BlockedSignals {
     fn drop(&mut self) {
         self.0.set();
     }
@@ -114,7 +114,7 @@ pub(super) fn prepare_sleep<'a>(
     sleeper: &Sleeper,
     (count, descriptors): (usize, impl Iterator<Item = &'a Descriptor>),
     deadline: Option<Duration>,
-    signals: Option<&HeldSignals>,
+    signals: Option<&BlockedSignals>,
 ) -> bool {
     let notifier = sleeper.descriptor();
     let count = if notifier.is_some() { 1 + count } else { 0 };
@@ -122,6 +122,6 @@ pub(super) fn prepare_sleep<'a>(
         count,
         notifier.into_iter().chain(descriptors.copied()),
         deadline,
-        signals.map(HeldSignals::mask),
+        signals.map(BlockedSignals::mask),
     )
 }

@@ -53,8 +53,8 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, Weak};
 
-pub use self::blocking::Blocked;
-pub(crate) use self::blocking::{HeldSignals, TURNS};
+pub use self::blocking::BlockingCall;
+pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub use self::closing::{close, terminate};
 use self::core::Core;
 use self::guarded::Guarded;

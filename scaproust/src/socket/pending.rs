@@ -2,12 +2,12 @@
 //!
 //! Owns what such a call needs meanwhile: its deadline, the blocked signals, its entry in the list of
 //! sleepers, the connections it reads from. While it sleeps it is not inside the socket, and has nothing on a
-//! stack: see [`Blocked`].
+//! stack: see [`BlockingCall`].
 
 use std::time::Duration;
 
 use super::Socket;
-use super::blocking::{Blocked, HeldSignals, TURNS, prepare_sleep, spin_before_sleep};
+use super::blocking::{BlockedSignals, BlockingCall, TURNS, prepare_sleep, spin_before_sleep};
 use super::core::Core;
 use super::direct_read::{Acquired, DirectReads};
 use super::pipes::Delay;
@@ -92,7 +92,7 @@ pub struct Entered {
     /// The connections to read from; `None` if the try was cut short.
     pub(super) direct_reads: Option<DirectReads>,
     /// Set if signals are blocked already, because they had to be before the edges were delivered.
-    pub(super) signals: Option<HeldSignals>,
+    pub(super) signals: Option<BlockedSignals>,
 }
 
 impl Entered {
@@ -105,7 +105,7 @@ impl Entered {
         edges: Edges,
     ) -> Entered {
         let takes_time = !edges.is_empty() || direct_reads.is_none();
-        let signals = (takes_time && !policy.dont_wait).then(HeldSignals::begin);
+        let signals = (takes_time && !policy.dont_wait).then(BlockedSignals::begin);
         edges.deliver();
         Entered { call, epoch, policy, direct_reads, signals }
     }
@@ -131,7 +131,7 @@ pub struct Pending<A: Attempt> {
     /// When the wait began.
     start: Duration,
     /// Declared last, and so dropped last, since that runs signal handlers.
-    signals: Option<HeldSignals>,
+    signals: Option<BlockedSignals>,
 }
 
 #[expect(private_bounds, reason = "as above")]
@@ -167,7 +167,7 @@ impl<A: Attempt> Pending<A> {
         if !direct_reads.is_empty() && event.claim_descriptors() {
             *acquired = Some(Acquired::from(direct_reads));
         }
-        let before_long_wait = || _ = signals.get_or_insert_with(HeldSignals::begin);
+        let before_long_wait = || _ = signals.get_or_insert_with(BlockedSignals::begin);
         let fetch = || acquired.iter().for_each(Acquired::fetch);
         let count = acquired.as_ref().map_or(0, Acquired::count);
         match spin_before_sleep(event, *epoch, policy.wait, count, fetch, before_long_wait) {
@@ -230,9 +230,9 @@ impl<A: Attempt> Pending<A> {
     }
 
     /// Blocks signals, so that one that comes from now on interrupts the call, if it is one that waits.
-    fn hold_signals(&mut self) {
+    fn block_signals(&mut self) {
         if !self.policy.dont_wait {
-            self.signals.get_or_insert_with(HeldSignals::begin);
+            self.signals.get_or_insert_with(BlockedSignals::begin);
         }
     }
 
@@ -247,11 +247,11 @@ impl<A: Attempt> Pending<A> {
 
     /// Ends the call after a failed try if its deadline has passed or a signal handler has run.
     fn check_deadline_and_signals(&mut self) -> Result<(), Error> {
-        self.hold_signals();
+        self.block_signals();
         let policy = &self.policy;
         let outcome = if policy.deadline.is_some_and(|deadline| deadline <= now()) {
             Err(if policy.dont_wait { Error::WouldBlock } else { Error::TimedOut })
-        } else if self.signals.as_ref().is_some_and(HeldSignals::deliver_pending) {
+        } else if self.signals.as_ref().is_some_and(BlockedSignals::deliver_pending) {
             Err(Error::Interrupted)
         } else {
             return Ok(());
@@ -264,7 +264,7 @@ impl<A: Attempt> Pending<A> {
     }
 }
 
-impl<A: Attempt> Blocked for Pending<A> {
+impl<A: Attempt> BlockingCall for Pending<A> {
     type Output = A::Output;
 
     fn proceed(&mut self) -> Result<Option<A::Output>, Error> {

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use smallvec::SmallVec;
 
-use super::blocking::{Blocked, HeldSignals, TURNS, prepare_sleep, spin_before_sleep};
+use super::blocking::{BlockedSignals, BlockingCall, TURNS, prepare_sleep, spin_before_sleep};
 use super::direct_read::{Acquired, DirectReads};
 use super::poller::Poller;
 use super::registry::{Call, SocketRef, enter};
@@ -70,7 +70,7 @@ pub struct Polling {
     /// When the wait began.
     start: Duration,
     /// Declared last, and so dropped last, since that runs signal handlers.
-    signals: Option<HeldSignals>,
+    signals: Option<BlockedSignals>,
 }
 
 /// A socket whose connections may be read from, and its entry.
@@ -126,8 +126,8 @@ impl Polling {
         })
     }
 
-    /// The same call, by a caller that blocks signals already.
-    pub(crate) fn holding_back(mut self, signals: Option<HeldSignals>) -> Polling {
+    /// Takes over the signals that the caller has blocked already.
+    pub(crate) fn with_signals_blocked(mut self, signals: Option<BlockedSignals>) -> Polling {
         self.signals = signals;
         self
     }
@@ -139,7 +139,7 @@ impl Polling {
     }
 
     /// Passes the blocked signals on.
-    pub(crate) fn take_signals(&mut self) -> Option<HeldSignals> {
+    pub(crate) fn take_signals(&mut self) -> Option<BlockedSignals> {
         self.signals.take()
     }
 
@@ -282,7 +282,7 @@ impl Polling {
         let ends_by_signals = self.ends_by_signals;
         let before_long_wait = || {
             if ends_by_signals {
-                signals.get_or_insert_with(HeldSignals::begin);
+                signals.get_or_insert_with(BlockedSignals::begin);
             }
         };
         let count = leases.iter().map(|lease| lease.acquired.count()).sum();
@@ -360,7 +360,7 @@ impl Polling {
     }
 }
 
-impl Blocked for Polling {
+impl BlockingCall for Polling {
     type Output = usize;
 
     fn proceed(&mut self) -> Result<Option<usize>, Error> {
@@ -378,7 +378,7 @@ impl Blocked for Polling {
             if self.is_over() {
                 return self.finish_check().map(Some);
             }
-            if turn > 0 && self.signals.as_ref().is_some_and(HeldSignals::deliver_pending) {
+            if turn > 0 && self.signals.as_ref().is_some_and(BlockedSignals::deliver_pending) {
                 return Err(Error::Interrupted);
             }
             if self.waits && self.wait()? {

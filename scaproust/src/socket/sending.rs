@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::Socket;
-use super::blocking::Blocked;
+use super::blocking::BlockingCall;
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
