@@ -67,7 +67,7 @@ pub(super) struct World {
     /// Whether the machine is stopped after each dropped message.
     is_strict: bool,
     /// The machine was stopped, and must be called again.
-    is_cut_short: bool,
+    hit_drop_limit: bool,
 }
 
 /// The memory of a body at the time when a pipe took it.
@@ -243,7 +243,7 @@ impl Simulation {
         self.before_call();
         let can_recv = self.lavish.then(|| self.machine.can_recv(&mut self.world));
         let mut result = self.machine.recv(&mut self.world);
-        while result == Err(Refusal::WouldBlock) && std::mem::take(&mut self.world.is_cut_short) {
+        while result == Err(Refusal::WouldBlock) && std::mem::take(&mut self.world.hit_drop_limit) {
             result = self.machine.recv(&mut self.world);
         }
         let readable = match result {
@@ -315,7 +315,7 @@ impl Simulation {
         if self.machine.is_busy() || self.lavish {
             self.before_call();
         }
-        while std::mem::take(&mut self.world.is_cut_short) {
+        while std::mem::take(&mut self.world.hit_drop_limit) {
             self.machine.timeout(&mut self.world);
         }
         if self.lavish {
@@ -349,8 +349,8 @@ impl Context for World {
     fn drop_front(&mut self, pipe: PipeId) -> bool {
         self.calls += 1;
         self.pipe(pipe.0).inbound.pop_front().expect("only a message that was seen is dropped");
-        self.is_cut_short = self.is_strict;
-        !self.is_cut_short
+        self.hit_drop_limit = self.is_strict;
+        !self.hit_drop_limit
     }
 
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {

@@ -166,14 +166,14 @@ impl Core {
         self.drops_left != MAX_DROPS_FIRST_TRY
     }
 
-    /// Whether the protocol had to stop dropping unwanted messages. There may be more messages behind them,
-    /// which no edge will announce.
-    pub(super) fn is_cut_short(&self) -> bool {
+    /// Whether the protocol has dropped as many unwanted messages as it may under this hold of the lock.
+    /// There may be more messages behind them, which no edge will announce.
+    pub(super) fn hit_drop_limit(&self) -> bool {
         self.drops_left == 0
     }
 
-    /// Ends the count of dropped messages, before the lock is released. Returns whether the protocol was cut
-    /// short.
+    /// Ends the count of dropped messages, before the lock is released. Returns whether the protocol has
+    /// hit the drop limit.
     pub(super) fn reset_drops(&mut self) -> bool {
         std::mem::replace(&mut self.drops_left, MAX_DROPS_FIRST_TRY) == 0
     }

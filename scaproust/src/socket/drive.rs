@@ -54,8 +54,8 @@ impl Socket {
         }
     }
 
-    /// The protocol was cut short, and no edge announces the messages that are left. A sleeping receiver
-    /// continues, and so does the I/O thread if it `must_be_prompt`.
+    /// The protocol has hit the drop limit, and no edge announces the messages that are left. A sleeping
+    /// receiver continues, and so does the I/O thread if it `must_be_prompt`.
     fn resume_later(&self, must_be_prompt: bool) {
         if self.receivers.has_sleepers() {
             self.receivers.notify_one();

@@ -57,8 +57,12 @@ pub(crate) trait Attempt: CallOutput {
     ///
     /// # Errors
     /// [`Error::WouldBlock`]: the call does not wait.
-    fn after_failed_try(&self, policy: &mut WaitPolicy, is_cut_short: bool, core: &Core)
-    -> Result<(), Error>;
+    fn after_failed_try(
+        &self,
+        policy: &mut WaitPolicy,
+        hit_drop_limit: bool,
+        core: &Core,
+    ) -> Result<(), Error>;
 
     /// Tries once, under the lock. `slept` is the time that the call has slept since the last try, if it has.
     ///
@@ -76,9 +80,9 @@ pub(crate) trait Attempt: CallOutput {
 /// The outcome of one try.
 pub(crate) enum Try<T> {
     Done(T, Delay),
-    /// The protocol dropped as many unwanted messages as it may under one hold of the lock, and may find
+    /// The protocol has dropped as many unwanted messages as it may under one hold of the lock, and may find
     /// more. The call tries again at once.
-    CutShort,
+    DropLimit,
     /// The call tries again after the event has changed.
     Blocked,
 }
@@ -89,7 +93,7 @@ pub struct Entered {
     /// Read before the try.
     pub(super) epoch: Epoch,
     pub(super) policy: WaitPolicy,
-    /// The connections to read from; `None` if the try was cut short.
+    /// The connections to read from; `None` if the try has hit the drop limit.
     pub(super) direct_reads: Option<DirectReads>,
     /// Set if signals are blocked already, because they had to be before the edges were delivered.
     pub(super) signals: Option<BlockedSignals>,
@@ -121,7 +125,7 @@ pub struct Pending<A: Attempt> {
     call: Option<Call>,
     /// Read before the last try.
     epoch: Epoch,
-    /// The connections to read from after the last try; `None` if it was cut short.
+    /// The connections to read from after the last try; `None` if that has hit the drop limit.
     direct_reads: Option<DirectReads>,
     /// The connections it reads from. While this is set, the call has claimed the event's descriptors.
     acquired: Option<Acquired>,
@@ -257,7 +261,7 @@ impl<A: Attempt> Pending<A> {
             return Ok(());
         };
         if let (Some(call), None) = (&self.call, &self.direct_reads) {
-            // The try was cut short: another sleeper continues with what is left.
+            // The try has hit the drop limit: another sleeper continues with what is left.
             A::event(call).notify_one();
         }
         outcome
@@ -290,13 +294,15 @@ impl<A: Attempt> BlockingCall for Pending<A> {
                 let mut core = call.core.lock();
                 core.allow_more_drops();
                 let outcome = self.attempt.attempt(call, &mut core, slept.take(), &mut edges);
-                let is_cut_short = matches!(outcome, Ok(Try::CutShort));
+                let hit_drop_limit = matches!(outcome, Ok(Try::DropLimit));
                 match outcome {
                     Ok(Try::Done(output, delay)) => Ok(Some((output, delay))),
-                    Ok(_) => self.attempt.after_failed_try(&mut self.policy, is_cut_short, &core).map(|()| {
-                        self.direct_reads = (!is_cut_short).then(|| A::direct_reads(&mut core));
-                        None
-                    }),
+                    Ok(_) => {
+                        self.attempt.after_failed_try(&mut self.policy, hit_drop_limit, &core).map(|()| {
+                            self.direct_reads = (!hit_drop_limit).then(|| A::direct_reads(&mut core));
+                            None
+                        })
+                    }
                     Err(error) => Err(error),
                 }
             };

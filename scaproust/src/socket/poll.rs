@@ -52,8 +52,8 @@ pub struct Polling {
     has_checked: bool,
     /// Whether something was found for an entry.
     has_ready_entry: bool,
-    /// Whether a protocol was cut short during the last checks.
-    was_cut_short: bool,
+    /// Whether a protocol has hit the drop limit during the last checks.
+    hit_drop_limit: bool,
     deadline: Option<Duration>,
     ends_by_signals: bool,
     /// What the call waits for, once it must wait.
@@ -111,7 +111,7 @@ impl Polling {
             waits: timeout != Some(Duration::ZERO),
             has_checked: false,
             has_ready_entry: false,
-            was_cut_short: false,
+            hit_drop_limit: false,
             deadline: timeout.map(|time| now() + time),
             ends_by_signals,
             poller: None,
@@ -155,7 +155,7 @@ impl Polling {
 
     /// Checks the entries that the poller was notified of; all of them if there is no poller or it says so.
     fn check_notified(&mut self) -> Result<(), Error> {
-        self.was_cut_short = false;
+        self.hit_drop_limit = false;
         self.epoch = self.poller.as_ref().map(|poller| poller.event.epoch());
         if self.poller.as_ref().is_none_or(|poller| poller.take_all_notified()) {
             for entry in 0..self.entries.len() {
@@ -189,7 +189,7 @@ impl Polling {
         entry.is_writable =
             entry.writable && core.call(&mut edges, |protocol, context| protocol.can_send(context));
         self.has_ready_entry |= entry.is_readable || entry.is_writable;
-        self.was_cut_short |= core.is_cut_short();
+        self.hit_drop_limit |= core.hit_drop_limit();
         self.wait.prefers_batches &= !core.has_sent;
         let must_wait = self.waits && !self.has_ready_entry;
         let mut direct_reads = DirectReads::new();
@@ -227,7 +227,7 @@ impl Polling {
             return self.has_ready_entry;
         };
         // A call that does not wait has unwanted messages dropped for a short time.
-        let time = if self.waits || !self.was_cut_short { Duration::ZERO } else { DROP_TIME };
+        let time = if self.waits || !self.hit_drop_limit { Duration::ZERO } else { DROP_TIME };
         deadline + time <= now()
     }
 

@@ -34,7 +34,7 @@ impl Socket {
         self.ask_until_sure(|protocol, context| protocol.can_recv(context))
     }
 
-    /// Asks the protocol a question. Asks again after a no that was cut short, for at most [`DROP_TIME`].
+    /// Asks the protocol a question. Asks again after a no at the drop limit, for at most [`DROP_TIME`].
     fn ask_until_sure(&self, question: impl Fn(&mut Machine, &mut View<'_>) -> bool) -> Result<bool, Error> {
         let end = now() + DROP_TIME;
         loop {
@@ -50,7 +50,8 @@ impl Socket {
         self.ask_once(question).map(|(answer, _)| answer)
     }
 
-    /// Asks the protocol a question. Returns the answer, and whether it was found without being cut short.
+    /// Asks the protocol a question. Returns the answer, and whether it is certain: the protocol has not hit
+    /// the drop limit.
     fn ask_once<R>(
         &self,
         question: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
@@ -64,7 +65,7 @@ impl Socket {
             core.allow_more_drops();
             core.process_ready(&self.ready, &mut edges);
             let answer = core.call(&mut edges, question);
-            let is_sure = !core.is_cut_short();
+            let is_sure = !core.hit_drop_limit();
             // The descriptors for polling must agree with the answer.
             self.process_ready(&mut core, &mut edges);
             (answer, is_sure)

@@ -46,7 +46,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let mut edges = Edges::default();
     let epoch = call.receivers.epoch();
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
-    let is_cut_short = match outcome {
+    let hit_drop_limit = match outcome {
         Ok(Try::Done(result, _)) => {
             let is_marked = core.statistics[Statistic::MessagesReceived].is_multiple_of(MARK_INTERVAL);
             core.keep_locked();
@@ -54,7 +54,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
             edges.deliver();
             return Ok(Step::Done(result, is_marked));
         }
-        Ok(Try::CutShort) => true,
+        Ok(Try::DropLimit) => true,
         Ok(Try::Blocked) => false,
         Err(error) => {
             core.keep_locked();
@@ -64,8 +64,8 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
         }
     };
     let mut policy = WaitPolicy::new(dont_wait, SocketOption::ReceiveTimeout);
-    let decision = receiving.after_failed_try(&mut policy, is_cut_short, &core);
-    let direct_reads = (!is_cut_short && decision.is_ok()).then(|| core.begin_direct_reads());
+    let decision = receiving.after_failed_try(&mut policy, hit_drop_limit, &core);
+    let direct_reads = (!hit_drop_limit && decision.is_ok()).then(|| core.begin_direct_reads());
     drop(core);
     if let Err(error) = decision {
         edges.deliver();
@@ -110,14 +110,14 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
     fn after_failed_try(
         &self,
         policy: &mut WaitPolicy,
-        is_cut_short: bool,
+        hit_drop_limit: bool,
         core: &Core,
     ) -> Result<(), Error> {
         policy.wait.prefers_batches = !core.has_sent;
         if !policy.is_blocked {
             policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.has_sent;
         }
-        policy.after_failed_try(is_cut_short, core, core.reads_directly)
+        policy.after_failed_try(hit_drop_limit, core, core.reads_directly)
     }
 
     fn direct_reads(core: &mut Core) -> DirectReads {
@@ -144,16 +144,16 @@ impl Socket {
             Ok(delivery) => {
                 let result = core.deliver(delivery, take, edges);
                 // The protocol names a pipe that exists, so there is a result; if not, it is asked again.
-                Ok(result.map_or(Try::CutShort, |result| Try::Done(result, Delay::None)))
+                Ok(result.map_or(Try::DropLimit, |result| Try::Done(result, Delay::None)))
             }
-            Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
+            Err(Refusal::WouldBlock) if core.hit_drop_limit() => Ok(Try::DropLimit),
             Err(Refusal::WouldBlock) => Ok(Try::Blocked),
             Err(refusal) => Err((*refusal).into()),
         };
         self.process_ready(core, edges);
         if matches!(outcome, Ok(Try::Done(..)))
             && self.receivers.has_sleepers()
-            && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.is_cut_short())
+            && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.hit_drop_limit())
         {
             self.receivers.notify_one();
         }

@@ -51,7 +51,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     let epoch = call.senders.epoch();
     let check = if call.info.drops { ReceiverCheck::Lag } else { ReceiverCheck::None };
     let outcome = call.try_send(&mut core, message, check, &mut edges);
-    if let Ok(Try::CutShort | Try::Blocked) = outcome {
+    if let Ok(Try::DropLimit | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(dont_wait, SocketOption::SendTimeout);
         // A lane has room for few large messages: none should stay unused for the sake of a larger batch.
         policy.wait.prefers_batches = length <= INLINE_MAX;
@@ -127,10 +127,10 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
     fn after_failed_try(
         &self,
         policy: &mut WaitPolicy,
-        is_cut_short: bool,
+        hit_drop_limit: bool,
         core: &Core,
     ) -> Result<(), Error> {
-        policy.after_failed_try(is_cut_short, core, false)
+        policy.after_failed_try(hit_drop_limit, core, false)
     }
 }
 
@@ -169,7 +169,7 @@ impl Socket {
                 }
                 Ok(Try::Done((), delay))
             }
-            Err(Refusal::WouldBlock) if core.is_cut_short() => Ok(Try::CutShort),
+            Err(Refusal::WouldBlock) if core.hit_drop_limit() => Ok(Try::DropLimit),
             Err(Refusal::WouldBlock) => Ok(Try::Blocked),
             Err(refusal) => Err(refusal.into()),
         };

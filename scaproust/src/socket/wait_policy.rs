@@ -44,15 +44,15 @@ impl WaitPolicy {
     }
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
-    /// its option. One that does not wait tries again if the protocol was cut short, or once if it can read
-    /// from connections directly.
+    /// its option. One that does not wait tries again if the protocol has hit the drop limit, or once if it
+    /// can read from connections directly.
     pub(super) fn after_failed_try(
         &mut self,
-        is_cut_short: bool,
+        hit_drop_limit: bool,
         core: &Core,
         can_fetch: bool,
     ) -> Result<(), Error> {
-        if self.dont_wait && !is_cut_short && (self.has_fetched || !can_fetch) {
+        if self.dont_wait && !hit_drop_limit && (self.has_fetched || !can_fetch) {
             return Err(Error::WouldBlock);
         }
         if !self.is_blocked {
@@ -60,7 +60,7 @@ impl WaitPolicy {
             let time = if self.dont_wait { Some(DROP_TIME) } else { core.options.timeout(self.option) };
             self.deadline = time.map(|time| now() + time);
         }
-        self.has_fetched |= self.dont_wait && !is_cut_short;
+        self.has_fetched |= self.dont_wait && !hit_drop_limit;
         Ok(())
     }
 }
