@@ -68,8 +68,8 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
     body: impl FnOnce() -> Result<Progress<B>, Error>,
 ) -> c_int {
     match guarded(body) {
-        Ok(Progress::Done(value, is_point)) => {
-            if is_point {
+        Ok(Progress::Done(value, is_cancellation_point)) => {
+            if is_cancellation_point {
                 // SAFETY: no frame up to C has anything to drop, as stated above.
                 unsafe { CancelState::test() };
             }

@@ -48,7 +48,7 @@ pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_
         let mut message = Outgoing::new(body);
         let length = as_length(message.body.bytes().len());
         match socket::try_send(s, &mut message, dont_wait(flags)) {
-            Ok(Step::Done((), is_point)) => Ok(Progress::Done(length, is_point)),
+            Ok(Step::Done((), is_cancellation_point)) => Ok(Progress::Done(length, is_cancellation_point)),
             Ok(Step::Blocked(entered)) => send_later(entered, Parcel::of(message), length),
             Err(error) => Err(error),
         }
@@ -278,9 +278,9 @@ impl BlockingCall for SendCall<'_> {
 fn send<'a>(s: c_int, mut parcel: Parcel<'a>, flags: c_int) -> Result<Progress<SendCall<'a>>, Error> {
     let length = as_length(parcel.message.body.bytes().len());
     match socket::try_send(s, &mut parcel.message, dont_wait(flags)) {
-        Ok(Step::Done((), is_point)) => {
+        Ok(Step::Done((), is_cancellation_point)) => {
             parcel.sent();
-            Ok(Progress::Done(length, is_point))
+            Ok(Progress::Done(length, is_cancellation_point))
         }
         Ok(Step::Blocked(entered)) => send_later(entered, parcel, length),
         Err(error) => Err(error),
@@ -335,9 +335,9 @@ unsafe fn receive<'a, T: Take>(
     // The first try, which must be fast, does not allocate or move a `ReceiveCall`.
     let mut receiving = Receiving::new(|received: Received<'_>| take(received));
     match socket::receive(s, dont_wait(flags), &mut receiving) {
-        Ok(Step::Done(filled, is_point)) => {
+        Ok(Step::Done(filled, is_cancellation_point)) => {
             // SAFETY: as the caller promises.
-            Ok(Progress::Done(as_length(unsafe { body.finish(filled?) }), is_point))
+            Ok(Progress::Done(as_length(unsafe { body.finish(filled?) }), is_cancellation_point))
         }
         Ok(Step::Blocked(entered)) => {
             boundary::park(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })

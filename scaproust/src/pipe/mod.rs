@@ -54,7 +54,7 @@ pub(crate) trait DirectRead: Send + Sync {
     fn fetch(self: Arc<Self>);
     /// As `fetch`, for a caller without the lease, if the I/O thread does not read now. Returns whether that
     /// is so.
-    fn fetch_if_acquired(self: Arc<Self>) -> bool;
+    fn fetch_if_leased(self: Arc<Self>) -> bool;
     /// Ends a [`DirectRead::acquire`] that has returned a descriptor.
     fn release(self: Arc<Self>);
     /// Has the I/O thread read from now on.

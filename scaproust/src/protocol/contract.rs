@@ -85,15 +85,15 @@ proptest! {
         lavish in any::<bool>(),
         events in vec(event(), 0..100),
     ) {
-        let works_alone = info.works_alone && !raw;
+        let acts_between_calls = info.acts_between_calls && !raw;
         let mut socket = Simulation::new(info, raw, lavish);
         if *info == SUB {
             socket.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
         }
         for event in events {
             happen(&mut socket, event);
-            prop_assert!(socket.machine.deadline().is_none() || works_alone);
-            prop_assert!(!socket.machine.is_busy() || works_alone);
+            prop_assert!(socket.machine.deadline().is_none() || acts_between_calls);
+            prop_assert!(!socket.machine.is_busy() || acts_between_calls);
             if socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it has not been sent yet.
                 socket.assert_readable_edges_are_due();

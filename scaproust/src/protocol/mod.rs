@@ -135,7 +135,8 @@ impl From<Refusal> for Error {
     }
 }
 
-/// A machine does not accept a pipe: an exclusive protocol has its one peer already, or memory is exhausted.
+/// A pipe is not accepted: an exclusive protocol has its one peer already, memory is exhausted, or the socket is
+/// closing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PipeRefused;
 
@@ -236,13 +237,13 @@ pub(crate) trait Protocol: Send {
     }
 
     /// Whether `readable` and `writable` must be called at once, even while the program makes no call to
-    /// the socket. Only for protocols that [work alone](ProtocolInfo::works_alone).
+    /// the socket. Only for protocols that [act between calls](ProtocolInfo::acts_between_calls).
     fn is_busy(&self) -> bool {
         false
     }
 
-    /// When [`Protocol::timeout`] must be called. Only for protocols that [work
-    /// alone](ProtocolInfo::works_alone).
+    /// When [`Protocol::timeout`] must be called. Only for protocols that [act between
+    /// calls](ProtocolInfo::acts_between_calls).
     fn deadline(&self) -> Option<Time> {
         None
     }

@@ -27,7 +27,7 @@ pub struct ProtocolInfo {
     pub drops: bool,
     /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. The
     /// socket does not ask other machines for either.
-    pub works_alone: bool,
+    pub acts_between_calls: bool,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
     /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions
@@ -60,7 +60,7 @@ pub static SUB: ProtocolInfo = ProtocolInfo {
 
 /// Sends requests, each to one of its peers, and receives the replies.
 pub static REQ: ProtocolInfo = ProtocolInfo {
-    works_alone: true,
+    acts_between_calls: true,
     options: &[(RESEND_INTERVAL, OptionType::ANY_INT)],
     ..row(48, "req", &REP, |is_raw, seed| match is_raw {
         false => Machine::Requester(reqrep::Requester::new(seed)),
@@ -85,7 +85,7 @@ pub(crate) static PULL: ProtocolInfo = ProtocolInfo {
 
 /// Sends surveys to all its peers, and receives their responses until a deadline.
 pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
-    works_alone: true,
+    acts_between_calls: true,
     options: &[(SURVEY_DEADLINE, OptionType::ANY_INT)],
     ..row(98, "surveyor", &RESPONDENT, |is_raw, seed| match is_raw {
         false => Machine::Surveyor(survey::Surveyor::new(seed)),
@@ -113,7 +113,7 @@ const fn row(
     machine: fn(bool, u32) -> Machine,
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
-    let (is_exclusive, drops, works_alone) = (false, false, false);
+    let (is_exclusive, drops, acts_between_calls) = (false, false, false);
     ProtocolInfo {
         number,
         name,
@@ -122,7 +122,7 @@ const fn row(
         can_recv,
         is_exclusive,
         drops,
-        works_alone,
+        acts_between_calls,
         options: &[],
         machine,
     }

@@ -23,13 +23,13 @@ use crate::transport::{Endpoint, Linger};
 /// # Errors
 /// [`Error::Closed`] when the socket is not open, or another thread is closing it.
 pub fn close(id: i32) -> Result<(), Error> {
-    let end = |socket: &Socket| {
+    let interrupt = |socket: &Socket| {
         if SOCKETS.get().is_last() {
             reactor::prepare_to_stop();
         }
         socket.interrupt_calls().begin().wait();
     };
-    if SOCKETS.get().close(id, end, |socket| socket.teardown())? {
+    if SOCKETS.get().close(id, interrupt, |socket| socket.teardown())? {
         release_shared();
     }
     Ok(())

@@ -120,10 +120,10 @@ impl Socket {
 
     /// Reads from those connections that the I/O thread does not read from at present, for a call that does
     /// not wait.
-    pub(super) fn fetch_if_acquired(&self, direct_reads: DirectReads) {
+    pub(super) fn fetch_if_leased(&self, direct_reads: DirectReads) {
         let mut any = false;
         for direct_read in direct_reads {
-            any |= direct_read.fetch_if_acquired();
+            any |= direct_read.fetch_if_leased();
         }
         if !any {
             // Another call may be about to acquire them. Then what arrives is read by that call or, shortly

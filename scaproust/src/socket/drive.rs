@@ -22,7 +22,7 @@ impl Socket {
         let is_up_to_date = !core.has_work(&self.ready)
             && !core.has_dropped()
             && !core.is_polled()
-            && !self.works_alone
+            && !self.acts_between_calls
             && !self.needs_prompt_processing.load(Ordering::Relaxed);
         if !is_up_to_date {
             self.update_all(core, edges);
@@ -33,7 +33,7 @@ impl Socket {
         let _uncancellable = Uncancellable::begin();
         core.process_ready(&self.ready, edges);
         core.registrations.remove_stale();
-        let needs_prompt_processing = core.is_polled() || self.works_alone && core.protocol.is_busy();
+        let needs_prompt_processing = core.is_polled() || self.acts_between_calls && core.protocol.is_busy();
         if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.needs_prompt_processing.store(needs_prompt_processing, Ordering::Relaxed);
             // Pairs with the fence in `PipeHandle::process_if_prompt`: either that thread sees the flag, or
@@ -46,11 +46,11 @@ impl Socket {
             // The protocol has looked at its pipes again: some may have ended.
             core.process_ready(&self.ready, edges);
         }
-        if self.works_alone {
+        if self.acts_between_calls {
             self.set_timer(core);
         }
         if core.reset_drops() {
-            self.resume_later(needs_prompt_processing || self.works_alone);
+            self.resume_later(needs_prompt_processing || self.acts_between_calls);
         }
     }
 
@@ -103,7 +103,7 @@ impl Source for Socket {
                 return;
             }
             core.allow_more_drops();
-            if self.works_alone {
+            if self.acts_between_calls {
                 core.call(&mut edges, |protocol, context| protocol.timeout(context));
             }
             self.process_ready(&mut core, &mut edges);

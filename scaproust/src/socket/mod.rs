@@ -97,8 +97,8 @@ pub struct Socket {
     max_message: AtomicI32,
     /// Whether errors that no call returns are printed.
     prints_errors: bool,
-    /// Whether the protocol may have work while no call is made.
-    works_alone: bool,
+    /// See [`ProtocolInfo::acts_between_calls`]. `false` for a raw socket.
+    acts_between_calls: bool,
 }
 
 impl Socket {
@@ -121,7 +121,7 @@ impl Socket {
             max_message: AtomicI32::new(max_message),
             // Read here, in the caller's thread: no other may read variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
-            works_alone: info.works_alone && !is_raw,
+            acts_between_calls: info.acts_between_calls && !is_raw,
         })
     }
 

@@ -23,15 +23,15 @@ opaque!([T] Step<T>, [] Entered, [A: Attempt] Pending<A>);
 /// The outcome of the first try of a call.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
 pub enum Step<T> {
-    /// The call is done. The flag is set for every 64th message of a socket: the caller then does what is due
-    /// only now and then.
+    /// The call is done. The flag is set for every 64th message of a socket: the C interface then makes the
+    /// call a cancellation point.
     Done(T, bool),
     /// The call continues as a [`Pending`] call.
     Blocked(Entered),
 }
 
-/// See [`Step::Done`].
-pub(super) const MARK_INTERVAL: u64 = 64;
+/// In messages. See [`Step::Done`].
+pub(super) const CANCELLATION_INTERVAL: u64 = 64;
 
 /// The type that a blocked call returns.
 pub trait CallOutput {
@@ -163,7 +163,7 @@ impl<A: Attempt> Pending<A> {
         let Pending { policy, call, epoch, acquired, sleeper, sleep, start, signals, .. } = self;
         let Some(inside) = call else { return false };
         if policy.dont_wait {
-            inside.fetch_if_acquired(direct_reads);
+            inside.fetch_if_leased(direct_reads);
             return false;
         }
         transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));

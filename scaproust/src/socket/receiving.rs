@@ -7,7 +7,7 @@ use super::Socket;
 use super::blocking::BlockingCall;
 use super::core::Core;
 use super::direct_read::DirectReads;
-use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
+use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
 use super::pipes::{Delay, Received};
 use super::registry::SOCKETS;
 use super::statistics::Statistic;
@@ -48,11 +48,12 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let hit_drop_limit = match outcome {
         Ok(Try::Done(result, _)) => {
-            let is_marked = core.statistics[Statistic::MessagesReceived].is_multiple_of(MARK_INTERVAL);
+            let is_cancellation_point =
+                core.statistics[Statistic::MessagesReceived].is_multiple_of(CANCELLATION_INTERVAL);
             core.keep_locked();
             call.unlock_and_leave();
             edges.deliver();
-            return Ok(Step::Done(result, is_marked));
+            return Ok(Step::Done(result, is_cancellation_point));
         }
         Ok(Try::DropLimit) => true,
         Ok(Try::Blocked) => false,

@@ -6,7 +6,7 @@ use super::Socket;
 use super::blocking::BlockingCall;
 use super::core::Core;
 use super::direct_read::DirectReads;
-use super::pending::{Attempt, CallOutput, Entered, MARK_INTERVAL, Pending, Step, Try};
+use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
 use super::pipes::{Delay, ReceiverCheck};
 use super::registry::SOCKETS;
 use super::statistics::Statistic;
@@ -63,7 +63,8 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
         }
         return Ok(Step::Blocked(Entered::after(call, epoch, policy, Some(DirectReads::new()), edges)));
     }
-    let is_marked = core.statistics[Statistic::MessagesSent].is_multiple_of(MARK_INTERVAL);
+    let is_cancellation_point =
+        core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
     core.keep_locked();
     let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !dont_wait;
     let throttle = throttles.then(|| call.batching.clone());
@@ -75,7 +76,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
         let _uncancellable = Uncancellable::begin();
         batching.let_receivers_catch_up();
     }
-    outcome.map(|_| Step::Done((), is_marked))
+    outcome.map(|_| Step::Done((), is_cancellation_point))
 }
 
 /// The owner of a message to be sent.

@@ -9,10 +9,10 @@ use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Change, Entry, Peer, ReadyList, SocketPipe};
-use crate::protocol::{PipeOptions, Protocol, ProtocolInfo};
+use crate::protocol::{PipeOptions, PipeRefused, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Refused, Settings};
+use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
 pub(super) struct SocketEndpoint {
@@ -57,7 +57,7 @@ impl EndpointContext for SocketEndpoint {
         self.socket.info
     }
 
-    fn has_place(&self) -> bool {
+    fn accepts_pipe(&self) -> bool {
         !self.socket.info.is_exclusive || self.socket.core.lock().pipes.open() == 0
     }
 
@@ -90,14 +90,14 @@ impl EndpointContext for SocketEndpoint {
         self.socket.id
     }
 
-    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
         let PipeEnds { inbound, outbound, peer } = ends;
         let mut core = self.socket.core.lock();
         if core.is_closing {
-            return Err(Refused);
+            return Err(PipeRefused);
         }
-        let id = core.pipes.next_id().ok_or(Refused)?;
-        core.protocol.attach(id, self.pipe_options).map_err(|_| Refused)?;
+        let id = core.pipes.next_id().ok_or(PipeRefused)?;
+        core.protocol.attach(id, self.pipe_options)?;
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),

@@ -1,4 +1,5 @@
-//! A table of open values by small numbers. Look-ups take no lock of the table.
+//! A table of values by small numbers. A value is open until it is closed. Look-ups take no lock of the
+//! table.
 //!
 //! Each number has an [`EntryLock`], which counts the calls inside; closing waits until none is left.
 

@@ -215,7 +215,7 @@ impl Endpoint for Inproc {
             std::mem::take(&mut links.links)
         };
         // A partner that accepts one pipe only may have refused another connected endpoint.
-        let makes_place = links.iter().any(|link| !link.partner.context.has_place());
+        let frees_peer = links.iter().any(|link| !link.partner.context.accepts_pipe());
         for Link { partner, own, other } in links {
             // Messages that were sent are in the partner's inbound lane, and stay there.
             own.close();
@@ -227,7 +227,7 @@ impl Endpoint for Inproc {
             }
             lock(&partner.links).links.retain(|link| !self.is(&link.partner));
         }
-        if makes_place {
+        if frees_peer {
             join_waiting(&self.name);
         }
     }

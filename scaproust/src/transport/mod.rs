@@ -16,7 +16,7 @@ use crate::address::Address;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::pipe::{Consumer, Peer, Producer, SocketPipe};
-use crate::protocol::ProtocolInfo;
+use crate::protocol::{PipeRefused, ProtocolInfo};
 pub(crate) use linger::Linger;
 pub(crate) use stream::{Batching, before_blocking};
 
@@ -29,10 +29,6 @@ pub(crate) struct PipeEnds {
     /// The other side of both lanes.
     pub(crate) peer: Arc<dyn Peer>,
 }
-
-/// The socket accepts no further pipe: its protocol has one peer only, or the socket is closing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused;
 
 /// An event of an endpoint, for `nn_get_statistic` and `NN_PRINT_ERRORS`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +79,7 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn protocol(&self) -> &'static ProtocolInfo;
     /// Whether [`EndpointContext::attach`] is likely to succeed: a hint, by which a peer is refused before
     /// it has sent anything.
-    fn has_place(&self) -> bool;
+    fn accepts_pipe(&self) -> bool;
     /// The bounds of a new pipe's lanes.
     fn lane_limits(&self) -> LaneLimits;
     /// Whether connections set `TCP_NODELAY`: yes, unless the program has set `NN_TCP_NODELAY` to 0.
@@ -100,8 +96,8 @@ pub(crate) trait EndpointContext: Send + Sync {
     /// returned end, so that a pipe which the other side refuses can be withdrawn without loss.
     ///
     /// # Errors
-    /// [`Refused`].
-    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused>;
+    /// [`PipeRefused`].
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused>;
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
 }

@@ -91,7 +91,7 @@ impl Listener {
 
     fn take(self: &Arc<Self>, stream: platform::Stream) {
         // A peer that the socket would refuse is disconnected before the greeting tells it that it is connected.
-        if !self.context.has_place() {
+        if !self.context.accepts_pipe() {
             return;
         }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());

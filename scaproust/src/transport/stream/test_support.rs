@@ -12,7 +12,7 @@ use crate::pipe::{NullPeer, SocketPipe};
 use crate::protocol::{PUSH, ProtocolInfo};
 use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Refused, Settings};
+use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, PipeRefused, Settings};
 
 /// The greeting of a PUSH socket.
 const OWN_GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 80, 0, 0];
@@ -95,8 +95,8 @@ impl Fixture {
 pub(super) struct TestSocket {
     protocol: &'static ProtocolInfo,
     settings: Settings,
-    /// Whether [`EndpointContext::has_place`] returns `true`.
-    pub(super) has_place: AtomicBool,
+    /// Whether [`EndpointContext::accepts_pipe`] returns `true`.
+    pub(super) accepts_pipe: AtomicBool,
     end: Arc<dyn SocketPipe>,
     /// The ends of the last pipe.
     pub(super) pipe: Mutex<Option<PipeEnds>, rank::Socket>,
@@ -121,7 +121,7 @@ impl TestSocket {
         Arc::new(TestSocket {
             protocol,
             settings: Settings { reconnect_interval: delay, reconnect_interval_max: day, ipv4_only: true },
-            has_place: AtomicBool::new(true),
+            accepts_pipe: AtomicBool::new(true),
             end,
             pipe: Mutex::default(),
             batching: Arc::default(),
@@ -143,8 +143,8 @@ impl EndpointContext for TestSocket {
         self.protocol
     }
 
-    fn has_place(&self) -> bool {
-        self.has_place.load(Ordering::Relaxed)
+    fn accepts_pipe(&self) -> bool {
+        self.accepts_pipe.load(Ordering::Relaxed)
     }
 
     fn lane_limits(&self) -> LaneLimits {
@@ -171,7 +171,7 @@ impl EndpointContext for TestSocket {
         0
     }
 
-    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, Refused> {
+    fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
         *lock(&self.pipe) = Some(ends);
         Ok(self.end.clone())
     }

@@ -142,7 +142,7 @@ impl DirectRead for Connection {
         self.receive();
     }
 
-    fn fetch_if_acquired(self: Arc<Self>) -> bool {
+    fn fetch_if_leased(self: Arc<Self>) -> bool {
         let is_leased = self.is_reading_leased();
         if is_leased {
             self.lease.last_use.store(nanoseconds(now()), Ordering::Relaxed);

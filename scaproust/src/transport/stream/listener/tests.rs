@@ -73,13 +73,13 @@ fn a_step_accepts_one_connection() {
 fn a_socket_without_a_place_disconnects_peers_without_a_greeting() {
     let test = Fixture::new(Duration::ZERO);
     let (listener, address) = test.listen();
-    test.socket.has_place.store(false, Ordering::Relaxed);
+    test.socket.accepts_pipe.store(false, Ordering::Relaxed);
     let refused = TcpStream::connect(address).unwrap();
     assert_eq!(listener.clone().ready(Ready::READ), Progress::More);
     assert_eq!(read_to_end(&refused), 0);
     assert!(Fixture::connections(&listener) == 0 && lock(&test.socket.events).is_empty());
     // The listener goes on.
-    test.socket.has_place.store(true, Ordering::Relaxed);
+    test.socket.accepts_pipe.store(true, Ordering::Relaxed);
     let welcome = TcpStream::connect(address).unwrap();
     assert_eq!(test.next_event(), Accepted);
     expect_greeting(&welcome);
