@@ -113,41 +113,41 @@ pub enum SocketOption {
 }
 
 /// A row of the table.
-struct Spec {
+struct Row {
     option: SocketOption,
     level: i32,
     name: i32,
-    of: OptionType,
+    value_type: OptionType,
     /// The default of an integer option.
     default: i32,
 }
 
 /// A row; `key` is the level and the name.
-const fn spec(option: SocketOption, key: (i32, i32), of: OptionType, default: i32) -> Spec {
-    Spec { option, level: key.0, name: key.1, of, default }
+const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, default: i32) -> Row {
+    Row { option, level: key.0, name: key.1, value_type, default }
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Spec; 15] = {
+const TABLE: [Row; 15] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
     [
-        spec(Key::Linger, (LEVEL_SOCKET, 1), Type::ANY_INT, 1000),
-        spec(Key::SendBuffer, (LEVEL_SOCKET, 2), Type::POSITIVE, 128 * 1024),
-        spec(Key::ReceiveBuffer, (LEVEL_SOCKET, 3), Type::POSITIVE, 128 * 1024),
-        spec(Key::SendTimeout, (LEVEL_SOCKET, 4), Type::ANY_INT, -1),
-        spec(Key::ReceiveTimeout, (LEVEL_SOCKET, 5), Type::ANY_INT, -1),
-        spec(Key::ReconnectInterval, (LEVEL_SOCKET, 6), Type::NATURAL, 100),
-        spec(Key::ReconnectIntervalMax, (LEVEL_SOCKET, 7), Type::NATURAL, 0),
-        spec(Key::SendPriority, (LEVEL_SOCKET, 8), Type::PRIORITY, 8),
-        spec(Key::ReceivePriority, (LEVEL_SOCKET, 9), Type::PRIORITY, 8),
-        spec(Key::Ipv4Only, (LEVEL_SOCKET, 14), Type::FLAG, 1),
-        spec(Key::SocketName, (LEVEL_SOCKET, 15), Type::Text { longest: 63 }, 0),
-        spec(Key::MaxMessage, (LEVEL_SOCKET, 16), Type::Int { least: -1, most: i32::MAX }, 1024 * 1024),
-        spec(Key::MaxHops, (LEVEL_SOCKET, 17), Type::Int { least: 1, most: 255 }, 8),
-        spec(Key::TcpNodelay, (LEVEL_TCP, 1), Type::FLAG, 0),
-        spec(Key::WsMessageType, (LEVEL_WS, 1), ws_type, MessageType::Binary.number()),
+        row(Key::Linger, (LEVEL_SOCKET, 1), Type::ANY_INT, 1000),
+        row(Key::SendBuffer, (LEVEL_SOCKET, 2), Type::POSITIVE, 128 * 1024),
+        row(Key::ReceiveBuffer, (LEVEL_SOCKET, 3), Type::POSITIVE, 128 * 1024),
+        row(Key::SendTimeout, (LEVEL_SOCKET, 4), Type::ANY_INT, -1),
+        row(Key::ReceiveTimeout, (LEVEL_SOCKET, 5), Type::ANY_INT, -1),
+        row(Key::ReconnectInterval, (LEVEL_SOCKET, 6), Type::NATURAL, 100),
+        row(Key::ReconnectIntervalMax, (LEVEL_SOCKET, 7), Type::NATURAL, 0),
+        row(Key::SendPriority, (LEVEL_SOCKET, 8), Type::PRIORITY, 8),
+        row(Key::ReceivePriority, (LEVEL_SOCKET, 9), Type::PRIORITY, 8),
+        row(Key::Ipv4Only, (LEVEL_SOCKET, 14), Type::FLAG, 1),
+        row(Key::SocketName, (LEVEL_SOCKET, 15), Type::Text { longest: 63 }, 0),
+        row(Key::MaxMessage, (LEVEL_SOCKET, 16), Type::Int { least: -1, most: i32::MAX }, 1024 * 1024),
+        row(Key::MaxHops, (LEVEL_SOCKET, 17), Type::Int { least: 1, most: 255 }, 8),
+        row(Key::TcpNodelay, (LEVEL_TCP, 1), Type::FLAG, 0),
+        row(Key::WsMessageType, (LEVEL_WS, 1), ws_type, MessageType::Binary.number()),
     ]
 };
 
@@ -155,13 +155,13 @@ impl SocketOption {
     /// The option with this level and name.
     #[must_use]
     pub fn find(level: i32, name: i32) -> Option<SocketOption> {
-        TABLE.iter().find(|spec| (spec.level, spec.name) == (level, name)).map(|spec| spec.option)
+        TABLE.iter().find(|row| (row.level, row.name) == (level, name)).map(|row| row.option)
     }
 
     /// The type of its values.
     #[must_use]
     pub fn option_type(self) -> OptionType {
-        TABLE[self as usize].of
+        TABLE[self as usize].value_type
     }
 }
 
@@ -196,8 +196,8 @@ pub(crate) struct Options {
 impl Options {
     /// The defaults, for the socket with this id.
     pub(crate) fn new(id: i32) -> Options {
-        let default = |spec: Spec| match spec.of {
-            OptionType::Int { .. } => Value::Int(spec.default),
+        let default = |row: Row| match row.value_type {
+            OptionType::Int { .. } => Value::Int(row.default),
             OptionType::Text { .. } | OptionType::Bytes => Value::Bytes(Vec::new()),
         };
         let mut options = Options { values: TABLE.map(default), set: 0 };
@@ -280,9 +280,9 @@ mod tests {
 
     #[test]
     fn the_table_is_in_the_order_of_the_options() {
-        for (index, spec) in TABLE.iter().enumerate() {
-            assert_eq!(spec.option as usize, index);
-            assert_eq!(SocketOption::find(spec.level, spec.name), Some(spec.option));
+        for (index, row) in TABLE.iter().enumerate() {
+            assert_eq!(row.option as usize, index);
+            assert_eq!(SocketOption::find(row.level, row.name), Some(row.option));
         }
         for (level, name) in [(LEVEL_SOCKET, 0), (LEVEL_SOCKET, name::DOMAIN), (LEVEL_TCP, 2), (-5, 1)] {
             assert_eq!(SocketOption::find(level, name), None);
@@ -292,23 +292,18 @@ mod tests {
     #[test]
     fn an_integer_has_a_default_and_a_range() {
         let mut options = Options::new(7);
-        for spec in TABLE {
-            let OptionType::Int { least, most } = spec.of else { continue };
-            assert_eq!((options.int(spec.option), options.is_set(spec.option)), (spec.default, false));
+        for row in TABLE {
+            let OptionType::Int { least, most } = row.value_type else { continue };
+            assert_eq!((options.int(row.option), options.is_set(row.option)), (row.default, false));
             for value in [least, most] {
-                assert_eq!(
-                    options.set(spec.option, Setting::Int(value)),
-                    Ok(()),
-                    "{:?}={value}",
-                    spec.option
-                );
-                assert_eq!((options.int(spec.option), options.is_set(spec.option)), (value, true));
+                assert_eq!(options.set(row.option, Setting::Int(value)), Ok(()), "{:?}={value}", row.option);
+                assert_eq!((options.int(row.option), options.is_set(row.option)), (value, true));
             }
             for value in [least.checked_sub(1), most.checked_add(1)].into_iter().flatten() {
-                let refused = options.set(spec.option, Setting::Int(value));
-                assert_eq!(refused, Err(Error::InvalidArgument), "{:?}={value}", spec.option);
+                let refused = options.set(row.option, Setting::Int(value));
+                assert_eq!(refused, Err(Error::InvalidArgument), "{:?}={value}", row.option);
             }
-            assert_eq!(options.set(spec.option, Setting::Bytes(b"1")), Err(Error::InvalidArgument));
+            assert_eq!(options.set(row.option, Setting::Bytes(b"1")), Err(Error::InvalidArgument));
         }
     }
 
