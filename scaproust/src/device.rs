@@ -83,8 +83,7 @@ pub fn reflect(socket: i32) -> Result<Device, Error> {
 
 /// A socket of the device.
 struct DeviceSocket {
-    id: i32,
-    place: SocketRef,
+    socket: SocketRef,
     /// `None` while the device sleeps.
     call: Option<Call>,
 }
@@ -92,7 +91,7 @@ struct DeviceSocket {
 impl DeviceSocket {
     fn enter(id: i32) -> Result<DeviceSocket, Error> {
         let call = enter(id)?;
-        Ok(DeviceSocket { id, place: SocketRef::of(&call), call: Some(call) })
+        Ok(DeviceSocket { socket: SocketRef::of(&call), call: Some(call) })
     }
 
     fn call(&self) -> Result<&Call, Error> {
@@ -108,7 +107,7 @@ struct Direction {
     /// A message that was received and then could not be sent, because the room had gone.
     held: Option<Outgoing<'static>>,
     /// Set while no message can be forwarded.
-    wait: Option<Wait>,
+    wait: Option<DirectionWait>,
 }
 
 /// What is missing for a message to be forwarded.
@@ -121,7 +120,7 @@ struct Missing {
 }
 
 /// A direction's wait for a message or for room.
-struct Wait {
+struct DirectionWait {
     missing: Missing,
     /// When the wait times out.
     deadline: Option<Duration>,
@@ -154,12 +153,12 @@ impl Direction {
             None if !to.call()?.can_send()? => {
                 return Ok(Some(Missing { message: !from.call()?.can_recv()?, room: true }));
             }
-            None => match socket::recv(from.id, true, outgoing) {
+            None => match socket::recv(from.socket.id, true, outgoing) {
                 Err(Error::WouldBlock) => return Ok(Some(Missing { message: true, room: false })),
                 received => received??,
             },
         };
-        match socket::send(to.id, &mut message, true) {
+        match socket::send(to.socket.id, &mut message, true) {
             Err(Error::WouldBlock) => {
                 self.held = Some(message);
                 Ok(Some(Missing { message: false, room: true }))
@@ -176,7 +175,7 @@ impl Direction {
             _ if missing.message => from.timeout(SocketOption::ReceiveTimeout).map(|time| now() + time),
             _ => to.timeout(SocketOption::SendTimeout).map(|time| now() + time),
         };
-        self.wait = Some(Wait { missing, deadline });
+        self.wait = Some(DirectionWait { missing, deadline });
     }
 
     fn is_missing(&self, what: impl Fn(Missing) -> bool) -> bool {
@@ -203,7 +202,7 @@ impl Device {
         let mut entries = room_for(self.sockets.len())?;
         entries.extend(self.sockets.iter().enumerate().map(|(number, socket)| {
             PollEntry {
-                socket: socket.id,
+                socket: socket.socket.id,
                 readable: self.directions.iter().any(|direction| {
                     direction.from == number && direction.is_missing(|missing| missing.message)
                 }),
@@ -237,7 +236,7 @@ impl Device {
     /// Enters the sockets that the device is not inside of.
     fn enter(&mut self) -> Result<(), Error> {
         for socket in self.sockets.iter_mut().filter(|socket| socket.call.is_none()) {
-            socket.call = Some(socket.place.enter()?);
+            socket.call = Some(socket.socket.enter()?);
         }
         Ok(())
     }

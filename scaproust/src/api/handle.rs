@@ -1,21 +1,14 @@
 //! A handle to a socket, which detects that its id was reused.
 
 use std::fmt;
-use std::sync::Weak;
 
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
-use crate::socket::{self, Call};
+use crate::socket::{self, Call, SocketRef};
 
 /// A handle to a socket in the table.
-///
-/// Ids are reused: a call enters only if the id still belongs to the socket of the handle.
 #[derive(Clone)]
-pub(super) struct Handle {
-    id: i32,
-    /// While this exists the memory of the socket is not reused, so comparing addresses is sufficient.
-    socket: Weak<socket::Socket>,
-}
+pub(super) struct Handle(SocketRef);
 
 impl Handle {
     /// Opens a socket.
@@ -24,7 +17,7 @@ impl Handle {
     /// [`Error::TooManySockets`], [`Error::Terminated`].
     pub(super) fn open(protocol: &'static ProtocolInfo, is_raw: bool) -> Result<Handle, Error> {
         let id = socket::open_protocol(Some(protocol), is_raw)?;
-        Ok(Handle { id, socket: socket::enter(id)?.downgrade() })
+        Ok(Handle(SocketRef::of(&socket::enter(id)?)))
     }
 
     /// Enters a call.
@@ -32,8 +25,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Closed`] when the socket is closed.
     pub(super) fn enter(&self) -> Result<Call, Error> {
-        let call = socket::enter(self.id)?;
-        if std::ptr::eq(&raw const *call, self.socket.as_ptr()) { Ok(call) } else { Err(Error::Closed) }
+        self.0.enter()
     }
 
     /// Calls `call` with the socket's id, which is not reused during the call.
@@ -42,7 +34,7 @@ impl Handle {
     /// [`Error::Closed`] when the socket is closed, and those of `call`.
     pub(super) fn with_id<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
         let _in_flight = self.enter()?;
-        call(self.id)
+        call(self.0.id)
     }
 
     /// Closes the socket. Must be called at most once.
@@ -51,13 +43,13 @@ impl Handle {
     /// [`Error::Closed`] if `nn_term` has closed it.
     pub(super) fn close(&self) -> Result<(), Error> {
         drop(self.enter()?);
-        socket::close(self.id)
+        socket::close(self.0.id)
     }
 }
 
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.id.fmt(f)
+        self.0.id.fmt(f)
     }
 }
 

@@ -125,12 +125,6 @@ impl Socket {
         })
     }
 
-    /// A weak reference, to tell this socket from a later one with its number.
-    #[must_use]
-    pub fn downgrade(&self) -> Weak<Socket> {
-        self.this.clone()
-    }
-
     /// The socket's protocol.
     #[must_use]
     pub fn protocol(&self) -> &'static ProtocolInfo {

@@ -24,9 +24,13 @@ pub fn enter(id: i32) -> Result<Call, Error> {
     SOCKETS.get().enter(id)
 }
 
-/// A reference to a socket that does not keep it open, for a call that enters it again.
+/// A reference to a socket that does not keep it open, for a later call.
+///
+/// Ids are reused: a call enters only if the id still belongs to this socket.
+#[derive(Clone)]
 pub(crate) struct SocketRef {
-    id: i32,
+    pub(crate) id: i32,
+    /// While this exists the memory of the socket is not reused, so comparing addresses is sufficient.
     socket: Weak<Socket>,
 }
 
