@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use super::endpoint_state::SharedEndpointState;
 use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
+use super::poll_waiter::Registrations;
 use super::pollable::Pollable;
-use super::poller::Registrations;
 use super::recent_peers::RecentPeers;
 use super::statistics::Statistics;
 use crate::message::Metadata;
@@ -247,12 +247,12 @@ impl Core {
             self.sendable = Some(pollable);
         }
         if !self.registrations.is_empty() {
-            self.notify_pollers(edges);
+            self.notify_registered(edges);
         }
     }
 
-    /// Notifies the registered calls that can receive or send now what they wait for.
-    fn notify_pollers(&mut self, edges: &mut Edges) {
+    /// Notifies the registered calls whose condition holds now.
+    fn notify_registered(&mut self, edges: &mut Edges) {
         let (receive, send) = self.registrations.interests();
         let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
         let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));

@@ -12,7 +12,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
-//! | `pipes`, `recent_peers`, `poller`, `pollable`, `endpoint_state`, `statistics` | parts of the state |
+//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `endpoint_state`, `statistics` | parts of the state |
 //! | `core` | the state under the lock |
 //! | `registry`, `drive` | entering a socket; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
@@ -35,8 +35,8 @@ mod options;
 mod pending;
 mod pipes;
 pub(crate) mod poll;
+mod poll_waiter;
 mod pollable;
-mod poller;
 mod queries;
 mod receiving;
 mod recent_peers;

@@ -1,7 +1,7 @@
 //! Polling: waiting for several sockets at once.
 //!
 //! Owns the entries, and the direct reads of a call that must wait: like a blocked receiver, it reads
-//! directly from the connections of its sockets. The event that it waits for is that of its [`Poller`].
+//! directly from the connections of its sockets. The event that it waits for is that of its [`PollWaiter`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 
 use super::blocking::{BlockedSignals, BlockingCall, TURNS, prepare_sleep, spin_before_sleep};
 use super::direct_read::{Acquired, DirectReads};
-use super::poller::Poller;
+use super::poll_waiter::PollWaiter;
 use super::registry::{Call, SocketRef, enter};
 use super::wait_policy::DROP_TIME;
 use crate::error::Error;
@@ -57,8 +57,8 @@ pub struct Polling {
     deadline: Option<Duration>,
     ends_by_signals: bool,
     /// What the call waits for, once it must wait.
-    poller: Option<Arc<Poller>>,
-    /// The epoch of the poller's event, read before the last checks.
+    waiter: Option<Arc<PollWaiter>>,
+    /// The epoch of the waiter's event, read before the last checks.
     epoch: Option<Epoch>,
     /// `prefers_batches`, unless a socket has sent something since it last received.
     wait: WaitKind,
@@ -114,7 +114,7 @@ impl Polling {
             hit_drop_limit: false,
             deadline: timeout.map(|time| now() + time),
             ends_by_signals,
-            poller: None,
+            waiter: None,
             epoch: None,
             wait: WaitKind { prefers_batches: true, expects_no_reply: false },
             candidates: SmallVec::new(),
@@ -153,16 +153,16 @@ impl Polling {
         Ok(())
     }
 
-    /// Checks the entries that the poller was notified of; all of them if there is no poller or it says so.
+    /// Checks the entries that the waiter was notified of; all of them if there is no waiter or it says so.
     fn check_notified(&mut self) -> Result<(), Error> {
         self.hit_drop_limit = false;
-        self.epoch = self.poller.as_ref().map(|poller| poller.event.epoch());
-        if self.poller.as_ref().is_none_or(|poller| poller.take_all_notified()) {
+        self.epoch = self.waiter.as_ref().map(|waiter| waiter.event.epoch());
+        if self.waiter.as_ref().is_none_or(|waiter| waiter.take_all_notified()) {
             for entry in 0..self.entries.len() {
                 self.check(entry, self.sockets[entry].enter()?)?;
             }
         }
-        while let Some(entry) = self.poller.as_ref().and_then(|poller| poller.next_notified()) {
+        while let Some(entry) = self.waiter.as_ref().and_then(|waiter| waiter.next_notified()) {
             // A notification may have been for an earlier call, with more entries.
             if let Some(socket) = self.sockets.get(entry as usize) {
                 self.check(entry as usize, socket.enter()?)?;
@@ -205,10 +205,10 @@ impl Polling {
             }
         }
         let registered = if must_wait {
-            let poller = self.poller.get_or_insert_with(|| core.registrations.take_poller());
-            self.epoch.get_or_insert_with(|| poller.event.epoch());
+            let waiter = self.waiter.get_or_insert_with(|| core.registrations.take_waiter());
+            self.epoch.get_or_insert_with(|| waiter.event.epoch());
             // The number of entries is a C int.
-            core.registrations.register(poller.registration(number as u32, entry.readable, entry.writable))
+            core.registrations.register(waiter.registration(number as u32, entry.readable, entry.writable))
         } else {
             Ok(())
         };
@@ -276,8 +276,8 @@ impl Polling {
     fn wait(&mut self) -> Result<bool, Error> {
         transport::before_blocking(None);
         self.acquire();
-        let Polling { poller, epoch, leases, sleep, signals, start, .. } = self;
-        let event = &poller.get_or_insert_with(Poller::new).event;
+        let Polling { waiter, epoch, leases, sleep, signals, start, .. } = self;
+        let event = &waiter.get_or_insert_with(PollWaiter::new).event;
         let epoch = *epoch.get_or_insert_with(|| event.epoch());
         let ends_by_signals = self.ends_by_signals;
         let before_long_wait = || {
@@ -336,14 +336,14 @@ impl Polling {
 
     /// Continues after a sleep: reads what has arrived.
     fn after_sleep(&mut self, sleeper: Sleeper) -> Result<(), Error> {
-        let Polling { poller: Some(poller), sleep, leases, .. } = self else { return Ok(()) };
+        let Polling { waiter: Some(waiter), sleep, leases, .. } = self else { return Ok(()) };
         let wake = sleep.wake();
-        poller.event.spin.record_sleep(self.start);
+        waiter.event.spin.record_sleep(self.start);
         let mut readiness = sleep.readiness();
         if wake == Wake::Woken && readiness.next() == Some(true) {
             sleeper.clear();
         }
-        poller.event.unregister(sleeper);
+        waiter.event.unregister(sleeper);
         match wake {
             Wake::Woken => {
                 for lease in leases {
@@ -398,10 +398,10 @@ impl BlockingCall for Polling {
 impl Drop for Polling {
     fn drop(&mut self) {
         self.candidates.clear();
-        if let Some(poller) = &self.poller {
+        if let Some(waiter) = &self.waiter {
             // The call is asleep only if its thread was cancelled.
-            self.sleeper.take().map(|sleeper| poller.event.unregister(sleeper));
-            poller.end();
+            self.sleeper.take().map(|sleeper| waiter.event.unregister(sleeper));
+            waiter.end();
         }
         while !self.leases.is_empty() {
             // A lease whose socket cannot be entered is revoked and removed.

@@ -3,7 +3,7 @@
 //! The call is registered at each of its sockets. A socket with registrations processes edges promptly, and
 //! under its lock notifies each registered call once, when the call's condition holds or the socket is being
 //! closed. The call does not deregister when it ends: its registrations become stale, and are removed when a
-//! socket next goes through them, or replaced by the next call of the same poller.
+//! socket next goes through them, or replaced by the next call of the same waiter.
 
 use std::sync::Arc;
 
@@ -19,12 +19,12 @@ const MAX_NOTIFIED: usize = 64;
 /// The event that a call waits for, used by one call after another. A socket keeps one for the calls whose
 /// first entry it is, so that they reuse what earlier calls have learned about waiting, and the descriptor to
 /// sleep on.
-pub(super) struct Poller {
+pub(super) struct PollWaiter {
     /// Changes with each notification.
     pub(super) event: Event,
-    /// Counts the calls that have used the poller.
+    /// Counts the calls that have used the waiter.
     generation: AtomicU32,
-    /// Whether a call uses the poller.
+    /// Whether a call uses the waiter.
     in_use: AtomicBool,
     notified: Mutex<Notified, rank::Notified>,
 }
@@ -37,10 +37,10 @@ struct Notified {
     all: bool,
 }
 
-impl Poller {
-    /// A poller in use.
-    pub(super) fn new() -> Arc<Poller> {
-        Arc::new(Poller {
+impl PollWaiter {
+    /// A waiter in use.
+    pub(super) fn new() -> Arc<PollWaiter> {
+        Arc::new(PollWaiter {
             event: Event::new(),
             generation: AtomicU32::new(0),
             in_use: AtomicBool::new(true),
@@ -48,7 +48,7 @@ impl Poller {
         })
     }
 
-    /// Takes the poller for a call. Returns whether it was free.
+    /// Takes the waiter for a call. Returns whether it was free.
     fn take(&self) -> bool {
         if self.in_use.swap(true, Ordering::Acquire) {
             return false;
@@ -59,16 +59,21 @@ impl Poller {
         true
     }
 
-    /// Ends the call: its registrations are stale, and the poller is free.
+    /// Ends the call: its registrations are stale, and the waiter is free.
     pub(super) fn end(&self) {
         self.generation.fetch_add(1, Ordering::Relaxed);
         self.in_use.store(false, Ordering::Release);
     }
 
     /// The registration of the call at the socket of this entry.
-    pub(super) fn registration(self: &Arc<Self>, entry: u32, readable: bool, writable: bool) -> Registration {
+    pub(super) fn registration(
+        self: &Arc<Self>,
+        entry: u32,
+        readable: bool,
+        writable: bool,
+    ) -> PollRegistration {
         let generation = self.generation.load(Ordering::Relaxed);
-        Registration { poller: self.clone(), generation, entry, readable, writable }
+        PollRegistration { waiter: self.clone(), generation, entry, readable, writable }
     }
 
     /// Tells the call to check an entry.
@@ -96,37 +101,37 @@ impl Poller {
 }
 
 /// What a call waits for at a socket: a condition, or with neither flag only the socket's closing.
-pub(super) struct Registration {
-    poller: Arc<Poller>,
-    /// That of the poller at the call.
+pub(super) struct PollRegistration {
+    waiter: Arc<PollWaiter>,
+    /// The waiter's generation when the call registered.
     generation: u32,
     entry: u32,
     readable: bool,
     writable: bool,
 }
 
-impl Registration {
+impl PollRegistration {
     fn is_stale(&self) -> bool {
-        self.generation != self.poller.generation.load(Ordering::Relaxed)
+        self.generation != self.waiter.generation.load(Ordering::Relaxed)
     }
 
     /// Tells the call to check its entry.
     fn notify(&self) {
-        self.poller.notify(self.entry);
+        self.waiter.notify(self.entry);
     }
 }
 
 /// The calls that poll one socket, among others.
 pub(super) struct Registrations {
-    list: SmallVec<[Registration; 1]>,
+    list: SmallVec<[PollRegistration; 1]>,
     /// For calls whose first entry is this socket.
-    poller: Option<Arc<Poller>>,
+    waiter: Option<Arc<PollWaiter>>,
 }
 
 impl Registrations {
     /// No registrations.
     pub(super) fn new() -> Registrations {
-        Registrations { list: SmallVec::new(), poller: None }
+        Registrations { list: SmallVec::new(), waiter: None }
     }
 
     /// Whether no call is registered.
@@ -135,22 +140,22 @@ impl Registrations {
         self.list.is_empty()
     }
 
-    /// The socket's poller if it is free, or a new one.
-    pub(super) fn take_poller(&mut self) -> Arc<Poller> {
-        match &self.poller {
-            Some(poller) if poller.take() => poller.clone(),
-            Some(_) => Poller::new(),
-            None => self.poller.insert(Poller::new()).clone(),
+    /// The socket's waiter if it is free, or a new one.
+    pub(super) fn take_waiter(&mut self) -> Arc<PollWaiter> {
+        match &self.waiter {
+            Some(waiter) if waiter.take() => waiter.clone(),
+            Some(_) => PollWaiter::new(),
+            None => self.waiter.insert(PollWaiter::new()).clone(),
         }
     }
 
-    /// Adds a registration. It replaces one of the same poller that is for the same entry, or stale.
+    /// Adds a registration. It replaces one of the same waiter that is for the same entry, or stale.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
-    pub(super) fn register(&mut self, registration: Registration) -> Result<(), Error> {
-        let is_same = |other: &&mut Registration| {
-            Arc::ptr_eq(&other.poller, &registration.poller)
+    pub(super) fn register(&mut self, registration: PollRegistration) -> Result<(), Error> {
+        let is_same = |other: &&mut PollRegistration| {
+            Arc::ptr_eq(&other.waiter, &registration.waiter)
                 && (other.entry == registration.entry || other.is_stale())
         };
         if let Some(old) = self.list.iter_mut().find(is_same) {
@@ -201,26 +206,26 @@ mod tests {
 
     #[test]
     fn after_too_many_notifications_all_entries_are_checked() {
-        let poller = Poller::new();
-        let epoch = poller.event.epoch();
-        (0..MAX_NOTIFIED as u32).for_each(|entry| poller.notify(entry));
-        assert!(poller.event.has_changed(epoch) && !poller.take_all_notified());
-        poller.notify(1000);
-        assert!(poller.take_all_notified() && !poller.take_all_notified());
-        assert_eq!(std::iter::from_fn(|| poller.next_notified()).count(), MAX_NOTIFIED);
+        let waiter = PollWaiter::new();
+        let epoch = waiter.event.epoch();
+        (0..MAX_NOTIFIED as u32).for_each(|entry| waiter.notify(entry));
+        assert!(waiter.event.has_changed(epoch) && !waiter.take_all_notified());
+        waiter.notify(1000);
+        assert!(waiter.take_all_notified() && !waiter.take_all_notified());
+        assert_eq!(std::iter::from_fn(|| waiter.next_notified()).count(), MAX_NOTIFIED);
     }
 
     #[test]
     fn registrations_are_stale_after_the_call() {
-        let poller = Poller::new();
-        assert!(!poller.take());
-        let registration = poller.registration(3, true, false);
+        let waiter = PollWaiter::new();
+        assert!(!waiter.take());
+        let registration = waiter.registration(3, true, false);
         assert!(!registration.is_stale());
         registration.notify();
-        poller.end();
+        waiter.end();
         assert!(registration.is_stale());
         // The next call does not get the notifications of the last one.
-        assert!(poller.take() && poller.next_notified().is_none());
-        assert!(!poller.registration(3, true, false).is_stale());
+        assert!(waiter.take() && waiter.next_notified().is_none());
+        assert!(!waiter.registration(3, true, false).is_stale());
     }
 }
