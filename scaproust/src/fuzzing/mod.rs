@@ -1,4 +1,4 @@
-//! Fuzz targets for parts of the library: functions of any bytes, which panic if a check fails.
+//! Fuzz targets for parts of the library: functions that take arbitrary bytes and panic if a check fails.
 //!
 //! The package in fuzz/ runs them with a fuzzer, and has their seeds; the test below runs them on the
 //! seeds. The module is compiled only for tests and fuzzing. The targets for the C interface are in

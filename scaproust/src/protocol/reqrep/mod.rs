@@ -1,4 +1,4 @@
-//! REQ and REP: a request is sent to one of the repliers, and its reply returns on the same way.
+//! REQ and REP: a request is sent to one of the repliers, and its reply comes back along the same route.
 
 mod raw_replier;
 mod raw_requester;

@@ -34,11 +34,11 @@ pub struct Requester {
 struct Request {
     body: Chunk,
     metadata: Metadata,
-    progress: Progress,
+    state: RequestState,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Progress {
+enum RequestState {
     /// It will be sent as soon as a pipe has room.
     Delayed,
     /// It was sent to `pipe`, and has no reply yet.
@@ -54,33 +54,33 @@ impl Requester {
         Requester { raw: RawRequester::new(), request: None, question: seed | LAST_WORD, resend_interval }
     }
 
-    fn progress(&self) -> Option<Progress> {
-        self.request.as_ref().map(|request| request.progress)
+    fn state(&self) -> Option<RequestState> {
+        self.request.as_ref().map(|request| request.state)
     }
 
-    fn set_progress(&mut self, progress: Progress) {
+    fn set_state(&mut self, state: RequestState) {
         if let Some(request) = &mut self.request {
-            request.progress = progress;
+            request.state = state;
         }
     }
 
     /// Finds the reply to the request, or else sends the request if it is delayed. Called after every event.
     fn proceed(&mut self, context: &mut impl Context) {
-        if let Some(Progress::Answered { .. }) = self.progress() {
+        if let Some(RequestState::Answered { .. }) = self.state() {
             return;
         }
         let expected = self.request.is_some().then_some(self.question);
         if let Some(pipe) = self.raw.find_reply(expected, context) {
-            self.set_progress(Progress::Answered { pipe });
+            self.set_state(RequestState::Answered { pipe });
             return;
         }
-        let Some(Request { body, metadata, progress }) = &mut self.request else { return };
-        if *progress == Progress::Delayed {
+        let Some(Request { body, metadata, state }) = &mut self.request else { return };
+        if *state == RequestState::Delayed {
             let mut copy = Payload::Owned(body.clone());
             context.send_with(*metadata);
             if let Some(pipe) = self.raw.send_to(&self.question.to_be_bytes(), &mut copy, context) {
                 let resend_at = resend_time(context.now(), self.resend_interval);
-                *progress = Progress::Sent { pipe, resend_at };
+                *state = RequestState::Sent { pipe, resend_at };
             }
         }
     }
@@ -100,17 +100,19 @@ impl Protocol for Requester {
         self.raw.closing(pipe, context);
         // The reply may be in the lane already, without a call to `readable` so far.
         self.raw.readable(pipe, context);
-        if matches!(self.progress(), Some(Progress::Sent { pipe: lost, .. }) if lost == pipe) {
-            self.set_progress(Progress::Delayed);
+        if matches!(self.state(), Some(RequestState::Sent { pipe: lost, .. }) if lost == pipe) {
+            self.set_state(RequestState::Delayed);
         }
         self.proceed(context);
     }
 
     fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.raw.detach(pipe, context);
-        match self.progress() {
-            Some(Progress::Sent { pipe: lost, .. } | Progress::Answered { pipe: lost }) if lost == pipe => {
-                self.set_progress(Progress::Delayed);
+        match self.state() {
+            Some(RequestState::Sent { pipe: lost, .. } | RequestState::Answered { pipe: lost })
+                if lost == pipe =>
+            {
+                self.set_state(RequestState::Delayed);
             }
             _ => {}
         }
@@ -139,16 +141,16 @@ impl Protocol for Requester {
         drop(message.body.take());
         self.question = next_question(self.question);
         let metadata = message.metadata;
-        self.request = Some(Request { body, metadata, progress: Progress::Delayed });
+        self.request = Some(Request { body, metadata, state: RequestState::Delayed });
         self.proceed(context);
         Ok(())
     }
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.proceed(context);
-        match self.progress() {
+        match self.state() {
             None => Err(Refusal::WrongState),
-            Some(Progress::Answered { pipe }) => {
+            Some(RequestState::Answered { pipe }) => {
                 self.request = None;
                 Ok(Delivery::plain(pipe, WORD))
             }
@@ -162,7 +164,7 @@ impl Protocol for Requester {
 
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.proceed(context);
-        matches!(self.progress(), Some(Progress::Answered { .. }))
+        matches!(self.state(), Some(RequestState::Answered { .. }))
     }
 
     fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
@@ -170,19 +172,19 @@ impl Protocol for Requester {
     }
 
     fn is_busy(&self) -> bool {
-        matches!(self.progress(), Some(Progress::Delayed | Progress::Sent { .. }))
+        matches!(self.state(), Some(RequestState::Delayed | RequestState::Sent { .. }))
     }
 
     fn deadline(&self) -> Option<Time> {
-        match self.progress()? {
-            Progress::Sent { resend_at, .. } => resend_at,
+        match self.state()? {
+            RequestState::Sent { resend_at, .. } => resend_at,
             _ => None,
         }
     }
 
     fn timeout(&mut self, context: &mut impl Context) {
         if self.deadline().is_some_and(|deadline| deadline <= context.now()) {
-            self.set_progress(Progress::Delayed);
+            self.set_state(RequestState::Delayed);
         }
         self.proceed(context);
     }
