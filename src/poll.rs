@@ -1,11 +1,11 @@
 //! `nn_poll`.
 
 use std::ffi::{c_int, c_short};
-use std::time::Duration;
 
 use super::boundary;
 use super::constants::{NN_POLLIN, NN_POLLOUT};
 use scaproust::ffi::error::Error;
+use scaproust::ffi::option::time_limit;
 use scaproust::ffi::socket::BlockingCall;
 use scaproust::ffi::socket::poll::{PollEntry, Polling, room_for};
 use scaproust::ffi::sync::Sleep;
@@ -44,8 +44,7 @@ pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeou
         };
         let mut entries = room_for(count)?;
         entries.extend(fds.iter().filter_map(entry_for));
-        let timeout = u64::try_from(timeout).ok().map(Duration::from_millis);
-        boundary::park(Poll { fds, polling: Polling::new(entries, timeout, true)? })
+        boundary::park(Poll { fds, polling: Polling::new(entries, time_limit(timeout), true)? })
     })
 }
 

@@ -184,6 +184,12 @@ impl MessageType {
     }
 }
 
+/// A time limit in milliseconds as a duration; `None` if it is negative: there is no limit.
+#[must_use]
+pub fn time_limit(milliseconds: i32) -> Option<Duration> {
+    u64::try_from(milliseconds).ok().map(Duration::from_millis)
+}
+
 /// The values of a socket's options.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -251,9 +257,9 @@ impl Options {
         }
     }
 
-    /// The value of an option in milliseconds; `None` for no limit.
+    /// The value of an option that is a time limit.
     pub(crate) fn timeout(&self, option: SocketOption) -> Option<Duration> {
-        u64::try_from(self.int(option)).ok().map(Duration::from_millis)
+        time_limit(self.int(option))
     }
 
     /// The value of an option that is a size.

@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::pattern::Pattern;
 use super::socket::Socket;
 use crate::error::Error;
-use crate::option::{Setting, SocketOption, Value};
+use crate::option::{Setting, SocketOption, Value, time_limit};
 
 /// A time in whole milliseconds, rounded up, so that a short time does not become zero.
 fn milliseconds(time: Duration) -> Result<i32, Error> {
@@ -48,7 +48,7 @@ impl<P: Pattern> Socket<P> {
 
     /// A time; `None` if it is negative.
     fn get_time(&self, option: SocketOption) -> Result<Option<Duration>, Error> {
-        self.get(option).map(|value| u64::try_from(value).ok().map(Duration::from_millis))
+        self.get(option).map(time_limit)
     }
 
     fn get_priority(&self, option: SocketOption) -> Result<u8, Error> {

@@ -6,7 +6,7 @@ use super::super::pattern;
 use super::super::socket::Socket;
 use super::milliseconds_or;
 use crate::error::Error;
-use crate::option::Setting;
+use crate::option::{Setting, time_limit};
 use crate::protocol::{RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE};
 
 impl Socket<pattern::Sub> {
@@ -59,7 +59,7 @@ impl Socket<pattern::Req> {
     /// ```
     pub fn resend_interval(&self) -> Result<Option<Duration>, Error> {
         let milliseconds = self.enter()?.protocol_option(RESEND_INTERVAL)?;
-        Ok(u64::try_from(milliseconds).ok().filter(|time| *time > 0).map(Duration::from_millis))
+        Ok(time_limit(milliseconds).filter(|time| !time.is_zero()))
     }
 
     /// Sets the time after which a request without a reply is sent again, in milliseconds, rounded up,
@@ -94,7 +94,7 @@ impl Socket<pattern::Surveyor> {
     /// ```
     pub fn survey_deadline(&self) -> Result<Option<Duration>, Error> {
         let milliseconds = self.enter()?.protocol_option(SURVEY_DEADLINE)?;
-        Ok(u64::try_from(milliseconds).ok().map(Duration::from_millis))
+        Ok(time_limit(milliseconds))
     }
 
     /// Sets the time from a survey to its deadline, in milliseconds, rounded up, for surveys sent

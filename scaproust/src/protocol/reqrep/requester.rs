@@ -4,12 +4,10 @@
 //! is closed, and when no reply has arrived within `NN_REQ_RESEND_IVL`. A reply stays in its pipe's inbound
 //! lane until it is received.
 
-use std::time::Duration;
-
 use super::RawRequester;
 use crate::error::Error;
 use crate::message::{Chunk, Metadata, Outgoing, Payload};
-use crate::option::Setting;
+use crate::option::{Setting, time_limit};
 use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
@@ -87,8 +85,7 @@ impl Requester {
 }
 
 fn resend_time(now: Time, interval: i32) -> Option<Time> {
-    let milliseconds = u64::try_from(interval).ok().filter(|milliseconds| *milliseconds > 0)?;
-    now.checked_add(Duration::from_millis(milliseconds))
+    now.checked_add(time_limit(interval).filter(|time| !time.is_zero())?)
 }
 
 impl Protocol for Requester {

@@ -2,12 +2,10 @@
 //!
 //! There is one survey at a time. While there is none, arriving messages are dropped.
 
-use std::time::Duration;
-
 use super::RawSurveyor;
 use crate::error::Error;
 use crate::message::Outgoing;
-use crate::option::Setting;
+use crate::option::{Setting, time_limit};
 use crate::protocol::backtrace::{LAST_WORD, WORD, next_question};
 use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time};
 
@@ -97,8 +95,8 @@ impl Protocol for Surveyor {
         }
         self.question = next_question(self.question);
         self.raw.send_to_all(&self.question.to_be_bytes(), &mut message.body, context);
-        let duration = u64::try_from(self.deadline).ok().map(Duration::from_millis);
-        self.survey = Survey::Open { until: duration.and_then(|time| context.now().checked_add(time)) };
+        let until = time_limit(self.deadline).and_then(|time| context.now().checked_add(time));
+        self.survey = Survey::Open { until };
         Ok(())
     }
 
