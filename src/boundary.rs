@@ -9,7 +9,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use scaproust::ffi::error::Error;
 use scaproust::ffi::socket::BlockingCall;
-use scaproust::ffi::sync::{Abandoned, CancelState, Sleep, Uncancellable};
+use scaproust::ffi::sync::{CancelState, CancellationCleanup, Sleep, Uncancellable};
 
 /// Runs the body of a C entry point that is not a cancellation point.
 ///
@@ -42,19 +42,19 @@ fn fail<T>(errno: c_int, failure: T) -> T {
 
 /// A sleeping call. It is on the heap, so that it is still valid when its thread is cancelled.
 #[repr(C)]
-pub(super) struct Parked<B> {
-    abandoned: Abandoned,
+pub(super) struct SuspendedCall<B> {
+    cleanup: CancellationCleanup,
     /// The cancellation state of the thread before the call.
     state: CancelState,
     call: B,
 }
 
 /// The state of a call.
-pub(super) enum Progress<B> {
+pub(super) enum CallState<B> {
     /// It has returned this value; the flag: this call is a cancellation point.
     Done(c_int, bool),
     /// It has to sleep.
-    Asleep(*mut Parked<B>),
+    Asleep(*mut SuspendedCall<B>),
 }
 
 /// As [`call`], for a body that may block. The call is a cancellation point when it sleeps, when it
@@ -65,10 +65,10 @@ pub(super) enum Progress<B> {
 /// entry point's has anything to drop.
 #[inline]
 pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
-    body: impl FnOnce() -> Result<Progress<B>, Error>,
+    body: impl FnOnce() -> Result<CallState<B>, Error>,
 ) -> c_int {
     match guarded(body) {
-        Ok(Progress::Done(value, is_cancellation_point)) => {
+        Ok(CallState::Done(value, is_cancellation_point)) => {
             if is_cancellation_point {
                 // SAFETY: no frame up to C has anything to drop, as stated above.
                 unsafe { CancelState::test() };
@@ -80,7 +80,7 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
             unsafe { CancelState::test() };
             fail(errno, -1)
         }
-        Ok(Progress::Asleep(parked)) => sleep_and_resume(parked),
+        Ok(CallState::Asleep(suspended)) => sleep_and_resume(suspended),
     }
 }
 
@@ -89,26 +89,30 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
 /// # Errors
 /// Those of the call.
 #[cold]
-pub(super) fn park<B: BlockingCall<Output = c_int>>(mut call: B) -> Result<Progress<B>, Error> {
+pub(super) fn suspend<B: BlockingCall<Output = c_int>>(mut call: B) -> Result<CallState<B>, Error> {
     let state = CancelState::DISABLED.set();
     let result = match call.proceed() {
-        Ok(Some(value)) => Ok(Progress::Done(value, true)),
+        Ok(Some(value)) => Ok(CallState::Done(value, true)),
         Err(error) => Err(error),
         Ok(None) => {
             let mut place = Vec::new();
             if place.try_reserve_exact(1).is_ok() {
-                place.push(Parked { abandoned: Abandoned { discard: discard::<B> }, state, call });
-                let parked = Vec::leak(place).as_mut_ptr();
+                place.push(SuspendedCall {
+                    cleanup: CancellationCleanup { discard: discard::<B> },
+                    state,
+                    call,
+                });
+                let suspended = Vec::leak(place).as_mut_ptr();
                 // SAFETY: `resume` clears the entry before it frees the call.
-                if !unsafe { Abandoned::remember(parked.cast()) } {
+                if !unsafe { CancellationCleanup::register(suspended.cast()) } {
                     // SAFETY: as above. The call sleeps nevertheless, with cancellation disabled.
-                    unsafe { (*parked).state = CancelState::DISABLED };
+                    unsafe { (*suspended).state = CancelState::DISABLED };
                 }
-                return Ok(Progress::Asleep(parked));
+                return Ok(CallState::Asleep(suspended));
             }
             // Out of memory: it sleeps on the stack, with cancellation disabled.
             call.sleep().into_iter().for_each(Sleep::run);
-            call.finish().map(|value| Progress::Done(value, true))
+            call.finish().map(|value| CallState::Done(value, true))
         }
     };
     state.set();
@@ -116,13 +120,13 @@ pub(super) fn park<B: BlockingCall<Output = c_int>>(mut call: B) -> Result<Progr
 }
 
 /// Sleeps and resumes until the call ends. A cancelled thread ends in here.
-fn sleep_and_resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> c_int {
+fn sleep_and_resume<B: BlockingCall<Output = c_int>>(suspended: *mut SuspendedCall<B>) -> c_int {
     loop {
         // SAFETY: the call belongs to this thread until `resume` frees it or the thread is cancelled. Neither this
         // frame nor any other up to C has a destructor to run.
         unsafe {
-            let sleep = (*parked).call.sleep().map_or(std::ptr::null_mut(), std::ptr::from_mut);
-            let state = (*parked).state;
+            let sleep = (*suspended).call.sleep().map_or(std::ptr::null_mut(), std::ptr::from_mut);
+            let state = (*suspended).state;
             if sleep.is_null() {
                 state.set();
                 CancelState::test();
@@ -131,7 +135,7 @@ fn sleep_and_resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> 
                 Sleep::run_in(sleep, state);
             }
         }
-        match resume(parked) {
+        match resume(suspended) {
             Ok(None) => {}
             Ok(Some(value)) => return value,
             Err(errno) => return fail(errno, -1),
@@ -140,16 +144,16 @@ fn sleep_and_resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> 
 }
 
 /// Resumes a call after a sleep, and frees it unless it has to sleep again.
-fn resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> Result<Option<c_int>, c_int> {
+fn resume<B: BlockingCall<Output = c_int>>(suspended: *mut SuspendedCall<B>) -> Result<Option<c_int>, c_int> {
     // SAFETY: the caller passes a live call of this thread.
-    let result = guarded(|| unsafe { (*parked).call.proceed() });
+    let result = guarded(|| unsafe { (*suspended).call.proceed() });
     if !matches!(result, Ok(None)) {
         // SAFETY: as above; the call is not used afterwards.
         unsafe {
-            let state = (*parked).state;
-            Abandoned::remember(std::ptr::null_mut());
+            let state = (*suspended).state;
+            CancellationCleanup::register(std::ptr::null_mut());
             let _ = guarded(|| {
-                discard::<B>(parked.cast());
+                discard::<B>(suspended.cast());
                 Ok(())
             });
             state.set();
@@ -158,13 +162,13 @@ fn resume<B: BlockingCall<Output = c_int>>(parked: *mut Parked<B>) -> Result<Opt
     result
 }
 
-/// Frees a parked call.
+/// Frees a suspended call.
 ///
 /// # Safety
-/// `parked` must be a `Parked<B>` made by [`park`], and must not be used afterwards.
-unsafe fn discard<B>(parked: *mut Abandoned) {
-    // SAFETY: `park` allocated it as a vector of one element.
-    drop(unsafe { Vec::from_raw_parts(parked.cast::<Parked<B>>(), 1, 1) });
+/// `suspended` must be a `SuspendedCall<B>` made by [`suspend`], and must not be used afterwards.
+unsafe fn discard<B>(suspended: *mut CancellationCleanup) {
+    // SAFETY: `suspend` allocated it as a vector of one element.
+    drop(unsafe { Vec::from_raw_parts(suspended.cast::<SuspendedCall<B>>(), 1, 1) });
 }
 
 /// The calling thread's `errno`.

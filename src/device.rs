@@ -26,7 +26,7 @@ pub extern "C-unwind" fn nn_device(s1: c_int, s2: c_int) -> c_int {
             (true, false) => reflect(s2),
             (false, false) => join(s1, s2),
         }?;
-        boundary::park(DeviceCall(device))
+        boundary::suspend(DeviceCall(device))
     })
 }
 

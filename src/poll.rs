@@ -44,7 +44,7 @@ pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeou
         };
         let mut entries = room_for(count)?;
         entries.extend(fds.iter().filter_map(entry_for));
-        boundary::park(Poll { fds, polling: Polling::new(entries, time_limit(timeout), true)? })
+        boundary::suspend(Poll { fds, polling: Polling::new(entries, time_limit(timeout), true)? })
     })
 }
 

@@ -9,7 +9,7 @@ use std::ffi::{c_int, c_void};
 use libc::size_t;
 
 use super::body::{Body, FilledBody};
-use super::boundary::{self, Progress};
+use super::boundary::{self, CallState};
 use super::constants::{NN_DONTWAIT, NN_MSG};
 use super::control::{Inbound, Outbound};
 use super::message::{chunk_behind, give};
@@ -38,18 +38,19 @@ pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_
     boundary::blocking(|| {
         if len == NN_MSG {
             // SAFETY: as the caller promises.
-            let lent = unsafe { Parcel::lent(buf) }.map_err(|error| socket_first(s, error))?;
-            return send(s, lent, flags);
+            let message =
+                unsafe { CallersMessage::from_chunk(buf) }.map_err(|error| socket_first(s, error))?;
+            return send(s, message, flags);
         }
         // SAFETY: as the caller promises; the message does not outlive this call.
         let body = if len > LONGEST { Err(Error::MessageSize) } else { unsafe { bytes_at(buf, len) } };
         let body = Payload::Borrowed(body.map_err(|error| socket_first(s, error))?);
-        // The most frequent case is kept short: only a call that blocks needs a `Parcel`.
+        // The most frequent case is kept short: only a call that blocks needs a `CallersMessage`.
         let mut message = Outgoing::new(body);
         let length = as_length(message.body.bytes().len());
         match socket::try_send(s, &mut message, dont_wait(flags)) {
-            Ok(Step::Done((), is_cancellation_point)) => Ok(Progress::Done(length, is_cancellation_point)),
-            Ok(Step::Blocked(entered)) => send_later(entered, Parcel::of(message), length),
+            Ok(Step::Done((), is_cancellation_point)) => Ok(CallState::Done(length, is_cancellation_point)),
+            Ok(Step::Blocked(entered)) => send_later(entered, CallersMessage::of(message), length),
             Err(error) => Err(error),
         }
     })
@@ -121,20 +122,20 @@ unsafe fn send_parts<'a>(
     s: c_int,
     msghdr: *const nn_msghdr,
     flags: c_int,
-) -> Result<Progress<SendCall<'a>>, Error> {
+) -> Result<CallState<SendCall<'a>>, Error> {
     // SAFETY: as the caller promises, here and below.
-    let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
+    let header = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
     // SAFETY: as above.
-    let vectors = unsafe { list_at(message.msg_iov, message.msg_iovlen) }?;
-    let mut parcel = match *vectors {
+    let vectors = unsafe { list_at(header.msg_iov, header.msg_iovlen) }?;
+    let mut message = match *vectors {
         // SAFETY: as above.
-        [nn_iovec { iov_base, iov_len: NN_MSG }] => unsafe { Parcel::lent(iov_base) }?,
+        [nn_iovec { iov_base, iov_len: NN_MSG }] => unsafe { CallersMessage::from_chunk(iov_base) }?,
         _ => {
             let length = total(vectors)?;
             if length > LONGEST {
                 return Err(Error::MessageSize);
             }
-            Parcel::of(Outgoing::new(match *vectors {
+            CallersMessage::of(Outgoing::new(match *vectors {
                 [nn_iovec { iov_base, iov_len }] => {
                     // SAFETY: as above.
                     let bytes = unsafe { bytes_at(iov_base, iov_len) }?;
@@ -146,8 +147,8 @@ unsafe fn send_parts<'a>(
         }
     };
     // SAFETY: as above.
-    parcel.set_control(unsafe { Outbound::of(message) }?)?;
-    send(s, parcel, flags)
+    message.set_control(unsafe { Outbound::of(header) }?)?;
+    send(s, message, flags)
 }
 
 /// The body of [`nn_recvmsg`], with the same safety conditions; what its arguments point to must be
@@ -156,7 +157,7 @@ unsafe fn receive_parts(
     s: c_int,
     msghdr: *mut nn_msghdr,
     flags: c_int,
-) -> Result<Progress<impl BlockingCall<Output = c_int>>, Error> {
+) -> Result<CallState<impl BlockingCall<Output = c_int>>, Error> {
     // SAFETY: as the caller promises.
     let message = unsafe { msghdr.as_ref() }.ok_or(Error::InvalidArgument)?;
     // SAFETY: as above.
@@ -192,17 +193,17 @@ fn as_length(length: usize) -> c_int {
 }
 
 /// A message that is being sent, with the memory that the caller passed for it.
-struct Parcel<'a> {
-    message: Outgoing<'a>,
+struct CallersMessage<'a> {
+    outgoing: Outgoing<'a>,
     /// The body is a chunk of the caller's. If it is not sent, even because of a panic, it belongs to
     /// the caller again, which still has its address.
-    is_lent: bool,
+    is_callers_chunk: bool,
     control: Option<Outbound<'a>>,
 }
 
-impl<'a> Parcel<'a> {
-    fn of(message: Outgoing<'a>) -> Parcel<'a> {
-        Parcel { message, is_lent: false, control: None }
+impl<'a> CallersMessage<'a> {
+    fn of(outgoing: Outgoing<'a>) -> CallersMessage<'a> {
+        CallersMessage { outgoing, is_callers_chunk: false, control: None }
     }
 
     /// The message for the pointer that `place` points to.
@@ -212,44 +213,44 @@ impl<'a> Parcel<'a> {
     ///
     /// # Safety
     /// As [`chunk_behind`]; and the caller must not use the chunk after it was sent.
-    unsafe fn lent(place: *const c_void) -> Result<Parcel<'a>, Error> {
+    unsafe fn from_chunk(place: *const c_void) -> Result<CallersMessage<'a>, Error> {
         // SAFETY: as the caller promises.
         let chunk = unsafe { chunk_behind(place) }?;
         let body = Payload::Owned(std::mem::ManuallyDrop::into_inner(chunk));
-        let mut parcel = Parcel::of(Outgoing::new(body));
-        parcel.is_lent = true;
-        if parcel.message.body.bytes().len() > LONGEST { Err(Error::MessageSize) } else { Ok(parcel) }
+        let mut message = CallersMessage::of(Outgoing::new(body));
+        message.is_callers_chunk = true;
+        if message.outgoing.body.bytes().len() > LONGEST { Err(Error::MessageSize) } else { Ok(message) }
     }
 
     /// Sets the message's protocol header and type from a control buffer.
     fn set_control(&mut self, control: Outbound<'a>) -> Result<(), Error> {
         let bytes = control.protocol_header();
-        self.message.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
-        self.message.header.extend_from_slice(bytes);
-        self.message.metadata.message_type = control.message_type()?;
+        self.outgoing.header.try_reserve(bytes.len()).map_err(|_| Error::OutOfMemory)?;
+        self.outgoing.header.extend_from_slice(bytes);
+        self.outgoing.metadata.message_type = control.message_type()?;
         self.control = Some(control);
         Ok(())
     }
 }
 
-impl<'a> ToSend<'a> for Parcel<'a> {
+impl<'a> ToSend<'a> for CallersMessage<'a> {
     fn message(&mut self) -> &mut Outgoing<'a> {
-        &mut self.message
+        &mut self.outgoing
     }
 
     fn sent(&mut self) {
         // A protocol without a peer to send to leaves the body in place; it counts as sent.
-        self.is_lent = false;
+        self.is_callers_chunk = false;
         if let Some(control) = self.control.take() {
             control.free();
         }
     }
 }
 
-impl Drop for Parcel<'_> {
+impl Drop for CallersMessage<'_> {
     fn drop(&mut self) {
-        if self.is_lent
-            && let Payload::Owned(chunk) = self.message.body.take()
+        if self.is_callers_chunk
+            && let Payload::Owned(chunk) = self.outgoing.body.take()
         {
             give(chunk);
         }
@@ -258,7 +259,7 @@ impl Drop for Parcel<'_> {
 
 /// A call that sends, and the length that it returns.
 struct SendCall<'a> {
-    pending: Pending<Sending<Parcel<'a>>>,
+    pending: Pending<Sending<CallersMessage<'a>>>,
     length: c_int,
 }
 
@@ -275,14 +276,18 @@ impl BlockingCall for SendCall<'_> {
 }
 
 /// Sends a message; the call returns the length of its body.
-fn send<'a>(s: c_int, mut parcel: Parcel<'a>, flags: c_int) -> Result<Progress<SendCall<'a>>, Error> {
-    let length = as_length(parcel.message.body.bytes().len());
-    match socket::try_send(s, &mut parcel.message, dont_wait(flags)) {
+fn send<'a>(
+    s: c_int,
+    mut message: CallersMessage<'a>,
+    flags: c_int,
+) -> Result<CallState<SendCall<'a>>, Error> {
+    let length = as_length(message.outgoing.body.bytes().len());
+    match socket::try_send(s, &mut message.outgoing, dont_wait(flags)) {
         Ok(Step::Done((), is_cancellation_point)) => {
-            parcel.sent();
-            Ok(Progress::Done(length, is_cancellation_point))
+            message.sent();
+            Ok(CallState::Done(length, is_cancellation_point))
         }
-        Ok(Step::Blocked(entered)) => send_later(entered, parcel, length),
+        Ok(Step::Blocked(entered)) => send_later(entered, message, length),
         Err(error) => Err(error),
     }
 }
@@ -290,10 +295,10 @@ fn send<'a>(s: c_int, mut parcel: Parcel<'a>, flags: c_int) -> Result<Progress<S
 #[cold]
 fn send_later<'a>(
     entered: Entered,
-    parcel: Parcel<'a>,
+    message: CallersMessage<'a>,
     length: c_int,
-) -> Result<Progress<SendCall<'a>>, Error> {
-    boundary::park(SendCall { pending: Pending::new(entered, Sending(parcel)), length })
+) -> Result<CallState<SendCall<'a>>, Error> {
+    boundary::suspend(SendCall { pending: Pending::new(entered, Sending(message)), length })
 }
 
 /// A call that receives, and the destination of the body.
@@ -331,16 +336,16 @@ unsafe fn receive<'a, T: Take>(
     flags: c_int,
     body: Body<'a>,
     take: T,
-) -> Result<Progress<ReceiveCall<'a, T>>, Error> {
+) -> Result<CallState<ReceiveCall<'a, T>>, Error> {
     // The first try, which must be fast, does not allocate or move a `ReceiveCall`.
     let mut receiving = Receiving::new(|received: Received<'_>| take(received));
     match socket::receive(s, dont_wait(flags), &mut receiving) {
         Ok(Step::Done(filled, is_cancellation_point)) => {
             // SAFETY: as the caller promises.
-            Ok(Progress::Done(as_length(unsafe { body.finish(filled?) }), is_cancellation_point))
+            Ok(CallState::Done(as_length(unsafe { body.finish(filled?) }), is_cancellation_point))
         }
         Ok(Step::Blocked(entered)) => {
-            boundary::park(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
+            boundary::suspend(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
         }
         Err(error) => Err(error),
     }
@@ -354,13 +359,13 @@ mod tests {
     use crate::message::{nn_allocmsg, nn_freemsg};
 
     #[test]
-    fn a_lent_message_that_is_not_sent_stays_the_callers() {
+    fn a_chunk_that_is_not_sent_stays_the_callers() {
         let mut message = nn_allocmsg(3, 0);
         // SAFETY: `message` is live, also after the send that fails: the second call frees it.
         unsafe {
-            let lent = Parcel::lent((&raw mut message).cast()).unwrap();
-            assert_eq!(lent.message.body.bytes().len(), 3);
-            drop(lent);
+            let callers = CallersMessage::from_chunk((&raw mut message).cast()).unwrap();
+            assert_eq!(callers.outgoing.body.bytes().len(), 3);
+            drop(callers);
             assert_eq!(nn_freemsg(message), 0);
         }
     }

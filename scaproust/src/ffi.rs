@@ -33,5 +33,5 @@ pub mod socket {
     }
 }
 pub mod sync {
-    pub use crate::sync::{Abandoned, CancelState, Sleep, Uncancellable};
+    pub use crate::sync::{CancelState, CancellationCleanup, Sleep, Uncancellable};
 }

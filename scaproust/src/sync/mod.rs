@@ -33,7 +33,7 @@ pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
 pub(crate) use spin_lock::model::{SpinGuard, SpinLock};
 #[cfg(not(loom))]
 pub(crate) use spin_lock::{SpinGuard, SpinLock};
-pub use system::{Abandoned, CancelState, Uncancellable};
+pub use system::{CancelState, CancellationCleanup, Uncancellable};
 pub(crate) use system::{
     Descriptor, Polled, SignalMask, above_standard, is_standard, now, poll, print, without_signals,
 };

@@ -24,7 +24,7 @@ use windows as own;
 pub(crate) use own::print;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub(in crate::sync) use own::timespec;
-pub use own::{Abandoned, CancelState, Uncancellable};
+pub use own::{CancelState, CancellationCleanup, Uncancellable};
 pub(crate) use own::{Descriptor, Polled, SignalMask, is_standard, now, poll, without_signals};
 pub(in crate::sync) use own::{poll_with, processors, watch_forks};
 

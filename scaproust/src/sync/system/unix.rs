@@ -7,7 +7,7 @@ use std::time::Duration;
 use libc::c_int;
 
 mod cancellation;
-pub use cancellation::{Abandoned, CancelState, Uncancellable};
+pub use cancellation::{CancelState, CancellationCleanup, Uncancellable};
 
 /// What a thread can wait for.
 pub(crate) type Descriptor = RawFd;

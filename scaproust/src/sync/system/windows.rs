@@ -123,20 +123,20 @@ impl Uncancellable {
     }
 }
 
-/// See [`CancelState`]: no call is ever abandoned.
+/// See [`CancelState`]: no thread is cancelled.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Abandoned {
+pub struct CancellationCleanup {
     /// The function that discards it.
-    pub discard: unsafe fn(*mut Abandoned),
+    pub discard: unsafe fn(*mut CancellationCleanup),
 }
 
-impl Abandoned {
+impl CancellationCleanup {
     /// Does nothing.
     ///
     /// # Safety
     /// As on Unix.
-    pub unsafe fn remember(_this: *mut Abandoned) -> bool {
+    pub unsafe fn register(_this: *mut CancellationCleanup) -> bool {
         true
     }
 }

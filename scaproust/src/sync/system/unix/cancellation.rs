@@ -3,7 +3,7 @@
 //! glibc unwinds the thread's stack then, other C libraries abandon it. Both are undefined behaviour for Rust
 //! frames that have something to drop. So cancellation is disabled inside the library except in one place,
 //! where a call of the C interface sleeps: there is no such frame then, and the state of the call is
-//! registered as [`Abandoned`].
+//! registered as [`CancellationCleanup`].
 
 use std::ffi::{c_int, c_void};
 use std::panic::catch_unwind;
@@ -79,9 +79,9 @@ impl Drop for Uncancellable {
 /// thread's clean-up handlers have run.
 #[derive(Debug)]
 #[repr(C)]
-pub struct Abandoned {
+pub struct CancellationCleanup {
     /// The function that discards the state.
-    pub discard: unsafe fn(*mut Abandoned),
+    pub discard: unsafe fn(*mut CancellationCleanup),
 }
 
 static KEY: PerProcess<Key> = PerProcess::new(Key::new);
@@ -106,20 +106,20 @@ impl Drop for Key {
     }
 }
 
-unsafe extern "C" fn discard(abandoned: *mut c_void) {
+unsafe extern "C" fn discard(state: *mut c_void) {
     let _uncancellable = Uncancellable::begin();
-    let abandoned = abandoned.cast::<Abandoned>();
-    // SAFETY: `remember` requires that it is alive; the thread ends, and does not use it any more.
-    let _ = catch_unwind(|| unsafe { ((*abandoned).discard)(abandoned) });
+    let cleanup = state.cast::<CancellationCleanup>();
+    // SAFETY: `register` requires that it is alive; the thread ends, and does not use it any more.
+    let _ = catch_unwind(|| unsafe { ((*cleanup).discard)(cleanup) });
 }
 
-impl Abandoned {
+impl CancellationCleanup {
     /// Registers the state to be discarded if the thread ends, in place of the one before; null for none.
     /// Returns whether that has succeeded.
     ///
     /// # Safety
     /// It must live until the next call of this function in the thread.
-    pub unsafe fn remember(this: *mut Abandoned) -> bool {
+    pub unsafe fn register(this: *mut CancellationCleanup) -> bool {
         // SAFETY: the key was created by `Key::new`.
         KEY.get().0.is_some_and(|key| unsafe { libc::pthread_setspecific(key, this.cast()) } == 0)
     }
