@@ -244,8 +244,10 @@ impl Pieces {
     /// Removes the last piece, if it can be appended to, or gives the memory for a new one.
     fn take_bytes(&mut self) -> Vec<u8> {
         match self.pieces.pop_back() {
-            Some(Piece::Bytes(bytes)) => return bytes,
-            Some(chunk) => self.pieces.push_back(chunk),
+            // A long piece is left as it is: what is sent of it is freed with the whole, and that moment would never come
+            // if it grew while it is sent.
+            Some(Piece::Bytes(bytes)) if bytes.len() < FILL_MAX => return bytes,
+            Some(piece) => self.pieces.push_back(piece),
             None => {}
         }
         std::mem::take(&mut self.spare)
@@ -375,6 +377,29 @@ mod tests {
             assert!(others.is_none_or(|others| *others == *body), "a shared body is not masked");
             // Nothing was copied into smaller pieces.
             assert_eq!(pieces.pieces.len(), 6);
+        }
+    }
+
+    /// The bytes of memory that are allocated for pieces.
+    fn memory(pieces: &Pieces) -> usize {
+        let memory = |piece: &Piece| match piece {
+            Piece::Bytes(bytes) => bytes.capacity(),
+            Piece::Chunk(chunk, _) => chunk.footprint(),
+        };
+        pieces.pieces.iter().map(memory).sum::<usize>() + pieces.spare.capacity()
+    }
+
+    #[test]
+    fn memory_is_bounded_while_some_bytes_are_always_unsent() {
+        let (mut queue, mut pieces) = (Queue::default(), Pieces::default());
+        for _ in 0..1000 {
+            for _ in 0..10 {
+                queue.push(&[], &[1; 1000]);
+            }
+            pieces.fill(&mut queue, &mut Encoder::LengthPrefix(Framing::Tcp), true).unwrap();
+            let unsent: usize = pieces.front().map(<[u8]>::len).sum();
+            pieces.note_sent(10_000.min(unsent - 1));
+            assert!(memory(&pieces) < 6 * FILL_MAX, "{} bytes", memory(&pieces));
         }
     }
 }
