@@ -1,0 +1,211 @@
+//! Two ends of a connection, joined by a stream that is cut anywhere, with a clock that the test sets.
+
+mod inbound;
+mod outbound;
+
+use std::collections::VecDeque;
+use std::hash::RandomState;
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::message::{Chunk, Front, MessageType, Metadata, Payload};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Messages to be sent, and what the outbound half has asked of the queue.
+#[derive(Default)]
+pub(super) struct Queue {
+    pub(super) messages: VecDeque<(Vec<u8>, Chunk)>,
+    is_parked: bool,
+    /// Whether [`MessageQueue::publish_progress`] was called.
+    is_published: bool,
+    report_at: Option<usize>,
+}
+
+impl Queue {
+    pub(super) fn push(&mut self, head: &[u8], body: &[u8]) {
+        self.messages.push_back((head.to_vec(), Chunk::copy_of(body).unwrap()));
+    }
+
+    fn bytes(&self) -> usize {
+        self.messages.iter().map(|(head, body)| head.len() + body.len()).sum()
+    }
+}
+
+impl MessageQueue for Queue {
+    fn front(&mut self, parks: bool) -> Option<Front<'_>> {
+        self.is_parked = parks && self.messages.is_empty();
+        let (head, body) = self.messages.front()?;
+        Some(Front { head, body, metadata: Metadata::default() })
+    }
+
+    fn skip(&mut self) {
+        self.messages.pop_front();
+    }
+
+    fn take_chunk(&mut self) -> Option<Chunk> {
+        self.messages.pop_front().map(|(_, body)| body)
+    }
+
+    fn publish_progress(&mut self) -> bool {
+        std::mem::replace(&mut self.is_published, true)
+    }
+
+    fn report_at(&mut self, bytes: usize) -> bool {
+        self.report_at = Some(bytes);
+        self.bytes() >= bytes
+    }
+}
+
+/// One end of a connection, with the part of a driver that matters here.
+struct End {
+    inbound: Inbound,
+    outbound: Outbound,
+    mapping: Mapping,
+    queue: Queue,
+    received: Vec<Vec<u8>>,
+    /// The longest message to receive.
+    max: Option<usize>,
+    now: Duration,
+}
+
+/// The connection must be closed, after this final reply.
+#[derive(Debug, PartialEq, Eq)]
+struct Closed(Vec<u8>);
+
+impl End {
+    fn new(mapping: Mapping) -> End {
+        let handshake = mapping.begin(PAIR, MessageType::Binary, Random::new(RandomState::new()));
+        End {
+            inbound: Inbound::new(handshake.greeting, Duration::ZERO),
+            outbound: Outbound::new(&handshake.initial_bytes, handshake.encoder),
+            mapping,
+            queue: Queue::default(),
+            received: Vec::new(),
+            max: None,
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Handles bytes as a driver does that has read them.
+    fn receive(&mut self, mut input: &[u8]) -> Result<(), Closed> {
+        let greeted = self.inbound.greet(&mut input).map_err(|bad| Closed(bad.final_reply))?;
+        if let Some(greeted) = greeted {
+            assert_eq!(greeted.protocol, PAIR.peer.number);
+            self.outbound.append(&greeted.reply);
+            self.inbound.open(self.mapping.decoder());
+        }
+        while !input.is_empty() {
+            let received = &mut self.received;
+            let each = |payload: Payload<'_>, _| received.push(payload.bytes().to_vec());
+            let direct = self.inbound.spare().map_err(|bad| Closed(self.outbound.final_reply(bad)))?;
+            let outcome = match direct {
+                Some(memory) => {
+                    let count = memory.len().min(input.len());
+                    let part = input.split_off(..count).unwrap();
+                    for (to, from) in memory.iter_mut().zip(part) {
+                        to.write(*from);
+                    }
+                    // SAFETY: that many bytes were just written.
+                    unsafe { self.inbound.appended(count, each) }
+                }
+                None => {
+                    let fed = self.inbound.feed(std::mem::take(&mut input), self.max, each);
+                    if let Some(payload) = fed.ping {
+                        self.outbound.answer_ping(&payload);
+                    }
+                    fed.outcome
+                }
+            };
+            outcome.map_err(|bad| Closed(self.outbound.final_reply(bad)))?;
+        }
+        if self.inbound.is_mid_message() {
+            self.inbound.note_part(self.now);
+        }
+        Ok(())
+    }
+
+    /// Sends the next bytes, at most `count`.
+    fn send(&mut self, count: usize) -> Vec<u8> {
+        self.outbound.fill(&mut self.queue).unwrap();
+        let mut bytes: Vec<u8> = self.outbound.front().flatten().copied().take(count).collect();
+        bytes.truncate(count);
+        self.outbound.note_sent(bytes.len());
+        bytes
+    }
+}
+
+/// The connecting and the bound side of each mapping.
+fn mappings() -> [(Mapping, Mapping); 3] {
+    let client = Mapping::WebSocketClient {
+        authority: "h".into(),
+        resource: "/".into(),
+        message_type: MessageType::Binary,
+    };
+    [(Mapping::Tcp, Mapping::Tcp), (Mapping::Ipc, Mapping::Ipc), (client, Mapping::WebSocketServer)]
+}
+
+/// Two ends that have exchanged their greetings.
+fn greeted((client, server): (Mapping, Mapping)) -> (End, End) {
+    let (mut client, mut server) = (End::new(client), End::new(server));
+    run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).unwrap();
+    (client, server)
+}
+
+/// Moves bytes in both directions, in parts of the sizes in `cuts`, until there are none.
+fn run(one: &mut End, other: &mut End, cuts: &mut impl Iterator<Item = usize>) -> Result<(), Closed> {
+    loop {
+        let (there, back) = (one.send(cuts.next().unwrap()), other.send(cuts.next().unwrap()));
+        if there.is_empty() && back.is_empty() {
+            return Ok(());
+        }
+        other.receive(&there)?;
+        one.receive(&back)?;
+    }
+}
+
+/// A message of this size, with bytes that no other message has.
+fn body(size: usize) -> Vec<u8> {
+    (0..size).map(|place| (place.wrapping_mul(31) ^ size) as u8).collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn messages_arrive_whole_and_in_order_wherever_the_stream_is_cut(
+        cuts in prop::collection::vec(prop_oneof![1..8_usize, 1..5_000_usize, Just(200_000_usize)], 1..40),
+        sizes in prop::collection::vec(prop_oneof![0..10_usize, 100..2_000_usize, 20_000..70_000_usize], 0..8),
+    ) {
+        for (client, server) in mappings() {
+            let (mut client, mut server) = (End::new(client), End::new(server));
+            for size in &sizes {
+                client.queue.push(b"head", &body(*size));
+                server.queue.push(&[], &body(size + 1));
+            }
+            // The greetings are exchanged while the queues are empty, as in a connection.
+            let (mut early, mut late) = (std::mem::take(&mut client.queue), std::mem::take(&mut server.queue));
+            let mut cuts = cuts.iter().copied().cycle();
+            run(&mut client, &mut server, &mut cuts).unwrap();
+            std::mem::swap(&mut client.queue, &mut early);
+            std::mem::swap(&mut server.queue, &mut late);
+            run(&mut client, &mut server, &mut cuts).unwrap();
+            let there: Vec<_> = sizes.iter().map(|size| [b"head".to_vec(), body(*size)].concat()).collect();
+            let back: Vec<_> = sizes.iter().map(|size| body(size + 1)).collect();
+            prop_assert_eq!((server.received, client.received), (there, back));
+        }
+    }
+}
+
+#[test]
+fn a_message_of_several_fragments_arrives_whole() {
+    for mapping in mappings() {
+        let (mut client, mut server) = greeted(mapping);
+        client.queue.push(b"head", &body(2_300_000));
+        run(&mut client, &mut server, &mut [100_000, 7].into_iter().cycle()).unwrap();
+        assert!(server.received == [[b"head".to_vec(), body(2_300_000)].concat()]);
+        assert!(server.inbound.expects_large() && !client.inbound.expects_large());
+    }
+}
