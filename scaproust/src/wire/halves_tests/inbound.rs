@@ -2,6 +2,8 @@
 
 use super::*;
 
+const NANOSECOND: Duration = Duration::from_nanos(1);
+
 #[test]
 fn a_greeting_has_a_time_limit() {
     for (client, _) in mappings() {
@@ -82,4 +84,214 @@ fn bytes_are_dropped_and_noted_after_close() {
         assert!(server.inbound.has_dropped_bytes(), "the second close changes nothing");
         assert_eq!(server.inbound.check_time(1000 * SECOND), TimeCheck::InTime);
     }
+}
+
+#[test]
+fn the_greeting_has_no_time_limit_after_close() {
+    for (client, server) in mappings() {
+        let (mut client, mut server) = (End::new(client), End::new(server));
+        server.inbound.close();
+        assert!(server.inbound.refusal().is_empty());
+        assert_eq!(server.inbound.check_time(2 * GREETING_TIME), TimeCheck::InTime);
+        // Bytes that are no greeting are dropped as well.
+        for bytes in [send_all(&mut client), b"\0SX".to_vec()] {
+            server.receive(&bytes).unwrap();
+            assert!(server.inbound.has_dropped_bytes());
+        }
+        assert!(server.received.is_empty() && server.inbound.spare().unwrap().is_none());
+    }
+}
+
+#[test]
+fn the_rest_of_a_message_is_dropped_after_close() {
+    for size in [5, 100_000] {
+        for mapping in mappings() {
+            let (mut client, mut server) = greeted(mapping);
+            client.queue.push(b"", &body(size));
+            let stream = send_all(&mut client);
+            server.receive(&stream[..stream.len() - 2]).unwrap();
+            assert!(server.inbound.is_mid_message());
+            server.inbound.close();
+            assert!(!server.inbound.is_mid_message() && server.inbound.spare().unwrap().is_none());
+            assert_eq!(server.inbound.check_time(1000 * SECOND), TimeCheck::InTime);
+            assert!(!server.inbound.has_dropped_bytes(), "it has sent nothing since");
+            server.receive(&stream[stream.len() - 2..]).unwrap();
+            assert!(server.inbound.has_dropped_bytes() && server.received.is_empty());
+        }
+    }
+}
+
+#[test]
+fn one_check_of_the_time_is_asked_for_at_a_time() {
+    for mapping in mappings() {
+        let (mut client, mut server) = greeted(mapping);
+        client.queue.push(b"", &body(100));
+        let stream = send_all(&mut client);
+        let half = &mut server.inbound;
+        let feed = |half: &mut Inbound, bytes| half.feed(bytes, None, |_, _| ()).outcome.unwrap();
+        feed(half, &stream[..20]);
+        assert_eq!(half.note_part(3 * SECOND), Some(33 * SECOND));
+        assert_eq!(half.note_part(10 * SECOND), None, "a check is to come");
+        assert_eq!(half.check_time(33 * SECOND - NANOSECOND), TimeCheck::InTime);
+        assert_eq!(half.note_part(20 * SECOND), None, "that check was too early");
+        assert_eq!(half.check_time(33 * SECOND), TimeCheck::Until(50 * SECOND));
+        assert_eq!(half.note_part(49 * SECOND), None);
+        // The message is complete, and the next one begins before the check: its own time counts.
+        feed(half, &stream[20..]);
+        feed(half, &stream[..1]);
+        assert_eq!(half.note_part(49 * SECOND), None);
+        assert_eq!(half.check_time(50 * SECOND), TimeCheck::Until(79 * SECOND));
+        // Between two messages no check is to come.
+        feed(half, &stream[1..]);
+        assert_eq!(half.check_time(79 * SECOND), TimeCheck::InTime);
+        feed(half, &stream[..20]);
+        assert_eq!(half.note_part(500 * SECOND), Some(530 * SECOND));
+        assert_eq!(half.check_time(530 * SECOND), TimeCheck::Exceeded);
+    }
+}
+
+/// Whether a peer that falls silent behind these bytes is late after 30 seconds. Asserts that it is not late before.
+fn is_late_behind(mapping: (Mapping, Mapping), bytes: &[u8]) -> bool {
+    let (_, mut server) = greeted(mapping);
+    server.receive(bytes).unwrap();
+    let limit = 30 * SECOND;
+    assert_eq!(server.inbound.check_time(limit - NANOSECOND), TimeCheck::InTime);
+    server.inbound.check_time(limit) == TimeCheck::Exceeded
+}
+
+#[test]
+fn a_peer_may_fall_silent_between_frames_only() {
+    for mapping in mappings() {
+        let (mut client, _) = greeted(mapping.clone());
+        client.queue.push(b"", b"small");
+        let mut stream = send_all(&mut client);
+        let first = stream.len();
+        client.queue.push(b"", &body(3000));
+        stream.extend(send_all(&mut client));
+        for count in 1..=stream.len() {
+            let is_between = count == first || count == stream.len();
+            assert_eq!(is_late_behind(mapping.clone(), &stream[..count]), !is_between, "{count} bytes");
+        }
+    }
+    let [.., websocket] = mappings();
+    // A masked ping, and a first fragment, which another one must follow.
+    let ping = [0x89, 0x82, 0, 0, 0, 0, 1, 2];
+    for count in 1..ping.len() {
+        assert!(is_late_behind(websocket.clone(), &ping[..count]));
+    }
+    assert!(!is_late_behind(websocket.clone(), &ping));
+    let fragment = [0x02, 0x80, 0, 0, 0, 0];
+    assert!(is_late_behind(websocket.clone(), &fragment));
+    assert!(is_late_behind(websocket, &[&fragment[..], &ping].concat()));
+}
+
+#[test]
+fn large_messages_are_expected_behind_a_large_one() {
+    // 2048 bytes are copied into the lane, and more are not.
+    let sizes = [2048, 2049, 0, 30_000, 2048, 30_000, 1];
+    for mapping in mappings() {
+        for read_size in [40, usize::MAX] {
+            let (mut client, mut server) = greeted(mapping.clone());
+            for size in sizes {
+                client.queue.push(b"", &body(size));
+                let before = server.inbound.expects_large();
+                // All of a message of up to one byte, and the beginning of each other one.
+                let (first, rest) = (client.send(12), send_all(&mut client));
+                server.receive(&first).unwrap();
+                assert_eq!(server.inbound.expects_large(), before && size > 1, "before {size} bytes");
+                rest.chunks(read_size).for_each(|part| server.receive(part).unwrap());
+                assert_eq!(server.inbound.expects_large(), size > 2048, "{size} bytes");
+            }
+            assert_eq!(server.received, sizes.map(body));
+        }
+    }
+}
+
+#[test]
+fn spare_memory_is_for_the_body_of_a_large_message() {
+    for mapping in mappings() {
+        let (mut client, mut server) = greeted(mapping);
+        client.queue.push(b"", &body(2048));
+        client.queue.push(b"", &body(2049));
+        let stream = send_all(&mut client);
+        let (mut rest, mut direct) = (&stream[..], 0);
+        while let Some((byte, behind)) = rest.split_first() {
+            let left = rest.len();
+            if let Some(spare) = server.inbound.spare().unwrap() {
+                assert!((1..=left).contains(&spare.len()), "{} of {left} bytes", spare.len());
+                direct += 1;
+            }
+            server.receive(&[*byte]).unwrap();
+            rest = behind;
+        }
+        assert_eq!(direct, 2049);
+        assert!(server.inbound.spare().unwrap().is_none());
+        assert_eq!(server.received, [2048, 2049].map(body));
+    }
+}
+
+#[test]
+fn the_limit_counts_header_and_body_of_the_message_that_begins() {
+    for mapping in mappings() {
+        for size in [0, 1, 2044, 2048, 1_500_000] {
+            let (mut client, mut server) = greeted(mapping.clone());
+            client.queue.push(b"head", &body(size));
+            client.queue.push(b"", b"");
+            server.max = Some(size + 4);
+            run(&mut client, &mut server, &mut std::iter::repeat(700_000)).unwrap();
+            assert_eq!(server.received.len(), 2);
+            // A lower limit holds for the next message.
+            server.max = Some(size + 3);
+            client.queue.push(b"head", &body(size));
+            assert!(run(&mut client, &mut server, &mut std::iter::repeat(700_000)).is_err());
+            assert_eq!(server.received.len(), 2);
+        }
+        let (mut client, mut server) = greeted(mapping);
+        server.max = Some(0);
+        client.queue.push(b"", b"");
+        client.queue.push(b"", b"x");
+        assert!(run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).is_err());
+        assert_eq!(server.received, [b""]);
+    }
+}
+
+#[test]
+fn a_websocket_is_closed_with_the_code_of_the_reason() {
+    let close = |code: u16| [&[0x88, 2][..], &code.to_be_bytes()].concat();
+    let [tcp, ipc, websocket] = mappings();
+    for (frame, reply) in [
+        (vec![0x83, 0], close(1002)),
+        (vec![0x81, 1, 0xff], close(1007)),
+        (close(4000), close(4000)),
+        (vec![0x88, 0], vec![0x88, 0]),
+    ] {
+        let (mut client, mut server) = greeted(websocket.clone());
+        let masked = [&[frame[0], 0x80 | frame[1], 0, 0, 0, 0], &frame[2..]].concat();
+        assert_eq!(server.receive(&masked), Err(Closed(reply.clone())));
+        // The client masks its close frame, and a server echoes the code.
+        let Closed(masked) = client.receive(&frame).unwrap_err();
+        let (_, mut server) = greeted(websocket.clone());
+        assert_eq!(server.receive(&masked), Err(Closed(reply)));
+    }
+    let (_, mut server) = greeted(websocket);
+    assert_eq!(server.outbound.final_reply(BadFrame::OutOfMemory), close(1011));
+    for (mapping, invalid) in [(ipc, &[2][..]), (tcp, &[0xff; 8])] {
+        let (_, mut server) = greeted(mapping);
+        assert_eq!(server.receive(invalid), Err(Closed(Vec::new())));
+    }
+}
+
+#[test]
+fn the_last_ping_of_a_read_is_returned_even_in_front_of_an_error() {
+    let [.., websocket] = mappings();
+    let (mut client, _) = greeted(websocket);
+    let frames =
+        [&[0x89, 1, b'a'][..], &[0x02, 1, b'm'], &[0x89, 1, b'b'], &[0x80, 0], &[0x8a, 1, b'c']].concat();
+    let mut count = 0;
+    let fed = client.inbound.feed(&frames, None, |_, _| count += 1);
+    assert_eq!((fed.outcome, fed.ping, count), (Ok(()), Some(b"b".to_vec()), 1));
+    let fed = client.inbound.feed(&[0x82, 0], None, |_, _| count += 1);
+    assert_eq!((fed.outcome, fed.ping, count), (Ok(()), None, 2), "it is returned once");
+    let fed = client.inbound.feed(&[0x89, 0, 0x88, 0], None, |_, _| ());
+    assert_eq!((fed.outcome, fed.ping), (Err(BadFrame::Closed(None)), Some(Vec::new())));
 }

@@ -18,6 +18,8 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(super) struct Queue {
     pub(super) messages: VecDeque<(Vec<u8>, Chunk)>,
+    /// The type of all messages.
+    message_type: Option<MessageType>,
     is_parked: bool,
     /// Whether [`MessageQueue::publish_progress`] was called.
     is_published: bool,
@@ -38,7 +40,7 @@ impl MessageQueue for Queue {
     fn front(&mut self, parks: bool) -> Option<Front<'_>> {
         self.is_parked = parks && self.messages.is_empty();
         let (head, body) = self.messages.front()?;
-        Some(Front { head, body, metadata: Metadata::default() })
+        Some(Front { head, body, metadata: Metadata { message_type: self.message_type } })
     }
 
     fn skip(&mut self) {
@@ -66,6 +68,8 @@ struct End {
     mapping: Mapping,
     queue: Queue,
     received: Vec<Vec<u8>>,
+    /// The types of the received messages.
+    types: Vec<Option<MessageType>>,
     /// The longest message to receive.
     max: Option<usize>,
     now: Duration,
@@ -84,6 +88,7 @@ impl End {
             mapping,
             queue: Queue::default(),
             received: Vec::new(),
+            types: Vec::new(),
             max: None,
             now: Duration::ZERO,
         }
@@ -91,15 +96,12 @@ impl End {
 
     /// Handles bytes as a driver does that has read them.
     fn receive(&mut self, mut input: &[u8]) -> Result<(), Closed> {
-        let greeted = self.inbound.greet(&mut input).map_err(|bad| Closed(bad.final_reply))?;
-        if let Some(greeted) = greeted {
-            assert_eq!(greeted.protocol, PAIR.peer.number);
-            self.outbound.append(&greeted.reply);
-            self.inbound.open(self.mapping.decoder());
-        }
         while !input.is_empty() {
-            let received = &mut self.received;
-            let each = |payload: Payload<'_>, _| received.push(payload.bytes().to_vec());
+            let (received, types) = (&mut self.received, &mut self.types);
+            let each = |payload: Payload<'_>, metadata: Metadata| {
+                received.push(payload.bytes().to_vec());
+                types.push(metadata.message_type);
+            };
             let direct = self.inbound.spare().map_err(|bad| Closed(self.outbound.final_reply(bad)))?;
             let outcome = match direct {
                 Some(memory) => {
@@ -112,6 +114,12 @@ impl End {
                     unsafe { self.inbound.appended(count, each) }
                 }
                 None => {
+                    let greeted = self.inbound.greet(&mut input).map_err(|bad| Closed(bad.final_reply))?;
+                    if let Some(greeted) = greeted {
+                        assert_eq!(greeted.protocol, PAIR.peer.number);
+                        self.outbound.append(&greeted.reply);
+                        self.inbound.open(self.mapping.decoder());
+                    }
                     let fed = self.inbound.feed(std::mem::take(&mut input), self.max, each);
                     if let Some(payload) = fed.ping {
                         self.outbound.answer_ping(&payload);
@@ -166,6 +174,12 @@ fn run(one: &mut End, other: &mut End, cuts: &mut impl Iterator<Item = usize>) -
     }
 }
 
+/// Everything that `end` has to send.
+fn send_all(end: &mut End) -> Vec<u8> {
+    let parts = std::iter::repeat_with(|| end.send(usize::MAX));
+    parts.take_while(|part| !part.is_empty()).flatten().collect()
+}
+
 /// A message of this size, with bytes that no other message has.
 fn body(size: usize) -> Vec<u8> {
     (0..size).map(|place| (place.wrapping_mul(31) ^ size) as u8).collect()
@@ -207,5 +221,101 @@ fn a_message_of_several_fragments_arrives_whole() {
         run(&mut client, &mut server, &mut [100_000, 7].into_iter().cycle()).unwrap();
         assert!(server.received == [[b"head".to_vec(), body(2_300_000)].concat()]);
         assert!(server.inbound.expects_large() && !client.inbound.expects_large());
+    }
+}
+
+#[test]
+fn messages_may_follow_the_greeting_in_one_read() {
+    for (client, server) in mappings() {
+        // Each cut is a connection of its own, since the bytes of the reply depend on the request.
+        for cut in 0.. {
+            let (mut client, mut server) = (End::new(client.clone()), End::new(server.clone()));
+            server.receive(&send_all(&mut client)).unwrap();
+            server.queue.push(b"first", b"");
+            server.queue.push(b"", &body(40));
+            let stream = send_all(&mut server);
+            let Some((one, other)) = stream.split_at_checked(cut) else { break };
+            client.receive(one).unwrap();
+            client.receive(other).unwrap();
+            assert_eq!(client.received, [b"first".to_vec(), body(40)], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
+fn empty_messages_and_bare_headers_arrive_as_they_are() {
+    let messages: [(&[u8], &[u8]); 5] = [(b"", b""), (b"head", b""), (b"", b""), (b"", b"body"), (b"", b"")];
+    for mapping in mappings() {
+        let (mut client, mut server) = greeted(mapping);
+        for (head, body) in messages {
+            client.queue.push(head, body);
+            server.queue.push(head, body);
+        }
+        run(&mut client, &mut server, &mut std::iter::repeat(1)).unwrap();
+        let expected = messages.map(|(head, body)| [head, body].concat());
+        assert_eq!((server.received, client.received), (expected.to_vec(), expected.to_vec()));
+        assert!(!client.inbound.is_mid_message() && !server.inbound.is_mid_message());
+    }
+}
+
+#[test]
+fn a_header_longer_than_a_fragment_arrives_with_its_body() {
+    let head = body((1 << 20) + 1);
+    for mapping in mappings() {
+        let (mut client, mut server) = greeted(mapping);
+        for size in [100, 20_000] {
+            client.queue.push(&head, &body(size));
+            server.queue.push(&head, &body(size));
+            run(&mut client, &mut server, &mut std::iter::repeat(usize::MAX)).unwrap();
+            let expected = [&head[..], &body(size)].concat();
+            assert!(server.received.pop() == Some(expected.clone()) && server.received.is_empty());
+            assert!(client.received.pop() == Some(expected) && client.received.is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_message_keeps_its_type_over_ws() {
+    let (text, binary) = (Some(MessageType::Text), Some(MessageType::Binary));
+    for mapping in mappings() {
+        let is_websocket = mapping.1 == Mapping::WebSocketServer;
+        let (mut client, mut server) = greeted(mapping);
+        // `None` stands for the type of the connection. The large messages are read directly, the small ones are not.
+        for (message_type, expected) in [(text, text), (None, binary), (binary, binary), (text, text)] {
+            for size in [3, 20_000] {
+                client.queue.message_type = message_type;
+                client.queue.push(b"", &vec![b'x'; size]);
+                run(&mut client, &mut server, &mut std::iter::repeat(100)).unwrap();
+                assert_eq!(server.types.pop(), Some(expected.filter(|_| is_websocket)));
+            }
+        }
+    }
+}
+
+#[test]
+fn messages_may_be_added_while_others_are_sent_byte_by_byte() {
+    for mapping in mappings() {
+        let (mut client, mut server) = greeted(mapping);
+        let before = client.outbound.sent_total();
+        let mut expected = Vec::new();
+        let mut push = |end: &mut End, size| {
+            end.queue.push(b"h", &body(size));
+            expected.push([&b"h"[..], &body(size)].concat());
+        };
+        push(&mut client, 16 * 1024);
+        for count in 0.. {
+            let byte = client.send(1);
+            assert_eq!(client.outbound.sent_total() - before, count + byte.len());
+            if byte.is_empty() {
+                break;
+            }
+            server.receive(&byte).unwrap();
+            // Small messages, behind a partly sent chunk as well as behind partly sent small ones.
+            if count % 300 == 1 && count < 20_000 {
+                push(&mut client, count % 299);
+            }
+        }
+        assert!(client.outbound.is_empty());
+        assert_eq!(server.received, expected);
     }
 }

@@ -307,7 +307,7 @@ mod tests {
     use super::*;
     use crate::message::MessageType;
     use crate::wire::halves_tests::Queue;
-    use crate::wire::{Mapping, PAIR, Random};
+    use crate::wire::{Mapping, Outbound, PAIR, Random};
     use std::hash::RandomState;
 
     #[test]
@@ -401,5 +401,24 @@ mod tests {
             pieces.note_sent(10_000.min(unsent - 1));
             assert!(memory(&pieces) < 6 * FILL_MAX, "{} bytes", memory(&pieces));
         }
+    }
+
+    #[test]
+    fn an_idle_connection_keeps_2_kib_of_spare_memory() {
+        let mut queue = Queue::default();
+        let mut outbound = Outbound::new(&[], Encoder::LengthPrefix(Framing::Tcp));
+        let mut kept = |size| {
+            queue.push(&[], &vec![1; size]);
+            outbound.fill(&mut queue).unwrap();
+            outbound.note_sent(8 + size);
+            let spare = memory(&outbound.pieces);
+            assert!(spare >= size, "the next fill needs no allocation");
+            outbound.note_idle(Some(&mut queue));
+            (spare, memory(&outbound.pieces))
+        };
+        let (spare, kept_small) = kept(1000);
+        assert_eq!(kept_small, spare);
+        let (_, kept_large) = kept(15_000);
+        assert_eq!(kept_large, 0);
     }
 }
