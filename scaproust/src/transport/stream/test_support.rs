@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::message::MessageType;
 use crate::pipe::{NullPeer, SocketPipe};
-use crate::protocol::{PUSH, ProtocolInfo};
+use crate::protocol::{PUSH, PipeRefused, ProtocolInfo};
 use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, PipeRefused, Settings};
+use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
 
 /// The greeting of a PUSH socket.
 const OWN_GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 80, 0, 0];

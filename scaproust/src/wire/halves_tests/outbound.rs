@@ -86,6 +86,8 @@ fn the_number_of_gathered_bytes_follows_the_rate_of_the_sender() {
     let rare = |count| flood.into_iter().chain(std::iter::repeat_n((70, 9), count));
     assert_eq!(gather(rare(3)), (8 * min, true), "three rare writes may be chance");
     assert_eq!(gather(rare(4)), (4 * min, true));
+    let interrupted = [(15, 9), (70, 9), (70, 9), (70, 9), (20, 9), (70, 9), (70, 9), (70, 9)];
+    assert_eq!(gather(interrupted), (2 * min, true), "they are not in a row");
     assert_eq!(gather(rare(100)), (min, true));
 }
 

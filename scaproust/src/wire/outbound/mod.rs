@@ -26,6 +26,8 @@ const FREQUENT: u32 = 66;
 const RARE: u32 = 25;
 /// Gathering is in vain if to write each message by itself would take less of the time than this.
 const AFFORDABLE: u32 = 75;
+/// No write is taken for shorter: the clock may be coarse.
+const WRITE_TIME_MIN: Duration = Duration::from_micros(1);
 /// The least rate of a flood, in bytes per microsecond. Its receivers gain more by few large writes than by early ones.
 const FLOOD_RATE: usize = 64;
 /// Nothing is decided by a single interval, since its thread may have lost the processor, but by this many in a row.
@@ -55,6 +57,8 @@ pub(crate) struct Outbound {
     pieces: Pieces,
     encoder: Encoder,
     gathering: Option<Gathering>,
+    /// A fill has failed: bytes of a message may be missing, and nothing may be sent after them.
+    is_cut: bool,
 }
 
 /// The state while messages gather: pushes to the queue are not reported one by one.
@@ -82,7 +86,7 @@ impl Outbound {
     pub(crate) fn new(initial_bytes: &[u8], encoder: Encoder) -> Outbound {
         let mut pieces = Pieces::default();
         pieces.append(initial_bytes);
-        Outbound { pieces, encoder, gathering: None }
+        Outbound { pieces, encoder, gathering: None, is_cut: false }
     }
 
     /// Appends bytes as they are, behind everything that was taken so far.
@@ -105,9 +109,14 @@ impl Outbound {
     /// the queue must be woken.
     ///
     /// # Errors
-    /// When memory for them is out.
+    /// When memory for them is out. The connection has to end: each further call fails as well.
     pub(crate) fn fill(&mut self, queue: &mut impl MessageQueue) -> io::Result<bool> {
-        self.pieces.fill(queue, &mut self.encoder, self.gathering.is_none())
+        if self.is_cut {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let filled = self.pieces.fill(queue, &mut self.encoder, self.gathering.is_none());
+        self.is_cut = filled.is_err();
+        filled
     }
 
     /// The bytes to be written next, in at most [`PIECES_MAX`] pieces.
@@ -183,7 +192,7 @@ impl Outbound {
         let messages = taken.wrapping_sub(std::mem::replace(&mut gathering.taken, taken));
         let interval = began.saturating_sub(std::mem::replace(&mut gathering.since, began));
         let forgotten = gathering.write_time.saturating_add(gathering.write_time / 8);
-        gathering.write_time = ended.saturating_sub(began).min(forgotten);
+        gathering.write_time = ended.saturating_sub(began).min(forgotten).max(WRITE_TIME_MIN);
         gathering.adapt(interval / connections.max(1), messages);
         gathering.in_vain < IN_A_ROW
     }
@@ -204,7 +213,9 @@ impl Gathering {
         if exceeds(self.write_time, FREQUENT) || is_flood {
             self.enough = (2 * self.enough).min(GATHER_MAX);
             self.rare = 0;
-        } else if !exceeds(self.write_time, RARE) {
+        } else if exceeds(self.write_time, RARE) {
+            self.rare = 0;
+        } else {
             self.rare += 1;
         }
         if self.rare == IN_A_ROW {

@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use super::*;
 use crate::transport::stream::network;
 use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end};
-use EndpointEvent::{AcceptFailed, Accepted, Broken, Dropped};
+use EndpointEvent::{Accepted, Broken, Dropped};
 
 impl Fixture {
     fn listen(&self) -> (Arc<Listener>, SocketAddr) {
@@ -28,7 +28,7 @@ impl Fixture {
         socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
         let listener = self.listen_at(socket.try_clone().unwrap().into());
         assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
-        assert_eq!(self.next_event(), AcceptFailed(crate::error::Error::Os(libc::EINVAL)));
+        assert_eq!(self.next_event(), EndpointEvent::AcceptFailed(crate::error::Error::Os(libc::EINVAL)));
         (listener, socket)
     }
 
@@ -161,5 +161,5 @@ fn a_listener_that_cannot_be_registered_again_reports_it() {
     let test = Fixture::new(Duration::ZERO);
     let (listener, _address) = test.listen();
     listener.lost();
-    assert_eq!(test.next_event(), AcceptFailed(crate::error::Error::Os(libc::EEXIST)));
+    assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(crate::error::Error::Os(libc::EEXIST)));
 }
