@@ -89,34 +89,35 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
 /// # Errors
 /// Those of the call.
 #[cold]
-pub(super) fn suspend<B: BlockingCall<Output = c_int>>(mut call: B) -> Result<CallState<B>, Error> {
+pub(super) fn suspend<B: BlockingCall<Output = c_int>>(call: B) -> Result<CallState<B>, Error> {
     let state = CancelState::DISABLED.set();
-    let result = match call.proceed() {
-        Ok(Some(value)) => Ok(CallState::Done(value, true)),
-        Err(error) => Err(error),
-        Ok(None) => {
-            let mut place = Vec::new();
-            if place.try_reserve_exact(1).is_ok() {
-                place.push(SuspendedCall {
-                    cleanup: CancellationCleanup { discard: discard::<B> },
-                    state,
-                    call,
-                });
-                let suspended = Vec::leak(place).as_mut_ptr();
-                // SAFETY: `resume` clears the entry before it frees the call.
-                if !unsafe { CancellationCleanup::register(suspended.cast()) } {
-                    // SAFETY: as above. The call sleeps nevertheless, with cancellation disabled.
-                    unsafe { (*suspended).state = CancelState::DISABLED };
-                }
-                return Ok(CallState::Asleep(suspended));
-            }
-            // Out of memory: it sleeps on the stack, with cancellation disabled.
-            call.sleep().into_iter().for_each(Sleep::run);
-            call.finish().map(|value| CallState::Done(value, true))
-        }
-    };
-    state.set();
+    let result = begin(call, state);
+    if !matches!(result, Ok(CallState::Asleep(_))) {
+        state.set();
+    }
     result
+}
+
+/// As [`suspend`], with cancellation disabled; `state` is the one before. A call that has ended is dropped in here: that may
+/// wake the I/O thread or close a descriptor, and both are cancellation points.
+fn begin<B: BlockingCall<Output = c_int>>(mut call: B, state: CancelState) -> Result<CallState<B>, Error> {
+    if let Some(value) = call.proceed()? {
+        return Ok(CallState::Done(value, true));
+    }
+    let mut place = Vec::new();
+    if place.try_reserve_exact(1).is_err() {
+        // Out of memory: it sleeps on the stack, with cancellation disabled.
+        call.sleep().into_iter().for_each(Sleep::run);
+        return call.finish().map(|value| CallState::Done(value, true));
+    }
+    place.push(SuspendedCall { cleanup: CancellationCleanup { discard: discard::<B> }, state, call });
+    let suspended = Vec::leak(place).as_mut_ptr();
+    // SAFETY: `resume` clears the entry before it frees the call.
+    if !unsafe { CancellationCleanup::register(suspended.cast()) } {
+        // SAFETY: as above. The call sleeps nevertheless, with cancellation disabled.
+        unsafe { (*suspended).state = CancelState::DISABLED };
+    }
+    Ok(CallState::Asleep(suspended))
 }
 
 /// Sleeps and resumes until the call ends. A cancelled thread ends in here.
@@ -208,6 +209,33 @@ mod tests {
     fn a_panic_becomes_an_error() {
         let result = call(-1, || panic!("a panic that the test asked for"));
         assert_eq!((result, errno()), (-1, libc::ENOTRECOVERABLE));
+    }
+
+    #[test]
+    #[cfg(not(any(windows, target_os = "android")))]
+    fn a_call_is_dropped_while_its_thread_cannot_be_cancelled() {
+        struct Ending<'a>(Option<c_int>, &'a mut Option<CancelState>);
+        impl BlockingCall for Ending<'_> {
+            type Output = c_int;
+
+            fn proceed(&mut self) -> Result<Option<c_int>, Error> {
+                self.0.map(Some).ok_or(Error::Closed)
+            }
+
+            fn sleep(&mut self) -> Option<&mut Sleep> {
+                None
+            }
+        }
+        impl Drop for Ending<'_> {
+            fn drop(&mut self) {
+                *self.1 = Some(CancelState::DISABLED.set());
+            }
+        }
+        for (outcome, value) in [(Some(7), 7), (None, -1)] {
+            let mut state = None;
+            assert_eq!(blocking(|| suspend(Ending(outcome, &mut state))), value);
+            assert_eq!(state, Some(CancelState::DISABLED));
+        }
     }
 
     #[test]

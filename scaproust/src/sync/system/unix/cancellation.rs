@@ -11,7 +11,7 @@ use std::panic::catch_unwind;
 use crate::sync::PerProcess;
 
 /// Whether a thread can be cancelled.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CancelState(c_int);
 
 impl CancelState {
