@@ -29,6 +29,8 @@ const PROMPT_GAP: u64 = 1_000;
 const FLOOD: u32 = 8;
 /// As [`FLOOD`], while the I/O thread need not be woken.
 const FLOOD_WHEN_CHECKED: u32 = 1;
+/// Gathering ends after so many writes in a row that were not worth it. A few are chance.
+const IN_VAIN: u32 = 8;
 /// Gathering goes on if so many bytes were written at a check of the I/O thread.
 const WORTH_GATHERING: usize = 16 * 1024;
 /// The first interval between two checks of the I/O thread; it doubles up to four times this.
@@ -57,6 +59,8 @@ pub(crate) struct Batching {
     connections: AtomicU32,
     /// A check is due soon, also if nothing gathers: a thread has blocked at the end of a burst. Changed under `gathering`.
     is_check_due: AtomicBool,
+    /// The number of the last writes of gathered messages, by senders and in a row, that were not worth it.
+    in_vain: AtomicU32,
     gathering: Mutex<Gathering, rank::Gathering>,
 }
 
@@ -180,6 +184,7 @@ impl Batching {
     /// Notes that a sender has found a lane full.
     pub(super) fn note_full(&self) {
         self.was_full.store(true, Ordering::Relaxed);
+        self.in_vain.store(0, Ordering::Relaxed);
     }
 
     /// Notes that a connection has written.
@@ -221,8 +226,21 @@ impl Batching {
         self.stop();
     }
 
+    /// Notes that a sender has written gathered messages, and whether gathering was worth it. Ends it after [`IN_VAIN`] writes
+    /// that were not.
+    pub(super) fn note_write_by_sender(self: &Arc<Self>, is_worth_it: bool) {
+        if is_worth_it {
+            return self.in_vain.store(0, Ordering::Relaxed);
+        }
+        let in_vain = self.in_vain.fetch_add(1, Ordering::Relaxed) + 1;
+        if in_vain >= IN_VAIN {
+            self.in_vain.store(0, Ordering::Relaxed);
+            self.end_flood();
+        }
+    }
+
     /// The messages are no flood any more: ends gathering.
-    pub(super) fn end_flood(self: &Arc<Self>) {
+    fn end_flood(self: &Arc<Self>) {
         self.prompt_writes.store(0, Ordering::Relaxed);
         self.stop();
     }
@@ -355,6 +373,23 @@ mod tests {
             next(Found { is_gathering, sender_writes: true, ..Found::default() }),
             Some(LONG_INTERVAL)
         );
+    }
+
+    #[test]
+    fn a_flood_ends_after_several_writes_in_vain_in_a_row() {
+        let batching = Arc::new(Batching::default());
+        let is_flood = |batching: &Batching| batching.prompt_writes.load(Ordering::Relaxed) >= FLOOD;
+        let write = |is_worth_it| batching.note_write_by_sender(is_worth_it);
+        batching.prompt_writes.store(FLOOD, Ordering::Relaxed);
+        (1..IN_VAIN).for_each(|_| write(false));
+        write(true);
+        (1..IN_VAIN).for_each(|_| write(false));
+        batching.note_full();
+        batching.prompt_writes.store(FLOOD, Ordering::Relaxed);
+        (1..IN_VAIN).for_each(|_| write(false));
+        assert!(is_flood(&batching));
+        write(false);
+        assert!(!is_flood(&batching));
     }
 
     #[test]

@@ -30,7 +30,7 @@ fn the_reported_number_of_gathered_bytes_doubles_up_to_a_limit() {
     assert!(!end.outbound.is_gathering());
     end.outbound.begin_gathering(&mut end.queue, SECOND);
     assert!(end.outbound.is_gathering());
-    for expected in [1, 2, 4, 8, 16, 32, 64, 128, 128].map(|count| count * 512) {
+    for expected in [1, 2, 4, 8, 16, 32, 64, 64].map(|count| count * 1024) {
         assert_eq!(end.queue.report_at, Some(expected));
         end.send(usize::MAX);
         assert!(end.outbound.note_enough(SECOND, 2 * SECOND, 1));
@@ -55,17 +55,17 @@ fn the_reported_number_of_gathered_bytes_doubles_up_to_a_limit() {
 }
 
 /// Writes of the sender that each take 10 µs and bring so many messages, at intervals in microseconds. Its messages gather for
-/// two connections. Returns how many bytes are enough in the end, and whether gathering was worth it all the time.
+/// two connections. Returns how many bytes are enough in the end, and whether gathering was worth it for the last write.
 fn gather(writes: impl IntoIterator<Item = (u64, usize)>) -> (usize, bool) {
     let (mut end, _) = greeted(mappings()[0].clone());
     let mut now = SECOND;
-    let mut is_worth_it = true;
+    let mut is_worth_it = false;
     end.outbound.begin_gathering(&mut end.queue, now);
     for (interval, messages) in writes {
         now += Duration::from_micros(2 * interval);
         (0..messages).for_each(|_| end.queue.push(&[], b"message"));
         end.send(usize::MAX);
-        is_worth_it &= end.outbound.note_enough(now, now + Duration::from_micros(10), 2);
+        is_worth_it = end.outbound.note_enough(now, now + Duration::from_micros(10), 2);
     }
     end.outbound.note_idle(Some(&mut end.queue));
     (end.queue.report_at.unwrap(), is_worth_it)
@@ -73,45 +73,51 @@ fn gather(writes: impl IntoIterator<Item = (u64, usize)>) -> (usize, bool) {
 
 #[test]
 fn the_number_of_gathered_bytes_follows_the_rate_of_the_sender() {
-    let min = 512;
+    let (first, min) = (1024, 512);
+    let enough = |writes: &[&[(u64, usize)]]| gather(writes.concat()).0;
     let flood = [(1, 9); 3];
-    assert_eq!(gather([(15, 9)]), (2 * min, true), "writes take two thirds of the time");
-    assert_eq!(gather([(16, 9); 9]), (min, true), "they take more than a quarter");
-    assert_eq!(gather(flood), (8 * min, true));
-    assert_eq!(
-        gather(flood.into_iter().chain([(64, 9)])),
-        (16 * min, true),
-        "64 bytes in a microsecond are a flood"
-    );
-    let rare = |count| flood.into_iter().chain(std::iter::repeat_n((70, 9), count));
-    assert_eq!(gather(rare(3)), (8 * min, true), "three rare writes may be chance");
-    assert_eq!(gather(rare(4)), (4 * min, true));
-    let interrupted = [(15, 9), (70, 9), (70, 9), (70, 9), (20, 9), (70, 9), (70, 9), (70, 9)];
-    assert_eq!(gather(interrupted), (2 * min, true), "they are not in a row");
-    assert_eq!(gather(rare(100)), (min, true));
+    assert_eq!(enough(&[&[(15, 9)]]), 2 * first, "writes take two thirds of the time");
+    assert_eq!(enough(&[&[(20, 9); 9]]), first, "they take more than a quarter");
+    assert_eq!(enough(&[&flood]), 8 * first);
+    assert_eq!(enough(&[&flood, &[(128, 9)]]), 16 * first, "64 bytes in a microsecond are a flood");
+    let rare = [(200, 9); 100];
+    assert_eq!(enough(&[&flood, &rare[..3]]), 8 * first, "three rare writes may be chance");
+    assert_eq!(enough(&[&flood, &rare[..4]]), 4 * first);
+    assert_eq!(enough(&[&flood, &rare]), min);
+    let interrupted = [(15, 9), (70, 9), (70, 9), (70, 9), (36, 9), (70, 9), (70, 9), (70, 9)];
+    assert_eq!(enough(&[&interrupted]), 2 * first, "they are not in a row");
 }
 
 #[test]
 fn gathering_is_worth_it_while_single_writes_would_take_too_long() {
     // Four writes of 10 µs.
-    let in_vain = (54, 4);
-    assert_eq!(gather([(53, 4); 100]), (512, true));
-    assert_eq!(gather([in_vain; 3]), (512, true), "three writes may be chance");
-    assert_eq!(gather([in_vain, in_vain, in_vain, (53, 4), in_vain]), (512, true));
-    assert_eq!(gather([in_vain; 4]), (512, false));
+    assert!(gather([(53, 4)]).1);
+    assert!(!gather([(54, 4)]).1);
+}
+
+#[test]
+fn for_many_connections_the_number_of_gathered_bytes_always_grows() {
+    let enough = |connections| {
+        let (mut end, _) = greeted(mappings()[0].clone());
+        end.outbound.begin_gathering(&mut end.queue, SECOND);
+        let is_worth_it = end.outbound.note_enough(2 * SECOND, 2 * SECOND, connections);
+        end.outbound.note_idle(Some(&mut end.queue));
+        (end.queue.report_at.unwrap(), is_worth_it)
+    };
+    assert_eq!((enough(8), enough(9)), ((1024, false), (4 * 1024, true)));
 }
 
 #[test]
 fn a_full_queue_does_not_count_as_a_slow_sender() {
     let (mut end, _) = greeted(mappings()[0].clone());
     end.outbound.begin_gathering(&mut end.queue, SECOND);
-    assert!(end.outbound.note_enough(SECOND, 2 * SECOND, 1));
+    end.outbound.note_enough(SECOND, SECOND, 1);
     for later in 2..100 {
         end.outbound.note_full();
-        assert!(end.outbound.note_enough(later * SECOND, later * SECOND, 1));
+        end.outbound.note_enough(later * SECOND, later * SECOND, 1);
     }
     end.outbound.note_idle(Some(&mut end.queue));
-    assert_eq!(end.queue.report_at, Some(1024));
+    assert_eq!(end.queue.report_at, Some(2 * 1024));
 }
 
 #[test]
@@ -119,13 +125,13 @@ fn a_write_whose_thread_lost_the_processor_is_not_taken_for_a_long_one() {
     let (mut end, _) = greeted(mappings()[0].clone());
     let (mut now, write) = (SECOND, Duration::from_micros(10));
     end.outbound.begin_gathering(&mut end.queue, now);
-    let mut is_worth_it = true;
     for number in 0..20 {
         now += Duration::from_micros(200);
         let lost = if number % 2 == 1 { SECOND } else { Duration::ZERO };
-        is_worth_it &= end.outbound.note_enough(now, now + write + lost, 1);
+        (0..4).for_each(|_| end.queue.push(&[], b"message"));
+        end.send(usize::MAX);
+        assert!(!end.outbound.note_enough(now, now + write + lost, 1), "{number}");
     }
-    assert!(!is_worth_it);
 }
 
 #[test]
@@ -298,20 +304,18 @@ fn gathering_begins_anew_each_time() {
     assert!(end.outbound.note_enough(SECOND, 2 * SECOND, 1) && !end.outbound.take_written_by_sender());
     end.outbound.begin_gathering(&mut end.queue, SECOND);
     for _ in 0..3 {
-        assert!(end.outbound.note_enough(SECOND, 2 * SECOND, 1));
+        end.outbound.note_enough(SECOND, SECOND, 1);
     }
     assert!(!end.outbound.note_idle(Some(&mut end.queue)));
-    assert_eq!(end.queue.report_at, Some(8 * 512));
-    end.queue.push(b"", &body(8 * 512));
+    assert_eq!(end.queue.report_at, Some(8 * 1024));
+    end.queue.push(b"", &body(8 * 1024));
     assert!(!end.outbound.note_idle(None::<&mut Queue>), "the connection has no queue any more");
     end.outbound.stop_gathering();
     assert!(!end.outbound.take_written_by_sender());
     end.outbound.begin_gathering(&mut end.queue, SECOND);
     assert!(!end.outbound.take_written_by_sender());
     assert!(end.outbound.note_idle(Some(&mut end.queue)));
-    assert_eq!(end.queue.report_at, Some(512));
-    // Three writes were in vain before, and this is the first one since.
-    assert!(end.outbound.note_enough(2 * SECOND, 2 * SECOND, 1));
+    assert_eq!(end.queue.report_at, Some(1024));
 }
 
 #[test]
@@ -323,18 +327,18 @@ fn only_messages_that_have_gathered_are_worth_gathering() {
     let write = |number| SECOND + number * Duration::from_micros(50);
     let is_worth_it =
         [1, 2, 3, 4].map(|number| end.outbound.note_enough(write(number), write(number) + SECOND, 1));
-    assert_eq!(is_worth_it, [true, true, true, false]);
+    assert_eq!(is_worth_it, [false; 4]);
 }
 
 #[test]
 fn a_frequent_write_restarts_the_count_of_rare_ones() {
     let enough = |parts: &[&[(u64, usize)]]| gather(parts.concat()).0;
     let (frequent, rare) = ([(1, 9); 3], [(1000, 9); 3]);
-    assert_eq!(enough(&[&frequent, &rare, &[(1, 9)], &rare]), 16 * 512);
-    assert_eq!(enough(&[&frequent, &rare, &[(1, 9)], &rare, &[(1000, 9)]]), 8 * 512);
+    assert_eq!(enough(&[&frequent, &rare, &[(1, 9)], &rare]), 16 * 1024);
+    assert_eq!(enough(&[&frequent, &rare, &[(1, 9)], &rare, &[(1000, 9)]]), 8 * 1024);
     // Halving restarts it as well.
-    assert_eq!(enough(&[&frequent, &[(1000, 9); 7]]), 4 * 512);
-    assert_eq!(enough(&[&frequent, &[(1000, 9); 8]]), 2 * 512);
+    assert_eq!(enough(&[&frequent, &[(1000, 9); 7]]), 4 * 1024);
+    assert_eq!(enough(&[&frequent, &[(1000, 9); 8]]), 2 * 1024);
 }
 
 #[test]
@@ -345,5 +349,5 @@ fn a_time_is_never_negative_nor_divided_by_zero() {
     end.outbound.note_enough(SECOND, SECOND / 2, 1);
     end.outbound.note_enough(SECOND + Duration::from_micros(15), SECOND, 0);
     end.outbound.note_idle(Some(&mut end.queue));
-    assert_eq!(end.queue.report_at, Some(4 * 512));
+    assert_eq!(end.queue.report_at, Some(4 * 1024));
 }

@@ -15,7 +15,9 @@ use crate::message::{Chunk, Front};
 use pieces::Pieces;
 pub(crate) use pieces::{LARGE_BODY, PIECES_MAX};
 
-/// The number of gathered bytes at which the sender writes them, at first. It is never smaller.
+/// The number of gathered bytes at which the sender writes them, at first.
+const GATHER_FIRST: usize = 1024;
+/// The least such number.
 const GATHER_MIN: usize = 512;
 /// The largest such number. It doubles while the sender's writes are frequent or the messages are a flood, and halves while the
 /// writes are rare.
@@ -28,9 +30,13 @@ const RARE: u32 = 25;
 const AFFORDABLE: u32 = 75;
 /// No write is taken for shorter: the clock may be coarse.
 const WRITE_TIME_MIN: Duration = Duration::from_micros(1);
+/// With more connections than this the number always grows by [`CROWD_FACTOR`]. Small writes slow down many receivers that share
+/// a processor so much that the sender would be taken for slow.
+const CROWD: u32 = 8;
+const CROWD_FACTOR: usize = 4;
 /// The least rate of a flood, in bytes per microsecond. Its receivers gain more by few large writes than by early ones.
 const FLOOD_RATE: usize = 64;
-/// Nothing is decided by a single interval, since its thread may have lost the processor, but by this many in a row.
+/// This many rare writes in a row halve the number. A single one is rare because its thread has lost the processor.
 const IN_A_ROW: u8 = 4;
 
 /// A queue of messages to be sent, which others fill.
@@ -74,9 +80,6 @@ struct Gathering {
     taken: u32,
     /// The number of the sender's last writes that were rare, in a row.
     rare: u8,
-    /// The number of the sender's last writes in a row that brought so little that the sender could have written each message
-    /// by itself.
-    in_vain: u8,
     /// The sender has written since [`Outbound::take_written_by_sender`] was called last.
     is_written_by_sender: bool,
 }
@@ -157,16 +160,15 @@ impl Outbound {
     /// Lets messages gather in the queue, which has the first one: from now on only the push is reported that makes them enough.
     pub(crate) fn begin_gathering(&mut self, queue: &mut impl MessageQueue, now: Duration) {
         self.gathering = Some(Gathering {
-            enough: GATHER_MIN,
+            enough: GATHER_FIRST,
             since: now,
             write_time: Duration::MAX,
             taken: self.pieces.taken_total(),
             rare: 0,
-            in_vain: 0,
             is_written_by_sender: false,
         });
         // If there are enough already, the next check of the I/O thread finds them.
-        queue.report_at(GATHER_MIN);
+        queue.report_at(GATHER_FIRST);
     }
 
     /// Ends gathering: each push to the empty queue is reported again.
@@ -178,7 +180,7 @@ impl Outbound {
     pub(crate) fn note_full(&mut self) {
         if let Some(gathering) = &mut self.gathering {
             gathering.is_written_by_sender = true;
-            (gathering.rare, gathering.in_vain) = (0, 0);
+            gathering.rare = 0;
         }
     }
 
@@ -193,8 +195,11 @@ impl Outbound {
         let interval = began.saturating_sub(std::mem::replace(&mut gathering.since, began));
         let forgotten = gathering.write_time.saturating_add(gathering.write_time / 8);
         gathering.write_time = ended.saturating_sub(began).min(forgotten).max(WRITE_TIME_MIN);
-        gathering.adapt(interval / connections.max(1), messages);
-        gathering.in_vain < IN_A_ROW
+        if connections > CROWD {
+            gathering.enough = (CROWD_FACTOR * gathering.enough).min(GATHER_MAX);
+            return true;
+        }
+        gathering.adapt(interval / connections.max(1), messages)
     }
 
     /// Whether the sender has written gathered messages since the last call.
@@ -205,11 +210,10 @@ impl Outbound {
 
 impl Gathering {
     /// Changes `enough` after a write that brought so many messages, and that began this time after the write before it.
-    fn adapt(&mut self, interval: Duration, messages: u32) {
+    /// Returns whether the sender could not have written each message by itself.
+    fn adapt(&mut self, interval: Duration, messages: u32) -> bool {
         let is_flood = self.enough as u128 * 1000 >= interval.as_nanos() * FLOOD_RATE as u128;
         let exceeds = |time: Duration, percent| time * 100 > interval * percent;
-        let is_in_vain = !exceeds(self.write_time * messages, AFFORDABLE);
-        self.in_vain = if is_in_vain { self.in_vain.saturating_add(1) } else { 0 };
         if exceeds(self.write_time, FREQUENT) || is_flood {
             self.enough = (2 * self.enough).min(GATHER_MAX);
             self.rare = 0;
@@ -222,5 +226,6 @@ impl Gathering {
             self.enough = (self.enough / 2).max(GATHER_MIN);
             self.rare = 0;
         }
+        exceeds(self.write_time * messages, AFFORDABLE)
     }
 }

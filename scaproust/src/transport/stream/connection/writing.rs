@@ -194,9 +194,7 @@ impl Connection {
             (flushed, writer.outbound.note_enough(began, now(), batching.connections()))
         };
         self.act_on(flushed);
-        if !is_worth_it {
-            batching.end_flood();
-        }
+        batching.note_write_by_sender(is_worth_it);
     }
 
     /// Writes gathered messages, and returns the number of bytes; `None` if the sender has written some since the last call,
