@@ -33,6 +33,7 @@ const WRITE_TIME_MIN: Duration = Duration::from_micros(1);
 /// With more connections than this the number always grows by [`CROWD_FACTOR`]. Small writes slow down many receivers that share
 /// a processor so much that the sender would be taken for slow.
 const CROWD: u32 = 8;
+/// The factor by which the number of gathered bytes grows with each write to a crowd.
 const CROWD_FACTOR: usize = 4;
 /// The least rate of a flood, in bytes per microsecond. Its receivers gain more by few large writes than by early ones.
 const FLOOD_RATE: usize = 64;
@@ -186,7 +187,7 @@ impl Outbound {
 
     /// Notes that the sender has written gathered messages because they were enough, from `began` to `ended`. Messages gather
     /// for so many `connections`, which the sender writes in turn. Decides how many are enough for its next write, and returns
-    /// whether gathering is worth it.
+    /// whether gathering was worth it for this one.
     pub(crate) fn note_enough(&mut self, began: Duration, ended: Duration, connections: u32) -> bool {
         let taken = self.pieces.taken_total();
         let Some(gathering) = &mut self.gathering else { return true };
