@@ -12,7 +12,6 @@ use super::{Socket, opening};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
-use crate::pipe::DirectRead;
 use crate::reactor;
 use crate::sync::contained;
 use crate::transport::{Endpoint, Linger};
@@ -78,7 +77,7 @@ impl Socket {
             let core = &mut *core;
             // A sleeping receiver is not inside the socket, and so cannot release the connections that it
             // reads from.
-            core.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
+            core.revoke_direct_reads();
             // Wakes the threads that poll the descriptors, which find the socket closed.
             for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
                 pollable.set(true);

@@ -25,9 +25,19 @@ impl Core {
     /// Notes the pipe that a message came from, if there are too many connections to read from all of them.
     #[inline]
     pub(super) fn note_sender(&mut self, pipe: PipeId) {
-        if self.pipes.open() > MAX_PEERS {
-            self.recent_peers.note(pipe);
+        if self.pipes.open() > MAX_PEERS
+            && let Some(pipes) = self.recent_peers.note(pipe)
+        {
+            let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
+            pipes.iter().filter_map(peer).filter_map(|peer| peer.direct_read()).for_each(DirectRead::revoke);
         }
+    }
+
+    /// Returns all connections to the I/O thread. A connection that is left to a receiver which does not read
+    /// from it would be read by no thread until its lease ends.
+    pub(super) fn revoke_direct_reads(&mut self) {
+        self.reads_directly = false;
+        self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
     }
 
     /// The connections that a call should read from directly.
@@ -130,5 +140,134 @@ impl Socket {
             // after its end, by the I/O thread: the same as if this call had been made a moment earlier.
             self.core.lock().reads_directly = false;
         }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use std::sync::atomic::AtomicBool;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::message::{Metadata, Payload};
+    use crate::pipe::{Peer, Producer, SocketPipe, lane};
+    use crate::protocol;
+    use crate::socket::blocking::BlockingCall;
+    use crate::socket::poll::{PollEntry, Polling};
+    use crate::socket::socket_endpoint::SocketEndpoint;
+    use crate::socket::{AF_SP, close, enter, open, recv};
+    use crate::transport::{EndpointContext, PipeEnds};
+
+    /// A connection from which only receivers can read while it is leased.
+    struct Leased(AtomicBool);
+
+    impl Peer for Leased {
+        fn readable(self: Arc<Self>, _size: usize) {}
+        fn writable(self: Arc<Self>) {}
+        fn direct_read(self: Arc<Self>) -> Option<Arc<dyn DirectRead>> {
+            Some(self)
+        }
+    }
+
+    impl DirectRead for Leased {
+        fn acquire(self: Arc<Self>) -> Option<Descriptor> {
+            None
+        }
+        fn fetch(self: Arc<Self>) {}
+        fn fetch_if_leased(self: Arc<Self>) -> bool {
+            self.0.load(Ordering::Relaxed)
+        }
+        fn release(self: Arc<Self>) {}
+        fn revoke(self: Arc<Self>) {
+            self.0.store(false, Ordering::Relaxed);
+        }
+    }
+
+    /// A PULL socket and its connections, all leased by a receiver that has left.
+    struct Fixture {
+        id: i32,
+        context: SocketEndpoint,
+        connections: Vec<(Arc<Leased>, Producer, Arc<dyn SocketPipe>)>,
+    }
+
+    impl Fixture {
+        fn new(connections: usize) -> Fixture {
+            let id = open(AF_SP, protocol::PULL.number.into()).unwrap();
+            let socket = enter(id).unwrap();
+            let context =
+                SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let mut fixture = Fixture { id, context, connections: Vec::new() };
+            (0..connections).for_each(|_| fixture.attach());
+            socket.core.lock().reads_directly = true;
+            fixture.connections.iter().for_each(|(leased, ..)| leased.0.store(true, Ordering::Relaxed));
+            fixture
+        }
+
+        fn attach(&mut self) {
+            let (far_out, inbound) = lane(100);
+            let (outbound, _) = lane(100);
+            let leased = Arc::new(Leased(AtomicBool::new(false)));
+            let attached = self.context.attach(PipeEnds { inbound, outbound, peer: leased.clone() });
+            self.connections.push((leased, far_out, attached.ok().unwrap()));
+        }
+
+        /// Receives a message that came from a connection.
+        fn receive_from(&mut self, connection: usize) {
+            let (_, far_out, pipe) = &mut self.connections[connection];
+            assert!(far_out.batch().push(&[], &mut Payload::Borrowed(b"x"), Metadata::default()).is_ok());
+            pipe.clone().readable(1);
+            assert!(recv(self.id, true, |_| ()).is_ok());
+        }
+
+        fn leased(&self) -> usize {
+            self.connections.iter().filter(|(leased, ..)| leased.0.load(Ordering::Relaxed)).count()
+        }
+    }
+
+    impl Drop for Fixture {
+        fn drop(&mut self) {
+            close(self.id).unwrap();
+        }
+    }
+
+    #[test]
+    fn connections_are_returned_when_too_many_are_active() {
+        let mut fixture = Fixture::new(MAX_PEERS + 2);
+        for connection in 0..MAX_PEERS {
+            fixture.receive_from(connection);
+        }
+        assert_eq!(fixture.leased(), MAX_PEERS + 2);
+        fixture.receive_from(MAX_PEERS);
+        assert_eq!(fixture.leased(), 2);
+    }
+
+    #[test]
+    fn connections_are_returned_when_there_are_too_many() {
+        let mut fixture = Fixture::new(MAX_PEERS);
+        assert_eq!(fixture.leased(), MAX_PEERS);
+        fixture.attach();
+        assert_eq!(fixture.leased(), 0);
+    }
+
+    #[test]
+    fn the_connections_of_an_idle_socket_are_returned_by_a_call_that_polls_many() {
+        let fixture = Fixture::new(1);
+        let poll = || {
+            let entry = PollEntry {
+                socket: fixture.id,
+                readable: true,
+                writable: false,
+                is_readable: false,
+                is_writable: false,
+            };
+            Polling::new(vec![entry], Some(Duration::ZERO), false).unwrap().finish().unwrap()
+        };
+        let mut polls = 0;
+        while fixture.leased() > 0 {
+            assert_eq!(poll(), 0);
+            polls += 1;
+            assert!(polls <= 256);
+        }
+        assert!(polls > 100);
     }
 }

@@ -7,7 +7,7 @@ use super::Socket;
 use super::pollable::Pollable;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
-use crate::pipe::{DirectRead, Edges};
+use crate::pipe::Edges;
 use crate::protocol::Protocol;
 use crate::sync::Descriptor;
 
@@ -106,7 +106,7 @@ impl Socket {
         }
         let descriptor = pollable.insert(Pollable::new()?).descriptor();
         // From now on the I/O thread must notice every message at once, also when no call is made.
-        core.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
+        core.revoke_direct_reads();
         self.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();

@@ -22,7 +22,7 @@ use crate::transport;
 /// The most connections that one polling call reads directly.
 const MAX_DIRECT_READS: usize = 128;
 /// After this many polls in a row that found nothing to receive at a socket, the I/O thread reads for it.
-const MAX_EMPTY_POLLS: u32 = 64;
+const MAX_EMPTY_POLLS: u32 = 256;
 
 /// What to wait for at one socket, and what was found. With neither `readable` nor `writable`, the call only
 /// waits for the socket's closing.
@@ -195,6 +195,9 @@ impl Polling {
         let mut direct_reads = DirectReads::new();
         if entry.readable {
             core.empty_polls = if entry.is_readable { 0 } else { core.empty_polls.saturating_add(1) };
+            if core.empty_polls >= MAX_EMPTY_POLLS && core.reads_directly {
+                core.revoke_direct_reads();
+            }
             if let Some(lease) = self.leases.iter_mut().find(|lease| lease.entry == number) {
                 lease.is_stale = true;
             } else if !entry.is_readable
@@ -259,7 +262,11 @@ impl Polling {
             acquired.count() > 0
         });
         for Candidate { entry, call, direct_reads } in self.candidates.drain(..) {
-            if count + direct_reads.len() > MAX_DIRECT_READS || !call.receivers.claim_descriptors() {
+            if count + direct_reads.len() > MAX_DIRECT_READS {
+                call.core.lock().revoke_direct_reads();
+                continue;
+            }
+            if !call.receivers.claim_descriptors() {
                 continue;
             }
             let acquired = Acquired::from(direct_reads);

@@ -22,8 +22,8 @@ impl RecentPeers {
         RecentPeers { pipes: SmallVec::new(), pause: 0 }
     }
 
-    /// Notes that a message came from this pipe.
-    pub(super) fn note(&mut self, pipe: PipeId) {
+    /// Notes that a message came from this pipe. Returns the pipes noted before, when they have become too many.
+    pub(super) fn note(&mut self, pipe: PipeId) -> Option<SmallVec<[PipeId; MAX_PEERS]>> {
         if self.pause > 0 {
             self.pause -= 1;
         } else if self.pipes.contains(&pipe) {
@@ -31,9 +31,10 @@ impl RecentPeers {
         } else if self.pipes.len() < MAX_PEERS {
             self.pipes.push(pipe);
         } else {
-            self.pipes.clear();
             self.pause = PAUSE;
+            return Some(std::mem::take(&mut self.pipes));
         }
+        None
     }
 
     /// The pipes, if they are few.
@@ -56,18 +57,19 @@ mod tests {
         let mut recent_peers = RecentPeers::new();
         let ids: Vec<_> = (0..=MAX_PEERS as u32).map(PipeId).collect();
         for _ in 0..3 {
-            ids[..MAX_PEERS].iter().for_each(|id| recent_peers.note(*id));
+            ids[..MAX_PEERS].iter().for_each(|id| assert_eq!(recent_peers.note(*id), None));
             assert_eq!(recent_peers.pipes.as_slice(), &ids[..MAX_PEERS]);
         }
         recent_peers.forget(ids[0]);
-        recent_peers.note(ids[0]);
+        assert_eq!(recent_peers.note(ids[0]), None);
         assert_eq!(recent_peers.pipes.len(), MAX_PEERS);
-        recent_peers.note(ids[MAX_PEERS]);
+        let noted = recent_peers.note(ids[MAX_PEERS]).unwrap();
+        assert_eq!(noted.len(), MAX_PEERS);
         for _ in 0..PAUSE {
             assert!(recent_peers.pipes.is_empty());
-            recent_peers.note(ids[0]);
+            assert_eq!(recent_peers.note(ids[0]), None);
         }
-        recent_peers.note(ids[1]);
+        assert_eq!(recent_peers.note(ids[1]), None);
         assert_eq!(recent_peers.pipes.as_slice(), &ids[1..2]);
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Socket;
 use super::endpoint_state::SharedEndpointState;
 use super::pipes::Pipe;
+use super::recent_peers::MAX_PEERS;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
@@ -99,6 +100,10 @@ impl EndpointContext for SocketEndpoint {
         let id = core.pipes.next_id().ok_or(PipeRefused)?;
         core.protocol.attach(id, self.pipe_options)?;
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
+        if core.pipes.open() == MAX_PEERS + 1 {
+            // From now on receivers read from the recently active ones only.
+            core.revoke_direct_reads();
+        }
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),
             readable: Entry::new(id.0, Change::Readable),
