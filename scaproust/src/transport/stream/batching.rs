@@ -13,6 +13,9 @@
 //! A burst whose thread blocks at its end needs no I/O thread. After such a burst the I/O thread checks once more after
 //! [`LONG_INTERVAL`], so that a burst which does not end in a blocking call is written no later than in a flood. While
 //! that check is due the next burst gathers from its second message, since the I/O thread need not be woken for it.
+//!
+//! After a burst that no blocking call has ended, another one is expected: the next burst gathers from its second message
+//! too, and the I/O thread is woken to write it. Bursts are no longer expected after one with fewer messages than [`FLOOD`].
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -27,8 +30,8 @@ const PROMPT_GAP: u64 = 1_000;
 /// The number of prompt writes in a row from which messages gather. To write so many costs as much as to wake the I/O
 /// thread.
 const FLOOD: u32 = 8;
-/// As [`FLOOD`], while the I/O thread need not be woken.
-const FLOOD_WHEN_CHECKED: u32 = 1;
+/// As [`FLOOD`], where a burst is expected, or while the I/O thread need not be woken.
+const EXPECTED_FLOOD: u32 = 1;
 /// Gathering ends after so many writes in a row that were not worth it. A few are chance.
 const IN_VAIN: u32 = 8;
 /// Gathering goes on if so many bytes were written at a check of the I/O thread.
@@ -59,6 +62,9 @@ pub(crate) struct Batching {
     connections: AtomicU32,
     /// A check is due soon, also if nothing gathers: a thread has blocked at the end of a burst. Changed under `gathering`.
     is_check_due: AtomicBool,
+    /// The last messages that gathered were a burst, which the I/O thread has written: the next ones are expected to be one
+    /// too.
+    expects_burst: AtomicBool,
     /// The number of the last writes of gathered messages, by senders and in a row, that were not worth it.
     in_vain: AtomicU32,
     gathering: Mutex<Gathering, rank::Gathering>,
@@ -172,7 +178,9 @@ impl Batching {
 
     /// Whether a message is to be left in its lane, to gather with those that follow.
     pub(super) fn should_gather(&self) -> bool {
-        let flood = if self.is_check_due.load(Ordering::Relaxed) { FLOOD_WHEN_CHECKED } else { FLOOD };
+        let is_expected =
+            self.is_check_due.load(Ordering::Relaxed) || self.expects_burst.load(Ordering::Relaxed);
+        let flood = if is_expected { EXPECTED_FLOOD } else { FLOOD };
         self.prompt_writes.load(Ordering::Relaxed) >= flood || self.connections() > 0
     }
 
@@ -276,7 +284,10 @@ impl Batching {
         let mut found = Found { is_gathering: !connections.is_empty(), has_blocked, ..Found::default() };
         for connection in connections {
             match connection.write_gathered() {
-                Some(written) => found.bytes += written,
+                Some((bytes, messages)) => {
+                    found.bytes += bytes;
+                    found.messages += messages;
+                }
                 None => found.sender_writes = true,
             }
         }
@@ -284,6 +295,8 @@ impl Batching {
         let (Some(interval), Some(reactor)) = (found.next_interval(gathering.interval), reactor) else {
             // Messages that begin to gather after this wake the I/O thread; those that have begun before are written now.
             self.is_check_due.store(false, Ordering::Relaxed);
+            let expected_burst = self.expects_burst.load(Ordering::Relaxed);
+            self.expects_burst.store(found.is_burst(gathering.interval, expected_burst), Ordering::Relaxed);
             drop(gathering);
             return self.end_flood();
         };
@@ -305,6 +318,8 @@ struct Found {
     sender_writes: bool,
     /// The number of bytes that the check has written.
     bytes: usize,
+    /// The number of messages that the check has written.
+    messages: u32,
     /// As in [`Gathering`].
     has_blocked: bool,
 }
@@ -318,6 +333,15 @@ impl Found {
         } else {
             (self.bytes >= WORTH_GATHERING).then(|| (2 * last).min(4 * INTERVAL))
         }
+    }
+
+    /// Whether the messages were a burst, after a check that ends gathering. `interval` is the one before the check. An
+    /// expected burst counts only if it was long: a shorter one would cost less if each message was written by itself.
+    fn is_burst(&self, interval: Duration, was_expected: bool) -> bool {
+        if !self.is_gathering || self.has_blocked {
+            return was_expected;
+        }
+        interval == INTERVAL && (self.messages >= FLOOD || !was_expected)
     }
 }
 
@@ -348,10 +372,13 @@ mod tests {
     }
 
     #[test]
-    fn a_burst_gathers_sooner_while_a_check_is_due() {
+    fn a_burst_gathers_sooner_while_a_check_is_due_or_if_it_is_expected() {
         let batching = Batching::default();
-        for (is_check_due, flood) in [(false, FLOOD), (true, FLOOD_WHEN_CHECKED)] {
-            batching.is_check_due.store(is_check_due, Ordering::Relaxed);
+        let flags = [&batching.is_check_due, &batching.expects_burst];
+        for (values, flood) in
+            [([false, false], FLOOD), ([true, false], EXPECTED_FLOOD), ([false, true], EXPECTED_FLOOD)]
+        {
+            flags.iter().zip(values).for_each(|(flag, value)| flag.store(value, Ordering::Relaxed));
             batching.prompt_writes.store(flood - 1, Ordering::Relaxed);
             assert!(!batching.should_gather());
             batching.prompt_writes.store(flood, Ordering::Relaxed);
@@ -373,6 +400,19 @@ mod tests {
             next(Found { is_gathering, sender_writes: true, ..Found::default() }),
             Some(LONG_INTERVAL)
         );
+    }
+
+    #[test]
+    fn a_burst_is_expected_after_a_first_one_and_as_long_as_they_are_long() {
+        let is_burst = |messages, interval, was_expected| {
+            Found { is_gathering: true, messages, ..Found::default() }.is_burst(interval, was_expected)
+        };
+        assert!(is_burst(1, INTERVAL, false));
+        assert!(is_burst(FLOOD, INTERVAL, true));
+        assert!(!is_burst(FLOOD - 1, INTERVAL, true));
+        assert!(!is_burst(100, 2 * INTERVAL, true), "it was the end of a flood");
+        // A burst whose thread has blocked was not written by the I/O thread.
+        assert!(Found { has_blocked: true, ..Found::default() }.is_burst(INTERVAL, true));
     }
 
     #[test]

@@ -138,6 +138,11 @@ impl Outbound {
         self.pieces.sent_total()
     }
 
+    /// The number of messages taken since the beginning; wraps.
+    pub(crate) fn taken_total(&self) -> u32 {
+        self.pieces.taken_total()
+    }
+
     /// Whether everything that was taken is sent.
     pub(crate) fn is_empty(&self) -> bool {
         self.pieces.is_empty()

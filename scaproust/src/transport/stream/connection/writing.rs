@@ -197,17 +197,19 @@ impl Connection {
         batching.note_write_by_sender(is_worth_it);
     }
 
-    /// Writes gathered messages, and returns the number of bytes; `None` if the sender has written some since the last call,
-    /// and nothing is done.
-    pub(in crate::transport::stream) fn write_gathered(self: &Arc<Self>) -> Option<usize> {
+    /// Writes gathered messages, and returns the number of bytes and of messages; `None` if the sender has written some since
+    /// the last call, and nothing is done.
+    pub(in crate::transport::stream) fn write_gathered(self: &Arc<Self>) -> Option<(usize, u32)> {
         let (flushed, written) = {
             let mut writer = lock(&self.writer);
             if writer.outbound.take_written_by_sender() {
                 return None;
             }
-            let before = writer.outbound.sent_total();
+            let totals = |outbound: &Outbound| (outbound.sent_total(), outbound.taken_total());
+            let (sent, taken) = totals(&writer.outbound);
             let flushed = self.write_out(&mut writer);
-            (flushed, writer.outbound.sent_total().wrapping_sub(before))
+            let (sent_now, taken_now) = totals(&writer.outbound);
+            (flushed, (sent_now.wrapping_sub(sent), taken_now.wrapping_sub(taken)))
         };
         self.act_on(flushed);
         Some(written)
