@@ -2,9 +2,10 @@
 //!
 //! A sleep and its wake-up cost some microseconds on both sides. A thread whose condition comes sooner
 //! is faster if it spins; one that waits for longer only takes the processor from others. A [`Spin`]
-//! learns from the durations of earlier waits.
+//! learns from the durations of earlier waits, for each position after the last long one: in a burst the waits
+//! are short, and the one after it is long.
 
-use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::processors::{PROCESSORS, Processors, Scheduler};
@@ -12,8 +13,10 @@ use super::processors::{PROCESSORS, Processors, Scheduler};
 /// The longest spin, in nanoseconds; a wait that usually takes longer sleeps at once.
 const MAX_SPIN: u32 = 40_000;
 /// The processor time of a sleep and its wake-up on both sides together, in nanoseconds. A wait that expects
-/// no reply and usually takes longer sleeps at once.
+/// no reply spins for no longer, and sleeps at once if it usually takes longer.
 const SLEEP_COST: u32 = 15_000;
+/// The number of waits after a long one that have statistics of their own. The last counts for all later ones.
+const POSITIONS: usize = 8;
 /// The time in nanoseconds after which the thread yields the processor between two polls.
 const YIELD_AFTER: u32 = 2_000;
 /// The longest wait that is recorded, in nanoseconds: a longer one counts as this, so that a few short waits
@@ -46,8 +49,10 @@ pub(crate) struct WaitKind {
 /// is lost between two threads is only a lost sample.
 #[derive(Debug)]
 pub(crate) struct Spin {
-    /// The moving average of the durations of recent waits, in nanoseconds.
-    typical: AtomicU32,
+    /// The moving averages of the durations of recent waits, in nanoseconds, by position.
+    typical: [AtomicU32; POSITIONS],
+    /// The position of the next wait: the number of waits since the last one that was longer than [`MAX_SPIN`].
+    position: AtomicUsize,
     /// The number of waits that sleep at once before spinning is tried again.
     backoff: AtomicU32,
     /// The value of `backoff` after the next unsuccessful spin.
@@ -60,9 +65,10 @@ impl Spin {
     /// Statistics without samples: the first wait spins.
     pub(crate) fn new() -> Spin {
         Spin {
-            typical: AtomicU32::new(MAX_SPIN / 2),
+            typical: [const { AtomicU32::new(MAX_SPIN / 2) }; POSITIONS],
+            position: AtomicUsize::new(0),
             backoff: AtomicU32::new(0),
-            next_backoff: AtomicU32::new(1),
+            next_backoff: AtomicU32::new(0),
             gather: AtomicU32::new(MIN_GATHER),
         }
     }
@@ -89,8 +95,9 @@ impl Spin {
         let start = processors.machine.now();
         let longest = if wait.expects_no_reply { SLEEP_COST } else { MAX_SPIN };
         let should_spin =
-            self.should_spin(longest) && processors.allow_spinning(start) && processors.count(start) > 1;
-        let found = should_spin.then(|| self.spin(processors, start, poll, &mut before_long_wait)).flatten();
+            processors.allow_spinning(start) && processors.count(start) > 1 && self.should_spin(longest);
+        let found =
+            should_spin.then(|| self.spin(processors, start, longest, poll, &mut before_long_wait)).flatten();
         let Some(found) = found else {
             before_long_wait();
             return Err(start);
@@ -129,17 +136,27 @@ impl Spin {
             return false;
         }
         // loom would explore spinning without end.
-        !cfg!(loom) && self.typical.load(Ordering::Relaxed) <= longest
+        !cfg!(loom) && self.typical() <= longest
+    }
+
+    /// What the next wait usually takes, in nanoseconds.
+    fn typical(&self) -> u32 {
+        self.typical_at(self.position.load(Ordering::Relaxed)).load(Ordering::Relaxed)
+    }
+
+    fn typical_at(&self, position: usize) -> &AtomicU32 {
+        &self.typical[position.min(POSITIONS - 1)]
     }
 
     fn spin<T>(
         &self,
         processors: &Processors<impl Scheduler>,
         start: Duration,
+        longest: u32,
         mut poll: impl FnMut() -> Option<T>,
         before_long_wait: &mut impl FnMut(),
     ) -> Option<T> {
-        let mut is_long = self.typical.load(Ordering::Relaxed) > YIELD_AFTER;
+        let mut is_long = self.typical() > YIELD_AFTER;
         if is_long {
             before_long_wait();
         }
@@ -147,7 +164,7 @@ impl Spin {
         let is_crowded = others >= processors.count(start).cast_signed() - 1;
         let mut found = poll();
         let mut spent = 0;
-        while found.is_none() && spent < MAX_SPIN {
+        while found.is_none() && spent < longest {
             if spent >= YIELD_AFTER && !is_long {
                 is_long = true;
                 before_long_wait();
@@ -162,20 +179,24 @@ impl Spin {
         }
         SPINNING.fetch_sub(1, Ordering::Relaxed);
         match found {
-            Some(_) => self.next_backoff.store(1, Ordering::Relaxed),
+            Some(_) => self.next_backoff.store(0, Ordering::Relaxed),
             None => {
+                // The first in a row has none: it may be the end of a burst.
                 let backoff = self.next_backoff.load(Ordering::Relaxed);
                 self.backoff.store(backoff, Ordering::Relaxed);
-                self.next_backoff.store((2 * backoff).min(MAX_BACKOFF), Ordering::Relaxed);
+                self.next_backoff.store((2 * backoff).clamp(1, MAX_BACKOFF), Ordering::Relaxed);
             }
         }
         found
     }
 
     fn record(&self, wait: u32) {
-        let wait = wait.min(MAX_RECORDED);
-        let typical = self.typical.load(Ordering::Relaxed);
-        self.typical.store(typical - typical / 4 + wait / 4, Ordering::Relaxed);
+        let position = self.position.load(Ordering::Relaxed);
+        let next = if wait > MAX_SPIN { 0 } else { (position + 1).min(POSITIONS - 1) };
+        self.position.store(next, Ordering::Relaxed);
+        let average = self.typical_at(position);
+        let typical = average.load(Ordering::Relaxed);
+        average.store(typical - typical / 4 + wait.min(MAX_RECORDED) / 4, Ordering::Relaxed);
     }
 }
 
@@ -228,7 +249,7 @@ mod tests {
 
     /// Resets the statistics to a typical wait of zero and no back-off.
     fn reset(spin: &Spin) {
-        spin.typical.store(0, Ordering::Relaxed);
+        spin.typical.iter().for_each(|typical| typical.store(0, Ordering::Relaxed));
         spin.backoff.store(0, Ordering::Relaxed);
     }
 
@@ -250,16 +271,30 @@ mod tests {
             assert!(spins_in_vain(&spin, &idle));
             backoffs.push(spin.backoff.load(Ordering::Relaxed));
         }
-        assert_eq!(backoffs, [2, 4, 8]);
+        assert_eq!(backoffs, [1, 2, 4]);
     }
 
     #[test]
     fn long_waits_sleep_at_once_until_they_are_short_again() {
         let spin = Spin::new();
         spin.record(1_000_000_000);
+        spin.record(1_000_000_000);
         assert!(!spin.should_spin(MAX_SPIN));
         (0..16).for_each(|_| spin.record(1_000));
         assert!(spin.should_spin(MAX_SPIN));
+    }
+
+    #[test]
+    fn the_waits_of_a_burst_spin_and_the_one_after_it_sleeps() {
+        let spin = Spin::new();
+        let burst = [1_000, 1_000, 1_000, 1_000_000];
+        burst.iter().cycle().take(32).for_each(|wait| spin.record(*wait));
+        let spins = burst.map(|wait| {
+            let spins = spin.should_spin(MAX_SPIN);
+            spin.record(wait);
+            spins
+        });
+        assert_eq!(spins, [true, true, true, false]);
     }
 
     #[test]
