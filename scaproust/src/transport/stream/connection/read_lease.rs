@@ -1,8 +1,9 @@
 //! The read lease: the right of receivers to read from a connection in place of the I/O thread.
 //!
 //! While it is held, the poller does not report bytes that come, so that they do not wake the I/O thread. It outlasts the
-//! call of a receiver by [`LEASE_TIME`], so that the next call of a busy receiver finds it; then a timer ends it. Invariant:
-//! while reading is leased, a receiver is counted in `holders`, or the timer is set.
+//! call of a receiver by [`LEASE_TIME`], so that the next call of a busy receiver finds it; then a timer ends it. A receiver
+//! that seldom uses it ends it itself. Invariant: while reading is leased, a receiver is counted in `holders`, or the timer is
+//! set.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +16,9 @@ use crate::sync::{Descriptor, Mutex, lock, nanoseconds, now, rank};
 
 /// How long reading stays leased after its last use, in nanoseconds.
 const LEASE_TIME: u64 = 2_000_000;
+/// A receiver whose uses are further apart than this, in nanoseconds, ends the lease each time: two changes of the poller's
+/// interest cost less than waking the I/O thread twice, for a timer and by it. At twice this rate both cost the same.
+const RARE_USE: u64 = LEASE_TIME / 2;
 
 /// The state of a connection's read lease.
 #[derive(Default)]
@@ -30,7 +34,7 @@ pub(super) struct ReadLease {
     timer: AtomicU64,
 }
 
-/// What becomes of a lease when a timer has fired.
+/// What becomes of a lease when a timer has fired, or a holder has released it.
 #[derive(Debug, PartialEq, Eq)]
 enum LeaseCheck {
     /// It stays: another timer is set, or a holder will set one when it releases the lease.
@@ -57,11 +61,16 @@ impl ReadLease {
         is_acquired
     }
 
-    /// Ends the count of a holder at `now`. Returns the moment for which the caller must set the timer, if it must.
-    fn release(&self, now: u64) -> Option<u64> {
-        self.last_use.store(now, Ordering::Relaxed);
+    /// Ends the count of a holder at `now`.
+    fn release(&self, now: u64) -> LeaseCheck {
+        let last_use = self.last_use.swap(now, Ordering::Relaxed);
         self.holders.fetch_sub(1, Ordering::SeqCst);
-        self.claim_timer(now + LEASE_TIME)
+        let is_rare = last_use + RARE_USE <= now;
+        if is_rare && self.timer.load(Ordering::SeqCst) == 0 {
+            LeaseCheck::Ends
+        } else {
+            LeaseCheck::Until(now + LEASE_TIME)
+        }
     }
 
     /// Reserves the timer for `moment`, which the caller must set then. `None` if a timer is set already.
@@ -107,19 +116,20 @@ impl Connection {
 
     /// Ends the lease if its timer has fired and it was not used since.
     pub(super) fn check_lease(self: &Arc<Self>, now: Duration) {
-        match self.lease.check(nanoseconds(now)) {
+        self.act_on_lease(self.lease.check(nanoseconds(now)));
+    }
+
+    fn act_on_lease(self: &Arc<Self>, check: LeaseCheck) {
+        match check {
             LeaseCheck::Stays => {}
-            LeaseCheck::Until(moment) => self.set_lease_timer(self.lease.claim_timer(moment)),
+            LeaseCheck::Until(moment) => {
+                if let Some(moment) = self.lease.claim_timer(moment) {
+                    self.set_timer(Purpose::ReadLease, Duration::from_nanos(moment));
+                }
+            }
             LeaseCheck::Ends => {
                 self.set_leased(false);
             }
-        }
-    }
-
-    /// Has `check_lease` called at this moment, if there is one.
-    fn set_lease_timer(self: &Arc<Self>, moment: Option<u64>) {
-        if let Some(moment) = moment {
-            self.set_timer(Purpose::ReadLease, Duration::from_nanos(moment));
         }
     }
 
@@ -152,7 +162,7 @@ impl DirectRead for Connection {
     }
 
     fn release(self: Arc<Self>) {
-        self.set_lease_timer(self.lease.release(nanoseconds(now())));
+        self.act_on_lease(self.lease.release(nanoseconds(now())));
     }
 
     fn revoke(self: Arc<Self>) {
@@ -164,22 +174,25 @@ impl DirectRead for Connection {
 mod loom_tests {
     use super::*;
 
-    /// A timer fires at `now`.
-    fn fire(lease: &ReadLease, now: u64) {
-        match lease.check(now) {
+    fn act_on(lease: &ReadLease, check: LeaseCheck) {
+        match check {
             LeaseCheck::Stays => {}
             LeaseCheck::Until(moment) => {
-                // Claimed here, or by a holder that has released the lease meanwhile.
+                // Claimed here, or by another holder or timer meanwhile. A connection sets the timer.
                 lease.claim_timer(moment);
             }
             LeaseCheck::Ends => assert!(lease.set_leased(false, || true)),
         }
     }
 
+    /// A timer fires at `now`.
+    fn fire(lease: &ReadLease, now: u64) {
+        act_on(lease, lease.check(now));
+    }
+
     fn acquire_and_release(lease: &ReadLease, now: u64) {
         assert!(lease.acquire(|| lease.set_leased(true, || true)));
-        // A connection sets the timer that is returned.
-        lease.release(now);
+        act_on(lease, lease.release(now));
     }
 
     /// A lease without a holder has a timer, or has ended.
