@@ -67,7 +67,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom installed cinstalled abi bindings capi debug-capi memcheck interop \
-        portable apple windows bench bench-page soak sanitize deny faults fuzz upstream clean help
+        portable apple windows bench bench-page soak sanitize deny faults fuzz simulate upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -168,7 +168,7 @@ bench-page: # write docs/benchmarks.md from what has been measured in portions
 	@benches/page
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc package test loom installed abi bindings capi debug-capi memcheck interop fuzz ## all tests
+check: dependencies components fmt clippy doc package test loom installed abi bindings capi debug-capi memcheck interop fuzz simulate ## all tests
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -183,12 +183,15 @@ fmt:
 	$(call heading,Format: cargo fmt)
 	@$(CARGO) fmt --all --check
 	@$(CARGO) fmt --check --manifest-path fuzz/Cargo.toml
+	@$(CARGO) fmt --check --manifest-path simulation/Cargo.toml
 
 clippy:
 	$(call heading,Lints: cargo clippy)
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings
+	@RUSTFLAGS='--cfg simulated' $(CARGO) clippy --locked --manifest-path simulation/Cargo.toml \
+	    --target-dir "$(TARGET)/simulated" -- -D warnings
 
 doc:
 	$(call heading,Documentation: cargo doc)
@@ -269,6 +272,10 @@ fuzz: ## each fuzz target for 20 seconds (ONLY=calls SECONDS_EACH=600; more in f
 	$(call heading,Fuzzing)
 	@.ci/dependencies check
 	@fuzz/run
+
+simulate: ## simulated worlds for a minute, with the seed of the day (SECONDS_OF_WORLDS=3600 SEED=7; more in simulation/run)
+	$(call heading,Simulation)
+	@simulation/run
 
 soak: MINUTES ?= 60
 soak: ## an hour of mixed traffic after a minute of races; `make check` has a minute and five seconds (MINUTES=60)

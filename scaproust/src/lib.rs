@@ -28,6 +28,7 @@
 //! | `device` | forwarding between two sockets |
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
+//! | `machine`, `simulation` | with `--cfg simulated`: a simulated operating system, which is below `sync`, and worlds of sockets on it |
 
 /// Implements `Debug` by the name of the type alone: `opaque!([generics] type)`.
 macro_rules! opaque {
@@ -49,11 +50,15 @@ mod error;
 pub mod ffi;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+#[cfg(simulated)]
+mod machine;
 mod message;
 mod option;
 mod pipe;
 mod protocol;
 mod reactor;
+#[cfg(simulated)]
+pub mod simulation;
 mod socket;
 mod sync;
 mod transport;

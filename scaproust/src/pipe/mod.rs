@@ -141,7 +141,7 @@ impl Edges {
             match edge {
                 Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),
-                Edge::Yield => std::thread::yield_now(),
+                Edge::Yield => crate::sync::yield_now(),
             }
         }
     }

@@ -21,10 +21,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use mio::{Interest, Poll, Token, event};
+use mio::{Interest, Token};
 
 pub(crate) use self::current::{current, end_spare_thread, end_spare_thread_at_exit, prepare_to_stop, stop};
-use self::poller::PollerHandle;
+use self::poller::{Poll, Pollable, PollerHandle};
 pub(crate) use self::source::{Progress, Ready, Source};
 use self::sources::Sources;
 pub(crate) use self::timers::TimerId;
@@ -83,7 +83,7 @@ impl Reactor {
     /// The poller's.
     pub(crate) fn register(
         &self,
-        polled: impl event::Source,
+        polled: impl Pollable,
         interest: Interest,
         source: Arc<dyn Source>,
     ) -> io::Result<Token> {
@@ -112,7 +112,7 @@ impl Reactor {
     /// The poller's.
     pub(crate) fn register_again(
         &self,
-        mut polled: impl event::Source,
+        mut polled: impl Pollable,
         interest: Interest,
         token: Token,
     ) -> io::Result<()> {
@@ -125,7 +125,7 @@ impl Reactor {
     /// The poller's: the descriptor is not registered any more.
     pub(crate) fn change(
         &self,
-        mut polled: impl event::Source,
+        mut polled: impl Pollable,
         token: Token,
         interest: Interest,
     ) -> io::Result<()> {
@@ -133,7 +133,7 @@ impl Reactor {
     }
 
     /// Removes a registration.
-    pub(crate) fn deregister(&self, mut polled: impl event::Source, token: Token) {
+    pub(crate) fn deregister(&self, mut polled: impl Pollable, token: Token) {
         // Fails only if the poller does not know the descriptor, which is the goal.
         let _ = self.with_poller(|poller| poller.registry.deregister(&mut polled));
         let forgotten = lock(&self.sources).remove(token);

@@ -2,8 +2,14 @@
 
 use std::io;
 
-use mio::{Poll, Registry, Token, Waker};
+use mio::Token;
+#[cfg(not(simulated))]
+pub(super) use mio::event::Source as Pollable;
+#[cfg(not(simulated))]
+pub(super) use mio::{Events, Poll, Registry, Waker};
 
+#[cfg(simulated)]
+pub(super) use crate::machine::poller::{Events, Poll, Registry, Source as Pollable, Waker};
 use crate::sync::{above_standard, is_standard};
 
 /// The token of the waker.

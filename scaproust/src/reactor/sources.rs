@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use mio::{Events, Token};
+use mio::Token;
 
-use super::poller::WAKER;
+use super::poller::{Events, WAKER};
 use super::source::{Ready, Source};
 
 /// Sources by token, and the queue of those that are ready.

@@ -9,9 +9,7 @@ use std::io;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use mio::{Events, Poll};
-
-use super::poller::PollerHandle;
+use super::poller::{Events, Poll, PollerHandle};
 use super::source::Progress;
 use super::{Reactor, short_wait};
 use crate::sync::{contained, lock, nanoseconds, now, thread_address, wait_timeout};
@@ -143,7 +141,7 @@ impl Reactor {
         let Ok((new_poll, poller)) = PollerHandle::new() else {
             self.has_lost_poller.store(true, Ordering::SeqCst);
             // The mailbox and timers are served meanwhile.
-            return std::thread::sleep(POLLER_RETRY);
+            return crate::sync::pause(POLLER_RETRY);
         };
         // Leaked, not closed: the numbers may belong to descriptors of the program by now.
         std::mem::forget(std::mem::replace(poll, new_poll));

@@ -45,6 +45,6 @@ fn flush() {
         if peers.is_empty() || now >= end || now >= last_progress + MAX_STALL {
             return;
         }
-        std::thread::sleep(PAUSE);
+        crate::sync::pause(PAUSE);
     }
 }

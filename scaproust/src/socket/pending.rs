@@ -245,7 +245,7 @@ impl<A: Attempt> Pending<A> {
         if !pause.is_zero() {
             self.call = None;
             self.signals = None;
-            std::thread::sleep(pause);
+            crate::sync::pause(pause);
         }
     }
 

@@ -1,4 +1,4 @@
-//! The locks of the standard library, or of loom, each with its [`Rank`].
+//! The locks of the standard library, of loom or of the simulated machine, each with its [`Rank`].
 //!
 //! Poisoning is ignored: the next operation repairs what a panic has left under a lock, and the program must be able
 //! to close its sockets.
@@ -8,9 +8,11 @@ use std::ops::{Deref, DerefMut};
 use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
+#[cfg(simulated)]
+use crate::machine as library;
 #[cfg(loom)]
 use loom::sync as library;
-#[cfg(not(loom))]
+#[cfg(not(any(loom, simulated)))]
 use std::sync as library;
 
 use super::rank::{Held, Rank};

@@ -26,6 +26,8 @@ pub(crate) use futex::Futex;
 pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};
 pub(crate) use notifier::Notifier;
 pub(crate) use per_process::PerProcess;
+#[cfg(simulated)]
+pub(crate) use per_process::forget_world;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
@@ -33,11 +35,13 @@ pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
 pub(crate) use spin_lock::model::{SpinGuard, SpinLock};
 #[cfg(not(loom))]
 pub(crate) use spin_lock::{SpinGuard, SpinLock};
+#[cfg(not(simulated))]
+pub(crate) use system::without_signals;
 pub use system::{CancelState, CancellationCleanup, Uncancellable};
 pub(crate) use system::{
-    Descriptor, Polled, SignalMask, above_standard, is_standard, now, poll, print, without_signals,
+    Descriptor, Polled, SignalMask, above_standard, is_standard, now, pause, poll, print, yield_now,
 };
-pub(crate) use thread::Thread;
+pub(crate) use thread::{Thread, start_detached};
 pub(crate) use unload::{before_exit, before_unload, keep};
 
 #[cfg(loom)]
@@ -87,7 +91,12 @@ pub(crate) fn contained<T>(step: impl FnOnce() -> T) -> Option<T> {
 
 /// A number that identifies the calling thread among all running threads.
 pub(crate) fn thread_address() -> usize {
-    // It has no destructor, so it exists until the thread ends.
-    thread_local!(static PLACE: u8 = const { 0 });
-    PLACE.try_with(std::ptr::from_ref).map_or(0, <*const u8>::addr)
+    #[cfg(simulated)]
+    return crate::machine::current_thread();
+    #[cfg(not(simulated))]
+    {
+        // It has no destructor, so it exists until the thread ends.
+        thread_local!(static PLACE: u8 = const { 0 });
+        PLACE.try_with(std::ptr::from_ref).map_or(0, <*const u8>::addr)
+    }
 }

@@ -15,6 +15,15 @@ static GENERATION: AtomicU32 = AtomicU32::new(0);
 /// `in_child` is registered.
 static WATCHES_FORKS: AtomicBool = AtomicBool::new(false);
 
+/// Frees the values of a simulated world. The next world begins as a process does.
+#[cfg(simulated)]
+pub(crate) fn forget_world() {
+    crate::machine::take_endings().into_iter().for_each(|forget| forget());
+    unload::free_world();
+    spin::forget();
+    super::processors::forget_world();
+}
+
 /// Runs in a forked child; may be called twice for one fork.
 extern "C" fn in_child() {
     GENERATION.fetch_add(1, Ordering::Relaxed);
@@ -64,6 +73,8 @@ impl<T: Send + Sync> PerProcess<T> {
     #[cold]
     fn make(&'static self, old: *mut Stamped<T>) -> &'static T {
         ensure_forks_are_watched();
+        #[cfg(simulated)]
+        crate::machine::at_the_end(Box::new(|| self.current.store(ptr::null_mut(), Ordering::Release)));
         let generation = GENERATION.load(Ordering::Relaxed);
         let made = unload::keep(Box::new(Stamped { generation, value: (self.make)() }));
         let made_at = ptr::from_ref(made).cast_mut();

@@ -41,7 +41,7 @@ impl Scheduler for RealMachine {
     }
 
     fn yield_now(&self) {
-        std::thread::yield_now();
+        crate::sync::yield_now();
     }
 
     fn processors(&self) -> u32 {
@@ -65,6 +65,14 @@ pub(super) struct Processors<M> {
 
 /// The processors of this process. A forked child inherits the state.
 pub(super) static PROCESSORS: Processors<RealMachine> = Processors::new(RealMachine);
+
+/// The next simulated world knows nothing of the processors of the last one.
+#[cfg(simulated)]
+pub(super) fn forget_world() {
+    let Processors { machine: RealMachine, backoff_until, last_backoff, count, query_at } = &PROCESSORS;
+    [backoff_until, last_backoff, query_at].iter().for_each(|time| time.store(0, Ordering::Relaxed));
+    count.store(1, Ordering::Relaxed);
+}
 
 impl<M> Processors<M> {
     pub(super) const fn new(machine: M) -> Processors<M> {

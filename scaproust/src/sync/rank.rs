@@ -13,6 +13,7 @@
 //! The pool of message memory (`message/pool.rs`) has no rank: its lock is only tried.
 
 use std::backtrace::Backtrace;
+#[cfg(not(simulated))]
 use std::cell::Cell;
 use std::marker::PhantomData;
 
@@ -21,6 +22,7 @@ use super::print;
 /// Whether the order is checked. Not under loom, which finds deadlocks itself.
 const IS_CHECKED: bool = cfg!(all(debug_assertions, not(loom)));
 
+#[cfg(not(simulated))]
 thread_local! {
     /// The ranks that the thread holds, one bit each. It has no destructor, so it exists until the thread ends.
     static HELD: Cell<u64> = const { Cell::new(0) };
@@ -130,7 +132,7 @@ ranks! {
     #[cfg(windows)]
     NotifierDescriptor,
     /// The threads that sleep on a futex, where the system has none.
-    #[cfg(all(unix, any(not(target_os = "linux"), portable)))]
+    #[cfg(all(unix, not(simulated), any(not(target_os = "linux"), portable)))]
     Futex,
 }
 
@@ -187,10 +189,22 @@ pub(super) fn forget() {
     change(|_| 0);
 }
 
+#[cfg(simulated)]
+fn held() -> u64 {
+    crate::machine::exchange_ranks(|held| held)
+}
+
+#[cfg(simulated)]
+fn change(change: impl FnOnce(u64) -> u64) {
+    crate::machine::exchange_ranks(change);
+}
+
+#[cfg(not(simulated))]
 fn held() -> u64 {
     HELD.try_with(Cell::get).unwrap_or(0)
 }
 
+#[cfg(not(simulated))]
 #[inline]
 fn change(change: impl FnOnce(u64) -> u64) {
     if IS_CHECKED {

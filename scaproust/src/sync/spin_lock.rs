@@ -67,7 +67,7 @@ impl<T, R: Rank> SpinLock<T, R> {
                 std::hint::spin_loop();
             } else {
                 let _uncancellable = crate::sync::Uncancellable::begin();
-                std::thread::sleep(sleep);
+                crate::sync::pause(sleep);
                 sleep = (2 * sleep).min(MAX_SLEEP);
             }
         }

@@ -5,15 +5,32 @@
 //! none, unless it uses a thread-local value with a destructor. So it must be ended before the library is
 //! unloaded.
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, simulated))))]
 pub(crate) use plain::Thread;
-#[cfg(any(not(target_os = "linux"), loom))]
+#[cfg(simulated)]
+pub(crate) use simulated::Thread;
+#[cfg(all(not(simulated), any(not(target_os = "linux"), loom)))]
 pub(crate) use standard::Thread;
+
+/// Starts a thread with all signals blocked that no thread waits for.
+///
+/// # Errors
+/// The system's.
+pub(crate) fn start_detached(name: &str, body: fn()) -> std::io::Result<()> {
+    #[cfg(simulated)]
+    let started = Ok(_ = crate::machine::spawn(name, body));
+    #[cfg(not(simulated))]
+    let started = {
+        let builder = std::thread::Builder::new().name(name.to_owned());
+        super::without_signals(|| builder.spawn(body)).map(drop)
+    };
+    started
+}
 
 /// The function that a thread runs.
 type Body = Box<dyn FnOnce() + Send>;
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, simulated))))]
 mod plain {
     use std::ffi::{CStr, c_void};
     use std::mem::MaybeUninit;
@@ -92,7 +109,7 @@ mod plain {
     }
 }
 
-#[cfg(any(not(target_os = "linux"), loom))]
+#[cfg(all(not(simulated), any(not(target_os = "linux"), loom)))]
 mod standard {
     use std::ffi::CStr;
     use std::io;
@@ -123,5 +140,38 @@ mod standard {
 
         /// Does nothing: the standard library cannot join with a time-out.
         pub(crate) fn join_within(self, _time: Duration) {}
+    }
+}
+
+#[cfg(simulated)]
+mod simulated {
+    use std::ffi::CStr;
+    use std::io;
+    use std::time::Duration;
+
+    use super::Body;
+    use crate::machine;
+
+    /// A thread of the simulated machine.
+    pub(crate) struct Thread(machine::Thread);
+
+    impl Thread {
+        /// Starts a thread.
+        ///
+        /// # Errors
+        /// None.
+        pub(crate) fn start(name: &'static CStr, body: Body) -> io::Result<Thread> {
+            Ok(Thread(machine::spawn(&name.to_string_lossy(), body)))
+        }
+
+        /// Waits until the thread has ended.
+        pub(crate) fn join(self) {
+            self.0.join();
+        }
+
+        /// As [`Thread::join`], for at most `time`.
+        pub(crate) fn join_within(self, time: Duration) {
+            self.0.join_within(time);
+        }
     }
 }

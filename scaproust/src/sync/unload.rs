@@ -21,6 +21,13 @@ pub(crate) fn keep<T: Send + Sync>(value: Box<T>) -> &'static T {
 #[cfg(any(not(target_os = "linux"), loom))]
 pub(super) fn forget() {}
 
+/// Frees the values of a simulated world, whose threads have ended.
+#[cfg(simulated)]
+pub(super) fn free_world() {
+    // SAFETY: no thread of the world is left.
+    unsafe { list::free_all() };
+}
+
 /// The function to call when exit(3) begins, or null.
 static BEFORE_EXIT: AtomicPtr<()> = AtomicPtr::new(std::ptr::null_mut());
 /// The function to call when the library is unloaded, or null.

@@ -4,25 +4,29 @@
 //! so there each sleeper has a pipe and sleeps in poll(2); `--cfg portable` selects that on Linux, for
 //! tests. Under loom it is a lock and a condition variable, without signals.
 
-#[cfg(all(not(loom), target_os = "linux", not(portable)))]
+#[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 mod linux;
 #[cfg(loom)]
 mod modelled;
-#[cfg(all(not(loom), unix, any(not(target_os = "linux"), portable)))]
+#[cfg(all(unix, not(any(loom, simulated)), any(not(target_os = "linux"), portable)))]
 mod pipes;
-#[cfg(all(not(loom), windows))]
+#[cfg(simulated)]
+mod simulated;
+#[cfg(all(windows, not(any(loom, simulated))))]
 mod windows;
 
-#[cfg(all(not(loom), target_os = "linux", not(portable)))]
+#[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 pub(crate) use linux::Futex;
 #[cfg(loom)]
 pub(crate) use modelled::Futex;
-#[cfg(all(not(loom), unix, any(not(target_os = "linux"), portable)))]
+#[cfg(all(unix, not(any(loom, simulated)), any(not(target_os = "linux"), portable)))]
 pub(crate) use pipes::Futex;
-#[cfg(all(not(loom), windows))]
+#[cfg(simulated)]
+pub(crate) use simulated::Futex;
+#[cfg(all(windows, not(any(loom, simulated))))]
 pub(crate) use windows::Futex;
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod tests {
     use super::*;
     use crate::sync::Wake;

@@ -4,25 +4,27 @@
 //! descriptor is an eventfd, on Windows a socket, elsewhere the read end of a pipe; `--cfg portable`
 //! selects the pipe on Linux, for tests. Under loom it is a lock and a condition variable.
 
-#[cfg(all(target_os = "linux", not(any(loom, portable))))]
+#[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 mod eventfd;
 #[cfg(loom)]
 mod modelled;
-#[cfg(all(unix, not(loom), any(not(target_os = "linux"), portable)))]
+#[cfg(all(unix, not(any(loom, simulated)), any(not(target_os = "linux"), portable)))]
 mod pipe;
-#[cfg(all(windows, not(loom)))]
+#[cfg(all(windows, not(any(loom, simulated))))]
 mod sockets;
 
 #[cfg(not(loom))]
 use std::{io, time::Duration};
 
-#[cfg(all(target_os = "linux", not(any(loom, portable))))]
+#[cfg(simulated)]
+use crate::machine::Notifier as NotifierDescriptor;
+#[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 use eventfd::NotifierDescriptor;
 #[cfg(loom)]
 pub(crate) use modelled::Notifier;
-#[cfg(all(unix, not(loom), any(not(target_os = "linux"), portable)))]
+#[cfg(all(unix, not(any(loom, simulated)), any(not(target_os = "linux"), portable)))]
 use pipe::NotifierDescriptor;
-#[cfg(all(windows, not(loom)))]
+#[cfg(all(windows, not(any(loom, simulated))))]
 use sockets::NotifierDescriptor;
 
 #[cfg(not(loom))]
@@ -73,7 +75,7 @@ impl Notifier {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod tests {
     use super::*;
 

@@ -4,29 +4,60 @@
 //! Each system has a file with the same functions. Unix has descriptors, which poll(2) waits for. Windows
 //! has sockets, which WSAPoll waits for, and neither signals, cancellation nor forks.
 
-#[cfg(unix)]
+#[cfg(any(windows, simulated))]
+mod no_signals;
+#[cfg(simulated)]
+mod simulated;
+#[cfg(all(unix, not(simulated)))]
 mod stderr;
-#[cfg(unix)]
+#[cfg(all(unix, not(simulated)))]
 mod unix;
-#[cfg(windows)]
+#[cfg(all(windows, not(simulated)))]
 mod windows;
 
 use std::io;
+#[cfg(not(simulated))]
+use std::time::Duration;
 
-#[cfg(unix)]
-pub(crate) use stderr::print;
-#[cfg(unix)]
+#[cfg(any(windows, simulated))]
+use no_signals as signals;
+#[cfg(simulated)]
+use simulated as own;
+#[cfg(all(unix, not(simulated)))]
 use unix as own;
-#[cfg(windows)]
+#[cfg(all(unix, not(simulated)))]
+use unix as signals;
+#[cfg(all(windows, not(simulated)))]
 use windows as own;
 
-#[cfg(windows)]
-pub(crate) use own::print;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(loom, simulated))))]
 pub(in crate::sync) use own::timespec;
-pub use own::{CancelState, CancellationCleanup, Uncancellable};
-pub(crate) use own::{Descriptor, Polled, SignalMask, is_standard, now, poll, without_signals};
-pub(in crate::sync) use own::{poll_with, processors, watch_forks};
+pub(crate) use own::{Descriptor, Polled, is_standard, now, poll};
+#[cfg(simulated)]
+pub(crate) use own::{pause, yield_now};
+pub(in crate::sync) use own::{poll_with, processors};
+pub(crate) use signals::SignalMask;
+pub(in crate::sync) use signals::watch_forks;
+#[cfg(not(simulated))]
+pub(crate) use signals::without_signals;
+pub use signals::{CancelState, CancellationCleanup, Uncancellable};
+
+#[cfg(any(windows, simulated))]
+pub(crate) use no_signals::print;
+#[cfg(all(unix, not(simulated)))]
+pub(crate) use stderr::print;
+
+/// Lets other threads run.
+#[cfg(not(simulated))]
+pub(crate) fn yield_now() {
+    std::thread::yield_now();
+}
+
+/// Waits for a time.
+#[cfg(not(simulated))]
+pub(crate) fn pause(time: Duration) {
+    std::thread::sleep(time);
+}
 
 /// Makes an object whose descriptor is none of the standard ones, 0, 1 and 2: a host that has closed these
 /// may still write to them.

@@ -1,11 +1,12 @@
 //! Windows.
 
 use std::ffi::c_int;
-use std::io::{self, Write};
+use std::io;
 use std::os::windows::io::RawSocket;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
+use super::no_signals::SignalMask;
 use windows_sys::Win32::Networking::WinSock::{POLLRDNORM, WSAPOLLFD, WSAPoll};
 
 /// What a thread can wait for.
@@ -32,12 +33,6 @@ impl Polled {
 /// Whether it is a standard stream: never, since those are no sockets.
 pub(crate) fn is_standard<T>(_made: &T) -> bool {
     false
-}
-
-/// Writes a line to standard error.
-pub(crate) fn print(line: &[u8]) {
-    // A failure cannot be reported anywhere.
-    let _ = io::stderr().write_all(line);
 }
 
 /// WSAPoll, with the time rounded up to milliseconds. Without a time it waits for ever. Returns the number of
@@ -74,73 +69,6 @@ pub(in crate::sync) unsafe fn poll_with(
     if ready < 0 { -io::Error::last_os_error().raw_os_error().unwrap_or(1) } else { ready }
 }
 
-/// There are no signals to block.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct SignalMask;
-
-impl SignalMask {
-    pub(crate) fn block_all() -> SignalMask {
-        SignalMask
-    }
-
-    pub(crate) fn set(&self) -> SignalMask {
-        SignalMask
-    }
-
-    pub(crate) fn deliver_pending(&self) -> bool {
-        false
-    }
-}
-
-/// Threads cannot be cancelled.
-#[derive(Clone, Copy, Debug)]
-pub struct CancelState;
-
-impl CancelState {
-    /// The only state.
-    pub const DISABLED: CancelState = CancelState;
-
-    /// There is nothing to set.
-    pub fn set(self) -> CancelState {
-        self
-    }
-
-    /// There is nothing to test.
-    ///
-    /// # Safety
-    /// None is needed.
-    pub unsafe fn test() {}
-}
-
-/// See [`CancelState`].
-#[derive(Debug)]
-pub struct Uncancellable;
-
-impl Uncancellable {
-    /// Does nothing.
-    pub fn begin() -> Uncancellable {
-        Uncancellable
-    }
-}
-
-/// See [`CancelState`]: no thread is cancelled.
-#[derive(Debug)]
-#[repr(C)]
-pub struct CancellationCleanup {
-    /// The function that discards it.
-    pub discard: unsafe fn(*mut CancellationCleanup),
-}
-
-impl CancellationCleanup {
-    /// Does nothing.
-    ///
-    /// # Safety
-    /// As on Unix.
-    pub unsafe fn register(_this: *mut CancellationCleanup) -> bool {
-        true
-    }
-}
-
 /// The time on a monotonic clock. It is one day at the first call, so that callers can subtract from it.
 pub(crate) fn now() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
@@ -151,11 +79,3 @@ pub(crate) fn now() -> Duration {
 pub(in crate::sync) fn processors() -> u32 {
     std::thread::available_parallelism().ok().and_then(|count| u32::try_from(count.get()).ok()).unwrap_or(1)
 }
-
-/// Runs `start`: there are no signals to block.
-pub(crate) fn without_signals<T>(start: impl FnOnce() -> T) -> T {
-    start()
-}
-
-/// Does nothing: there are no forks.
-pub(in crate::sync) fn watch_forks(_in_child: extern "C" fn()) {}

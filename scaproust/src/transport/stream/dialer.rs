@@ -102,7 +102,7 @@ impl Destination {
     fn connect(&self) -> io::Result<Stream> {
         match self {
             Destination::Network { address, local } => {
-                network::start_connecting(*address, *local).map(Stream::over_network)
+                platform::connect_to_network(*address, *local).map(Stream::over_network)
             }
             Destination::Local(address) => platform::connect_local(address).map(Stream::local),
         }

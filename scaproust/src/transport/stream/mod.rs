@@ -15,11 +15,8 @@ mod platform;
 #[cfg(all(test, not(loom)))]
 mod test_support;
 
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
-
-use socket2::{SockAddr, Socket};
 
 use super::{Endpoint, EndpointContext};
 use crate::address::{self, TcpAddress, WsAddress};
@@ -87,8 +84,8 @@ fn listen_at(
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let ipv4_only = context.settings().ipv4_only;
     let at = network::interface(&address.host, address.port, ipv4_only)?;
-    let socket = network::listen(at, ipv4_only)?;
-    Ok(Listener::start(socket.into(), Stream::over_network, mapping, context, reactor::current()?)?)
+    let acceptor = platform::listen_to_network(at, ipv4_only)?;
+    Ok(Listener::start(acceptor, Stream::over_network, mapping, context, reactor::current()?)?)
 }
 
 fn dial(
@@ -142,17 +139,6 @@ trait Owner: Send + Sync {
     fn established(&self, connection: &Arc<Connection>);
     /// The connection has ended.
     fn ended(self: Arc<Self>, connection: &Arc<Connection>);
-}
-
-/// Starts connecting a non-blocking socket.
-///
-/// # Errors
-/// The operating system's, except that the connect is in progress.
-fn connect_without_waiting(socket: &Socket, address: &SockAddr) -> io::Result<()> {
-    match socket.connect(address) {
-        Err(error) if platform::is_in_progress(&error) => Ok(()),
-        done => done,
-    }
 }
 
 #[cfg(all(test, not(loom)))]

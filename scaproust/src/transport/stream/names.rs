@@ -11,8 +11,8 @@ use std::ptr;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::network;
-use crate::sync::{Mutex, PerProcess, lock, now, rank, without_signals};
+use super::platform;
+use crate::sync::{Mutex, PerProcess, lock, now, rank, start_detached};
 
 /// The most look-ups at once.
 const MAX_THREADS: usize = 4;
@@ -67,8 +67,7 @@ pub(super) fn look_up(name: &str, is_slow: bool, requester: Weak<dyn Requester>)
     if !lookups.add(name, is_slow, requester) {
         return Ok(());
     }
-    let spawn = || std::thread::Builder::new().name("nanomsg-names".into()).spawn(work);
-    let Err(error) = without_signals(spawn) else { return Ok(()) };
+    let Err(error) = start_detached("nanomsg-names", work) else { return Ok(()) };
     lookups.threads -= 1;
     if lookups.threads > 0 {
         return Ok(());
@@ -86,7 +85,7 @@ pub(super) fn cancel(name: &str, requester: *const dyn Requester) {
 fn work() {
     while let Some((name, was_slow)) = { lock(LOOKUPS.get()).take() } {
         let start = now();
-        let addresses = network::look_up(&name);
+        let addresses = platform::look_up(&name);
         let answer = Answer { addresses, is_slow: now() - start > SLOW };
         let requesters = lock(LOOKUPS.get()).finish(&name, was_slow);
         for requester in requesters.iter().filter_map(Weak::upgrade) {

@@ -1,18 +1,11 @@
-//! TCP sockets: interfaces and addresses, listening, connecting.
+//! Network addresses: hosts, interfaces, and the results of look-ups.
 
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6, ToSocketAddrs};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
-
-use super::platform::{self, Stream};
+use super::platform::{self, interfaces};
 use crate::address::Host;
 use crate::error::Error;
-use crate::sync::{above_standard, is_standard};
-
-/// The backlog of a listening socket.
-pub(super) const BACKLOG: i32 = 4096;
 
 /// The local address that a host part stands for: `*`, a numeric address, or the name of an interface.
 ///
@@ -47,14 +40,14 @@ pub(super) fn numeric(host: &Host, port: u16) -> io::Result<SocketAddr> {
 
 /// The index of an interface, given by its name or in digits; never zero, which means none.
 fn interface_number(zone: &str) -> Option<u32> {
-    let interfaces = if_addrs::get_if_addrs().unwrap_or_default();
+    let interfaces = interfaces();
     let named = interfaces.iter().find(|interface| interface.name == zone).and_then(|found| found.index);
     named.or_else(|| zone.parse().ok()).filter(|number| *number != 0)
 }
 
 /// An address of an interface: IPv4 before IPv6, and a link-local one only if there is no other.
 fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAddr> {
-    let interfaces = if_addrs::get_if_addrs().ok()?;
+    let interfaces = interfaces();
     let usable = interfaces
         .iter()
         .filter(|interface| interface.name == name && (interface.ip().is_ipv4() || !ipv4_only));
@@ -66,75 +59,6 @@ fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAdd
         }
         ip => SocketAddr::new(ip, port),
     })
-}
-
-/// Whether the socket is connected; `false` while the connect is in progress. For sockets of TCP and of Unix.
-///
-/// # Errors
-/// The reason why the connect has failed. A socket that is connected to itself counts as refused: without a listener,
-/// the system may choose the destination as the source port of the connection, if it is in the ephemeral range, and
-/// TCP allows such a connection.
-pub(super) fn is_connected(socket: &Socket) -> io::Result<bool> {
-    if let Some(error) = socket.take_error()? {
-        return Err(error);
-    }
-    match socket.peer_addr() {
-        Ok(peer) if is_own(socket, &peer) => {
-            // Without TIME-WAIT, so that a listener can bind the port. If this fails, it can a minute later.
-            let _ = socket.set_linger(Some(Duration::ZERO));
-            Err(io::Error::from_raw_os_error(platform::REFUSED))
-        }
-        Ok(_) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::NotConnected => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
-/// Whether a network address is the socket's own.
-fn is_own(socket: &Socket, address: &SockAddr) -> bool {
-    let address = address.as_socket();
-    address.is_some() && socket.local_addr().is_ok_and(|own| own.as_socket() == address)
-}
-
-/// Makes a socket that listens at `address`.
-///
-/// # Errors
-/// The operating system's.
-pub(super) fn listen(address: SocketAddr, ipv4_only: bool) -> io::Result<Socket> {
-    let socket = stream(address)?;
-    platform::take_port(&socket)?;
-    if address.is_ipv6() {
-        socket.set_only_v6(ipv4_only || !address.ip().is_unspecified())?;
-    }
-    socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket)
-}
-
-/// Starts connecting a new socket to `address`, from `local` if there is one.
-///
-/// # Errors
-/// The operating system's.
-pub(super) fn start_connecting(address: SocketAddr, local: Option<SocketAddr>) -> io::Result<Stream> {
-    let socket = stream(address)?;
-    if let Some(local) = local {
-        socket.bind(&local.into())?;
-    }
-    super::connect_without_waiting(&socket, &address.into())?;
-    Ok(Stream::from(socket))
-}
-
-fn stream(address: SocketAddr) -> io::Result<Socket> {
-    let make = || Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP));
-    let socket = above_standard(make, is_standard)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-/// The addresses of a name, with port 0. Blocks as long as the resolver likes.
-pub(super) fn look_up(name: &str) -> Vec<SocketAddr> {
-    // The errors of the resolver have no errno value.
-    (name, 0).to_socket_addrs().map(Iterator::collect).unwrap_or_default()
 }
 
 /// Those of a look-up's addresses that can be used, with the port.
@@ -165,7 +89,7 @@ mod tests {
         let at = |host: Host, ipv4_only| interface(&host, 5, ipv4_only);
         assert_eq!(at(Host::Any, true), Ok("0.0.0.0:5".parse().unwrap()));
         assert_eq!(at(Host::Any, false), Ok("[::]:5".parse().unwrap()));
-        let interfaces = if_addrs::get_if_addrs().unwrap();
+        let interfaces = interfaces();
         let loopback = interfaces.iter().find(|interface| interface.ip() == Ipv4Addr::LOCALHOST).unwrap();
         assert_eq!(at(Host::Name(loopback.name.clone()), true), Ok("127.0.0.1:5".parse().unwrap()));
         assert_eq!(at(Host::Name("localhost".into()), true), Err(Error::NoSuchInterface));
@@ -191,19 +115,5 @@ mod tests {
         let usable = |ipv4_only| usable(&[six, four, six], 5, ipv4_only).collect::<Vec<_>>();
         assert_eq!(usable(false), [six, four, six].each_ref().map(with_port));
         assert_eq!(usable(true), [with_port(&four)]);
-    }
-
-    /// Only Linux is sure to allow a connection from a port to itself.
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn a_socket_that_is_connected_to_itself_is_refused() {
-        let socket = stream((Ipv4Addr::LOCALHOST, 0).into()).unwrap();
-        socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
-        let own = socket.local_addr().unwrap();
-        crate::transport::stream::connect_without_waiting(&socket, &own).unwrap();
-        let error = Error::from(is_connected(&socket).unwrap_err());
-        assert_eq!(error, Error::Os(libc::ECONNREFUSED));
-        drop(socket);
-        assert!(listen(own.as_socket().unwrap(), true).is_ok());
     }
 }

@@ -81,8 +81,11 @@ impl Connection {
             let outcome = match self.reactor.scratch() {
                 Some(mut scratch) => receive(&mut scratch),
                 None => {
-                    let received = SCRATCH.try_with(|scratch| receive(&mut scratch.borrow_mut()));
-                    received.unwrap_or_else(|_| receive(&mut Vec::new()))
+                    // Not borrowed twice even by a signal handler that receives.
+                    let received = SCRATCH.try_with(|scratch| {
+                        scratch.try_borrow_mut().ok().map(|mut scratch| receive(&mut scratch))
+                    });
+                    received.ok().flatten().unwrap_or_else(|| receive(&mut Vec::new()))
                 }
             };
             if outcome.is_err() {

@@ -1,16 +1,16 @@
 //! Listeners whose socket is the test, which runs the reactor as well.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::transport::stream::network;
 use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end};
 use EndpointEvent::{Accepted, Broken, Dropped};
 
 impl Fixture {
     fn listen(&self) -> (Arc<Listener>, SocketAddr) {
-        let socket = network::listen((Ipv4Addr::LOCALHOST, 0).into(), true).unwrap();
+        let socket = socket2::Socket::from(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
+        socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
         (self.listen_at(socket.into()), address)
     }

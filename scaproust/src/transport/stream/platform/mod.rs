@@ -1,19 +1,33 @@
-//! Streams of the operating system: their type, and how they are accepted, connected and polled.
+//! Streams of the operating system: their type, and how they are accepted, connected and polled; host names and
+//! interfaces.
 //!
-//! Each system has a module with the same names. What the sockets of all systems share is in `network`.
+//! Each system has a module with the same names. What the sockets of all systems share is in `sockets`.
 
-#[cfg(unix)]
+#[cfg(simulated)]
+mod simulated;
+#[cfg(not(simulated))]
+mod sockets;
+#[cfg(all(unix, not(simulated)))]
 mod unix;
-#[cfg(windows)]
+#[cfg(all(windows, not(simulated)))]
 mod windows;
 
-#[cfg(unix)]
+#[cfg(simulated)]
+use simulated as own;
+#[cfg(simulated)]
+use simulated as sockets;
+#[cfg(all(unix, not(simulated)))]
 use unix as own;
-#[cfg(windows)]
+#[cfg(all(windows, not(simulated)))]
 use windows as own;
 
+#[cfg(not(simulated))]
+pub(super) use own::REFUSED;
 pub(super) use own::{
-    Acceptor, LocalAddress, NO_INTEREST, NO_SIGNAL, REFUSED, SHORT_READ_IS_ALL, Stream, UNREACHABLE,
-    abandon_unsent, connect_local, descriptor, has_unacknowledged, is_connected, is_in_progress, is_scarce,
-    listen_locally, local_address, note_writable, polled, take_port,
+    Acceptor, LocalAddress, NO_INTEREST, NO_SIGNAL, SHORT_READ_IS_ALL, Stream, UNREACHABLE, abandon_unsent,
+    connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally, local_address,
+    note_writable, polled,
 };
+#[cfg(not(simulated))]
+use own::{is_in_progress, take_port};
+pub(super) use sockets::{connect_to_network, interfaces, listen_to_network, look_up};

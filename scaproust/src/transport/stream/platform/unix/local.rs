@@ -9,8 +9,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{Acceptor, Stream};
 use crate::sync::{above_standard, is_standard};
-use crate::transport::stream::connect_without_waiting;
-use crate::transport::stream::network::BACKLOG;
+use crate::transport::stream::platform::sockets::{BACKLOG, connect_without_waiting};
 
 /// The file of a listener. Dropping this removes it, unless another process has replaced it.
 #[derive(Debug)]

@@ -12,8 +12,8 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
 use socket2::Socket;
 
+pub(in crate::transport::stream) use super::sockets::is_connected;
 use crate::sync::{Descriptor, above_standard, is_standard};
-pub(in crate::transport::stream) use crate::transport::stream::network::is_connected;
 use local::SocketFile;
 pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen_locally, local_address};
 

@@ -12,7 +12,7 @@ use socket2::{MaybeUninitSlice, SockRef, Socket};
 
 use super::named_pipe::{self, LocalAddress, PipeEnd};
 use crate::sync::{RwLock, rank};
-use crate::transport::stream::network::is_connected;
+use crate::transport::stream::platform::sockets::is_connected;
 
 /// A socket or a pipe. Reads and writes hold the lock shared; registering and closing hold it exclusively.
 #[derive(Debug)]

@@ -1,0 +1,299 @@
+//! Plans: what a world is made of, as data and as text.
+
+use std::fmt;
+use std::str::{FromStr, SplitWhitespace};
+use std::time::Duration;
+
+use crate::machine::Settings;
+use crate::protocol::{PROTOCOLS, ProtocolInfo};
+
+/// A world.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) machine: Settings,
+    pub(super) sockets: Vec<SocketPlan>,
+    pub(super) steps: Vec<(ThreadName, Step)>,
+    pub(super) faults: Vec<(Duration, Fault)>,
+    pub(super) checks: Vec<Check>,
+    /// Whether all sockets are closed by one `nn_term`.
+    pub(super) ends_by_term: bool,
+}
+
+/// A socket.
+#[derive(Clone, Debug)]
+pub(super) struct SocketPlan {
+    pub(super) number: usize,
+    pub(super) protocol: &'static ProtocolInfo,
+    pub(super) is_raw: bool,
+    /// Values of options, by level and name.
+    pub(super) options: Vec<(i32, i32, i32)>,
+}
+
+/// A thread that works on a socket: the numbers of the socket, and of the thread among those of the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct ThreadName(pub(super) usize, pub(super) usize);
+
+/// What a thread does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Bind(String),
+    Connect(String),
+    /// Removes the oldest endpoint.
+    Leave,
+    Subscribe(u8),
+    /// Sends so many messages of so many bytes.
+    Send(usize, usize),
+    /// The same without waiting: messages for which there is no room are not sent.
+    TrySend(usize, usize),
+    /// Receives so many messages; 0: until the socket is closed.
+    Receive(usize),
+    /// Waits for a message for so many milliseconds, so often.
+    Wait(usize, usize),
+    /// Polls for messages, and receives them, until the socket is closed.
+    Poll,
+    /// Answers so many requests; 0: until the socket is closed.
+    Answer(usize),
+    /// Sends so many requests of so many bytes, and waits for each answer.
+    Ask(usize, usize),
+    /// Sends so many surveys of so many bytes, and receives the answers until the deadline.
+    Survey(usize, usize),
+    /// Runs a device between this socket and another one.
+    Device(usize),
+    Sleep(usize),
+    Close,
+}
+
+/// What fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The network ends a link.
+    Reset(usize),
+    /// Nothing arrives at a side of a link for so many milliseconds.
+    Stall(usize, usize),
+    /// Nothing arrives any more on a link.
+    Cut(usize),
+    /// A side of a link finds its end.
+    HalfClose(usize),
+    /// Look-ups fail for so many milliseconds.
+    NoNames(usize),
+    /// There are no descriptors for so many milliseconds.
+    NoDescriptors(usize),
+    /// A stranger connects to a port, sends bytes and leaves.
+    Stranger(u16, usize),
+}
+
+/// What is checked at the end of a world, besides what is checked in all worlds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Check {
+    /// The messages of each sender came in their order.
+    Order,
+    /// All messages that a socket has sent were received.
+    Delivery(usize),
+    /// No receiver has missed a message of this socket after the first one that it received.
+    NoGap(usize),
+}
+
+impl Check {
+    fn parse(mut words: SplitWhitespace<'_>) -> Option<Check> {
+        Some(match words.next()? {
+            "order" => Check::Order,
+            "delivery" => Check::Delivery(number(&mut words)?),
+            "no-gap" => Check::NoGap(number(&mut words)?),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Check {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Check::Order => write!(to, "order"),
+            Check::Delivery(socket) => write!(to, "delivery {socket}"),
+            Check::NoGap(socket) => write!(to, "no-gap {socket}"),
+        }
+    }
+}
+
+impl Plan {
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// The line that is none of a plan.
+    pub(super) fn parse(text: &str) -> Result<Plan, String> {
+        let mut plan = Plan {
+            machine: Settings::default(),
+            sockets: Vec::new(),
+            steps: Vec::new(),
+            faults: Vec::new(),
+            checks: Vec::new(),
+            ends_by_term: false,
+        };
+        for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
+            plan.add(line).ok_or_else(|| line.to_owned())?;
+        }
+        Ok(plan)
+    }
+
+    fn add(&mut self, line: &str) -> Option<()> {
+        let mut words = line.split_whitespace();
+        match words.next()? {
+            "machine" => self.machine = settings(words)?,
+            "socket" => self.sockets.push(SocketPlan::parse(words)?),
+            "fault" => self.faults.push((Duration::from_millis(number(&mut words)?), Fault::parse(words)?)),
+            "check" => self.checks.push(Check::parse(words)?),
+            "term" => self.ends_by_term = true,
+            name => {
+                let (socket, thread) = name.split_once('.')?;
+                let name = ThreadName(socket.parse().ok()?, thread.parse().ok()?);
+                self.steps.push((name, Step::parse(words)?));
+            }
+        }
+        Some(())
+    }
+}
+
+fn number<T: FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
+    words.next()?.parse().ok()
+}
+
+fn settings(mut words: SplitWhitespace<'_>) -> Option<Settings> {
+    let micros = |words: &mut _| number(words).map(Duration::from_micros);
+    Some(Settings {
+        seed: number(&mut words)?,
+        processors: number(&mut words)?,
+        switch_every: number(&mut words)?,
+        longest_step: micros(&mut words)?,
+        latest_timer: micros(&mut words)?,
+        longest_way: micros(&mut words)?,
+        room: number(&mut words)?,
+        scarce_every: number(&mut words)?,
+        descriptors: number(&mut words)?,
+    })
+}
+
+impl SocketPlan {
+    fn parse(mut words: SplitWhitespace<'_>) -> Option<SocketPlan> {
+        let number = number(&mut words)?;
+        let name = words.next()?;
+        let protocol = PROTOCOLS.iter().find(|info| info.name == name.trim_start_matches("raw-"))?;
+        let options: Option<_> = words.map(option).collect();
+        Some(SocketPlan { number, protocol, is_raw: name.starts_with("raw-"), options: options? })
+    }
+}
+
+/// `level:name=value`.
+fn option(word: &str) -> Option<(i32, i32, i32)> {
+    let (key, value) = word.split_once('=')?;
+    let (level, name) = key.split_once(':')?;
+    Some((level.parse().ok()?, name.parse().ok()?, value.parse().ok()?))
+}
+
+impl Step {
+    fn parse(mut words: SplitWhitespace<'_>) -> Option<Step> {
+        let verb = words.next()?;
+        let words = &mut words;
+        Some(match verb {
+            "bind" => Step::Bind(words.next()?.to_owned()),
+            "connect" => Step::Connect(words.next()?.to_owned()),
+            "leave" => Step::Leave,
+            "subscribe" => Step::Subscribe(number(words)?),
+            "send" => Step::Send(number(words)?, number(words)?),
+            "try-send" => Step::TrySend(number(words)?, number(words)?),
+            "receive" => Step::Receive(number(words)?),
+            "wait" => Step::Wait(number(words)?, number(words)?),
+            "poll" => Step::Poll,
+            "answer" => Step::Answer(number(words)?),
+            "ask" => Step::Ask(number(words)?, number(words)?),
+            "survey" => Step::Survey(number(words)?, number(words)?),
+            "device" => Step::Device(number(words)?),
+            "sleep" => Step::Sleep(number(words)?),
+            "close" => Step::Close,
+            _ => return None,
+        })
+    }
+
+    /// Whether the step goes on until the socket is closed.
+    pub(super) fn is_endless(&self) -> bool {
+        matches!(self, Step::Receive(0) | Step::Answer(0) | Step::Poll | Step::Device(_))
+    }
+}
+
+impl Fault {
+    fn parse(mut words: SplitWhitespace<'_>) -> Option<Fault> {
+        let verb = words.next()?;
+        let words = &mut words;
+        Some(match verb {
+            "reset" => Fault::Reset(number(words)?),
+            "stall" => Fault::Stall(number(words)?, number(words)?),
+            "cut" => Fault::Cut(number(words)?),
+            "half-close" => Fault::HalfClose(number(words)?),
+            "no-names" => Fault::NoNames(number(words)?),
+            "no-descriptors" => Fault::NoDescriptors(number(words)?),
+            "stranger" => Fault::Stranger(number(words)?, number(words)?),
+            _ => return None,
+        })
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { seed, processors, switch_every, room, scarce_every, descriptors, .. } = self.machine;
+        let times = [self.machine.longest_step, self.machine.latest_timer, self.machine.longest_way];
+        let [step, timer, way] = times.map(|time| time.as_micros());
+        write!(to, "machine {seed} {processors} {switch_every} {step} {timer} {way} {room} ")?;
+        writeln!(to, "{scarce_every} {descriptors}")?;
+        for SocketPlan { number, protocol, is_raw, options } in &self.sockets {
+            write!(to, "socket {number} {}{}", if *is_raw { "raw-" } else { "" }, protocol.name)?;
+            for (level, name, value) in options {
+                write!(to, " {level}:{name}={value}")?;
+            }
+            writeln!(to)?;
+        }
+        for (ThreadName(socket, thread), step) in &self.steps {
+            writeln!(to, "{socket}.{thread} {step}")?;
+        }
+        for (moment, fault) in &self.faults {
+            writeln!(to, "fault {} {fault}", moment.as_millis())?;
+        }
+        for check in &self.checks {
+            writeln!(to, "check {check}")?;
+        }
+        if self.ends_by_term { writeln!(to, "term") } else { Ok(()) }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Bind(address) => write!(to, "bind {address}"),
+            Step::Connect(address) => write!(to, "connect {address}"),
+            Step::Leave => write!(to, "leave"),
+            Step::Subscribe(topic) => write!(to, "subscribe {topic}"),
+            Step::Send(count, size) => write!(to, "send {count} {size}"),
+            Step::TrySend(count, size) => write!(to, "try-send {count} {size}"),
+            Step::Receive(count) => write!(to, "receive {count}"),
+            Step::Wait(count, time) => write!(to, "wait {count} {time}"),
+            Step::Poll => write!(to, "poll"),
+            Step::Answer(count) => write!(to, "answer {count}"),
+            Step::Ask(count, size) => write!(to, "ask {count} {size}"),
+            Step::Survey(count, size) => write!(to, "survey {count} {size}"),
+            Step::Device(other) => write!(to, "device {other}"),
+            Step::Sleep(time) => write!(to, "sleep {time}"),
+            Step::Close => write!(to, "close"),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Fault::Reset(link) => write!(to, "reset {link}"),
+            Fault::Stall(link, time) => write!(to, "stall {link} {time}"),
+            Fault::Cut(link) => write!(to, "cut {link}"),
+            Fault::HalfClose(link) => write!(to, "half-close {link}"),
+            Fault::NoNames(time) => write!(to, "no-names {time}"),
+            Fault::NoDescriptors(time) => write!(to, "no-descriptors {time}"),
+            Fault::Stranger(port, size) => write!(to, "stranger {port} {size}"),
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! Streams of the simulated machine, which behaves as Linux does.
+
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::net::{Shutdown, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use if_addrs::Interface;
+use libc::c_int;
+use mio::Interest;
+use socket2::MaybeUninitSlice;
+
+use crate::machine::{self, Place, poller};
+use crate::sync::Descriptor;
+
+/// There is no SIGPIPE.
+pub(in crate::transport::stream) const NO_SIGNAL: c_int = 0;
+
+/// As on Linux.
+pub(in crate::transport::stream) const SHORT_READ_IS_ALL: bool = true;
+
+/// As on Linux.
+pub(in crate::transport::stream) const NO_INTEREST: Option<Interest> = Some(Interest::PRIORITY);
+
+/// The error of a host that cannot be reached.
+pub(in crate::transport::stream) const UNREACHABLE: i32 = libc::EHOSTUNREACH;
+
+/// An object with a descriptor.
+pub(in crate::transport::stream) trait HasDescriptor {
+    /// Its descriptor.
+    fn number(&self) -> Descriptor;
+}
+
+/// A descriptor, as the poller takes it.
+pub(in crate::transport::stream) struct Polled(Descriptor);
+
+/// The descriptor of `source`, for the poller.
+pub(in crate::transport::stream) fn polled(source: &impl HasDescriptor) -> Polled {
+    Polled(source.number())
+}
+
+impl poller::Source for Polled {
+    fn descriptor(&self) -> Descriptor {
+        self.0
+    }
+}
+
+/// A connection of tcp or ipc.
+pub(in crate::transport::stream) struct Stream(machine::Stream);
+
+impl HasDescriptor for Stream {
+    fn number(&self) -> Descriptor {
+        self.0.descriptor()
+    }
+}
+
+impl Stream {
+    pub(in crate::transport::stream) fn set_tcp_nodelay(&self, _is_set: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(in crate::transport::stream) fn recv(&self, buffer: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
+        let bytes = self.0.read(buffer.len())?;
+        fill(buffer, &bytes);
+        Ok(bytes.len())
+    }
+
+    pub(in crate::transport::stream) fn recv_vectored(
+        &self,
+        buffers: &mut [MaybeUninitSlice<'_>],
+    ) -> io::Result<(usize, ())> {
+        let bytes = self.0.read(buffers.iter().map(|buffer| buffer.len()).sum())?;
+        let mut left = &bytes[..];
+        for buffer in buffers {
+            let (part, rest) = left.split_at(left.len().min(buffer.len()));
+            fill(buffer, part);
+            left = rest;
+        }
+        Ok((bytes.len(), ()))
+    }
+
+    pub(in crate::transport::stream) fn send_with_flags(&self, bytes: &[u8], _: c_int) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    pub(in crate::transport::stream) fn send_vectored_with_flags(
+        &self,
+        pieces: &[IoSlice<'_>],
+        _: c_int,
+    ) -> io::Result<usize> {
+        let mut bytes = Vec::new();
+        for piece in pieces {
+            let left = machine::room().saturating_sub(bytes.len());
+            bytes.extend_from_slice(&piece[..piece.len().min(left)]);
+        }
+        self.0.write(&bytes)
+    }
+
+    pub(in crate::transport::stream) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.0.shut_down(how);
+        Ok(())
+    }
+}
+
+fn fill(buffer: &mut [MaybeUninit<u8>], bytes: &[u8]) {
+    for (place, byte) in buffer.iter_mut().zip(bytes) {
+        place.write(*byte);
+    }
+}
+
+/// An acceptor of tcp or ipc.
+pub(in crate::transport::stream) struct Acceptor(machine::Acceptor);
+
+impl HasDescriptor for Acceptor {
+    fn number(&self) -> Descriptor {
+        self.0.descriptor()
+    }
+}
+
+impl Acceptor {
+    /// Accepts the next pending connection.
+    ///
+    /// # Errors
+    /// Those of the machine, `WouldBlock` among them.
+    pub(in crate::transport::stream) fn accept(&self) -> io::Result<Stream> {
+        self.0.accept().map(Stream)
+    }
+
+    /// There are no forked children.
+    pub(in crate::transport::stream) fn stop(&self) {}
+}
+
+/// The address of a Unix-domain socket.
+pub(in crate::transport::stream) type LocalAddress = PathBuf;
+
+/// The address of `path`.
+///
+/// # Errors
+/// None.
+pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
+    Ok(path.to_owned())
+}
+
+/// Listens at `path`.
+///
+/// # Errors
+/// Those of the machine.
+pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
+    machine::listen(Place::Path(path.to_owned())).map(Acceptor)
+}
+
+/// Starts connecting to a Unix-domain socket.
+///
+/// # Errors
+/// Those of the machine.
+pub(in crate::transport::stream) fn connect_local(address: &LocalAddress) -> io::Result<Stream> {
+    machine::connect(&Place::Path(address.clone())).map(Stream)
+}
+
+/// Listens at a port.
+///
+/// # Errors
+/// Those of the machine.
+pub(in crate::transport::stream) fn listen_to_network(
+    address: SocketAddr,
+    _ipv4_only: bool,
+) -> io::Result<Acceptor> {
+    machine::listen(Place::Port(address.port())).map(Acceptor)
+}
+
+/// Starts connecting to a port of this machine. No other host can be reached.
+///
+/// # Errors
+/// Those of the machine.
+pub(in crate::transport::stream) fn connect_to_network(
+    address: SocketAddr,
+    _local: Option<SocketAddr>,
+) -> io::Result<Stream> {
+    let is_here = address.ip().is_loopback() || address.ip().is_unspecified();
+    let place = if is_here { Place::Port(address.port()) } else { Place::Nowhere };
+    machine::connect(&place).map(Stream)
+}
+
+pub(in crate::transport::stream) use crate::machine::look_up;
+
+/// There are no interfaces.
+pub(in crate::transport::stream) fn interfaces() -> Vec<Interface> {
+    Vec::new()
+}
+
+/// Whether the stream is connected; `false` while it connects.
+///
+/// # Errors
+/// Why the connect has failed.
+pub(in crate::transport::stream) fn is_connected(stream: &Stream) -> io::Result<bool> {
+    stream.0.is_connected()
+}
+
+/// The descriptor that a thread polls before it reads from the stream itself.
+pub(in crate::transport::stream) fn descriptor(stream: &Stream) -> Option<Descriptor> {
+    Some(stream.number())
+}
+
+/// The poller has reported that the stream is writable. Returns whether the stream may be readable too.
+pub(in crate::transport::stream) fn note_writable(_stream: &Stream) -> bool {
+    false
+}
+
+/// Whether the error of a call on a stream is a lack of memory.
+pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
+}
+
+/// Makes the close of the stream discard what was not received.
+pub(in crate::transport::stream) fn abandon_unsent(stream: &Stream) {
+    stream.0.abandon_unsent();
+}
+
+/// Whether the peer may not have received everything.
+pub(in crate::transport::stream) fn has_unacknowledged(stream: &Stream) -> bool {
+    stream.0.has_unacknowledged()
+}
