@@ -14,8 +14,14 @@ pub(super) const MAX_THROTTLES: u32 = 32;
 
 /// The shortest pause of a producer that had to sleep for little room.
 pub(super) const MIN_PAUSE: Duration = Duration::from_micros(50);
-/// The longest one; the pause doubles while the room stays little.
-pub(super) const MAX_PAUSE: Duration = Duration::from_millis(8);
+/// The longest one; the pause doubles while the room stays little. A receiver that needs as long for one
+/// message is slow, and its senders do not pause.
+pub(super) const MAX_PAUSE: Duration = Duration::from_millis(64);
+/// The longest one after a short sleep.
+pub(super) const MAX_PAUSE_AFTER_SHORT_SLEEP: Duration = Duration::from_millis(8);
+/// The longest one after other sleeps, as a multiple of the sleep: about the time in which the receiver takes
+/// so many messages from this lane.
+const MAX_PAUSE_PER_SLEEP: u32 = 256;
 
 /// The result of a successful push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,9 +173,11 @@ impl Batch<'_> {
         *progress_at = *taken;
         let is_little = room < limit / 16;
         if is_little && *was_little {
-            *pause = (2 * *pause).clamp(MIN_PAUSE, MAX_PAUSE);
+            let longest = (MAX_PAUSE_PER_SLEEP * slept).clamp(MAX_PAUSE_AFTER_SHORT_SLEEP, MAX_PAUSE);
+            *pause = (2 * *pause).clamp(MIN_PAUSE, longest);
         } else if room > limit / 4 {
-            *pause = Some(*pause / 2).filter(|half| *half >= MIN_PAUSE).unwrap_or_default();
+            let eighths = u32::try_from(room / (limit / 8)).unwrap_or(u32::MAX);
+            *pause = Some(*pause / eighths).filter(|shorter| *shorter >= MIN_PAUSE).unwrap_or_default();
         }
         *was_little = is_little;
         *pause

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::producer::{MAX_PAUSE, MAX_THROTTLES, MIN_PAUSE};
+use super::producer::{MAX_PAUSE, MAX_PAUSE_AFTER_SHORT_SLEEP, MAX_THROTTLES, MIN_PAUSE};
 use super::*;
 use crate::message::{Chunk, INLINE_MAX, Metadata, Payload};
 
@@ -284,11 +284,22 @@ fn a_producer_woken_for_little_room_pauses() {
     assert_eq!(pause(&[1]), Duration::ZERO);
     assert_eq!(pause(&[1, 1]), MIN_PAUSE);
     assert_eq!(pause(&[1, 1, 1]), 2 * MIN_PAUSE);
-    assert_eq!(pause(&[1; 100]), MAX_PAUSE);
+    assert_eq!(pause(&[1; 100]), MAX_PAUSE_AFTER_SHORT_SLEEP);
     assert_eq!(pause(&[1, 1, 1, 200, 200]), 2 * MIN_PAUSE);
     assert_eq!(pause(&[1, 1, 1, 500]), MIN_PAUSE);
     assert_eq!(pause(&[1, 1, 1, 500, 500]), Duration::ZERO);
     assert_eq!(pause(&[200; 100]), Duration::ZERO);
+    // The more room there is, the shorter is the next pause.
+    assert_eq!(pause(&[&[1; 7][..], &[500]].concat()), MIN_PAUSE * 32 / 2);
+    assert_eq!(pause(&[&[1; 7][..], &[1600]].concat()), MIN_PAUSE * 32 / 8);
+}
+
+#[test]
+fn the_longest_pause_depends_on_how_often_the_receiver_takes() {
+    for (slept, longest) in [(1, 8_000), (100, 25_600), (1_000, 64_000), (63_999, 64_000)] {
+        let pause = pause_after(Duration::from_micros(slept), 16 * 1600, &[1; 100]);
+        assert_eq!(pause, Duration::from_micros(longest), "{slept}");
+    }
 }
 
 #[test]
