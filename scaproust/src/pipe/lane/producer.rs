@@ -14,13 +14,13 @@ pub(super) const MAX_THROTTLES: u32 = 32;
 
 /// The shortest pause of a producer that had to sleep for little room.
 pub(super) const MIN_PAUSE: Duration = Duration::from_micros(50);
-/// The longest one; the pause doubles while the room stays little. A receiver that needs as long for one
-/// message is slow, and its senders do not pause.
+/// The longest one; the pause doubles while the room stays little. A sender that has slept for as long does not
+/// pause: its receiver is slow.
 pub(super) const MAX_PAUSE: Duration = Duration::from_millis(64);
 /// The longest one after a short sleep.
 pub(super) const MAX_PAUSE_AFTER_SHORT_SLEEP: Duration = Duration::from_millis(8);
-/// The longest one after other sleeps, as a multiple of the sleep: about the time in which the receiver takes
-/// so many messages from this lane.
+/// The longest one after other sleeps, as a multiple of the sleep: the receiver takes about so many messages
+/// of this lane meanwhile.
 const MAX_PAUSE_PER_SLEEP: u32 = 256;
 
 /// The result of a successful push.
