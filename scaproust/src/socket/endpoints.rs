@@ -54,10 +54,13 @@ impl Socket {
     /// call does not wait for that.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] when there is no such endpoint.
+    /// [`Error::InvalidArgument`] when there is no such endpoint, and [`Error::Closed`] while the socket is being closed.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
         let ((endpoint, state), linger) = {
             let mut core = self.core.lock();
+            if core.is_closing {
+                return Err(Error::Closed);
+            }
             let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.endpoints.closing.retain(|(linger, _)| !linger.is_finished());
