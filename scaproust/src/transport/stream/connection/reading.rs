@@ -129,6 +129,7 @@ impl Connection {
         scratch: &mut [MaybeUninit<u8>],
         effects: &mut ReadEffects,
     ) -> Result<Stop, Failure> {
+        let mut has_read = false;
         for _ in 0..PER_TURN {
             if let Some(lane) = &mut reader.lane {
                 let is_full = !lane.has_room_or_waits_for_half();
@@ -149,13 +150,17 @@ impl Connection {
                 Ok(0) => return Err(Failure::silent()),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    self.watch_for_silence(&mut reader.inbound);
+                    // A read that finds nothing does not prolong the silence.
+                    if has_read {
+                        self.watch_for_silence(&mut reader.inbound);
+                    }
                     return Ok(Stop::Done);
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_scarce(&error) => return Ok(Stop::OutOfMemory),
                 Err(error) => return Err(error.into()),
             };
+            has_read = true;
             let direct = count.min(direct_size);
             if direct > 0 {
                 // SAFETY: the kernel has written this number of bytes.
@@ -175,7 +180,9 @@ impl Connection {
                 return Ok(Stop::Done);
             }
         }
-        self.watch_for_silence(&mut reader.inbound);
+        if has_read {
+            self.watch_for_silence(&mut reader.inbound);
+        }
         Ok(Stop::TurnOver)
     }
 
@@ -262,7 +269,7 @@ impl Connection {
         Failure { final_reply: lock(&self.writer).outbound.final_reply(bad) }
     }
 
-    /// Sets a timer, after a read, by which a peer is noticed that falls silent in the middle of a message.
+    /// Sets a timer, after a read that has brought something, by which a peer is noticed that falls silent in the middle of a message.
     fn watch_for_silence(self: &Arc<Self>, inbound: &mut Inbound) {
         if inbound.is_mid_message()
             && let Some(moment) = inbound.note_part(now())

@@ -16,8 +16,14 @@ impl Owner for NullPeer {
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
 }
 
-/// A connection of a PUSH socket, its lane, and a peer that has greeted.
+/// A connection of a PUSH socket, its outbound lane, and a peer that has greeted.
 fn connected() -> (Arc<Connection>, Producer, Plain) {
+    let (connection, pipe, theirs) = connected_pipe();
+    (connection, pipe.outbound, theirs)
+}
+
+/// The same, with both lanes.
+fn connected_pipe() -> (Arc<Connection>, PipeEnds, Plain) {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
     let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), Reactor::running());
@@ -35,8 +41,8 @@ fn connected() -> (Arc<Connection>, Producer, Plain) {
     theirs.write_all(&GREETING).unwrap();
     // The greeting is read here, or was read by the I/O thread.
     connection.receive();
-    let outbound = lock(&context.pipe).take().unwrap().outbound;
-    (connection, outbound, theirs)
+    let pipe = lock(&context.pipe).take().unwrap();
+    (connection, pipe, theirs)
 }
 
 #[test]
@@ -86,6 +92,22 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     connection.finish(EndpointEvent::Dropped);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     assert_eq!(lock(&connection.timers).purposes(), []);
+}
+
+#[test]
+fn a_read_that_finds_nothing_does_not_prolong_a_silence() {
+    let (connection, _pipe, mut theirs) = connected_pipe();
+    theirs.write_all(b"\x01\0\0").unwrap();
+    connection.receive();
+    let silent = now();
+    while now() == silent {}
+    connection.receive();
+    {
+        let inbound = &mut lock(&connection.reader).inbound;
+        assert!(inbound.is_mid_message());
+        assert_eq!(inbound.check_time(silent + Duration::from_secs(30)), TimeCheck::Exceeded);
+    }
+    connection.finish(EndpointEvent::Dropped);
 }
 
 #[test]
