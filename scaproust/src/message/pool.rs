@@ -2,9 +2,10 @@
 //!
 //! The allocator returns memory of this size to the kernel, which then has to map and clear its
 //! pages for the next message: more work than copying that message. So a few freed pieces are kept,
-//! at most [`KEEP`] bytes in all, until the last socket is closed.
+//! at most [`KEEP`] bytes in all, while a socket is open.
 
 use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, TryLockError};
 
 /// The longest message in bytes whose memory is kept.
@@ -23,6 +24,9 @@ struct Pool {
 
 // SAFETY: the pool is the only owner of its pieces.
 unsafe impl Send for Pool {}
+
+/// Whether freed memory is kept. It changes outside the lock, and is read under it.
+static KEEPS: AtomicBool = AtomicBool::new(false);
 
 static POOL: Mutex<Pool> = Mutex::new(Pool { pieces: Vec::new(), bytes: 0 });
 
@@ -58,7 +62,7 @@ pub(super) fn take(size: usize) -> Option<(usize, NonNull<u8>)> {
 pub(super) unsafe fn give(size: usize, piece: NonNull<u8>) {
     let is_kept = SIZES.contains(&size)
         && with_pool(|pool| {
-            let has_room = pool.bytes + size <= KEEP;
+            let has_room = KEEPS.load(Ordering::Relaxed) && pool.bytes + size <= KEEP;
             if has_room {
                 pool.pieces.push((size, piece));
                 pool.bytes += size;
@@ -71,8 +75,14 @@ pub(super) unsafe fn give(size: usize, piece: NonNull<u8>) {
     }
 }
 
-/// Frees all memory in the pool.
+/// Keeps memory that is freed from now on.
+pub(crate) fn keep_spare_memory() {
+    KEEPS.store(true, Ordering::Relaxed);
+}
+
+/// Frees all memory in the pool, and keeps none that is freed from now on.
 pub(crate) fn release_spare_memory() {
+    KEEPS.store(false, Ordering::Relaxed);
     let pieces = with_pool(|pool| {
         pool.bytes = 0;
         std::mem::take(&mut pool.pieces)

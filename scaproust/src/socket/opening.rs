@@ -4,6 +4,7 @@ use super::Socket;
 use super::exit::exit;
 use super::registry::SOCKETS;
 use crate::error::Error;
+use crate::message;
 use crate::protocol::ProtocolInfo;
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{PerProcess, before_exit};
@@ -44,6 +45,8 @@ pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Resul
         // Checked under the table's lock, which a termination takes after it has set the stage: it finds all
         // sockets.
         begin_use()?;
+        // Under the lock under which the last closing releases it.
+        message::keep_spare_memory();
         Ok(Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw))
     })
 }

@@ -343,6 +343,7 @@ mod tests {
     #[test]
     fn spare_memory_ends_with_the_payload() {
         // Puts a piece larger than the payload into the pool.
+        crate::message::keep_spare_memory();
         drop(Chunk::with_capacity(30_000));
         let mut decoder = LengthPrefixDecoder::new(Framing::Tcp);
         assert_eq!(decode(&mut decoder, &20_000_u64.to_be_bytes(), None), Ok(vec![]));
