@@ -15,6 +15,7 @@ use crate::pipe::{Change, Edges, ReadyList};
 use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
 use crate::reactor::TimerId;
 use crate::sync::Uncancellable;
+use crate::sync::atomic::AtomicU32;
 use crate::transport::{Endpoint, Linger};
 
 /// The most memory, in bytes, that a socket keeps for messages from peers that are gone. Without a bound,
@@ -60,6 +61,8 @@ pub(crate) struct Core {
     pub(super) has_sent: bool,
     /// Whether calls may have acquired direct reads that the I/O thread has not taken over again.
     pub(super) reads_directly: bool,
+    /// How often connections that receivers may read from were returned to the I/O thread.
+    pub(super) revocations: Arc<AtomicU32>,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
 }
@@ -105,6 +108,7 @@ impl Core {
             linger: None,
             has_sent: false,
             reads_directly: false,
+            revocations: Arc::default(),
             recent_peers: RecentPeers::new(),
         }
     }

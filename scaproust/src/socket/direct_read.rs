@@ -16,10 +16,34 @@ use super::recent_peers::MAX_PEERS;
 use crate::pipe::DirectRead;
 use crate::protocol::PipeId;
 use crate::sync::Descriptor;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{AtomicU32, Ordering};
 
 /// Connections that a call may read from.
-pub(super) type DirectReads = SmallVec<[Arc<dyn DirectRead>; 2]>;
+#[derive(Default)]
+pub(crate) struct DirectReads {
+    connections: SmallVec<[Arc<dyn DirectRead>; 2]>,
+    /// `None` if there are no connections.
+    revocations: Option<Revocations>,
+}
+
+/// How often connections were returned to the I/O thread, as the socket counts it and as it was when a call chose its
+/// connections. If that has changed, the call may have acquired one that was just returned.
+struct Revocations {
+    count: Arc<AtomicU32>,
+    before: u32,
+}
+
+impl DirectReads {
+    /// The number of connections.
+    pub(super) fn len(&self) -> usize {
+        self.connections.len()
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.connections.is_empty()
+    }
+}
 
 impl Core {
     /// Notes the pipe that a message came from, if there are too many connections to read from all of them.
@@ -28,6 +52,7 @@ impl Core {
         if self.pipes.open() > MAX_PEERS
             && let Some(pipes) = self.recent_peers.note(pipe)
         {
+            self.revocations.fetch_add(1, Ordering::SeqCst);
             let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
             pipes.iter().filter_map(peer).filter_map(|peer| peer.direct_read()).for_each(DirectRead::revoke);
         }
@@ -37,19 +62,26 @@ impl Core {
     /// from it would be read by no thread until its lease ends.
     pub(super) fn revoke_direct_reads(&mut self) {
         self.reads_directly = false;
+        self.revocations.fetch_add(1, Ordering::SeqCst);
         self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).for_each(DirectRead::revoke);
     }
 
     /// The connections that a call should read from directly.
     pub(super) fn direct_reads(&mut self) -> DirectReads {
         if self.receivable.is_some() {
-            return DirectReads::new();
+            return DirectReads::default();
         }
-        if self.pipes.open() <= MAX_PEERS {
-            return self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).collect();
-        }
-        let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
-        self.recent_peers.pipes().iter().filter_map(peer).filter_map(|peer| peer.direct_read()).collect()
+        let connections: SmallVec<_> = if self.pipes.open() <= MAX_PEERS {
+            self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).collect()
+        } else {
+            let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
+            self.recent_peers.pipes().iter().filter_map(peer).filter_map(|peer| peer.direct_read()).collect()
+        };
+        let revocations = (!connections.is_empty()).then(|| Revocations {
+            count: self.revocations.clone(),
+            before: self.revocations.load(Ordering::Relaxed),
+        });
+        DirectReads { connections, revocations }
     }
 
     /// As `direct_reads`, for a call that is about to acquire them.
@@ -70,7 +102,7 @@ impl Acquired {
     /// Acquires those connections that can be read from.
     pub(super) fn from(mut direct_reads: DirectReads) -> Acquired {
         let mut descriptors = SmallVec::new();
-        direct_reads.retain(|direct_read| {
+        direct_reads.connections.retain(|direct_read| {
             let descriptor = direct_read.clone().acquire();
             descriptors.extend(descriptor);
             descriptor.is_some()
@@ -90,28 +122,34 @@ impl Acquired {
 
     /// Reads what has arrived into the lanes.
     pub(super) fn fetch(&self) {
-        self.direct_reads.iter().for_each(|direct_read| direct_read.clone().fetch());
+        self.direct_reads.connections.iter().for_each(|direct_read| direct_read.clone().fetch());
     }
 
     /// As `fetch`, for those connections that are ready. `readiness` is in the order of the descriptors.
     pub(super) fn fetch_ready(&self, readiness: impl Iterator<Item = bool>) {
         // A connection whose readiness is not known may be ready.
         let readiness = readiness.chain(std::iter::repeat(true));
-        for (direct_read, _) in self.direct_reads.iter().zip(readiness).filter(|(_, is_ready)| *is_ready) {
+        for (direct_read, _) in
+            self.direct_reads.connections.iter().zip(readiness).filter(|(_, is_ready)| *is_ready)
+        {
             direct_read.clone().fetch();
         }
     }
 
     /// Returns the connections to the I/O thread at once: the socket is being closed.
     pub(super) fn revoke(mut self) {
-        self.direct_reads.drain(..).for_each(|direct_read| direct_read.revoke());
+        self.direct_reads.connections.drain(..).for_each(DirectRead::revoke);
     }
 }
 
 impl Drop for Acquired {
     fn drop(&mut self) {
-        for direct_read in self.direct_reads.drain(..) {
+        let Some(Revocations { count, before }) = self.direct_reads.revocations.take() else { return };
+        let is_revoked = count.load(Ordering::SeqCst) != before;
+        for direct_read in self.direct_reads.connections.drain(..) {
+            let twin = is_revoked.then(|| direct_read.clone());
             direct_read.release();
+            twin.into_iter().for_each(DirectRead::revoke);
         }
     }
 }
@@ -132,7 +170,7 @@ impl Socket {
     /// not wait.
     pub(super) fn fetch_if_leased(&self, direct_reads: DirectReads) {
         let mut any = false;
-        for direct_read in direct_reads {
+        for direct_read in direct_reads.connections {
             any |= direct_read.fetch_if_leased();
         }
         if !any {
@@ -171,7 +209,8 @@ mod tests {
 
     impl DirectRead for Leased {
         fn acquire(self: Arc<Self>) -> Option<Descriptor> {
-            None
+            self.0.store(true, Ordering::Relaxed);
+            crate::sync::Notifier::new().ok().map(|notifier| notifier.descriptor())
         }
         fn fetch(self: Arc<Self>) {}
         fn fetch_if_leased(self: Arc<Self>) -> bool {
@@ -246,6 +285,18 @@ mod tests {
         let mut fixture = Fixture::new(MAX_PEERS);
         assert_eq!(fixture.leased(), MAX_PEERS);
         fixture.attach();
+        assert_eq!(fixture.leased(), 0);
+    }
+
+    #[test]
+    fn a_connection_that_was_acquired_too_late_is_returned_when_the_call_ends() {
+        let fixture = Fixture::new(2);
+        let socket = enter(fixture.id).unwrap();
+        let chosen = socket.core.lock().begin_direct_reads();
+        socket.core.lock().revoke_direct_reads();
+        let acquired = Acquired::from(chosen);
+        assert_eq!((acquired.count(), fixture.leased()), (2, 2));
+        drop(acquired);
         assert_eq!(fixture.leased(), 0);
     }
 

@@ -50,7 +50,7 @@ pub(crate) trait Attempt: CallOutput {
     /// The connections that the call may read from while it is blocked.
     fn direct_reads(core: &mut Core) -> DirectReads {
         let _ = core;
-        DirectReads::new()
+        DirectReads::default()
     }
 
     /// Decides whether the call goes on after a failed try, under the same hold of the lock.

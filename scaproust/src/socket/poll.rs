@@ -192,7 +192,7 @@ impl Polling {
         self.hit_drop_limit |= core.hit_drop_limit();
         self.wait.prefers_batches &= !core.has_sent;
         let must_wait = self.waits && !self.has_ready_entry;
-        let mut direct_reads = DirectReads::new();
+        let mut direct_reads = DirectReads::default();
         if entry.readable {
             core.empty_polls = if entry.is_readable { 0 } else { core.empty_polls.saturating_add(1) };
             if core.empty_polls >= MAX_EMPTY_POLLS && core.reads_directly {

@@ -61,7 +61,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
             edges.deliver();
             return Err(error);
         }
-        return Ok(Step::Blocked(Entered::after(call, epoch, policy, Some(DirectReads::new()), edges)));
+        return Ok(Step::Blocked(Entered::after(call, epoch, policy, Some(DirectReads::default()), edges)));
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
