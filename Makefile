@@ -66,8 +66,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc package test loom installed cinstalled abi bindings capi debug-capi memcheck interop \
-        portable apple windows bench bench-page soak sanitize deny faults fuzz simulate upstream clean help
+        components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
+        interop portable apple windows bench bench-page soak sanitize deny faults fuzz simulate bite upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -168,7 +168,7 @@ bench-page: # write docs/benchmarks.md from what has been measured in portions
 	@benches/page
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc package test loom installed abi bindings capi debug-capi memcheck interop fuzz simulate ## all tests
+check: dependencies components fmt clippy doc package test loom shuttle installed abi bindings capi debug-capi memcheck interop fuzz simulate ## all tests
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -215,6 +215,17 @@ loom: ## the interleaving tests of the lock-free parts alone
 	$(call heading,Interleavings: loom)
 	@$(LOOM) -- --list | grep ': test$$' >/dev/null || { echo "there are no loom tests" >&2; exit 1; }
 	@$(LOOM)
+
+# As for loom. Debug assertions check the order of the locks. ITERATIONS is the number of schedules of each test.
+shuttle: export RUSTFLAGS := --cfg simulated --cfg shuttle
+shuttle: export CARGO_PROFILE_RELEASE_LTO := off
+shuttle: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
+shuttle: export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS := true
+shuttle: SHUTTLE := $(CARGO) test --release --package scaproust --lib --target-dir "$(TARGET)/shuttle" shuttle_
+shuttle: ## random schedules of sockets, lanes and the reactor (ITERATIONS=100000)
+	$(call heading,Schedules: shuttle)
+	@$(SHUTTLE) -- --list | grep ': test$$' >/dev/null || { echo "there are no shuttle tests" >&2; exit 1; }
+	@$(if $(ITERATIONS),ITERATIONS="$(ITERATIONS)") $(SHUTTLE)
 
 installed: # an installation: names, versions, links, pkg-config, CMake, static linking
 	$(call heading,Installation)
@@ -276,6 +287,9 @@ fuzz: ## each fuzz target for 20 seconds (ONLY=calls SECONDS_EACH=600; more in f
 simulate: ## simulated worlds for a minute, with the seed of the day (SECONDS_OF_WORLDS=3600 SEED=7; more in simulation/run)
 	$(call heading,Simulation)
 	@simulation/run
+
+bite: ## puts back old faults one at a time, and requires that simulated worlds find them (some minutes)
+	@simulation/bite
 
 soak: MINUTES ?= 60
 soak: ## an hour of mixed traffic after a minute of races; `make check` has a minute and five seconds (MINUTES=60)

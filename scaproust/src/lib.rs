@@ -30,6 +30,11 @@
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 //! | `machine`, `simulation` | with `--cfg simulated`: a simulated operating system, which is below `sync`, and worlds of sockets on it |
 
+#![cfg_attr(
+    all(test, simulated),
+    allow(dead_code, reason = "helpers of the tests that need a real operating system")
+)]
+
 /// Implements `Debug` by the name of the type alone: `opaque!([generics] type)`.
 macro_rules! opaque {
     ($([$($generics:tt)*] $type:ty),+) => { $(
@@ -50,6 +55,8 @@ mod error;
 pub mod ffi;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
+#[cfg(all(shuttle, not(simulated)))]
+compile_error!("shuttle schedules the threads of the simulated machine: --cfg simulated --cfg shuttle");
 #[cfg(simulated)]
 mod machine;
 mod message;

@@ -1,7 +1,9 @@
 //! Runs worlds of the simulation. `simulation/run` builds and starts it.
 
+use std::alloc::{GlobalAlloc, Layout, System};
 use std::fs;
 use std::process::Command;
+use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::{Duration, Instant};
 
 use scaproust::simulation::{self, Report};
@@ -10,9 +12,36 @@ use scaproust::simulation::{self, Report};
 const USAGE: &str = "\
 nanomsg-simulation many FIRST SECONDS    worlds of the seeds from FIRST on, for so long
 nanomsg-simulation range FIRST COUNT     so many worlds of the seeds from FIRST on
+nanomsg-simulation until FIRST COUNT     the same, and succeeds if one fails
 nanomsg-simulation seed SEED             the world of a seed
 nanomsg-simulation plan FILE...          the worlds of plans
 nanomsg-simulation shrink FILE           a plan that fails, without the lines that do not matter";
+
+/// The allocator of the system, and how many bytes it has given and not taken back.
+struct Counting(AtomicIsize);
+
+#[global_allocator]
+static HEAP: Counting = Counting(AtomicIsize::new(0));
+
+// SAFETY: the allocator of the system does the work.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        self.0.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        self.0.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: as the caller promises.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+/// The bytes in use on the heap. Message bodies, which come from malloc, are not counted.
+fn heap_bytes() -> isize {
+    HEAP.0.load(Ordering::Relaxed)
+}
 
 /// In place of the C library's: the random bytes of the operating system are the same in each thread. So hash tables have the same
 /// order in each, and a seed has one world.
@@ -36,6 +65,7 @@ fn main() {
     let is_clean = match words[..] {
         ["many", first, seconds] => many(number(first), u64::MAX, Duration::from_secs(number(seconds))),
         ["range", first, count] => many(number(first), number(count), Duration::MAX),
+        ["until", first, count] => until_failure(number(first), number(count)),
         ["seed", seed] => {
             let seed = number(seed);
             show(&in_thread(move || simulation::run(seed)))
@@ -87,12 +117,20 @@ fn many(first: u64, count: u64, time: Duration) -> bool {
     let mut simulated = Duration::ZERO;
     let mut seed = first;
     let mut trace = 0_u64;
+    // What is made once is made in the first world.
+    let mut heap = None;
     let mut failure = None;
     while seed - first < count && began.elapsed() < time && failure.is_none() {
-        let report = in_thread(move || simulation::run(seed));
-        simulated += report.time;
-        trace = trace.rotate_left(1) ^ report.trace;
-        failure = report.failure.map(|failure| (seed, failure, report.plan));
+        let Report { plan, failure: what, time, trace: its_trace } = in_thread(move || simulation::run(seed));
+        simulated += time;
+        trace = trace.rotate_left(1) ^ its_trace;
+        failure = what.map(|what| (seed, what, plan));
+        let left = heap_bytes();
+        let grown = left - *heap.get_or_insert(left);
+        if grown != 0 && failure.is_none() {
+            println!("FAILED: {grown} bytes are left on the heap after seed {seed}");
+            return false;
+        }
         seed += 1;
     }
     let hours = simulated.as_secs_f64() / 3600.0;
@@ -101,6 +139,18 @@ fn many(first: u64, count: u64, time: Duration) -> bool {
     println!("FAILED: {failure}\nreplay: simulation/run seed {seed}");
     println!("shrunk (save it as FILE; replay: simulation/run plan FILE):");
     print!("{}", shrink(&plan));
+    false
+}
+
+/// Runs worlds until one has failed, at most `count`. Returns whether one has.
+fn until_failure(first: u64, count: u64) -> bool {
+    for seed in first..first.saturating_add(count) {
+        if let Some(failure) = in_thread(move || simulation::run(seed)).failure {
+            println!("{} worlds: {failure}", seed - first + 1);
+            return true;
+        }
+    }
+    println!("{count} worlds: none has failed");
     false
 }
 

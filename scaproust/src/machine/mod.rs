@@ -6,29 +6,43 @@
 //!
 //! A process has one machine at a time. Its threads are coroutines on the thread that calls [`run`], so nothing here needs a
 //! lock. A thread gives way to the others when it waits, and at some of the calls of this module, as the seed decides.
+//!
+//! With `--cfg shuttle` besides, the crate shuttle decides which thread runs next, and threads give way at each atomic
+//! operation as well.
 
+#[cfg(not(shuttle))]
+mod coroutines;
 mod descriptors;
+#[cfg(all(test, shuttle))]
+pub(crate) mod exploring;
 mod locks;
 mod network;
 pub(crate) mod poller;
 mod random;
+#[cfg(shuttle)]
+mod shuttled;
 mod threads;
 
 use std::cell::RefCell;
 use std::time::Duration;
 
+#[cfg(not(shuttle))]
+pub(crate) use self::coroutines::{point, run, spawn, yield_now};
 use self::descriptors::Descriptors;
 pub(crate) use self::descriptors::{Descriptor, Notifier, Polled, poll};
 pub(crate) use self::locks::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use self::network::Network;
 pub(crate) use self::network::{
-    Acceptor, Place, Stream, connect, cut, damage_names, half_close, listen, look_up, reset, stall, streams,
+    Acceptor, Place, Stream, connect, connect_to, cut, damage_names, half_close, listen, look_up, place,
+    reset, stall, streams,
 };
 use self::poller::Pollers;
 pub(crate) use self::random::Random;
+#[cfg(shuttle)]
+pub(crate) use self::shuttled::{point, run, spawn, yield_now};
 use self::threads::Threads;
 pub(crate) use self::threads::{
-    Key, Outcome, Thread, block, current_thread, exchange_ranks, point, run, sleep, spawn, wake, yield_now,
+    Key, Outcome, Thread, block, current_thread, exchange_ranks, sleep, steps, wake,
 };
 
 impl Default for Settings {
@@ -65,7 +79,7 @@ pub(crate) struct Settings {
     pub(crate) longest_way: Duration,
     /// The most bytes on their way in one direction of a stream.
     pub(crate) room: usize,
-    /// One of so many reads and writes fails for lack of memory; none if 0.
+    /// One of so many reads, writes, connects and accepts fails, most of them for lack of memory; none if 0.
     pub(crate) scarce_every: u32,
     /// The most descriptors.
     pub(crate) descriptors: usize,
@@ -79,6 +93,8 @@ struct Machine {
     settings: Settings,
     random: Random,
     now: Duration,
+    /// The part of `now` in which the machine was suspended.
+    suspended: Duration,
     threads: Threads,
     descriptors: Descriptors,
     network: Network,
@@ -96,7 +112,11 @@ thread_local! {
 
 /// Calls `access` with the machine, which exists while [`run`] runs.
 fn with<R>(access: impl FnOnce(&mut Machine) -> R) -> R {
-    MACHINE.with(|machine| access(machine.borrow_mut().as_mut().expect("no machine runs in this thread")))
+    let result = MACHINE
+        .with(|machine| access(machine.borrow_mut().as_mut().expect("no machine runs in this thread")));
+    #[cfg(shuttle)]
+    shuttled::unpark_resumed();
+    result
 }
 
 impl Machine {
@@ -105,6 +125,7 @@ impl Machine {
             random: Random::new(settings.seed),
             settings,
             now: Duration::from_secs(86_400),
+            suspended: Duration::ZERO,
             threads: Threads::default(),
             descriptors: Descriptors::default(),
             network: Network::default(),
@@ -134,6 +155,19 @@ pub(crate) fn now() -> Duration {
         machine.now += Duration::from_nanos(50);
         machine.now
     })
+}
+
+/// Lets the clock jump forward, as it does when the machine is suspended.
+pub(crate) fn suspend(time: Duration) {
+    with(|machine| {
+        machine.now += time;
+        machine.suspended += time;
+    });
+}
+
+/// The time on a clock that stands still while the machine is suspended.
+pub(crate) fn running_time() -> Duration {
+    with(|machine| machine.now - machine.suspended)
 }
 
 /// The number of processors.
@@ -173,5 +207,8 @@ pub(crate) fn take_endings() -> Vec<Ending> {
 
 /// Records that a check has failed. The world ends as failed.
 pub(crate) fn fail(what: String) {
+    #[cfg(shuttle)]
+    panic!("{what}");
+    #[cfg(not(shuttle))]
     with(|machine| _ = machine.failure.get_or_insert(what));
 }

@@ -5,12 +5,15 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{IpAddr, Shutdown, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::descriptors::Object;
 use super::{Descriptor, Machine, point, sleep, with};
+
+/// So many look-ups of moving names give different addresses.
+const MOST_LOOK_UPS: u16 = 1 << 15;
 
 /// Where an acceptor listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +36,10 @@ pub(super) struct Network {
     arrivals: BTreeSet<(Duration, usize, usize)>,
     /// Look-ups fail from now on.
     has_no_names: bool,
+    /// The number of look-ups of moving names.
+    look_ups: u16,
+    /// The look-ups of moving names that have led to a connection.
+    used: BTreeSet<u16>,
 }
 
 #[derive(Debug)]
@@ -46,6 +53,10 @@ struct Link {
     place: Place,
     /// The side that has connected, and the one that was accepted.
     sides: [Side; 2],
+    /// The look-up of a moving name that the address came from.
+    look_up: Option<u16>,
+    /// Not among the [`streams`].
+    is_hidden: bool,
 }
 
 #[derive(Debug, Default)]
@@ -344,6 +355,14 @@ impl Machine {
         self.forget_if_over(link);
     }
 
+    /// Ends a link that was not accepted.
+    fn refuse(&mut self, link: usize) {
+        if let Some(state) = self.network.links.get_mut(&link) {
+            state.sides[1].is_closed = true;
+        }
+        self.send_parcel(link, 0, Parcel::Reset(libc::ECONNRESET));
+    }
+
     /// Ends a link as by the network: both sides find an error.
     fn reset(&mut self, link: usize) {
         for side in 0..2 {
@@ -397,7 +416,12 @@ impl Stream {
             let this = &mut link.sides[side];
             match this.error.take() {
                 Some(error) => Err(io::Error::from_raw_os_error(error)),
-                None => Ok(this.is_connected),
+                None => {
+                    let is_connected = this.is_connected;
+                    let look_up = link.look_up.filter(|_| is_connected);
+                    machine.network.used.extend(look_up);
+                    Ok(is_connected)
+                }
             }
         })
     }
@@ -409,6 +433,15 @@ impl Stream {
             let other = &link.sides[1 - side];
             other.bytes_coming() > 0 || link.is_local() && !other.came.is_empty()
         })
+    }
+
+    /// Leaves its link out of the [`streams`], so that no fault concerns it.
+    pub(crate) fn hide(&self) {
+        with(|machine| {
+            if let Ok((_, _, link)) = machine.side(self.0) {
+                link.is_hidden = true;
+            }
+        });
     }
 
     /// Makes the close discard what has not arrived.
@@ -434,6 +467,9 @@ impl Drop for Stream {
 pub(crate) fn connect(place: &Place) -> io::Result<Stream> {
     point();
     with(|machine| {
+        if machine.random.one_in(machine.settings.scarce_every) {
+            return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
+        }
         let is_local = matches!(place, Place::Path(_));
         if is_local && !machine.network.listening.contains_key(place) {
             return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
@@ -443,7 +479,10 @@ pub(crate) fn connect(place: &Place) -> io::Result<Stream> {
         machine.network.count += 1;
         let mut sides = [Side::default(), Side::default()];
         sides[0].descriptor = Some(descriptor);
-        machine.network.links.insert(link, Link { place: place.clone(), sides });
+        machine
+            .network
+            .links
+            .insert(link, Link { place: place.clone(), sides, look_up: None, is_hidden: false });
         if is_local {
             machine.deliver(link, 1, Parcel::Request);
             machine.forget_coming(link, 0);
@@ -494,17 +533,22 @@ impl Acceptor {
                 return Err(io::Error::from_raw_os_error(libc::EBADF));
             };
             let place = place.clone();
-            if !machine.network.has_pending(&place) {
+            let listening = machine.network.listening.get(&place);
+            let Some(link) = listening.and_then(|listening| listening.pending.front().copied()) else {
                 return Err(io::ErrorKind::WouldBlock.into());
+            };
+            let is_scarce = machine.random.one_in(machine.settings.scarce_every);
+            let is_aborted = is_scarce && machine.random.one_in(2);
+            if is_scarce && !is_aborted {
+                return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
             }
-            let link = machine
-                .network
-                .listening
-                .get(&place)
-                .and_then(|listening| listening.pending.front().copied());
-            let Some(link) = link else { return Err(io::ErrorKind::WouldBlock.into()) };
-            let descriptor = machine.open(Object::Stream { link, side: 1 })?;
+            let descriptor =
+                (!is_aborted).then(|| machine.open(Object::Stream { link, side: 1 })).transpose()?;
             machine.network.listening.get_mut(&place).map(|listening| listening.pending.pop_front());
+            let Some(descriptor) = descriptor else {
+                machine.refuse(link);
+                return Err(io::ErrorKind::ConnectionAborted.into());
+            };
             if let Some(state) = machine.network.links.get_mut(&link) {
                 state.sides[1].descriptor = Some(descriptor);
             }
@@ -520,22 +564,66 @@ impl Drop for Acceptor {
             machine.forget_in_pollers(self.0);
             let pending = machine.network.listening.remove(&place).map(|listening| listening.pending);
             for link in pending.into_iter().flatten() {
-                if let Some(state) = machine.network.links.get_mut(&link) {
-                    state.sides[1].is_closed = true;
-                }
-                machine.send_parcel(link, 0, Parcel::Reset(libc::ECONNRESET));
+                machine.refuse(link);
             }
         });
     }
 }
 
+/// Starts connecting to a port of this machine, or to a host that cannot be reached. A connect to an address of a look-up that
+/// has led to a connection before is a failure of the world: the moving name has other addresses by now.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) fn connect_to(address: SocketAddr) -> io::Result<Stream> {
+    let look_up = look_up_of(address.ip());
+    if look_up.is_some_and(|look_up| with(|machine| machine.network.used.contains(&look_up))) {
+        super::fail(format!(
+            "a connect to {address}, an address that the name had before the last connection"
+        ));
+    }
+    let is_here = address.ip().is_loopback() || address.ip().is_unspecified();
+    let is_up = look_up.is_none() || !is_down(address.ip());
+    let place = if is_here && is_up { Place::Port(address.port()) } else { Place::Nowhere };
+    let stream = connect(&place)?;
+    with(|machine| machine.side(stream.0).map(|(.., link)| link.look_up = look_up))?;
+    Ok(stream)
+}
+
+/// The look-up of a moving name that the address came from: 127.128.0.0/9 has those addresses.
+fn look_up_of(address: IpAddr) -> Option<u16> {
+    let IpAddr::V4(address) = address else { return None };
+    let [127, high @ 128..=255, low, _] = address.octets() else { return None };
+    Some(u16::from_be_bytes([high - 128, low]))
+}
+
+/// Whether no host has this address of a moving name.
+fn is_down(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V4(address) if address.octets()[3].is_multiple_of(2))
+}
+
+/// New addresses of a moving name, up to three. Some lead to no host.
+fn move_name(machine: &mut Machine) -> Vec<SocketAddr> {
+    let look_up = (machine.network.look_ups + 1) % MOST_LOOK_UPS;
+    machine.network.look_ups = look_up;
+    machine.network.used.remove(&look_up);
+    let [high, low] = look_up.to_be_bytes();
+    let count = 1 + machine.random.below(3);
+    (0..count).map(|_| ([127, 128 + high, low, machine.random.below(4) as u8], 0).into()).collect()
+}
+
 /// The addresses of a name. Takes some time. Names that begin with "slow" take minutes, and those that begin with "none" have no
-/// address.
+/// address. "moving" and a number is a name that has other addresses at each look-up; only one dialer may use it.
 pub(crate) fn look_up(name: &str) -> Vec<SocketAddr> {
     let longest = if name.starts_with("slow") { 90_000 } else { 20 };
     sleep(Duration::from_millis(super::below(longest)));
     let fails = with(|machine| machine.network.has_no_names) || name.starts_with("none");
-    if fails { Vec::new() } else { vec![([127, 0, 0, 1], 0).into()] }
+    let moves = name.strip_prefix("moving").is_some_and(|number| number.parse::<usize>().is_ok());
+    match (fails, moves) {
+        (true, _) => Vec::new(),
+        (false, true) => with(move_name),
+        (false, false) => vec![([127, 0, 0, 1], 0).into()],
+    }
 }
 
 /// Lets look-ups fail, or not.
@@ -545,7 +633,15 @@ pub(crate) fn damage_names(has_no_names: bool) {
 
 /// The links that are not over.
 pub(crate) fn streams() -> Vec<usize> {
-    with(|machine| machine.network.links.keys().copied().collect())
+    with(|machine| {
+        let links = machine.network.links.iter().filter(|(_, link)| !link.is_hidden);
+        links.map(|(number, _)| *number).collect()
+    })
+}
+
+/// Where a link was accepted.
+pub(crate) fn place(link: usize) -> Option<Place> {
+    with(|machine| machine.network.links.get(&link).map(|state| state.place.clone()))
 }
 
 /// Ends a link as by the network: both sides find an error, and what has not arrived is lost.

@@ -8,6 +8,8 @@
 mod current;
 mod poller;
 mod short_wait;
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
 mod source;
 mod sources;
 mod timers;
@@ -18,7 +20,6 @@ mod worker;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mio::{Interest, Token};
@@ -30,6 +31,7 @@ use self::sources::Sources;
 pub(crate) use self::timers::TimerId;
 use self::timers::Timers;
 use self::wake_flag::WakeFlag;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, lock, nanoseconds, now, rank, thread_address};
 
 /// The state of the I/O thread, shared with other threads.

@@ -4,15 +4,28 @@ use std::time::Duration;
 
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
 use crate::machine::{Random, Settings};
-use crate::option::{LEVEL_SOCKET, LEVEL_TCP};
+use crate::option::{LEVEL_SOCKET, LEVEL_TCP, SocketOption};
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
 
-/// `NN_LINGER`, `NN_SNDBUF`, `NN_RCVBUF`, `NN_RECONNECT_IVL`, and `NN_REQ_RESEND_IVL` at the level of REQ.
-const LINGER: i32 = 1;
-const SEND_BUFFER: i32 = 2;
-const RECEIVE_BUFFER: i32 = 3;
-const RECONNECT_INTERVAL: i32 = 6;
+// Names of options, as in nn.h.
+pub(super) const LINGER: i32 = 1;
+pub(super) const SEND_BUFFER: i32 = 2;
+pub(super) const RECEIVE_BUFFER: i32 = 3;
+pub(super) const SEND_TIMEOUT: i32 = 4;
+pub(super) const RECEIVE_TIMEOUT: i32 = 5;
+pub(super) const RECONNECT_INTERVAL: i32 = 6;
+pub(super) const RECONNECT_INTERVAL_MAX: i32 = 7;
+const SEND_PRIORITY: i32 = 8;
+const RECEIVE_PRIORITY: i32 = 9;
+const IPV4_ONLY: i32 = 14;
+pub(super) const MAX_MESSAGE: i32 = 16;
+pub(super) const MAX_HOPS: i32 = 17;
+/// `NN_REQ_RESEND_IVL`, at the level of REQ.
 const RESEND_INTERVAL: i32 = 1;
+/// The longest time of a message on a quick machine, in microseconds. A connection that no thread reads is found after 2000.
+const PROMPT: u64 = 1000;
+/// The most sockets of a world.
+const SOCKETS: usize = 50;
 
 /// The plan of a seed.
 pub(super) fn plan(seed: u64) -> Plan {
@@ -27,13 +40,52 @@ pub(super) fn plan(seed: u64) -> Plan {
         faults: Vec::new(),
         checks: Vec::new(),
         ends_by_term: random.one_in(3),
+        has_ring: false,
     };
-    let mut generator = Generator { random, plan, is_lossy, ports: Vec::new(), addresses: 0 };
+    let mut generator = Generator {
+        random,
+        plan,
+        is_lossy,
+        crowds: false,
+        first_of_group: 0,
+        has_parallels: false,
+        ports: Vec::new(),
+        addresses: 0,
+    };
+    if generator.chance(16) {
+        generator.crowd();
+        return generator.plan;
+    }
+    if generator.chance(12) {
+        // The exit handler runs in such a world. It does something else only if a thread gives way while it holds a lock.
+        generator.plan.machine.switch_every = 3;
+        if generator.chance(2) {
+            generator.topics()
+        } else {
+            generator.bus()
+        }
+        generator.faults();
+        generator.exits();
+        return generator.plan;
+    }
+    generator.crowds = generator.chance(8);
     let groups = generator.pick(&[1, 1, 1, 2, 4]);
     for _ in 0..groups {
-        generator.group();
+        generator.has_parallels = false;
+        generator.first_of_group = generator.plan.sockets.len();
+        if generator.chance(3) {
+            generator.shape();
+        } else {
+            generator.group();
+        }
     }
-    generator.faults();
+    if generator.chance(4) {
+        generator.plan.checks.push(Check::Idle);
+    } else {
+        generator.faults();
+        generator.strangers();
+    }
+    generator.drop_idle_check();
     generator.plan
 }
 
@@ -55,34 +107,50 @@ fn machine(random: &mut Random, seed: u64) -> Settings {
     }
 }
 
-struct Generator {
+pub(super) struct Generator {
     random: Random,
-    plan: Plan,
-    is_lossy: bool,
+    pub(super) plan: Plan,
+    pub(super) is_lossy: bool,
+    /// Groups are large, and say little.
+    crowds: bool,
+    pub(super) first_of_group: usize,
+    /// Two sockets of the group have several connections.
+    has_parallels: bool,
     ports: Vec<u16>,
     addresses: usize,
 }
 
 /// An address to bind, and the same to connect to.
-struct Address {
-    bind: String,
-    connect: String,
+#[derive(Clone)]
+pub(super) struct Address {
+    pub(super) bind: String,
+    pub(super) connect: String,
 }
 
 impl Generator {
-    fn below(&mut self, bound: u64) -> usize {
+    pub(super) fn below(&mut self, bound: u64) -> usize {
         self.random.below(bound) as usize
     }
 
-    fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
+    pub(super) fn pick<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len() as u64)]
     }
 
-    fn chance(&mut self, count: u32) -> bool {
+    pub(super) fn chance(&mut self, count: u32) -> bool {
         self.random.one_in(count)
     }
 
-    fn address(&mut self) -> Address {
+    /// An address at which the network is used.
+    pub(super) fn network_address(&mut self) -> Address {
+        loop {
+            let address = self.address();
+            if !address.bind.starts_with("inproc") {
+                return address;
+            }
+        }
+    }
+
+    pub(super) fn address(&mut self) -> Address {
         self.addresses += 1;
         let number = self.addresses;
         let port = 5000 + number as u16;
@@ -90,7 +158,7 @@ impl Generator {
         if kind >= 2 {
             self.ports.extend((kind < 5).then_some(port));
         }
-        let host = self.pick(&["127.0.0.1", "127.0.0.1", "[::1]", "localhost", "somewhere"]);
+        let host = self.pick(&["127.0.0.1", "127.0.0.1", "[::1]", "localhost", "somewhere", "moving"]);
         match kind {
             0 => same(format!("inproc://a{number}")),
             1 | 5 => same(format!("ipc:///tmp/a{number}")),
@@ -99,11 +167,11 @@ impl Generator {
         }
     }
 
-    fn socket(&mut self, name: &str, is_raw: bool) -> usize {
+    pub(super) fn socket(&mut self, name: &str, is_raw: bool) -> usize {
         let number = self.plan.sockets.len();
         let protocol: &'static ProtocolInfo =
             PROTOCOLS.iter().find(|info| info.name == name).expect("a protocol of the library");
-        let mut options = vec![(LEVEL_SOCKET, 14, 0)];
+        let mut options = vec![(LEVEL_SOCKET, IPV4_ONLY, 0)];
         if self.chance(2) {
             options.push((LEVEL_SOCKET, SEND_BUFFER, self.pick(&[1, 100, 5000, 1_000_000])));
         }
@@ -122,20 +190,38 @@ impl Generator {
             let interval = if is_quick { self.pick(&[50, 1000, 60_000]) } else { 60_000 };
             options.push((i32::from(protocol.number), RESEND_INTERVAL, interval));
         }
-        self.plan.sockets.push(SocketPlan { number, protocol, is_raw, options });
+        for priority in [SEND_PRIORITY, RECEIVE_PRIORITY] {
+            if self.chance(8) {
+                options.push((LEVEL_SOCKET, priority, 1 + self.below(16) as i32));
+            }
+        }
+        self.plan.sockets.push(SocketPlan { number, protocol, is_raw, opens: Duration::ZERO, options });
         number
     }
 
-    fn set(&mut self, socket: usize, name: i32, value: i32) {
-        self.plan.sockets[socket].options.push((LEVEL_SOCKET, name, value));
+    pub(super) fn set(&mut self, socket: usize, name: i32, value: i32) {
+        let options = &mut self.plan.sockets[socket].options;
+        options.retain(|option| (option.0, option.1) != (LEVEL_SOCKET, name));
+        options.push((LEVEL_SOCKET, name, value));
     }
 
-    fn step(&mut self, socket: usize, thread: usize, step: Step) {
+    pub(super) fn option(&self, socket: usize, name: i32) -> Option<i32> {
+        let options = &self.plan.sockets[socket].options;
+        options.iter().find(|option| (option.0, option.1) == (LEVEL_SOCKET, name)).map(|option| option.2)
+    }
+
+    pub(super) fn step(&mut self, socket: usize, thread: usize, step: Step) {
         self.plan.steps.push((ThreadName(socket, thread), step));
     }
 
+    /// Lets a socket connect. A name that moves is used by one endpoint only.
+    fn connect(&mut self, socket: usize, address: &Address) {
+        let own_name = format!("moving{}", self.plan.steps.len());
+        self.step(socket, 0, Step::Connect(address.connect.replace("moving", &own_name)));
+    }
+
     /// Lets one socket bind and the others connect to it.
-    fn star(&mut self, center: usize, others: &[usize]) {
+    pub(super) fn star(&mut self, center: usize, others: &[usize]) {
         let address = self.address();
         for (place, other) in others.iter().enumerate() {
             // Some connect before there is something to connect to.
@@ -144,37 +230,51 @@ impl Generator {
             } else {
                 self.maybe_sleep(*other);
             }
-            self.step(*other, 0, Step::Connect(address.connect.clone()));
+            self.connect(*other, &address);
+            let sends_once =
+                matches!(self.plan.sockets[center].protocol.name, "push" | "pull" | "req" | "rep" | "pair");
+            if sends_once && self.chance(8) {
+                self.has_parallels = true;
+                self.step(*other, 0, Step::Connect(address.connect.clone()));
+            }
         }
         self.step(center, 0, Step::Bind(address.bind));
     }
 
-    fn maybe_sleep(&mut self, socket: usize) {
+    pub(super) fn maybe_sleep(&mut self, socket: usize) {
         if self.chance(3) {
             let time = self.pick(&[1, 10, 300]);
             self.step(socket, 0, Step::Sleep(time));
         }
     }
 
-    fn size(&mut self) -> usize {
-        let most = self.pick(&[20, 20, 100, 100, 100, 3000, 3000, 70_000]);
+    pub(super) fn size(&mut self) -> usize {
+        let most = if self.crowds { 100 } else { self.pick(&[20, 20, 100, 100, 100, 3000, 3000, 70_000]) };
         // A large message through a narrow stream would take long to simulate.
         self.below((most as u64).min(30 * self.plan.machine.room as u64).max(20))
     }
 
-    fn count(&mut self) -> usize {
-        let most = self.pick(&[2_u64, 2, 5, 5, 10, 60]);
+    pub(super) fn count(&mut self) -> usize {
+        let most = if self.crowds { 5 } else { self.pick(&[2_u64, 2, 5, 5, 10, 60]) };
         1 + self.below(most)
     }
 
     /// A number of sockets of a protocol.
     fn sockets(&mut self, name: &str, most: u64) -> Vec<usize> {
-        let count = 1 + self.below(most);
-        (0..count).map(|_| self.socket(name, false)).collect()
+        let most = if self.crowds { 6 * most } else { most };
+        // Others join these.
+        let left = SOCKETS.saturating_sub(self.plan.sockets.len() + 6).max(1);
+        let count = (1 + self.below(most)).min(left);
+        // The program of a raw socket keeps the headers. Those of these protocols have none.
+        let is_raw = matches!(name, "push" | "pull" | "pair") && self.chance(8);
+        (0..count).map(|_| self.socket(name, is_raw)).collect()
     }
 
     fn group(&mut self) {
-        match self.below(8) {
+        match self.below(11) {
+            8 => self.queue(),
+            9 => self.partings(),
+            10 => self.visitors(),
             0 | 1 => self.pipeline(),
             2 => self.pair(),
             3 | 4 => self.requests(),
@@ -186,7 +286,7 @@ impl Generator {
 
     /// Between two sides a chain of devices, of which `front` is the side of `senders`. Returns the sockets to which the two sides
     /// connect; the same star if there is no device.
-    fn join(&mut self, one: &[usize], other: &[usize], front: &str, back: &str) {
+    pub(super) fn join(&mut self, one: &[usize], other: &[usize], front: &str, back: &str) {
         let devices = if self.chance(3) { 1 + self.below(2) } else { 0 };
         if devices == 0 {
             let (center, others) = if one.len() == 1 && (other.len() > 1 || self.chance(2)) {
@@ -221,35 +321,84 @@ impl Generator {
 
     fn send_from(&mut self, senders: &[usize]) {
         for sender in senders {
-            for _ in 0..1 + self.below(3) {
-                let (count, size) = (self.count(), self.size());
-                let step = if self.chance(4) { Step::TrySend(count, size) } else { Step::Send(count, size) };
-                self.step(*sender, 0, step);
-                self.maybe_sleep(*sender);
+            if self.chance(6) {
+                let time = self.pick(&[1, 50, 1000]);
+                self.set(*sender, SEND_TIMEOUT, time);
             }
-            let closes = self.chance(3);
-            if closes {
+            // Several threads send; the first one adds the endpoints.
+            let threads = [0, 2, 3];
+            let count = if self.chance(4) { 1 + self.below(3) } else { 1 };
+            let mut leaves = false;
+            for thread in &threads[..count] {
+                for _ in 0..1 + self.below(3) {
+                    let (count, size) = (self.count(), self.size());
+                    let step = match self.below(8) {
+                        0 | 1 => Step::TrySend(count, size),
+                        2 => Step::PollSend(count, size),
+                        _ => Step::Send(count, size),
+                    };
+                    self.step(*sender, *thread, step);
+                    if *thread == 0 {
+                        self.maybe_sleep(*sender);
+                    }
+                }
+                if *thread == 0 && self.chance(6) {
+                    leaves = true;
+                    self.leave_and_return(*sender);
+                }
+            }
+            if leaves || self.chance(3) {
                 self.set(*sender, LINGER, -1);
-                self.step(*sender, 0, Step::Close);
             }
-            if !self.is_lossy {
-                self.plan.checks.push(Check::Delivery(*sender));
+            if self.chance(3) {
+                self.set(*sender, LINGER, -1);
+                // Also in the middle of a call of another thread.
+                let thread = if self.chance(3) { 9 } else { 0 };
+                if thread == 9 {
+                    let time = self.pick(&[1, 30, 500]);
+                    self.step(*sender, thread, Step::Sleep(time));
+                }
+                self.step(*sender, thread, Step::Close);
             }
-        }
-        if !self.is_lossy && !self.plan.checks.contains(&Check::Order) {
-            self.plan.checks.push(Check::Order);
+            self.plan.checks.push(Check::Delivery(*sender));
+            if !leaves && !self.has_parallels {
+                self.plan.checks.push(Check::Order(*sender));
+            }
         }
     }
 
+    /// Removes the endpoint of a socket, adds it again and sends something.
+    fn leave_and_return(&mut self, socket: usize) {
+        let is_endpoint = |step: &Step| matches!(step, Step::Bind(_) | Step::Connect(_));
+        let own = self.plan.steps.iter().filter(|(name, _)| name.0 == socket).map(|(_, step)| step.clone());
+        let Some(endpoint) = own.filter(is_endpoint).last() else { return };
+        self.step(socket, 0, Step::Leave);
+        self.maybe_sleep(socket);
+        self.step(socket, 0, endpoint);
+        let (count, size) = (self.count(), self.size());
+        self.step(socket, 0, Step::Send(count, size));
+    }
+
     fn receive_at(&mut self, receivers: &[usize]) {
+        if receivers.len() > 1 && self.chance(4) {
+            return self.step(receivers[0], 0, Step::PollAll(receivers.to_vec()));
+        }
         for receiver in receivers {
             self.maybe_sleep(*receiver);
-            if self.chance(4) {
+            let threads = if self.chance(4) { 3 } else { 1 };
+            // A time-out holds for all threads.
+            if threads == 1 && self.chance(4) {
                 let (count, time) = (self.count(), self.pick(&[1, 20, 500]));
                 self.step(*receiver, 0, Step::Wait(count, time));
             }
-            let step = if self.chance(3) { Step::Poll } else { Step::Receive(0) };
-            self.step(*receiver, 0, step);
+            for thread in 0..threads {
+                let step = match self.below(6) {
+                    0 => Step::Poll,
+                    1 => Step::PollDescriptor,
+                    _ => Step::Receive(0),
+                };
+                self.step(*receiver, thread, step);
+            }
         }
     }
 
@@ -260,7 +409,8 @@ impl Generator {
             let (count, size) = (self.count(), self.size());
             self.step(socket, 0, Step::Send(count, size));
             self.step(socket, 1, Step::Receive(0));
-            if !self.is_lossy {
+            // Of several connections each side may choose another one, and lose what it has sent on it.
+            if !self.has_parallels {
                 self.plan.checks.push(Check::Delivery(socket));
             }
         }
@@ -274,6 +424,10 @@ impl Generator {
         };
         self.join(&askers, &servers, "rep", "req");
         for asker in askers {
+            if self.chance(6) {
+                let time = self.pick(&[10, 300]);
+                self.set(asker, RECEIVE_TIMEOUT, time);
+            }
             let (count, size) = (self.count(), self.size());
             self.step(asker, 0, Step::Ask(count, size));
             if self.chance(4) {
@@ -298,10 +452,10 @@ impl Generator {
             }
         }
         self.join(&publishers, &subscribers, "sub", "pub");
+        let count = publishers.len();
         for publisher in publishers {
             self.maybe_sleep(publisher);
-            let (count, size) = (self.count(), self.size());
-            self.step(publisher, 0, Step::Send(count, size));
+            self.publish(publisher, count);
         }
         self.receive_at(&subscribers);
     }
@@ -328,23 +482,152 @@ impl Generator {
         for (place, member) in members.iter().enumerate() {
             self.step(*member, 0, Step::Bind(addresses[place].bind.clone()));
             for address in &addresses[..place] {
-                self.step(*member, 0, Step::Connect(address.connect.clone()));
+                self.connect(*member, address);
             }
             self.maybe_sleep(*member);
-            let (count, size) = (self.count(), self.size());
-            self.step(*member, 0, Step::Send(count, size));
+            self.publish(*member, 1);
             self.step(*member, 1, Step::Receive(0));
         }
+    }
+
+    /// Senders whose messages have all arrived when the receiver takes the first one.
+    fn queue(&mut self) {
+        let (senders, receiver) = (self.sockets("push", 5), self.socket("pull", false));
+        self.set(receiver, RECEIVE_BUFFER, 1_000_000);
+        self.star(receiver, &senders);
+        for sender in senders {
+            let (count, size) = (self.count(), self.size().min(1000));
+            self.step(sender, 0, Step::Send(count, size));
+        }
+        for thread in 0..2 {
+            // The world does not end before the first thread has.
+            self.step(receiver, thread, Step::Sleep(60_000));
+        }
+        self.step(receiver, 1, Step::Receive(0));
+        if !self.is_lossy && !self.has_parallels {
+            self.plan.checks.push(Check::Fair(receiver));
+        }
+    }
+
+    /// Peers that close at the same moment, and would wait for each other without limit.
+    fn partings(&mut self) {
+        let (senders, receiver) = (self.sockets("push", 12), self.socket("pull", false));
+        self.star(receiver, &senders);
+        let time = self.pick(&[300, 301, 1000]);
+        for sender in senders {
+            self.set(sender, LINGER, -1);
+            self.step(sender, 0, Step::Sleep(time));
+            let (count, size) = (self.count(), self.size());
+            self.step(sender, 0, Step::TrySend(count, size));
+            self.step(sender, 0, Step::Close);
+        }
+        self.step(receiver, 0, Step::Sleep(time));
+        self.step(receiver, 0, Step::Close);
+    }
+
+    /// Clients that ask a slow server and leave, and others that come.
+    fn visitors(&mut self) {
+        let count = 2 + self.below(6);
+        let clients: Vec<_> = (0..count).map(|_| self.socket("req", true)).collect();
+        let server = self.socket("rep", false);
+        for client in &clients {
+            let time = self.below(100);
+            self.step(*client, 0, Step::Sleep(time));
+        }
+        self.join(&clients, &[server], "rep", "req");
+        for client in clients {
+            for _ in 0..1 + self.below(3) {
+                let (time, size) = (self.pick(&[1, 5, 20]), self.size());
+                self.step(client, 0, Step::Sleep(time));
+                self.step(client, 0, Step::Request(size));
+            }
+            let step = self.pick(&[1, 5, 50]);
+            self.step(client, 0, Step::Sleep(step));
+            let step = if self.chance(2) { Step::Leave } else { Step::Close };
+            self.step(client, 0, step);
+            self.step(client, 1, Step::Answers);
+        }
+        let time = self.pick(&[1, 10, 60]);
+        self.step(server, 0, Step::AnswerLate(time));
+    }
+
+    /// More connections than a receiver reads from itself, on a quick machine on which nothing fails: each message arrives at
+    /// once.
+    fn crowd(&mut self) {
+        self.plan.machine = Settings {
+            longest_step: Duration::from_micros(1),
+            latest_timer: Duration::ZERO,
+            longest_way: self.plan.machine.longest_way.min(Duration::from_micros(30)),
+            room: 100_000,
+            scarce_every: 0,
+            ..self.plan.machine.clone()
+        };
+        let receiver = self.socket("pull", false);
+        let count = 12 + self.below(10);
+        let senders: Vec<_> = (0..count).map(|_| self.socket("push", false)).collect();
+        let address = self.address();
+        self.step(receiver, 0, Step::Bind(address.bind.clone()));
+        for sender in senders {
+            let time = self.below(40);
+            self.step(sender, 0, Step::Sleep(time));
+            self.connect(sender, &address);
+            for _ in 0..10 {
+                let time = 1 + self.below(4);
+                self.step(sender, 0, Step::Send(1, 20));
+                self.step(sender, 0, Step::Sleep(time));
+            }
+        }
+        let step = if self.chance(2) { Step::Poll } else { Step::Receive(0) };
+        self.step(receiver, 0, step);
+        self.plan.checks.push(Check::Prompt(receiver, PROMPT));
+    }
+
+    /// Lets the exit handler run if no sender waits for room.
+    fn exits(&mut self) {
+        let never_waits = |socket: &SocketPlan| matches!(socket.protocol.name, "pub" | "sub" | "bus");
+        if !self.plan.sockets.iter().all(never_waits) {
+            return;
+        }
+        let most = self.pick(&[5_u64, 50, 300]);
+        for _ in 0..3 {
+            let moment = Duration::from_millis(self.random.below(most));
+            self.plan.faults.push((moment, Fault::Exit));
+        }
+    }
+
+    /// A world in which connections are tried without end is never idle.
+    fn drop_idle_check(&mut self) {
+        // A request whose program has given up is sent again until the next one.
+        let gives_up = |socket: &SocketPlan| {
+            socket.protocol.name == "req" && socket.option(SocketOption::ReceiveTimeout).is_some()
+        };
+        let is_busy = self.plan.sockets.iter().any(gives_up)
+            || self.plan.steps.iter().any(|(_, step)| is_restless(step))
+            || self.has_refused_pair();
+        if is_busy {
+            self.plan.checks.retain(|check| *check != Check::Idle);
+        }
+    }
+
+    /// Whether a PAIR has several connections, of which all but one are refused.
+    fn has_refused_pair(&self) -> bool {
+        let is_pair = |name: &ThreadName| self.plan.sockets[name.0].protocol.is_exclusive;
+        self.plan.sockets.iter().any(|socket| {
+            let endpoints = self.plan.steps.iter().filter(|(name, step)| {
+                name.0 == socket.number && is_pair(name) && matches!(step, Step::Bind(_) | Step::Connect(_))
+            });
+            endpoints.count() > 1
+        })
     }
 
     fn faults(&mut self) {
         let count = self.below(5);
         for _ in 0..count {
-            let most = self.pick(&[10_u64, 300, 5000]);
+            let most = self.pick(&[1_u64, 10, 300, 5000]);
             let moment = Duration::from_millis(self.random.below(most));
             let link = self.below(50);
             let time = self.pick(&[1, 50, 2000]);
-            let fault = match self.below(if self.is_lossy { 8 } else { 4 }) {
+            let fault = match self.below(if self.is_lossy { 11 } else { 5 }) {
                 0 => Fault::Stall(link, time),
                 1 => Fault::NoNames(time),
                 2 => Fault::NoDescriptors(time),
@@ -352,13 +635,21 @@ impl Generator {
                     let port = self.ports.first().copied().unwrap_or(5000);
                     Fault::Stranger(port, self.pick(&[0, 3, 8, 300]))
                 }
-                4 | 5 => Fault::Reset(link),
-                6 => Fault::Cut(link),
+                4 => Fault::Descriptors(5 + self.below(20), time),
+                5 | 6 => Fault::Reset(link),
+                7 => Fault::Cut(link),
+                8 => Fault::Suspend(self.pick(&[1000, 40_000, 3_600_000])),
+                9 => Fault::Term,
                 _ => Fault::HalfClose(link),
             };
             self.plan.faults.push((moment, fault));
         }
     }
+}
+
+/// Whether a world with this step may try to connect for ever, or be busy otherwise.
+fn is_restless(step: &Step) -> bool {
+    matches!(step, Step::Leave | Step::Close | Step::RawAnswer)
 }
 
 fn same(address: String) -> Address {

@@ -2,13 +2,20 @@
 //!
 //! Owns the numbering of messages: each names its sender and has a number, and its bytes follow from those.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use super::plan::ThreadName;
 use crate::protocol::ProtocolInfo;
+use crate::sync::now;
 
 /// The bytes before the filling: topic, kind, sender, number, length.
 pub(super) const HEADER: usize = 20;
+
+/// The row of docs/RELIABILITY.md on received messages.
+const RECEIVED: &str = "the peer receives: once, whole, in the order of its pipe";
+/// A message for which the call has failed is not received.
+const REFUSED: &str = "what nn_send refuses is not received";
 
 /// What a message is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,8 +29,25 @@ pub(super) struct Id {
 pub(super) struct Ledger {
     sent: BTreeMap<Id, Sent>,
     /// By receiving socket.
-    received: BTreeMap<usize, BTreeMap<ThreadName, Vec<u32>>>,
+    received: BTreeMap<usize, BTreeMap<ThreadName, Numbers>>,
     counts: BTreeMap<ThreadName, u32>,
+    /// When each message was accepted.
+    accepted_at: BTreeMap<Id, Duration>,
+    /// The messages that each socket has received, in that order, and when.
+    receipts: BTreeMap<usize, Vec<(Id, Duration)>>,
+    /// The sockets whose messages come in their order on each pipe.
+    ordered: BTreeSet<usize>,
+    /// The last number by receiver, pipe and sender.
+    last: BTreeMap<(usize, u32, ThreadName), u32>,
+    /// A survey may come again.
+    has_ring: bool,
+}
+
+/// The numbers of messages that were received.
+#[derive(Debug, Default)]
+struct Numbers {
+    in_order: Vec<u32>,
+    all: BTreeSet<u32>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +71,11 @@ pub(super) fn encode(topic: u8, kind: u8, id: Id, size: usize) -> Vec<u8> {
     bytes
 }
 
+/// The text of a failure, with the row of docs/RELIABILITY.md that it breaks.
+pub(super) fn broken(row: &str, what: &str) -> String {
+    format!("{what} [{row}]")
+}
+
 /// Writes the filling of a message.
 fn fill(id: Id, bytes: &mut [u8]) {
     let first = (id.number as u8).wrapping_mul(31).wrapping_add((id.sender.0 as u8).wrapping_mul(7));
@@ -59,17 +88,25 @@ fn fill(id: Id, bytes: &mut [u8]) {
 /// What the bytes of a message say; an error if they are not those that were sent.
 pub(super) fn decode(bytes: &[u8]) -> Result<(u8, Id), String> {
     if bytes.len() < HEADER {
-        return Err(format!("a message has {} bytes", bytes.len()));
+        return Err(broken(RECEIVED, &format!("a message has {} bytes", bytes.len())));
     }
     let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let id = Id { sender: ThreadName(word(4) as usize, word(8) as usize), number: word(12) };
     let mut filling = vec![0; bytes.len() - HEADER];
     fill(id, &mut filling);
-    let is_whole = word(16) as usize == bytes.len() && bytes[HEADER..] == filling;
-    if is_whole { Ok((bytes[1], id)) } else { Err(format!("the message {id:?} is not whole")) }
+    if word(16) as usize == bytes.len() && bytes[HEADER..] == filling {
+        Ok((bytes[1], id))
+    } else {
+        Err(broken(RECEIVED, &format!("the message {id:?} is not whole")))
+    }
 }
 
 impl Ledger {
+    /// A ledger that checks the order on each pipe of the messages of these sockets. With `has_ring`, a question may come again.
+    pub(super) fn new(ordered: BTreeSet<usize>, has_ring: bool) -> Ledger {
+        Ledger { ordered, has_ring, ..Ledger::default() }
+    }
+
     /// The id of the next message of a thread, which is about to be sent.
     pub(super) fn next(&mut self, sender: ThreadName) -> Id {
         let count = self.counts.entry(sender).or_default();
@@ -82,58 +119,101 @@ impl Ledger {
     /// The outcome of sending a message.
     pub(super) fn note_sent(&mut self, id: Id, is_accepted: bool) -> Result<(), String> {
         self.sent.insert(id, if is_accepted { Sent::Accepted } else { Sent::Refused });
+        self.accepted_at.insert(id, now());
         if !is_accepted && self.receipts(id) > 0 {
-            return Err(format!("the message {id:?} was refused, and received"));
+            return Err(broken(REFUSED, &format!("the message {id:?}")));
         }
         Ok(())
     }
 
-    /// Records a message that a socket has received.
+    /// Records a message that a socket has received on one of its pipes.
     pub(super) fn note_received(
         &mut self,
         receiver: usize,
         protocol: &ProtocolInfo,
+        pipe: u32,
         id: Id,
     ) -> Result<(), String> {
         match self.sent.get(&id) {
-            None => return Err(format!("the message {id:?} was never sent")),
-            Some(Sent::Refused) => return Err(format!("the message {id:?} was refused, and received")),
+            None => return Err(broken(RECEIVED, &format!("the message {id:?} was never sent"))),
+            Some(Sent::Refused) => return Err(broken(REFUSED, &format!("the message {id:?}"))),
             Some(_) => {}
         }
+        self.receipts.entry(receiver).or_default().push((id, now()));
         // A request may be received again, after it was sent again.
-        let is_once = !matches!(protocol.name, "rep" | "req");
+        let is_question = matches!(protocol.name, "respondent" | "surveyor");
+        let is_once = !matches!(protocol.name, "rep" | "req") && !(self.has_ring && is_question);
         let is_for_one = matches!(protocol.name, "pull" | "pair");
         if is_for_one && self.receipts(id) > 0 {
-            return Err(format!("the message {id:?} was received twice"));
+            return Err(broken(RECEIVED, &format!("the message {id:?} was received twice")));
         }
         let numbers = self.received.entry(receiver).or_default().entry(id.sender).or_default();
-        if !numbers.contains(&id.number) {
-            numbers.push(id.number);
+        if numbers.all.insert(id.number) {
+            numbers.in_order.push(id.number);
         } else if is_once {
-            return Err(format!("the message {id:?} was received twice by {receiver}"));
+            return Err(broken(RECEIVED, &format!("the message {id:?} was received twice by {receiver}")));
+        }
+        if self.ordered.contains(&id.sender.0) {
+            let last = self.last.entry((receiver, pipe, id.sender)).or_default();
+            if *last >= id.number {
+                let what = format!("{receiver} received the message {id:?} after {last} on a pipe");
+                return Err(broken(RECEIVED, &what));
+            }
+            *last = id.number;
         }
         Ok(())
     }
 
-    fn receipts(&self, id: Id) -> usize {
-        let from = |senders: &BTreeMap<ThreadName, Vec<u32>>| {
-            senders.get(&id.sender).is_some_and(|numbers| numbers.contains(&id.number))
+    /// How many sockets have received a message.
+    pub(super) fn receipts(&self, id: Id) -> usize {
+        let from = |senders: &BTreeMap<ThreadName, Numbers>| {
+            senders.get(&id.sender).is_some_and(|numbers| numbers.all.contains(&id.number))
         };
         self.received.values().filter(|senders| from(senders)).count()
     }
 
     /// How many messages were received.
     pub(super) fn count_received(&self) -> usize {
-        self.received.values().flat_map(BTreeMap::values).map(Vec::len).sum()
+        self.received.values().flat_map(BTreeMap::values).map(|numbers| numbers.all.len()).sum()
     }
 
-    /// Checks that the messages of each sender came to each receiver in their order.
-    pub(super) fn check_order(&self) -> Result<(), String> {
+    /// Checks that the messages of each thread of the socket `socket` came to each receiver in their order.
+    pub(super) fn check_order(&self, socket: usize) -> Result<(), String> {
         for (receiver, senders) in &self.received {
-            for (sender, numbers) in senders {
-                if let Some(pair) = numbers.windows(2).find(|pair| pair[0] >= pair[1]) {
-                    return Err(format!("{receiver} received {} of {sender:?} before {}", pair[0], pair[1]));
+            for (sender, numbers) in senders.iter().filter(|(sender, _)| sender.0 == socket) {
+                if let Some(pair) = numbers.in_order.windows(2).find(|pair| pair[0] >= pair[1]) {
+                    let what = format!("{receiver} received {} of {sender:?} before {}", pair[0], pair[1]);
+                    return Err(broken(RECEIVED, &what));
                 }
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a socket took one message of each sender in turn. It must have had all of them before it took the first one.
+    pub(super) fn check_fairness(&self, receiver: usize) -> Result<(), String> {
+        let Some(receipts) = self.receipts.get(&receiver) else { return Ok(()) };
+        let mut last_places: BTreeMap<usize, usize> = BTreeMap::new();
+        let senders = self.received[&receiver].len();
+        for (place, (id, _)) in receipts.iter().enumerate() {
+            let last = last_places.insert(id.sender.0, place);
+            let gap = last.map_or(place, |last| place - last - 1);
+            if gap >= senders {
+                return Err(format!(
+                    "{receiver} received {gap} messages before {id:?}, but has {senders} senders"
+                ));
+            }
+        }
+        Ok(())
+    }
+
+    /// Checks that a socket received each message within `most` after it was sent.
+    pub(super) fn check_promptness(&self, receiver: usize, most: Duration) -> Result<(), String> {
+        for (id, received) in self.receipts.get(&receiver).into_iter().flatten() {
+            let taken =
+                self.accepted_at.get(id).map_or(Duration::ZERO, |sent| received.saturating_sub(*sent));
+            if taken > most {
+                return Err(format!("{receiver} received {id:?} only after {taken:?}"));
             }
         }
         Ok(())
@@ -143,22 +223,30 @@ impl Ledger {
     pub(super) fn check_delivery(&self, sender: usize) -> Result<(), String> {
         for (id, sent) in &self.sent {
             if *sent == Sent::Accepted && id.sender.0 == sender && self.receipts(*id) == 0 {
-                return Err(format!("the message {id:?} is lost"));
+                return Err(broken(
+                    "messages that nn_send has accepted",
+                    &format!("the message {id:?} is lost"),
+                ));
             }
         }
         Ok(())
     }
 
     /// Checks that no receiver has missed a message after the first one that it received of the
-    /// socket `socket`.
-    pub(super) fn check_no_gap(&self, socket: usize) -> Result<(), String> {
+    /// socket `socket`, of those that it wants.
+    pub(super) fn check_no_gap(
+        &self,
+        socket: usize,
+        wants: impl Fn(usize, Id) -> bool,
+    ) -> Result<(), String> {
         for (receiver, heard) in &self.received {
             for (sender, numbers) in heard.iter().filter(|(sender, _)| sender.0 == socket) {
-                let accepted = self.sent.range(Id { sender: *sender, number: numbers[0] }..);
+                let accepted = self.sent.range(Id { sender: *sender, number: numbers.in_order[0] }..);
                 let accepted = accepted.take_while(|(id, _)| id.sender == *sender);
                 for (id, _) in accepted.filter(|(_, sent)| **sent == Sent::Accepted) {
-                    if !numbers.contains(&id.number) {
-                        return Err(format!("{receiver} has missed the message {id:?}"));
+                    if wants(*receiver, *id) && !numbers.all.contains(&id.number) {
+                        let what = format!("{receiver} has missed the message {id:?}");
+                        return Err(broken("PUB, BUS: a peer is too slow", &what));
                     }
                 }
             }

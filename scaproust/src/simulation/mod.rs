@@ -7,10 +7,15 @@
 //! A plan is a text of lines, of which each can be left out. So a world that fails is shrunk by leaving out lines, and the
 //! rest is a script that replays it.
 
+mod edges;
 mod generate;
 mod ledger;
 mod plan;
+mod shapes;
 mod shrink;
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;
+mod strangers;
 mod world;
 
 use std::time::Duration;

@@ -5,6 +5,7 @@ use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
 use crate::machine::Settings;
+use crate::option::SocketOption;
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
 
 /// A world.
@@ -17,6 +18,8 @@ pub(super) struct Plan {
     pub(super) checks: Vec<Check>,
     /// Whether all sockets are closed by one `nn_term`.
     pub(super) ends_by_term: bool,
+    /// Whether devices form a ring, so that a survey may come again.
+    pub(super) has_ring: bool,
 }
 
 /// A socket.
@@ -25,6 +28,8 @@ pub(super) struct SocketPlan {
     pub(super) number: usize,
     pub(super) protocol: &'static ProtocolInfo,
     pub(super) is_raw: bool,
+    /// When it is opened, since the world began.
+    pub(super) opens: Duration,
     /// Values of options, by level and name.
     pub(super) options: Vec<(i32, i32, i32)>,
 }
@@ -51,12 +56,32 @@ pub(super) enum Step {
     Wait(usize, usize),
     /// Polls for messages, and receives them, until the socket is closed.
     Poll,
+    /// The same, polling all these sockets at once; each by its own number.
+    PollAll(Vec<usize>),
+    /// The same, polling the descriptor of `NN_RCVFD`.
+    PollDescriptor,
+    /// Polls for room and sends without waiting: so many messages of so many bytes.
+    PollSend(usize, usize),
+    /// Sends messages of so many bytes without waiting until there is lasting no room, and checks how many were accepted.
+    Fill(usize),
     /// Answers so many requests; 0: until the socket is closed.
     Answer(usize),
+    /// Answers requests until the socket is closed, each after so many milliseconds.
+    AnswerLate(usize),
+    /// Sends a request of so many bytes from a raw socket.
+    Request(usize),
+    /// Receives the answers to requests of a raw socket, until it is closed.
+    Answers,
     /// Sends so many requests of so many bytes, and waits for each answer.
     Ask(usize, usize),
     /// Sends so many surveys of so many bytes, and receives the answers until the deadline.
     Survey(usize, usize),
+    /// As [`Step::Ask`] and [`Step::Survey`], at a raw socket: all questions first, then the answers.
+    RawAsk(usize, usize),
+    /// Answers questions at a raw socket, some of them late, until it is closed.
+    RawAnswer,
+    /// Sends what comes to a raw socket back through it, until it is closed.
+    Relay,
     /// Runs a device between this socket and another one.
     Device(usize),
     Sleep(usize),
@@ -64,7 +89,7 @@ pub(super) enum Step {
 }
 
 /// What fails.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(super) enum Fault {
     /// The network ends a link.
     Reset(usize),
@@ -80,25 +105,89 @@ pub(super) enum Fault {
     NoDescriptors(usize),
     /// A stranger connects to a port, sends bytes and leaves.
     Stranger(u16, usize),
+    /// The exit handler runs many times while other threads work. A sender that waits for room may then wait for ever.
+    Exit,
+    /// A stranger connects to an address that a socket of a protocol is bound to, and behaves in a certain manner.
+    Peer(String, &'static ProtocolInfo, Manner),
+    /// There are only so many descriptors for so many milliseconds.
+    Descriptors(usize, usize),
+    /// The machine is suspended for so many milliseconds.
+    Suspend(usize),
+    /// `nn_term`.
+    Term,
+}
+
+/// What a stranger does that speaks the protocol, in part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Manner {
+    /// Sends nothing.
+    Silent,
+    /// Stops in the middle of its greeting.
+    HalfGreeting,
+    /// Sends a byte of its greeting each second.
+    SlowGreeting,
+    /// Greets, and stops in the middle of a message.
+    HalfMessage,
+    /// Greets, and sends a byte of a message every 20 s, four times.
+    SlowMessage,
+    /// Greets, and sends nothing more.
+    Quiet,
+    /// Greets, and shuts down its direction.
+    HalfClose,
+    /// Stops in the middle of a message, and shuts down its direction.
+    HalfMessageAndClose,
+    /// Greets, and announces a message of a length that no socket accepts.
+    Boast,
+}
+
+/// The manners and their names.
+pub(super) const MANNERS: [(Manner, &str); 9] = [
+    (Manner::Silent, "silent"),
+    (Manner::HalfGreeting, "half-greeting"),
+    (Manner::SlowGreeting, "slow-greeting"),
+    (Manner::HalfMessage, "half-message"),
+    (Manner::SlowMessage, "slow-message"),
+    (Manner::Quiet, "quiet"),
+    (Manner::HalfClose, "half-close"),
+    (Manner::HalfMessageAndClose, "half-message-and-close"),
+    (Manner::Boast, "boast"),
+];
+
+/// The protocol with this name.
+pub(super) fn protocol(name: &str) -> Option<&'static ProtocolInfo> {
+    PROTOCOLS.iter().copied().find(|info| info.name == name)
 }
 
 /// What is checked at the end of a world, besides what is checked in all worlds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Check {
-    /// The messages of each sender came in their order.
-    Order,
+    /// The messages of each thread of a socket came to each receiver in their order.
+    Order(usize),
+    /// They came in their order on each pipe of each receiver. Checked in spite of faults.
+    PipeOrder(usize),
     /// All messages that a socket has sent were received.
     Delivery(usize),
-    /// No receiver has missed a message of this socket after the first one that it received.
+    /// No receiver has missed a message of this socket after the first one that it received, of those that it has
+    /// subscribed to.
     NoGap(usize),
+    /// This socket, which had all messages before it received any, took one of each sender in turn.
+    Fair(usize),
+    /// This socket received each message within so many microseconds after it was sent.
+    Prompt(usize, u64),
+    /// In an hour without traffic hardly a thread runs.
+    Idle,
 }
 
 impl Check {
     fn parse(mut words: SplitWhitespace<'_>) -> Option<Check> {
         Some(match words.next()? {
-            "order" => Check::Order,
+            "order" => Check::Order(number(&mut words)?),
+            "pipe-order" => Check::PipeOrder(number(&mut words)?),
+            "idle" => Check::Idle,
             "delivery" => Check::Delivery(number(&mut words)?),
             "no-gap" => Check::NoGap(number(&mut words)?),
+            "fair" => Check::Fair(number(&mut words)?),
+            "prompt" => Check::Prompt(number(&mut words)?, number(&mut words)?),
             _ => return None,
         })
     }
@@ -107,9 +196,13 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Check::Order => write!(to, "order"),
+            Check::Order(socket) => write!(to, "order {socket}"),
+            Check::PipeOrder(socket) => write!(to, "pipe-order {socket}"),
+            Check::Idle => write!(to, "idle"),
             Check::Delivery(socket) => write!(to, "delivery {socket}"),
             Check::NoGap(socket) => write!(to, "no-gap {socket}"),
+            Check::Fair(socket) => write!(to, "fair {socket}"),
+            Check::Prompt(socket, time) => write!(to, "prompt {socket} {time}"),
         }
     }
 }
@@ -127,11 +220,17 @@ impl Plan {
             faults: Vec::new(),
             checks: Vec::new(),
             ends_by_term: false,
+            has_ring: false,
         };
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')) {
             plan.add(line).ok_or_else(|| line.to_owned())?;
         }
         Ok(plan)
+    }
+
+    /// The protocol of a socket.
+    pub(super) fn protocol(&self, socket: usize) -> Option<&'static ProtocolInfo> {
+        self.sockets.iter().find(|plan| plan.number == socket).map(|plan| plan.protocol)
     }
 
     fn add(&mut self, line: &str) -> Option<()> {
@@ -142,6 +241,7 @@ impl Plan {
             "fault" => self.faults.push((Duration::from_millis(number(&mut words)?), Fault::parse(words)?)),
             "check" => self.checks.push(Check::parse(words)?),
             "term" => self.ends_by_term = true,
+            "ring" => self.has_ring = true,
             name => {
                 let (socket, thread) = name.split_once('.')?;
                 let name = ThreadName(socket.parse().ok()?, thread.parse().ok()?);
@@ -172,12 +272,22 @@ fn settings(mut words: SplitWhitespace<'_>) -> Option<Settings> {
 }
 
 impl SocketPlan {
+    /// The value of an option, if the plan sets it.
+    pub(super) fn option(&self, wanted: SocketOption) -> Option<i32> {
+        let found =
+            self.options.iter().find(|(level, name, _)| SocketOption::find(*level, *name) == Some(wanted));
+        found.map(|(_, _, value)| *value)
+    }
+
     fn parse(mut words: SplitWhitespace<'_>) -> Option<SocketPlan> {
         let number = number(&mut words)?;
         let name = words.next()?;
-        let protocol = PROTOCOLS.iter().find(|info| info.name == name.trim_start_matches("raw-"))?;
+        let protocol = protocol(name.trim_start_matches("raw-"))?;
+        let mut words = words.peekable();
+        let late = words.next_if(|word| word.starts_with('@'));
+        let opens = late.map_or(Some(0), |word| word[1..].parse().ok()).map(Duration::from_millis)?;
         let options: Option<_> = words.map(option).collect();
-        Some(SocketPlan { number, protocol, is_raw: name.starts_with("raw-"), options: options? })
+        Some(SocketPlan { number, protocol, is_raw: name.starts_with("raw-"), opens, options: options? })
     }
 }
 
@@ -202,7 +312,20 @@ impl Step {
             "receive" => Step::Receive(number(words)?),
             "wait" => Step::Wait(number(words)?, number(words)?),
             "poll" => Step::Poll,
+            "poll-all" => {
+                let numbers: Option<_> = words.next()?.split(',').map(|word| word.parse().ok()).collect();
+                Step::PollAll(numbers?)
+            }
+            "poll-descriptor" => Step::PollDescriptor,
+            "poll-send" => Step::PollSend(number(words)?, number(words)?),
+            "fill" => Step::Fill(number(words)?),
+            "raw-ask" => Step::RawAsk(number(words)?, number(words)?),
+            "raw-answer" => Step::RawAnswer,
+            "relay" => Step::Relay,
             "answer" => Step::Answer(number(words)?),
+            "answer-late" => Step::AnswerLate(number(words)?),
+            "request" => Step::Request(number(words)?),
+            "answers" => Step::Answers,
             "ask" => Step::Ask(number(words)?, number(words)?),
             "survey" => Step::Survey(number(words)?, number(words)?),
             "device" => Step::Device(number(words)?),
@@ -214,7 +337,19 @@ impl Step {
 
     /// Whether the step goes on until the socket is closed.
     pub(super) fn is_endless(&self) -> bool {
-        matches!(self, Step::Receive(0) | Step::Answer(0) | Step::Poll | Step::Device(_))
+        matches!(
+            self,
+            Step::Receive(0)
+                | Step::Answer(0)
+                | Step::AnswerLate(_)
+                | Step::Answers
+                | Step::Poll
+                | Step::PollAll(_)
+                | Step::PollDescriptor
+                | Step::RawAnswer
+                | Step::Relay
+                | Step::Device(_)
+        )
     }
 }
 
@@ -230,6 +365,15 @@ impl Fault {
             "no-names" => Fault::NoNames(number(words)?),
             "no-descriptors" => Fault::NoDescriptors(number(words)?),
             "stranger" => Fault::Stranger(number(words)?, number(words)?),
+            "exit" => Fault::Exit,
+            "peer" => {
+                let (address, name, manner) = (words.next()?, words.next()?, words.next()?);
+                let (manner, _) = MANNERS.iter().find(|(_, name)| *name == manner)?;
+                Fault::Peer(address.to_owned(), protocol(name)?, *manner)
+            }
+            "descriptors" => Fault::Descriptors(number(words)?, number(words)?),
+            "suspend" => Fault::Suspend(number(words)?),
+            "term" => Fault::Term,
             _ => return None,
         })
     }
@@ -242,8 +386,11 @@ impl fmt::Display for Plan {
         let [step, timer, way] = times.map(|time| time.as_micros());
         write!(to, "machine {seed} {processors} {switch_every} {step} {timer} {way} {room} ")?;
         writeln!(to, "{scarce_every} {descriptors}")?;
-        for SocketPlan { number, protocol, is_raw, options } in &self.sockets {
+        for SocketPlan { number, protocol, is_raw, opens, options } in &self.sockets {
             write!(to, "socket {number} {}{}", if *is_raw { "raw-" } else { "" }, protocol.name)?;
+            if !opens.is_zero() {
+                write!(to, " @{}", opens.as_millis())?;
+            }
             for (level, name, value) in options {
                 write!(to, " {level}:{name}={value}")?;
             }
@@ -257,6 +404,9 @@ impl fmt::Display for Plan {
         }
         for check in &self.checks {
             writeln!(to, "check {check}")?;
+        }
+        if self.has_ring {
+            writeln!(to, "ring")?;
         }
         if self.ends_by_term { writeln!(to, "term") } else { Ok(()) }
     }
@@ -274,7 +424,20 @@ impl fmt::Display for Step {
             Step::Receive(count) => write!(to, "receive {count}"),
             Step::Wait(count, time) => write!(to, "wait {count} {time}"),
             Step::Poll => write!(to, "poll"),
+            Step::PollAll(numbers) => {
+                let numbers: Vec<_> = numbers.iter().map(usize::to_string).collect();
+                write!(to, "poll-all {}", numbers.join(","))
+            }
+            Step::PollDescriptor => write!(to, "poll-descriptor"),
+            Step::PollSend(count, size) => write!(to, "poll-send {count} {size}"),
+            Step::Fill(size) => write!(to, "fill {size}"),
+            Step::RawAsk(count, size) => write!(to, "raw-ask {count} {size}"),
+            Step::RawAnswer => write!(to, "raw-answer"),
+            Step::Relay => write!(to, "relay"),
             Step::Answer(count) => write!(to, "answer {count}"),
+            Step::AnswerLate(time) => write!(to, "answer-late {time}"),
+            Step::Request(size) => write!(to, "request {size}"),
+            Step::Answers => write!(to, "answers"),
             Step::Ask(count, size) => write!(to, "ask {count} {size}"),
             Step::Survey(count, size) => write!(to, "survey {count} {size}"),
             Step::Device(other) => write!(to, "device {other}"),
@@ -294,6 +457,14 @@ impl fmt::Display for Fault {
             Fault::NoNames(time) => write!(to, "no-names {time}"),
             Fault::NoDescriptors(time) => write!(to, "no-descriptors {time}"),
             Fault::Stranger(port, size) => write!(to, "stranger {port} {size}"),
+            Fault::Exit => write!(to, "exit"),
+            Fault::Peer(address, protocol, manner) => {
+                let name = MANNERS.iter().find(|(other, _)| other == manner).map_or("", |(_, name)| name);
+                write!(to, "peer {address} {} {name}", protocol.name)
+            }
+            Fault::Descriptors(count, time) => write!(to, "descriptors {count} {time}"),
+            Fault::Suspend(time) => write!(to, "suspend {time}"),
+            Fault::Term => write!(to, "term"),
         }
     }
 }

@@ -53,7 +53,7 @@ mod tests {
     #[test]
     fn only_what_matters_stays() {
         let text = "machine 1\nsocket 1 push\nsocket 2 pull\nsocket 3 pair\n1.0 connect a\n1.0 send 1 2\n1.0 sleep 3\n2.0 bind a\n\
-                    2.0 receive 0\n3.0 bind b\nfault 1 reset 2\ncheck delivery 1\ncheck order\n";
+                    2.0 receive 0\n3.0 bind b\nfault 1 reset 2\ncheck delivery 1\ncheck order 3\n";
         let needed = ["1.0 send 1 2", "2.0 bind a", "check delivery 1"];
         let shrunk = shrink(text, |rest| needed.iter().all(|line| rest.contains(line)));
         let left = "machine 1\nsocket 1 push\nsocket 2 pull\n1.0 connect a\n1.0 send 1 2\n2.0 bind a\n2.0 receive 0\ncheck delivery 1\n";

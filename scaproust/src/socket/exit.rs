@@ -22,7 +22,7 @@ pub(super) fn exit() {
 }
 
 /// Writes what the outbound lanes of all sockets hold.
-fn flush() {
+pub(crate) fn flush() {
     let sockets = SOCKETS.get();
     let calls = (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter(id).ok());
     let mut peers: Vec<_> = calls

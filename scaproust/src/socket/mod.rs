@@ -57,6 +57,8 @@ pub use self::blocking::BlockingCall;
 pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub use self::closing::{close, terminate};
 use self::core::Core;
+#[cfg(simulated)]
+pub(crate) use self::exit::flush as write_at_exit;
 use self::guarded::Guarded;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::pending::{Entered, Pending, Step};

@@ -299,6 +299,13 @@ impl<'a> Received<'a> {
             .map_or_else(ProtocolHeader::new, |front| self.delivery.protocol_header(front))
     }
 
+    /// The id of the pipe that it came from.
+    #[cfg(simulated)]
+    #[must_use]
+    pub(crate) fn pipe(&self) -> u32 {
+        self.delivery.pipe.0
+    }
+
     /// The metadata; from a sender in this process, that with which the message was sent.
     #[must_use]
     pub fn metadata(&self) -> Metadata {

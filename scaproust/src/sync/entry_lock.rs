@@ -22,10 +22,12 @@ const WANTED: u32 = 1 << 28;
 const STARVED: u32 = 1 << 27;
 /// The bits of the in-flight count.
 const IN_FLIGHT: u32 = STARVED - 1;
-/// How long a sleeper may be overtaken by threads that come later. (loom has no time.)
-const STARVATION_THRESHOLD: Duration = if cfg!(loom) { Duration::ZERO } else { Duration::from_millis(1) };
+/// How long a sleeper may be overtaken by threads that come later. (loom has no time,
+/// and with shuttle it hardly passes.)
+const STARVATION_THRESHOLD: Duration =
+    if cfg!(any(loom, shuttle)) { Duration::ZERO } else { Duration::from_millis(1) };
 /// How often a thread checks whether the lock is free before it sleeps.
-const SPINS: u32 = if cfg!(loom) { 0 } else { 100 };
+const SPINS: u32 = if cfg!(any(loom, shuttle)) { 0 } else { 100 };
 
 /// A lock and an in-flight count. See the [module](self).
 #[derive(Debug)]
@@ -107,6 +109,7 @@ impl EntryLock {
     fn release(&self, what: u32) {
         // Release: what was written by this call is seen by the next holder, and by the thread that closes.
         let before = self.state.word.fetch_sub(what, Ordering::Release);
+        debug_assert!(before & what & LOCKED == what & LOCKED, "the lock is not held");
         if before & (WANTED | CLOSING) != 0 {
             self.wake(before, what);
         }

@@ -2,7 +2,8 @@
 //!
 //! Owns the locks, the [`Event`] that blocked calls sleep on, the monotonic clock and state that is
 //! reset in a forked child. Must not know messages, pipes or sockets. With `--cfg loom` the atomics and
-//! locks are loom's, which explores all interleavings of the lock-free parts.
+//! locks are loom's, which explores all interleavings of the lock-free parts. With `--cfg shuttle` the atomics
+//! are shuttle's, which switches threads at each; all else is that of the simulated machine.
 
 mod entry_lock;
 mod event;
@@ -14,7 +15,7 @@ mod processors;
 pub(crate) mod rank;
 mod sleep;
 mod spin;
-#[cfg_attr(loom, allow(dead_code, reason = "its model takes its place"))]
+#[cfg_attr(any(loom, shuttle), allow(dead_code, reason = "its model takes its place"))]
 mod spin_lock;
 mod system;
 mod thread;
@@ -31,9 +32,9 @@ pub(crate) use per_process::forget_world;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
-#[cfg(loom)]
+#[cfg(any(loom, shuttle))]
 pub(crate) use spin_lock::model::{SpinGuard, SpinLock};
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use spin_lock::{SpinGuard, SpinLock};
 #[cfg(not(simulated))]
 pub(crate) use system::without_signals;
@@ -46,7 +47,9 @@ pub(crate) use unload::{before_exit, before_unload, keep};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic;
-#[cfg(not(loom))]
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::atomic;
+#[cfg(not(any(loom, shuttle)))]
 pub(crate) use std::sync::atomic;
 
 use std::time::Duration;

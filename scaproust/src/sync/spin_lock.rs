@@ -9,14 +9,14 @@ use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 use std::time::Duration;
 
 use super::atomic::{AtomicBool, Ordering};
 use super::rank::{Held, Rank};
 
 /// The longest sleep between two checks.
-#[cfg(not(loom))]
+#[cfg(not(any(loom, shuttle)))]
 const MAX_SLEEP: Duration = Duration::from_millis(1);
 
 /// A value behind a spin lock.
@@ -37,7 +37,7 @@ impl<T, R: Rank> SpinLock<T, R> {
 
     /// Takes the lock.
     #[inline]
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     pub(crate) fn lock(&self) -> SpinGuard<'_, T, R> {
         R::check();
         loop {
@@ -56,7 +56,7 @@ impl<T, R: Rank> SpinLock<T, R> {
         taken.is_ok().then(|| SpinGuard { lock: self, _held: R::note_acquired() })
     }
 
-    #[cfg(not(loom))]
+    #[cfg(not(any(loom, shuttle)))]
     #[cold]
     fn await_release(&self) {
         let mut spins = 0;
@@ -103,9 +103,9 @@ impl<T, R: Rank> Drop for SpinGuard<'_, T, R> {
     }
 }
 
-/// The lock that the rest of the library uses under loom, which would explore spinning without end: a
-/// blocking one.
-#[cfg(loom)]
+/// The lock that the rest of the library uses under loom and shuttle, which would explore spinning without
+/// end: a blocking one.
+#[cfg(any(loom, shuttle))]
 pub(crate) mod model {
     use super::super::{Mutex, MutexGuard, lock};
     use super::Rank;
@@ -125,7 +125,7 @@ pub(crate) mod model {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod tests {
     use super::super::rank;
     use super::*;

@@ -172,3 +172,6 @@ mod tests;
 
 #[cfg(all(test, loom))]
 mod loom_tests;
+
+#[cfg(all(test, shuttle))]
+mod shuttle_tests;

@@ -397,5 +397,5 @@ impl Endpoint for Dialer {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod tests;

@@ -165,5 +165,5 @@ impl Endpoint for Listener {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod tests;

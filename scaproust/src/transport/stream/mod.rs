@@ -12,7 +12,7 @@ mod listener;
 mod names;
 mod network;
 mod platform;
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod test_support;
 
 use std::path::Path;

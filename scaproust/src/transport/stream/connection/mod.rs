@@ -354,5 +354,5 @@ impl Source for Connection {
     }
 }
 
-#[cfg(all(test, not(loom)))]
+#[cfg(all(test, not(any(loom, simulated))))]
 mod tests;

@@ -168,7 +168,7 @@ pub(in crate::transport::stream) fn listen_to_network(
     machine::listen(Place::Port(address.port())).map(Acceptor)
 }
 
-/// Starts connecting to a port of this machine. No other host can be reached.
+/// Starts connecting to a port of the machine. No other host can be reached.
 ///
 /// # Errors
 /// Those of the machine.
@@ -176,9 +176,7 @@ pub(in crate::transport::stream) fn connect_to_network(
     address: SocketAddr,
     _local: Option<SocketAddr>,
 ) -> io::Result<Stream> {
-    let is_here = address.ip().is_loopback() || address.ip().is_unspecified();
-    let place = if is_here { Place::Port(address.port()) } else { Place::Nowhere };
-    machine::connect(&place).map(Stream)
+    machine::connect_to(address).map(Stream)
 }
 
 pub(in crate::transport::stream) use crate::machine::look_up;

@@ -1,0 +1,227 @@
+//! Random schedules of small worlds, mostly over inproc: nothing is lost or comes twice, and every call ends.
+
+use std::fmt::Write;
+
+use super::plan::Plan;
+use super::world;
+use crate::error::Error;
+use crate::machine::exploring::{choose, choose_from, explore, quick_or_slow};
+use crate::machine::{self, Thread};
+use crate::message::{Outgoing, Payload};
+use crate::protocol::PROTOCOLS;
+use crate::socket::poll::{PollEntry, Polling};
+use crate::socket::{self, BlockingCall, enter};
+
+/// An address: mostly without connections, which have their own tests.
+fn address() -> &'static str {
+    choose_from(&["inproc://a", "inproc://a", "ipc:///tmp/a"])
+}
+
+/// The lines of a plan.
+#[derive(Default)]
+struct Lines(String);
+
+impl Lines {
+    fn add(&mut self, line: impl AsRef<str>) {
+        writeln!(self.0, "{}", line.as_ref()).expect("a string has room");
+    }
+
+    /// A socket that holds from one message to many.
+    fn socket(&mut self, number: usize, protocol: &str) {
+        let bound = || choose_from(&[1, 60, 5000]);
+        let line = format!("socket {number} {protocol} 0:14=0 0:2={} 0:3={}", bound(), bound());
+        self.add(line);
+    }
+
+    /// Lets the sockets 0 and 1 find each other, the one or the other first.
+    fn join(&mut self) {
+        let first = choose(2);
+        let address = address();
+        self.add(format!("{first}.0 bind {address}"));
+        self.add(format!("{}.0 connect {address}", 1 - first));
+    }
+
+    fn send(&mut self, thread: &str) {
+        let verb = choose_from(&["send", "send", "try-send"]);
+        self.add(format!("{thread} {verb} {} {}", 1 + choose(6), choose_from(&[20, 50, 3000])));
+    }
+
+    /// Receives until the end, at first with a time-out, which the threads of a socket share.
+    fn receive_in_time(&mut self, thread: &str) {
+        if choose(3) == 0 {
+            self.add(format!("{thread} wait {} {}", 1 + choose(3), choose_from(&[1, 20])));
+        }
+        self.receive(thread);
+    }
+
+    fn receive(&mut self, thread: &str) {
+        self.add(format!("{thread} {}", choose_from(&["receive 0", "poll"])));
+    }
+
+    /// Adds one of the lines or none.
+    fn maybe(&mut self, lines: &[&str]) {
+        if choose(2) == 0 {
+            self.add(choose_from(lines));
+        }
+    }
+
+    fn live(&mut self) {
+        self.maybe(&["term"]);
+        world::live(Plan::parse(&self.0).unwrap_or_else(|line| panic!("not a plan: {line}")));
+    }
+}
+
+#[test]
+fn shuttle_push_and_pull() {
+    explore(3000, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.socket(0, "push");
+        lines.socket(1, "pull");
+        lines.join();
+        lines.send("0.0");
+        lines.send("0.1");
+        lines.add("check delivery 0");
+        if choose(2) == 0 {
+            lines.receive("1.0");
+            lines.receive("1.1");
+        } else {
+            lines.receive_in_time("1.0");
+            lines.add("check order 0");
+        }
+        lines.live();
+    });
+}
+
+#[test]
+fn shuttle_pair() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.join();
+        for (number, sender, receiver) in [(0, "0.0", "0.1"), (1, "1.0", "1.1")] {
+            lines.socket(number, "pair");
+            lines.send(sender);
+            lines.receive_in_time(receiver);
+            lines.add(format!("check delivery {number}"));
+            lines.add(format!("check order {number}"));
+        }
+        lines.live();
+    });
+}
+
+#[test]
+fn shuttle_req_and_rep() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.socket(0, "req");
+        lines.socket(1, "rep");
+        lines.join();
+        lines.add(format!("0.0 ask {} 30", 1 + choose(4)));
+        lines.add("1.0 answer 0");
+        lines.maybe(&["1.1 answer 0", "0.1 close"]);
+        lines.live();
+    });
+}
+
+#[test]
+fn shuttle_pub_and_sub() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.add("socket 0 pub");
+        lines.add("socket 1 sub");
+        lines.add("socket 2 sub");
+        for line in ["1.0 subscribe 1", "1.0 subscribe 2", "2.0 subscribe 2", "2.0 subscribe 3"] {
+            lines.add(line);
+        }
+        let address = address();
+        lines.add(format!("0.0 bind {address}"));
+        lines.add(format!("1.0 connect {address}"));
+        lines.add(format!("2.0 connect {address}"));
+        lines.send("0.0");
+        lines.receive_in_time("1.0");
+        lines.receive_in_time("2.0");
+        lines.maybe(&["1.1 close", "2.1 leave", "0.1 close"]);
+        lines.add("check order 0");
+        lines.live();
+    });
+}
+
+/// Endpoints and sockets are closed at any moment, while other threads send, receive and poll.
+#[test]
+fn shuttle_close_at_any_moment() {
+    explore(4000, quick_or_slow, || {
+        let mut lines = Lines::default();
+        let (one, other) = choose_from(&[("push", "pull"), ("pair", "pair"), ("bus", "bus")]);
+        lines.socket(0, one);
+        lines.socket(1, other);
+        lines.join();
+        lines.send("0.0");
+        lines.receive("1.0");
+        lines.maybe(&["1.1 poll", "1.1 receive 0"]);
+        lines.maybe(&["0.2 leave", "1.2 leave", "0.2 close", "1.2 close"]);
+        lines.maybe(&["0.3 leave", "1.3 leave", "0.3 close", "1.3 close"]);
+        // A sender waits for ever if the receiver is closed.
+        lines.add(format!("0.4 sleep {}", choose_from(&[0, 1, 100])));
+        lines.add("0.4 close");
+        lines.live();
+    });
+}
+
+/// `nn_term` comes at any moment, and ends every call.
+#[test]
+fn shuttle_term_at_any_moment() {
+    explore(5000, quick_or_slow, || {
+        let (one, other) = choose_from(&[("push", "pull"), ("pair", "pair"), ("req", "rep"), ("pub", "sub")]);
+        let address = address();
+        let (one, other) = (open(one).unwrap(), open(other).unwrap());
+        let threads = [
+            spawn(move || enter(one)?.bind(address.as_bytes()).map(drop)),
+            spawn(move || enter(other)?.connect(address.as_bytes()).map(drop)),
+            spawn(move || send_or_receive(one)),
+            spawn(move || send_or_receive(other)),
+            spawn(move || poll(if choose(2) == 0 { one } else { other })),
+            spawn(move || socket::close(open("bus")?)),
+        ];
+        for _ in 0..choose(30) {
+            machine::point();
+        }
+        socket::terminate();
+        threads.into_iter().for_each(Thread::join);
+    });
+}
+
+/// Opens a socket.
+fn open(name: &str) -> Result<i32, Error> {
+    let info = PROTOCOLS.iter().find(|info| info.name == name).copied();
+    socket::open_protocol(info, false)
+}
+
+/// Runs a thread that may find the sockets closed.
+fn spawn(call: impl FnOnce() -> Result<(), Error> + 'static) -> Thread {
+    machine::spawn("program", || match call() {
+        Ok(()) | Err(Error::Closed | Error::Terminated) => {}
+        Err(error) => panic!("{error}"),
+    })
+}
+
+/// Sends or receives until the socket is closed.
+fn send_or_receive(id: i32) -> Result<(), Error> {
+    for _ in 0.. {
+        let result = if choose(2) == 0 {
+            socket::send(id, &mut Outgoing::new(Payload::Borrowed(b"message")), choose(2) == 0)
+        } else {
+            socket::recv(id, choose(2) == 0, |_| ())
+        };
+        match result {
+            Ok(()) | Err(Error::WouldBlock | Error::WrongState | Error::NotSupported) => machine::yield_now(),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Waits until the socket is closed.
+fn poll(socket: i32) -> Result<(), Error> {
+    let entry =
+        PollEntry { socket, readable: false, writable: false, is_readable: false, is_writable: false };
+    Polling::new(vec![entry], None, false)?.finish().map(drop)
+}
