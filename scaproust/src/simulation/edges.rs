@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::ledger::{HEADER, Id, broken, decode, encode};
 use super::plan::ThreadName;
-use super::world::{ANSWER, ANSWERED, Program, expect, topic};
+use super::program::{ANSWER, ANSWERED, Program, topic};
+use super::world::expect;
 use crate::error::Error;
 use crate::machine::{self, Polled, running_time};
 use crate::message::{Outgoing, Payload, ProtocolHeader};

@@ -9,8 +9,10 @@
 
 mod edges;
 mod generate;
+mod groups;
 mod ledger;
 mod plan;
+mod program;
 mod shapes;
 mod shrink;
 #[cfg(all(test, shuttle))]
