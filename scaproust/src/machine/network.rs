@@ -198,7 +198,8 @@ impl Machine {
             Parcel::Bytes(_) if side.is_closed && !is_local => {
                 return self.send_parcel(link, 1 - to, Parcel::Reset(libc::ECONNRESET));
             }
-            Parcel::Bytes(bytes) if !side.is_closed => side.came.extend(bytes),
+            // After a reset there is a gap before what comes.
+            Parcel::Bytes(bytes) if !side.is_closed && !side.has_end => side.came.extend(bytes),
             Parcel::Bytes(_) => {}
             Parcel::End => side.has_end = true,
             Parcel::Accepted => side.is_connected = true,

@@ -53,7 +53,7 @@ pub(super) fn run(plan: &Plan) -> Outcome {
     machine::run(settings, || live(plan), crate::sync::forget_world)
 }
 
-/// Lives the world of a plan, on a machine that runs.
+/// Runs the world of a plan, on a machine that runs already.
 pub(super) fn live(plan: Plan) {
     let ordered = plan.checks.iter().filter_map(|check| match check {
         Check::PipeOrder(socket) => Some(*socket),
