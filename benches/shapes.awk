@@ -17,7 +17,7 @@ BEGIN {
     shape_title["pub"] = "Age of a published message"
     shape_about["pub"] = "One PUB, at a pace. Microseconds until it is there. In brackets the share that was lost."
     shape_title["stages"] = "Three stages"
-    shape_about["stages"] = "PUSH to PULL, whose thread passes each message on by another PUSH to another PULL. Microseconds until it is there; a flood has messages per second."
+    shape_about["stages"] = "Three stages: each message passes through a PULL and another PUSH. Microseconds until it arrives; a flood has messages per second."
     shape_title["self"] = "To itself"
     shape_about["self"] = "One thread sends by its PUSH and receives by its own PULL. Microseconds for both."
     shape_title["ask"] = "Callers that work"

@@ -202,7 +202,8 @@ fn question_header(id: Id) -> ProtocolHeader {
     (0x8000_0000 | (id.sender.1 as u32) << 16 | id.number).to_be_bytes().into_iter().collect()
 }
 
-fn entry(socket: i32, readable: bool) -> PollEntry {
+/// An entry that waits for a message or, if not `readable`, for room.
+pub(super) fn entry(socket: i32, readable: bool) -> PollEntry {
     PollEntry { socket, readable, writable: !readable, is_readable: false, is_writable: false }
 }
 

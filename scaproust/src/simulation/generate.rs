@@ -307,7 +307,7 @@ impl Generator {
 
     /// A world in which connections are tried without end is never idle.
     fn drop_idle_check(&mut self) {
-        // A request whose program has given up is sent again until the next one.
+        // REQ sends a request again until its answer or the next request comes, also after a receive has timed out.
         let gives_up = |socket: &SocketPlan| {
             socket.protocol.name == "req" && socket.option(SocketOption::ReceiveTimeout).is_some()
         };

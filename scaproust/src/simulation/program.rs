@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use super::edges::entry;
 use super::ledger::{Id, broken, decode, encode};
 use super::plan::{Step, ThreadName};
 use super::world::{World, expect};
@@ -12,7 +13,7 @@ use crate::machine::{self, running_time};
 use crate::message::{Outgoing, Payload, ProtocolHeader};
 use crate::option::{Setting, SocketOption};
 use crate::protocol::{ProtocolInfo, SURVEY_DEADLINE};
-use crate::socket::poll::{PollEntry, Polling};
+use crate::socket::poll::Polling;
 use crate::socket::{self, BlockingCall, enter};
 use crate::sync::now;
 
@@ -195,14 +196,7 @@ impl Program<'_> {
     }
 
     fn poll(&self) -> Result<(), Error> {
-        let entry = PollEntry {
-            socket: self.id,
-            readable: true,
-            writable: false,
-            is_readable: false,
-            is_writable: false,
-        };
-        if Polling::new(vec![entry], Some(Duration::from_secs(60)), false)?.finish()? > 0 {
+        if Polling::new(vec![entry(self.id, true)], Some(Duration::from_secs(60)), false)?.finish()? > 0 {
             self.receive_with(true)?;
         }
         Ok(())
