@@ -8,7 +8,8 @@ use std::mem::MaybeUninit;
 
 use crate::message::{MessageType, Payload};
 use crate::wire::{
-    BadFrame, Decoder, Encoder, FrameContent, FramePosition, Framing, Greeted, Greeting, Mapping, Random,
+    BadFrame, Decoder, Encoder, FrameContent, FramePosition, Framing, Greeted, Greeting, GreetingOrder,
+    Mapping, PAIR, Random,
 };
 
 /// How an input is read, from its first two bytes.
@@ -162,7 +163,7 @@ fn client() -> Mapping {
 
 /// A connection of a PAIR socket.
 fn begin(mapping: &Mapping) -> crate::wire::Handshake {
-    mapping.begin(crate::wire::PAIR, MessageType::Binary, Random::new(RandomState::new()))
+    mapping.begin(PAIR, GreetingOrder::AtOnce, MessageType::Binary, Random::new(RandomState::new()))
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {

@@ -11,13 +11,14 @@ use super::plan::{Check, Fault, MANNERS, Manner, Step, ThreadName};
 impl Generator {
     /// A group of another shape than a star.
     pub(super) fn shape(&mut self) {
-        match self.below(8) {
+        match self.below(9) {
             0 => self.ring_of_devices(),
             1 => self.ring_of_buses(),
             2 => self.raw_questions(),
             3 => self.relay(),
             4 => self.full_lane(),
             5 => self.limits(),
+            6 => self.rivals(),
             _ => self.churn(),
         }
     }
@@ -140,6 +141,21 @@ impl Generator {
         self.step(receiver, 0, Step::Sleep(50_000));
         self.step(receiver, 0, Step::Receive(0));
         self.plan.checks.extend([Check::Delivery(sender), Check::Order(sender), Check::PipeOrder(sender)]);
+    }
+
+    /// Several PAIR sockets connect to one, which has a single place: each sends when its turn has come.
+    fn rivals(&mut self) {
+        let center = self.socket("pair", false);
+        let rivals: Vec<_> = (0..2 + self.below(3)).map(|_| self.socket("pair", false)).collect();
+        self.star(center, &rivals);
+        self.step(center, 1, Step::Receive(0));
+        for rival in rivals {
+            let (count, size) = (self.count(), self.size());
+            self.set(rival, LINGER, -1);
+            self.step(rival, 0, Step::Send(count, size));
+            self.step(rival, 0, Step::Close);
+            self.plan.checks.extend([Check::Delivery(rival), Check::Order(rival)]);
+        }
     }
 
     /// Messages of which some are longer than the receiver allows.

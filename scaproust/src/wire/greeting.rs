@@ -1,5 +1,7 @@
 //! Greetings: what each peer sends before its first message, an SP header or one half of an HTTP upgrade.
 
+use std::mem;
+
 use super::sp_header::SpHeaderParser;
 use super::websocket::{UpgradeClient, UpgradeServer};
 
@@ -21,11 +23,25 @@ pub(crate) struct ProtocolPair {
     pub(crate) peer: ProtocolId,
 }
 
+/// When a side of a tcp or ipc connection sends its SP header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GreetingOrder {
+    /// As soon as the stream is connected.
+    AtOnce,
+    /// When the peer's header has come and the socket has accepted the peer. If it does not come, soon.
+    AfterPeer,
+}
+
 /// The greeting that is expected of the peer, with the part of it that has arrived.
 #[derive(Debug)]
 pub(crate) enum Greeting {
     /// An SP header.
-    SpHeader(SpHeaderParser),
+    SpHeader {
+        /// The part of it that has arrived.
+        parser: SpHeaderParser,
+        /// The reply to it.
+        reply: Vec<u8>,
+    },
     /// The response to this side's upgrade request.
     HttpResponse(Box<UpgradeClient>),
     /// An upgrade request.
@@ -62,8 +78,8 @@ impl Greeting {
     /// [`BadGreeting`]; `feed` must not be called again then.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         match self {
-            Greeting::SpHeader(parser) => match parser.feed(input) {
-                Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, reply: Vec::new() })),
+            Greeting::SpHeader { parser, reply } => match parser.feed(input) {
+                Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, reply: mem::take(reply) })),
                 Err(_) => Err(BadGreeting::silent()),
             },
             Greeting::HttpResponse(client) => client.feed(input),
@@ -71,11 +87,19 @@ impl Greeting {
         }
     }
 
+    /// Takes this side's SP header, if it is still to be sent as the reply to the peer's.
+    pub(crate) fn take_reply(&mut self) -> Option<Vec<u8>> {
+        match self {
+            Greeting::SpHeader { reply, .. } if !reply.is_empty() => Some(mem::take(reply)),
+            Greeting::SpHeader { .. } | Greeting::HttpResponse(_) | Greeting::HttpRequest(_) => None,
+        }
+    }
+
     /// The final reply to a peer whose greeting is valid, but which the protocol refuses: PAIR has its
     /// one peer already.
     pub(crate) fn busy_reply(&self) -> Vec<u8> {
         match self {
-            Greeting::SpHeader(_) | Greeting::HttpResponse(_) => Vec::new(),
+            Greeting::SpHeader { .. } | Greeting::HttpResponse(_) => Vec::new(),
             Greeting::HttpRequest(_) => UpgradeServer::busy_reply(),
         }
     }

@@ -13,6 +13,9 @@ use crate::message::{Metadata, Payload};
 
 /// The time limit for the peer's greeting.
 pub(crate) const GREETING_TIME: Duration = Duration::from_secs(5);
+/// How long a side with [`GreetingOrder::AfterPeer`](super::GreetingOrder) waits for the peer's header before it sends its
+/// own. SP peers send theirs at once; this is for one that waits as well.
+pub(crate) const PEER_FIRST_TIME: Duration = Duration::from_millis(100);
 /// The longest silence of a peer in the middle of a message.
 const MESSAGE_TIME: Duration = Duration::from_secs(30);
 
@@ -47,6 +50,8 @@ pub(crate) enum TimeCheck {
     InTime,
     /// It is not late yet; [`Inbound::check_time`] is to be called again at this moment.
     Until(Duration),
+    /// It is not late; this side's SP header is to be sent now.
+    Greet(Vec<u8>),
     /// It is late: the connection must be closed.
     Exceeded,
 }
@@ -109,7 +114,8 @@ impl Inbound {
         matches!(self.phase, Phase::Closed { has_dropped_bytes: true })
     }
 
-    /// Notes whether the driver does not read, because there is no room for messages. Then the peer does not count as silent.
+    /// Notes whether the driver does not read, because there is no room for messages or no memory. Then the peer does not count
+    /// as silent.
     pub(crate) fn note_back_pressure(&mut self, has_back_pressure: bool) {
         self.has_back_pressure = has_back_pressure;
     }
@@ -198,8 +204,11 @@ impl Inbound {
             return TimeCheck::InTime;
         }
         self.next_check = None;
-        match &self.phase {
+        match &mut self.phase {
             Phase::Greeting(_) if self.last_heard + GREETING_TIME <= now => TimeCheck::Exceeded,
+            Phase::Greeting(greeting) if self.last_heard + PEER_FIRST_TIME <= now => {
+                greeting.take_reply().map_or(TimeCheck::InTime, TimeCheck::Greet)
+            }
             Phase::Open(decoder) if decoder.is_mid_message() => {
                 if self.has_back_pressure {
                     self.last_heard = now;

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use tungstenite::protocol::frame::coding::Control;
 
 use super::framing::{BadFrame, Framing, LengthPrefixDecoder};
-use super::greeting::{Greeting, ProtocolPair};
+use super::greeting::{Greeting, GreetingOrder, ProtocolPair};
 use super::sp_header::{SpHeaderParser, encode_sp_header};
 use super::websocket::{Random, Side, UpgradeClient, UpgradeServer, WebSocketDecoder, WebSocketEncoder};
 use crate::message::{MessageType, Payload};
@@ -35,7 +35,7 @@ pub(crate) enum Mapping {
 
 /// The start of a connection, as [`Mapping::begin`] prepares it.
 pub(crate) struct Handshake {
-    /// Bytes to send at once: this side's greeting, or none for the bound side of a WebSocket.
+    /// Bytes to send at once: this side's greeting, or none if it is the reply to the peer's.
     pub(crate) initial_bytes: Vec<u8>,
     /// The greeting that is expected of the peer.
     pub(crate) greeting: Greeting,
@@ -44,17 +44,22 @@ pub(crate) struct Handshake {
 }
 
 impl Mapping {
-    /// Begins a connection. `accepted_type` is the type of messages that the bound side of a WebSocket
-    /// sends without one; `random` makes keys and masks of the connecting side.
+    /// Begins a connection. `order` is that of SP headers; `accepted_type` is the type of messages that the bound
+    /// side of a WebSocket sends without one; `random` makes keys and masks of the connecting side.
     pub(crate) fn begin(
         &self,
         protocols: ProtocolPair,
+        order: GreetingOrder,
         accepted_type: MessageType,
         mut random: Random,
     ) -> Handshake {
         let with_sp_header = |encoder| {
-            let greeting = Greeting::SpHeader(SpHeaderParser::default());
-            let initial_bytes = encode_sp_header(protocols.own.number).to_vec();
+            let header = encode_sp_header(protocols.own.number).to_vec();
+            let (initial_bytes, reply) = match order {
+                GreetingOrder::AtOnce => (header, Vec::new()),
+                GreetingOrder::AfterPeer => (Vec::new(), header),
+            };
+            let greeting = Greeting::SpHeader { parser: SpHeaderParser::default(), reply };
             Handshake { initial_bytes, greeting, encoder }
         };
         match self {
@@ -218,8 +223,9 @@ mod tests {
             resource: "/a?b".into(),
             message_type: MessageType::Text,
         };
-        let mut client = client.begin(connected, MessageType::Binary, random());
-        let mut server = Mapping::WebSocketServer.begin(bound, MessageType::Binary, random());
+        let mut client = client.begin(connected, GreetingOrder::AtOnce, MessageType::Binary, random());
+        let mut server =
+            Mapping::WebSocketServer.begin(bound, GreetingOrder::AtOnce, MessageType::Binary, random());
         let greeted =
             client.initial_bytes.chunks(cut).find_map(|part| server.greeting.feed(&mut &*part).transpose());
         let greeted = greeted?.ok()?;

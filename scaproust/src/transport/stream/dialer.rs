@@ -26,7 +26,7 @@ use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, MutexGuard, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
-use crate::wire::Mapping;
+use crate::wire::{GreetingOrder, Mapping};
 
 /// What a dialer connects to.
 pub(super) enum Target {
@@ -162,6 +162,10 @@ impl Dialer {
     fn perform(self: &Arc<Self>, step: DialStep<Destination>) -> io::Result<Option<DialStep<Destination>>> {
         match step {
             DialStep::Resolve => self.resolve(),
+            // The peer would believe that it is connected, and send messages, before this socket could refuse it.
+            DialStep::Connect(_) if !self.context.accepts_pipe() => {
+                Ok(Some(lock(&self.state).attempts.lost()))
+            }
             DialStep::Connect(destination) => self.connecting(destination.connect()?).map(|()| None),
             DialStep::Wait(delay) => {
                 self.wait(delay);
@@ -266,7 +270,7 @@ impl Dialer {
     ) -> io::Result<()> {
         let mapping = self.mapping.clone();
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        let connection = Connection::start(stream, mapping, context, owner, reactor)?;
+        let connection = Connection::start(stream, mapping, GreetingOrder::AtOnce, context, owner, reactor)?;
         state.attempts.connected();
         state.phase = Phase::Connected(connection.clone());
         drop(state);

@@ -16,7 +16,7 @@ use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
-use crate::wire::Mapping;
+use crate::wire::{GreetingOrder, Mapping};
 
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
@@ -94,8 +94,12 @@ impl Listener {
         if !self.context.accepts_pipe() {
             return;
         }
+        let stream = (self.wrap)(stream);
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        match Connection::start((self.wrap)(stream), self.mapping.clone(), context, owner, reactor) {
+        // Several peers may have been accepted at once, and only one of them may believe that it is connected.
+        let is_exclusive = context.protocol().is_exclusive;
+        let order = if is_exclusive { GreetingOrder::AfterPeer } else { GreetingOrder::AtOnce };
+        match Connection::start(stream, self.mapping.clone(), order, context, owner, reactor) {
             Ok(connection) => {
                 self.context.report(EndpointEvent::Accepted);
                 let is_open = {

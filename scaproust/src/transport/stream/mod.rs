@@ -146,14 +146,19 @@ mod tests {
     use super::*;
     use crate::message::MessageType;
     use crate::protocol::PROTOCOLS;
-    use crate::wire::Random;
+    use crate::wire::{GreetingOrder, Random};
     use std::hash::RandomState;
 
     /// The two sides of a WebSocket agree on a protocol by its name.
     #[test]
     fn the_websocket_name_of_each_protocol_is_accepted_by_its_peer_only() {
         let begin = |mapping: &Mapping, info: &ProtocolInfo| {
-            mapping.begin(protocol_pair(info), MessageType::Binary, Random::new(RandomState::new()))
+            mapping.begin(
+                protocol_pair(info),
+                GreetingOrder::AtOnce,
+                MessageType::Binary,
+                Random::new(RandomState::new()),
+            )
         };
         let client = Mapping::WebSocketClient {
             authority: "h".into(),

@@ -53,17 +53,22 @@ pub(super) fn read_to_end(mut peer: &TcpStream) -> usize {
     peer.read_to_end(&mut Vec::new()).unwrap()
 }
 
-/// A PUSH socket and a reactor, which runs only while the test waits for an event.
+/// A socket and a reactor, which runs only while the test waits for an event.
 pub(super) struct Fixture {
     pub(super) socket: Arc<TestSocket>,
     pub(super) reactor: Arc<Reactor>,
 }
 
 impl Fixture {
-    /// A socket whose dialers wait for `delay` between two attempts.
+    /// A PUSH socket whose dialers wait for `delay` between two attempts.
     pub(super) fn new(delay: Duration) -> Fixture {
+        Fixture::with_protocol(&PUSH, delay)
+    }
+
+    /// The same with another protocol.
+    pub(super) fn with_protocol(protocol: &'static ProtocolInfo, delay: Duration) -> Fixture {
         Fixture {
-            socket: TestSocket::with_reconnect_interval(&PUSH, Arc::new(NullPeer), delay),
+            socket: TestSocket::with_reconnect_interval(protocol, Arc::new(NullPeer), delay),
             reactor: Reactor::idle(),
         }
     }

@@ -1,6 +1,7 @@
 //! The inbound half: limits, time limits, direct reads and the end of reading.
 
 use super::*;
+use crate::wire::sp_header::encode_sp_header;
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
 
@@ -9,6 +10,22 @@ fn a_greeting_has_a_time_limit() {
     for (client, _) in mappings() {
         let mut end = End::new(client);
         assert_eq!(end.inbound.check_time(GREETING_TIME - SECOND), TimeCheck::InTime);
+        assert_eq!(end.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
+    }
+}
+
+#[test]
+fn a_side_that_greets_after_its_peer_waits_for_a_short_time() {
+    let greeting = encode_sp_header(PAIR.own.number);
+    for mapping in [Mapping::Tcp, Mapping::Ipc] {
+        let mut end = End::with_order(mapping, GreetingOrder::AfterPeer);
+        assert!(end.send(usize::MAX).is_empty());
+        assert_eq!(end.inbound.check_time(PEER_FIRST_TIME - NANOSECOND), TimeCheck::InTime);
+        assert_eq!(end.inbound.check_time(PEER_FIRST_TIME), TimeCheck::Greet(greeting.to_vec()));
+        // Once.
+        assert_eq!(end.inbound.check_time(PEER_FIRST_TIME), TimeCheck::InTime);
+        let greeted = end.inbound.greet(&mut &greeting[..]).unwrap().unwrap();
+        assert_eq!(greeted, Greeted { protocol: PAIR.peer.number, reply: Vec::new() });
         assert_eq!(end.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
     }
 }

@@ -81,7 +81,11 @@ struct Closed(Vec<u8>);
 
 impl End {
     fn new(mapping: Mapping) -> End {
-        let handshake = mapping.begin(PAIR, MessageType::Binary, Random::new(RandomState::new()));
+        End::with_order(mapping, GreetingOrder::AtOnce)
+    }
+
+    fn with_order(mapping: Mapping, order: GreetingOrder) -> End {
+        let handshake = mapping.begin(PAIR, order, MessageType::Binary, Random::new(RandomState::new()));
         End {
             inbound: Inbound::new(handshake.greeting, Duration::ZERO),
             outbound: Outbound::new(&handshake.initial_bytes, handshake.encoder),

@@ -28,7 +28,10 @@ use crate::pipe::{DirectRead, Peer, SocketPipe};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
-use crate::wire::{GREETING_TIME, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, Random, TimeCheck};
+use crate::wire::{
+    GREETING_TIME, GreetingOrder, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, PEER_FIRST_TIME, Random,
+    TimeCheck,
+};
 use interest::Registration;
 use read_lease::ReadLease;
 use reading::Reader;
@@ -105,13 +108,14 @@ impl From<io::Error> for Failure {
 }
 
 impl Connection {
-    /// Takes over a connected stream, and lets the poller report the peer's greeting.
+    /// Takes over a connected stream, and lets the poller report the peer's greeting. `order` is that of SP headers.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         stream: Stream,
         mapping: Mapping,
+        order: GreetingOrder,
         context: Arc<dyn EndpointContext>,
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
@@ -119,6 +123,7 @@ impl Connection {
         stream.set_nodelay(context.nodelay())?;
         let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
             protocol_pair(context.protocol()),
+            order,
             context.message_type(),
             Random::new(RandomState::new()),
         );
@@ -143,12 +148,15 @@ impl Connection {
             // The lock keeps the greeting from being read before its timer is set, which it cancels.
             let _reader = lock(&connection.reader);
             connection.register()?;
+            if order == GreetingOrder::AfterPeer {
+                connection.set_timer(Purpose::Greeting, now() + PEER_FIRST_TIME);
+            }
             connection.set_timer(Purpose::Greeting, now() + GREETING_TIME);
         }
         Ok(connection)
     }
 
-    /// Writes this side's greeting. Separate from `start`, so that the owner knows the connection before it
+    /// Writes this side's greeting, unless it is the reply to the peer's. Separate from `start`, so that the owner knows the connection before it
     /// can end.
     pub(super) fn greet(self: &Arc<Self>) {
         self.flush();
@@ -349,6 +357,10 @@ impl Source for Connection {
         match check {
             TimeCheck::InTime => {}
             TimeCheck::Until(moment) => self.set_timer(Purpose::Message, moment),
+            TimeCheck::Greet(greeting) => {
+                lock(&self.writer).outbound.append(&greeting);
+                self.flush();
+            }
             TimeCheck::Exceeded => self.finish(EndpointEvent::Broken),
         }
     }

@@ -59,6 +59,8 @@ impl Reader {
 /// What a read has caused, to be reported without the lock.
 #[derive(Default)]
 struct ReadEffects {
+    /// Something was read.
+    has_read: bool,
     /// A push to the lane was an edge.
     is_edge: bool,
     /// The peer's greeting is complete, and the socket has its pipe.
@@ -76,7 +78,12 @@ impl Connection {
             let mut receive = |scratch: &mut Vec<u8>| {
                 let mut little = [MaybeUninit::uninit(); SPILL];
                 let memory = scratch_memory(scratch, &mut little);
-                self.receive_into(&mut reader, memory, &mut effects)
+                let outcome = self.receive_into(&mut reader, memory, &mut effects);
+                // A read that finds nothing does not prolong the silence.
+                if effects.has_read {
+                    self.watch_for_silence(&mut reader.inbound);
+                }
+                outcome
             };
             let outcome = match self.reactor.scratch() {
                 Some(mut scratch) => receive(&mut scratch),
@@ -129,7 +136,6 @@ impl Connection {
         scratch: &mut [MaybeUninit<u8>],
         effects: &mut ReadEffects,
     ) -> Result<Stop, Failure> {
-        let mut has_read = false;
         for _ in 0..PER_TURN {
             if let Some(lane) = &mut reader.lane {
                 let is_full = !lane.has_room_or_waits_for_half();
@@ -149,18 +155,15 @@ impl Connection {
             let count = match self.stream.read(direct, &mut scratch[..spill_size]) {
                 Ok(0) => return Err(Failure::silent()),
                 Ok(count) => count,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                    // A read that finds nothing does not prolong the silence.
-                    if has_read {
-                        self.watch_for_silence(&mut reader.inbound);
-                    }
-                    return Ok(Stop::Done);
-                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Stop::Done),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) if is_scarce(&error) => return Ok(Stop::OutOfMemory),
+                Err(error) if is_scarce(&error) => {
+                    reader.inbound.note_back_pressure(true);
+                    return Ok(Stop::OutOfMemory);
+                }
                 Err(error) => return Err(error.into()),
             };
-            has_read = true;
+            effects.has_read = true;
             let direct = count.min(direct_size);
             if direct > 0 {
                 // SAFETY: the kernel has written this number of bytes.
@@ -176,12 +179,8 @@ impl Connection {
             }
             if self.stream.short_read_is_all() && count < wanted && !reader.is_ending {
                 // The kernel had no more; the poller reports bytes that come now.
-                self.watch_for_silence(&mut reader.inbound);
                 return Ok(Stop::Done);
             }
-        }
-        if has_read {
-            self.watch_for_silence(&mut reader.inbound);
         }
         Ok(Stop::TurnOver)
     }

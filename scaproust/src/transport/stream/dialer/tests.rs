@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
+use std::sync::atomic::Ordering;
 
 use socket2::{Domain, Socket, Type};
 
@@ -443,4 +444,21 @@ fn a_slow_look_up_makes_the_next_one_a_slow_one() {
         dialer.clone().answered(&Answer { addresses: Vec::new(), is_slow });
         assert_eq!(lock(&dialer.state).is_slow, is_slow);
     }
+}
+
+#[test]
+fn a_socket_without_a_place_does_not_connect() {
+    let test = Fixture::new(MILLISECOND);
+    let listener = listen();
+    listener.set_nonblocking(true).unwrap();
+    test.socket.accepts_pipe.store(false, Ordering::Relaxed);
+    let dialer = test.dial(literal(listener.local_addr().unwrap()));
+    // A whole delay passes.
+    let first = test.reactor.next_timer();
+    test.reactor.run_until(|| test.reactor.next_timer() != first);
+    assert_eq!(listener.accept().unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    assert_eq!(*lock(&test.socket.events), []);
+    test.socket.accepts_pipe.store(true, Ordering::Relaxed);
+    assert_eq!(test.events(), [Connecting, Connected]);
+    dialer.close(&Linger::begin(Some(Duration::ZERO)));
 }

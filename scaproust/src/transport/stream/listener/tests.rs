@@ -1,5 +1,6 @@
 //! Listeners whose socket is the test, which runs the reactor as well.
 
+use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 
@@ -83,6 +84,29 @@ fn a_socket_without_a_place_disconnects_peers_without_a_greeting() {
     let welcome = TcpStream::connect(address).unwrap();
     assert_eq!(test.next_event(), Accepted);
     expect_greeting(&welcome);
+}
+
+#[test]
+fn a_socket_with_one_place_greets_a_peer_after_it_has_given_it_the_place() {
+    let pair_greeting = [0, b'S', b'P', 0, 0, 16, 0, 0];
+    let test = Fixture::with_protocol(&crate::protocol::PAIR, Duration::ZERO);
+    let (_listener, address) = test.listen();
+    let mut peer = TcpStream::connect(address).unwrap();
+    assert_eq!(test.next_event(), Accepted);
+    peer.set_nonblocking(true).unwrap();
+    assert_eq!(peer.read(&mut [0]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+    peer.write_all(&pair_greeting).unwrap();
+    test.reactor.run_until(|| peer.peek(&mut [0]).is_ok());
+    let mut came = [0; 9];
+    let length = peer.read(&mut came).unwrap();
+    assert_eq!(came[..length], pair_greeting);
+    assert!(lock(&test.socket.pipe).is_some());
+
+    // A peer that waits for this side's greeting gets it all the same.
+    let waiting = TcpStream::connect(address).unwrap();
+    assert_eq!(test.next_event(), Accepted);
+    waiting.set_nonblocking(true).unwrap();
+    test.reactor.run_until(|| waiting.peek(&mut [0]).is_ok());
 }
 
 #[test]
