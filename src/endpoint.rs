@@ -9,7 +9,8 @@ use scaproust::ffi::socket;
 
 /// Adds an endpoint that peers connect to; returns its id (1 or more), or -1.
 ///
-/// An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
+/// An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`; the
+/// manual names further forms. With port 0 the system chooses one: see NN_ENDPOINT_ADDRESS.
 /// Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
 /// more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
 /// another error of the operating system.

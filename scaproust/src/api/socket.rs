@@ -54,9 +54,11 @@ impl<P: Pattern> Socket<P> {
 
     /// Binds the socket to an address, to which peers can then connect.
     ///
-    /// `address` is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`, where
-    /// the interface is `*`, an address or a name such as `eth0`. It is given as text or as bytes. A socket
-    /// can have any number of endpoints.
+    /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://interface:port` or
+    /// `ws://interface:port`, where the interface is `*`, an address or a name such as `eth0`. With port 0 the
+    /// system chooses one, see [`Endpoint::address`]. `tcp4`, `tcp6`, `ws4` and `ws6` use one version of IP,
+    /// whatever [`Socket::ipv4_only`] is. The address is given as text or as bytes. A socket can have any number
+    /// of endpoints.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
@@ -78,8 +80,9 @@ impl<P: Pattern> Socket<P> {
     /// Connects the socket to an address. The connection is made in the background, as soon as a peer is
     /// bound to the address, and made again when it is lost.
     ///
-    /// `address` is `inproc://name`, `ipc://path`, `tcp://host:port` or `ws://host[:port][/path]`;
-    /// `tcp://local;host:port` connects from the local interface of that name or address.
+    /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://host:port` or
+    /// `ws://host[:port][/path]`; `tcp://local;host:port` connects from the local interface of that name or
+    /// address. `tcp4`, `tcp6`, `ws4` and `ws6` are as for [`Socket::bind`].
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],

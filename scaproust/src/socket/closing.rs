@@ -85,7 +85,7 @@ impl Socket {
             core.registrations.notify_all();
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
-            let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
+            let endpoints: Vec<_> = open.map(|open| open.endpoint).chain(closing).collect();
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.linger = Some(linger.clone());
             ClosingEndpoints { endpoints, linger }

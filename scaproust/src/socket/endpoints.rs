@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Socket;
+use super::core::OpenEndpoint;
 use super::socket_endpoint::SocketEndpoint;
 use super::statistics::Statistic;
 use crate::error::Error;
@@ -41,13 +42,30 @@ impl Socket {
         let context = SocketEndpoint::new(this, address, &self.core.lock().options);
         let state = context.state().clone();
         let endpoint = make(address, Arc::new(context))?;
+        let address = endpoint.address(address);
         let mut core = self.core.lock();
         if core.is_closing {
             drop(core);
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        Ok(core.endpoints.insert(endpoint, state))
+        Ok(core.endpoints.insert(OpenEndpoint { endpoint, state, address }))
+    }
+
+    /// The address of an endpoint, with what the system has chosen: a port, for example.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there is no such endpoint.
+    pub fn endpoint_address(&self, endpoint: i32) -> Result<Vec<u8>, Error> {
+        let core = self.core.lock();
+        core.endpoints.open.get(&endpoint).map(|open| open.address.clone()).ok_or(Error::InvalidArgument)
+    }
+
+    /// As [`Socket::endpoint_address`], of the endpoint that was added last; empty if there is no endpoint.
+    #[must_use]
+    pub fn last_endpoint_address(&self) -> Vec<u8> {
+        let core = self.core.lock();
+        core.endpoints.open.last_key_value().map(|(_, open)| open.address.clone()).unwrap_or_default()
     }
 
     /// Shuts an endpoint down. What was sent on it is still delivered, within the time of `NN_LINGER`; the
@@ -56,7 +74,7 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidArgument`] when there is no such endpoint, and [`Error::Closed`] while the socket is being closed.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
-        let ((endpoint, state), linger) = {
+        let (OpenEndpoint { endpoint, state, .. }, linger) = {
             let mut core = self.core.lock();
             if core.is_closing {
                 return Err(Error::Closed);

@@ -1,6 +1,7 @@
 //! A socket as its transports see it: the context of an endpoint, and the socket's end of a pipe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Socket;
 use super::endpoint_state::SharedEndpointState;
@@ -13,7 +14,9 @@ use crate::pipe::{Change, Entry, Peer, ReadyList, SocketPipe};
 use crate::protocol::{PipeOptions, PipeRefused, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
+use crate::transport::{
+    Batching, EndpointContext, EndpointEvent, Keepalive, LaneLimits, PeerWatch, PipeEnds, Settings,
+};
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
 pub(super) struct SocketEndpoint {
@@ -33,6 +36,8 @@ impl SocketEndpoint {
             reconnect_interval: options.timeout(SocketOption::ReconnectInterval).unwrap_or_default(),
             reconnect_interval_max: options.timeout(SocketOption::ReconnectIntervalMax).unwrap_or_default(),
             ipv4_only: options.size(SocketOption::Ipv4Only) == 1,
+            ipc_permissions: options.int(SocketOption::IpcPermissions).unsigned_abs(),
+            peer_watch: peer_watch(options),
         };
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
@@ -123,6 +128,20 @@ impl EndpointContext for SocketEndpoint {
         if let Some(line) = line {
             print(&line);
         }
+    }
+}
+
+/// The options by which the kernel finds out that a peer is gone.
+fn peer_watch(options: &Options) -> PeerWatch {
+    let seconds = |option| Duration::from_secs(options.int(option).unsigned_abs().into());
+    let keepalive = || Keepalive {
+        idle: seconds(SocketOption::TcpKeepaliveIdle),
+        interval: seconds(SocketOption::TcpKeepaliveInterval),
+        count: options.int(SocketOption::TcpKeepaliveCount).unsigned_abs(),
+    };
+    PeerWatch {
+        keepalive: (options.int(SocketOption::TcpKeepalive) == 1).then(keepalive),
+        user_timeout: options.timeout(SocketOption::TcpUserTimeout).unwrap_or_default(),
     }
 }
 
