@@ -72,7 +72,7 @@ static void tcp (void)
     try_port ("tcp://127.0.0.1;:%d");
     try_port ("tcp://;127.0.0.1:%d");
     try_port ("tcp://127.0.0.1;127.0.0.1:%d");
-    try_plain ("tcp://127.0.0.1;127.0.0.1:0");
+    try_plain ("tcp://127.0.0.1;127.0.0.1:");
 
     int s = open_socket (NN_PAIR);
     char address[NN_SOCKADDR_MAX];

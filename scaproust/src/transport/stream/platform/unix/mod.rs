@@ -141,7 +141,7 @@ impl Acceptor {
 
     /// The name in the abstract namespace that it listens at, without the leading zero.
     pub(in crate::transport::stream) fn abstract_name(&self) -> Option<Vec<u8>> {
-        self.socket.local_addr().ok()?.as_abstract_namespace()?.get(1..).map(<[u8]>::to_vec)
+        self.socket.local_addr().ok()?.as_abstract_namespace().map(<[u8]>::to_vec)
     }
 
     /// Stops listening, for each process that has the descriptor: a forked child would keep the socket listening,
