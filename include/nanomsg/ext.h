@@ -11,6 +11,9 @@
 /* The address of an endpoint, whose id is in the buffer as an int. Read-only. */
 #define NN_ENDPOINT_ADDRESS 1005
 
+/* Milliseconds that nn_connect waits for its first connection; 0: it does not; negative: no limit. */
+#define NN_CONNECT_TIMEO 1006
+
 /* Level NN_TCP: 1: the system probes silent peers of connections; 0: it does not. */
 #define NN_TCP_KEEPALIVE 101
 

@@ -535,8 +535,8 @@ int nn_bind(int s,
 
 /* Adds an endpoint that connects to a peer; returns its id (1 or more), or -1.
  *
- * The call does not wait for the peer. The library goes on trying to connect, and reconnects when
- * the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
+ * The call does not wait for the peer, unless NN_CONNECT_TIMEO is set. The library goes on trying to
+ * connect, and reconnects when the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
  * or `ws://[local;]host[:port][/path]`. Fails with EBADF (no such socket), EINVAL (not an
  * address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or
  * ENODEV (no such interface).
@@ -544,7 +544,9 @@ int nn_bind(int s,
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
-NN_EXPORT int nn_connect(int s, const char *addr);
+NN_EXPORT
+int nn_connect(int s,
+               const char *addr);
 
 /* Removes an endpoint and its connections; returns 0, or -1.
  *

@@ -128,6 +128,9 @@ pub enum SocketOption {
     TcpUserTimeout,
     /// `NN_IPC_PERMISSIONS`: the mode of the file of a bound endpoint; zero: the process' umask decides.
     IpcPermissions,
+    /// `NN_CONNECT_TIMEO`: milliseconds that a connect waits for its first connection; zero: it does not wait;
+    /// negative: without limit.
+    ConnectTimeout,
 }
 
 /// A row of the table.
@@ -146,7 +149,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 21] = {
+const TABLE: [Row; 22] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
@@ -173,6 +176,7 @@ const TABLE: [Row; 21] = {
         row(Key::TcpKeepaliveCount, (LEVEL_TCP, 104), Type::Int { least: 0, most: 127 }, 0),
         row(Key::TcpUserTimeout, (LEVEL_TCP, 105), Type::NATURAL, 0),
         row(Key::IpcPermissions, (LEVEL_IPC, 101), Type::Int { least: 0, most: 0o777 }, 0),
+        row(Key::ConnectTimeout, (LEVEL_SOCKET, 1006), Type::ANY_INT, 0),
     ]
 };
 

@@ -7,6 +7,9 @@ pub const NN_LAST_ENDPOINT: c_int = 1004;
 /// The address of an endpoint, whose id is in the buffer as an int. Read-only.
 pub const NN_ENDPOINT_ADDRESS: c_int = 1005;
 
+/// Milliseconds that nn_connect waits for its first connection; 0: it does not; negative: no limit.
+pub const NN_CONNECT_TIMEO: c_int = 1006;
+
 /// Level NN_TCP: 1: the system probes silent peers of connections; 0: it does not.
 pub const NN_TCP_KEEPALIVE: c_int = 101;
 /// Level NN_TCP: seconds of silence before the first probe, up to 32767; 0: the system's default.

@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::handle::Handle;
 use super::pattern::Pattern;
 use crate::error::Error;
-use crate::socket::Call;
+use crate::socket::{Call, connect};
 
 /// A socket with the role `P`, on which its methods depend.
 ///
@@ -78,7 +78,8 @@ impl<P: Pattern> Socket<P> {
     }
 
     /// Connects the socket to an address. The connection is made in the background, as soon as a peer is
-    /// bound to the address, and made again when it is lost.
+    /// bound to the address, and made again when it is lost. The call waits for it only with
+    /// [`Socket::set_connect_timeout`].
     ///
     /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://host:port` or
     /// `ws://host[:port][/path]`; `tcp://local;host:port` connects from the local interface of that name or
@@ -87,7 +88,8 @@ impl<P: Pattern> Socket<P> {
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
     /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`] or [`Error::Closed`]. The absence of a
-    /// peer is not an error.
+    /// peer is an error only if the call waits: [`Error::TimedOut`], or [`Error::Interrupted`]. A call that fails
+    /// adds no endpoint.
     ///
     /// ```
     /// # use scaproust::{Error, Pull};
@@ -97,7 +99,8 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn connect(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
-        Ok(Endpoint::new(&self.handle, self.enter()?.connect(address.as_ref())?))
+        let id = self.with_id(|id| connect(id, address.as_ref()))?;
+        Ok(Endpoint::new(&self.handle, id))
     }
 
     /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already

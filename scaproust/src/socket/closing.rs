@@ -92,6 +92,7 @@ impl Socket {
         };
         self.senders.notify_all();
         self.receivers.notify_all();
+        self.connects.notify_all();
         self.batching.close();
         closing
     }

@@ -9,6 +9,7 @@ use super::socket_endpoint::SocketEndpoint;
 use super::statistics::Statistic;
 use crate::error::Error;
 use crate::option::SocketOption;
+use crate::sync::atomic::AtomicBool;
 use crate::sync::lock;
 use crate::transport::{self, Endpoint, EndpointContext, Linger};
 
@@ -18,28 +19,36 @@ impl Socket {
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
     pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
-        let bound = self.add_endpoint(address, transport::bind);
+        let bound = self.add_endpoint(address, None, transport::bind);
         if bound.is_err() {
             self.core.lock().statistics[Statistic::BindErrors] += 1;
         }
         bound
     }
 
-    /// Connects the socket to an address. Returns the endpoint's id.
+    /// Connects the socket to an address, without waiting for a connection. Returns the endpoint's id.
     ///
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
     pub fn connect(&self, address: &[u8]) -> Result<i32, Error> {
-        self.add_endpoint(address, transport::connect)
+        self.add_endpoint(address, None, transport::connect)
+    }
+
+    /// As [`Socket::connect`]. `has_pipe` becomes `true`, before `connects` is notified, as soon as the endpoint has a
+    /// pipe.
+    pub(super) fn connect_watched(&self, address: &[u8], has_pipe: Arc<AtomicBool>) -> Result<i32, Error> {
+        self.add_endpoint(address, Some(has_pipe), transport::connect)
     }
 
     fn add_endpoint(
         &self,
         address: &[u8],
+        has_pipe: Option<Arc<AtomicBool>>,
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let context = SocketEndpoint::new(this, address, &self.core.lock().options);
+        let mut context = SocketEndpoint::new(this, address, &self.core.lock().options);
+        context.has_pipe = has_pipe;
         let state = context.state().clone();
         let endpoint = make(address, Arc::new(context))?;
         let address = endpoint.address(address);
@@ -86,6 +95,8 @@ impl Socket {
         };
         endpoint.close(&linger);
         lock(&state).end(&mut self.core.lock().statistics);
+        // A call may be waiting for its connection.
+        self.connects.notify_all();
         if !linger.is_finished() {
             self.core.lock().endpoints.closing.push((linger, endpoint));
         }

@@ -12,7 +12,7 @@ use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Change, Entry, Peer, ReadyList, SocketPipe};
 use crate::protocol::{PipeOptions, PipeRefused, Protocol, ProtocolInfo};
-use crate::sync::atomic::{Ordering, fence};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
     Batching, EndpointContext, EndpointEvent, Keepalive, LaneLimits, PeerWatch, PipeEnds, Settings,
@@ -26,6 +26,8 @@ pub(super) struct SocketEndpoint {
     state: SharedEndpointState,
     /// The address without its transport, for error messages.
     address: Vec<u8>,
+    /// Set when the endpoint has its first pipe, if a call waits for that.
+    pub(super) has_pipe: Option<Arc<AtomicBool>>,
 }
 
 impl SocketEndpoint {
@@ -45,7 +47,7 @@ impl SocketEndpoint {
         };
         let scheme = address.windows(3).position(|bytes| bytes == b"://");
         let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
-        SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address }
+        SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address, has_pipe: None }
     }
 
     /// The state of the endpoint.
@@ -111,6 +113,7 @@ impl EndpointContext for SocketEndpoint {
         }
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),
+            has_pipe: self.has_pipe.clone(),
             readable: Entry::new(id.0, Change::Readable),
             writable: Entry::new(id.0, Change::Writable),
             closed: Entry::new(id.0, Change::Closed),
@@ -154,6 +157,8 @@ fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
 /// The socket's end of a pipe.
 struct PipeHandle {
     socket: Arc<Socket>,
+    /// That of the endpoint.
+    has_pipe: Option<Arc<AtomicBool>>,
     /// The pipe's entries on the socket's ready list, one for each kind of edge.
     readable: Arc<Entry>,
     writable: Arc<Entry>,
@@ -187,6 +192,13 @@ impl Peer for PipeHandle {
         self.list().push(&self.writable);
         self.process_if_prompt();
         self.socket.senders.notify_one();
+        if let Some(has_pipe) = &self.has_pipe
+            && !has_pipe.load(Ordering::Relaxed)
+        {
+            // After the entry is on the list: the next call finds the pipe.
+            has_pipe.store(true, Ordering::Release);
+            self.socket.connects.notify_all();
+        }
     }
 }
 

@@ -149,6 +149,9 @@ pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<
         Address::Ipc(name) => stream::bind_ipc(&name, context),
         Address::Tcp(address) => stream::bind_tcp(&address, context),
         Address::Ws(address) => stream::bind_ws(&address, context),
+        #[cfg(all(unix, not(simulated)))]
+        Address::Descriptor(address) => stream::given::bind(&address, context),
+        #[cfg(not(all(unix, not(simulated))))]
         Address::Descriptor(_) => Err(Error::UnknownTransport),
     }
 }
@@ -163,6 +166,9 @@ pub(crate) fn connect(address: &[u8], context: Arc<dyn EndpointContext>) -> Resu
         Address::Ipc(name) => stream::connect_ipc(&name, context),
         Address::Tcp(address) => stream::connect_tcp(address, context),
         Address::Ws(address) => stream::connect_ws(address, context),
+        #[cfg(all(unix, not(simulated)))]
+        Address::Descriptor(address) => stream::given::connect(&address, context),
+        #[cfg(not(all(unix, not(simulated))))]
         Address::Descriptor(_) => Err(Error::UnknownTransport),
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::super::pattern::Pattern;
 use super::super::socket::Socket;
-use super::milliseconds;
+use super::{milliseconds, milliseconds_or};
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
 
@@ -27,6 +27,38 @@ fn seconds(time: Duration) -> Result<i32, Error> {
 }
 
 impl<P: Pattern> Socket<P> {
+    /// The time for which [`Socket::connect`] waits for a connection: zero by default; `None`: without limit.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// assert_eq!(scaproust::Pair::new()?.connect_timeout()?, Some(Duration::ZERO));
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn connect_timeout(&self) -> Result<Option<Duration>, Error> {
+        self.get_time(SocketOption::ConnectTimeout)
+    }
+
+    /// Sets the time for which [`Socket::connect`] waits for a connection, in milliseconds, rounded up; `None`: without
+    /// limit. Afterwards the first message that a PUB or BUS socket sends has a receiver.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use scaproust::{Error, Pair};
+    /// let socket = Pair::new()?;
+    /// socket.set_connect_timeout(Some(Duration::from_millis(5)))?;
+    /// assert_eq!(socket.connect("inproc://doc/nobody").err(), Some(Error::TimedOut));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_connect_timeout(&self, time: Option<Duration>) -> Result<(), Error> {
+        self.set(SocketOption::ConnectTimeout, milliseconds_or(time, -1)?)
+    }
+
     /// How the system probes silent peers of tcp and ws; `None`, the default: it does not.
     ///
     /// # Errors

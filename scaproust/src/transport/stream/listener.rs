@@ -23,8 +23,8 @@ use crate::wire::Mapping;
 pub(super) enum Chosen {
     /// A port.
     Port(u16),
-    /// A name in the abstract namespace.
-    AbstractName(Vec<u8>),
+    /// The whole address.
+    Address(Vec<u8>),
 }
 
 /// A bound endpoint of tcp, ipc or ws.
@@ -180,7 +180,7 @@ impl Endpoint for Listener {
         match &self.chosen {
             None => given.to_owned(),
             Some(Chosen::Port(port)) => address::with_port(given, *port),
-            Some(Chosen::AbstractName(name)) => address::abstract_address(name),
+            Some(Chosen::Address(address)) => address.clone(),
         }
     }
 }

@@ -7,6 +7,8 @@
 mod batching;
 mod connection;
 mod dialer;
+#[cfg(all(unix, not(simulated)))]
+pub(super) mod given;
 mod layers;
 mod listener;
 mod names;
@@ -116,7 +118,8 @@ pub(super) fn bind_ipc(
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let acceptor = platform::listen_locally(name, context.settings().ipc_permissions)?;
     let is_nameless = matches!(name, LocalName::Abstract(name) if name.is_empty());
-    let chosen = if is_nameless { acceptor.abstract_name().map(Chosen::AbstractName) } else { None };
+    let name = if is_nameless { acceptor.abstract_name() } else { None };
+    let chosen = name.map(|name| Chosen::Address(address::abstract_address(&name)));
     Ok(Listener::start(acceptor, chosen, Stream::local, Mapping::Ipc, context, reactor::current()?)?)
 }
 

@@ -28,6 +28,8 @@ pub(super) use own::{
     connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally, local_address,
     note_writable, polled, watch_peer,
 };
+#[cfg(all(unix, not(simulated)))]
+pub(super) use own::{Given, Role};
 #[cfg(not(simulated))]
 use own::{is_in_progress, take_port};
 pub(super) use sockets::{connect_to_network, interfaces, listen_to_network, look_up};

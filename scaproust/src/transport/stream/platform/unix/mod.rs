@@ -2,6 +2,7 @@
 //!
 //! With `--cfg portable` Linux behaves as the other systems do, for the tests.
 
+mod given;
 mod local;
 
 use std::io;
@@ -15,6 +16,7 @@ use socket2::{SockRef, Socket};
 pub(in crate::transport::stream) use super::sockets::is_connected;
 use crate::sync::{Descriptor, above_standard, is_standard};
 use crate::transport::PeerWatch;
+pub(in crate::transport::stream) use given::{Given, Role};
 use local::SocketFile;
 pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen_locally, local_address};
 
