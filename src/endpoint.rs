@@ -9,7 +9,8 @@ use scaproust::ffi::socket;
 
 /// Adds an endpoint that peers connect to; returns its id (1 or more), or -1.
 ///
-/// An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
+/// An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`; the
+/// manual names further forms. With port 0 the system chooses one: see NN_ENDPOINT_ADDRESS.
 /// Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
 /// more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
 /// another error of the operating system.
@@ -27,8 +28,8 @@ pub unsafe extern "C" fn nn_bind(s: c_int, addr: *const c_char) -> c_int {
 
 /// Adds an endpoint that connects to a peer; returns its id (1 or more), or -1.
 ///
-/// The call does not wait for the peer. The library goes on trying to connect, and reconnects when
-/// the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
+/// The call does not wait for the peer, unless NN_CONNECT_TIMEO is set. The library goes on trying to
+/// connect, and reconnects when the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
 /// or `ws://[local;]host[:port][/path]`. Fails with EBADF (no such socket), EINVAL (not an
 /// address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or
 /// ENODEV (no such interface).
@@ -38,9 +39,9 @@ pub unsafe extern "C" fn nn_bind(s: c_int, addr: *const c_char) -> c_int {
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nn_connect(s: c_int, addr: *const c_char) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
+        drop(socket::enter(s)?);
         // SAFETY: as the caller promises; the call below does not keep the text.
-        socket.connect(unsafe { address_at(addr) }?)
+        socket::connect(s, unsafe { address_at(addr) }?)
     })
 }
 

@@ -27,14 +27,17 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
     Err(Error::UnknownOption)
 }
 
-/// Passes the value of an option to `write` as bytes, with its length, which does not include the zero after a text.
+/// Passes the value of an option to `write` as bytes, with its length, which does not include the zero after a text. An
+/// option that has an argument takes it from the buffer with `argument`.
 ///
 /// # Errors
-/// [`Error::UnknownOption`]; for the descriptors also [`Error::Closed`] and the operating system's errors.
+/// [`Error::UnknownOption`]; [`Error::InvalidArgument`] for an invalid argument; for the descriptors also
+/// [`Error::Closed`] and the operating system's errors.
 pub(super) fn get(
     socket: &Socket,
     level: c_int,
     name: c_int,
+    argument: impl FnOnce() -> Result<c_int, Error>,
     write: impl FnOnce(&[u8], usize),
 ) -> Result<(), Error> {
     let option = SocketOption::find(level, name);
@@ -44,6 +47,14 @@ pub(super) fn get(
         (.., Some(option)) => socket.option(option),
         (LEVEL_SOCKET, name::DOMAIN, _) => Value::Int(if socket.is_raw() { AF_SP_RAW } else { AF_SP }),
         (LEVEL_SOCKET, name::PROTOCOL, _) => Value::Int(socket.protocol().number.into()),
+        (LEVEL_SOCKET, name::LAST_ENDPOINT | name::ENDPOINT_ADDRESS, _) => {
+            let address = match name {
+                name::LAST_ENDPOINT => socket.last_endpoint_address(),
+                _ => socket.endpoint_address(argument()?)?,
+            };
+            write_text(address, write);
+            return Ok(());
+        }
         (LEVEL_SOCKET, name::SNDFD | name::RCVFD, _) => {
             let is_for_sending = name == name::SNDFD;
             let descriptor =
@@ -56,15 +67,21 @@ pub(super) fn get(
     };
     match value {
         Value::Int(value) => write(&value.to_ne_bytes(), size_of::<c_int>()),
-        Value::Bytes(mut bytes) => {
-            let length = bytes.len();
-            if matches!(option.map(SocketOption::option_type), Some(OptionType::Text { .. })) {
-                bytes.push(0);
-            }
-            write(&bytes, length);
+        Value::Bytes(text)
+            if matches!(option.map(SocketOption::option_type), Some(OptionType::Text { .. })) =>
+        {
+            write_text(text, write);
         }
+        Value::Bytes(bytes) => write(&bytes, bytes.len()),
     }
     Ok(())
+}
+
+/// Passes a text and the zero behind it to `write`, with the length of the text.
+fn write_text(mut text: Vec<u8>, write: impl FnOnce(&[u8], usize)) {
+    let length = text.len();
+    text.push(0);
+    write(&text, length);
 }
 
 /// The setting that bytes encode.

@@ -57,7 +57,8 @@ pub unsafe extern "C" fn nn_setsockopt(
 ///
 /// At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the full length
 /// of the value. A text is followed by a zero if there is room; the length does not include it.
-/// Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no such option).
+/// Fails with EBADF (no such socket), EFAULT (a NULL pointer), ENOPROTOOPT (no such option) or
+/// EINVAL (the option has an argument, which is invalid).
 ///
 /// # Safety
 /// `optvallen` must point to a number, and `optval` to that many bytes; either may be NULL.
@@ -80,6 +81,13 @@ pub unsafe extern "C" fn nn_getsockopt(
             ptr::copy_nonoverlapping(bytes.as_ptr(), optval.cast(), bytes.len().min(room));
             optvallen.write(length);
         };
-        option::get(&socket, level, option, write).map(|()| 0)
+        // SAFETY: as above; only an option whose argument the caller has put there reads it.
+        let argument = || unsafe {
+            if optvallen.read() < size_of::<c_int>() {
+                return Err(Error::InvalidArgument);
+            }
+            Ok(optval.cast::<c_int>().read_unaligned())
+        };
+        option::get(&socket, level, option, argument, write).map(|()| 0)
     })
 }

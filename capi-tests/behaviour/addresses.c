@@ -49,7 +49,6 @@ static void tcp (void)
     try_plain ("tcp://*");
     try_plain ("tcp://127.0.0.1");
     try_plain ("tcp://127.0.0.1:");
-    try_plain ("tcp://127.0.0.1:0");
     try_plain ("tcp://127.0.0.1:65536");
     try_plain ("tcp://127.0.0.1:99999999999999999999");
     try_plain ("tcp://127.0.0.1:-1");
@@ -61,7 +60,6 @@ static void tcp (void)
     try_port ("tcp://127.0.0.1:0%d");
     try_port ("tcp://*:%d");
     try_port ("tcp://0.0.0.0:%d");
-    try_port ("tcp://:%d");
     try_port ("tcp://no-such-interface0:%d");
     try_port ("tcp://[::1]:%d");
     try_port ("tcp://[::1:%d");
@@ -74,7 +72,7 @@ static void tcp (void)
     try_port ("tcp://127.0.0.1;:%d");
     try_port ("tcp://;127.0.0.1:%d");
     try_port ("tcp://127.0.0.1;127.0.0.1:%d");
-    try_plain ("tcp://127.0.0.1;127.0.0.1:0");
+    try_plain ("tcp://127.0.0.1;127.0.0.1:");
 
     int s = open_socket (NN_PAIR);
     char address[NN_SOCKADDR_MAX];

@@ -510,7 +510,8 @@ NN_EXPORT int nn_setsockopt(int s, int level, int option, const void *optval, si
  *
  * At most `*optvallen` bytes are written to `optval`; then `*optvallen` is set to the full length
  * of the value. A text is followed by a zero if there is room; the length does not include it.
- * Fails with EBADF (no such socket), EFAULT (a NULL pointer) or ENOPROTOOPT (no such option).
+ * Fails with EBADF (no such socket), EFAULT (a NULL pointer), ENOPROTOOPT (no such option) or
+ * EINVAL (the option has an argument, which is invalid).
  *
  * The caller promises:
  * `optvallen` must point to a number, and `optval` to that many bytes; either may be NULL.
@@ -519,7 +520,8 @@ NN_EXPORT int nn_getsockopt(int s, int level, int option, void *optval, size_t *
 
 /* Adds an endpoint that peers connect to; returns its id (1 or more), or -1.
  *
- * An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`.
+ * An address is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`; the
+ * manual names further forms. With port 0 the system chooses one: see NN_ENDPOINT_ADDRESS.
  * Fails with EBADF (no such socket), EINVAL (not an address), ENAMETOOLONG (NN_SOCKADDR_MAX or
  * more bytes), EPROTONOSUPPORT (no such transport), ENODEV (no such interface), EADDRINUSE, or
  * another error of the operating system.
@@ -527,12 +529,14 @@ NN_EXPORT int nn_getsockopt(int s, int level, int option, void *optval, size_t *
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
-NN_EXPORT int nn_bind(int s, const char *addr);
+NN_EXPORT
+int nn_bind(int s,
+            const char *addr);
 
 /* Adds an endpoint that connects to a peer; returns its id (1 or more), or -1.
  *
- * The call does not wait for the peer. The library goes on trying to connect, and reconnects when
- * the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
+ * The call does not wait for the peer, unless NN_CONNECT_TIMEO is set. The library goes on trying to
+ * connect, and reconnects when the connection is lost. An address is `inproc://name`, `ipc://path`, `tcp://[local;]host:port`
  * or `ws://[local;]host[:port][/path]`. Fails with EBADF (no such socket), EINVAL (not an
  * address), ENAMETOOLONG (NN_SOCKADDR_MAX or more bytes), EPROTONOSUPPORT (no such transport) or
  * ENODEV (no such interface).
@@ -540,7 +544,9 @@ NN_EXPORT int nn_bind(int s, const char *addr);
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
-NN_EXPORT int nn_connect(int s, const char *addr);
+NN_EXPORT
+int nn_connect(int s,
+               const char *addr);
 
 /* Removes an endpoint and its connections; returns 0, or -1.
  *

@@ -17,7 +17,8 @@ pub mod message {
 }
 pub mod option {
     pub use crate::option::{
-        LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name, time_limit,
+        LEVEL_IPC, LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
+        time_limit,
     };
 }
 pub mod protocol {
@@ -26,7 +27,8 @@ pub mod protocol {
 pub mod socket {
     pub use crate::socket::{
         AF_SP, AF_SP_RAW, BlockingCall, Call, Entered, Pending, Received, Receiving, Sending, Socket,
-        Statistic, Step, ToSend, close, enter, open, open_protocol, receive, recv, send, terminate, try_send,
+        Statistic, Step, ToSend, close, connect, enter, open, open_protocol, receive, recv, send, terminate,
+        try_send,
     };
     pub mod poll {
         pub use crate::socket::poll::{PollEntry, Polling, room_for};

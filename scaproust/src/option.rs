@@ -10,6 +10,8 @@ use crate::message::MessageType;
 
 /// The level of the options that every socket has.
 pub const LEVEL_SOCKET: i32 = 0;
+/// The level of the ipc transport's options.
+pub const LEVEL_IPC: i32 = -2;
 /// The level of the tcp transport's options.
 pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
@@ -25,6 +27,10 @@ pub mod name {
     pub const DOMAIN: i32 = 12;
     /// The socket's protocol.
     pub const PROTOCOL: i32 = 13;
+    /// The address of the endpoint that was added last.
+    pub const LAST_ENDPOINT: i32 = 1004;
+    /// The address of an endpoint, whose id is in the buffer.
+    pub const ENDPOINT_ADDRESS: i32 = 1005;
 }
 
 /// The type of an option's values.
@@ -110,6 +116,21 @@ pub enum SocketOption {
     TcpNodelay,
     /// `NN_WS_MSG_TYPE`: the number of a [`MessageType`].
     WsMessageType,
+    /// `NN_TCP_KEEPALIVE`: whether the kernel probes silent peers of connections.
+    TcpKeepalive,
+    /// `NN_TCP_KEEPALIVE_IDLE`: seconds of silence before the first probe; zero: the system's default.
+    TcpKeepaliveIdle,
+    /// `NN_TCP_KEEPALIVE_INTVL`: seconds between two probes; zero: the system's default.
+    TcpKeepaliveInterval,
+    /// `NN_TCP_KEEPALIVE_CNT`: unanswered probes that end the connection; zero: the system's default.
+    TcpKeepaliveCount,
+    /// `NN_TCP_USER_TIMEOUT`: milliseconds that sent bytes may stay unacknowledged; zero: the system's default.
+    TcpUserTimeout,
+    /// `NN_IPC_PERMISSIONS`: the mode of the file of a bound endpoint; zero: the process' umask decides.
+    IpcPermissions,
+    /// `NN_CONNECT_TIMEO`: milliseconds that a connect waits for its first connection; zero: it does not wait;
+    /// negative: without limit.
+    ConnectTimeout,
 }
 
 /// A row of the table.
@@ -128,7 +149,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 15] = {
+const TABLE: [Row; 22] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
@@ -148,14 +169,32 @@ const TABLE: [Row; 15] = {
         row(Key::MaxHops, (LEVEL_SOCKET, 17), Type::Int { least: 1, most: 255 }, 8),
         row(Key::TcpNodelay, (LEVEL_TCP, 1), Type::FLAG, 0),
         row(Key::WsMessageType, (LEVEL_WS, 1), ws_type, MessageType::Binary.number()),
+        row(Key::TcpKeepalive, (LEVEL_TCP, 101), Type::FLAG, 0),
+        // The upper bounds are those of Linux.
+        row(Key::TcpKeepaliveIdle, (LEVEL_TCP, 102), Type::Int { least: 0, most: 32767 }, 0),
+        row(Key::TcpKeepaliveInterval, (LEVEL_TCP, 103), Type::Int { least: 0, most: 32767 }, 0),
+        row(Key::TcpKeepaliveCount, (LEVEL_TCP, 104), Type::Int { least: 0, most: 127 }, 0),
+        row(Key::TcpUserTimeout, (LEVEL_TCP, 105), Type::NATURAL, 0),
+        row(Key::IpcPermissions, (LEVEL_IPC, 101), Type::Int { least: 0, most: 0o777 }, 0),
+        row(Key::ConnectTimeout, (LEVEL_SOCKET, 1006), Type::ANY_INT, 0),
     ]
 };
 
 impl SocketOption {
-    /// The option with this level and name.
+    /// The option with this level and name, if this system has it.
     #[must_use]
     pub fn find(level: i32, name: i32) -> Option<SocketOption> {
-        TABLE.iter().find(|row| (row.level, row.name) == (level, name)).map(|row| row.option)
+        let row = TABLE.iter().find(|row| (row.level, row.name) == (level, name));
+        row.map(|row| row.option).filter(|option| option.is_available())
+    }
+
+    /// Whether the operating system has what the option sets.
+    pub(crate) fn is_available(self) -> bool {
+        match self {
+            SocketOption::TcpUserTimeout => cfg!(any(target_os = "linux", target_os = "android")),
+            SocketOption::IpcPermissions => cfg!(unix),
+            _ => true,
+        }
     }
 
     /// The type of its values.
@@ -196,7 +235,7 @@ pub(crate) struct Options {
     /// In the order of the table.
     values: [Value; TABLE.len()],
     /// Bit `n` says whether the option at `values[n]` was set by the program.
-    set: u32,
+    set: u64,
 }
 
 impl Options {
@@ -288,7 +327,8 @@ mod tests {
     fn the_table_is_in_the_order_of_the_options() {
         for (index, row) in TABLE.iter().enumerate() {
             assert_eq!(row.option as usize, index);
-            assert_eq!(SocketOption::find(row.level, row.name), Some(row.option));
+            let found = row.option.is_available().then_some(row.option);
+            assert_eq!(SocketOption::find(row.level, row.name), found);
         }
         for (level, name) in [(LEVEL_SOCKET, 0), (LEVEL_SOCKET, name::DOMAIN), (LEVEL_TCP, 2), (-5, 1)] {
             assert_eq!(SocketOption::find(level, name), None);

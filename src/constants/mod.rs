@@ -5,6 +5,7 @@
 //! and the types that C declares next to them, but no code. The header generator reads each file by
 //! itself, so none may import from another.
 
+mod addresses;
 mod bus;
 mod inproc;
 mod ipc;
@@ -17,6 +18,7 @@ mod survey;
 mod tcp;
 mod ws;
 
+pub use addresses::*;
 pub use bus::*;
 pub use inproc::*;
 pub use ipc::*;
@@ -33,7 +35,7 @@ pub use ws::*;
 mod tests {
     use super::*;
     use scaproust::ffi::message::MessageType;
-    use scaproust::ffi::option::{LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, SocketOption, name};
+    use scaproust::ffi::option::{LEVEL_IPC, LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, SocketOption, name};
     use scaproust::ffi::protocol::{self, PROTOCOLS, ProtocolInfo};
     use scaproust::ffi::socket::{self, Statistic};
 
@@ -46,6 +48,9 @@ mod tests {
             (NN_RCVFD, name::RCVFD),
             (NN_DOMAIN, name::DOMAIN),
             (NN_PROTOCOL, name::PROTOCOL),
+            (NN_LAST_ENDPOINT, name::LAST_ENDPOINT),
+            (NN_ENDPOINT_ADDRESS, name::ENDPOINT_ADDRESS),
+            (NN_IPC, LEVEL_IPC),
             (NN_TCP, LEVEL_TCP),
             (NN_WS, LEVEL_WS),
             (NN_WS_MSG_TYPE_TEXT, MessageType::Text.number()),
@@ -77,6 +82,15 @@ mod tests {
             (NN_SOL_SOCKET, NN_MAXTTL, SocketOption::MaxHops),
             (NN_TCP, NN_TCP_NODELAY, SocketOption::TcpNodelay),
             (NN_WS, NN_WS_MSG_TYPE, SocketOption::WsMessageType),
+            (NN_SOL_SOCKET, NN_CONNECT_TIMEO, SocketOption::ConnectTimeout),
+            (NN_TCP, NN_TCP_KEEPALIVE, SocketOption::TcpKeepalive),
+            (NN_TCP, NN_TCP_KEEPALIVE_IDLE, SocketOption::TcpKeepaliveIdle),
+            (NN_TCP, NN_TCP_KEEPALIVE_INTVL, SocketOption::TcpKeepaliveInterval),
+            (NN_TCP, NN_TCP_KEEPALIVE_CNT, SocketOption::TcpKeepaliveCount),
+            #[cfg(target_os = "linux")]
+            (NN_TCP, NN_TCP_USER_TIMEOUT, SocketOption::TcpUserTimeout),
+            #[cfg(unix)]
+            (NN_IPC, NN_IPC_PERMISSIONS, SocketOption::IpcPermissions),
         ] {
             assert_eq!(SocketOption::find(level, name), Some(option));
         }

@@ -24,6 +24,27 @@ impl Endpoint {
         self.id
     }
 
+    /// The address of the endpoint, with what the system has chosen: a port in place of port 0, a name in place of
+    /// the empty one of `abstract://`. Bytes that are not UTF-8 are replaced.
+    ///
+    /// # Errors
+    /// [`Error::Closed`] if the socket is closed, [`Error::InvalidArgument`] if C code has removed the endpoint.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull, Push};
+    /// let (receiver, sender) = (Pull::new()?, Push::new()?);
+    /// let address = receiver.bind("tcp://127.0.0.1:0")?.address()?;
+    /// assert!(!address.ends_with(":0"));
+    /// sender.connect(address)?;
+    /// sender.send(b"hello")?;
+    /// assert_eq!(*receiver.recv()?, *b"hello");
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn address(&self) -> Result<String, Error> {
+        let address = self.socket.enter()?.endpoint_address(self.id)?;
+        Ok(String::from_utf8_lossy(&address).into_owned())
+    }
+
     /// Removes the endpoint and its connections. Messages already sent on it are delivered in the
     /// background, within [`Socket::linger`](crate::Socket::linger); the call does not wait.
     ///

@@ -17,6 +17,7 @@ mod transfer;
 
 pub use endpoint::Endpoint;
 pub use message::Message;
+pub use options::Keepalive;
 pub use socket::Socket;
 pub use transfer::Unsent;
 

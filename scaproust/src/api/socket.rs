@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::handle::Handle;
 use super::pattern::Pattern;
 use crate::error::Error;
-use crate::socket::Call;
+use crate::socket::{Call, connect};
 
 /// A socket with the role `P`, on which its methods depend.
 ///
@@ -54,9 +54,11 @@ impl<P: Pattern> Socket<P> {
 
     /// Binds the socket to an address, to which peers can then connect.
     ///
-    /// `address` is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`, where
-    /// the interface is `*`, an address or a name such as `eth0`. It is given as text or as bytes. A socket
-    /// can have any number of endpoints.
+    /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://interface:port` or
+    /// `ws://interface:port`, where the interface is `*`, an address or a name such as `eth0`. With port 0 the
+    /// system chooses one, see [`Endpoint::address`]. `tcp4`, `tcp6`, `ws4` and `ws6` use one version of IP,
+    /// whatever [`Socket::ipv4_only`] is. The address is given as text or as bytes. A socket can have any number
+    /// of endpoints.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
@@ -76,15 +78,18 @@ impl<P: Pattern> Socket<P> {
     }
 
     /// Connects the socket to an address. The connection is made in the background, as soon as a peer is
-    /// bound to the address, and made again when it is lost.
+    /// bound to the address, and made again when it is lost. The call waits for it only with
+    /// [`Socket::set_connect_timeout`].
     ///
-    /// `address` is `inproc://name`, `ipc://path`, `tcp://host:port` or `ws://host[:port][/path]`;
-    /// `tcp://local;host:port` connects from the local interface of that name or address.
+    /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://host:port` or
+    /// `ws://host[:port][/path]`; `tcp://local;host:port` connects from the local interface of that name or
+    /// address. `tcp4`, `tcp6`, `ws4` and `ws6` are as for [`Socket::bind`].
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
     /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`] or [`Error::Closed`]. The absence of a
-    /// peer is not an error.
+    /// peer is an error only if the call waits: [`Error::TimedOut`], or [`Error::Interrupted`]. A call that fails
+    /// adds no endpoint.
     ///
     /// ```
     /// # use scaproust::{Error, Pull};
@@ -94,7 +99,8 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn connect(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
-        Ok(Endpoint::new(&self.handle, self.enter()?.connect(address.as_ref())?))
+        let id = self.with_id(|id| connect(id, address.as_ref()))?;
+        Ok(Endpoint::new(&self.handle, id))
     }
 
     /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already

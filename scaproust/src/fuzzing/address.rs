@@ -5,7 +5,10 @@
 
 use std::net::IpAddr;
 
-use crate::address::{Address, Host, MAX_LENGTH, TcpAddress};
+use crate::address::{
+    Address, DescriptorAddress, Family, GivenDescriptor, Host, LocalName, MAX_LENGTH, TcpAddress,
+    abstract_address,
+};
 
 /// Parses the bytes as an address to bind and to connect to.
 pub fn address(input: &[u8]) {
@@ -14,17 +17,28 @@ pub fn address(input: &[u8]) {
         assert!(input.len() <= MAX_LENGTH);
         let written = match &address {
             Address::Inproc(name) => [b"inproc://", &name[..]].concat(),
-            Address::Ipc(path) => {
+            Address::Ipc(LocalName::Path(path)) => {
                 assert!((1..108).contains(&path.as_os_str().len()));
                 [b"ipc://", path.as_os_str().as_encoded_bytes()].concat()
             }
-            Address::Tcp(at) => format!("tcp://{}", tcp(at)).into_bytes(),
+            Address::Ipc(LocalName::Abstract(name)) => {
+                assert!(name.len() < 108);
+                abstract_address(name)
+            }
+            Address::Descriptor(DescriptorAddress { descriptor, is_tcp }) => {
+                let scheme = if *is_tcp { "socket://" } else { "fd://" };
+                match descriptor {
+                    GivenDescriptor::Number(number) => format!("{scheme}{number}").into_bytes(),
+                    GivenDescriptor::Name(name) => [scheme.as_bytes(), name].concat(),
+                }
+            }
+            Address::Tcp(at) => format!("tcp{}://{}", version(at.family), tcp(at)).into_bytes(),
             Address::Ws(ws) => {
                 assert!(ws.resource.starts_with('/') && is_word(&ws.resource));
                 let is_bound = ws.resource == "/" && parse(&[input, b"/"].concat()).is_err();
                 assert!(is_bound || is_word(&ws.authority), "{:?}", ws.authority);
                 let path = if is_bound { "" } else { &ws.resource };
-                format!("ws://{}{path}", tcp(&ws.at)).into_bytes()
+                format!("ws{}://{}{path}", version(ws.at.family), tcp(&ws.at)).into_bytes()
             }
         };
         match (parse(&written), address) {
@@ -47,8 +61,16 @@ fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-fn tcp(TcpAddress { local, host: at, port }: &TcpAddress) -> String {
-    assert_ne!(*port, 0);
+/// The end of the scheme.
+fn version(family: Family) -> &'static str {
+    match family {
+        Family::Any => "",
+        Family::V4 => "4",
+        Family::V6 => "6",
+    }
+}
+
+fn tcp(TcpAddress { local, host: at, port, .. }: &TcpAddress) -> String {
     let local = local.as_ref().map(|local| format!("{};", host(local))).unwrap_or_default();
     format!("{local}{}:{port}", host(at))
 }

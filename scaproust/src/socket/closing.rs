@@ -85,13 +85,14 @@ impl Socket {
             core.registrations.notify_all();
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
-            let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
+            let endpoints: Vec<_> = open.map(|open| open.endpoint).chain(closing).collect();
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.linger = Some(linger.clone());
             ClosingEndpoints { endpoints, linger }
         };
         self.senders.notify_all();
         self.receivers.notify_all();
+        self.connects.notify_all();
         self.batching.close();
         closing
     }

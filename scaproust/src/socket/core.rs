@@ -70,19 +70,27 @@ pub(crate) struct Core {
 /// The endpoints of a socket.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    /// The endpoints by id, each with its state.
-    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, SharedEndpointState)>,
+    /// The endpoints by id.
+    pub(super) open: BTreeMap<i32, OpenEndpoint>,
     /// Endpoints that were shut down and may still be delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
     last_id: i32,
 }
 
+/// An endpoint that was not shut down.
+pub(super) struct OpenEndpoint {
+    pub(super) endpoint: Arc<dyn Endpoint>,
+    pub(super) state: SharedEndpointState,
+    /// Its address, with what the system has chosen.
+    pub(super) address: Vec<u8>,
+}
+
 impl Endpoints {
     /// Inserts an endpoint. Returns its id, which is never used again.
-    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, state: SharedEndpointState) -> i32 {
+    pub(super) fn insert(&mut self, endpoint: OpenEndpoint) -> i32 {
         self.last_id += 1;
-        self.open.insert(self.last_id, (endpoint, state));
+        self.open.insert(self.last_id, endpoint);
         self.last_id
     }
 }

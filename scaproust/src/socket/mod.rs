@@ -16,12 +16,13 @@
 //! | `core` | the state under the lock |
 //! | `registry`, `drive` | entering a socket; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
-//! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints` | the calls |
+//! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints`, `connecting` | the calls |
 //! | `socket_endpoint` | a socket as its transports see it |
 //! | `exit`, `opening`, `closing` | the beginning and the end |
 
 mod blocking;
 mod closing;
+mod connecting;
 mod core;
 mod direct_read;
 mod drive;
@@ -56,6 +57,7 @@ use std::sync::{Arc, Weak};
 pub use self::blocking::BlockingCall;
 pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub use self::closing::{close, terminate};
+pub use self::connecting::connect;
 use self::core::Core;
 #[cfg(simulated)]
 pub(crate) use self::exit::flush as write_at_exit;
@@ -90,6 +92,8 @@ pub struct Socket {
     senders: CachePadded<Event>,
     /// Wakes blocked receivers.
     receivers: CachePadded<Event>,
+    /// Wakes calls that wait for the first connection of their endpoint.
+    connects: Event,
     /// A thread that puts an entry on the ready list must process it at once, since no call may come:
     /// descriptors are polled, calls are registered, or the protocol has work of its own.
     needs_prompt_processing: AtomicBool,
@@ -118,6 +122,7 @@ impl Socket {
             ready: CachePadded(ReadyList::new()),
             senders: CachePadded(Event::new()),
             receivers: CachePadded(Event::new()),
+            connects: Event::new(),
             needs_prompt_processing: AtomicBool::new(false),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),

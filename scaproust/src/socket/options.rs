@@ -24,13 +24,29 @@ impl Socket {
     /// Sets an option common to all sockets.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a value of another type, out of range or too long.
+    /// [`Error::InvalidArgument`] for a value of another type, out of range or too long, and
+    /// [`Error::UnknownOption`] if this system does not have the option.
     pub fn set_option(&self, option: SocketOption, setting: Setting<'_>) -> Result<(), Error> {
+        if !option.is_available() {
+            return Err(Error::UnknownOption);
+        }
         let mut core = self.core.lock();
         core.options.set(option, setting)?;
         if option == SocketOption::MaxMessage {
             self.max_message.store(core.options.int(option), Ordering::Relaxed);
         }
+        Ok(())
+    }
+
+    /// Sets several options that are read only when an endpoint is made, or none of them.
+    ///
+    /// # Errors
+    /// As [`Socket::set_option`].
+    pub fn set_options(&self, settings: &[(SocketOption, Setting<'_>)]) -> Result<(), Error> {
+        let mut core = self.core.lock();
+        let mut options = core.options.clone();
+        settings.iter().try_for_each(|(option, setting)| options.set(*option, *setting))?;
+        core.options = options;
         Ok(())
     }
 

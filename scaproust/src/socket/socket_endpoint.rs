@@ -1,6 +1,7 @@
 //! A socket as its transports see it: the context of an endpoint, and the socket's end of a pipe.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::Socket;
 use super::endpoint_state::SharedEndpointState;
@@ -11,9 +12,11 @@ use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Change, Entry, Peer, ReadyList, SocketPipe};
 use crate::protocol::{PipeOptions, PipeRefused, Protocol, ProtocolInfo};
-use crate::sync::atomic::{Ordering, fence};
+use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{lock, print};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
+use crate::transport::{
+    Batching, EndpointContext, EndpointEvent, Keepalive, LaneLimits, PeerWatch, PipeEnds, Settings,
+};
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
 pub(super) struct SocketEndpoint {
@@ -23,6 +26,8 @@ pub(super) struct SocketEndpoint {
     state: SharedEndpointState,
     /// The address without its transport, for error messages.
     address: Vec<u8>,
+    /// Set when the endpoint has its first pipe, if a call waits for that.
+    pub(super) has_pipe: Option<Arc<AtomicBool>>,
 }
 
 impl SocketEndpoint {
@@ -33,6 +38,8 @@ impl SocketEndpoint {
             reconnect_interval: options.timeout(SocketOption::ReconnectInterval).unwrap_or_default(),
             reconnect_interval_max: options.timeout(SocketOption::ReconnectIntervalMax).unwrap_or_default(),
             ipv4_only: options.size(SocketOption::Ipv4Only) == 1,
+            ipc_permissions: options.int(SocketOption::IpcPermissions).unsigned_abs(),
+            peer_watch: peer_watch(options),
         };
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
@@ -40,7 +47,7 @@ impl SocketEndpoint {
         };
         let scheme = address.windows(3).position(|bytes| bytes == b"://");
         let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
-        SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address }
+        SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address, has_pipe: None }
     }
 
     /// The state of the endpoint.
@@ -106,6 +113,7 @@ impl EndpointContext for SocketEndpoint {
         }
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),
+            has_pipe: self.has_pipe.clone(),
             readable: Entry::new(id.0, Change::Readable),
             writable: Entry::new(id.0, Change::Writable),
             closed: Entry::new(id.0, Change::Closed),
@@ -126,6 +134,20 @@ impl EndpointContext for SocketEndpoint {
     }
 }
 
+/// The options by which the kernel finds out that a peer is gone.
+fn peer_watch(options: &Options) -> PeerWatch {
+    let seconds = |option| Duration::from_secs(options.int(option).unsigned_abs().into());
+    let keepalive = || Keepalive {
+        idle: seconds(SocketOption::TcpKeepaliveIdle),
+        interval: seconds(SocketOption::TcpKeepaliveInterval),
+        count: options.int(SocketOption::TcpKeepaliveCount).unsigned_abs(),
+    };
+    PeerWatch {
+        keepalive: (options.int(SocketOption::TcpKeepalive) == 1).then(keepalive),
+        user_timeout: options.timeout(SocketOption::TcpUserTimeout).unwrap_or_default(),
+    }
+}
+
 /// The line that is printed about an endpoint if `NN_PRINT_ERRORS` is set.
 fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
     let error = format!("]: Error: {error}\n");
@@ -135,6 +157,8 @@ fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
 /// The socket's end of a pipe.
 struct PipeHandle {
     socket: Arc<Socket>,
+    /// That of the endpoint.
+    has_pipe: Option<Arc<AtomicBool>>,
     /// The pipe's entries on the socket's ready list, one for each kind of edge.
     readable: Arc<Entry>,
     writable: Arc<Entry>,
@@ -168,6 +192,13 @@ impl Peer for PipeHandle {
         self.list().push(&self.writable);
         self.process_if_prompt();
         self.socket.senders.notify_one();
+        if let Some(has_pipe) = &self.has_pipe
+            && !has_pipe.load(Ordering::Relaxed)
+        {
+            // After the entry is on the list: the next call finds the pipe.
+            has_pipe.store(true, Ordering::Release);
+            self.socket.connects.notify_all();
+        }
     }
 }
 

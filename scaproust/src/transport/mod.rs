@@ -50,7 +50,7 @@ pub(crate) enum EndpointEvent {
 }
 
 /// The options that an endpoint needs, as they were when it was created.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
     /// `NN_RECONNECT_IVL`.
     pub(crate) reconnect_interval: Duration,
@@ -58,6 +58,30 @@ pub(crate) struct Settings {
     pub(crate) reconnect_interval_max: Duration,
     /// `NN_IPV4ONLY`.
     pub(crate) ipv4_only: bool,
+    /// `NN_IPC_PERMISSIONS`: zero if the umask decides.
+    pub(crate) ipc_permissions: u32,
+    /// `NN_TCP_KEEPALIVE` and the options beside it.
+    pub(crate) peer_watch: PeerWatch,
+}
+
+/// How the kernel finds out that the peer of a TCP connection is gone.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PeerWatch {
+    /// How it probes a silent peer, if it does.
+    pub(crate) keepalive: Option<Keepalive>,
+    /// How long sent bytes may stay unacknowledged; zero: the system's default.
+    pub(crate) user_timeout: Duration,
+}
+
+/// The probes of a silent peer. Zero means the system's default.
+#[derive(Clone, Debug)]
+pub(crate) struct Keepalive {
+    /// How long the peer has been silent before the first probe.
+    pub(crate) idle: Duration,
+    /// The time between two probes.
+    pub(crate) interval: Duration,
+    /// How many unanswered probes end the connection.
+    pub(crate) count: u32,
 }
 
 /// The bounds of a pipe's lanes in bytes.
@@ -107,6 +131,12 @@ pub(crate) trait Endpoint: Send + Sync {
     /// Closes the endpoint and its pipes. Messages already sent on them are delivered until the deadline
     /// of `linger`, which counts the connections that are not done. A second call replaces the deadline.
     fn close(&self, linger: &Arc<Linger>);
+
+    /// The endpoint's address, which the program has `given`, with what the system has chosen: the port if that was 0,
+    /// for example.
+    fn address(&self, given: &[u8]) -> Vec<u8> {
+        given.to_owned()
+    }
 }
 
 /// Binds an endpoint to `address`.
@@ -116,9 +146,13 @@ pub(crate) trait Endpoint: Send + Sync {
 pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_bind(address)? {
         Address::Inproc(name) => inproc::bind(name, context),
-        Address::Ipc(path) => stream::bind_ipc(&path, context),
+        Address::Ipc(name) => stream::bind_ipc(&name, context),
         Address::Tcp(address) => stream::bind_tcp(&address, context),
         Address::Ws(address) => stream::bind_ws(&address, context),
+        #[cfg(all(unix, not(simulated)))]
+        Address::Descriptor(address) => stream::given::bind(&address, context),
+        #[cfg(not(all(unix, not(simulated))))]
+        Address::Descriptor(_) => Err(Error::UnknownTransport),
     }
 }
 
@@ -129,8 +163,12 @@ pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<
 pub(crate) fn connect(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
     match Address::to_connect(address)? {
         Address::Inproc(name) => Ok(inproc::connect(name, context)),
-        Address::Ipc(path) => stream::connect_ipc(&path, context),
+        Address::Ipc(name) => stream::connect_ipc(&name, context),
         Address::Tcp(address) => stream::connect_tcp(address, context),
         Address::Ws(address) => stream::connect_ws(address, context),
+        #[cfg(all(unix, not(simulated)))]
+        Address::Descriptor(address) => stream::given::connect(&address, context),
+        #[cfg(not(all(unix, not(simulated))))]
+        Address::Descriptor(_) => Err(Error::UnknownTransport),
     }
 }

@@ -3,10 +3,12 @@
 //! The option table has the ranges and defaults. This file has the options of every socket; the files
 //! beside it have those of sockets that send, of sockets that receive, and of single protocols.
 
+mod connections;
 mod protocols;
 mod receiving;
 mod sending;
 
+pub use connections::Keepalive;
 use std::time::Duration;
 
 use super::pattern::Pattern;

@@ -20,7 +20,7 @@ use super::layers::Stream;
 use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, polled};
 use super::{Owner, network};
-use crate::address;
+use crate::address::{self, Family};
 use crate::endpoint::{Attempts, Backoff, DialStep};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
@@ -38,8 +38,8 @@ pub(super) enum Target {
         port: u16,
         /// The local address to connect from, if the endpoint's address has one.
         local: Option<SocketAddr>,
-        /// Whether IPv6 addresses are ignored.
-        ipv4_only: bool,
+        /// The versions of IP that its addresses may have; others are ignored.
+        family: Family,
     },
     /// A local socket.
     Local(LocalAddress),
@@ -295,11 +295,11 @@ impl Dialer {
 
 impl Requester for Dialer {
     fn answered(self: Arc<Self>, answer: &Answer) {
-        let Target::Host { port, local, ipv4_only, .. } = self.target else { return };
+        let Target::Host { port, local, family, .. } = self.target else { return };
         let mut state = lock(&self.state);
         state.is_slow = answer.is_slow;
         if matches!(state.phase, Phase::Resolving) {
-            let usable = network::usable(&answer.addresses, port, ipv4_only);
+            let usable = network::usable(&answer.addresses, port, family);
             let destinations = usable.map(|address| Destination::Network { address, local });
             state.phase = Phase::Resolved(state.attempts.resolved(destinations));
             // Under the lock: a closed endpoint must not wake the reactor.

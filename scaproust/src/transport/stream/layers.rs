@@ -16,6 +16,7 @@ use socket2::MaybeUninitSlice;
 use self::masked::Masked;
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::sync::Descriptor;
+use crate::transport::PeerWatch;
 
 /// A stream of bytes to a peer.
 pub(super) struct Stream {
@@ -76,6 +77,17 @@ impl Stream {
     pub(super) fn set_nodelay(&self, is_set: bool) -> io::Result<()> {
         match self.link {
             Link::Network => self.raw.set_tcp_nodelay(is_set),
+            Link::Local => Ok(()),
+        }
+    }
+
+    /// Lets the system find out that the peer is gone, if there is TCP.
+    ///
+    /// # Errors
+    /// The operating system's.
+    pub(super) fn watch_peer(&self, watch: &PeerWatch) -> io::Result<()> {
+        match self.link {
+            Link::Network => platform::watch_peer(&self.raw, watch),
             Link::Local => Ok(()),
         }
     }

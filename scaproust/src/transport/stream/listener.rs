@@ -12,14 +12,24 @@ use super::Owner;
 use super::connection::Connection;
 use super::layers::Stream;
 use super::platform::{self, Acceptor, polled};
+use crate::address;
 use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::{GreetingOrder, Mapping};
 
+/// What the system has chosen where the address of a listener left it open.
+pub(super) enum Chosen {
+    /// A port.
+    Port(u16),
+    /// The whole address.
+    Address(Vec<u8>),
+}
+
 /// A bound endpoint of tcp, ipc or ws.
 pub(super) struct Listener {
+    chosen: Option<Chosen>,
     mapping: Mapping,
     /// Makes the stream of an accepted connection.
     wrap: fn(platform::Stream) -> Stream,
@@ -42,13 +52,15 @@ impl Listener {
     /// The operating system's.
     pub(super) fn start(
         acceptor: Acceptor,
+        chosen: Option<Chosen>,
         wrap: fn(platform::Stream) -> Stream,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Listener>> {
         let state = State { listening: None, connections: Vec::new(), accepting: Accepting::new() };
-        let listener = Arc::new(Listener { mapping, wrap, context, reactor, state: Mutex::new(state) });
+        let listener = Listener { chosen, mapping, wrap, context, reactor, state: Mutex::new(state) };
+        let listener = Arc::new(listener);
         {
             // The lock is held meanwhile, so that the first connection finds the acceptor.
             let mut state = lock(&listener.state);
@@ -165,6 +177,14 @@ impl Endpoint for Listener {
         }
         for connection in connections {
             connection.close(linger);
+        }
+    }
+
+    fn address(&self, given: &[u8]) -> Vec<u8> {
+        match &self.chosen {
+            None => given.to_owned(),
+            Some(Chosen::Port(port)) => address::with_port(given, *port),
+            Some(Chosen::Address(address)) => address.clone(),
         }
     }
 }

@@ -7,6 +7,8 @@
 mod batching;
 mod connection;
 mod dialer;
+#[cfg(all(unix, not(simulated)))]
+pub(super) mod given;
 mod layers;
 mod listener;
 mod names;
@@ -15,11 +17,10 @@ mod platform;
 #[cfg(all(test, not(any(loom, simulated))))]
 mod test_support;
 
-use std::path::Path;
 use std::sync::Arc;
 
 use super::{Endpoint, EndpointContext};
-use crate::address::{self, TcpAddress, WsAddress};
+use crate::address::{self, Family, LocalName, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
 use crate::reactor;
@@ -28,7 +29,7 @@ pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
 use layers::Stream;
-use listener::Listener;
+use listener::{Chosen, Listener};
 
 /// Binds a tcp endpoint.
 ///
@@ -44,7 +45,7 @@ pub(super) fn bind_tcp(
 /// Connects a tcp endpoint.
 ///
 /// # Errors
-/// [`Error::InvalidArgument`] for an IPv6 address with `NN_IPV4ONLY`, or a zone without an interface,
+/// [`Error::InvalidArgument`] for an address of another version of IP, or a zone without an interface,
 /// [`Error::NoSuchInterface`] for a local part without an interface, or the operating system's.
 pub(super) fn connect_tcp(
     address: TcpAddress,
@@ -82,10 +83,11 @@ fn listen_at(
     mapping: Mapping,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    let ipv4_only = context.settings().ipv4_only;
-    let at = network::interface(&address.host, address.port, ipv4_only)?;
-    let acceptor = platform::listen_to_network(at, ipv4_only)?;
-    Ok(Listener::start(acceptor, Stream::over_network, mapping, context, reactor::current()?)?)
+    let family = address.family.limited(context.settings().ipv4_only);
+    let at = network::interface(&address.host, address.port, family)?;
+    let acceptor = platform::listen_to_network(at, family == Family::V6)?;
+    let chosen = if address.port == 0 { acceptor.port().map(Chosen::Port) } else { None };
+    Ok(Listener::start(acceptor, chosen, Stream::over_network, mapping, context, reactor::current()?)?)
 }
 
 fn dial(
@@ -93,16 +95,16 @@ fn dial(
     mapping: Mapping,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    let ipv4_only = context.settings().ipv4_only;
-    if ipv4_only && address.host.is_ipv6() {
+    let family = address.family.limited(context.settings().ipv4_only);
+    if address.host.ip().is_some_and(|ip| !family.has(ip)) {
         return Err(Error::InvalidArgument);
     }
-    let local = address.local.map(|local| network::interface(&local, 0, ipv4_only)).transpose()?;
+    let local = address.local.map(|local| network::interface(&local, 0, family)).transpose()?;
     let TcpAddress { host, port, .. } = address;
     if matches!(host, address::Host::LinkLocal(..)) && network::numeric(&host, port).is_err() {
         return Err(Error::InvalidArgument);
     }
-    let target = Target::Host { host, port, local, ipv4_only };
+    let target = Target::Host { host, port, local, family };
     Ok(Dialer::start(target, mapping, context, reactor::current()?))
 }
 
@@ -110,9 +112,15 @@ fn dial(
 ///
 /// # Errors
 /// [`Error::AddressInUse`], or the operating system's.
-pub(super) fn bind_ipc(path: &Path, context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    let acceptor = platform::listen_locally(path)?;
-    Ok(Listener::start(acceptor, Stream::local, Mapping::Ipc, context, reactor::current()?)?)
+pub(super) fn bind_ipc(
+    name: &LocalName,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    let acceptor = platform::listen_locally(name, context.settings().ipc_permissions)?;
+    let is_nameless = matches!(name, LocalName::Abstract(name) if name.is_empty());
+    let name = if is_nameless { acceptor.abstract_name() } else { None };
+    let chosen = name.map(|name| Chosen::Address(address::abstract_address(&name)));
+    Ok(Listener::start(acceptor, chosen, Stream::local, Mapping::Ipc, context, reactor::current()?)?)
 }
 
 /// Connects an ipc endpoint.
@@ -120,10 +128,10 @@ pub(super) fn bind_ipc(path: &Path, context: Arc<dyn EndpointContext>) -> Result
 /// # Errors
 /// The operating system's.
 pub(super) fn connect_ipc(
-    path: &Path,
+    name: &LocalName,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    let address = platform::local_address(path)?;
+    let address = platform::local_address(name)?;
     Ok(Dialer::start(Target::Local(address), Mapping::Ipc, context, reactor::current()?))
 }
 

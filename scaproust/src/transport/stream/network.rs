@@ -4,20 +4,20 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
 
 use super::platform::{self, interfaces};
-use crate::address::Host;
+use crate::address::{Family, Host};
 use crate::error::Error;
 
 /// The local address that a host part stands for: `*`, a numeric address, or the name of an interface.
 ///
 /// # Errors
-/// [`Error::NoSuchInterface`] for anything else, and for IPv6 with `ipv4_only`.
-pub(super) fn interface(host: &Host, port: u16, ipv4_only: bool) -> Result<SocketAddr, Error> {
+/// [`Error::NoSuchInterface`] for anything else, and for an address of another family.
+pub(super) fn interface(host: &Host, port: u16, family: Family) -> Result<SocketAddr, Error> {
     match host {
-        _ if ipv4_only && host.is_ipv6() => None,
-        Host::Any if ipv4_only => Some((Ipv4Addr::UNSPECIFIED, port).into()),
+        _ if host.ip().is_some_and(|ip| !family.has(ip)) => None,
+        Host::Any if family == Family::V4 => Some((Ipv4Addr::UNSPECIFIED, port).into()),
         Host::Any => Some((Ipv6Addr::UNSPECIFIED, port).into()),
         Host::Literal(_) | Host::LinkLocal(..) => numeric(host, port).ok(),
-        Host::Name(name) => interface_address(name, port, ipv4_only),
+        Host::Name(name) => interface_address(name, port, family),
     }
     .ok_or(Error::NoSuchInterface)
 }
@@ -46,11 +46,9 @@ fn interface_number(zone: &str) -> Option<u32> {
 }
 
 /// An address of an interface: IPv4 before IPv6, and a link-local one only if there is no other.
-fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAddr> {
+fn interface_address(name: &str, port: u16, family: Family) -> Option<SocketAddr> {
     let interfaces = interfaces();
-    let usable = interfaces
-        .iter()
-        .filter(|interface| interface.name == name && (interface.ip().is_ipv4() || !ipv4_only));
+    let usable = interfaces.iter().filter(|interface| interface.name == name && family.has(interface.ip()));
     // Of equal keys `min_by_key` takes the first.
     let chosen = usable.min_by_key(|interface| (interface.is_link_local(), interface.ip().is_ipv6()))?;
     Some(match chosen.ip() {
@@ -65,9 +63,9 @@ fn interface_address(name: &str, port: u16, ipv4_only: bool) -> Option<SocketAdd
 pub(super) fn usable(
     addresses: &[SocketAddr],
     port: u16,
-    ipv4_only: bool,
+    family: Family,
 ) -> impl Iterator<Item = SocketAddr> {
-    let usable = addresses.iter().filter(move |address| address.is_ipv4() || !ipv4_only);
+    let usable = addresses.iter().filter(move |address| family.has(address.ip()));
     usable.map(move |address| {
         let mut address = *address;
         address.set_port(port);
@@ -86,20 +84,24 @@ mod tests {
 
     #[test]
     fn a_host_to_bind_is_an_address_an_interface_or_everything() {
-        let at = |host: Host, ipv4_only| interface(&host, 5, ipv4_only);
-        assert_eq!(at(Host::Any, true), Ok("0.0.0.0:5".parse().unwrap()));
-        assert_eq!(at(Host::Any, false), Ok("[::]:5".parse().unwrap()));
+        use Family::{Any, V4, V6};
+        let at = |host: Host, family| interface(&host, 5, family);
+        assert_eq!(at(Host::Any, V4), Ok("0.0.0.0:5".parse().unwrap()));
+        for family in [Any, V6] {
+            assert_eq!(at(Host::Any, family), Ok("[::]:5".parse().unwrap()));
+        }
         let interfaces = interfaces();
         let loopback = interfaces.iter().find(|interface| interface.ip() == Ipv4Addr::LOCALHOST).unwrap();
-        assert_eq!(at(Host::Name(loopback.name.clone()), true), Ok("127.0.0.1:5".parse().unwrap()));
-        assert_eq!(at(Host::Name("localhost".into()), true), Err(Error::NoSuchInterface));
+        assert_eq!(at(Host::Name(loopback.name.clone()), V4), Ok("127.0.0.1:5".parse().unwrap()));
+        assert_eq!(at(Host::Literal(Ipv4Addr::LOCALHOST.into()), V6), Err(Error::NoSuchInterface));
+        assert_eq!(at(Host::Name("localhost".into()), V4), Err(Error::NoSuchInterface));
         let loopback = Host::Literal(Ipv6Addr::LOCALHOST.into());
-        assert_eq!(at(loopback.clone(), true), Err(Error::NoSuchInterface));
-        assert_eq!(at(loopback, false), Ok("[::1]:5".parse().unwrap()));
+        assert_eq!(at(loopback.clone(), V4), Err(Error::NoSuchInterface));
+        assert_eq!(at(loopback, Any), Ok("[::1]:5".parse().unwrap()));
         let link = |zone: &str| Host::LinkLocal("fe80::1".parse().unwrap(), zone.to_owned());
-        assert_eq!(at(link("7"), false), Ok(SocketAddrV6::new("fe80::1".parse().unwrap(), 5, 0, 7).into()));
-        for (zone, ipv4_only) in [("7", true), ("0", false), ("no such interface", false)] {
-            assert_eq!(at(link(zone), ipv4_only), Err(Error::NoSuchInterface));
+        assert_eq!(at(link("7"), V6), Ok(SocketAddrV6::new("fe80::1".parse().unwrap(), 5, 0, 7).into()));
+        for (zone, family) in [("7", V4), ("0", Any), ("no such interface", Any)] {
+            assert_eq!(at(link(zone), family), Err(Error::NoSuchInterface));
         }
     }
 
@@ -112,8 +114,9 @@ mod tests {
             address.set_port(5);
             address
         };
-        let usable = |ipv4_only| usable(&[six, four, six], 5, ipv4_only).collect::<Vec<_>>();
-        assert_eq!(usable(false), [six, four, six].each_ref().map(with_port));
-        assert_eq!(usable(true), [with_port(&four)]);
+        let usable = |family| usable(&[six, four, six], 5, family).collect::<Vec<_>>();
+        assert_eq!(usable(Family::Any), [six, four, six].each_ref().map(with_port));
+        assert_eq!(usable(Family::V4), [with_port(&four)]);
+        assert_eq!(usable(Family::V6), [six, six].each_ref().map(with_port));
     }
 }

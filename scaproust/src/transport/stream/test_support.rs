@@ -125,7 +125,12 @@ impl TestSocket {
         let day = Duration::from_secs(24 * 3600);
         Arc::new(TestSocket {
             protocol,
-            settings: Settings { reconnect_interval: delay, reconnect_interval_max: day, ipv4_only: true },
+            settings: Settings {
+                reconnect_interval: delay,
+                reconnect_interval_max: day,
+                ipv4_only: true,
+                ..Settings::default()
+            },
             accepts_pipe: AtomicBool::new(true),
             end,
             pipe: Mutex::default(),

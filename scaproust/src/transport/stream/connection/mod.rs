@@ -121,6 +121,7 @@ impl Connection {
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
         stream.set_nodelay(context.nodelay())?;
+        stream.watch_peer(&context.settings().peer_watch)?;
         let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
             protocol_pair(context.protocol()),
             order,

@@ -81,7 +81,7 @@ fn closed_port() -> (Socket, SocketAddr) {
 }
 
 fn host(host: address::Host, port: u16) -> Target {
-    Target::Host { host, port, local: None, ipv4_only: true }
+    Target::Host { host, port, local: None, family: Family::V4 }
 }
 
 fn literal(address: SocketAddr) -> Target {
@@ -199,7 +199,7 @@ fn a_connection_comes_from_the_local_address() {
         host: address::Host::Literal(address.ip()),
         port: address.port(),
         local: Some((SECOND_LOOPBACK, 0).into()),
-        ipv4_only: true,
+        family: Family::V4,
     };
     let _dialer = test.dial(target());
     let dialer = test.new_dialer(target());
@@ -425,10 +425,11 @@ fn a_connected_dialer_ignores_events_of_other_phases() {
 fn a_dialer_connects_to_a_local_socket_that_appears() {
     let test = Fixture::new(MILLISECOND);
     let path = std::env::temp_dir().join(format!("nanomsg-dialer-{}", std::process::id()));
-    let address = platform::local_address(&path).unwrap();
+    let name = address::LocalName::Path(path);
+    let address = platform::local_address(&name).unwrap();
     let _dialer = test.dial(Target::Local(address));
     assert_eq!(test.events(), [failure(libc::ENOENT), failure(libc::ENOENT)]);
-    let acceptor = platform::listen_locally(&path).unwrap();
+    let acceptor = platform::listen_locally(&name, 0).unwrap();
     let first = std::iter::from_fn(|| Some(test.next_event())).find(|event| *event != failure(libc::ENOENT));
     assert_eq!(first, Some(Connecting));
     assert_eq!(test.next_event(), Connected);

@@ -18,7 +18,7 @@ impl Fixture {
 
     fn listen_at(&self, acceptor: Acceptor) -> Arc<Listener> {
         let (context, reactor) = (self.socket.clone(), self.reactor.clone());
-        Listener::start(acceptor, Stream::over_network, Mapping::Tcp, context, reactor).unwrap()
+        Listener::start(acceptor, None, Stream::over_network, Mapping::Tcp, context, reactor).unwrap()
     }
 
     /// A listener that has failed to accept, and so pauses. Its socket does not listen yet.

@@ -26,8 +26,10 @@ pub(super) use own::REFUSED;
 pub(super) use own::{
     Acceptor, LocalAddress, NO_INTEREST, NO_SIGNAL, SHORT_READ_IS_ALL, Stream, UNREACHABLE, abandon_unsent,
     connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally, local_address,
-    note_writable, polled,
+    note_writable, polled, watch_peer,
 };
+#[cfg(all(unix, not(simulated)))]
+pub(super) use own::{Given, Role};
 #[cfg(not(simulated))]
 use own::{is_in_progress, take_port};
 pub(super) use sockets::{connect_to_network, interfaces, listen_to_network, look_up};

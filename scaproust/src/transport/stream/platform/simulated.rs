@@ -3,15 +3,17 @@
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::net::{Shutdown, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use if_addrs::Interface;
 use libc::c_int;
 use mio::Interest;
 use socket2::MaybeUninitSlice;
 
+use crate::address::LocalName;
 use crate::machine::{self, Place, poller};
 use crate::sync::Descriptor;
+use crate::transport::PeerWatch;
 
 /// There is no SIGPIPE.
 pub(in crate::transport::stream) const NO_SIGNAL: c_int = 0;
@@ -109,11 +111,15 @@ fn fill(buffer: &mut [MaybeUninit<u8>], bytes: &[u8]) {
 }
 
 /// An acceptor of tcp or ipc.
-pub(in crate::transport::stream) struct Acceptor(machine::Acceptor);
+pub(in crate::transport::stream) struct Acceptor {
+    raw: machine::Acceptor,
+    /// Its port, if it is one of tcp.
+    port: Option<u16>,
+}
 
 impl HasDescriptor for Acceptor {
     fn number(&self) -> Descriptor {
-        self.0.descriptor()
+        self.raw.descriptor()
     }
 }
 
@@ -123,7 +129,17 @@ impl Acceptor {
     /// # Errors
     /// Those of the machine, `WouldBlock` among them.
     pub(in crate::transport::stream) fn accept(&self) -> io::Result<Stream> {
-        self.0.accept().map(Stream)
+        self.raw.accept().map(Stream)
+    }
+
+    /// The port that it listens at, if it is one of tcp.
+    pub(in crate::transport::stream) fn port(&self) -> Option<u16> {
+        self.port
+    }
+
+    /// The machine chooses no names.
+    pub(in crate::transport::stream) fn abstract_name(&self) -> Option<Vec<u8>> {
+        None
     }
 
     /// There are no forked children.
@@ -133,20 +149,26 @@ impl Acceptor {
 /// The address of a Unix-domain socket.
 pub(in crate::transport::stream) type LocalAddress = PathBuf;
 
-/// The address of `path`.
+/// The address of `name`.
 ///
 /// # Errors
 /// None.
-pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
-    Ok(path.to_owned())
+pub(in crate::transport::stream) fn local_address(name: &LocalName) -> io::Result<LocalAddress> {
+    match name {
+        LocalName::Path(path) => Ok(path.clone()),
+        LocalName::Abstract(name) => Ok(format!("\0{}", name.escape_ascii()).into()),
+    }
 }
 
-/// Listens at `path`.
+/// Listens at `name`. There are no users, and so no permissions.
 ///
 /// # Errors
 /// Those of the machine.
-pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
-    machine::listen(Place::Path(path.to_owned())).map(Acceptor)
+pub(in crate::transport::stream) fn listen_locally(
+    name: &LocalName,
+    _permissions: u32,
+) -> io::Result<Acceptor> {
+    machine::listen(Place::Path(local_address(name)?)).map(|raw| Acceptor { raw, port: None })
 }
 
 /// Starts connecting to a Unix-domain socket.
@@ -157,15 +179,27 @@ pub(in crate::transport::stream) fn connect_local(address: &LocalAddress) -> io:
     machine::connect(&Place::Path(address.clone())).map(Stream)
 }
 
+/// The first port that is given to an acceptor without one.
+const FIRST_CHOSEN_PORT: u16 = 49152;
+
 /// Listens at a port.
 ///
 /// # Errors
 /// Those of the machine.
 pub(in crate::transport::stream) fn listen_to_network(
     address: SocketAddr,
-    _ipv4_only: bool,
+    _only_v6: bool,
 ) -> io::Result<Acceptor> {
-    machine::listen(Place::Port(address.port())).map(Acceptor)
+    let is_chosen = address.port() == 0;
+    let mut port = if is_chosen { FIRST_CHOSEN_PORT } else { address.port() };
+    loop {
+        match machine::listen(Place::Port(port)) {
+            Err(error) if is_chosen && error.kind() == io::ErrorKind::AddrInUse && port < u16::MAX => {
+                port += 1;
+            }
+            listening => return listening.map(|raw| Acceptor { raw, port: Some(port) }),
+        }
+    }
 }
 
 /// Starts connecting to a port of the machine. No other host can be reached.
@@ -197,6 +231,14 @@ pub(in crate::transport::stream) fn is_connected(stream: &Stream) -> io::Result<
 /// The descriptor that a thread polls before it reads from the stream itself.
 pub(in crate::transport::stream) fn descriptor(stream: &Stream) -> Option<Descriptor> {
     Some(stream.number())
+}
+
+/// Does nothing: the machine's streams have no such options.
+///
+/// # Errors
+/// None.
+pub(in crate::transport::stream) fn watch_peer(_stream: &Stream, _watch: &PeerWatch) -> io::Result<()> {
+    Ok(())
 }
 
 /// The poller has reported that the stream is writable. Returns whether the stream may be readable too.

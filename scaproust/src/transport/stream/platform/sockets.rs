@@ -5,10 +5,11 @@ use std::net::{SocketAddr, ToSocketAddrs};
 use std::time::Duration;
 
 use if_addrs::Interface;
-use socket2::{Domain, Protocol, SockAddr, Socket, Type};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use super::{Acceptor, Stream};
 use crate::sync::{above_standard, is_standard};
+use crate::transport::{Keepalive, PeerWatch};
 
 /// The backlog of a listening socket.
 pub(super) const BACKLOG: i32 = 4096;
@@ -41,18 +42,18 @@ fn is_own(socket: &Socket, address: &SockAddr) -> bool {
     address.is_some() && socket.local_addr().is_ok_and(|own| own.as_socket() == address)
 }
 
-/// Makes a socket that listens at `address`.
+/// Makes a socket that listens at `address`; at `[::]`, for IPv4 as well unless it is `only_v6`.
 ///
 /// # Errors
 /// The operating system's.
 pub(in crate::transport::stream) fn listen_to_network(
     address: SocketAddr,
-    ipv4_only: bool,
+    only_v6: bool,
 ) -> io::Result<Acceptor> {
     let socket = stream(address)?;
     super::take_port(&socket)?;
     if address.is_ipv6() {
-        socket.set_only_v6(ipv4_only || !address.ip().is_unspecified())?;
+        socket.set_only_v6(only_v6 || !address.ip().is_unspecified())?;
     }
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
@@ -80,6 +81,31 @@ fn stream(address: SocketAddr) -> io::Result<Socket> {
     let socket = above_standard(make, is_standard)?;
     socket.set_nonblocking(true)?;
     Ok(socket)
+}
+
+/// Sets the options with which the kernel finds out that the peer of a TCP socket is gone.
+///
+/// # Errors
+/// The operating system's.
+pub(in crate::transport::stream) fn watch_peer(socket: SockRef<'_>, watch: &PeerWatch) -> io::Result<()> {
+    if let Some(Keepalive { idle, interval, count }) = watch.keepalive {
+        let mut probes = TcpKeepalive::new();
+        if !idle.is_zero() {
+            probes = probes.with_time(idle);
+        }
+        if !interval.is_zero() {
+            probes = probes.with_interval(interval);
+        }
+        if count != 0 {
+            probes = probes.with_retries(count);
+        }
+        socket.set_tcp_keepalive(&probes)?;
+    }
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    if !watch.user_timeout.is_zero() {
+        socket.set_tcp_user_timeout(Some(watch.user_timeout))?;
+    }
+    Ok(())
 }
 
 /// Starts connecting a non-blocking socket.

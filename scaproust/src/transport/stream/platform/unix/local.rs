@@ -1,13 +1,16 @@
 //! ipc on Unix: Unix-domain sockets and their files.
 
-use std::fs;
+use std::ffi::OsStr;
+use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{Acceptor, Stream};
+use crate::address::LocalName;
 use crate::sync::{above_standard, is_standard};
 use crate::transport::stream::platform::sockets::{BACKLOG, connect_without_waiting};
 
@@ -28,16 +31,29 @@ impl Drop for SocketFile {
     }
 }
 
-/// Makes a socket that listens at `path`. A stale file, at which no process listens, is replaced.
+/// Makes a socket that listens at `name`. A stale file, at which no process listens, is replaced. The file
+/// gets these `permissions`, or, for zero, those that the process' umask leaves.
 ///
 /// # Errors
 /// The operating system's; `EADDRINUSE` when a process listens there.
-pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
-    let (socket, file) = listen(path)?;
-    Ok(Acceptor { socket, _file: Some(file) })
+pub(in crate::transport::stream) fn listen_locally(
+    name: &LocalName,
+    permissions: u32,
+) -> io::Result<Acceptor> {
+    let path = match name {
+        LocalName::Path(path) => path,
+        LocalName::Abstract(_) => {
+            let socket = stream()?;
+            socket.bind(&local_address(name)?)?;
+            socket.listen(BACKLOG)?;
+            return Ok(socket.into());
+        }
+    };
+    let (socket, file) = listen(path, permissions)?;
+    Ok(Acceptor { file: Some(file), ..socket.into() })
 }
 
-fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
+fn listen(path: &Path, permissions: u32) -> io::Result<(Socket, SocketFile)> {
     let address = SockAddr::unix(path)?;
     let probe = stream()?;
     let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
@@ -50,19 +66,28 @@ fn listen(path: &Path) -> io::Result<(Socket, SocketFile)> {
     socket.bind(&address)?;
     let file = fs::symlink_metadata(path)?;
     let file = SocketFile { path: std::path::absolute(path)?, identity: (file.dev(), file.ino()) };
+    if permissions != 0 {
+        // Before `listen`: until then each connect is refused, whatever the permissions are.
+        fs::set_permissions(path, Permissions::from_mode(permissions))?;
+    }
     socket.listen(BACKLOG)?;
     Ok((socket, file))
 }
 
-/// The socket address of a path.
+/// The socket address of a local socket.
 pub(in crate::transport::stream) type LocalAddress = SockAddr;
 
-/// The socket address of `path`.
+/// The socket address of `name`.
 ///
 /// # Errors
-/// When the path is too long.
-pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
-    SockAddr::unix(path)
+/// When it is too long.
+pub(in crate::transport::stream) fn local_address(name: &LocalName) -> io::Result<LocalAddress> {
+    match name {
+        LocalName::Path(path) => SockAddr::unix(path),
+        // The nameless address makes `bind` choose a name.
+        LocalName::Abstract(name) if name.is_empty() => SockAddr::unix(""),
+        LocalName::Abstract(name) => SockAddr::unix(OsStr::from_bytes(&[b"\0", &name[..]].concat())),
+    }
 }
 
 /// Starts connecting a new stream to `address`.
@@ -92,21 +117,30 @@ mod tests {
     #[test]
     fn a_stale_file_is_replaced_and_that_of_a_listener_is_not() {
         let path = path("stale");
-        let (socket, file) = listen(&path).unwrap();
-        assert_eq!(listen(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        let (socket, file) = listen(&path, 0).unwrap();
+        assert_eq!(listen(&path, 0).unwrap_err().kind(), io::ErrorKind::AddrInUse);
         std::mem::forget(file);
         drop(socket);
         assert!(path.exists());
-        let (_socket, file) = listen(&path).unwrap();
+        let (_socket, file) = listen(&path, 0).unwrap();
         drop(file);
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn the_permissions_are_those_that_were_asked_for() {
+        let path = path("mode");
+        for permissions in [0o600, 0o666, 0o777] {
+            let _listening = listen(&path, permissions).unwrap();
+            assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, permissions);
+        }
     }
 
     #[test]
     fn a_file_that_is_not_a_socket_is_kept() {
         let path = path("plain");
         fs::write(&path, "mine").unwrap();
-        assert!(listen(&path).is_err());
+        assert!(listen(&path, 0).is_err());
         assert_eq!(fs::read(&path).unwrap(), b"mine");
         fs::remove_file(&path).unwrap();
     }

@@ -2,6 +2,7 @@
 //!
 //! With `--cfg portable` Linux behaves as the other systems do, for the tests.
 
+mod given;
 mod local;
 
 use std::io;
@@ -10,10 +11,12 @@ use std::os::fd::{AsRawFd, RawFd};
 use libc::c_int;
 use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
-use socket2::Socket;
+use socket2::{SockRef, Socket};
 
 pub(in crate::transport::stream) use super::sockets::is_connected;
 use crate::sync::{Descriptor, above_standard, is_standard};
+use crate::transport::PeerWatch;
+pub(in crate::transport::stream) use given::{Given, Role};
 use local::SocketFile;
 pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen_locally, local_address};
 
@@ -71,6 +74,14 @@ pub(in crate::transport::stream) fn note_writable(_stream: &Stream) -> bool {
     false
 }
 
+/// Applies `watch` to a TCP stream.
+///
+/// # Errors
+/// The operating system's.
+pub(in crate::transport::stream) fn watch_peer(stream: &Stream, watch: &PeerWatch) -> io::Result<()> {
+    super::sockets::watch_peer(SockRef::from(stream), watch)
+}
+
 /// Lets a socket bind a port that has connections in TIME-WAIT.
 ///
 /// # Errors
@@ -92,12 +103,16 @@ pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
 /// A listening socket, and its file if it has one.
 pub(in crate::transport::stream) struct Acceptor {
     socket: Socket,
-    _file: Option<SocketFile>,
+    /// Removed when the acceptor is dropped.
+    #[expect(dead_code, reason = "only its destructor is needed")]
+    file: Option<SocketFile>,
+    /// The program has given the socket to the library: other processes may listen at it too.
+    is_given: bool,
 }
 
 impl From<Socket> for Acceptor {
     fn from(socket: Socket) -> Acceptor {
-        Acceptor { socket, _file: None }
+        Acceptor { socket, file: None, is_given: false }
     }
 }
 
@@ -121,9 +136,22 @@ impl Acceptor {
         Ok(stream)
     }
 
+    /// The port that it listens at, if it is one of tcp.
+    pub(in crate::transport::stream) fn port(&self) -> Option<u16> {
+        self.socket.local_addr().ok()?.as_socket().map(|address| address.port())
+    }
+
+    /// The name in the abstract namespace that it listens at, without the leading zero.
+    pub(in crate::transport::stream) fn abstract_name(&self) -> Option<Vec<u8>> {
+        self.socket.local_addr().ok()?.as_abstract_namespace().map(<[u8]>::to_vec)
+    }
+
     /// Stops listening, for each process that has the descriptor: a forked child would keep the socket listening,
-    /// and peers would connect that are never accepted.
+    /// and peers would connect that are never accepted. A socket that the program has given is only closed.
     pub(in crate::transport::stream) fn stop(&self) {
+        if self.is_given {
+            return;
+        }
         // Some systems refuse this for a listening socket; closing it has to do there.
         let _ = self.socket.shutdown(std::net::Shutdown::Both);
     }

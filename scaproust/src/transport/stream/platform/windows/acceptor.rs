@@ -5,7 +5,6 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::Path;
 
 use mio::event::Source;
 use mio::net::TcpListener;
@@ -16,6 +15,7 @@ use windows_sys::Win32::Networking::WinSock::WSAEADDRINUSE;
 
 use super::named_pipe::{self, LocalAddress, PipeEnd, local_address};
 use super::stream::Stream;
+use crate::address::LocalName;
 use crate::sync::{Mutex, PerProcess, lock, rank};
 
 /// Pipe instances that wait for a peer. Without one a connect fails, and is tried again.
@@ -107,12 +107,15 @@ impl From<Socket> for Acceptor {
     }
 }
 
-/// Listens at the named pipe of a path.
+/// Listens at a named pipe, which has no permissions.
 ///
 /// # Errors
 /// The operating system's; `WSAEADDRINUSE` when this process listens there already.
-pub(in crate::transport::stream) fn listen_locally(path: &Path) -> io::Result<Acceptor> {
-    let name = local_address(path)?;
+pub(in crate::transport::stream) fn listen_locally(
+    name: &LocalName,
+    _permissions: u32,
+) -> io::Result<Acceptor> {
+    let name = local_address(name)?;
     let taken = Taken::new(&name)?;
     let mut instances = Instances { name, waiting: Vec::with_capacity(WAITING), poller: None, _taken: taken };
     instances.fill()?;
@@ -129,6 +132,19 @@ impl Acceptor {
             Kind::Network(listener) => lock(listener).accept().map(|(stream, _)| stream.into()),
             Kind::Pipe(instances) => lock(instances).accept().map(|pipe| PipeEnd::new(pipe).into()),
         }
+    }
+
+    /// The port that it listens at, if it is one of tcp.
+    pub(in crate::transport::stream) fn port(&self) -> Option<u16> {
+        match &self.0 {
+            Kind::Network(listener) => lock(listener).local_addr().ok().map(|address| address.port()),
+            Kind::Pipe(_) => None,
+        }
+    }
+
+    /// There is no abstract namespace.
+    pub(in crate::transport::stream) fn abstract_name(&self) -> Option<Vec<u8>> {
+        None
     }
 
     /// Does nothing: closing the handles stops listening, as no other process has them.

@@ -18,6 +18,7 @@ use windows_sys::Win32::Networking::WinSock::{
 };
 
 use crate::sync::Descriptor;
+use crate::transport::PeerWatch;
 pub(in crate::transport::stream) use acceptor::{Acceptor, listen_locally};
 pub(in crate::transport::stream) use named_pipe::{LocalAddress, local_address};
 pub(in crate::transport::stream) use stream::{Stream, connect_local};
@@ -50,6 +51,14 @@ pub(in crate::transport::stream) fn descriptor(_stream: &Stream) -> Option<Descr
 /// The poller has reported that the stream is writable. Returns whether the stream may be readable too.
 pub(in crate::transport::stream) fn note_writable(stream: &Stream) -> bool {
     stream.note_writable()
+}
+
+/// Applies `watch` to a TCP stream.
+///
+/// # Errors
+/// The operating system's.
+pub(in crate::transport::stream) fn watch_peer(stream: &Stream, watch: &PeerWatch) -> io::Result<()> {
+    stream.watch_peer(watch)
 }
 
 /// Keeps other processes from binding the same port, which Windows allows otherwise. Connections in TIME-WAIT do not

@@ -11,7 +11,6 @@ use std::mem::MaybeUninit;
 use std::os::windows::ffi::OsStrExt;
 use std::os::windows::fs::OpenOptionsExt;
 use std::os::windows::io::{FromRawHandle, IntoRawHandle};
-use std::path::Path;
 
 use mio::windows::NamedPipe;
 use windows_sys::Win32::Foundation::INVALID_HANDLE_VALUE;
@@ -21,6 +20,7 @@ use windows_sys::Win32::System::Pipes::{
     PIPE_UNLIMITED_INSTANCES, PIPE_WAIT,
 };
 
+use crate::address::LocalName;
 use crate::sync::{Mutex, lock, rank};
 
 /// The size of a pipe's buffer in each direction, in bytes; a hint to the system.
@@ -36,8 +36,9 @@ pub(in crate::transport::stream) type LocalAddress = OsString;
 /// The name of the pipe for an ipc address: the same as in the C library.
 ///
 /// # Errors
-/// None; the function has errors on Unix.
-pub(in crate::transport::stream) fn local_address(path: &Path) -> io::Result<LocalAddress> {
+/// For an abstract name, which no address has here.
+pub(in crate::transport::stream) fn local_address(name: &LocalName) -> io::Result<LocalAddress> {
+    let LocalName::Path(path) = name else { return Err(io::ErrorKind::Unsupported.into()) };
     let mut name = OsString::from(r"\\.\pipe\");
     name.push(path);
     Ok(name)

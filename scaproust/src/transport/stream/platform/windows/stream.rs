@@ -12,7 +12,8 @@ use socket2::{MaybeUninitSlice, SockRef, Socket};
 
 use super::named_pipe::{self, LocalAddress, PipeEnd};
 use crate::sync::{RwLock, rank};
-use crate::transport::stream::platform::sockets::is_connected;
+use crate::transport::PeerWatch;
+use crate::transport::stream::platform::sockets::{self, is_connected};
 
 /// A socket or a pipe. Reads and writes hold the lock shared; registering and closing hold it exclusively.
 #[derive(Debug)]
@@ -126,6 +127,14 @@ impl Stream {
     pub(in crate::transport::stream) fn set_tcp_nodelay(&self, is_set: bool) -> io::Result<()> {
         match &*self.0.read() {
             Kind::Network(stream) => stream.set_nodelay(is_set),
+            Kind::Pipe(_) | Kind::Gone => Ok(()),
+        }
+    }
+
+    /// Applies `watch`, if this is a socket.
+    pub(super) fn watch_peer(&self, watch: &PeerWatch) -> io::Result<()> {
+        match &*self.0.read() {
+            Kind::Network(stream) => sockets::watch_peer(SockRef::from(stream), watch),
             Kind::Pipe(_) | Kind::Gone => Ok(()),
         }
     }

@@ -1,0 +1,101 @@
+//! `fd://` and `socket://`: endpoints on sockets that the program has opened.
+//!
+//! A listening socket becomes a [`Listener`], a connected one a [`GivenConnection`]. The program's descriptor belongs to
+//! the library only once the endpoint exists.
+
+use std::sync::Arc;
+
+use super::Owner;
+use super::connection::Connection;
+use super::layers::Stream;
+use super::listener::{Chosen, Listener};
+use super::platform::{self, Given, Role};
+use crate::address::DescriptorAddress;
+use crate::error::Error;
+use crate::reactor;
+use crate::sync::{Mutex, lock, rank};
+use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
+use crate::wire::{GreetingOrder, Mapping};
+
+/// The mapping of a socket, and what makes its stream.
+fn kind(given: &Given, is_tcp: bool) -> (Mapping, fn(platform::Stream) -> Stream) {
+    match given.is_local() {
+        true if is_tcp => (Mapping::Tcp, Stream::local),
+        true => (Mapping::Ipc, Stream::local),
+        false => (Mapping::Tcp, Stream::over_network),
+    }
+}
+
+/// Binds an endpoint to a listening socket of the program.
+///
+/// # Errors
+/// As [`Given::new`], or the operating system's.
+pub(in crate::transport) fn bind(
+    address: &DescriptorAddress,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    let given = Given::new(&address.descriptor, Role::Listener)?;
+    let (mapping, wrap) = kind(&given, address.is_tcp);
+    // No scheme but `socket` stands for the tcp mapping over a local socket.
+    let chosen = if address.is_tcp && given.is_local() { None } else { given.address() };
+    let (acceptor, original) = given.into_acceptor();
+    let chosen = chosen.map(Chosen::Address);
+    let listener = Listener::start(acceptor, chosen, wrap, mapping, context, reactor::current()?)?;
+    original.keep();
+    Ok(listener)
+}
+
+/// Makes an endpoint of a connected socket of the program.
+///
+/// # Errors
+/// As [`Given::new`], or the operating system's.
+pub(in crate::transport) fn connect(
+    address: &DescriptorAddress,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    let given = Given::new(&address.descriptor, Role::Connection)?;
+    let (mapping, wrap) = kind(&given, address.is_tcp);
+    let (stream, original) = given.into_stream();
+    let endpoint = Arc::new(GivenConnection::default());
+    let connection = {
+        // The lock is held meanwhile, so that the end of the connection finds it.
+        let mut slot = lock(&endpoint.0);
+        let owner = endpoint.clone();
+        let connection = Connection::start(
+            wrap(stream),
+            mapping,
+            GreetingOrder::AtOnce,
+            context.clone(),
+            owner,
+            reactor::current()?,
+        )?;
+        *slot = Some(connection.clone());
+        connection
+    };
+    original.keep();
+    context.report(EndpointEvent::Connected);
+    connection.greet();
+    Ok(endpoint)
+}
+
+/// The endpoint of a connected socket. There is no address to connect to again: without its connection it does nothing
+/// until it is shut down.
+#[derive(Default)]
+struct GivenConnection(Mutex<Option<Arc<Connection>>, rank::Dialer>);
+
+impl Owner for GivenConnection {
+    fn established(&self, _connection: &Arc<Connection>) {}
+
+    fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {
+        lock(&self.0).take();
+    }
+}
+
+impl Endpoint for GivenConnection {
+    fn close(&self, linger: &Arc<Linger>) {
+        let connection = lock(&self.0).clone();
+        if let Some(connection) = connection {
+            connection.close(linger);
+        }
+    }
+}
