@@ -6,6 +6,7 @@
 //! itself, so none may import from another.
 
 mod bus;
+mod extended;
 mod inproc;
 mod ipc;
 mod nn;
@@ -18,6 +19,7 @@ mod tcp;
 mod ws;
 
 pub use bus::*;
+pub use extended::*;
 pub use inproc::*;
 pub use ipc::*;
 pub use nn::*;
@@ -104,6 +106,7 @@ mod tests {
             (NN_STAT_BYTES_SENT, Statistic::BytesSent),
             (NN_STAT_BYTES_RECEIVED, Statistic::BytesReceived),
             (NN_STAT_CURRENT_SND_PRIORITY, Statistic::SendPriority),
+            (NN_STAT_INVALID_MESSAGES, Statistic::InvalidMessages),
         ] {
             assert_eq!(Statistic::from_number(number), Some(statistic));
         }
@@ -111,8 +114,19 @@ mod tests {
 
     #[test]
     fn the_protocols_have_the_numbers_of_the_table() {
-        let numbers =
-            [NN_PAIR, NN_PUB, NN_SUB, NN_REQ, NN_REP, NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS];
+        let numbers = [
+            NN_PAIR,
+            NN_PAIR_V1,
+            NN_PUB,
+            NN_SUB,
+            NN_REQ,
+            NN_REP,
+            NN_PUSH,
+            NN_PULL,
+            NN_SURVEYOR,
+            NN_RESPONDENT,
+            NN_BUS,
+        ];
         assert_eq!(PROTOCOLS.map(|info| i32::from(info.number)), numbers);
     }
 }

@@ -33,6 +33,20 @@ pub use transfer::Unsent;
 /// ```
 pub type Pair = Socket<pattern::Pair>;
 
+/// A PAIR v1 socket: as [`Pair`], but each message has a hop count, so that it cannot be forwarded in a loop. It talks
+/// to its own kind, and to the `pair1` sockets of nng and mangos.
+///
+/// ```
+/// # use scaproust::PairV1;
+/// let (one, other) = (PairV1::new()?, PairV1::new()?);
+/// one.bind("inproc://doc/pair1")?;
+/// other.connect("inproc://doc/pair1")?;
+/// one.send(b"hello")?;
+/// assert_eq!(*other.recv()?, *b"hello");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type PairV1 = Socket<pattern::PairV1>;
+
 /// A PUB socket: sends each message to all subscribers. It never blocks: a subscriber that has no room
 /// misses the message.
 ///

@@ -50,6 +50,16 @@ impl Role for Pair {
 impl Sends for Pair {}
 impl Receives for Pair {}
 
+/// One peer, both directions, with a hop count; see [`crate::PairV1`].
+#[derive(Debug)]
+pub enum PairV1 {}
+
+impl Role for PairV1 {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR_V1;
+}
+impl Sends for PairV1 {}
+impl Receives for PairV1 {}
+
 /// Sends to all subscribers; see [`crate::Pub`].
 #[derive(Debug)]
 pub enum Pub {}
@@ -186,6 +196,7 @@ mod tests {
     fn each_protocol_has_a_role_with_its_directions() {
         let roles = [
             both::<Pair>(),
+            both::<PairV1>(),
             check::<Pub>(true, false),
             check::<Sub>(false, true),
             both::<Req>(),

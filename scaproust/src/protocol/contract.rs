@@ -40,6 +40,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Vec::new()),
         1 => words().prop_map(|words| wire(&words, "")),
         1 => pipe().prop_map(|pipe| wire(&[SEED, pipe], "")),
+        1 => (0..10_u32).prop_map(|hops| wire(&[hops], "")),
     ];
     prop_oneof![
         3 => (pipe(), 1..4_u8, 0..3_usize)

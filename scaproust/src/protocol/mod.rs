@@ -29,8 +29,10 @@ mod backtrace;
 mod bus;
 #[cfg(test)]
 mod contract;
+mod hops;
 mod machine;
 mod pair;
+mod pair_v1;
 mod pipeline;
 mod policy;
 mod pubsub;
@@ -46,7 +48,7 @@ pub(crate) use machine::Machine;
 pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::RESEND_INTERVAL;
 pub(crate) use survey::SURVEY_DEADLINE;
-pub(crate) use table::{BUS, PAIR, PUB, PULL, REP, RESPONDENT};
+pub(crate) use table::{BUS, PAIR, PAIR_V1, PUB, PULL, REP, RESPONDENT};
 pub use table::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 #[cfg(any(fuzzing, test))]
 pub(crate) use trie::Trie;
@@ -101,7 +103,8 @@ pub trait Context {
     /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message
     /// again. Without this call it is the metadata of the message that the program is sending.
     fn send_with(&mut self, metadata: Metadata);
-    /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
+    /// `NN_MAXTTL`: the most words in the backtrace of a request or survey, and the limit of a hop count; other messages
+    /// are dropped.
     fn max_hops(&self) -> usize;
 }
 
@@ -234,6 +237,11 @@ pub(crate) trait Protocol: Send {
     fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         let _ = context;
         None
+    }
+
+    /// How many messages were dropped because their hop count was missing, malformed or too high.
+    fn invalid_messages(&self) -> u64 {
+        0
     }
 
     /// Whether `readable` and `writable` must be called at once, even while the program makes no call to

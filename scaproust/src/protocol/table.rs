@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pipeline, pubsub, reqrep,
-    survey,
+    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pair_v1, pipeline, pubsub,
+    reqrep, survey,
 };
 use crate::option::OptionType;
 
@@ -37,12 +37,21 @@ pub struct ProtocolInfo {
 }
 
 /// Every protocol.
-pub static PROTOCOLS: [&ProtocolInfo; 10] =
-    [&PAIR, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
+pub static PROTOCOLS: [&ProtocolInfo; 11] =
+    [&PAIR, &PAIR_V1, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
 
 /// Sends to and receives from one peer.
 pub(crate) static PAIR: ProtocolInfo =
     ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
+
+/// PAIR with a hop count in front of each message.
+pub(crate) static PAIR_V1: ProtocolInfo = ProtocolInfo {
+    is_exclusive: true,
+    ..row(17, "pair1", &PAIR_V1, |is_raw, _| match is_raw {
+        false => Machine::PairV1(pair_v1::PairV1::new()),
+        true => Machine::RawPairV1(pair_v1::RawPairV1::new()),
+    })
+};
 
 /// Sends to all subscribers.
 pub(crate) static PUB: ProtocolInfo = ProtocolInfo {
@@ -148,11 +157,10 @@ impl ProtocolInfo {
         self.options.iter().find(|option| option.0 == name).map(|option| option.1)
     }
 
-    /// The number of its pattern, such as pipeline for PUSH and PULL. Protocol headers have the same meaning
-    /// within a pattern only.
+    /// Whether both are the same protocol or each other's peers: protocol headers have the same meaning for both then.
     #[must_use]
-    pub fn pattern(&self) -> u16 {
-        self.number / 16
+    pub fn shares_headers_with(&self, other: &ProtocolInfo) -> bool {
+        self == other || self.peer == other
     }
 }
 
@@ -179,7 +187,7 @@ mod tests {
             assert_eq!(ProtocolInfo::from_number(info.number.into()), Some(info));
             assert_eq!(PROTOCOLS.into_iter().filter(|other| other.name == info.name).count(), 1, "{info:?}");
         }
-        for number in [-1, 0, 17, 96, 65_536 + 16] {
+        for number in [-1, 0, 18, 96, 65_536 + 16] {
             assert_eq!(ProtocolInfo::from_number(number), None);
         }
     }
@@ -188,7 +196,7 @@ mod tests {
     fn every_protocol_is_the_peer_of_its_peer() {
         for info in PROTOCOLS {
             assert_eq!(info.peer.peer, info);
-            assert_eq!(info.peer.pattern(), info.pattern());
+            assert_eq!(info.peer.number / 16, info.number / 16);
             assert_eq!((info.can_send, info.can_recv), (info.peer.can_recv, info.peer.can_send));
         }
     }

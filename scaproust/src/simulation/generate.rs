@@ -229,8 +229,10 @@ impl Generator {
                 self.maybe_sleep(*other);
             }
             self.connect(*other, &address);
-            let sends_once =
-                matches!(self.plan.sockets[center].protocol.name, "push" | "pull" | "req" | "rep" | "pair");
+            let sends_once = matches!(
+                self.plan.sockets[center].protocol.name,
+                "push" | "pull" | "req" | "rep" | "pair" | "pair1"
+            );
             if sends_once && self.chance(8) {
                 self.has_parallels = true;
                 self.step(*other, 0, Step::Connect(address.connect.clone()));

@@ -122,7 +122,7 @@ impl Generator {
 
     /// A sender whose peer does not receive yet.
     fn full_lane(&mut self) {
-        let (front, back) = self.pick(&[("push", "pull"), ("pair", "pair")]);
+        let (front, back) = self.pick(&[("push", "pull"), ("pair", "pair"), ("pair1", "pair1")]);
         let (sender, receiver) = (self.socket(front, false), self.socket(back, false));
         for (socket, buffer) in [(sender, SEND_BUFFER), (receiver, RECEIVE_BUFFER)] {
             if self.option(socket, buffer).is_none_or(|size| size > 20_000) {
@@ -165,6 +165,7 @@ impl Generator {
             ("req", "rep"),
             ("pub", "sub"),
             ("pair", "pair"),
+            ("pair1", "pair1"),
             ("surveyor", "respondent"),
             ("bus", "bus"),
         ];
@@ -209,7 +210,7 @@ impl Generator {
                 self.step(socket, 9, Step::Sleep(time));
                 self.step(socket, 9, Step::Close);
             }
-            if matches!([center, other][place.min(1)], "push" | "pub" | "pair") {
+            if matches!([center, other][place.min(1)], "push" | "pub" | "pair" | "pair1") {
                 self.plan.checks.push(Check::PipeOrder(socket));
             }
         }
@@ -227,7 +228,7 @@ impl Generator {
             _ => Step::Send(count, size),
         };
         self.step(socket, 0, step);
-        if matches!(name, "pair" | "bus") {
+        if matches!(name, "pair" | "pair1" | "bus") {
             self.step(socket, 0, Step::Wait(count, 20));
         }
         self.maybe_sleep(socket);
@@ -255,10 +256,10 @@ impl Generator {
             let (manner, _) = self.pick(&MANNERS);
             let greets = !matches!(manner, Manner::Silent | Manner::HalfGreeting | Manner::SlowGreeting);
             // It would get messages that are meant for others.
-            if greets && !is_lossy && matches!(protocol.name, "push" | "pair") {
+            if greets && !is_lossy && matches!(protocol.name, "push" | "pair" | "pair1") {
                 continue;
             }
-            if greets && matches!(protocol.name, "push" | "pair") {
+            if greets && matches!(protocol.name, "push" | "pair" | "pair1") {
                 self.plan.checks.retain(|check| !matches!(check, Check::Delivery(_)));
             }
             let moment = self.pick(&[0, 100, 3000]);

@@ -18,7 +18,7 @@ struct Crowd {
 impl Crowd {
     fn new(role: Role) -> Crowd {
         let subject = Socket::open(role);
-        let count = if role.socket_type == SocketType::Pair { 1 } else { 3 };
+        let count = if matches!(role.socket_type, SocketType::Pair | SocketType::PairV1) { 1 } else { 3 };
         let peers = Vec::from_iter((0..count).map(|_| {
             let peer = Socket::open(Role::raw(role.socket_type.peer()));
             connect(&subject, &peer);
@@ -68,7 +68,7 @@ fn reaches_everyone(role: Role) {
 }
 
 some_roles! {
-    [pair raw_pair]
+    [pair raw_pair pair1 raw_pair1]
     has_one_peer_at_a_time
 }
 
@@ -91,7 +91,7 @@ fn has_one_peer_at_a_time(role: Role) {
 }
 
 some_roles! {
-    [pair raw_pair sub raw_sub raw_req rep raw_rep pull raw_pull
+    [pair raw_pair pair1 raw_pair1 sub raw_sub raw_req rep raw_rep pull raw_pull
      surveyor raw_surveyor respondent raw_respondent bus raw_bus]
     loses_and_doubles_nothing_among_threads
 }
