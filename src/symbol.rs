@@ -131,7 +131,7 @@ const fn text(namespace: c_int, (name, value): (&'static CStr, c_int)) -> Symbol
 const ETERM: c_int = HAUSNUMERO + 53;
 const EFSM: c_int = HAUSNUMERO + 54;
 
-static SYMBOLS: [Symbol; 123] = [
+static SYMBOLS: [Symbol; 124] = [
     plain(NN_NS_NAMESPACE, name!(NN_NS_NAMESPACE)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_VERSION)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_DOMAIN)),
@@ -255,6 +255,7 @@ static SYMBOLS: [Symbol; 123] = [
     int(NN_NS_STATISTIC, NN_UNIT_NONE, name!(NN_STAT_CURRENT_EP_ERRORS)),
     // What libnanomsg does not have.
     plain(NN_NS_PROTOCOL, name!(NN_PAIR_V1)),
+    plain(NN_NS_PROTOCOL, name!(NN_STAR)),
     int(NN_NS_STATISTIC, NN_UNIT_MESSAGES, name!(NN_STAT_INVALID_MESSAGES)),
 ];
 

@@ -44,6 +44,7 @@ pub fn options(input: &[u8]) {
         NN_RESPONDENT,
         NN_BUS,
         NN_PAIR_V1,
+        NN_STAR,
     ];
     let domain = if raw & 1 == 0 { AF_SP } else { AF_SP_RAW };
     let socket = nn_socket(domain, protocols[usize::from(protocol) % protocols.len()]);

@@ -8,7 +8,7 @@
 /* A pair of the second version: messages have a hop count. Talks to its own kind only. */
 #define NN_PAIR_V1 17
 
-/* Messages of NN_PAIR_V1 dropped for their hop count: it was missing, malformed or above NN_MAXTTL. */
+/* Messages of NN_PAIR_V1 and NN_STAR dropped for their hop count: it was missing, malformed or too high. */
 #define NN_STAT_INVALID_MESSAGES 1002
 
 #endif  /* NANOMSG_EXT_H */

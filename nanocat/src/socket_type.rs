@@ -16,11 +16,12 @@ pub(crate) enum SocketType {
     Bus,
     Pair,
     PairV1,
+    Star,
 }
 
 impl SocketType {
     /// All types, in the order of the help text.
-    pub(crate) const ALL: [SocketType; 11] = [
+    pub(crate) const ALL: [SocketType; 12] = [
         SocketType::Push,
         SocketType::Pull,
         SocketType::Pub,
@@ -32,6 +33,7 @@ impl SocketType {
         SocketType::Bus,
         SocketType::Pair,
         SocketType::PairV1,
+        SocketType::Star,
     ];
 
     /// The option that selects the type, without its dashes. A link to the program with the name `nn_`
@@ -49,6 +51,7 @@ impl SocketType {
             SocketType::Bus => "bus",
             SocketType::Pair => "pair",
             SocketType::PairV1 => "pair1",
+            SocketType::Star => "star",
         }
     }
 
@@ -66,6 +69,7 @@ impl SocketType {
             SocketType::Bus => "Send to all peers, and receive from all",
             SocketType::Pair => "Send to one peer, and receive from it",
             SocketType::PairV1 => "The same, with a hop count in each message",
+            SocketType::Star => "The same as --bus, and forward to all others",
         }
     }
 

@@ -72,7 +72,7 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor,
+    Bus, Endpoint, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
     Unsent, pattern,
 };
 pub use error::Error;

@@ -14,6 +14,7 @@ mod pair;
 mod pipeline;
 mod pubsub;
 mod reqrep;
+mod star;
 mod survey;
 mod tcp;
 mod ws;
@@ -27,6 +28,7 @@ pub use pair::*;
 pub use pipeline::*;
 pub use pubsub::*;
 pub use reqrep::*;
+pub use star::*;
 pub use survey::*;
 pub use tcp::*;
 pub use ws::*;
@@ -126,6 +128,7 @@ mod tests {
             NN_SURVEYOR,
             NN_RESPONDENT,
             NN_BUS,
+            NN_STAR,
         ];
         assert_eq!(PROTOCOLS.map(|info| i32::from(info.number)), numbers);
     }

@@ -6,7 +6,8 @@ use std::ffi::c_int;
 use std::fmt;
 
 use nanomsg::constants::{
-    NN_BUS, NN_PAIR, NN_PAIR_V1, NN_PUB, NN_PULL, NN_PUSH, NN_REP, NN_REQ, NN_RESPONDENT, NN_SUB, NN_SURVEYOR,
+    NN_BUS, NN_PAIR, NN_PAIR_V1, NN_PUB, NN_PULL, NN_PUSH, NN_REP, NN_REQ, NN_RESPONDENT, NN_STAR, NN_SUB,
+    NN_SURVEYOR,
 };
 use scaproust::Error;
 
@@ -24,10 +25,11 @@ pub(crate) enum SocketType {
     Surveyor,
     Respondent,
     Bus,
+    Star,
 }
 
 impl SocketType {
-    pub(crate) const ALL: [SocketType; 11] = [
+    pub(crate) const ALL: [SocketType; 12] = [
         SocketType::Pair,
         SocketType::PairV1,
         SocketType::Pub,
@@ -39,6 +41,7 @@ impl SocketType {
         SocketType::Surveyor,
         SocketType::Respondent,
         SocketType::Bus,
+        SocketType::Star,
     ];
 
     /// Its number, and the one type that it talks to.
@@ -55,6 +58,7 @@ impl SocketType {
             SocketType::Surveyor => (NN_SURVEYOR, SocketType::Respondent),
             SocketType::Respondent => (NN_RESPONDENT, SocketType::Surveyor),
             SocketType::Bus => (NN_BUS, SocketType::Bus),
+            SocketType::Star => (NN_STAR, SocketType::Star),
         }
     }
 
@@ -159,7 +163,7 @@ impl Role {
     /// The result of a send without a protocol header.
     pub(crate) const fn send_without_header(self) -> Result<(), Error> {
         match (self.socket_type, self.raw) {
-            (SocketType::PairV1, true) => Err(Error::InvalidArgument),
+            (SocketType::PairV1 | SocketType::Star, true) => Err(Error::InvalidArgument),
             _ => self.send_alone(),
         }
     }
@@ -169,7 +173,7 @@ impl Role {
         match (self.socket_type, self.raw) {
             // The number of the question, with the bit that marks the last word.
             (SocketType::Req | SocketType::Surveyor, true) => &[0x80, 0, 0, 7],
-            (SocketType::PairV1, true) => &[0; 4],
+            (SocketType::PairV1 | SocketType::Star, true) => &[0; 4],
             _ => &[],
         }
     }
@@ -177,7 +181,7 @@ impl Role {
     /// The length of the header of a received message that has made no hop.
     pub(crate) const fn header_length(self) -> usize {
         match (self.socket_type, self.raw) {
-            (SocketType::Req | SocketType::Surveyor | SocketType::PairV1, true) => 4,
+            (SocketType::Req | SocketType::Surveyor | SocketType::PairV1 | SocketType::Star, true) => 4,
             (SocketType::Rep | SocketType::Respondent | SocketType::Bus, true) => 8,
             _ => 0,
         }

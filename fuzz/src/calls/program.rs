@@ -17,7 +17,7 @@ const CALLS_MAX: usize = 120;
 /// The longest message, and the longest buffer to receive into.
 const BODY_MAX: usize = 70_000;
 
-const PROTOCOLS: [c_int; 11] = [
+const PROTOCOLS: [c_int; 12] = [
     NN_PAIR,
     NN_PUB,
     NN_SUB,
@@ -29,6 +29,7 @@ const PROTOCOLS: [c_int; 11] = [
     NN_RESPONDENT,
     NN_BUS,
     NN_PAIR_V1,
+    NN_STAR,
 ];
 const LEVELS: [c_int; 7] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR];
 
@@ -204,6 +205,7 @@ impl<'a> Arbitrary<'a> for Couple {
             [NN_SURVEYOR, NN_RESPONDENT],
             [NN_BUS, NN_BUS],
             [NN_PAIR_V1, NN_PAIR_V1],
+            [NN_STAR, NN_STAR],
         ];
         let byte = bytes.arbitrary::<u8>()?;
         let mut couple = couples[usize::from(byte) % couples.len()];

@@ -126,6 +126,16 @@ impl Role for Bus {
 impl Sends for Bus {}
 impl Receives for Bus {}
 
+/// Sends to all its peers, receives from all, and forwards what it receives; see [`crate::Star`].
+#[derive(Debug)]
+pub enum Star {}
+
+impl Role for Star {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::STAR;
+}
+impl Sends for Star {}
+impl Receives for Star {}
+
 /// Sends surveys to all its peers and receives the responses; see [`crate::Surveyor`].
 #[derive(Debug)]
 pub enum Surveyor {}
@@ -206,6 +216,7 @@ mod tests {
             both::<Surveyor>(),
             both::<Respondent>(),
             both::<Bus>(),
+            both::<Star>(),
         ];
         assert_eq!(roles[..], protocol::PROTOCOLS[..]);
     }

@@ -5,7 +5,7 @@
 
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pair_v1,
-    pipeline, pubsub, reqrep, survey,
+    pipeline, pubsub, reqrep, star, survey,
 };
 use crate::error::Error;
 use crate::message::Outgoing;
@@ -44,6 +44,10 @@ pub enum Machine {
     Bus(bus::Bus),
     /// Raw BUS.
     RawBus(bus::RawBus),
+    /// STAR.
+    Star(star::Star),
+    /// Raw STAR.
+    RawStar(star::RawStar),
 }
 
 /// Calls a method of the machine in each variant.
@@ -65,6 +69,8 @@ macro_rules! of_each {
             Machine::RawSurveyor($it) => $call,
             Machine::Bus($it) => $call,
             Machine::RawBus($it) => $call,
+            Machine::Star($it) => $call,
+            Machine::RawStar($it) => $call,
         }
     };
 }

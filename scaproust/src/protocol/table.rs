@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::{
     Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pair_v1, pipeline, pubsub,
-    reqrep, survey,
+    reqrep, star, survey,
 };
 use crate::option::OptionType;
 
@@ -28,6 +28,8 @@ pub struct ProtocolInfo {
     /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. The
     /// socket does not ask other machines for either.
     pub acts_between_calls: bool,
+    /// Whether its sockets, raw ones too, forward messages from one peer to others, at once and between calls of the program.
+    pub forwards: bool,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
     /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions
@@ -37,8 +39,8 @@ pub struct ProtocolInfo {
 }
 
 /// Every protocol.
-pub static PROTOCOLS: [&ProtocolInfo; 11] =
-    [&PAIR, &PAIR_V1, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
+pub static PROTOCOLS: [&ProtocolInfo; 12] =
+    [&PAIR, &PAIR_V1, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS, &STAR];
 
 /// Sends to and receives from one peer.
 pub(crate) static PAIR: ProtocolInfo =
@@ -114,6 +116,16 @@ pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
     })
 };
 
+/// Sends to all its peers, receives from all, and forwards what it receives to the others.
+pub(crate) static STAR: ProtocolInfo = ProtocolInfo {
+    drops: true,
+    forwards: true,
+    ..row(1600, "star", &STAR, |is_raw, _| match is_raw {
+        false => Machine::Star(star::Star::new()),
+        true => Machine::RawStar(star::RawStar::new()),
+    })
+};
+
 /// A row for a protocol whose sockets send and receive, with any number of peers.
 const fn row(
     number: u16,
@@ -122,7 +134,7 @@ const fn row(
     machine: fn(bool, u32) -> Machine,
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
-    let (is_exclusive, drops, acts_between_calls) = (false, false, false);
+    let (is_exclusive, drops, acts_between_calls, forwards) = (false, false, false, false);
     ProtocolInfo {
         number,
         name,
@@ -132,6 +144,7 @@ const fn row(
         is_exclusive,
         drops,
         acts_between_calls,
+        forwards,
         options: &[],
         machine,
     }

@@ -296,7 +296,8 @@ impl Generator {
 
     /// Lets the exit handler run if no sender waits for room.
     fn exits(&mut self) {
-        let never_waits = |socket: &SocketPlan| matches!(socket.protocol.name, "pub" | "sub" | "bus");
+        let never_waits =
+            |socket: &SocketPlan| matches!(socket.protocol.name, "pub" | "sub" | "bus" | "star");
         if !self.plan.sockets.iter().all(never_waits) {
             return;
         }

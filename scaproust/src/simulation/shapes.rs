@@ -168,6 +168,7 @@ impl Generator {
             ("pair1", "pair1"),
             ("surveyor", "respondent"),
             ("bus", "bus"),
+            ("star", "star"),
         ];
         let (front, back) = self.pick(&pairs);
         let asks = self.chance(2);
@@ -228,7 +229,7 @@ impl Generator {
             _ => Step::Send(count, size),
         };
         self.step(socket, 0, step);
-        if matches!(name, "pair" | "pair1" | "bus") {
+        if matches!(name, "pair" | "pair1" | "bus" | "star") {
             self.step(socket, 0, Step::Wait(count, 20));
         }
         self.maybe_sleep(socket);

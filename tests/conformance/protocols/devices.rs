@@ -113,7 +113,7 @@ fn a_chain_is_as_long_as_the_hops_allow(role: Role) {
 }
 
 some_roles! {
-    [raw_pair raw_pair1 raw_rep raw_respondent]
+    [raw_pair raw_pair1 raw_rep raw_respondent raw_star]
     reflects_what_it_receives
 }
 
@@ -142,7 +142,7 @@ fn no_device_joins_two_versions_of_pair() {
 }
 
 some_roles! {
-    [pair pair1 publ sub req rep push pull surveyor respondent bus]
+    [pair pair1 publ sub req rep push pull surveyor respondent bus star]
     is_no_part_of_a_device
 }
 

@@ -41,6 +41,7 @@ mod roles {
         Surveyor: surveyor raw_surveyor;
         Respondent: respondent raw_respondent;
         Bus: bus raw_bus;
+        Star: star raw_star;
     }
 }
 
@@ -57,7 +58,7 @@ macro_rules! every_role {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
             [pair raw_pair pair1 raw_pair1 publ raw_pub sub raw_sub req raw_req rep raw_rep push raw_push pull raw_pull
-             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
             $($check)*
         }
     };
@@ -69,7 +70,7 @@ macro_rules! every_receiver {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
             [pair raw_pair pair1 raw_pair1 sub raw_sub req raw_req rep raw_rep pull raw_pull
-             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
             $($check)*
         }
     };
@@ -81,7 +82,7 @@ macro_rules! every_sender {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
             [pair raw_pair pair1 raw_pair1 publ raw_pub req raw_req rep raw_rep push raw_push
-             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
             $($check)*
         }
     };
@@ -92,7 +93,7 @@ use every_sender;
 macro_rules! every_raw_role {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
-            [raw_pair raw_pair1 raw_pub raw_sub raw_req raw_rep raw_push raw_pull raw_surveyor raw_respondent raw_bus]
+            [raw_pair raw_pair1 raw_pub raw_sub raw_req raw_rep raw_push raw_pull raw_surveyor raw_respondent raw_bus raw_star]
             $($check)*
         }
     };
