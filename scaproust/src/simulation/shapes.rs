@@ -11,13 +11,14 @@ use super::plan::{Check, Fault, MANNERS, Manner, Step, ThreadName};
 impl Generator {
     /// A group of another shape than a star.
     pub(super) fn shape(&mut self) {
-        match self.below(8) {
+        match self.below(9) {
             0 => self.ring_of_devices(),
             1 => self.ring_of_buses(),
             2 => self.raw_questions(),
             3 => self.relay(),
             4 => self.full_lane(),
             5 => self.limits(),
+            6 => self.forwarding(),
             _ => self.churn(),
         }
     }
@@ -112,6 +113,23 @@ impl Generator {
         let members: Vec<_> = (0..2 + self.below(5)).map(|_| self.socket("bus", false)).collect();
         self.star(hub, &members);
         self.step(hub, 1, Step::Relay);
+        for member in members {
+            let (count, size) = (self.count(), self.size());
+            self.step(member, 0, Step::Send(count, size));
+            self.step(member, 1, Step::Receive(0));
+            self.plan.checks.push(Check::Order(member));
+        }
+    }
+
+    /// STAR sockets around one that forwards, and may receive nothing itself.
+    fn forwarding(&mut self) {
+        let is_raw = self.chance(2);
+        let hub = self.socket("star", is_raw);
+        let members: Vec<_> = (0..2 + self.below(5)).map(|_| self.socket("star", false)).collect();
+        self.star(hub, &members);
+        if self.chance(2) {
+            self.step(hub, 1, Step::Receive(0));
+        }
         for member in members {
             let (count, size) = (self.count(), self.size());
             self.step(member, 0, Step::Send(count, size));
