@@ -17,7 +17,8 @@ use crate::message::{Chunk, Front, Outgoing, Payload};
 pub struct RawStar {
     outbound: Distributor,
     inbound: FairQueue,
-    /// All pipes that messages may come from.
+    /// The pipes whose messages are forwarded: those that are open. What is left of a closed one is not forwarded, since its
+    /// peer may have connected again, and would receive its own messages.
     sources: Vec<PipeId>,
     invalid_messages: u64,
 }
@@ -39,8 +40,7 @@ impl RawStar {
 
     /// Forwards the messages of a pipe that were not forwarded yet.
     fn forward(&mut self, from: PipeId, context: &mut impl Context) {
-        // There is no other peer.
-        if self.sources.len() < 2 {
+        if self.sources.len() < 2 || !self.sources.contains(&from) {
             return;
         }
         let max_hops = context.max_hops();
@@ -75,7 +75,9 @@ impl Protocol for RawStar {
         Ok(())
     }
 
-    fn closing(&mut self, pipe: PipeId, _context: &mut impl Context) {
+    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
+        self.forward(pipe, context);
+        self.sources.retain(|source| *source != pipe);
         self.outbound.remove(pipe);
     }
 
@@ -285,6 +287,8 @@ mod tests {
             star.attach(2);
             star.arrive_and_close(1, wire(&[0], "last"));
             star.arrive(2, wire(&[0], "a"));
+            star.attach(3);
+            assert_eq!(star.sent(3), [wire(&[1], "a")]);
             assert_eq!(star.bodies(), ["last", "a"]);
             assert_eq!(star.sent(2), [wire(&[1], "last")]);
         });
