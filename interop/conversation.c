@@ -264,7 +264,7 @@ int main (int count, char **arguments)
         connect_as_told ();
 
     /*  A publisher cannot see whether a subscriber is connected. */
-    if (strcmp (role, "req") == 0 || (strcmp (role, "pair") == 0 && binds))
+    if (strcmp (role, "req") == 0 || (strncmp (role, "pair", 4) == 0 && binds))
         ask (LIMIT_MS);
     else if (strcmp (role, "surveyor") == 0 || (strcmp (role, "bus") == 0 && binds))
         ask (GREETING_MS);

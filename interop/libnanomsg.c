@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include <nanomsg/bus.h>
+#include <nanomsg/ext.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
@@ -20,6 +21,7 @@ static const struct
     int protocol;
 } protocols[] = {
     { "pair", NN_PAIR },
+    { "pair1", NN_PAIR_V1 },
     { "req", NN_REQ },
     { "rep", NN_REP },
     { "push", NN_PUSH },

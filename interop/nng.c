@@ -1,4 +1,4 @@
-/*  A conversation on nng, in the version of each protocol that libnanomsg has. */
+/*  A conversation on nng, in the versions of each protocol that ours has. */
 
 #include "library.h"
 
@@ -7,6 +7,7 @@
 #include <nng/nng.h>
 #include <nng/protocol/bus0/bus.h>
 #include <nng/protocol/pair0/pair.h>
+#include <nng/protocol/pair1/pair.h>
 #include <nng/protocol/pipeline0/pull.h>
 #include <nng/protocol/pipeline0/push.h>
 #include <nng/protocol/pubsub0/pub.h>
@@ -22,6 +23,7 @@ static const struct
     int (*open) (nng_socket *);
 } protocols[] = {
     { "pair", nng_pair0_open },
+    { "pair1", nng_pair1_open },
     { "req", nng_req0_open },
     { "rep", nng_rep0_open },
     { "push", nng_push0_open },

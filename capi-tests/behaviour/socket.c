@@ -52,7 +52,7 @@ static void domains_and_protocols (void)
     show ("domain 0, protocol 0", nn_socket (0, 0));
     show ("protocol 0", nn_socket (AF_SP, 0));
     show ("protocol -1", nn_socket (AF_SP, -1));
-    show ("protocol 17", nn_socket (AF_SP, 17));
+    show ("protocol 18", nn_socket (AF_SP, 18));
     show ("protocol 65536 + PAIR", nn_socket (AF_SP, 65536 + NN_PAIR));
     show ("raw, protocol 0", nn_socket (AF_SP_RAW, 0));
 

@@ -28,7 +28,14 @@ pub fn control(input: &[u8]) {
     };
     let listed = walk(&out);
 
-    let protocols = [[NN_REP, NN_REQ], [NN_SURVEYOR, NN_RESPONDENT], [NN_BUS, NN_BUS], [NN_PAIR, NN_PAIR]];
+    let protocols = [
+        [NN_REP, NN_REQ],
+        [NN_SURVEYOR, NN_RESPONDENT],
+        [NN_BUS, NN_BUS],
+        [NN_PAIR, NN_PAIR],
+        [NN_PAIR_V1, NN_PAIR_V1],
+        [NN_STAR, NN_STAR],
+    ];
     let pair = protocols[usize::from(kind) % protocols.len()].map(|protocol| nn_socket(AF_SP_RAW, protocol));
     // SAFETY: the addresses are texts, and all pointers are valid for the given lengths.
     unsafe {

@@ -32,8 +32,20 @@ enum Value {
 /// The first two bytes select the socket.
 pub fn options(input: &[u8]) {
     let Some((&[raw, protocol], rest)) = input.split_first_chunk() else { return };
-    let protocols =
-        [NN_PAIR, NN_PUB, NN_SUB, NN_REQ, NN_REP, NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS];
+    let protocols = [
+        NN_PAIR,
+        NN_PUB,
+        NN_SUB,
+        NN_REQ,
+        NN_REP,
+        NN_PUSH,
+        NN_PULL,
+        NN_SURVEYOR,
+        NN_RESPONDENT,
+        NN_BUS,
+        NN_PAIR_V1,
+        NN_STAR,
+    ];
     let domain = if raw & 1 == 0 { AF_SP } else { AF_SP_RAW };
     let socket = nn_socket(domain, protocols[usize::from(protocol) % protocols.len()]);
     assert!(socket >= 0);

@@ -34,4 +34,10 @@
 /* Level NN_IPC: mode bits of the file of endpoints bound afterwards; 0: those that the umask leaves. */
 #define NN_IPC_PERMISSIONS 101
 
+/* A pair of the second version: messages have a hop count. Talks to its own kind only. */
+#define NN_PAIR_V1 17
+
+/* Messages of NN_PAIR_V1 and NN_STAR dropped for their hop count: it was missing, malformed or too high. */
+#define NN_STAT_INVALID_MESSAGES 1004
+
 #endif  /* NANOMSG_EXT_H */

@@ -21,7 +21,9 @@ use std::sync::Arc;
 use std::thread;
 
 use scaproust::pattern::{Pattern, Receives, Sends};
-use scaproust::{Bus, Error, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor};
+use scaproust::{
+    Bus, Error, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
+};
 
 use arguments::{Options, Request};
 use content::Content;
@@ -81,6 +83,12 @@ fn talk(options: &Options) -> Result<(), Failure> {
         (SocketType::Pair, Some(content)) => {
             talk::converse(&both(Pair::new(), options)?, transfer, content, output)
         }
+        (SocketType::PairV1, Some(content)) => {
+            talk::converse(&both(PairV1::new(), options)?, transfer, content, output)
+        }
+        (SocketType::Star, Some(content)) => {
+            talk::converse(&both(Star::new(), options)?, transfer, content, output)
+        }
         (SocketType::Sub, _) => talk::receive(&*subscriber(options)?, transfer, output),
         (SocketType::Pull, _) => talk::receive(&*receiver(Pull::new(), options)?, transfer, output),
         (SocketType::Rep, None) => talk::receive(&*both(Rep::new(), options)?, transfer, output),
@@ -89,6 +97,8 @@ fn talk(options: &Options) -> Result<(), Failure> {
         }
         (SocketType::Bus, None) => talk::receive(&*both(Bus::new(), options)?, transfer, output),
         (SocketType::Pair, None) => talk::receive(&*both(Pair::new(), options)?, transfer, output),
+        (SocketType::PairV1, None) => talk::receive(&*both(PairV1::new(), options)?, transfer, output),
+        (SocketType::Star, None) => talk::receive(&*both(Star::new(), options)?, transfer, output),
         // The arguments were checked for something to send.
         (SocketType::Push | SocketType::Pub | SocketType::Req | SocketType::Surveyor, None) => {
             Err(Failure::usage("There is nothing to send"))

@@ -15,11 +15,13 @@ pub(crate) enum SocketType {
     Respondent,
     Bus,
     Pair,
+    PairV1,
+    Star,
 }
 
 impl SocketType {
     /// All types, in the order of the help text.
-    pub(crate) const ALL: [SocketType; 10] = [
+    pub(crate) const ALL: [SocketType; 12] = [
         SocketType::Push,
         SocketType::Pull,
         SocketType::Pub,
@@ -30,6 +32,8 @@ impl SocketType {
         SocketType::Respondent,
         SocketType::Bus,
         SocketType::Pair,
+        SocketType::PairV1,
+        SocketType::Star,
     ];
 
     /// The option that selects the type, without its dashes. A link to the program with the name `nn_`
@@ -46,6 +50,8 @@ impl SocketType {
             SocketType::Respondent => "respondent",
             SocketType::Bus => "bus",
             SocketType::Pair => "pair",
+            SocketType::PairV1 => "pair1",
+            SocketType::Star => "star",
         }
     }
 
@@ -62,6 +68,8 @@ impl SocketType {
             SocketType::Respondent => "Receive surveys, and answer if there is something to send",
             SocketType::Bus => "Send to all peers, and receive from all",
             SocketType::Pair => "Send to one peer, and receive from it",
+            SocketType::PairV1 => "The same, with a hop count in each message",
+            SocketType::Star => "The same as --bus, and forward to all others",
         }
     }
 

@@ -54,7 +54,7 @@ pub fn join(one: i32, other: i32) -> Result<Device, Error> {
         return Err(Error::InvalidArgument);
     }
     let (one, other) = (sockets[0].call()?.protocol(), sockets[1].call()?.protocol());
-    if one.pattern() != other.pattern() || one.can_recv != other.can_send || one.can_send != other.can_recv {
+    if !one.shares_headers_with(other) || one.can_recv != other.can_send || one.can_send != other.can_recv {
         return Err(Error::InvalidArgument);
     }
     let directions: SmallVec<[Direction; 2]> = match (one.can_recv, other.can_recv) {

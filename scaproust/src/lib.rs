@@ -72,8 +72,8 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Keepalive, Message, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor,
-    Unsent, pattern,
+    Bus, Endpoint, Keepalive, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star,
+    Sub, Surveyor, Unsent, pattern,
 };
 pub use error::Error;
 pub use message::MessageType;

@@ -7,6 +7,7 @@
 
 mod addresses;
 mod bus;
+mod extended;
 mod inproc;
 mod ipc;
 mod nn;
@@ -14,12 +15,14 @@ mod pair;
 mod pipeline;
 mod pubsub;
 mod reqrep;
+mod star;
 mod survey;
 mod tcp;
 mod ws;
 
 pub use addresses::*;
 pub use bus::*;
+pub use extended::*;
 pub use inproc::*;
 pub use ipc::*;
 pub use nn::*;
@@ -27,6 +30,7 @@ pub use pair::*;
 pub use pipeline::*;
 pub use pubsub::*;
 pub use reqrep::*;
+pub use star::*;
 pub use survey::*;
 pub use tcp::*;
 pub use ws::*;
@@ -118,6 +122,7 @@ mod tests {
             (NN_STAT_BYTES_SENT, Statistic::BytesSent),
             (NN_STAT_BYTES_RECEIVED, Statistic::BytesReceived),
             (NN_STAT_CURRENT_SND_PRIORITY, Statistic::SendPriority),
+            (NN_STAT_INVALID_MESSAGES, Statistic::InvalidMessages),
         ] {
             assert_eq!(Statistic::from_number(number), Some(statistic));
         }
@@ -125,8 +130,20 @@ mod tests {
 
     #[test]
     fn the_protocols_have_the_numbers_of_the_table() {
-        let numbers =
-            [NN_PAIR, NN_PUB, NN_SUB, NN_REQ, NN_REP, NN_PUSH, NN_PULL, NN_SURVEYOR, NN_RESPONDENT, NN_BUS];
+        let numbers = [
+            NN_PAIR,
+            NN_PAIR_V1,
+            NN_PUB,
+            NN_SUB,
+            NN_REQ,
+            NN_REP,
+            NN_PUSH,
+            NN_PULL,
+            NN_SURVEYOR,
+            NN_RESPONDENT,
+            NN_BUS,
+            NN_STAR,
+        ];
         assert_eq!(PROTOCOLS.map(|info| i32::from(info.number)), numbers);
     }
 }

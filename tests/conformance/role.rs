@@ -6,7 +6,8 @@ use std::ffi::c_int;
 use std::fmt;
 
 use nanomsg::constants::{
-    NN_BUS, NN_PAIR, NN_PUB, NN_PULL, NN_PUSH, NN_REP, NN_REQ, NN_RESPONDENT, NN_SUB, NN_SURVEYOR,
+    NN_BUS, NN_PAIR, NN_PAIR_V1, NN_PUB, NN_PULL, NN_PUSH, NN_REP, NN_REQ, NN_RESPONDENT, NN_STAR, NN_SUB,
+    NN_SURVEYOR,
 };
 use scaproust::Error;
 
@@ -14,6 +15,7 @@ use scaproust::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SocketType {
     Pair,
+    PairV1,
     Pub,
     Sub,
     Req,
@@ -23,11 +25,13 @@ pub(crate) enum SocketType {
     Surveyor,
     Respondent,
     Bus,
+    Star,
 }
 
 impl SocketType {
-    pub(crate) const ALL: [SocketType; 10] = [
+    pub(crate) const ALL: [SocketType; 12] = [
         SocketType::Pair,
+        SocketType::PairV1,
         SocketType::Pub,
         SocketType::Sub,
         SocketType::Req,
@@ -37,12 +41,14 @@ impl SocketType {
         SocketType::Surveyor,
         SocketType::Respondent,
         SocketType::Bus,
+        SocketType::Star,
     ];
 
     /// Its number, and the one type that it talks to.
     const fn facts(self) -> (c_int, SocketType) {
         match self {
             SocketType::Pair => (NN_PAIR, SocketType::Pair),
+            SocketType::PairV1 => (NN_PAIR_V1, SocketType::PairV1),
             SocketType::Pub => (NN_PUB, SocketType::Sub),
             SocketType::Sub => (NN_SUB, SocketType::Pub),
             SocketType::Req => (NN_REQ, SocketType::Rep),
@@ -52,6 +58,7 @@ impl SocketType {
             SocketType::Surveyor => (NN_SURVEYOR, SocketType::Respondent),
             SocketType::Respondent => (NN_RESPONDENT, SocketType::Surveyor),
             SocketType::Bus => (NN_BUS, SocketType::Bus),
+            SocketType::Star => (NN_STAR, SocketType::Star),
         }
     }
 
@@ -119,7 +126,9 @@ impl Role {
     pub(crate) const fn unwanted(self) -> Unwanted {
         match (self.socket_type, self.raw) {
             (SocketType::Req, false) => Unwanted::Kept,
-            (SocketType::Pair | SocketType::Push | SocketType::Req, _) => Unwanted::Waits,
+            (SocketType::Pair | SocketType::PairV1 | SocketType::Push | SocketType::Req, _) => {
+                Unwanted::Waits
+            }
             _ => Unwanted::Dropped,
         }
     }
@@ -129,7 +138,9 @@ impl Role {
         match (self.socket_type, self.raw) {
             (SocketType::Sub | SocketType::Pull, _) => Err(Error::NotSupported),
             (SocketType::Rep | SocketType::Respondent, false) => Err(Error::WrongState),
-            (SocketType::Pair | SocketType::Push, _) | (SocketType::Req, true) => Err(Error::WouldBlock),
+            (SocketType::Pair | SocketType::PairV1 | SocketType::Push, _) | (SocketType::Req, true) => {
+                Err(Error::WouldBlock)
+            }
             _ => Ok(()),
         }
     }
@@ -149,11 +160,20 @@ impl Role {
         matches!((self.socket_type, self.raw), (SocketType::Surveyor, false))
     }
 
+    /// The result of a send without a protocol header.
+    pub(crate) const fn send_without_header(self) -> Result<(), Error> {
+        match (self.socket_type, self.raw) {
+            (SocketType::PairV1 | SocketType::Star, true) => Err(Error::InvalidArgument),
+            _ => self.send_alone(),
+        }
+    }
+
     /// The header of a message that it sends without a question.
     pub(crate) const fn own_header(self) -> &'static [u8] {
         match (self.socket_type, self.raw) {
             // The number of the question, with the bit that marks the last word.
             (SocketType::Req | SocketType::Surveyor, true) => &[0x80, 0, 0, 7],
+            (SocketType::PairV1 | SocketType::Star, true) => &[0; 4],
             _ => &[],
         }
     }
@@ -161,7 +181,7 @@ impl Role {
     /// The length of the header of a received message that has made no hop.
     pub(crate) const fn header_length(self) -> usize {
         match (self.socket_type, self.raw) {
-            (SocketType::Req | SocketType::Surveyor, true) => 4,
+            (SocketType::Req | SocketType::Surveyor | SocketType::PairV1 | SocketType::Star, true) => 4,
             (SocketType::Rep | SocketType::Respondent | SocketType::Bus, true) => 8,
             _ => 0,
         }

@@ -17,8 +17,20 @@ const CALLS_MAX: usize = 120;
 /// The longest message, and the longest buffer to receive into.
 const BODY_MAX: usize = 70_000;
 
-const PROTOCOLS: [c_int; 10] =
-    [NN_PAIR, NN_PUB, NN_SUB, NN_PUSH, NN_PULL, NN_REQ, NN_REP, NN_SURVEYOR, NN_RESPONDENT, NN_BUS];
+const PROTOCOLS: [c_int; 12] = [
+    NN_PAIR,
+    NN_PUB,
+    NN_SUB,
+    NN_PUSH,
+    NN_PULL,
+    NN_REQ,
+    NN_REP,
+    NN_SURVEYOR,
+    NN_RESPONDENT,
+    NN_BUS,
+    NN_PAIR_V1,
+    NN_STAR,
+];
 const LEVELS: [c_int; 7] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR];
 
 /// The calls of each thread, in their order.
@@ -177,7 +189,7 @@ number!(Protocol, PROTOCOLS);
 number!(Level, LEVELS);
 number!(Name, std::array::from_fn::<c_int, 20, _>(|number| number as c_int));
 number!(Small, [0, 1, 2, 3]);
-number!(Statistic, [101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302, 303, 304, 401]);
+number!(Statistic, [101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302, 303, 304, 401, 1002]);
 
 /// Protocols that talk to each other: the bound and the connected one.
 #[derive(Clone, Copy, Debug)]
@@ -192,6 +204,8 @@ impl<'a> Arbitrary<'a> for Couple {
             [NN_REP, NN_REQ],
             [NN_SURVEYOR, NN_RESPONDENT],
             [NN_BUS, NN_BUS],
+            [NN_PAIR_V1, NN_PAIR_V1],
+            [NN_STAR, NN_STAR],
         ];
         let byte = bytes.arbitrary::<u8>()?;
         let mut couple = couples[usize::from(byte) % couples.len()];

@@ -34,6 +34,20 @@ pub use transfer::Unsent;
 /// ```
 pub type Pair = Socket<pattern::Pair>;
 
+/// A PAIR v1 socket: as [`Pair`], but each message has a hop count, so that it cannot be forwarded in a loop. It talks
+/// to its own kind, and to the `pair1` sockets of nng and mangos.
+///
+/// ```
+/// # use scaproust::PairV1;
+/// let (one, other) = (PairV1::new()?, PairV1::new()?);
+/// one.bind("inproc://doc/pair1")?;
+/// other.connect("inproc://doc/pair1")?;
+/// one.send(b"hello")?;
+/// assert_eq!(*other.recv()?, *b"hello");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type PairV1 = Socket<pattern::PairV1>;
+
 /// A PUB socket: sends each message to all subscribers. It never blocks: a subscriber that has no room
 /// misses the message.
 ///
@@ -114,6 +128,24 @@ pub type Pull = Socket<pattern::Pull>;
 /// # Ok::<(), scaproust::Error>(())
 /// ```
 pub type Bus = Socket<pattern::Bus>;
+
+/// A STAR socket: sends each message to all peers, and forwards each message that it receives to all other peers. So the
+/// members of a star hear each other through its hub. Neither blocks: a peer that has no room misses the message.
+///
+/// The connections must not form a loop: a member would receive messages several times, until their hop count is too high.
+///
+/// ```
+/// # use scaproust::Star;
+/// let (hub, one, other) = (Star::new()?, Star::new()?, Star::new()?);
+/// hub.bind("inproc://doc/star")?;
+/// one.connect("inproc://doc/star")?;
+/// other.connect("inproc://doc/star")?;
+/// one.send(b"to all")?;
+/// assert_eq!(*other.recv()?, *b"to all");
+/// assert_eq!(*hub.recv()?, *b"to all");
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+pub type Star = Socket<pattern::Star>;
 
 /// A SURVEYOR socket: sends a survey to all its peers, and receives their responses until the deadline
 /// ([`Socket::set_survey_deadline`]). Then receiving fails once with

@@ -50,6 +50,16 @@ impl Role for Pair {
 impl Sends for Pair {}
 impl Receives for Pair {}
 
+/// One peer, both directions, with a hop count; see [`crate::PairV1`].
+#[derive(Debug)]
+pub enum PairV1 {}
+
+impl Role for PairV1 {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR_V1;
+}
+impl Sends for PairV1 {}
+impl Receives for PairV1 {}
+
 /// Sends to all subscribers; see [`crate::Pub`].
 #[derive(Debug)]
 pub enum Pub {}
@@ -115,6 +125,16 @@ impl Role for Bus {
 }
 impl Sends for Bus {}
 impl Receives for Bus {}
+
+/// Sends to all its peers, receives from all, and forwards what it receives; see [`crate::Star`].
+#[derive(Debug)]
+pub enum Star {}
+
+impl Role for Star {
+    const PROTOCOL: &'static ProtocolInfo = &protocol::STAR;
+}
+impl Sends for Star {}
+impl Receives for Star {}
 
 /// Sends surveys to all its peers and receives the responses; see [`crate::Surveyor`].
 #[derive(Debug)]
@@ -186,6 +206,7 @@ mod tests {
     fn each_protocol_has_a_role_with_its_directions() {
         let roles = [
             both::<Pair>(),
+            both::<PairV1>(),
             check::<Pub>(true, false),
             check::<Sub>(false, true),
             both::<Req>(),
@@ -195,6 +216,7 @@ mod tests {
             both::<Surveyor>(),
             both::<Respondent>(),
             both::<Bus>(),
+            both::<Star>(),
         ];
         assert_eq!(roles[..], protocol::PROTOCOLS[..]);
     }

@@ -248,6 +248,26 @@ impl Block {
         }
     }
 
+    /// The record at `offset`, its size in the block and its charge.
+    ///
+    /// # Safety
+    /// As for [`Block::read`].
+    pub(crate) unsafe fn inspect(&self, offset: usize, charge: Charge) -> (Front<'_>, usize, usize) {
+        // SAFETY: the caller promises that a record is there; its chunk is not dropped.
+        unsafe {
+            let (front, size) = self.read(offset);
+            let prefix = self.data(offset).cast::<Prefix>();
+            let Prefix { inline, kind, .. } = prefix.read();
+            let chunk = match kind {
+                Kind::Inline => None,
+                Kind::Chunk => {
+                    Chunk::from_raw(prefix.add(1).cast::<NonNull<u8>>().read()).map(ManuallyDrop::new)
+                }
+            };
+            (front, size, charge.of(inline as usize, size, chunk.as_deref()))
+        }
+    }
+
     /// Whether the body of the record at `offset` is in a chunk.
     ///
     /// # Safety

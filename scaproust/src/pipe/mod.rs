@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use crate::sync::rank::{self, Rank as _};
 use crate::sync::{Descriptor, Uncancellable};
-pub(crate) use lane::{Batch, Consumer, Full, Producer, Pushed, lane};
+pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, lane};
 pub(crate) use ready_list::{Change, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.

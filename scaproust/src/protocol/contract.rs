@@ -40,6 +40,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Vec::new()),
         1 => words().prop_map(|words| wire(&words, "")),
         1 => pipe().prop_map(|pipe| wire(&[SEED, pipe], "")),
+        1 => (0..10_u32).prop_map(|hops| wire(&[hops], "")),
     ];
     prop_oneof![
         3 => (pipe(), 1..4_u8, 0..3_usize)
@@ -86,6 +87,7 @@ proptest! {
         events in vec(event(), 0..100),
     ) {
         let acts_between_calls = info.acts_between_calls && !raw;
+        let may_be_busy = acts_between_calls || info.forwards;
         let mut socket = Simulation::new(info, raw, lavish);
         if *info == SUB {
             socket.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
@@ -93,8 +95,10 @@ proptest! {
         for event in events {
             happen(&mut socket, event);
             prop_assert!(socket.machine.deadline().is_none() || acts_between_calls);
-            prop_assert!(!socket.machine.is_busy() || acts_between_calls);
-            if socket.machine.is_busy() {
+            prop_assert!(!socket.machine.is_busy() || may_be_busy);
+            if info.forwards {
+                socket.assert_all_are_forwarded();
+            } else if socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it has not been sent yet.
                 socket.assert_readable_edges_are_due();
                 if socket.machine.deadline().is_none() {

@@ -4,8 +4,8 @@
 //! [`Context`], and the socket's calls to the machine.
 
 use super::{
-    Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pipeline,
-    pubsub, reqrep, survey,
+    Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pair_v1,
+    pipeline, pubsub, reqrep, star, survey,
 };
 use crate::error::Error;
 use crate::message::Outgoing;
@@ -16,6 +16,10 @@ use crate::option::Setting;
 pub enum Machine {
     /// PAIR.
     Pair(pair::Pair),
+    /// PAIR v1.
+    PairV1(pair_v1::PairV1),
+    /// Raw PAIR v1.
+    RawPairV1(pair_v1::RawPairV1),
     /// PUB.
     Publisher(pubsub::Publisher),
     /// SUB.
@@ -40,6 +44,10 @@ pub enum Machine {
     Bus(bus::Bus),
     /// Raw BUS.
     RawBus(bus::RawBus),
+    /// STAR.
+    Star(star::Star),
+    /// Raw STAR.
+    RawStar(star::RawStar),
 }
 
 /// Calls a method of the machine in each variant.
@@ -47,6 +55,8 @@ macro_rules! of_each {
     ($machine:expr, $it:ident => $call:expr) => {
         match $machine {
             Machine::Pair($it) => $call,
+            Machine::PairV1($it) => $call,
+            Machine::RawPairV1($it) => $call,
             Machine::Publisher($it) => $call,
             Machine::Subscriber($it) => $call,
             Machine::Requester($it) => $call,
@@ -59,6 +69,8 @@ macro_rules! of_each {
             Machine::RawSurveyor($it) => $call,
             Machine::Bus($it) => $call,
             Machine::RawBus($it) => $call,
+            Machine::Star($it) => $call,
+            Machine::RawStar($it) => $call,
         }
     };
 }
@@ -104,6 +116,10 @@ impl Protocol for Machine {
 
     fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         of_each!(self, machine => machine.send_priority(context))
+    }
+
+    fn invalid_messages(&self) -> u64 {
+        of_each!(self, machine => machine.invalid_messages())
     }
 
     fn is_busy(&self) -> bool {

@@ -29,8 +29,10 @@ mod backtrace;
 mod bus;
 #[cfg(test)]
 mod contract;
+mod hops;
 mod machine;
 mod pair;
+mod pair_v1;
 mod pipeline;
 mod policy;
 mod pubsub;
@@ -38,6 +40,7 @@ mod reqrep;
 #[cfg(test)]
 mod simulation;
 mod slab;
+mod star;
 mod survey;
 mod table;
 mod trie;
@@ -46,7 +49,7 @@ pub(crate) use machine::Machine;
 pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::RESEND_INTERVAL;
 pub(crate) use survey::SURVEY_DEADLINE;
-pub(crate) use table::{BUS, PAIR, PUB, PULL, REP, RESPONDENT};
+pub(crate) use table::{BUS, PAIR, PAIR_V1, PUB, PULL, REP, RESPONDENT, STAR};
 pub use table::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 #[cfg(any(fuzzing, test))]
 pub(crate) use trie::Trie;
@@ -94,6 +97,9 @@ pub trait Context {
     fn drop_front(&mut self, pipe: PipeId) -> bool;
     /// Appends `header` and `body` to the pipe's outbound lane.
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome;
+    /// The first message in the pipe's inbound lane that this method has not returned before; it stays in the lane.
+    /// After `None`, [`Protocol::readable`] is called when there is one, also while earlier messages are in the lane.
+    fn look_ahead(&mut self, pipe: PipeId) -> Option<Front<'_>>;
     /// Whether the pipe will take the next [`Context::push`], of any size.
     fn has_room(&mut self, pipe: PipeId) -> bool;
     /// The current time.
@@ -101,7 +107,8 @@ pub trait Context {
     /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message
     /// again. Without this call it is the metadata of the message that the program is sending.
     fn send_with(&mut self, metadata: Metadata);
-    /// `NN_MAXTTL`: the most words in the backtrace of a request or survey; others are dropped.
+    /// `NN_MAXTTL`: the most words in the backtrace of a request or survey, and the limit of a hop count; other messages
+    /// are dropped.
     fn max_hops(&self) -> usize;
 }
 
@@ -159,6 +166,8 @@ pub(crate) enum HeaderSource {
     Empty,
     /// The bytes in front of the body.
     Skipped,
+    /// This word.
+    Word(u32),
     /// This word, followed by the bytes in front of the body.
     WordAndSkipped(u32),
     /// These two words.
@@ -178,6 +187,7 @@ impl Delivery {
         let (words, has_skipped): (&[u32], bool) = match &self.header {
             HeaderSource::Empty => (&[], false),
             HeaderSource::Skipped => (&[], true),
+            HeaderSource::Word(word) => (std::slice::from_ref(word), false),
             HeaderSource::WordAndSkipped(word) => (std::slice::from_ref(word), true),
             HeaderSource::Words(first, second) => (&[*first, *second], false),
         };
@@ -236,8 +246,14 @@ pub(crate) trait Protocol: Send {
         None
     }
 
+    /// How many messages were dropped because their hop count was missing, malformed or too high.
+    fn invalid_messages(&self) -> u64 {
+        0
+    }
+
     /// Whether `readable` and `writable` must be called at once, even while the program makes no call to
-    /// the socket. Only for protocols that [act between calls](ProtocolInfo::acts_between_calls).
+    /// the socket. Only for protocols that [act between calls](ProtocolInfo::acts_between_calls) or
+    /// [forward](ProtocolInfo::forwards).
     fn is_busy(&self) -> bool {
         false
     }

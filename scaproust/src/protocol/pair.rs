@@ -44,7 +44,7 @@ impl Protocol for Pair {
     }
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        let pipe = self.exclusive.find(context).ok_or(Refusal::WouldBlock)?;
+        let pipe = self.exclusive.find(context, |_| true).ok_or(Refusal::WouldBlock)?;
         Ok(Delivery::plain(pipe, 0))
     }
 
@@ -53,7 +53,7 @@ impl Protocol for Pair {
     }
 
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        self.exclusive.find(context).is_some()
+        self.exclusive.find(context, |_| true).is_some()
     }
 }
 

@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pipeline, pubsub, reqrep,
-    survey,
+    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pair_v1, pipeline, pubsub,
+    reqrep, star, survey,
 };
 use crate::option::OptionType;
 
@@ -28,6 +28,8 @@ pub struct ProtocolInfo {
     /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. The
     /// socket does not ask other machines for either.
     pub acts_between_calls: bool,
+    /// Whether its sockets, raw ones too, forward messages from one peer to others, at once and between calls of the program.
+    pub forwards: bool,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
     /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions
@@ -37,12 +39,21 @@ pub struct ProtocolInfo {
 }
 
 /// Every protocol.
-pub static PROTOCOLS: [&ProtocolInfo; 10] =
-    [&PAIR, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS];
+pub static PROTOCOLS: [&ProtocolInfo; 12] =
+    [&PAIR, &PAIR_V1, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS, &STAR];
 
 /// Sends to and receives from one peer.
 pub(crate) static PAIR: ProtocolInfo =
     ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
+
+/// PAIR with a hop count in front of each message.
+pub(crate) static PAIR_V1: ProtocolInfo = ProtocolInfo {
+    is_exclusive: true,
+    ..row(17, "pair1", &PAIR_V1, |is_raw, _| match is_raw {
+        false => Machine::PairV1(pair_v1::PairV1::new()),
+        true => Machine::RawPairV1(pair_v1::RawPairV1::new()),
+    })
+};
 
 /// Sends to all subscribers.
 pub(crate) static PUB: ProtocolInfo = ProtocolInfo {
@@ -105,6 +116,16 @@ pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
     })
 };
 
+/// Sends to all its peers, receives from all, and forwards what it receives to the others.
+pub(crate) static STAR: ProtocolInfo = ProtocolInfo {
+    drops: true,
+    forwards: true,
+    ..row(1600, "star", &STAR, |is_raw, _| match is_raw {
+        false => Machine::Star(star::Star::new()),
+        true => Machine::RawStar(star::RawStar::new()),
+    })
+};
+
 /// A row for a protocol whose sockets send and receive, with any number of peers.
 const fn row(
     number: u16,
@@ -113,7 +134,7 @@ const fn row(
     machine: fn(bool, u32) -> Machine,
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
-    let (is_exclusive, drops, acts_between_calls) = (false, false, false);
+    let (is_exclusive, drops, acts_between_calls, forwards) = (false, false, false, false);
     ProtocolInfo {
         number,
         name,
@@ -123,6 +144,7 @@ const fn row(
         is_exclusive,
         drops,
         acts_between_calls,
+        forwards,
         options: &[],
         machine,
     }
@@ -148,11 +170,10 @@ impl ProtocolInfo {
         self.options.iter().find(|option| option.0 == name).map(|option| option.1)
     }
 
-    /// The number of its pattern, such as pipeline for PUSH and PULL. Protocol headers have the same meaning
-    /// within a pattern only.
+    /// Whether both are the same protocol or each other's peers: protocol headers have the same meaning for both then.
     #[must_use]
-    pub fn pattern(&self) -> u16 {
-        self.number / 16
+    pub fn shares_headers_with(&self, other: &ProtocolInfo) -> bool {
+        self == other || self.peer == other
     }
 }
 
@@ -179,7 +200,7 @@ mod tests {
             assert_eq!(ProtocolInfo::from_number(info.number.into()), Some(info));
             assert_eq!(PROTOCOLS.into_iter().filter(|other| other.name == info.name).count(), 1, "{info:?}");
         }
-        for number in [-1, 0, 17, 96, 65_536 + 16] {
+        for number in [-1, 0, 18, 96, 65_536 + 16] {
             assert_eq!(ProtocolInfo::from_number(number), None);
         }
     }
@@ -188,7 +209,7 @@ mod tests {
     fn every_protocol_is_the_peer_of_its_peer() {
         for info in PROTOCOLS {
             assert_eq!(info.peer.peer, info);
-            assert_eq!(info.peer.pattern(), info.pattern());
+            assert_eq!(info.peer.number / 16, info.number / 16);
             assert_eq!((info.can_send, info.can_recv), (info.peer.can_recv, info.peer.can_send));
         }
     }

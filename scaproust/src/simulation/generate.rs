@@ -229,8 +229,10 @@ impl Generator {
                 self.maybe_sleep(*other);
             }
             self.connect(*other, &address);
-            let sends_once =
-                matches!(self.plan.sockets[center].protocol.name, "push" | "pull" | "req" | "rep" | "pair");
+            let sends_once = matches!(
+                self.plan.sockets[center].protocol.name,
+                "push" | "pull" | "req" | "rep" | "pair" | "pair1"
+            );
             if sends_once && self.chance(8) {
                 self.has_parallels = true;
                 self.step(*other, 0, Step::Connect(address.connect.clone()));
@@ -294,7 +296,8 @@ impl Generator {
 
     /// Lets the exit handler run if no sender waits for room.
     fn exits(&mut self) {
-        let never_waits = |socket: &SocketPlan| matches!(socket.protocol.name, "pub" | "sub" | "bus");
+        let never_waits =
+            |socket: &SocketPlan| matches!(socket.protocol.name, "pub" | "sub" | "bus" | "star");
         if !self.plan.sockets.iter().all(never_waits) {
             return;
         }

@@ -119,8 +119,9 @@ impl Generator {
     }
 
     fn pair(&mut self) {
-        let (one, other) = (self.socket("pair", false), self.socket("pair", false));
-        self.join(&[one], &[other], "pair", "pair");
+        let name = self.pick(&["pair", "pair1"]);
+        let (one, other) = (self.socket(name, false), self.socket(name, false));
+        self.join(&[one], &[other], name, name);
         for socket in [one, other] {
             let (count, size) = (self.count(), self.size());
             self.step(socket, 0, Step::Send(count, size));

@@ -143,7 +143,7 @@ impl Ledger {
         // A request may be received again, after it was sent again.
         let is_question = matches!(protocol.name, "respondent" | "surveyor");
         let is_once = !matches!(protocol.name, "rep" | "req") && !(self.has_ring && is_question);
-        let is_for_one = matches!(protocol.name, "pull" | "pair");
+        let is_for_one = matches!(protocol.name, "pull" | "pair" | "pair1");
         if is_for_one && self.receipts(id) > 0 {
             return Err(broken(RECEIVED, &format!("the message {id:?} was received twice")));
         }

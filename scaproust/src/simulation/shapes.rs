@@ -11,7 +11,7 @@ use super::plan::{Check, Fault, MANNERS, Manner, Step, ThreadName};
 impl Generator {
     /// A group of another shape than a star.
     pub(super) fn shape(&mut self) {
-        match self.below(9) {
+        match self.below(10) {
             0 => self.ring_of_devices(),
             1 => self.ring_of_buses(),
             2 => self.raw_questions(),
@@ -19,6 +19,7 @@ impl Generator {
             4 => self.full_lane(),
             5 => self.limits(),
             6 => self.rivals(),
+            7 => self.forwarding(),
             _ => self.churn(),
         }
     }
@@ -121,9 +122,26 @@ impl Generator {
         }
     }
 
+    /// STAR sockets around one that forwards, and may receive nothing itself.
+    fn forwarding(&mut self) {
+        let is_raw = self.chance(2);
+        let hub = self.socket("star", is_raw);
+        let members: Vec<_> = (0..2 + self.below(5)).map(|_| self.socket("star", false)).collect();
+        self.star(hub, &members);
+        if self.chance(2) {
+            self.step(hub, 1, Step::Receive(0));
+        }
+        for member in members {
+            let (count, size) = (self.count(), self.size());
+            self.step(member, 0, Step::Send(count, size));
+            self.step(member, 1, Step::Receive(0));
+            self.plan.checks.push(Check::Order(member));
+        }
+    }
+
     /// A sender whose peer does not receive yet.
     fn full_lane(&mut self) {
-        let (front, back) = self.pick(&[("push", "pull"), ("pair", "pair")]);
+        let (front, back) = self.pick(&[("push", "pull"), ("pair", "pair"), ("pair1", "pair1")]);
         let (sender, receiver) = (self.socket(front, false), self.socket(back, false));
         for (socket, buffer) in [(sender, SEND_BUFFER), (receiver, RECEIVE_BUFFER)] {
             if self.option(socket, buffer).is_none_or(|size| size > 20_000) {
@@ -181,8 +199,10 @@ impl Generator {
             ("req", "rep"),
             ("pub", "sub"),
             ("pair", "pair"),
+            ("pair1", "pair1"),
             ("surveyor", "respondent"),
             ("bus", "bus"),
+            ("star", "star"),
         ];
         let (front, back) = self.pick(&pairs);
         let asks = self.chance(2);
@@ -225,7 +245,7 @@ impl Generator {
                 self.step(socket, 9, Step::Sleep(time));
                 self.step(socket, 9, Step::Close);
             }
-            if matches!([center, other][place.min(1)], "push" | "pub" | "pair") {
+            if matches!([center, other][place.min(1)], "push" | "pub" | "pair" | "pair1") {
                 self.plan.checks.push(Check::PipeOrder(socket));
             }
         }
@@ -243,7 +263,7 @@ impl Generator {
             _ => Step::Send(count, size),
         };
         self.step(socket, 0, step);
-        if matches!(name, "pair" | "bus") {
+        if matches!(name, "pair" | "pair1" | "bus" | "star") {
             self.step(socket, 0, Step::Wait(count, 20));
         }
         self.maybe_sleep(socket);
@@ -271,10 +291,10 @@ impl Generator {
             let (manner, _) = self.pick(&MANNERS);
             let greets = !matches!(manner, Manner::Silent | Manner::HalfGreeting | Manner::SlowGreeting);
             // It would get messages that are meant for others.
-            if greets && !is_lossy && matches!(protocol.name, "push" | "pair") {
+            if greets && !is_lossy && matches!(protocol.name, "push" | "pair" | "pair1") {
                 continue;
             }
-            if greets && matches!(protocol.name, "push" | "pair") {
+            if greets && matches!(protocol.name, "push" | "pair" | "pair1") {
                 self.plan.checks.retain(|check| !matches!(check, Check::Delivery(_)));
             }
             let moment = self.pick(&[0, 100, 3000]);

@@ -59,6 +59,9 @@ pub(crate) struct Core {
     pub(super) linger: Option<Arc<Linger>>,
     /// Whether something was sent since the last message was received.
     pub(super) has_sent: bool,
+    /// Whether receivers may read from connections themselves. Not if the protocol forwards: the I/O thread must notice every
+    /// message at once, also when no call is made.
+    pub(super) may_read_directly: bool,
     /// Whether calls may have acquired direct reads that the I/O thread has not taken over again.
     pub(super) reads_directly: bool,
     /// How often connections that receivers may read from were returned to the I/O thread.
@@ -96,8 +99,9 @@ impl Endpoints {
 }
 
 impl Core {
-    /// The state of a new socket with this number. Its pipe ids are counted from `seed`.
-    pub(super) fn new(id: i32, protocol: Machine, seed: u32) -> Core {
+    /// The state of a new socket with this number. Its pipe ids are counted from `seed`. `may_read_directly` says whether
+    /// receivers may read from connections themselves.
+    pub(super) fn new(id: i32, protocol: Machine, seed: u32, may_read_directly: bool) -> Core {
         Core {
             protocol,
             pipes: Pipes::new(seed),
@@ -115,6 +119,7 @@ impl Core {
             is_closing: false,
             linger: None,
             has_sent: false,
+            may_read_directly,
             reads_directly: false,
             revocations: Arc::default(),
             recent_peers: RecentPeers::new(),

@@ -68,7 +68,7 @@ impl Core {
 
     /// The connections that a call should read from directly.
     pub(super) fn direct_reads(&mut self) -> DirectReads {
-        if self.receivable.is_some() {
+        if self.receivable.is_some() || !self.may_read_directly {
             return DirectReads::default();
         }
         let connections: SmallVec<_> = if self.pipes.open() <= MAX_PEERS {

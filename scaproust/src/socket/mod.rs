@@ -103,7 +103,8 @@ pub struct Socket {
     max_message: AtomicI32,
     /// Whether errors that no call returns are printed.
     prints_errors: bool,
-    /// See [`ProtocolInfo::acts_between_calls`]. `false` for a raw socket.
+    /// The protocol may have a deadline or be busy: see [`ProtocolInfo::acts_between_calls`], which does not hold for a raw
+    /// socket, and [`ProtocolInfo::forwards`].
     acts_between_calls: bool,
 }
 
@@ -111,7 +112,7 @@ impl Socket {
     fn new(id: i32, entry: &'static EntryLock, info: &'static ProtocolInfo, is_raw: bool) -> Arc<Socket> {
         // Ids that peers may remember are counted from here.
         let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, (info.machine)(is_raw, seed), seed);
+        let core = Core::new(id, (info.machine)(is_raw, seed), seed, !info.forwards);
         let max_message = core.options.int(SocketOption::MaxMessage);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),
@@ -123,12 +124,12 @@ impl Socket {
             senders: CachePadded(Event::new()),
             receivers: CachePadded(Event::new()),
             connects: Event::new(),
-            needs_prompt_processing: AtomicBool::new(false),
+            needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),
             // Read here, in the caller's thread: no other may read variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
-            acts_between_calls: info.acts_between_calls && !is_raw,
+            acts_between_calls: info.forwards || info.acts_between_calls && !is_raw,
         })
     }
 

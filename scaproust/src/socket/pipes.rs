@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::id_table::IdTable;
 use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
+use crate::pipe::{Consumer, Edges, Full, Lookahead, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
@@ -20,6 +20,8 @@ pub(super) struct Pipe {
     /// The transport has reported that the pipe is writable, or a message has come. Until then the other side
     /// may refuse the pipe, and nothing takes from its outbound lane.
     pub(super) is_ready: bool,
+    /// How far the protocol has looked ahead in the inbound lane.
+    lookahead: Lookahead,
     /// The pipe is on the list of finished pipes.
     is_finished: bool,
     /// Its index in [`Pipes::open`], while it has a peer.
@@ -36,6 +38,7 @@ impl Pipe {
             outbound,
             peer: Some(peer),
             is_ready: false,
+            lookahead: Lookahead::default(),
             is_finished: false,
             index: 0,
             orphaned: 0,
@@ -241,6 +244,11 @@ impl Context for View<'_> {
                 }
             }
         }
+    }
+
+    fn look_ahead(&mut self, id: PipeId) -> Option<Front<'_>> {
+        let pipe = self.pipes.get(id)?;
+        pipe.inbound.look_ahead(&mut pipe.lookahead)
     }
 
     fn has_room(&mut self, id: PipeId) -> bool {

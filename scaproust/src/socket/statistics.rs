@@ -37,10 +37,12 @@ pub enum Statistic {
     BytesReceived,
     /// The send priority of the next receiver. Not a counter: the protocol knows it.
     SendPriority,
+    /// Messages dropped for their hop count. The protocol counts them.
+    InvalidMessages,
 }
 
 /// Every statistic with its `NN_STAT_` number, in the order of [`Statistic`].
-const TABLE: [(Statistic, i32); 15] = [
+const TABLE: [(Statistic, i32); 16] = [
     (Statistic::Established, 101),
     (Statistic::Accepted, 102),
     (Statistic::Dropped, 103),
@@ -56,6 +58,7 @@ const TABLE: [(Statistic, i32); 15] = [
     (Statistic::BytesSent, 303),
     (Statistic::BytesReceived, 304),
     (Statistic::SendPriority, 401),
+    (Statistic::InvalidMessages, 1004),
 ];
 
 impl Statistic {

@@ -63,7 +63,7 @@ fn leaves_an_unsent_message_with_its_owner(role: Role) {
         ptr::copy_nonoverlapping(c"mine".as_ptr(), message.cast(), 4);
         let sent = nn_send(socket.id(), (&raw mut message).cast::<c_void>(), NN_MSG, NN_DONTWAIT);
         let sent = answer(sent).map(|length: c_int| assert_eq!(length, 4));
-        assert_eq!(sent, role.send_alone());
+        assert_eq!(sent, role.send_without_header());
         if sent.is_err() {
             assert_eq!(std::slice::from_raw_parts(message.cast::<u8>(), 4), b"mine");
             assert_eq!(nn_freemsg(message), 0);
@@ -90,7 +90,7 @@ fn closing_ends_a_blocked_receive(role: Role) {
 }
 
 some_roles! {
-    [pair raw_pair raw_req push raw_push]
+    [pair raw_pair pair1 raw_pair1 raw_req push raw_push]
     closing_ends_a_blocked_send
 }
 

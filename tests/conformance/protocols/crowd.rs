@@ -18,7 +18,7 @@ struct Crowd {
 impl Crowd {
     fn new(role: Role) -> Crowd {
         let subject = Socket::open(role);
-        let count = if role.socket_type == SocketType::Pair { 1 } else { 3 };
+        let count = if matches!(role.socket_type, SocketType::Pair | SocketType::PairV1) { 1 } else { 3 };
         let peers = Vec::from_iter((0..count).map(|_| {
             let peer = Socket::open(Role::raw(role.socket_type.peer()));
             connect(&subject, &peer);
@@ -54,7 +54,7 @@ fn spreads_what_it_sends(role: Role) {
 }
 
 some_roles! {
-    [publ raw_pub surveyor raw_surveyor bus raw_bus]
+    [publ raw_pub surveyor raw_surveyor bus raw_bus star raw_star]
     reaches_everyone
 }
 
@@ -68,7 +68,7 @@ fn reaches_everyone(role: Role) {
 }
 
 some_roles! {
-    [pair raw_pair]
+    [pair raw_pair pair1 raw_pair1]
     has_one_peer_at_a_time
 }
 
@@ -91,14 +91,14 @@ fn has_one_peer_at_a_time(role: Role) {
 }
 
 some_roles! {
-    [pair raw_pair sub raw_sub raw_req rep raw_rep pull raw_pull
-     surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+    [pair raw_pair pair1 raw_pair1 sub raw_sub raw_req rep raw_rep pull raw_pull
+     surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
     loses_and_doubles_nothing_among_threads
 }
 
 some_roles! {
     [sub raw_sub raw_req rep raw_rep pull raw_pull
-     surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+     surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
     takes_from_each_peer_in_turn
 }
 
@@ -205,7 +205,7 @@ fn brings_each_answer_to_who_asked(role: Role) {
 
 some_roles! {
     [publ raw_pub sub raw_sub req raw_req rep raw_rep push raw_push pull raw_pull
-     surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+     surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
     goes_on_when_one_of_several_leaves
 }
 

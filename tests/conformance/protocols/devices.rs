@@ -6,7 +6,7 @@ use nanomsg::constants::{NN_MAXTTL, NN_SOL_SOCKET, NN_STAT_MESSAGES_SENT};
 use nanomsg::nn_device;
 use scaproust::Error;
 
-use super::{every_raw_role, some_roles};
+use super::{every_raw_role, roles, some_roles};
 use crate::flow::{blocked, connect, exchange};
 use crate::role::Role;
 use crate::socket::{Outcome, Socket, answer, wait_until};
@@ -113,7 +113,7 @@ fn a_chain_is_as_long_as_the_hops_allow(role: Role) {
 }
 
 some_roles! {
-    [raw_pair raw_rep raw_respondent]
+    [raw_pair raw_pair1 raw_rep raw_respondent raw_star]
     reflects_what_it_receives
 }
 
@@ -133,8 +133,16 @@ fn reflects_what_it_receives(role: Role) {
     });
 }
 
+/// PAIR and PAIR v1 are one pattern by their numbers, but messages of the first have no hop count.
+#[test]
+fn no_device_joins_two_versions_of_pair() {
+    let (old, new) = (Socket::open(roles::raw_pair()), Socket::open(roles::raw_pair1()));
+    assert_eq!(answer(nn_device(old.id(), new.id())), Err(Error::InvalidArgument));
+    assert_eq!(answer(nn_device(new.id(), old.id())), Err(Error::InvalidArgument));
+}
+
 some_roles! {
-    [pair publ sub req rep push pull surveyor respondent bus]
+    [pair pair1 publ sub req rep push pull surveyor respondent bus star]
     is_no_part_of_a_device
 }
 

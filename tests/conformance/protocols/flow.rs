@@ -104,7 +104,7 @@ fn bounds_what_waits_for_a_peer(role: Role) {
 }
 
 some_roles! {
-    [pair raw_pair raw_req push raw_push]
+    [pair raw_pair pair1 raw_pair1 raw_req push raw_push]
     a_blocked_sender_goes_on
 }
 

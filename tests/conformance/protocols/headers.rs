@@ -1,6 +1,6 @@
 //! Protocol headers: raw sockets receive and send them, cooked ones do not; hops are counted.
 
-use nanomsg::constants::{NN_MAXTTL, NN_SOL_SOCKET};
+use nanomsg::constants::{NN_MAXTTL, NN_SOL_SOCKET, NN_STAT_INVALID_MESSAGES};
 use scaproust::Error;
 
 use super::{every_role, some_roles};
@@ -73,6 +73,27 @@ fn drops_a_question_without_a_number(role: Role) {
     }
     Flow::new(&link.peer, &link.subject).carry(b"a proper one");
     assert_eq!(link.subject.try_recv().err(), Some(Error::WouldBlock));
+}
+
+some_roles! {
+    [raw_pair1]
+    counts_hops
+}
+
+/// The first sender has made one hop, and each device adds one.
+fn counts_hops(role: Role) {
+    let Link { subject, peer } = Link::new(role, false);
+    peer.send(b"first").unwrap();
+    let message = subject.recv().unwrap();
+    assert_eq!((&message.header[..], &message.body[..]), (&[0, 0, 0, 1][..], &b"first"[..]));
+    subject.set(NN_SOL_SOCKET, NN_MAXTTL, 1).unwrap();
+    peer.set(NN_SOL_SOCKET, NN_MAXTTL, 3).unwrap();
+    subject.send_with(&message.header, b"second hop").unwrap();
+    subject.send_with(&[0, 0, 0, 3], b"fourth hop").unwrap();
+    subject.send_with(&[0, 0, 0, 2], b"third hop").unwrap();
+    assert_eq!(peer.recv().unwrap().body, b"second hop");
+    assert_eq!(peer.recv().unwrap().body, b"third hop");
+    assert_eq!(peer.statistic(NN_STAT_INVALID_MESSAGES), 1);
 }
 
 some_roles! {

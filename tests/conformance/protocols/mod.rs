@@ -31,6 +31,7 @@ mod roles {
 
     roles! {
         Pair: pair raw_pair;
+        PairV1: pair1 raw_pair1;
         Pub: publ raw_pub;
         Sub: sub raw_sub;
         Req: req raw_req;
@@ -40,6 +41,7 @@ mod roles {
         Surveyor: surveyor raw_surveyor;
         Respondent: respondent raw_respondent;
         Bus: bus raw_bus;
+        Star: star raw_star;
     }
 }
 
@@ -55,8 +57,8 @@ use some_roles;
 macro_rules! every_role {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
-            [pair raw_pair publ raw_pub sub raw_sub req raw_req rep raw_rep push raw_push pull raw_pull
-             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+            [pair raw_pair pair1 raw_pair1 publ raw_pub sub raw_sub req raw_req rep raw_rep push raw_push pull raw_pull
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
             $($check)*
         }
     };
@@ -67,8 +69,8 @@ use every_role;
 macro_rules! every_receiver {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
-            [pair raw_pair sub raw_sub req raw_req rep raw_rep pull raw_pull
-             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+            [pair raw_pair pair1 raw_pair1 sub raw_sub req raw_req rep raw_rep pull raw_pull
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
             $($check)*
         }
     };
@@ -79,8 +81,8 @@ use every_receiver;
 macro_rules! every_sender {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
-            [pair raw_pair publ raw_pub req raw_req rep raw_rep push raw_push
-             surveyor raw_surveyor respondent raw_respondent bus raw_bus]
+            [pair raw_pair pair1 raw_pair1 publ raw_pub req raw_req rep raw_rep push raw_push
+             surveyor raw_surveyor respondent raw_respondent bus raw_bus star raw_star]
             $($check)*
         }
     };
@@ -91,7 +93,7 @@ use every_sender;
 macro_rules! every_raw_role {
     ($($check:ident)*) => {
         $crate::protocols::some_roles! {
-            [raw_pair raw_pub raw_sub raw_req raw_rep raw_push raw_pull raw_surveyor raw_respondent raw_bus]
+            [raw_pair raw_pair1 raw_pub raw_sub raw_req raw_rep raw_push raw_pull raw_surveyor raw_respondent raw_bus raw_star]
             $($check)*
         }
     };

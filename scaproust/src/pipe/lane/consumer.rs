@@ -9,6 +9,20 @@ use crate::pipe::block::{Block, Charge, SMALL};
 use crate::sync::atomic::Ordering;
 use crate::sync::{let_others_proceed, store_then_load};
 
+/// A place in a lane, up to which its consumer has looked ahead.
+#[derive(Default)]
+pub(crate) struct Lookahead {
+    /// The block of the next message. Without meaning once the consumer has taken more than `taken`.
+    block: Option<Block>,
+    /// The offset of the next message in the block.
+    offset: usize,
+    /// The value of [`Consumer::taken`] when all messages before the next one are taken.
+    taken: usize,
+}
+
+// SAFETY: it is used only with the consumer of its lane, which keeps the block alive.
+unsafe impl Send for Lookahead {}
+
 /// The end that messages are taken from.
 pub(crate) struct Consumer {
     shared: Arc<Shared>,
@@ -76,6 +90,37 @@ impl Consumer {
         let has_gathered = is_reached(mark, tail.written);
         tail.edge_at = if has_gathered { never(tail.written) } else { mark };
         has_gathered
+    }
+
+    /// The first message behind `place` in this lane, which stays there. Moves `place` behind it. After `None`, the push of
+    /// that message is an edge.
+    pub(crate) fn look_ahead<'a>(&'a mut self, place: &'a mut Lookahead) -> Option<Front<'a>> {
+        loop {
+            if is_reached(place.taken, self.taken) {
+                // No message is between the front and `place`. An empty lane is parked here.
+                if !self.advance() {
+                    return None;
+                }
+                *place = Lookahead { block: self.block, offset: self.offset, taken: self.taken };
+            }
+            let block = place.block?;
+            // `next` must be loaded first: then everything committed before it was linked is seen.
+            let next = block.next();
+            if place.offset < block.committed() {
+                break;
+            }
+            match next {
+                Some(next) => (place.block, place.offset) = (Some(next), 0),
+                None if self.report_at(place.taken.wrapping_sub(self.taken).wrapping_add(1)) => {}
+                None => return None,
+            }
+        }
+        let Lookahead { block, offset, taken } = place;
+        // SAFETY: a committed record is at the place. It is not taken while it is borrowed, since only the consumer takes it.
+        let (front, size, charge) = unsafe { block.as_ref()?.inspect(*offset, self.charge) };
+        *offset += size;
+        *taken = taken.wrapping_add(charge);
+        Some(front)
     }
 
     /// Whether there is no message. Parks an empty lane, as [`Consumer::front`] does.

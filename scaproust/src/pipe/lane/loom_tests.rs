@@ -36,6 +36,33 @@ fn loom_a_consumer_that_sleeps_on_empty_gets_every_message() {
 }
 
 #[test]
+fn loom_a_consumer_that_looks_ahead_sees_every_message() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = lane(100);
+        let edge = LoomArc::new(Notify::new());
+        let notify = edge.clone();
+        let sender = loom::thread::spawn(move || {
+            for byte in 0..2 {
+                if push(&mut producer, byte).unwrap().edge {
+                    notify.notify();
+                }
+            }
+        });
+        let mut place = Lookahead::default();
+        for byte in 0..2 {
+            loop {
+                if let Some(front) = consumer.look_ahead(&mut place) {
+                    assert_eq!(front.body, [byte]);
+                    break;
+                }
+                edge.wait();
+            }
+        }
+        sender.join().unwrap();
+    });
+}
+
+#[test]
 fn loom_a_producer_that_sleeps_on_full_gets_room() {
     wait_for_room(1, 1, Producer::has_room);
 }

@@ -39,7 +39,7 @@ use super::block::{Block, Charge, LARGE, SMALL};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::sync::{CachePadded, SpinLock, rank};
 
-pub(crate) use consumer::Consumer;
+pub(crate) use consumer::{Consumer, Lookahead};
 pub(crate) use producer::{Batch, Full, Producer, Pushed};
 
 /// Bounds up to this count the bytes of messages: a host that sets so small a bound relies on how many

@@ -265,6 +265,52 @@ fn a_push_that_reaches_the_reported_size_is_an_edge() {
     assert_eq!(edges(3), [true, false, false]);
 }
 
+#[test]
+fn looking_ahead_shows_each_message_once_and_takes_none() {
+    for (limit, size) in [(1000, 10), (1_000_000, 10), (1_000_000, 3000)] {
+        let (mut producer, mut consumer) = lane(limit);
+        let (mut place, mut pushed, mut seen, mut taken) = (Lookahead::default(), 0_u8, 0, 0);
+        let mut see = |consumer: &mut Consumer, until: u8| {
+            while let Some(front) = consumer.look_ahead(&mut place) {
+                assert_eq!((front.len(), front.bytes(0..).next()), (size, Some(seen)));
+                seen += 1;
+            }
+            assert_eq!(seen, until);
+        };
+        see(&mut consumer, 0);
+        for round in 0..8_usize {
+            for message in 0..round {
+                let chunk = Chunk::copy_of(&vec![pushed; size]).unwrap();
+                let body = &mut if size > INLINE_MAX {
+                    Payload::Owned(chunk)
+                } else {
+                    Payload::Borrowed(&[pushed; 10])
+                };
+                let edge = producer.batch().push(&[], body, Metadata::default()).unwrap().edge;
+                assert_eq!(edge, message == 0, "the push after the end was seen");
+                pushed += 1;
+            }
+            see(&mut consumer, pushed);
+            // All but a few, all of them, or none.
+            let left = [3, 0, 100][round % 3];
+            while pushed - taken > left {
+                assert_eq!(front(&mut consumer).unwrap(), vec![taken; size]);
+                consumer.pop();
+                taken += 1;
+            }
+            see(&mut consumer, pushed);
+        }
+        // Messages that were taken unseen are not shown.
+        for _ in 0..2 {
+            push(&mut producer, &[pushed; 10]).unwrap();
+        }
+        while front(&mut consumer).is_some() {
+            consumer.pop();
+        }
+        see(&mut consumer, pushed);
+    }
+}
+
 /// For each count: fills the lane, takes that many messages, and asks for the pause after a sleep. Returns
 /// the last pause.
 fn pause_after(slept: Duration, limit: usize, taken: &[usize]) -> Duration {

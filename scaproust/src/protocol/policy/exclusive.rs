@@ -5,10 +5,10 @@
 
 use std::collections::VecDeque;
 
-use crate::message::Payload;
+use crate::message::{Front, Payload};
 use crate::protocol::{Context, PipeId, PipeRefused, PushOutcome};
 
-/// Both sides of PAIR.
+/// Both sides of PAIR and PAIR v1.
 #[derive(Debug)]
 pub(crate) struct Exclusive {
     /// The pipe that messages are sent to.
@@ -64,17 +64,23 @@ impl Exclusive {
         self.peer.is_some_and(|pipe| context.has_room(pipe))
     }
 
-    /// The pipe of the next message.
-    pub(crate) fn find(&mut self, context: &mut impl Context) -> Option<PipeId> {
+    /// The pipe of the next message that `is_wanted`. Other messages are dropped, as long as
+    /// [`Context::drop_front`] allows it.
+    #[inline]
+    pub(crate) fn find(
+        &mut self,
+        context: &mut impl Context,
+        mut is_wanted: impl FnMut(Front<'_>) -> bool,
+    ) -> Option<PipeId> {
         while let Some(&pipe) = self.sources.front() {
-            if context.front(pipe).is_some() {
-                return Some(pipe);
+            match context.front(pipe).map(&mut is_wanted) {
+                Some(true) => return Some(pipe),
+                Some(false) if context.drop_front(pipe) => {}
+                Some(false) => return None,
+                None if self.peer == Some(pipe) => return None,
+                // An earlier peer, whose messages have all been received.
+                None => _ = self.sources.pop_front(),
             }
-            if self.peer == Some(pipe) {
-                return None;
-            }
-            // An earlier peer, whose messages have all been received.
-            self.sources.pop_front();
         }
         None
     }

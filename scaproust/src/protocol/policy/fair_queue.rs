@@ -36,7 +36,7 @@ impl FairQueue {
     pub(crate) fn find<T>(
         &mut self,
         context: &mut impl Context,
-        inspect: impl Fn(Front<'_>) -> Option<T>,
+        mut inspect: impl FnMut(Front<'_>) -> Option<T>,
     ) -> Option<(PipeId, T)> {
         while let Some(pipe) = self.pipes.current() {
             let Some(front) = context.front(pipe) else {
@@ -60,7 +60,7 @@ impl FairQueue {
     pub(crate) fn take<T>(
         &mut self,
         context: &mut impl Context,
-        inspect: impl Fn(Front<'_>) -> Option<T>,
+        inspect: impl FnMut(Front<'_>) -> Option<T>,
     ) -> Option<(PipeId, T)> {
         let found = self.find(context, inspect)?;
         self.pipes.advance();
