@@ -131,7 +131,7 @@ const fn text(namespace: c_int, (name, value): (&'static CStr, c_int)) -> Symbol
 const ETERM: c_int = HAUSNUMERO + 53;
 const EFSM: c_int = HAUSNUMERO + 54;
 
-static SYMBOLS: [Symbol; 121] = [
+static SYMBOLS: [Symbol; 130] = [
     plain(NN_NS_NAMESPACE, name!(NN_NS_NAMESPACE)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_VERSION)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_DOMAIN)),
@@ -253,6 +253,15 @@ static SYMBOLS: [Symbol; 121] = [
     int(NN_NS_STATISTIC, NN_UNIT_NONE, name!(NN_STAT_INPROGRESS_CONNECTIONS)),
     int(NN_NS_STATISTIC, NN_UNIT_PRIORITY, name!(NN_STAT_CURRENT_SND_PRIORITY)),
     int(NN_NS_STATISTIC, NN_UNIT_NONE, name!(NN_STAT_CURRENT_EP_ERRORS)),
+    text(NN_NS_SOCKET_OPTION, name!(NN_MONITOR)),
+    int(NN_NS_SOCKET_OPTION, NN_UNIT_BOOLEAN, name!(NN_PEER_INFO)),
+    text(NN_NS_SOCKET_OPTION, name!(NN_PIPE_CLOSE)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_IPC_PEER_UID)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_IPC_PEER_GID)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TCP_ACCEPT)),
+    int(NN_NS_STATISTIC, NN_UNIT_COUNTER, name!(NN_STAT_REFUSED_CONNECTIONS)),
+    int(NN_NS_STATISTIC, NN_UNIT_COUNTER, name!(NN_STAT_HANDSHAKE_ERRORS)),
+    int(NN_NS_STATISTIC, NN_UNIT_MESSAGES, name!(NN_STAT_MESSAGES_DROPPED)),
 ];
 
 #[cfg(test)]
@@ -283,11 +292,11 @@ mod tests {
     #[test]
     fn every_name_occurs_once() {
         let names: Vec<String> = (0..).map_while(described).map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 121);
-        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 121);
+        assert_eq!(names.len(), 130);
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 130);
         assert_eq!(
-            (names[0].as_str(), names[120].as_str()),
-            ("NN_NS_NAMESPACE", "NN_STAT_CURRENT_EP_ERRORS")
+            (names[0].as_str(), names[120].as_str(), names[129].as_str()),
+            ("NN_NS_NAMESPACE", "NN_STAT_CURRENT_EP_ERRORS", "NN_STAT_MESSAGES_DROPPED")
         );
         assert!(
             described(-1).is_none() && described(c_int::MAX).is_none() && described(c_int::MIN).is_none()

@@ -28,7 +28,7 @@ const fn constants(name: &'static str, purpose: &'static str, sources: &'static 
     Header { name, purpose, configuration: "pattern", sources, includes_nn: false }
 }
 
-const HEADERS: [Header; 11] = [
+const HEADERS: [Header; 12] = [
     Header {
         name: "nn",
         purpose: "sockets and messages",
@@ -63,6 +63,13 @@ const HEADERS: [Header; 11] = [
     },
     constants("pubsub", "messages to all subscribers", &["src/constants/pubsub.rs"]),
     constants("survey", "surveys of all peers, and their answers", &["src/constants/survey.rs"]),
+    Header {
+        name: "ext",
+        purpose: "what libnanomsg does not have",
+        configuration: "ext",
+        sources: &["src/constants/monitor.rs", "src/constants/peer.rs"],
+        includes_nn: false,
+    },
     constants("bus", "messages to all connected peers", &["src/constants/bus.rs"]),
 ];
 

@@ -17,16 +17,21 @@ pub mod message {
 }
 pub mod option {
     pub use crate::option::{
-        LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name, time_limit,
+        LEVEL_IPC, LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
+        time_limit,
     };
+}
+pub mod pipe {
+    pub use crate::pipe::{Credentials, Reason};
 }
 pub mod protocol {
     pub use crate::protocol::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 }
 pub mod socket {
     pub use crate::socket::{
-        AF_SP, AF_SP_RAW, BlockingCall, Call, Entered, Pending, Received, Receiving, Sending, Socket,
-        Statistic, Step, ToSend, close, enter, open, open_protocol, receive, recv, send, terminate, try_send,
+        AF_SP, AF_SP_RAW, BlockingCall, Call, EVENT_SIZE, EVENT_VERSION, Entered, EventKind, PeerInfo,
+        Pending, Received, Receiving, Sending, Socket, SocketEvent, Statistic, Step, ToSend, close, enter,
+        open, open_protocol, receive, recv, send, terminate, try_send,
     };
     pub mod poll {
         pub use crate::socket::poll::{PollEntry, Polling, room_for};

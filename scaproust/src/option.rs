@@ -10,12 +10,14 @@ use crate::message::MessageType;
 
 /// The level of the options that every socket has.
 pub const LEVEL_SOCKET: i32 = 0;
+/// The level of the ipc transport's options.
+pub const LEVEL_IPC: i32 = -2;
 /// The level of the tcp transport's options.
 pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
 pub const LEVEL_WS: i32 = -4;
 
-/// Names, at the socket's level, of properties that cannot be set.
+/// Names, at the socket's level, of what a socket does not keep as an option.
 pub mod name {
     /// Descriptor that is readable when a send would not block.
     pub const SNDFD: i32 = 10;
@@ -25,6 +27,8 @@ pub mod name {
     pub const DOMAIN: i32 = 12;
     /// The socket's protocol.
     pub const PROTOCOL: i32 = 13;
+    /// The number of a connection to end. It cannot be read.
+    pub const PIPE_CLOSE: i32 = 1003;
 }
 
 /// The type of an option's values.
@@ -110,6 +114,16 @@ pub enum SocketOption {
     TcpNodelay,
     /// `NN_WS_MSG_TYPE`: the number of a [`MessageType`].
     WsMessageType,
+    /// `NN_MONITOR`: the address at which the socket publishes its events; empty: nowhere.
+    Monitor,
+    /// `NN_PEER_INFO`: whether received messages name their peer.
+    PeerInfo,
+    /// `NN_IPC_PEER_UID`: the user id that peers of endpoints bound later must have; -1: any.
+    IpcPeerUser,
+    /// `NN_IPC_PEER_GID`: the group id that peers of endpoints bound later must have; -1: any.
+    IpcPeerGroup,
+    /// `NN_TCP_ACCEPT`: the networks from which endpoints bound later accept peers; empty: all.
+    TcpAccept,
 }
 
 /// A row of the table.
@@ -128,7 +142,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 15] = {
+const TABLE: [Row; 20] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
@@ -148,6 +162,11 @@ const TABLE: [Row; 15] = {
         row(Key::MaxHops, (LEVEL_SOCKET, 17), Type::Int { least: 1, most: 255 }, 8),
         row(Key::TcpNodelay, (LEVEL_TCP, 1), Type::FLAG, 0),
         row(Key::WsMessageType, (LEVEL_WS, 1), ws_type, MessageType::Binary.number()),
+        row(Key::Monitor, (LEVEL_SOCKET, 1001), Type::Text { longest: crate::address::MAX_LENGTH }, 0),
+        row(Key::PeerInfo, (LEVEL_SOCKET, 1002), Type::FLAG, 0),
+        row(Key::IpcPeerUser, (LEVEL_IPC, 103), Type::Int { least: -1, most: i32::MAX }, -1),
+        row(Key::IpcPeerGroup, (LEVEL_IPC, 104), Type::Int { least: -1, most: i32::MAX }, -1),
+        row(Key::TcpAccept, (LEVEL_TCP, 106), Type::Text { longest: 1023 }, 0),
     ]
 };
 
@@ -249,12 +268,17 @@ impl Options {
         }
     }
 
+    /// The value of an option that is a text or bytes.
+    pub(crate) fn bytes(&self, option: SocketOption) -> &[u8] {
+        match self.get(option) {
+            Value::Int(_) => &[],
+            Value::Bytes(bytes) => bytes,
+        }
+    }
+
     /// `NN_SOCKET_NAME`.
     pub(crate) fn name(&self) -> &[u8] {
-        match self.get(SocketOption::SocketName) {
-            Value::Int(_) => &[],
-            Value::Bytes(name) => name,
-        }
+        self.bytes(SocketOption::SocketName)
     }
 
     /// The value of an option that is a time limit.

@@ -85,7 +85,7 @@ impl Socket {
             core.registrations.notify_all();
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
-            let endpoints: Vec<_> = open.map(|(endpoint, _)| endpoint).chain(closing).collect();
+            let endpoints: Vec<_> = open.map(|open| open.endpoint).chain(closing).collect();
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.linger = Some(linger.clone());
             ClosingEndpoints { endpoints, linger }
@@ -108,10 +108,10 @@ impl Socket {
             let endpoints = late.into_iter().map(|(_, endpoint)| endpoint).collect();
             ClosingEndpoints { endpoints, linger }.begin().wait();
         }
-        let (pipes, timer, pollables) = {
+        let (pipes, timer, pollables, monitoring) = {
             let mut core = self.core.lock();
             let pollables = [core.sendable.take(), core.receivable.take()];
-            (core.pipes.take_all(), core.timer.take(), pollables)
+            (core.pipes.take_all(), core.timer.take(), pollables, core.watch.monitoring.take())
         };
         // Only if there is a timer, since `current` starts the I/O thread.
         if let Some((_, timer)) = timer
@@ -120,7 +120,12 @@ impl Socket {
             reactor.cancel(timer);
         }
         // Dropped outside the lock: their destructors may call the socket.
-        drop((pipes, pollables));
+        drop(pollables);
+        let ends = pipes.filter_map(|pipe| pipe.disconnected());
+        match monitoring {
+            Some(monitoring) => monitoring.end_with(ends),
+            None => drop(ends),
+        }
     }
 }
 

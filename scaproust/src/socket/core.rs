@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::endpoint_state::SharedEndpointState;
+use super::event::{EventKind, SocketEvent};
+use super::monitor::Watch;
+use super::peer_info::EndpointName;
 use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
 use super::poll_waiter::Registrations;
 use super::pollable::Pollable;
@@ -12,7 +15,7 @@ use super::statistics::Statistics;
 use crate::message::Metadata;
 use crate::option::Options;
 use crate::pipe::{Change, Edges, ReadyList};
-use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
+use crate::protocol::{Context, Machine, PipeId, Protocol, ProtocolInfo, Time};
 use crate::reactor::TimerId;
 use crate::sync::Uncancellable;
 use crate::sync::atomic::AtomicU32;
@@ -65,25 +68,39 @@ pub(crate) struct Core {
     pub(super) revocations: Arc<AtomicU32>,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
+    /// Its monitor, and what it has dropped.
+    pub(super) watch: Watch,
 }
 
 /// The endpoints of a socket.
 #[derive(Default)]
 pub(super) struct Endpoints {
-    /// The endpoints by id, each with its state.
-    pub(super) open: BTreeMap<i32, (Arc<dyn Endpoint>, SharedEndpointState)>,
+    /// The endpoints by id.
+    pub(super) open: BTreeMap<i32, OpenEndpoint>,
     /// Endpoints that were shut down and may still be delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
     last_id: i32,
 }
 
+/// An endpoint that was not shut down.
+pub(super) struct OpenEndpoint {
+    pub(super) endpoint: Arc<dyn Endpoint>,
+    pub(super) state: SharedEndpointState,
+    pub(super) name: Arc<EndpointName>,
+}
+
 impl Endpoints {
-    /// Inserts an endpoint. Returns its id, which is never used again.
-    pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, state: SharedEndpointState) -> i32 {
+    /// The id of the next endpoint. It is never used again, unless it is returned.
+    pub(super) fn next_id(&mut self) -> i32 {
         self.last_id += 1;
-        self.open.insert(self.last_id, (endpoint, state));
         self.last_id
+    }
+
+    /// Returns the id of an endpoint that could not be made.
+    pub(super) fn return_id(&mut self, id: i32) {
+        // If another one was given out meanwhile, this one stays unused.
+        self.last_id -= i32::from(self.last_id == id);
     }
 }
 
@@ -110,6 +127,7 @@ impl Core {
             reads_directly: false,
             revocations: Arc::default(),
             recent_peers: RecentPeers::new(),
+            watch: Watch::default(),
         }
     }
 
@@ -136,6 +154,7 @@ impl Core {
             finished: &mut self.finished,
             options: &self.options,
             drops_left: &mut self.drops_left,
+            watch: &mut self.watch,
             metadata,
             check,
             delay: Delay::None,
@@ -198,8 +217,20 @@ impl Core {
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
             self.recent_peers.forget(id);
-            self.orphaned -= self.pipes.remove(id).map_or(0, |pipe| pipe.orphaned);
+            let Some(pipe) = self.pipes.remove(id) else { continue };
+            self.orphaned -= pipe.orphaned;
+            if let Some(event) = pipe.disconnected() {
+                self.watch.publish(event, edges);
+            }
         }
+    }
+
+    /// The event of a pipe that both sides have accepted, once; `None` if its peer is gone.
+    pub(super) fn connected(&mut self, id: PipeId, own: &ProtocolInfo) -> Option<SocketEvent> {
+        let pipe = self.pipes.get(id)?;
+        let info = pipe.announce(id)?;
+        let kind = if pipe.endpoint.is_bound { EventKind::Accepted } else { EventKind::Connected };
+        Some(SocketEvent { peer_protocol: Some(own.peer.number), ..info.event(kind) })
     }
 
     fn process_edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {

@@ -4,10 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Socket;
+use super::core::OpenEndpoint;
+use super::event::{EventKind, SocketEvent};
+use super::peer_info::EndpointName;
 use super::socket_endpoint::SocketEndpoint;
 use super::statistics::Statistic;
 use crate::error::Error;
 use crate::option::SocketOption;
+use crate::pipe::Edges;
 use crate::sync::lock;
 use crate::transport::{self, Endpoint, EndpointContext, Linger};
 
@@ -17,9 +21,19 @@ impl Socket {
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
     pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
-        let bound = self.add_endpoint(address, transport::bind);
-        if bound.is_err() {
-            self.core.lock().statistics[Statistic::BindErrors] += 1;
+        let bound = self.add_endpoint(address, true, transport::bind);
+        if let Err(error) = bound {
+            let mut edges = Edges::default();
+            {
+                let mut core = self.core.lock();
+                core.statistics[Statistic::BindErrors] += 1;
+                let (local, error) = (Some(address.to_owned()), Some(error));
+                core.watch.publish(
+                    SocketEvent { local, error, ..SocketEvent::new(EventKind::BindFailed) },
+                    &mut edges,
+                );
+            }
+            edges.deliver();
         }
         bound
     }
@@ -29,25 +43,39 @@ impl Socket {
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
     pub fn connect(&self, address: &[u8]) -> Result<i32, Error> {
-        self.add_endpoint(address, transport::connect)
+        self.add_endpoint(address, false, transport::connect)
     }
 
     fn add_endpoint(
         &self,
         address: &[u8],
+        is_bound: bool,
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let context = SocketEndpoint::new(this, address, &self.core.lock().options);
-        let state = context.state().clone();
-        let endpoint = make(address, Arc::new(context))?;
+        let (context, id) = {
+            let mut core = self.core.lock();
+            let id = core.endpoints.next_id();
+            let name = EndpointName { id, is_bound, address: address.to_owned() };
+            (SocketEndpoint::new(this, name, &core.options), id)
+        };
+        let (state, name) = (context.state().clone(), context.name().clone());
+        let made = make(address, Arc::new(context));
         let mut core = self.core.lock();
+        let endpoint = match made {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                core.endpoints.return_id(id);
+                return Err(error);
+            }
+        };
         if core.is_closing {
             drop(core);
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        Ok(core.endpoints.insert(endpoint, state))
+        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, name });
+        Ok(id)
     }
 
     /// Shuts an endpoint down. What was sent on it is still delivered, within the time of `NN_LINGER`; the
@@ -56,7 +84,7 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidArgument`] when there is no such endpoint, and [`Error::Closed`] while the socket is being closed.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
-        let ((endpoint, state), linger) = {
+        let (OpenEndpoint { endpoint, state, name }, linger) = {
             let mut core = self.core.lock();
             if core.is_closing {
                 return Err(Error::Closed);
@@ -67,10 +95,17 @@ impl Socket {
             (endpoint, linger)
         };
         endpoint.close(&linger);
-        lock(&state).end(&mut self.core.lock().statistics);
-        if !linger.is_finished() {
-            self.core.lock().endpoints.closing.push((linger, endpoint));
+        let mut edges = Edges::default();
+        {
+            let mut state = lock(&state);
+            let mut core = self.core.lock();
+            state.end(&mut core.statistics);
+            core.watch.publish(name.event(EventKind::Closed), &mut edges);
+            if !linger.is_finished() {
+                core.endpoints.closing.push((linger, endpoint));
+            }
         }
+        edges.deliver();
         Ok(())
     }
 }

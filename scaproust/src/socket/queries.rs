@@ -92,6 +92,7 @@ impl Socket {
             }
             match statistic {
                 Statistic::Connections => core.pipes.ready() as u64,
+                Statistic::MessagesDropped => core.watch.dropped,
                 counter => core.statistics[counter],
             }
         };

@@ -37,10 +37,16 @@ pub enum Statistic {
     BytesReceived,
     /// The send priority of the next receiver. Not a counter: the protocol knows it.
     SendPriority,
+    /// Connections that were refused: by a rule, for the peer's protocol, or because there is no room for a peer.
+    Refused,
+    /// Connections that have ended before both sides had greeted each other.
+    HandshakeErrors,
+    /// Messages that were dropped for a receiver that had no room. Not a counter: [`Watch`](super::monitor::Watch) has it.
+    MessagesDropped,
 }
 
 /// Every statistic with its `NN_STAT_` number, in the order of [`Statistic`].
-const TABLE: [(Statistic, i32); 15] = [
+const TABLE: [(Statistic, i32); 18] = [
     (Statistic::Established, 101),
     (Statistic::Accepted, 102),
     (Statistic::Dropped, 103),
@@ -56,6 +62,9 @@ const TABLE: [(Statistic, i32); 15] = [
     (Statistic::BytesSent, 303),
     (Statistic::BytesReceived, 304),
     (Statistic::SendPriority, 401),
+    (Statistic::Refused, 1001),
+    (Statistic::HandshakeErrors, 1002),
+    (Statistic::MessagesDropped, 1003),
 ];
 
 impl Statistic {
@@ -74,7 +83,9 @@ impl Statistics {
     /// Counts an event that a transport reports.
     pub(super) fn count(&mut self, event: EndpointEvent) {
         let counter = match event {
-            EndpointEvent::Connecting => return,
+            EndpointEvent::Connecting | EndpointEvent::Listening | EndpointEvent::Retry(..) => return,
+            EndpointEvent::Unopened { end, .. } if end.is_refusal() => Statistic::Refused,
+            EndpointEvent::Unopened { .. } => Statistic::HandshakeErrors,
             EndpointEvent::Connected => Statistic::Established,
             EndpointEvent::ConnectFailed(_) => Statistic::ConnectErrors,
             EndpointEvent::Accepted => Statistic::Accepted,

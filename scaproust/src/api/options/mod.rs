@@ -3,6 +3,7 @@
 //! The option table has the ranges and defaults. This file has the options of every socket; the files
 //! beside it have those of sockets that send, of sockets that receive, and of single protocols.
 
+mod peers;
 mod protocols;
 mod receiving;
 mod sending;

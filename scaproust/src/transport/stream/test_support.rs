@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::message::MessageType;
-use crate::pipe::{NullPeer, SocketPipe};
+use crate::pipe::{End, NullPeer, SocketPipe};
 use crate::protocol::{PUSH, PipeRefused, ProtocolInfo};
 use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
+use crate::transport::{Admission, Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
 
 /// The greeting of a PUSH socket.
 const OWN_GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 80, 0, 0];
@@ -120,7 +120,12 @@ impl TestSocket {
         let day = Duration::from_secs(24 * 3600);
         Arc::new(TestSocket {
             protocol,
-            settings: Settings { reconnect_interval: delay, reconnect_interval_max: day, ipv4_only: true },
+            settings: Settings {
+                reconnect_interval: delay,
+                reconnect_interval_max: day,
+                ipv4_only: true,
+                admission: Admission::default(),
+            },
             accepts_pipe: AtomicBool::new(true),
             end,
             pipe: Mutex::default(),
@@ -131,7 +136,7 @@ impl TestSocket {
 }
 
 impl SocketPipe for NullPeer {
-    fn close(self: Arc<Self>) {}
+    fn close(self: Arc<Self>, _end: End) {}
 }
 
 impl EndpointContext for TestSocket {
@@ -177,6 +182,12 @@ impl EndpointContext for TestSocket {
     }
 
     fn report(&self, event: EndpointEvent) {
-        lock(&self.events).push_back(event);
+        // Those that only a monitor sees are left out.
+        if !matches!(
+            event,
+            EndpointEvent::Listening | EndpointEvent::Retry(..) | EndpointEvent::Unopened { .. }
+        ) {
+            lock(&self.events).push_back(event);
+        }
     }
 }

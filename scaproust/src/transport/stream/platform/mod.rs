@@ -25,8 +25,8 @@ use windows as own;
 pub(super) use own::REFUSED;
 pub(super) use own::{
     Acceptor, LocalAddress, NO_INTEREST, NO_SIGNAL, SHORT_READ_IS_ALL, Stream, UNREACHABLE, abandon_unsent,
-    connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally, local_address,
-    note_writable, polled,
+    connect_local, credentials, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally,
+    local_address, network_addresses, note_writable, polled,
 };
 #[cfg(not(simulated))]
 use own::{is_in_progress, take_port};

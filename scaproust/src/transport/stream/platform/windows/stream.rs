@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use libc::c_int;
 use mio::event::Source;
@@ -145,6 +145,14 @@ impl Stream {
     /// Whether this is a named pipe, open or shut down.
     pub(super) fn is_pipe(&self) -> bool {
         !matches!(&*self.0.read(), Kind::Network(_))
+    }
+
+    /// The network addresses of the peer and of this side.
+    pub(super) fn network_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        match &*self.0.read() {
+            Kind::Network(stream) => (stream.peer_addr().ok(), stream.local_addr().ok()),
+            Kind::Pipe(_) | Kind::Gone => (None, None),
+        }
     }
 
     /// Whether the stream is connected; `false` while the connect is in progress.
