@@ -121,7 +121,7 @@ impl Socket {
         }
         // Dropped outside the lock: their destructors may call the socket.
         drop(pollables);
-        let ends = pipes.filter_map(|pipe| pipe.disconnected());
+        let ends = pipes.filter_map(|mut pipe| pipe.disconnected());
         match monitoring {
             Some(monitoring) => monitoring.end_with(ends),
             None => drop(ends),

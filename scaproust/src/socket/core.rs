@@ -217,11 +217,23 @@ impl Core {
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
             self.recent_peers.forget(id);
-            let Some(pipe) = self.pipes.remove(id) else { continue };
+            let Some(mut pipe) = self.pipes.remove(id) else { continue };
             self.orphaned -= pipe.orphaned;
             if let Some(event) = pipe.disconnected() {
                 self.watch.publish(event, edges);
             }
+        }
+    }
+
+    /// A message of a peer that is gone was taken: if it was the last one, the end of the pipe is published. The pipe stays
+    /// until the protocol looks at it again, since it may belong to a request that is not answered yet.
+    #[cold]
+    pub(super) fn note_taken(&mut self, id: PipeId, edges: &mut Edges) {
+        if let Some(pipe) = self.pipes.get(id)
+            && pipe.inbound.is_empty()
+            && let Some(event) = pipe.disconnected()
+        {
+            self.watch.publish(event, edges);
         }
     }
 

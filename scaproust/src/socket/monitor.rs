@@ -54,13 +54,12 @@ impl Watch {
         }
     }
 
-    /// Counts a message that was dropped for one receiver.
-    #[cold]
-    pub(super) fn note_drop(&mut self, edges: &mut Edges) {
-        self.dropped += 1;
+    /// Counts a message that so many receivers have missed.
+    pub(super) fn note_drops(&mut self, count: usize, edges: &mut Edges) {
+        self.dropped += count as u64;
         if let Some(monitoring) = &mut self.monitoring {
-            monitoring.dropped += 1;
-            if now() >= monitoring.next_drops {
+            monitoring.dropped += count as u64;
+            if monitoring.dropped > 0 && now() >= monitoring.next_drops {
                 monitoring.publish_drops(edges);
             }
         }

@@ -81,9 +81,9 @@ impl Pipe {
         self.end.get_or_insert(end);
     }
 
-    /// The event of the end of the pipe, if it must be published.
-    pub(super) fn disconnected(&self) -> Option<SocketEvent> {
-        let info = self.announced.as_ref()?;
+    /// The event of the end of the pipe, if it must be published. It is published once.
+    pub(super) fn disconnected(&mut self) -> Option<SocketEvent> {
+        let info = self.announced.take()?;
         let End { reason, error } = self.end.unwrap_or(End::LOCAL);
         let reason = Some(reason);
         Some(SocketEvent { reason, error, ..info.event(EventKind::Disconnected) })
@@ -222,8 +222,7 @@ pub(super) struct View<'a> {
 pub(super) enum ReceiverCheck {
     /// Nothing.
     None,
-    /// Whether it is slower than the sender, for a protocol that does not wait for its receivers. A message for which there
-    /// is no room is dropped.
+    /// Whether it is slower than the sender, for a protocol that does not wait for its receivers.
     Lag,
     /// How much room it has made, for a call that has slept for this time until there was room.
     RoomAfter(Duration),
@@ -299,14 +298,12 @@ impl Context for View<'_> {
                     }
                     return PushOutcome::Taken;
                 }
+                Err(Full) if has_drained => return PushOutcome::Full,
                 Err(Full) => {
                     drop(batch);
                     let _uncancellable = Uncancellable::begin();
-                    has_drained = !has_drained && peer.clone().try_drain();
+                    has_drained = peer.clone().try_drain();
                     if !has_drained {
-                        if matches!(self.check, ReceiverCheck::Lag) {
-                            self.watch.note_drop(self.edges);
-                        }
                         return PushOutcome::Full;
                     }
                 }
@@ -326,6 +323,10 @@ impl Context for View<'_> {
 
     fn send_with(&mut self, metadata: Metadata) {
         self.metadata = metadata;
+    }
+
+    fn note_drops(&mut self, count: usize) {
+        self.watch.note_drops(count, self.edges);
     }
 
     fn max_hops(&self) -> usize {
