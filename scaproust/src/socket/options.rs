@@ -71,11 +71,7 @@ impl Socket {
                 let outcome = core.options.set(SocketOption::Monitor, Setting::Bytes(address));
                 self.is_monitored.store(begun.is_some(), Ordering::Relaxed);
                 // The end of a connection that exists is published, too.
-                core.pipes.for_each_open(|id, pipe| {
-                    if pipe.is_ready {
-                        pipe.announce(id);
-                    }
-                });
+                core.pipes.for_each_open(|id, pipe| _ = pipe.announce(id));
                 (outcome, std::mem::replace(&mut core.watch.monitoring, begun))
             }
         };

@@ -12,7 +12,7 @@ use socket2::{MaybeUninitSlice, SockRef, Socket};
 
 use super::named_pipe::{self, LocalAddress, PipeEnd};
 use crate::sync::{RwLock, rank};
-use crate::transport::stream::platform::sockets::is_connected;
+use crate::transport::stream::platform::sockets::{is_connected, network_addresses};
 
 /// A socket or a pipe. Reads and writes hold the lock shared; registering and closing hold it exclusively.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ impl Stream {
     /// The network addresses of the peer and of this side.
     pub(super) fn network_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         match &*self.0.read() {
-            Kind::Network(stream) => (stream.peer_addr().ok(), stream.local_addr().ok()),
+            Kind::Network(stream) => network_addresses(&SockRef::from(stream)),
             Kind::Pipe(_) | Kind::Gone => (None, None),
         }
     }
