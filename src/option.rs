@@ -13,6 +13,10 @@ use scaproust::ffi::socket::{AF_SP, AF_SP_RAW, Socket};
 /// # Errors
 /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
 pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> Result<(), Error> {
+    if (level, name) == (LEVEL_SOCKET, name::PIPE_CLOSE) {
+        let pipe = bytes.try_into().map_err(|_| Error::InvalidArgument)?;
+        return socket.disconnect(u64::from_ne_bytes(pipe));
+    }
     if let Some(option) = SocketOption::find(level, name) {
         return socket.set_option(option, setting(option.option_type(), bytes)?);
     }

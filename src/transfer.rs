@@ -11,7 +11,7 @@ use libc::size_t;
 use super::body::{Body, FilledBody};
 use super::boundary::{self, CallState};
 use super::constants::{NN_DONTWAIT, NN_MSG};
-use super::control::{Inbound, Outbound};
+use super::control::{ControlData, Inbound, Outbound};
 use super::message::{chunk_behind, give};
 use super::vector::{bytes_at, gather, list_at, nn_iovec, nn_msghdr, total};
 use scaproust::ffi::error::Error;
@@ -102,7 +102,8 @@ pub unsafe extern "C-unwind" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, f
 ///
 /// The protocol header is written to the control buffer, if there is room, as a control message
 /// SP_HDR of level PROTO_SP; after it the type of a message that came over ws, as a control message
-/// NN_WS_MSG_TYPE of level NN_WS. If the only buffer of the body, or the control buffer, has the
+/// NN_WS_MSG_TYPE of level NN_WS; after it, if NN_PEER_INFO of nanomsg/ext.h is set, control
+/// messages that describe the peer. If the only buffer of the body, or the control buffer, has the
 /// length NN_MSG, the library allocates it and writes its address to the pointer that iov_base or
 /// msg_control points to; the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL
 /// (no header, or NN_MSG for one of several buffers) or EMSGSIZE (a negative number of buffers).
@@ -166,7 +167,10 @@ unsafe fn receive_parts(
     // SAFETY: as above.
     unsafe {
         receive(s, flags, body, move |received| {
-            let control = control.fill(&received.header(), received.metadata().message_type)?;
+            let (header, peer) = (received.header(), received.peer());
+            let message_type = received.metadata().message_type;
+            let data = ControlData { header: &header, message_type, peer: peer.as_deref() };
+            let control = control.fill(&data)?;
             let filled = body.fill(received)?;
             control.deliver();
             Ok(filled)

@@ -64,11 +64,18 @@ const HEADERS: &[Header] = &[
     constants("pubsub", "messages to all subscribers", &["src/constants/pubsub.rs"]),
     constants("survey", "surveys of all peers, and their answers", &["src/constants/survey.rs"]),
     constants("bus", "messages to all connected peers", &["src/constants/bus.rs"]),
-    constants(
-        "ext",
-        "what libnanomsg does not have",
-        &["src/constants/addresses.rs", "src/constants/extended.rs"],
-    ),
+    Header {
+        name: "ext",
+        purpose: "what libnanomsg does not have",
+        configuration: "ext",
+        sources: &[
+            "src/constants/addresses.rs",
+            "src/constants/monitor.rs",
+            "src/constants/peer.rs",
+            "src/constants/extended.rs",
+        ],
+        includes_nn: false,
+    },
     constants("star", "messages to all members of a star", &["src/constants/star.rs"]),
 ];
 

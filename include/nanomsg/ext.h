@@ -5,6 +5,8 @@
 #ifndef NANOMSG_EXT_H
 #define NANOMSG_EXT_H
 
+#include <stdint.h>
+
 /* The address of the endpoint added last, with the port that the system has chosen. Read-only. */
 #define NN_LAST_ENDPOINT 1004
 
@@ -34,10 +36,162 @@
 /* Level NN_IPC: mode bits of the file of endpoints bound afterwards; 0: those that the umask leaves. */
 #define NN_IPC_PERMISSIONS 101
 
+/* Address, of the inproc transport, at which the socket publishes its events; "": nowhere. */
+#define NN_MONITOR 1001
+
+/* Version of struct nn_event. */
+#define NN_EVENT_VERSION 1
+
+/* Event: an endpoint is bound; connections may come. */
+#define NN_EVENT_LISTENING 1
+
+/* Event: an attempt to connect begins. */
+#define NN_EVENT_CONNECTING 2
+
+/* Event: the next attempt to connect begins in `value` milliseconds. */
+#define NN_EVENT_RETRY 3
+
+/* Event: a connected endpoint has a connection. */
+#define NN_EVENT_CONNECTED 4
+
+/* Event: a bound endpoint has a connection. */
+#define NN_EVENT_ACCEPTED 5
+
+/* Event: a connection was refused. */
+#define NN_EVENT_REFUSED 6
+
+/* Event: a connection has ended before both sides had greeted each other. */
+#define NN_EVENT_HANDSHAKE_FAILED 7
+
+/* Event: a connection has ended, and the last message from it was received. */
+#define NN_EVENT_DISCONNECTED 8
+
+/* Event: nn_bind has failed. */
+#define NN_EVENT_BIND_FAILED 9
+
+/* Event: a connection could not be accepted. */
+#define NN_EVENT_ACCEPT_FAILED 10
+
+/* Event: `value` messages were dropped, because their receivers had no room. */
+#define NN_EVENT_DROPPED 11
+
+/* Event: this subscriber has missed `value` events. */
+#define NN_EVENT_LOST 12
+
+/* Event: an endpoint was shut down or, without an endpoint, the monitor ends. */
+#define NN_EVENT_CLOSED 13
+
+/* Reason: this side has ended the connection. */
+#define NN_REASON_LOCAL 1
+
+/* Reason: the peer has ended the connection. */
+#define NN_REASON_PEER 2
+
+/* Reason: the network or the operating system has failed. */
+#define NN_REASON_NETWORK 3
+
+/* Reason: the peer has sent something invalid. */
+#define NN_REASON_INVALID 4
+
+/* Reason: the peer was silent for too long. */
+#define NN_REASON_SILENCE 5
+
+/* Reason: the peer's protocol does not belong to the socket's. */
+#define NN_REASON_MISMATCH 6
+
+/* Reason: the socket accepts no further peer. */
+#define NN_REASON_BUSY 7
+
+/* Reason: a rule excludes the peer. */
+#define NN_REASON_RULE 8
+
+/* Reason: there is no memory. */
+#define NN_REASON_MEMORY 9
+
+/* Connections that were refused. */
+#define NN_STAT_REFUSED_CONNECTIONS 1001
+
+/* Connections that have ended before both sides had greeted each other. */
+#define NN_STAT_HANDSHAKE_ERRORS 1002
+
+/* Messages that were dropped for a receiver that had no room. */
+#define NN_STAT_MESSAGES_DROPPED 1003
+
+/* 1: nn_recvmsg appends control messages that describe the peer. */
+#define NN_PEER_INFO 1002
+
+/* Ends the connection whose number, a uint64_t, is the value. Cannot be read. */
+#define NN_PIPE_CLOSE 1003
+
+/* Option of the level NN_IPC: the user id that a peer must have; -1: any. */
+#define NN_IPC_PEER_UID 103
+
+/* Option of the level NN_IPC: the group id that a peer must have; -1: any. */
+#define NN_IPC_PEER_GID 104
+
+/* Option of the level NN_TCP: the networks from which peers are accepted; "": all. */
+#define NN_TCP_ACCEPT 106
+
+/* Control message of the level NN_SOL_SOCKET: the number of the connection, a uint64_t. */
+#define NN_CMSG_PIPE 1001
+
+/* Control message of the level NN_SOL_SOCKET: the endpoint, an int. */
+#define NN_CMSG_ENDPOINT 1002
+
+/* Control message of the level NN_SOL_SOCKET: the address of the peer, a text. */
+#define NN_CMSG_PEER 1003
+
+/* Control message of the level NN_SOL_SOCKET: this side's address, a text. */
+#define NN_CMSG_LOCAL 1004
+
+/* Control message of the level NN_SOL_SOCKET: the peer's process, a struct nn_credentials. */
+#define NN_CMSG_CRED 1005
+
+/* Control message of the level NN_SOL_SOCKET: what a ws client has requested, a text. */
+#define NN_CMSG_WS_URI 1007
+
 /* A pair of the second version: messages have a hop count. Talks to its own kind only. */
 #define NN_PAIR_V1 17
 
 /* Messages of NN_PAIR_V1 and NN_STAR dropped for their hop count: it was missing, malformed or too high. */
 #define NN_STAT_INVALID_MESSAGES 1004
+
+/* The first bytes of a message with an event. Behind them, at offset `size`, are its properties:
+ * texts such as "peer=tcp://10.0.0.7:41022", each with a zero at its end.
+ */
+struct nn_event {
+    /* The kind of the event, an NN_EVENT_ constant. */
+    unsigned char kind;
+    /* NN_EVENT_VERSION. */
+    unsigned char version;
+    /* The peer's protocol; 0: not known. */
+    uint16_t peer_protocol;
+    /* The socket. */
+    int32_t socket;
+    /* The endpoint, as nn_bind or nn_connect has returned it; 0: none. */
+    int32_t endpoint;
+    /* Why a connection was refused or has ended, an NN_REASON_ constant; 0: none. */
+    int32_t reason;
+    /* The error number; 0: none. */
+    int32_t error;
+    /* The length of this structure in bytes. */
+    uint32_t size;
+    /* The connection; 0: none. */
+    uint64_t pipe;
+    /* The time in nanoseconds since the beginning of 1970, in UTC. */
+    uint64_t time;
+    /* A number whose meaning depends on the kind. */
+    uint64_t value;
+};
+
+/* The process at the other end of a connection over ipc. */
+struct nn_credentials {
+    /* Its id; 0: not known. */
+    int32_t pid;
+    /* Its effective user id. */
+    uint32_t uid;
+    /* Its effective group id. */
+    uint32_t gid;
+};
 
 #endif  /* NANOMSG_EXT_H */

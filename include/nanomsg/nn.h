@@ -612,7 +612,8 @@ int nn_sendmsg(int s,
  *
  * The protocol header is written to the control buffer, if there is room, as a control message
  * SP_HDR of level PROTO_SP; after it the type of a message that came over ws, as a control message
- * NN_WS_MSG_TYPE of level NN_WS. If the only buffer of the body, or the control buffer, has the
+ * NN_WS_MSG_TYPE of level NN_WS; after it, if NN_PEER_INFO of nanomsg/ext.h is set, control
+ * messages that describe the peer. If the only buffer of the body, or the control buffer, has the
  * length NN_MSG, the library allocates it and writes its address to the pointer that iov_base or
  * msg_control points to; the caller frees it with nn_freemsg. Fails as nn_recv, and with EINVAL
  * (no header, or NN_MSG for one of several buffers) or EMSGSIZE (a negative number of buffers).

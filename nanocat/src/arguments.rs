@@ -12,6 +12,7 @@ use super::content::ContentSource;
 use super::definition::{ENDPOINTS, FORMATS, command, id};
 use super::failure::Failure;
 use super::format::Format;
+use super::monitor::EventFormat;
 use super::socket_type::SocketType;
 
 /// The task that the arguments ask for.
@@ -31,6 +32,8 @@ pub(crate) struct Options {
     pub socket_type: SocketType,
     /// 1: print endpoints on standard error; 2: messages too.
     pub verbosity: i64,
+    /// Print events in this format.
+    pub monitor: Option<EventFormat>,
     /// Addresses to bind and to connect to, in the order of the arguments.
     pub bind: Vec<Vec<u8>>,
     pub connect: Vec<Vec<u8>>,
@@ -102,8 +105,9 @@ fn spelled_out(command: &Command, arguments: impl IntoIterator<Item = OsString>)
     result
 }
 
+/// Whether the argument behind an option may be its value.
 fn takes_value(arg: &Arg) -> bool {
-    arg.get_action().takes_values()
+    arg.get_action().takes_values() && !arg.is_require_equals_set()
 }
 
 fn short(command: &Command, letter: char) -> Option<&Arg> {
@@ -161,6 +165,7 @@ fn options(socket_type: SocketType, matches: &ArgMatches) -> Options {
     Options {
         socket_type,
         verbosity: i64::from(matches.get_count(id::VERBOSE)) - i64::from(matches.get_count(id::SILENT)),
+        monitor: matches.get_one::<EventFormat>(id::MONITOR).copied(),
         bind: addresses(matches, true),
         connect: addresses(matches, false),
         recv_timeout: time(id::RECV_TIMEOUT),

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgGroup, Command, ValueEnum, ValueHint};
 use clap_complete::Shell;
 
 use super::format::Format;
+use super::monitor::EventFormat;
 use super::socket_type::SocketType;
 
 /// The name of the program.
@@ -19,6 +20,7 @@ pub(crate) const NAME: &str = "nanocat";
 pub(crate) mod id {
     pub(crate) const VERBOSE: &str = "verbose";
     pub(crate) const SILENT: &str = "silent";
+    pub(crate) const MONITOR: &str = "monitor";
     pub(crate) const GENERATE: &str = "generate";
     pub(crate) const BIND: &str = "bind";
     pub(crate) const CONNECT: &str = "connect";
@@ -116,7 +118,7 @@ fn examples() -> String {
     text + "\nStatus: " + STATUS
 }
 
-fn generic() -> [Arg; 4] {
+fn generic() -> [Arg; 5] {
     let shells = Shell::value_variants().iter().filter_map(Shell::to_possible_value);
     let products = PossibleValuesParser::new(shells.chain([MANUAL.into(), LINKS.into()]));
     [
@@ -124,6 +126,11 @@ fn generic() -> [Arg; 4] {
             .short('v')
             .action(ArgAction::Count),
         flag(id::SILENT, "Print less: cancels one --verbose").short('q').action(ArgAction::Count),
+        last(value(id::MONITOR, "FORMAT", EnumValueParser::<EventFormat>::new()))
+            .help("Print connections that are made and lost, and other events, on standard error: a line for each, as text or as JSON")
+            .num_args(0..=1)
+            .require_equals(true)
+            .default_missing_value("text"),
         flag("help", "Print this text").short('h').action(ArgAction::Help),
         value(id::GENERATE, "WHAT", products)
             .help("Print the manual page, the names of the links that select the socket type, or a shell's completion script")
@@ -189,6 +196,8 @@ fn input() -> impl Iterator<Item = Arg> {
         .help("Print messages in this format: the same as the options below");
     let flags =
         FORMATS.into_iter().map(move |(format, letter)| flag(format.name(), help(format)).short(letter));
+    // As the C library's nanocat, which has no other option that begins so.
+    let flags = flags.map(|arg| if arg.get_id() == Format::Msgpack.name() { arg.alias("m") } else { arg });
     // Of several formats, the last one counts.
     let formats = [by_name]
         .into_iter()

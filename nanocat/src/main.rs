@@ -10,12 +10,15 @@ mod definition;
 mod failure;
 mod format;
 mod generate;
+mod monitor;
 mod socket_type;
 mod talk;
 
+use std::cell::Cell;
 use std::env;
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::Deref;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
@@ -29,6 +32,7 @@ use arguments::{Options, Request};
 use content::Content;
 use failure::Failure;
 use format::Output;
+use monitor::Printer;
 use socket_type::SocketType;
 use talk::TransferOptions;
 
@@ -47,12 +51,33 @@ fn run() -> Result<(), Failure> {
     match arguments::parse(env::args_os())? {
         Request::Print(text) => io::stdout().write_all(text.as_bytes()).map_err(to_stdout),
         Request::Generate(product) => generate::generate(&product, &mut io::stdout()).map_err(to_stdout),
-        Request::Run(options) => talk(&options),
+        Request::Run(options) => {
+            let session = Session { options: &options, printer: Cell::default() };
+            let outcome = talk(&session);
+            if let Some(printer) = session.printer.take() {
+                printer.finish();
+            }
+            outcome
+        }
+    }
+}
+
+/// The options, and what was started because of them.
+struct Session<'a> {
+    options: &'a Options,
+    printer: Cell<Option<Printer>>,
+}
+
+impl Deref for Session<'_> {
+    type Target = Options;
+
+    fn deref(&self) -> &Options {
+        self.options
     }
 }
 
 /// Opens a socket of the type that was selected, and sends and receives.
-fn talk(options: &Options) -> Result<(), Failure> {
+fn talk(options: &Session<'_>) -> Result<(), Failure> {
     // The files are opened first: if one cannot be opened, no socket is.
     let content = options.source.as_ref().map(Content::open).transpose()?;
     let output = &mut output(options)?;
@@ -122,26 +147,26 @@ type Opened<P> = Result<Socket<P>, Error>;
 /// messages sent.
 type Ready<P> = Result<Arc<Socket<P>>, Failure>;
 
-fn sender<P: Sends>(socket: Opened<P>, options: &Options) -> Ready<P> {
+fn sender<P: Sends + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     set_send_timeout(&socket, options)?;
     ready(socket, options)
 }
 
-fn receiver<P: Receives>(socket: Opened<P>, options: &Options) -> Ready<P> {
+fn receiver<P: Receives + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     talk::set_recv_timeout(&socket, options.recv_timeout)?;
     ready(socket, options)
 }
 
-fn both<P: Sends + Receives>(socket: Opened<P>, options: &Options) -> Ready<P> {
+fn both<P: Sends + Receives + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     set_send_timeout(&socket, options)?;
     talk::set_recv_timeout(&socket, options.recv_timeout)?;
     ready(socket, options)
 }
 
-fn subscriber(options: &Options) -> Ready<scaproust::pattern::Sub> {
+fn subscriber(options: &Session<'_>) -> Ready<scaproust::pattern::Sub> {
     let socket = Sub::new();
     if let Ok(socket) = &socket {
         let everything = [Vec::new()];
@@ -159,7 +184,12 @@ fn set_send_timeout<P: Sends>(socket: &Socket<P>, options: &Options) -> Result<(
 }
 
 /// Sets the name of a socket, adds its endpoints, and waits for `--delay`.
-fn ready<P: Pattern>(socket: Socket<P>, options: &Options) -> Ready<P> {
+fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Ready<P> {
+    let socket = Arc::new(socket);
+    if let Some(format) = options.monitor {
+        let printer = Printer::start(&socket, format).map_err(Failure::socket("Can't monitor the socket"))?;
+        options.printer.set(Some(printer));
+    }
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
     }
@@ -177,5 +207,5 @@ fn ready<P: Pattern>(socket: Socket<P>, options: &Options) -> Ready<P> {
         report("connecting to", address);
     }
     thread::sleep(options.delay);
-    Ok(Arc::new(socket))
+    Ok(socket)
 }

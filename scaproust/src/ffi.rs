@@ -21,14 +21,17 @@ pub mod option {
         time_limit,
     };
 }
+pub mod pipe {
+    pub use crate::pipe::{Credentials, Reason};
+}
 pub mod protocol {
     pub use crate::protocol::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 }
 pub mod socket {
     pub use crate::socket::{
-        AF_SP, AF_SP_RAW, BlockingCall, Call, Entered, Pending, Received, Receiving, Sending, Socket,
-        Statistic, Step, ToSend, close, connect, enter, open, open_protocol, receive, recv, send, terminate,
-        try_send,
+        AF_SP, AF_SP_RAW, BlockingCall, Call, EVENT_SIZE, EVENT_VERSION, Entered, EventKind, PeerInfo,
+        Pending, Received, Receiving, Sending, Socket, SocketEvent, Statistic, Step, ToSend, close, connect,
+        enter, open, open_protocol, receive, recv, send, terminate, try_send,
     };
     pub mod poll {
         pub use crate::socket::poll::{PollEntry, Polling, room_for};

@@ -72,8 +72,10 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Keepalive, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star,
-    Sub, Surveyor, Unsent, pattern,
+    Bus, Endpoint, Events, Keepalive, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket,
+    Star, Sub, Surveyor, Unsent, pattern,
 };
 pub use error::Error;
 pub use message::MessageType;
+pub use pipe::{Credentials, Reason};
+pub use socket::{EventKind, PeerInfo, SocketEvent};

@@ -17,7 +17,7 @@ pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
 pub const LEVEL_WS: i32 = -4;
 
-/// Names, at the socket's level, of properties that cannot be set.
+/// Names, at the socket's level, of what a socket does not keep as an option.
 pub mod name {
     /// Descriptor that is readable when a send would not block.
     pub const SNDFD: i32 = 10;
@@ -31,6 +31,8 @@ pub mod name {
     pub const LAST_ENDPOINT: i32 = 1004;
     /// The address of an endpoint, whose id is in the buffer.
     pub const ENDPOINT_ADDRESS: i32 = 1005;
+    /// The number of a connection to end. It cannot be read.
+    pub const PIPE_CLOSE: i32 = 1003;
 }
 
 /// The type of an option's values.
@@ -131,6 +133,16 @@ pub enum SocketOption {
     /// `NN_CONNECT_TIMEO`: milliseconds that a connect waits for its first connection; zero: it does not wait;
     /// negative: without limit.
     ConnectTimeout,
+    /// `NN_MONITOR`: the address at which the socket publishes its events; empty: nowhere.
+    Monitor,
+    /// `NN_PEER_INFO`: whether received messages name their peer.
+    PeerInfo,
+    /// `NN_IPC_PEER_UID`: the user id that peers of endpoints bound later must have; -1: any.
+    IpcPeerUser,
+    /// `NN_IPC_PEER_GID`: the group id that peers of endpoints bound later must have; -1: any.
+    IpcPeerGroup,
+    /// `NN_TCP_ACCEPT`: the networks from which endpoints bound later accept peers; empty: all.
+    TcpAccept,
 }
 
 /// A row of the table.
@@ -149,7 +161,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 22] = {
+const TABLE: [Row; 27] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
@@ -177,6 +189,11 @@ const TABLE: [Row; 22] = {
         row(Key::TcpUserTimeout, (LEVEL_TCP, 105), Type::NATURAL, 0),
         row(Key::IpcPermissions, (LEVEL_IPC, 101), Type::Int { least: 0, most: 0o777 }, 0),
         row(Key::ConnectTimeout, (LEVEL_SOCKET, 1006), Type::ANY_INT, 0),
+        row(Key::Monitor, (LEVEL_SOCKET, 1001), Type::Text { longest: crate::address::MAX_LENGTH }, 0),
+        row(Key::PeerInfo, (LEVEL_SOCKET, 1002), Type::FLAG, 0),
+        row(Key::IpcPeerUser, (LEVEL_IPC, 103), Type::Int { least: -1, most: i32::MAX }, -1),
+        row(Key::IpcPeerGroup, (LEVEL_IPC, 104), Type::Int { least: -1, most: i32::MAX }, -1),
+        row(Key::TcpAccept, (LEVEL_TCP, 106), Type::Text { longest: 1023 }, 0),
     ]
 };
 
@@ -192,7 +209,9 @@ impl SocketOption {
     pub(crate) fn is_available(self) -> bool {
         match self {
             SocketOption::TcpUserTimeout => cfg!(any(target_os = "linux", target_os = "android")),
-            SocketOption::IpcPermissions => cfg!(unix),
+            SocketOption::IpcPermissions | SocketOption::IpcPeerUser | SocketOption::IpcPeerGroup => {
+                cfg!(unix)
+            }
             _ => true,
         }
     }
@@ -288,12 +307,17 @@ impl Options {
         }
     }
 
+    /// The value of an option that is a text or bytes.
+    pub(crate) fn bytes(&self, option: SocketOption) -> &[u8] {
+        match self.get(option) {
+            Value::Int(_) => &[],
+            Value::Bytes(bytes) => bytes,
+        }
+    }
+
     /// `NN_SOCKET_NAME`.
     pub(crate) fn name(&self) -> &[u8] {
-        match self.get(SocketOption::SocketName) {
-            Value::Int(_) => &[],
-            Value::Bytes(name) => name,
-        }
+        self.bytes(SocketOption::SocketName)
     }
 
     /// The value of an option that is a time limit.

@@ -10,8 +10,10 @@ mod bus;
 mod extended;
 mod inproc;
 mod ipc;
+mod monitor;
 mod nn;
 mod pair;
+mod peer;
 mod pipeline;
 mod pubsub;
 mod reqrep;
@@ -25,8 +27,10 @@ pub use bus::*;
 pub use extended::*;
 pub use inproc::*;
 pub use ipc::*;
+pub use monitor::*;
 pub use nn::*;
 pub use pair::*;
+pub use peer::*;
 pub use pipeline::*;
 pub use pubsub::*;
 pub use reqrep::*;
@@ -40,8 +44,9 @@ mod tests {
     use super::*;
     use scaproust::ffi::message::MessageType;
     use scaproust::ffi::option::{LEVEL_IPC, LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, SocketOption, name};
+    use scaproust::ffi::pipe::Reason;
     use scaproust::ffi::protocol::{self, PROTOCOLS, ProtocolInfo};
-    use scaproust::ffi::socket::{self, Statistic};
+    use scaproust::ffi::socket::{self, EVENT_SIZE, EVENT_VERSION, EventKind, Statistic};
 
     /// The layers below define some of these numbers under names of their own.
     #[test]
@@ -54,6 +59,7 @@ mod tests {
             (NN_PROTOCOL, name::PROTOCOL),
             (NN_LAST_ENDPOINT, name::LAST_ENDPOINT),
             (NN_ENDPOINT_ADDRESS, name::ENDPOINT_ADDRESS),
+            (NN_PIPE_CLOSE, name::PIPE_CLOSE),
             (NN_IPC, LEVEL_IPC),
             (NN_TCP, LEVEL_TCP),
             (NN_WS, LEVEL_WS),
@@ -95,6 +101,11 @@ mod tests {
             (NN_TCP, NN_TCP_USER_TIMEOUT, SocketOption::TcpUserTimeout),
             #[cfg(unix)]
             (NN_IPC, NN_IPC_PERMISSIONS, SocketOption::IpcPermissions),
+            (NN_SOL_SOCKET, NN_MONITOR, SocketOption::Monitor),
+            (NN_SOL_SOCKET, NN_PEER_INFO, SocketOption::PeerInfo),
+            (NN_IPC, NN_IPC_PEER_UID, SocketOption::IpcPeerUser),
+            (NN_IPC, NN_IPC_PEER_GID, SocketOption::IpcPeerGroup),
+            (NN_TCP, NN_TCP_ACCEPT, SocketOption::TcpAccept),
         ] {
             assert_eq!(SocketOption::find(level, name), Some(option));
         }
@@ -123,9 +134,63 @@ mod tests {
             (NN_STAT_BYTES_RECEIVED, Statistic::BytesReceived),
             (NN_STAT_CURRENT_SND_PRIORITY, Statistic::SendPriority),
             (NN_STAT_INVALID_MESSAGES, Statistic::InvalidMessages),
+            (NN_STAT_REFUSED_CONNECTIONS, Statistic::Refused),
+            (NN_STAT_HANDSHAKE_ERRORS, Statistic::HandshakeErrors),
+            (NN_STAT_MESSAGES_DROPPED, Statistic::MessagesDropped),
         ] {
             assert_eq!(Statistic::from_number(number), Some(statistic));
         }
+    }
+
+    #[test]
+    fn events_have_the_numbers_and_the_layout_of_the_library() {
+        use std::mem::offset_of;
+
+        for (number, kind) in [
+            (NN_EVENT_LISTENING, EventKind::Listening),
+            (NN_EVENT_CONNECTING, EventKind::Connecting),
+            (NN_EVENT_RETRY, EventKind::Retry),
+            (NN_EVENT_CONNECTED, EventKind::Connected),
+            (NN_EVENT_ACCEPTED, EventKind::Accepted),
+            (NN_EVENT_REFUSED, EventKind::Refused),
+            (NN_EVENT_HANDSHAKE_FAILED, EventKind::HandshakeFailed),
+            (NN_EVENT_DISCONNECTED, EventKind::Disconnected),
+            (NN_EVENT_BIND_FAILED, EventKind::BindFailed),
+            (NN_EVENT_ACCEPT_FAILED, EventKind::AcceptFailed),
+            (NN_EVENT_DROPPED, EventKind::Dropped),
+            (NN_EVENT_LOST, EventKind::Lost),
+            (NN_EVENT_CLOSED, EventKind::Closed),
+        ] {
+            assert_eq!(number, kind as i32);
+        }
+        for (number, reason) in [
+            (NN_REASON_LOCAL, Reason::Local),
+            (NN_REASON_PEER, Reason::Peer),
+            (NN_REASON_NETWORK, Reason::Network),
+            (NN_REASON_INVALID, Reason::Invalid),
+            (NN_REASON_SILENCE, Reason::Silence),
+            (NN_REASON_MISMATCH, Reason::Mismatch),
+            (NN_REASON_BUSY, Reason::Busy),
+            (NN_REASON_RULE, Reason::Rule),
+            (NN_REASON_MEMORY, Reason::Memory),
+        ] {
+            assert_eq!(number, reason as i32);
+        }
+        assert_eq!((NN_EVENT_VERSION, size_of::<nn_event>()), (EVENT_VERSION.into(), EVENT_SIZE));
+        let offsets = [
+            offset_of!(nn_event, kind),
+            offset_of!(nn_event, version),
+            offset_of!(nn_event, peer_protocol),
+            offset_of!(nn_event, socket),
+            offset_of!(nn_event, endpoint),
+            offset_of!(nn_event, reason),
+            offset_of!(nn_event, error),
+            offset_of!(nn_event, size),
+            offset_of!(nn_event, pipe),
+            offset_of!(nn_event, time),
+            offset_of!(nn_event, value),
+        ];
+        assert_eq!(offsets, [0, 1, 2, 4, 8, 12, 16, 20, 24, 32, 40]);
     }
 
     #[test]

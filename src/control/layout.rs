@@ -9,9 +9,14 @@ use std::mem::MaybeUninit;
 
 use libc::size_t;
 
-use crate::constants::{NN_WS, NN_WS_MSG_TYPE, PROTO_SP, SP_HDR};
+use crate::constants::{
+    NN_CMSG_CRED, NN_CMSG_ENDPOINT, NN_CMSG_LOCAL, NN_CMSG_PEER, NN_CMSG_PIPE, NN_CMSG_WS_URI, NN_SOL_SOCKET,
+    NN_WS, NN_WS_MSG_TYPE, PROTO_SP, SP_HDR,
+};
 use scaproust::ffi::error::Error;
 use scaproust::ffi::message::MessageType;
+use scaproust::ffi::pipe::Credentials;
+use scaproust::ffi::socket::PeerInfo;
 
 /// The header of a control message; its data follow.
 #[repr(C)]
@@ -33,13 +38,74 @@ const _: () = assert!(EMPTY.is_multiple_of(WORD));
 /// but small enough that a program can add it to an offset without an overflow.
 const END: usize = isize::MAX as usize & !(WORD - 1);
 
-/// Length of the control message that carries a protocol header of `length` bytes.
-pub(super) fn space(length: usize) -> usize {
-    EMPTY + WORD + length.next_multiple_of(WORD)
+/// Length of the control message that carries `length` bytes of data.
+fn space(length: usize) -> usize {
+    EMPTY + length.next_multiple_of(WORD)
 }
 
-/// Length of the control message that carries a type.
-pub(super) const TYPE_SPACE: usize = EMPTY + WORD;
+/// The control data of a received message.
+pub(crate) struct ControlData<'a> {
+    /// The protocol header.
+    pub(crate) header: &'a [u8],
+    /// The type of a message that came over ws.
+    pub(crate) message_type: Option<MessageType>,
+    /// The peer, while NN_PEER_INFO is set.
+    pub(crate) peer: Option<&'a PeerInfo>,
+}
+
+impl ControlData<'_> {
+    /// Calls `each` for each control message, with its level, its type, and its data in two slices.
+    fn for_each(&self, mut each: impl FnMut(c_int, c_int, &[u8], &[u8])) {
+        each(PROTO_SP, SP_HDR, &self.header.len().to_ne_bytes(), self.header);
+        if let Some(message_type) = self.message_type {
+            // One byte, which is also the first byte of a little-endian int.
+            each(NN_WS, NN_WS_MSG_TYPE, &message_type.number().to_le_bytes()[..1], &[]);
+        }
+        let Some(peer) = self.peer else { return };
+        each(NN_SOL_SOCKET, NN_CMSG_PIPE, &peer.pipe.to_ne_bytes(), &[]);
+        each(NN_SOL_SOCKET, NN_CMSG_ENDPOINT, &peer.endpoint.to_ne_bytes(), &[]);
+        each(NN_SOL_SOCKET, NN_CMSG_PEER, &peer.address, &[0]);
+        if let Some(local) = &peer.local_address {
+            each(NN_SOL_SOCKET, NN_CMSG_LOCAL, local, &[0]);
+        }
+        if let Some(Credentials { pid, uid, gid }) = peer.credentials {
+            let ids = [uid.to_ne_bytes(), gid.to_ne_bytes()].concat();
+            each(NN_SOL_SOCKET, NN_CMSG_CRED, &pid.to_ne_bytes(), &ids);
+        }
+        if let Some(resource) = &peer.resource {
+            each(NN_SOL_SOCKET, NN_CMSG_WS_URI, resource, &[0]);
+        }
+    }
+
+    /// The length of all control messages.
+    pub(super) fn space(&self) -> usize {
+        let mut total = 0;
+        self.for_each(|_, _, first, second| total += space(first.len() + second.len()));
+        total
+    }
+
+    /// Writes the control messages to a buffer.
+    ///
+    /// A control message that does not fit is left out, and so are those after it. If there is room, a
+    /// control message of length [`END`] follows, at which [`next`] stops: what was in the buffer before
+    /// is not read. Where there is no room for it, `next` stops at the end of the buffer.
+    pub(super) fn write(&self, buffer: Room<'_>) {
+        let mut rest: Result<Room<'_>, Room<'_>> = Ok(buffer);
+        self.for_each(|level, cmsg_type, first, second| {
+            rest = match std::mem::replace(&mut rest, Err(&mut [])) {
+                Ok(room) => put(room, level, cmsg_type, first, second),
+                full => full,
+            };
+        });
+        let (Ok(rest) | Err(rest)) = rest;
+        if let Some(end) = rest.get_mut(..EMPTY) {
+            end.fill(MaybeUninit::new(0));
+            for (place, byte) in end.iter_mut().zip(END.to_ne_bytes()) {
+                place.write(byte);
+            }
+        }
+    }
+}
 
 /// Offset of the control message after the one at `after`, or of the first.
 ///
@@ -92,28 +158,6 @@ pub(super) fn protocol_header(buffer: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
-/// Writes a protocol header and a message type as the control messages of a buffer.
-///
-/// A control message that does not fit is left out, and so are those after it. If there is room, a
-/// control message of length [`END`] follows, at which [`next`] stops: what was in the buffer before is
-/// not read. Where there is no room for it, `next` stops at the end of the buffer.
-pub(super) fn write(buffer: &mut [MaybeUninit<u8>], header: &[u8], message_type: Option<MessageType>) {
-    let length = header.len().to_ne_bytes();
-    let mut rest = put(buffer, PROTO_SP, SP_HDR, &length, header);
-    if let (Ok(place), Some(message_type)) = (&mut rest, message_type) {
-        // One byte, which is also the first byte of a little-endian int.
-        let number = message_type.number().to_le_bytes();
-        rest = put(std::mem::take(place), NN_WS, NN_WS_MSG_TYPE, &number[..1], &[]);
-    }
-    let (Ok(rest) | Err(rest)) = rest;
-    if let Some(end) = rest.get_mut(..EMPTY) {
-        end.fill(MaybeUninit::new(0));
-        for (place, byte) in end.iter_mut().zip(END.to_ne_bytes()) {
-            place.write(byte);
-        }
-    }
-}
-
 type Room<'a> = &'a mut [MaybeUninit<u8>];
 
 /// Writes a control message whose data are given in two slices; returns the rest of the room.
@@ -127,7 +171,7 @@ fn put<'a>(
     first: &[u8],
     second: &[u8],
 ) -> Result<Room<'a>, Room<'a>> {
-    let length = EMPTY + (first.len() + second.len()).next_multiple_of(WORD);
+    let length = space(first.len() + second.len());
     if room.len() < length {
         return Err(room);
     }
@@ -156,13 +200,21 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// The result of [`write`] into a buffer that was full of `garbage`.
+    /// The result of [`ControlData::write`] into a buffer that was full of `garbage`.
     fn written(room: usize, garbage: u8, header: &[u8], message_type: Option<MessageType>) -> Vec<u8> {
         let mut buffer = vec![MaybeUninit::new(garbage); room];
-        write(&mut buffer, header, message_type);
+        ControlData { header, message_type, peer: None }.write(&mut buffer);
         // SAFETY: every byte was initialised, and `write` writes initialised bytes only.
         buffer.iter().map(|byte| unsafe { byte.assume_init() }).collect()
     }
+
+    /// The length of the control message with a protocol header of this length.
+    fn header_space(length: usize) -> usize {
+        space(WORD + length)
+    }
+
+    /// The length of the control message with a type.
+    const TYPE_SPACE: usize = EMPTY + WORD;
 
     /// All offsets that a reader visits.
     fn walk(buffer: &[u8]) -> Vec<usize> {
@@ -177,7 +229,7 @@ mod tests {
     #[test]
     fn a_header_is_found_after_other_control_messages() {
         let other = message(EMPTY + 3, -4, 1, &[2, 0, 0, 0, 0, 0, 0, 0]);
-        let buffer = [other, written(space(5), 0xff, b"12345", None)].concat();
+        let buffer = [other, written(header_space(5), 0xff, b"12345", None)].concat();
         assert_eq!(walk(&buffer), [0, EMPTY + 8]);
         assert_eq!(protocol_header(&buffer), b"12345");
     }
@@ -185,10 +237,10 @@ mod tests {
     #[test]
     fn control_messages_have_the_lengths_of_the_c_macros() {
         // NN_CMSG_SPACE (8 + sizeof (size_t)), for a request's header over one hop.
-        let buffer = written(space(8), 0xff, b"12345678", None);
+        let buffer = written(header_space(8), 0xff, b"12345678", None);
         assert_eq!(word_at(&buffer, 0), Some(EMPTY + WORD + 8));
-        assert_eq!(space(0), EMPTY + WORD);
-        assert_eq!(space(1), space(WORD));
+        assert_eq!(header_space(0), EMPTY + WORD);
+        assert_eq!(header_space(1), header_space(WORD));
     }
 
     #[test]
@@ -206,7 +258,7 @@ mod tests {
             |data: &[u8]| message(EMPTY + data.len(), NN_WS, NN_WS_MSG_TYPE, &[data, &[0; WORD]].concat());
         assert_eq!(message_type(&claims(&[1])), Ok(Some(MessageType::Text)));
         assert_eq!(message_type(&claims(&2_i32.to_le_bytes())), Ok(Some(MessageType::Binary)));
-        assert_eq!(message_type(&written(space(1), 0, b"h", None)), Ok(None));
+        assert_eq!(message_type(&written(header_space(1), 0, b"h", None)), Ok(None));
         for wrong in [&[][..], &[0], &[9], &[0x81]] {
             assert_eq!(message_type(&claims(wrong)), Err(Error::InvalidArgument), "{wrong:?}");
         }
@@ -217,7 +269,7 @@ mod tests {
         for garbage in [0, 1, 0x10, 0x5a, 0xff] {
             for room in 0..200 {
                 let buffer = written(room, garbage, b"12345", Some(MessageType::Text));
-                let fits = [space(5), space(5) + TYPE_SPACE].map(|length| length <= room);
+                let fits = [header_space(5), header_space(5) + TYPE_SPACE].map(|length| length <= room);
                 assert_eq!(walk(&buffer).len(), fits.into_iter().filter(|fits| *fits).count(), "{room}");
             }
         }
@@ -243,12 +295,12 @@ mod tests {
             message_type in proptest::option::of(prop_oneof![Just(MessageType::Text), Just(MessageType::Binary)]),
         ) {
             let buffer = written(room, garbage, &header, message_type);
-            let fits = room >= space(header.len());
+            let fits = room >= header_space(header.len());
             prop_assert_eq!(protocol_header(&buffer), if fits { &header[..] } else { &[] });
-            let type_fits = room >= space(header.len()) + TYPE_SPACE;
+            let type_fits = room >= header_space(header.len()) + TYPE_SPACE;
             let number = find(&buffer, NN_WS, NN_WS_MSG_TYPE).map(|data| i32::from(data[0]));
             prop_assert_eq!(number, message_type.filter(|_| type_fits).map(MessageType::number));
-            let expected = [0, space(header.len())];
+            let expected = [0, header_space(header.len())];
             let count = usize::from(fits) + usize::from(number.is_some());
             prop_assert_eq!(walk(&buffer), &expected[..count]);
         }

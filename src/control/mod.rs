@@ -16,8 +16,10 @@ use super::vector::{bytes_at, nn_msghdr};
 use scaproust::ffi::error::Error;
 use scaproust::ffi::message::{Chunk, MessageType};
 
+pub(crate) use layout::ControlData;
+use layout::EMPTY;
 pub use layout::nn_cmsghdr;
-use layout::{EMPTY, TYPE_SPACE, message_type, next, protocol_header, space, write};
+use layout::{message_type, next, protocol_header};
 
 /// Returns the control message of `mhdr` after `cmsg`, or the first one if `cmsg` is NULL; NULL if
 /// there are no more. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
@@ -112,34 +114,29 @@ impl Inbound {
         }
     }
 
-    /// Writes the protocol header of a received message, and its type if it has one.
+    /// Writes the control data of a received message.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`].
     ///
     /// # Safety
     /// The place must be writable, over the whole length given for it.
-    pub(super) unsafe fn fill(
-        self,
-        header: &[u8],
-        message_type: Option<MessageType>,
-    ) -> Result<FilledControl, Error> {
-        let total = space(header.len()) + message_type.map_or(0, |_| TYPE_SPACE);
+    pub(super) unsafe fn fill(self, data: &ControlData<'_>) -> Result<FilledControl, Error> {
         match self {
             Inbound::Nowhere => Ok(FilledControl(None)),
             Inbound::Room(place, room) => {
-                let used = room.min(total.saturating_add(EMPTY));
+                let used = room.min(data.space().saturating_add(EMPTY));
                 // SAFETY: as the caller promises; `used` does not exceed the room.
-                write(unsafe { std::slice::from_raw_parts_mut(place.cast(), used) }, header, message_type);
+                data.write(unsafe { std::slice::from_raw_parts_mut(place.cast(), used) });
                 Ok(FilledControl(None))
             }
             Inbound::Chunk(place) => {
-                let mut chunk = Chunk::new(total).ok_or(Error::OutOfMemory)?;
+                let mut chunk = Chunk::new(data.space()).ok_or(Error::OutOfMemory)?;
                 let bytes = chunk.unique().ok_or(Error::OutOfMemory)?;
                 // SAFETY: initialised bytes may be viewed as `MaybeUninit` as long as nothing
                 // uninitialised is written to them; `write` writes initialised bytes only.
                 let bytes = unsafe { &mut *(ptr::from_mut(bytes) as *mut [MaybeUninit<u8>]) };
-                write(bytes, header, message_type);
+                data.write(bytes);
                 Ok(FilledControl(Some((chunk, place))))
             }
         }
@@ -166,6 +163,11 @@ impl FilledControl {
 mod tests {
     use super::*;
 
+    /// The control data of a message with this header.
+    const HEADER: ControlData<'_> = ControlData { header: b"12345", message_type: None, peer: None };
+    /// The length of its control message.
+    const SPACE: usize = EMPTY + size_of::<usize>() + 8;
+
     /// A message header with this control buffer and no body.
     fn with_control(msg_control: *mut c_void, msg_controllen: usize) -> nn_msghdr {
         nn_msghdr { msg_iov: ptr::null_mut(), msg_iovlen: 0, msg_control, msg_controllen }
@@ -178,10 +180,10 @@ mod tests {
         // SAFETY: `place` is a pointer that may be written, and then holds a message of ours.
         unsafe {
             assert!(matches!(Outbound::of(&message), Err(Error::BadPointer)));
-            Inbound::of(&message).fill(b"12345", None).unwrap().deliver();
+            Inbound::of(&message).fill(&HEADER).unwrap().deliver();
             let first = nn_cmsg_nxthdr_(&raw const message, ptr::null());
             assert_eq!(first.cast(), place);
-            assert_eq!(first.read_unaligned().cmsg_len, space(5));
+            assert_eq!(first.read_unaligned().cmsg_len, SPACE);
             assert!(nn_cmsg_nxthdr_(&raw const message, first).is_null());
             // As when the message was not sent: the caller still owns the memory.
             assert_eq!(Outbound::of(&message).unwrap().protocol_header(), b"12345");
@@ -191,18 +193,18 @@ mod tests {
 
     #[test]
     fn stepping_stays_within_the_buffer() {
-        let mut buffer = vec![0_u8; space(5) + EMPTY];
+        let mut buffer = vec![0_u8; SPACE + EMPTY];
         let start: *mut c_void = buffer.as_mut_ptr().cast();
         let message = with_control(start, buffer.len());
         let elsewhere = nn_cmsghdr { cmsg_len: EMPTY, cmsg_level: 0, cmsg_type: 0 };
         // SAFETY: the buffer has the given length; a pointer to elsewhere is not dereferenced.
         unsafe {
-            Inbound::Room(start, space(5)).fill(b"12345", None).unwrap().deliver();
-            start.byte_add(space(5)).cast::<nn_cmsghdr>().write_unaligned(elsewhere);
+            Inbound::Room(start, SPACE).fill(&HEADER).unwrap().deliver();
+            start.byte_add(SPACE).cast::<nn_cmsghdr>().write_unaligned(elsewhere);
             let first = nn_cmsg_nxthdr_(&raw const message, ptr::null());
             assert_eq!(first.cast(), message.msg_control);
             let second = nn_cmsg_nxthdr_(&raw const message, first);
-            assert_eq!(second.addr(), first.addr() + space(5));
+            assert_eq!(second.addr(), first.addr() + SPACE);
             assert!(nn_cmsg_nxthdr_(&raw const message, second).is_null());
             assert!(nn_cmsg_nxthdr_(&raw const message, &raw const elsewhere).is_null());
             assert!(nn_cmsg_nxthdr_(ptr::null(), ptr::null()).is_null());

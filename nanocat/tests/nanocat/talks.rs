@@ -20,6 +20,24 @@ fn each_line_is_a_message_and_the_end_of_the_input_ends_the_program() {
 }
 
 #[test]
+fn events_are_printed_as_text_or_as_json() {
+    let folder = Folder::new();
+    let address = folder.ipc("events");
+    let receiver =
+        Program::start(Which::Ours, &format!("--pull --bind {address} --monitor=json -A --count 1"));
+    let sender = Program::start(Which::Ours, &format!("--push --connect {address} --monitor -D hello"));
+    let (sent, received) = (sender.end(), receiver.end());
+    assert_eq!((sent.status, received.status, &received.stdout[..]), (Some(0), Some(0), &b"hello\n"[..]));
+    let kinds = sent.stderr.lines().filter_map(|line| line.split(' ').next());
+    let kinds: Vec<&str> = kinds.filter(|kind| !["connecting", "retry"].contains(kind)).collect();
+    assert_eq!(kinds, ["connected", "disconnected", "closed"], "{}", sent.stderr);
+    let lines: Vec<&str> = received.stderr.lines().collect();
+    assert_eq!(lines.len(), 4, "{}", received.stderr);
+    assert!(lines[1].starts_with("{\"event\":\"accepted\",\"time\":"), "{}", lines[1]);
+    assert!(lines.iter().all(|line| line.starts_with("{\"event\":") && line.ends_with('}')));
+}
+
+#[test]
 fn a_line_is_sent_before_the_input_ends() {
     let folder = Folder::new();
     let address = folder.ipc("chat");

@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::message::{Chunk, MessageType, Metadata, Outgoing, Payload, ProtocolHeader};
+use crate::socket::PeerInfo;
 
 /// A message: bytes in memory that is sent and received without being copied.
 ///
@@ -25,7 +27,7 @@ use crate::message::{Chunk, MessageType, Metadata, Outgoing, Payload, ProtocolHe
 /// # Ok::<(), scaproust::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Message(pub(super) Outgoing<'static>);
+pub struct Message(pub(super) Outgoing<'static>, Option<Arc<PeerInfo>>);
 
 impl Message {
     /// An empty message.
@@ -35,7 +37,7 @@ impl Message {
     /// ```
     #[must_use]
     pub fn new() -> Message {
-        Message(Outgoing::new(Payload::Borrowed(&[])))
+        Message(Outgoing::new(Payload::Borrowed(&[])), None)
     }
 
     /// A message of `length` zero bytes. [`Message::make_mut`] gives write access.
@@ -53,6 +55,7 @@ impl Message {
             ProtocolHeader::new(),
             Chunk::new(length).ok_or(Error::OutOfMemory)?,
             Metadata::default(),
+            None,
         ))
     }
 
@@ -71,12 +74,37 @@ impl Message {
             ProtocolHeader::new(),
             Chunk::copy_of(bytes.as_ref()).ok_or(Error::OutOfMemory)?,
             Metadata::default(),
+            None,
         ))
     }
 
     /// A message that was received.
-    pub(super) fn of(header: ProtocolHeader, body: Chunk, metadata: Metadata) -> Message {
-        Message(Outgoing { header, body: Payload::Owned(body), metadata })
+    pub(super) fn of(
+        header: ProtocolHeader,
+        body: Chunk,
+        metadata: Metadata,
+        peer: Option<Arc<PeerInfo>>,
+    ) -> Message {
+        Message(Outgoing { header, body: Payload::Owned(body), metadata }, peer)
+    }
+
+    /// The peer that the message came from, if the socket [names peers](crate::Socket::set_names_peers).
+    ///
+    /// ```
+    /// # use scaproust::{Pair, Pull, Push};
+    /// let (source, worker) = (Push::new()?, Pull::new()?);
+    /// worker.set_names_peers(true)?;
+    /// worker.bind("inproc://doc/peer")?;
+    /// source.connect("inproc://doc/peer")?;
+    /// source.send(b"a task")?;
+    /// let message = worker.recv()?;
+    /// let peer = message.peer().unwrap();
+    /// assert_eq!((peer.endpoint, &peer.address[..]), (1, &b"inproc://doc/peer"[..]));
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    #[must_use]
+    pub fn peer(&self) -> Option<&PeerInfo> {
+        self.1.as_deref()
     }
 
     /// The bytes, for writing. If a clone shares the memory, the bytes are copied first.

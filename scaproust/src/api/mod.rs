@@ -8,6 +8,7 @@
 //! A new protocol needs a type in [`pattern`], and a name below.
 
 mod endpoint;
+mod events;
 mod handle;
 mod message;
 mod options;
@@ -16,6 +17,7 @@ mod socket;
 mod transfer;
 
 pub use endpoint::Endpoint;
+pub use events::Events;
 pub use message::Message;
 pub use options::Keepalive;
 pub use socket::Socket;

@@ -149,7 +149,8 @@ impl<P: Receives> Socket<P> {
         let take = |received: Received<'_>| {
             let header = received.header();
             let metadata = received.metadata();
-            received.into_chunk().map(|body| Message::of(header, body, metadata))
+            let peer = received.peer();
+            received.into_chunk().map(|body| Message::of(header, body, metadata, peer))
         };
         let message = self.with_id(|id| socket::recv(id, dont_wait, take))?;
         message.ok_or(Error::OutOfMemory)

@@ -52,7 +52,7 @@ pub fn handshake(input: &[u8]) {
     match (header.iter().copied().enumerate().all(is_valid), header) {
         (true, &[_, _, _, _, high, low, _, _]) => {
             let protocol = u16::from_be_bytes([high, low]);
-            assert_eq!(whole, Ok(Some(Greeted { protocol, reply: Vec::new() })));
+            assert_eq!(whole, Ok(Some(Greeted { protocol, reply: Vec::new(), resource: None })));
         }
         (true, _) => assert_eq!(whole, Ok(None)),
         (false, _) => assert_eq!(whole, Err(Vec::new())),

@@ -6,6 +6,7 @@
 //! from a connection itself instead of sleeping ([`DirectRead`]).
 
 mod block;
+mod identity;
 mod lane;
 mod ready_list;
 
@@ -13,6 +14,8 @@ use std::sync::Arc;
 
 use crate::sync::rank::{self, Rank as _};
 use crate::sync::{Descriptor, Uncancellable};
+pub use identity::{Credentials, Reason};
+pub(crate) use identity::{End, Identity, address_text};
 pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, lane};
 pub(crate) use ready_list::{Change, Entry, ReadyList};
 
@@ -36,6 +39,12 @@ pub(crate) trait Peer: Send + Sync {
     fn write_now(self: Arc<Self>) -> Option<usize> {
         None
     }
+    /// What is known of the peer. The caller may hold the socket's lock.
+    fn identity(&self) -> Identity {
+        Identity::default()
+    }
+    /// Ends the pipe without delivering what was sent on it. The caller holds no lock.
+    fn disconnect(self: Arc<Self>) {}
     /// The peer as a connection that a receiver can read from, if it is one.
     fn direct_read(self: Arc<Self>) -> Option<Arc<dyn DirectRead>> {
         None
@@ -63,8 +72,11 @@ pub(crate) trait DirectRead: Send + Sync {
 
 /// A socket's end of a pipe, as its transport sees it.
 pub(crate) trait SocketPipe: Peer {
-    /// The other side is closed: nothing can be sent any more, and nothing will come.
-    fn close(self: Arc<Self>);
+    /// Both sides have accepted the pipe. Called once, before the first edge, without a lock.
+    fn open(self: Arc<Self>) {}
+    /// The other side is closed: nothing can be sent any more, and nothing will come. Of several calls the first names
+    /// the reason.
+    fn close(self: Arc<Self>, end: End);
 }
 
 /// An edge to be delivered.

@@ -156,6 +156,17 @@ mod tests {
     }
 
     #[test]
+    fn the_peer_that_a_raw_message_came_from_does_not_miss_it() {
+        simulate(&protocol::BUS, true, |mut bus| {
+            bus.attach_with(1, 8, 1).unwrap();
+            bus.attach_with(2, 8, 1).unwrap();
+            assert_eq!((bus.send("fills"), bus.world.drops), (Ok(()), 0));
+            assert_eq!((bus.send_raw(&wire(&[1], ""), "a"), bus.world.drops), (Ok(()), 1));
+            assert_eq!((bus.send("b"), bus.world.drops), (Ok(()), 3));
+        });
+    }
+
+    #[test]
     fn messages_come_from_all_peers_in_turn() {
         simulate(&protocol::BUS, false, |mut bus| {
             bus.attach(1);

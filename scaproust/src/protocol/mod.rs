@@ -107,6 +107,8 @@ pub trait Context {
     /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message
     /// again. Without this call it is the metadata of the message that the program is sending.
     fn send_with(&mut self, metadata: Metadata);
+    /// Notes that so many pipes have missed the message that is being sent, because they had no room.
+    fn note_drops(&mut self, count: usize);
     /// `NN_MAXTTL`: the most words in the backtrace of a request or survey, and the limit of a hop count; other messages
     /// are dropped.
     fn max_hops(&self) -> usize;

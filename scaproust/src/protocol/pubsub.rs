@@ -154,7 +154,7 @@ mod tests {
                 for text in ["a", "b"] {
                     assert_eq!(publisher.send(text), Ok(()));
                 }
-                assert_eq!(publisher.sent(1), [b"a"]);
+                assert_eq!((publisher.sent(1), publisher.world.drops), (vec![b"a".to_vec()], 1));
                 assert_eq!(publisher.send("c"), Ok(()));
                 assert_eq!(publisher.sent(1), [b"c"]);
                 assert_eq!(publisher.sent(2), [b"a", b"b", b"c"]);

@@ -66,6 +66,8 @@ pub(super) struct World {
     pub calls: usize,
     /// See [`Context::max_hops`].
     pub max_hops: usize,
+    /// How many pipes have missed a message.
+    pub drops: usize,
     /// Whether the machine is stopped after each dropped message.
     is_strict: bool,
     /// The machine was stopped, and must be called again.
@@ -432,6 +434,10 @@ impl Context for World {
 
     fn send_with(&mut self, metadata: Metadata) {
         self.metadata = metadata;
+    }
+
+    fn note_drops(&mut self, count: usize) {
+        self.drops += count;
     }
 
     fn max_hops(&self) -> usize {

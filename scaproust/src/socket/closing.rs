@@ -109,10 +109,10 @@ impl Socket {
             let endpoints = late.into_iter().map(|(_, endpoint)| endpoint).collect();
             ClosingEndpoints { endpoints, linger }.begin().wait();
         }
-        let (pipes, timer, pollables) = {
+        let (pipes, timer, pollables, monitoring) = {
             let mut core = self.core.lock();
             let pollables = [core.sendable.take(), core.receivable.take()];
-            (core.pipes.take_all(), core.timer.take(), pollables)
+            (core.pipes.take_all(), core.timer.take(), pollables, core.watch.monitoring.take())
         };
         // Only if there is a timer, since `current` starts the I/O thread.
         if let Some((_, timer)) = timer
@@ -121,7 +121,12 @@ impl Socket {
             reactor.cancel(timer);
         }
         // Dropped outside the lock: their destructors may call the socket.
-        drop((pipes, pollables));
+        drop(pollables);
+        let ends = pipes.filter_map(|mut pipe| pipe.disconnected());
+        match monitoring {
+            Some(monitoring) => monitoring.end_with(ends),
+            None => drop(ends),
+        }
     }
 }
 

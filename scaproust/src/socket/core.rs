@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::endpoint_state::SharedEndpointState;
+use super::event::{EventKind, SocketEvent};
+use super::monitor::Watch;
+use super::peer_info::EndpointName;
 use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
 use super::poll_waiter::Registrations;
 use super::pollable::Pollable;
@@ -12,7 +15,7 @@ use super::statistics::Statistics;
 use crate::message::Metadata;
 use crate::option::Options;
 use crate::pipe::{Change, Edges, ReadyList};
-use crate::protocol::{Context, Machine, PipeId, Protocol, Time};
+use crate::protocol::{Context, Machine, PipeId, Protocol, ProtocolInfo, Time};
 use crate::reactor::TimerId;
 use crate::sync::Uncancellable;
 use crate::sync::atomic::AtomicU32;
@@ -68,6 +71,8 @@ pub(crate) struct Core {
     pub(super) revocations: Arc<AtomicU32>,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
+    /// Its monitor, and what it has dropped.
+    pub(super) watch: Watch,
 }
 
 /// The endpoints of a socket.
@@ -87,14 +92,20 @@ pub(super) struct OpenEndpoint {
     pub(super) state: SharedEndpointState,
     /// Its address, with what the system has chosen.
     pub(super) address: Vec<u8>,
+    pub(super) name: Arc<EndpointName>,
 }
 
 impl Endpoints {
-    /// Inserts an endpoint. Returns its id, which is never used again.
-    pub(super) fn insert(&mut self, endpoint: OpenEndpoint) -> i32 {
+    /// The id of the next endpoint. It is never used again, unless it is returned.
+    pub(super) fn next_id(&mut self) -> i32 {
         self.last_id += 1;
-        self.open.insert(self.last_id, endpoint);
         self.last_id
+    }
+
+    /// Returns the id of an endpoint that could not be made.
+    pub(super) fn return_id(&mut self, id: i32) {
+        // If another one was given out meanwhile, this one stays unused.
+        self.last_id -= i32::from(self.last_id == id);
     }
 }
 
@@ -123,6 +134,7 @@ impl Core {
             reads_directly: false,
             revocations: Arc::default(),
             recent_peers: RecentPeers::new(),
+            watch: Watch::default(),
         }
     }
 
@@ -149,6 +161,7 @@ impl Core {
             finished: &mut self.finished,
             options: &self.options,
             drops_left: &mut self.drops_left,
+            watch: &mut self.watch,
             metadata,
             check,
             delay: Delay::None,
@@ -211,8 +224,32 @@ impl Core {
         while let Some(id) = self.finished.pop() {
             self.call(edges, |protocol, context| protocol.detach(id, context));
             self.recent_peers.forget(id);
-            self.orphaned -= self.pipes.remove(id).map_or(0, |pipe| pipe.orphaned);
+            let Some(mut pipe) = self.pipes.remove(id) else { continue };
+            self.orphaned -= pipe.orphaned;
+            if let Some(event) = pipe.disconnected() {
+                self.watch.publish(event, edges);
+            }
         }
+    }
+
+    /// A message of a peer that is gone was taken: if it was the last one, the end of the pipe is published. The pipe stays
+    /// until the protocol looks at it again, since it may belong to a request that is not answered yet.
+    #[cold]
+    pub(super) fn note_taken(&mut self, id: PipeId, edges: &mut Edges) {
+        if let Some(pipe) = self.pipes.get(id)
+            && pipe.inbound.is_empty()
+            && let Some(event) = pipe.disconnected()
+        {
+            self.watch.publish(event, edges);
+        }
+    }
+
+    /// The event of a pipe that both sides have accepted, once; `None` if its peer is gone.
+    pub(super) fn connected(&mut self, id: PipeId, own: &ProtocolInfo) -> Option<SocketEvent> {
+        let pipe = self.pipes.get(id)?;
+        let info = pipe.announce(id)?;
+        let kind = if pipe.endpoint.is_bound { EventKind::Accepted } else { EventKind::Connected };
+        Some(SocketEvent { peer_protocol: Some(own.peer.number), ..info.event(kind) })
     }
 
     fn process_edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {

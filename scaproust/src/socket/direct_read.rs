@@ -72,7 +72,7 @@ impl Core {
             return DirectReads::default();
         }
         let connections: SmallVec<_> = if self.pipes.open() <= MAX_PEERS {
-            self.pipes.peers().filter_map(|peer| peer.clone().direct_read()).collect()
+            self.pipes.ready_peers().filter_map(|peer| peer.clone().direct_read()).collect()
         } else {
             let peer = |id: &PipeId| self.pipes.get(*id)?.peer.clone();
             self.recent_peers.pipes().iter().filter_map(peer).filter_map(|peer| peer.direct_read()).collect()
@@ -191,6 +191,7 @@ mod tests {
     use crate::pipe::{Peer, Producer, SocketPipe, lane};
     use crate::protocol;
     use crate::socket::blocking::BlockingCall;
+    use crate::socket::peer_info::EndpointName;
     use crate::socket::poll::{PollEntry, Polling};
     use crate::socket::socket_endpoint::SocketEndpoint;
     use crate::socket::{AF_SP, close, enter, open, recv};
@@ -233,10 +234,15 @@ mod tests {
         fn new(connections: usize) -> Fixture {
             let id = open(AF_SP, protocol::PULL.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let context =
-                SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let context = SocketEndpoint::new(
+                socket.this.upgrade().unwrap(),
+                EndpointName::default(),
+                &socket.core.lock().options,
+            );
             let mut fixture = Fixture { id, context, connections: Vec::new() };
             (0..connections).for_each(|_| fixture.attach());
+            // The connections are ready from now on.
+            assert_eq!(socket.can_recv(), Ok(false));
             socket.core.lock().reads_directly = true;
             fixture.connections.iter().for_each(|(leased, ..)| leased.0.store(true, Ordering::Relaxed));
             fixture
@@ -247,7 +253,9 @@ mod tests {
             let (outbound, _) = lane(100);
             let leased = Arc::new(Leased(AtomicBool::new(false)));
             let attached = self.context.attach(PipeEnds { inbound, outbound, peer: leased.clone() });
-            self.connections.push((leased, far_out, attached.ok().unwrap()));
+            let pipe = attached.ok().unwrap();
+            pipe.clone().writable();
+            self.connections.push((leased, far_out, pipe));
         }
 
         /// Receives a message that came from a connection.

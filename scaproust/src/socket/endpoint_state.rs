@@ -44,7 +44,11 @@ impl EndpointState {
                 Some(error)
             }
             EndpointEvent::AcceptFailed(error) => Some(error),
-            EndpointEvent::Dropped | EndpointEvent::Broken => None,
+            EndpointEvent::Dropped
+            | EndpointEvent::Broken
+            | EndpointEvent::Listening
+            | EndpointEvent::Retry(..)
+            | EndpointEvent::Unopened { .. } => None,
         };
         let new_error = error.filter(|error| !self.errors.contains(error))?;
         statistics[Statistic::Failing] += u64::from(self.errors.is_empty());

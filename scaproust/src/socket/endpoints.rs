@@ -5,10 +5,13 @@ use std::time::Duration;
 
 use super::Socket;
 use super::core::OpenEndpoint;
+use super::event::{EventKind, SocketEvent};
+use super::peer_info::EndpointName;
 use super::socket_endpoint::SocketEndpoint;
 use super::statistics::Statistic;
 use crate::error::Error;
 use crate::option::SocketOption;
+use crate::pipe::Edges;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::lock;
 use crate::transport::{self, Endpoint, EndpointContext, Linger};
@@ -19,9 +22,19 @@ impl Socket {
     /// # Errors
     /// As `nn_bind` documents them: those of the address, and of the operating system.
     pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
-        let bound = self.add_endpoint(address, None, transport::bind);
-        if bound.is_err() {
-            self.core.lock().statistics[Statistic::BindErrors] += 1;
+        let bound = self.add_endpoint(address, true, None, transport::bind);
+        if let Err(error) = bound {
+            let mut edges = Edges::default();
+            {
+                let mut core = self.core.lock();
+                core.statistics[Statistic::BindErrors] += 1;
+                let (local, error) = (Some(address.to_owned()), Some(error));
+                core.watch.publish(
+                    SocketEvent { local, error, ..SocketEvent::new(EventKind::BindFailed) },
+                    &mut edges,
+                );
+            }
+            edges.deliver();
         }
         bound
     }
@@ -31,34 +44,48 @@ impl Socket {
     /// # Errors
     /// As `nn_connect` documents them: those of the address.
     pub fn connect(&self, address: &[u8]) -> Result<i32, Error> {
-        self.add_endpoint(address, None, transport::connect)
+        self.add_endpoint(address, false, None, transport::connect)
     }
 
     /// As [`Socket::connect`]. `has_pipe` becomes `true`, before `connects` is notified, as soon as the endpoint has a
     /// pipe.
     pub(super) fn connect_watched(&self, address: &[u8], has_pipe: Arc<AtomicBool>) -> Result<i32, Error> {
-        self.add_endpoint(address, Some(has_pipe), transport::connect)
+        self.add_endpoint(address, false, Some(has_pipe), transport::connect)
     }
 
     fn add_endpoint(
         &self,
         address: &[u8],
+        is_bound: bool,
         has_pipe: Option<Arc<AtomicBool>>,
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let mut context = SocketEndpoint::new(this, address, &self.core.lock().options);
+        let (mut context, id) = {
+            let mut core = self.core.lock();
+            let id = core.endpoints.next_id();
+            let name = EndpointName { id, is_bound, address: address.to_owned() };
+            (SocketEndpoint::new(this, name, &core.options), id)
+        };
         context.has_pipe = has_pipe;
-        let state = context.state().clone();
-        let endpoint = make(address, Arc::new(context))?;
-        let address = endpoint.address(address);
+        let (state, name) = (context.state().clone(), context.name().clone());
+        let made = make(address, Arc::new(context));
         let mut core = self.core.lock();
+        let endpoint = match made {
+            Ok(endpoint) => endpoint,
+            Err(error) => {
+                core.endpoints.return_id(id);
+                return Err(error);
+            }
+        };
         if core.is_closing {
             drop(core);
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        Ok(core.endpoints.insert(OpenEndpoint { endpoint, state, address }))
+        let address = endpoint.address(address);
+        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, address, name });
+        Ok(id)
     }
 
     /// The address of an endpoint, with what the system has chosen: a port, for example.
@@ -83,7 +110,7 @@ impl Socket {
     /// # Errors
     /// [`Error::InvalidArgument`] when there is no such endpoint, and [`Error::Closed`] while the socket is being closed.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
-        let (OpenEndpoint { endpoint, state, .. }, linger) = {
+        let (OpenEndpoint { endpoint, state, name, .. }, linger) = {
             let mut core = self.core.lock();
             if core.is_closing {
                 return Err(Error::Closed);
@@ -94,12 +121,19 @@ impl Socket {
             (endpoint, linger)
         };
         endpoint.close(&linger);
-        lock(&state).end(&mut self.core.lock().statistics);
+        let mut edges = Edges::default();
+        {
+            let mut state = lock(&state);
+            let mut core = self.core.lock();
+            state.end(&mut core.statistics);
+            core.watch.publish(name.event(EventKind::Closed), &mut edges);
+            if !linger.is_finished() {
+                core.endpoints.closing.push((linger, endpoint));
+            }
+        }
+        edges.deliver();
         // A call may be waiting for its connection.
         self.connects.notify_all();
-        if !linger.is_finished() {
-            self.core.lock().endpoints.closing.push((linger, endpoint));
-        }
         Ok(())
     }
 }

@@ -36,7 +36,7 @@ impl<T> IdTable<T> {
         IdTable { slots: Vec::new(), occupied: 0, last_id: seed & ID_MASK }
     }
 
-    /// An unused id whose slot is free; `None` when there are too many values, or no memory for more.
+    /// An unused id, not zero, whose slot is free; `None` when there are too many values, or no memory for more.
     pub(super) fn next_id(&mut self) -> Option<PipeId> {
         if 2 * (self.occupied + 1) > self.slots.len() {
             self.grow()?;
@@ -44,7 +44,7 @@ impl<T> IdTable<T> {
         loop {
             self.last_id = (self.last_id + 1) & ID_MASK;
             let id = PipeId(self.last_id);
-            if self.slot(id)?.value.is_none() {
+            if id.0 != 0 && self.slot(id)?.value.is_none() {
                 return Some(id);
             }
         }
@@ -146,10 +146,10 @@ mod tests {
     }
 
     #[test]
-    fn ids_have_31_bits() {
+    fn ids_have_31_bits_and_are_not_zero() {
         let mut table = IdTable::new(u32::MAX - 2);
         let ids: Vec<u32> = (0..4).map(|value| insert(&mut table, value).0).collect();
-        assert_eq!(ids, [ID_MASK - 1, ID_MASK, 0, 1]);
+        assert_eq!(ids, [ID_MASK - 1, ID_MASK, 1, 2]);
         assert!((0..4).all(|value| table.get(PipeId(ids[value as usize])) == Some(&mut value.clone())));
     }
 

@@ -12,6 +12,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
+//! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
 //! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `endpoint_state`, `statistics` | parts of the state |
 //! | `core` | the state under the lock |
 //! | `registry`, `drive` | entering a socket; keeping its protocol going |
@@ -28,11 +29,14 @@ mod direct_read;
 mod drive;
 mod endpoint_state;
 mod endpoints;
+mod event;
 mod exit;
 mod guarded;
 mod id_table;
+mod monitor;
 mod opening;
 mod options;
+mod peer_info;
 mod pending;
 mod pipes;
 pub(crate) mod poll;
@@ -59,10 +63,12 @@ pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
 use self::core::Core;
+pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]
 pub(crate) use self::exit::flush as write_at_exit;
 use self::guarded::Guarded;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
+pub use self::peer_info::PeerInfo;
 pub use self::pending::{Entered, Pending, Step};
 pub use self::pipes::Received;
 pub use self::receiving::{Receiving, receive, recv};
@@ -101,6 +107,8 @@ pub struct Socket {
     batching: Arc<Batching>,
     /// `NN_RCVMAXSIZE`, as an atomic since connections must not wait for the lock.
     max_message: AtomicI32,
+    /// Whether `NN_MONITOR` is set. Read by connections that begin or end, before they take the lock.
+    is_monitored: AtomicBool,
     /// Whether errors that no call returns are printed.
     prints_errors: bool,
     /// The protocol may have a deadline or be busy: see [`ProtocolInfo::acts_between_calls`], which does not hold for a raw
@@ -127,6 +135,7 @@ impl Socket {
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),
+            is_monitored: AtomicBool::new(false),
             // Read here, in the caller's thread: no other may read variables while it sets some.
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
             acts_between_calls: info.forwards || info.acts_between_calls && !is_raw,

@@ -4,12 +4,14 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Socket;
+use super::monitor::Monitoring;
 use super::pollable::Pollable;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::Edges;
-use crate::protocol::Protocol;
+use crate::protocol::{PipeId, Protocol};
 use crate::sync::Descriptor;
+use crate::transport::Networks;
 
 /// What a descriptor signals.
 #[derive(Clone, Copy, Debug)]
@@ -30,10 +32,23 @@ impl Socket {
         if !option.is_available() {
             return Err(Error::UnknownOption);
         }
+        match (option, setting) {
+            (SocketOption::Monitor, Setting::Bytes(address)) => return self.set_monitor(address),
+            (SocketOption::TcpAccept, Setting::Bytes(networks)) => {
+                Networks::parse(networks.split(|byte| *byte == 0).next().unwrap_or_default())?;
+            }
+            _ => {}
+        }
         let mut core = self.core.lock();
         core.options.set(option, setting)?;
-        if option == SocketOption::MaxMessage {
-            self.max_message.store(core.options.int(option), Ordering::Relaxed);
+        match option {
+            SocketOption::MaxMessage => self.max_message.store(core.options.int(option), Ordering::Relaxed),
+            SocketOption::PeerInfo => {
+                let is_set = core.options.int(option) == 1;
+                core.pipes
+                    .for_each_open(|id, pipe| pipe.info = if is_set { pipe.describe(id) } else { None });
+            }
+            _ => {}
         }
         Ok(())
     }
@@ -47,6 +62,46 @@ impl Socket {
         let mut options = core.options.clone();
         settings.iter().try_for_each(|(option, setting)| options.set(*option, *setting))?;
         core.options = options;
+        Ok(())
+    }
+
+    /// Begins to publish events at an address, in place of the one before; ends it if the address is empty.
+    ///
+    /// # Errors
+    /// Those of [`Monitoring::begin`], and [`Error::Closed`] while the socket is being closed. Nothing is changed then.
+    fn set_monitor(&self, address: &[u8]) -> Result<(), Error> {
+        let address = address.split(|byte| *byte == 0).next().unwrap_or_default();
+        let begun = match address {
+            b"" => None,
+            address => Some(Monitoring::begin(self.id, address)?),
+        };
+        let (outcome, replaced) = {
+            let mut core = self.core.lock();
+            if core.is_closing {
+                (Err(Error::Closed), begun)
+            } else {
+                // A valid address is no longer than the option may be.
+                let outcome = core.options.set(SocketOption::Monitor, Setting::Bytes(address));
+                self.is_monitored.store(begun.is_some(), Ordering::Relaxed);
+                // The end of a connection that exists is published, too.
+                core.pipes.for_each_open(|id, pipe| _ = pipe.announce(id));
+                (outcome, std::mem::replace(&mut core.watch.monitoring, begun))
+            }
+        };
+        if let Some(replaced) = replaced {
+            replaced.end_with(std::iter::empty());
+        }
+        outcome
+    }
+
+    /// Ends the connection with this number, without delivering what was sent on it. A connected endpoint connects again.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if there is no such connection.
+    pub fn disconnect(&self, pipe: u64) -> Result<(), Error> {
+        let id = u32::try_from(pipe).map(PipeId).map_err(|_| Error::InvalidArgument)?;
+        let peer = self.core.lock().pipes.get(id).and_then(|pipe| pipe.peer.clone());
+        peer.ok_or(Error::InvalidArgument)?.disconnect();
         Ok(())
     }
 

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event::{EventKind, SocketEvent};
 use super::id_table::IdTable;
+use super::monitor::Watch;
+use super::peer_info::{EndpointName, PeerInfo};
 use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Consumer, Edges, Full, Lookahead, Peer, Producer, Pushed};
+use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed};
 use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
@@ -28,11 +31,23 @@ pub(super) struct Pipe {
     index: usize,
     /// Memory that the pipe occupied when its peer went, in bytes.
     pub(super) orphaned: usize,
+    pub(super) endpoint: Arc<EndpointName>,
+    /// The peer, for messages from it, while `NN_PEER_INFO` is set.
+    pub(super) info: Option<Arc<PeerInfo>>,
+    /// The peer as a monitor knows it: the end of the pipe must be published.
+    announced: Option<Arc<PeerInfo>>,
+    /// Why the peer is gone, if there is a monitor.
+    end: Option<End>,
 }
 
 impl Pipe {
     /// A pipe to a peer that may still refuse it.
-    pub(super) fn new(inbound: Consumer, outbound: Producer, peer: Arc<dyn Peer>) -> Pipe {
+    pub(super) fn new(
+        inbound: Consumer,
+        outbound: Producer,
+        peer: Arc<dyn Peer>,
+        endpoint: Arc<EndpointName>,
+    ) -> Pipe {
         Pipe {
             inbound,
             outbound,
@@ -42,7 +57,39 @@ impl Pipe {
             is_finished: false,
             index: 0,
             orphaned: 0,
+            endpoint,
+            info: None,
+            announced: None,
+            end: None,
         }
+    }
+
+    /// The peer; `None` once it is gone.
+    pub(super) fn describe(&self, id: PipeId) -> Option<Arc<PeerInfo>> {
+        let known = self.info.as_ref().or(self.announced.as_ref()).cloned();
+        known.or_else(|| Some(Arc::new(self.endpoint.peer_info(id, self.peer.as_ref()?))))
+    }
+
+    /// Has the end of the pipe published. Returns the peer, if that is new.
+    pub(super) fn announce(&mut self, id: PipeId) -> Option<Arc<PeerInfo>> {
+        if self.announced.is_some() {
+            return None;
+        }
+        self.announced = self.describe(id);
+        self.announced.clone()
+    }
+
+    /// Notes why the peer is gone, unless that is known.
+    pub(super) fn note_end(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+
+    /// The event of the end of the pipe, if it must be published. It is published once.
+    pub(super) fn disconnected(&mut self) -> Option<SocketEvent> {
+        let info = self.announced.take()?;
+        let End { reason, error } = self.end.unwrap_or(End::LOCAL);
+        let reason = Some(reason);
+        Some(SocketEvent { reason, error, ..info.event(EventKind::Disconnected) })
     }
 
     /// Puts the pipe on the list of finished pipes, once.
@@ -115,6 +162,12 @@ impl Pipes {
         self.open_pipes().filter_map(|pipe| pipe.peer.as_ref())
     }
 
+    /// The peers of all pipes that are announced. No other thread than the I/O thread reads from the rest, so that no message
+    /// comes before the announcement.
+    pub(super) fn ready_peers(&self) -> impl Iterator<Item = &Arc<dyn Peer>> {
+        self.open_pipes().filter(|pipe| pipe.is_ready).filter_map(|pipe| pipe.peer.as_ref())
+    }
+
     /// Removes all pipes.
     pub(super) fn take_all(&mut self) -> impl Iterator<Item = Pipe> + use<> {
         self.open = Vec::new();
@@ -129,6 +182,15 @@ impl Pipes {
     /// The number of pipes whose peer is not gone and has accepted the pipe.
     pub(super) fn ready(&self) -> usize {
         self.open_pipes().filter(|pipe| pipe.is_ready).count()
+    }
+
+    /// All pipes whose peer is not gone, with their ids.
+    pub(super) fn for_each_open(&mut self, mut each: impl FnMut(PipeId, &mut Pipe)) {
+        for id in &self.open {
+            if let Some(pipe) = self.table.get(*id) {
+                each(*id, pipe);
+            }
+        }
     }
 
     fn open_pipes(&self) -> impl Iterator<Item = &Pipe> {
@@ -150,6 +212,8 @@ pub(super) struct View<'a> {
     pub(super) metadata: Metadata,
     /// How many more messages may be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
+    /// Counts the messages that are dropped for lack of room.
+    pub(super) watch: &'a mut Watch,
     /// What a push checks of its receiver.
     pub(super) check: ReceiverCheck,
     /// What these checks have found.
@@ -183,6 +247,10 @@ impl Context for View<'_> {
     #[inline(always)]
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
+        if !pipe.is_ready && pipe.peer.is_some() {
+            // Its messages wait until the pipe is announced, by the first edge.
+            return None;
+        }
         if pipe.inbound.is_empty() {
             if pipe.inbound.producer_is_starved() {
                 self.edges.add_yield();
@@ -265,6 +333,10 @@ impl Context for View<'_> {
         self.metadata = metadata;
     }
 
+    fn note_drops(&mut self, count: usize) {
+        self.watch.note_drops(count, self.edges);
+    }
+
     fn max_hops(&self) -> usize {
         self.options.size(SocketOption::MaxHops)
     }
@@ -305,6 +377,12 @@ impl<'a> Received<'a> {
             .inbound
             .peek()
             .map_or_else(ProtocolHeader::new, |front| self.delivery.protocol_header(front))
+    }
+
+    /// The peer that it came from, while `NN_PEER_INFO` is set.
+    #[must_use]
+    pub fn peer(&self) -> Option<Arc<PeerInfo>> {
+        self.pipe.info.clone()
     }
 
     /// The id of the pipe that it came from.
@@ -378,7 +456,7 @@ mod tests {
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
-        (Pipe::new(inbound, outbound, Arc::new(NullPeer)), far_out, far_in)
+        (Pipe::new(inbound, outbound, Arc::new(NullPeer), Arc::default()), far_out, far_in)
     }
 
     fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe) -> Received<'a> {

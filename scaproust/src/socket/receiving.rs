@@ -177,10 +177,11 @@ impl Core {
         self.statistics[Statistic::MessagesReceived] += 1;
         self.statistics[Statistic::BytesReceived] += length as u64;
         let result = take(Received::new(delivery, length, pipe));
-        if pipe.inbound.publish_progress()
-            && let Some(peer) = &pipe.peer
-        {
-            edges.add_writable(peer);
+        let has_progress = pipe.inbound.publish_progress();
+        match &pipe.peer {
+            Some(peer) if has_progress => edges.add_writable(peer),
+            Some(_) => {}
+            None => self.note_taken(delivery.pipe, edges),
         }
         self.note_sender(delivery.pipe);
         Some(result)

@@ -5,17 +5,20 @@ use std::time::Duration;
 
 use super::Socket;
 use super::endpoint_state::SharedEndpointState;
+use super::event::{EventKind, SocketEvent};
+use super::peer_info::EndpointName;
 use super::pipes::Pipe;
 use super::recent_peers::MAX_PEERS;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Change, Entry, Peer, ReadyList, SocketPipe};
-use crate::protocol::{PipeOptions, PipeRefused, Protocol, ProtocolInfo};
+use crate::pipe::{Change, Edges, End, Entry, Peer, ReadyList, SocketPipe, address_text};
+use crate::protocol::{PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
-    Batching, EndpointContext, EndpointEvent, Keepalive, LaneLimits, PeerWatch, PipeEnds, Settings,
+    Admission, Batching, EndpointContext, EndpointEvent, Keepalive, LaneLimits, Networks, PeerWatch,
+    PipeEnds, Settings,
 };
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
@@ -24,15 +27,14 @@ pub(super) struct SocketEndpoint {
     settings: Settings,
     pipe_options: PipeOptions,
     state: SharedEndpointState,
-    /// The address without its transport, for error messages.
-    address: Vec<u8>,
     /// Set when the endpoint has its first pipe, if a call waits for that.
     pub(super) has_pipe: Option<Arc<AtomicBool>>,
+    name: Arc<EndpointName>,
 }
 
 impl SocketEndpoint {
     /// The context of an endpoint that is being made.
-    pub(super) fn new(socket: Arc<Socket>, address: &[u8], options: &Options) -> SocketEndpoint {
+    pub(super) fn new(socket: Arc<Socket>, name: EndpointName, options: &Options) -> SocketEndpoint {
         let priority = |name| u8::try_from(options.size(name)).unwrap_or(u8::MAX);
         let settings = Settings {
             reconnect_interval: options.timeout(SocketOption::ReconnectInterval).unwrap_or_default(),
@@ -40,14 +42,30 @@ impl SocketEndpoint {
             ipv4_only: options.size(SocketOption::Ipv4Only) == 1,
             ipc_permissions: options.int(SocketOption::IpcPermissions).unsigned_abs(),
             peer_watch: peer_watch(options),
+            admission: Admission {
+                // Checked when it was set.
+                networks: Networks::parse(options.bytes(SocketOption::TcpAccept)).unwrap_or_default(),
+                user: u32::try_from(options.int(SocketOption::IpcPeerUser)).ok(),
+                group: u32::try_from(options.int(SocketOption::IpcPeerGroup)).ok(),
+            },
         };
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
             receive_priority: priority(SocketOption::ReceivePriority),
         };
-        let scheme = address.windows(3).position(|bytes| bytes == b"://");
-        let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
-        SocketEndpoint { socket, settings, pipe_options, state: Arc::default(), address, has_pipe: None }
+        SocketEndpoint {
+            socket,
+            settings,
+            pipe_options,
+            state: Arc::default(),
+            has_pipe: None,
+            name: Arc::new(name),
+        }
+    }
+
+    /// The name of the endpoint.
+    pub(super) fn name(&self) -> &Arc<EndpointName> {
+        &self.name
     }
 
     /// The state of the endpoint.
@@ -106,7 +124,11 @@ impl EndpointContext for SocketEndpoint {
         }
         let id = core.pipes.next_id().ok_or(PipeRefused)?;
         core.protocol.attach(id, self.pipe_options)?;
-        core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
+        let mut pipe = Pipe::new(inbound, outbound, peer, self.name.clone());
+        if core.options.int(SocketOption::PeerInfo) == 1 {
+            pipe.info = pipe.describe(id);
+        }
+        core.pipes.insert(id, pipe);
         if core.pipes.open() == MAX_PEERS + 1 {
             // From now on receivers read from the recently active ones only.
             core.revoke_direct_reads();
@@ -114,6 +136,7 @@ impl EndpointContext for SocketEndpoint {
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),
             has_pipe: self.has_pipe.clone(),
+            id,
             readable: Entry::new(id.0, Change::Readable),
             writable: Entry::new(id.0, Change::Writable),
             closed: Entry::new(id.0, Change::Closed),
@@ -121,13 +144,20 @@ impl EndpointContext for SocketEndpoint {
     }
 
     fn report(&self, event: EndpointEvent) {
+        let mut edges = Edges::default();
         let line = {
             let mut state = lock(&self.state);
             let mut core = self.socket.core.lock();
             let new_error = state.report(event, &mut core.statistics);
+            if core.watch.monitoring.is_some()
+                && let Some(event) = self.published(event)
+            {
+                core.watch.publish(event, &mut edges);
+            }
             let printed = new_error.filter(|_| self.socket.prints_errors);
-            printed.map(|error| error_line(core.options.name(), &self.address, error))
+            printed.map(|error| error_line(core.options.name(), self.name.bare_address(), error))
         };
+        edges.deliver();
         if let Some(line) = line {
             print(&line);
         }
@@ -148,6 +178,37 @@ fn peer_watch(options: &Options) -> PeerWatch {
     }
 }
 
+impl SocketEndpoint {
+    /// What a monitor publishes of an event of the endpoint. Connections are published by their pipes.
+    fn published(&self, event: EndpointEvent) -> Option<SocketEvent> {
+        match event {
+            EndpointEvent::Listening => Some(self.name.event(EventKind::Listening)),
+            EndpointEvent::Connecting => Some(self.name.event(EventKind::Connecting)),
+            EndpointEvent::Retry(error, delay) => {
+                let value = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+                Some(SocketEvent { error, value, ..self.name.event(EventKind::Retry) })
+            }
+            EndpointEvent::AcceptFailed(error) => {
+                Some(SocketEvent { error: Some(error), ..self.name.event(EventKind::AcceptFailed) })
+            }
+            EndpointEvent::Unopened { remote, protocol, end } => {
+                let kind = if end.is_refusal() { EventKind::Refused } else { EventKind::HandshakeFailed };
+                let mut event = self.name.event(kind);
+                if let Some(remote) = remote {
+                    event.peer = Some(self.name.with_scheme(address_text(remote).as_bytes()));
+                }
+                let peer_protocol = (protocol != 0).then_some(protocol);
+                Some(SocketEvent { peer_protocol, reason: Some(end.reason), error: end.error, ..event })
+            }
+            EndpointEvent::Connected
+            | EndpointEvent::ConnectFailed(_)
+            | EndpointEvent::Accepted
+            | EndpointEvent::Dropped
+            | EndpointEvent::Broken => None,
+        }
+    }
+}
+
 /// The line that is printed about an endpoint if `NN_PRINT_ERRORS` is set.
 fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
     let error = format!("]: Error: {error}\n");
@@ -159,6 +220,7 @@ struct PipeHandle {
     socket: Arc<Socket>,
     /// That of the endpoint.
     has_pipe: Option<Arc<AtomicBool>>,
+    id: PipeId,
     /// The pipe's entries on the socket's ready list, one for each kind of edge.
     readable: Arc<Entry>,
     writable: Arc<Entry>,
@@ -203,7 +265,26 @@ impl Peer for PipeHandle {
 }
 
 impl SocketPipe for PipeHandle {
-    fn close(self: Arc<Self>) {
+    fn open(self: Arc<Self>) {
+        if !self.socket.is_monitored.load(Ordering::Relaxed) {
+            return;
+        }
+        let mut edges = Edges::default();
+        {
+            let mut core = self.socket.core.lock();
+            if let Some(event) = core.connected(self.id, self.socket.info) {
+                core.watch.publish(event, &mut edges);
+            }
+        }
+        edges.deliver();
+    }
+
+    fn close(self: Arc<Self>, end: End) {
+        if self.socket.is_monitored.load(Ordering::Relaxed)
+            && let Some(pipe) = self.socket.core.lock().pipes.get(self.id)
+        {
+            pipe.note_end(end);
+        }
         self.list().push(&self.closed);
         // Another peer may wait to take the place of this one, and a request may have to be sent to another
         // peer.
@@ -231,8 +312,11 @@ mod tests {
         ] {
             let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let context =
-                SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let context = SocketEndpoint::new(
+                socket.this.upgrade().unwrap(),
+                EndpointName::default(),
+                &socket.core.lock().options,
+            );
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
             let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
@@ -254,8 +338,11 @@ mod tests {
         for info in [&protocol::REP, &protocol::BUS] {
             let id = open(AF_SP, info.number.into()).unwrap();
             let socket = enter(id).unwrap();
-            let context =
-                SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
+            let context = SocketEndpoint::new(
+                socket.this.upgrade().unwrap(),
+                EndpointName::default(),
+                &socket.core.lock().options,
+            );
             let (mut far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
             let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {

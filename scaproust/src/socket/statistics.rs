@@ -37,12 +37,18 @@ pub enum Statistic {
     BytesReceived,
     /// The send priority of the next receiver. Not a counter: the protocol knows it.
     SendPriority,
+    /// Connections that were refused: by a rule, for the peer's protocol, or because there is no room for a peer.
+    Refused,
+    /// Connections that have ended before both sides had greeted each other.
+    HandshakeErrors,
+    /// Messages that were dropped for a receiver that had no room. Not a counter: [`Watch`](super::monitor::Watch) has it.
+    MessagesDropped,
     /// Messages dropped for their hop count. The protocol counts them.
     InvalidMessages,
 }
 
 /// Every statistic with its `NN_STAT_` number, in the order of [`Statistic`].
-const TABLE: [(Statistic, i32); 16] = [
+const TABLE: [(Statistic, i32); 19] = [
     (Statistic::Established, 101),
     (Statistic::Accepted, 102),
     (Statistic::Dropped, 103),
@@ -58,6 +64,9 @@ const TABLE: [(Statistic, i32); 16] = [
     (Statistic::BytesSent, 303),
     (Statistic::BytesReceived, 304),
     (Statistic::SendPriority, 401),
+    (Statistic::Refused, 1001),
+    (Statistic::HandshakeErrors, 1002),
+    (Statistic::MessagesDropped, 1003),
     (Statistic::InvalidMessages, 1004),
 ];
 
@@ -77,7 +86,9 @@ impl Statistics {
     /// Counts an event that a transport reports.
     pub(super) fn count(&mut self, event: EndpointEvent) {
         let counter = match event {
-            EndpointEvent::Connecting => return,
+            EndpointEvent::Connecting | EndpointEvent::Listening | EndpointEvent::Retry(..) => return,
+            EndpointEvent::Unopened { end, .. } if end.is_refusal() => Statistic::Refused,
+            EndpointEvent::Unopened { .. } => Statistic::HandshakeErrors,
             EndpointEvent::Connected => Statistic::Established,
             EndpointEvent::ConnectFailed(_) => Statistic::ConnectErrors,
             EndpointEvent::Accepted => Statistic::Accepted,

@@ -79,6 +79,8 @@ ranks! {
     Endpoint,
     /// A socket: its protocol, pipes, options and endpoints. This is the rank of every `EntryLock`.
     Socket,
+    /// The subscribers of a socket's monitor.
+    Monitor,
     /// The outbound direction of a connection.
     Writer,
     /// Changes of a connection's read lease.

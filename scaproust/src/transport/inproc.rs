@@ -5,11 +5,11 @@
 //! registry, and is tried again when an endpoint is bound to its name, or when a pipe of the bound one ends.
 
 use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 
 use super::{Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds};
 use crate::error::Error;
-use crate::pipe::{Consumer, Peer, Producer, SocketPipe, lane};
+use crate::pipe::{Consumer, End, Peer, Producer, SocketPipe, lane};
 use crate::sync::{Mutex, PerProcess, lock, rank};
 
 /// The endpoints of one name.
@@ -51,18 +51,34 @@ struct Link {
 
 /// Forwards edges to a pipe's other end. It is needed because each end must be given its peer before the
 /// other end exists; edges that come before that are dropped.
-#[derive(Default)]
-struct Relay(OnceLock<Arc<dyn SocketPipe>>);
+struct Relay {
+    end: OnceLock<Arc<dyn SocketPipe>>,
+    /// The endpoint of the socket that has this peer.
+    near: Weak<Inproc>,
+    /// The endpoint of the other socket.
+    far: Weak<Inproc>,
+}
+
+impl Relay {
+    fn new(near: &Arc<Inproc>, far: &Arc<Inproc>) -> Arc<Relay> {
+        Arc::new(Relay { end: OnceLock::new(), near: Arc::downgrade(near), far: Arc::downgrade(far) })
+    }
+}
 
 impl Peer for Relay {
     fn readable(self: Arc<Self>, size: usize) {
-        if let Some(end) = self.0.get() {
+        if let Some(end) = self.end.get() {
             end.clone().readable(size);
         }
     }
     fn writable(self: Arc<Self>) {
-        if let Some(end) = self.0.get() {
+        if let Some(end) = self.end.get() {
             end.clone().writable();
+        }
+    }
+    fn disconnect(self: Arc<Self>) {
+        if let (Some(near), Some(far)) = (self.near.upgrade(), self.far.upgrade()) {
+            separate(&near, &far);
         }
     }
 }
@@ -81,6 +97,7 @@ pub(super) fn bind(name: Vec<u8>, context: Arc<dyn EndpointContext>) -> Result<A
         }
         entry.bound = Some(endpoint.clone());
     }
+    endpoint.context.report(EndpointEvent::Listening);
     join_waiting(&endpoint.name);
     Ok(endpoint)
 }
@@ -124,9 +141,9 @@ fn join(connector: &Arc<Inproc>, bound: &Arc<Inproc>) {
     if connector_links.closed || bound_links.closed || !connector_links.links.is_empty() {
         return;
     }
-    let ends = attach_both(from, to).or_else(|| {
+    let ends = attach_both(connector, bound).or_else(|| {
         // An exclusive protocol accepts one pipe: in a socket connected to itself both ends are one.
-        (from.socket_number() == to.socket_number()).then(|| attach_loop(from)).flatten()
+        (from.socket_number() == to.socket_number()).then(|| attach_loop(connector, bound)).flatten()
     });
     let Some((from_end, to_end)) = ends else { return };
     let link = |partner: &Arc<Inproc>, own: &Arc<dyn SocketPipe>, other: &Arc<dyn SocketPipe>| Link {
@@ -139,6 +156,10 @@ fn join(connector: &Arc<Inproc>, bound: &Arc<Inproc>) {
     drop((connector_links, bound_links));
     from.report(EndpointEvent::Connected);
     to.report(EndpointEvent::Accepted);
+    from_end.clone().open();
+    if !Arc::ptr_eq(&from_end, &to_end) {
+        to_end.clone().open();
+    }
     // Both sockets have their end: they may send.
     to_end.writable();
     from_end.writable();
@@ -146,22 +167,23 @@ fn join(connector: &Arc<Inproc>, bound: &Arc<Inproc>) {
 
 /// Gives each of two sockets an end of a new pipe, or neither.
 fn attach_both(
-    from: &Arc<dyn EndpointContext>,
-    to: &Arc<dyn EndpointContext>,
+    connector: &Arc<Inproc>,
+    bound: &Arc<Inproc>,
 ) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
+    let (from, to) = (&connector.context, &bound.context);
     let (there, to_inbound) = joint_lane(from, to);
     let (back, from_inbound) = joint_lane(to, from);
-    let (to_relay, from_relay) = (Arc::new(Relay::default()), Arc::new(Relay::default()));
+    let (to_relay, from_relay) = (Relay::new(connector, bound), Relay::new(bound, connector));
     let ends = PipeEnds { inbound: from_inbound, outbound: there, peer: to_relay.clone() };
     let from_end = from.attach(ends).ok()?;
     let ends = PipeEnds { inbound: to_inbound, outbound: back, peer: from_relay.clone() };
     let Ok(to_end) = to.attach(ends) else {
-        from_end.close();
+        from_end.close(End::PEER);
         return None;
     };
     // Each relay is set once, here.
-    let _ = to_relay.0.set(to_end.clone());
-    let _ = from_relay.0.set(from_end.clone());
+    let _ = to_relay.end.set(to_end.clone());
+    let _ = from_relay.end.set(from_end.clone());
     Some((from_end, to_end))
 }
 
@@ -173,12 +195,42 @@ fn joint_lane(from: &Arc<dyn EndpointContext>, to: &Arc<dyn EndpointContext>) ->
 }
 
 /// Gives a socket one pipe, whose outbound lane is its inbound lane.
-fn attach_loop(context: &Arc<dyn EndpointContext>) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
+fn attach_loop(
+    connector: &Arc<Inproc>,
+    bound: &Arc<Inproc>,
+) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
+    let context = &connector.context;
     let (outbound, inbound) = joint_lane(context, context);
-    let relay = Arc::new(Relay::default());
+    let relay = Relay::new(connector, bound);
     let end = context.attach(PipeEnds { inbound, outbound, peer: relay.clone() }).ok()?;
-    let _ = relay.0.set(end.clone());
+    let _ = relay.end.set(end.clone());
     Some((end.clone(), end))
+}
+
+/// Ends the pipe between two endpoints, at the request of the socket of `near`. The connected one is joined again after all
+/// others that wait for the name.
+fn separate(near: &Arc<Inproc>, far: &Arc<Inproc>) {
+    let (connector, bound) = if near.is_connector { (near, far) } else { (far, near) };
+    let link = {
+        let mut links = lock(&connector.links);
+        let index = links.links.iter().position(|link| bound.is(&link.partner));
+        index.map(|index| links.links.swap_remove(index))
+    };
+    let Some(Link { own, other, .. }) = link else { return };
+    lock(&bound.links).links.retain(|link| !connector.is(&link.partner));
+    let (near_end, far_end) = if near.is_connector { (own, other) } else { (other, own) };
+    near_end.close(End::LOCAL);
+    far_end.close(End::PEER);
+    near.context.report(EndpointEvent::Dropped);
+    far.context.report(EndpointEvent::Broken);
+    connector.context.report(EndpointEvent::Connecting);
+    if let Some(entry) = lock(REGISTRY.get()).get_mut(&connector.name)
+        && let Some(index) = entry.connected.iter().position(|other| connector.is(other))
+    {
+        let connector = entry.connected.remove(index);
+        entry.connected.push(connector);
+    }
+    join_waiting(&connector.name);
 }
 
 impl Inproc {
@@ -218,8 +270,8 @@ impl Endpoint for Inproc {
         let frees_peer = links.iter().any(|link| !link.partner.context.accepts_pipe());
         for Link { partner, own, other } in links {
             // Messages that were sent are in the partner's inbound lane, and stay there.
-            own.close();
-            other.close();
+            own.close(End::LOCAL);
+            other.close(End::PEER);
             self.context.report(EndpointEvent::Dropped);
             partner.context.report(EndpointEvent::Broken);
             if partner.is_connector {

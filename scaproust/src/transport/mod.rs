@@ -5,18 +5,21 @@
 //! socket gives each endpoint an [`EndpointContext`], the endpoint attaches pipes to it, and reports edges
 //! and the end of each pipe to its [`SocketPipe`].
 
+mod admission;
 mod inproc;
 mod linger;
 mod stream;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::address::Address;
 use crate::error::Error;
 use crate::message::MessageType;
-use crate::pipe::{Consumer, Peer, Producer, SocketPipe};
+use crate::pipe::{Consumer, End, Peer, Producer, SocketPipe};
 use crate::protocol::{PipeRefused, ProtocolInfo};
+pub(crate) use admission::{Admission, Networks};
 pub(crate) use linger::Linger;
 pub(crate) use stream::{Batching, before_blocking};
 
@@ -30,7 +33,7 @@ pub(crate) struct PipeEnds {
     pub(crate) peer: Arc<dyn Peer>,
 }
 
-/// An event of an endpoint, for `nn_get_statistic` and `NN_PRINT_ERRORS`.
+/// An event of an endpoint, for `nn_get_statistic`, `NN_PRINT_ERRORS` and `NN_MONITOR`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndpointEvent {
     /// An attempt to connect began.
@@ -47,6 +50,19 @@ pub(crate) enum EndpointEvent {
     Dropped,
     /// A connection was ended by the other side or by the network, or because of what the peer sent.
     Broken,
+    /// The endpoint is bound: connections may come from now on.
+    Listening,
+    /// The next attempt to connect begins after this time. The error is that of the attempt before, if it has failed.
+    Retry(Option<Error>, Duration),
+    /// A connection was refused, or has ended before it had a pipe.
+    Unopened {
+        /// The peer's network address.
+        remote: Option<SocketAddr>,
+        /// The protocol that the peer has named; 0 if it has named none.
+        protocol: u16,
+        /// Why there is no pipe.
+        end: End,
+    },
 }
 
 /// The options that an endpoint needs, as they were when it was created.
@@ -62,6 +78,8 @@ pub(crate) struct Settings {
     pub(crate) ipc_permissions: u32,
     /// `NN_TCP_KEEPALIVE` and the options beside it.
     pub(crate) peer_watch: PeerWatch,
+    /// Which peers a bound endpoint accepts.
+    pub(crate) admission: Admission,
 }
 
 /// How the kernel finds out that the peer of a TCP connection is gone.

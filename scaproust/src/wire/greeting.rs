@@ -55,6 +55,8 @@ pub(crate) struct Greeted {
     pub(crate) protocol: u16,
     /// Bytes to send to the peer before the first message; often none.
     pub(crate) reply: Vec<u8>,
+    /// What the peer has requested, if it is a ws client.
+    pub(crate) resource: Option<Vec<u8>>,
 }
 
 /// An invalid greeting: the connection must be closed.
@@ -79,7 +81,9 @@ impl Greeting {
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         match self {
             Greeting::SpHeader { parser, reply } => match parser.feed(input) {
-                Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, reply: mem::take(reply) })),
+                Ok(protocol) => {
+                    Ok(protocol.map(|protocol| Greeted { protocol, reply: mem::take(reply), resource: None }))
+                }
                 Err(_) => Err(BadGreeting::silent()),
             },
             Greeting::HttpResponse(client) => client.feed(input),

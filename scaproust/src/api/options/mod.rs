@@ -4,6 +4,7 @@
 //! beside it have those of sockets that send, of sockets that receive, and of single protocols.
 
 mod connections;
+mod peers;
 mod protocols;
 mod receiving;
 mod sending;

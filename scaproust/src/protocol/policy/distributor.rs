@@ -76,6 +76,17 @@ impl Distributor {
                 PushOutcome::Full => _ = self.deactivate(position),
             }
         }
+        if self.active < self.pipes.len() {
+            self.note_drops(except, context);
+        }
+    }
+
+    /// The inactive pipes have missed a message, except for the one in `except`.
+    #[cold]
+    fn note_drops(&self, except: Option<PipeId>, context: &mut impl Context) {
+        let position = except.and_then(|pipe| self.positions.get(&pipe));
+        let is_excepted = position.is_some_and(|position| *position >= self.active);
+        context.note_drops(self.pipes.len() - self.active - usize::from(is_excepted));
     }
 
     /// Moves a pipe to the front if it is active. Returns the position of the first other active pipe.

@@ -281,8 +281,12 @@ impl Dialer {
 
     /// An attempt has failed.
     fn failed(&self, error: io::Error) -> DialStep<Destination> {
-        self.context.report(EndpointEvent::ConnectFailed(Error::from(error)));
-        lock(&self.state).attempts.failed()
+        let error = Error::from(error);
+        self.context.report(EndpointEvent::ConnectFailed(error));
+        let step = lock(&self.state).attempts.failed();
+        let delay = if let DialStep::Wait(delay) = step { delay } else { Duration::ZERO };
+        self.context.report(EndpointEvent::Retry(Some(error), delay));
+        step
     }
 
     fn wait(self: &Arc<Self>, delay: Duration) {
@@ -346,6 +350,10 @@ impl Source for Dialer {
 }
 
 impl Owner for Dialer {
+    fn is_dialer(&self) -> bool {
+        true
+    }
+
     fn established(&self, _connection: &Arc<Connection>) {
         lock(&self.state).attempts.established();
     }
@@ -365,6 +373,9 @@ impl Owner for Dialer {
                 _ => return,
             }
         };
+        if let DialStep::Wait(delay) = step {
+            self.context.report(EndpointEvent::Retry(None, delay));
+        }
         self.proceed(step);
     }
 }

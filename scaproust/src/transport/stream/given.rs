@@ -84,6 +84,10 @@ pub(in crate::transport) fn connect(
 struct GivenConnection(Mutex<Option<Arc<Connection>>, rank::Dialer>);
 
 impl Owner for GivenConnection {
+    fn is_dialer(&self) -> bool {
+        true
+    }
+
     fn established(&self, _connection: &Arc<Connection>) {}
 
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {

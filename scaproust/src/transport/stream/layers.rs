@@ -8,13 +8,14 @@ pub(super) mod masked;
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use socket2::MaybeUninitSlice;
 
 #[cfg(all(test, not(loom)))]
 use self::masked::Masked;
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
+use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 use crate::transport::PeerWatch;
 
@@ -68,6 +69,22 @@ impl Stream {
     /// Whether the stream is within this machine, and not TCP.
     pub(super) fn is_local(&self) -> bool {
         self.link == Link::Local
+    }
+
+    /// The network addresses of the peer and of this side, if they have such.
+    pub(super) fn network_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        match self.link {
+            Link::Network => platform::network_addresses(&self.raw),
+            Link::Local => (None, None),
+        }
+    }
+
+    /// The peer's process, if it is on this machine and the system names it.
+    pub(super) fn credentials(&self) -> Option<Credentials> {
+        match self.link {
+            Link::Network => None,
+            Link::Local => platform::credentials(&self.raw),
+        }
     }
 
     /// Sets `TCP_NODELAY`, if there is TCP.

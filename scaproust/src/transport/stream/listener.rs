@@ -14,6 +14,7 @@ use super::layers::Stream;
 use super::platform::{self, Acceptor, polled};
 use crate::address;
 use crate::endpoint::{AcceptStep, Accepting};
+use crate::pipe::End;
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
@@ -61,6 +62,8 @@ impl Listener {
         let state = State { listening: None, connections: Vec::new(), accepting: Accepting::new() };
         let listener = Listener { chosen, mapping, wrap, context, reactor, state: Mutex::new(state) };
         let listener = Arc::new(listener);
+        // Before the first connection.
+        listener.context.report(EndpointEvent::Listening);
         {
             // The lock is held meanwhile, so that the first connection finds the acceptor.
             let mut state = lock(&listener.state);
@@ -102,11 +105,19 @@ impl Listener {
     }
 
     fn take(self: &Arc<Self>, stream: platform::Stream) {
-        // A peer that the socket would refuse is disconnected before the greeting tells it that it is connected.
-        if !self.context.accepts_pipe() {
-            return;
-        }
         let stream = (self.wrap)(stream);
+        let admission = &self.context.settings().admission;
+        let remote = || stream.network_addresses().0;
+        let refusal = if !admission.admits(stream.is_local(), remote, || stream.credentials()) {
+            Some(End::RULE)
+        } else {
+            // Refused before the greeting tells the peer that it is connected.
+            (!self.context.accepts_pipe()).then_some(End::BUSY)
+        };
+        if let Some(end) = refusal {
+            let remote = remote();
+            return self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
+        }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
         // Several peers may have been accepted at once, and only one of them may believe that it is connected.
         let is_exclusive = context.protocol().is_exclusive;
@@ -158,6 +169,10 @@ impl Source for Listener {
 }
 
 impl Owner for Listener {
+    fn is_dialer(&self) -> bool {
+        false
+    }
+
     fn established(&self, _connection: &Arc<Connection>) {}
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {

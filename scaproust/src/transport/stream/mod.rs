@@ -143,6 +143,8 @@ fn protocol_pair(own: &ProtocolInfo) -> ProtocolPair {
 
 /// The endpoint that a connection belongs to.
 trait Owner: Send + Sync {
+    /// Whether it has connected to the peer, and not the peer to it.
+    fn is_dialer(&self) -> bool;
     /// The greetings are exchanged, and the socket has its pipe.
     fn established(&self, connection: &Arc<Connection>);
     /// The connection has ended.

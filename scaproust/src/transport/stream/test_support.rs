@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::message::MessageType;
-use crate::pipe::{NullPeer, SocketPipe};
+use crate::pipe::{End, NullPeer, SocketPipe};
 use crate::protocol::{PUSH, PipeRefused, ProtocolInfo};
 use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
@@ -141,7 +141,7 @@ impl TestSocket {
 }
 
 impl SocketPipe for NullPeer {
-    fn close(self: Arc<Self>) {}
+    fn close(self: Arc<Self>, _end: End) {}
 }
 
 impl EndpointContext for TestSocket {
@@ -187,6 +187,12 @@ impl EndpointContext for TestSocket {
     }
 
     fn report(&self, event: EndpointEvent) {
-        lock(&self.events).push_back(event);
+        // Those that only a monitor sees are left out.
+        if !matches!(
+            event,
+            EndpointEvent::Listening | EndpointEvent::Retry(..) | EndpointEvent::Unopened { .. }
+        ) {
+            lock(&self.events).push_back(event);
+        }
     }
 }

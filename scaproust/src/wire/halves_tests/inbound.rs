@@ -25,7 +25,7 @@ fn a_side_that_greets_after_its_peer_waits_for_a_short_time() {
         // Once.
         assert_eq!(end.inbound.check_time(PEER_FIRST_TIME), TimeCheck::InTime);
         let greeted = end.inbound.greet(&mut &greeting[..]).unwrap().unwrap();
-        assert_eq!(greeted, Greeted { protocol: PAIR.peer.number, reply: Vec::new() });
+        assert_eq!(greeted, Greeted { protocol: PAIR.peer.number, reply: Vec::new(), resource: None });
         assert_eq!(end.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
     }
 }

@@ -126,7 +126,8 @@ impl UpgradeServer {
             reply.extend_from_slice(b"\r\n");
         }
         reply.extend_from_slice(b"\r\n");
-        Ok(Greeted { protocol: self.protocols.peer.number, reply })
+        let resource = request.path.map(|path| path.as_bytes().to_owned());
+        Ok(Greeted { protocol: self.protocols.peer.number, reply, resource })
     }
 }
 
@@ -175,7 +176,7 @@ impl UpgradeClient {
             Ok(Status::Complete(length)) => {
                 cut(input, count, &self.received, length);
                 let protocol = self.agreed(&response).ok_or(BadGreeting::silent())?;
-                Ok(Some(Greeted { protocol, reply: Vec::new() }))
+                Ok(Some(Greeted { protocol, reply: Vec::new(), resource: None }))
             }
             Ok(Status::Partial) if self.received.len() < HEAD_MAX => {
                 *input = &[];

@@ -17,14 +17,15 @@ mod writing;
 
 use std::hash::RandomState;
 use std::io;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
 use super::{Owner, protocol_pair};
-use crate::pipe::{DirectRead, Peer, SocketPipe};
+use crate::pipe::{DirectRead, End, Identity, Peer, Reason, SocketPipe, address_text};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
@@ -65,6 +66,12 @@ pub(super) struct Connection {
     registration: Mutex<Registration, rank::Registration>,
     /// How often in a row room was reported while no writer waited for it.
     spurious_reports: AtomicU8,
+    /// The peer's network address, read at the start since the system forgets it when the connection ends.
+    remote: Option<SocketAddr>,
+    /// The protocol that the peer has named in its greeting; 0 before.
+    peer_protocol: AtomicU16,
+    /// What a ws client has requested.
+    resource: OnceLock<Vec<u8>>,
     /// The socket's end of the pipe, once there is one.
     end: OnceLock<Arc<dyn SocketPipe>>,
     /// The requests to the I/O thread that it has not seen: a set of `WRITE`, `READ` and `FAIL`.
@@ -92,18 +99,19 @@ enum Stop {
 struct Failure {
     /// Bytes to send to the peer before the end; often none.
     final_reply: Vec<u8>,
+    end: End,
 }
 
 impl Failure {
     /// Without a final reply.
-    fn silent() -> Failure {
-        Failure { final_reply: Vec::new() }
+    fn silent(end: End) -> Failure {
+        Failure { final_reply: Vec::new(), end }
     }
 }
 
 impl From<io::Error> for Failure {
-    fn from(_: io::Error) -> Failure {
-        Failure::silent()
+    fn from(error: io::Error) -> Failure {
+        Failure::silent(error.into())
     }
 }
 
@@ -128,6 +136,7 @@ impl Connection {
             context.message_type(),
             Random::new(RandomState::new()),
         );
+        let remote = stream.network_addresses().0;
         let connection = Arc::new(Connection {
             stream,
             mapping,
@@ -139,6 +148,9 @@ impl Connection {
             lease: ReadLease::default(),
             registration: Mutex::new(Registration::new()),
             spurious_reports: AtomicU8::new(0),
+            remote,
+            peer_protocol: AtomicU16::new(0),
+            resource: OnceLock::new(),
             end: OnceLock::new(),
             requests: AtomicU8::new(0),
             is_blocked: AtomicBool::new(false),
@@ -168,10 +180,10 @@ impl Connection {
         // First, so that the peer's greeting brings no pipe after this.
         lock(&self.reader).close();
         if let Some(end) = self.end.get() {
-            end.clone().close();
+            end.clone().close(End::LOCAL);
         }
         if !lock(&self.writer).begin_closing(linger) {
-            return self.finish(EndpointEvent::Dropped);
+            return self.finish(End::LOCAL);
         }
         self.flush();
         // If the connection has not ended yet, the I/O thread goes on with it.
@@ -183,7 +195,7 @@ impl Connection {
 
     /// Ends the connection because of what the peer has sent, after a final reply. A closing that is under way
     /// goes on instead.
-    fn reject(self: &Arc<Self>, final_reply: &[u8]) {
+    fn reject(self: &Arc<Self>, final_reply: &[u8], reason: End) {
         let linger = Linger::begin(Some(FINAL_REPLY_TIME));
         let lane = {
             let mut writer = lock(&self.writer);
@@ -191,22 +203,22 @@ impl Connection {
                 return;
             }
             writer.outbound.append(final_reply);
-            writer.lifecycle = Lifecycle::Closing(Closing::new(&linger, EndpointEvent::Broken));
+            writer.lifecycle = Lifecycle::Closing(Closing::new(&linger, reason));
             // Nothing is sent after the final reply.
             writer.lane.take()
         };
         drop(lane);
         self.set_leased(false);
         if let Some(end) = self.end.get() {
-            end.clone().close();
+            end.clone().close(reason);
         }
         self.set_timer(Purpose::Deadline, now() + FINAL_REPLY_TIME);
         self.flush();
     }
 
-    /// Ends the connection at once, and releases everything. `event` is reported, unless a closing was under way, which has
-    /// its own event.
-    fn finish(self: &Arc<Self>, event: EndpointEvent) {
+    /// Ends the connection at once, and releases everything. `end` is reported, unless a closing was under way, which has
+    /// its own reason.
+    fn finish(self: &Arc<Self>, end: End) {
         let (lifecycle, lane) = lock(&self.writer).end();
         let closing = match lifecycle {
             Lifecycle::Open => None,
@@ -215,18 +227,23 @@ impl Connection {
         };
         self.deregister();
         self.end_timers();
-        if event == EndpointEvent::Broken {
+        if end.reason != Reason::Local {
             abandon_unsent(self.stream.raw());
         }
         // Fails if the peer has ended the stream before.
         self.stream.shutdown(std::net::Shutdown::Both);
         drop(lane);
         lock(&self.reader).close();
-        if let Some(end) = self.end.get() {
-            end.clone().close();
-        }
         // A peer that ends a closing connection has not broken it.
-        self.context.report(closing.as_ref().map_or(event, |closing| closing.event));
+        let end = closing.as_ref().map_or(end, |closing| closing.end);
+        if let Some(pipe) = self.end.get() {
+            pipe.clone().close(end);
+        } else if end.reason != Reason::Local {
+            let protocol = self.peer_protocol.load(Ordering::Relaxed);
+            self.context.report(EndpointEvent::Unopened { remote: self.remote, protocol, end });
+        }
+        let is_local = end.reason == Reason::Local;
+        self.context.report(if is_local { EndpointEvent::Dropped } else { EndpointEvent::Broken });
         self.owner.clone().ended(self);
         // Last: nn_close returns when nothing is unfinished.
         drop(closing);
@@ -302,6 +319,22 @@ impl Peer for Connection {
         }
     }
 
+    fn identity(&self) -> Identity {
+        let text = |address| address_text(address).into_bytes();
+        let is_accepted_locally = self.stream.is_local() && !self.owner.is_dialer();
+        Identity {
+            // A client of ipc has no name.
+            remote: self.remote.map(text).or_else(|| is_accepted_locally.then(Vec::new)),
+            local: self.stream.network_addresses().1.map(text),
+            credentials: self.stream.credentials(),
+            resource: self.resource.get().cloned(),
+        }
+    }
+
+    fn disconnect(self: Arc<Self>) {
+        self.close(&Linger::begin(Some(Duration::ZERO)));
+    }
+
     fn direct_read(self: Arc<Self>) -> Option<Arc<dyn DirectRead>> {
         Some(self)
     }
@@ -326,7 +359,7 @@ impl Source for Connection {
 
     /// The program has closed descriptors that are not its own, and the stream's number may belong to another file by now.
     fn lost(self: Arc<Self>) {
-        self.finish(EndpointEvent::Broken);
+        self.finish(End::NETWORK);
     }
 
     fn woken(self: Arc<Self>) {
@@ -350,7 +383,7 @@ impl Source for Connection {
         self.check_lease(now);
         let has_expired = lock(&self.writer).closing().map(|closing| closing.unfinished.has_expired(now));
         match has_expired {
-            Some(true) => return self.finish(EndpointEvent::Dropped),
+            Some(true) => return self.finish(End::LOCAL),
             Some(false) => return self.flush(),
             None => {}
         }
@@ -362,7 +395,7 @@ impl Source for Connection {
                 lock(&self.writer).outbound.append(&greeting);
                 self.flush();
             }
-            TimeCheck::Exceeded => self.finish(EndpointEvent::Broken),
+            TimeCheck::Exceeded => self.finish(End::SILENCE),
         }
     }
 }

@@ -6,14 +6,16 @@ use std::cell::RefCell;
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::timers::Purpose;
 use super::{Connection, Failure, PER_TURN, READ, Stop, WRITE};
+use crate::error::Error;
 use crate::message::{Metadata, Payload};
-use crate::pipe::{Batch, Full, Producer, SocketPipe, lane};
+use crate::pipe::{Batch, End, Full, Producer, Reason, SocketPipe, lane};
 use crate::sync::{lock, now};
 use crate::transport::stream::platform::is_scarce;
-use crate::transport::{EndpointEvent, LaneLimits, PipeEnds};
+use crate::transport::{LaneLimits, PipeEnds};
 use crate::wire::{BadFrame, BadGreeting, Greeted, Inbound};
 
 /// The most bytes of one read.
@@ -102,13 +104,14 @@ impl Connection {
             outcome
         };
         if let Some(end) = effects.unused {
-            end.close();
+            end.close(End::LOCAL);
         }
         if effects.is_established {
             self.owner.established(self);
         }
         if let Some(end) = self.end.get() {
             if effects.is_established {
+                end.clone().open();
                 end.clone().writable();
             }
             if effects.is_edge {
@@ -124,8 +127,8 @@ impl Connection {
             Ok(Stop::TurnOver) if self.is_reading_leased() => {}
             Ok(Stop::TurnOver) => self.request(READ),
             Ok(Stop::OutOfMemory) => self.retry_later(),
-            Err(Failure { final_reply }) if final_reply.is_empty() => self.finish(EndpointEvent::Broken),
-            Err(Failure { final_reply }) => self.reject(&final_reply),
+            Err(Failure { final_reply, end }) if final_reply.is_empty() => self.finish(end),
+            Err(Failure { final_reply, end }) => self.reject(&final_reply, end),
         }
     }
 
@@ -153,7 +156,7 @@ impl Connection {
             let spill_size = if expects_large || direct_size > 0 { SPILL } else { scratch.len() };
             let wanted = direct_size + spill_size;
             let count = match self.stream.read(direct, &mut scratch[..spill_size]) {
-                Ok(0) => return Err(Failure::silent()),
+                Ok(0) => return Err(Failure::silent(End::PEER)),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Stop::Done),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -193,8 +196,14 @@ impl Connection {
         effects: &mut ReadEffects,
     ) -> Result<(), Failure> {
         let greeted = reader.inbound.greet(&mut input);
-        if let Some(greeted) = greeted.map_err(|BadGreeting { final_reply }| Failure { final_reply })? {
-            let refused = |_| Failure { final_reply: reader.inbound.refusal() };
+        let bad = |BadGreeting { final_reply }| Failure { final_reply, end: End::INVALID };
+        if let Some(mut greeted) = greeted.map_err(bad)? {
+            self.peer_protocol.store(greeted.protocol, Ordering::Relaxed);
+            if let Some(resource) = greeted.resource.take() {
+                // Cannot fail: a greeting is completed once.
+                let _ = self.resource.set(resource);
+            }
+            let refused = |failure: Failure| Failure { final_reply: reader.inbound.refusal(), ..failure };
             reader.lane = Some(self.open(&greeted, effects).map_err(refused)?);
             reader.inbound.open(self.mapping.decoder());
             self.cancel_timers(Purpose::Greeting);
@@ -229,7 +238,7 @@ impl Connection {
         drop(lane);
         effects.is_edge |= is_edge;
         match fed {
-            Ok(()) if is_out_of_memory => Err(Failure::silent()),
+            Ok(()) if is_out_of_memory => Err(Failure::silent(End::MEMORY)),
             fed => fed.map_err(|bad| self.failure(bad)),
         }
     }
@@ -237,17 +246,17 @@ impl Connection {
     /// Gives the socket a pipe, after the peer's greeting. Returns the producer of the inbound lane.
     fn open(self: &Arc<Self>, greeted: &Greeted, effects: &mut ReadEffects) -> Result<Producer, Failure> {
         if self.context.protocol().peer.number != greeted.protocol {
-            return Err(Failure::silent());
+            return Err(Failure::silent(End { reason: Reason::Mismatch, error: None }));
         }
         let LaneLimits { receive, send, .. } = self.context.lane_limits();
         let (producer, inbound) = lane(receive);
         let (outbound, consumer) = lane(send);
         let attached = self.context.attach(PipeEnds { inbound, outbound, peer: self.clone() });
-        let end = attached.map_err(|_| Failure::silent())?;
+        let end = attached.map_err(|_| Failure::silent(End::BUSY))?;
         // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
         if !lock(&self.writer).open(consumer, &greeted.reply) {
             effects.unused = Some(end);
-            return Err(Failure::silent());
+            return Err(Failure::silent(End::LOCAL));
         }
         if !greeted.reply.is_empty() {
             self.request(WRITE);
@@ -265,7 +274,13 @@ impl Connection {
 
     /// The failure after invalid bytes of the peer.
     fn failure(&self, bad: BadFrame) -> Failure {
-        Failure { final_reply: lock(&self.writer).outbound.final_reply(bad) }
+        let end = match bad {
+            BadFrame::Closed(_) => End::PEER,
+            BadFrame::OutOfMemory => End::MEMORY,
+            BadFrame::TooLong => End { reason: Reason::Invalid, error: Some(Error::MessageSize) },
+            BadFrame::Type | BadFrame::Protocol | BadFrame::NotText => End::INVALID,
+        };
+        Failure { final_reply: lock(&self.writer).outbound.final_reply(bad), end }
     }
 
     /// Sets a timer, after a read that has brought something, by which a peer is noticed that falls silent in the middle of a message.

@@ -12,6 +12,9 @@ use crate::transport::stream::layers::masked::{HELLO, MASK};
 use crate::transport::stream::test_support::{GREETING, Plain, TestSocket, connected_pair};
 
 impl Owner for NullPeer {
+    fn is_dialer(&self) -> bool {
+        true
+    }
     fn established(&self, _connection: &Arc<Connection>) {}
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
 }
@@ -68,11 +71,11 @@ fn a_message_sent_between_a_flush_and_a_closing_is_delivered() {
 fn closing_a_connection_that_has_ended_waits_for_nothing() {
     let (connection, _outbound, theirs) = connected();
     drop(theirs);
-    connection.finish(EndpointEvent::Broken);
+    connection.finish(End::PEER);
     let linger = Linger::begin(None);
     assert!(!lock(&connection.writer).begin_closing(&linger));
     connection.close(&linger);
-    connection.reject(b"why");
+    connection.reject(b"why", End::INVALID);
     linger.wait();
     assert!(lock(&connection.writer).outbound.is_empty());
 }
@@ -96,7 +99,7 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     theirs.write_all(&GREETING).unwrap();
     connection.receive();
     assert_eq!(lock(&connection.timers).purposes(), [Purpose::Deadline]);
-    connection.finish(EndpointEvent::Dropped);
+    connection.finish(End::LOCAL);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     assert_eq!(lock(&connection.timers).purposes(), []);
 }
@@ -114,7 +117,7 @@ fn a_read_that_finds_nothing_does_not_prolong_a_silence() {
         assert!(inbound.is_mid_message());
         assert_eq!(inbound.check_time(silent + Duration::from_secs(30)), TimeCheck::Exceeded);
     }
-    connection.finish(EndpointEvent::Dropped);
+    connection.finish(End::LOCAL);
 }
 
 #[test]
@@ -146,7 +149,7 @@ fn write_interest_is_registered_while_a_writer_waits() {
         connection.flush();
         theirs.read_exact(&mut frame).unwrap();
     }
-    connection.finish(EndpointEvent::Dropped);
+    connection.finish(End::LOCAL);
 }
 
 #[test]
@@ -175,7 +178,7 @@ fn before_blocking_writes_gathered_messages() {
         assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x07gathers\x01\0\0\0\0\0\0\0\x07as well");
         theirs.set_nonblocking(false).unwrap();
     }
-    connection.finish(EndpointEvent::Dropped);
+    connection.finish(End::LOCAL);
 }
 
 #[test]
@@ -192,7 +195,7 @@ fn a_message_sent_while_the_socket_closes_does_not_gather() {
         theirs.read_exact(&mut came).unwrap();
         assert_eq!(came, *b"\x01\0\0\0\0\0\0\0\x04late");
     }
-    connection.finish(EndpointEvent::Dropped);
+    connection.finish(End::LOCAL);
     assert_eq!(Arc::strong_count(connection.context.batching()), 1);
 }
 
@@ -210,7 +213,7 @@ impl Peer for Reporter {
 }
 
 impl SocketPipe for Reporter {
-    fn close(self: Arc<Self>) {}
+    fn close(self: Arc<Self>, _end: End) {}
 }
 
 /// A layer that delays, hoards and changes bytes carries a connection in both directions, under back-pressure.
@@ -292,7 +295,7 @@ impl Peer for Closed {
 }
 
 impl SocketPipe for Closed {
-    fn close(self: Arc<Self>) {
+    fn close(self: Arc<Self>, _end: End) {
         // As a socket does: the caller must not hold a lock that forbids it.
         Edges::default().deliver();
         self.0.send(()).unwrap();
@@ -326,5 +329,5 @@ fn an_exit_does_not_wait_for_locks_that_its_thread_holds() {
     let held = lock(&connection.registration);
     assert_eq!(connection.clone().write_now(), Some(0));
     drop(held);
-    connection.finish(EndpointEvent::Dropped);
+    connection.finish(End::LOCAL);
 }

@@ -10,12 +10,12 @@ use smallvec::SmallVec;
 use super::timers::Purpose;
 use super::{Connection, FAIL, Failure, PER_TURN, Stop, WRITE};
 use crate::message::{Chunk, Front};
-use crate::pipe::Consumer;
+use crate::pipe::{Consumer, End};
 use crate::sync::{lock, now};
+use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::layers::Stream;
 use crate::transport::stream::platform::{has_unacknowledged, is_scarce};
-use crate::transport::{EndpointEvent, Linger};
 use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
 
 /// The interval at which a closing connection checks whether the peer has received everything.
@@ -55,16 +55,16 @@ pub(super) struct Flushed {
 pub(super) struct Closing {
     /// Held until the end; the closing call waits for that until its deadline.
     pub(super) unfinished: Unfinished,
-    /// The event to report at the end.
-    pub(super) event: EndpointEvent,
+    /// Why it closes.
+    pub(super) end: End,
     /// When everything was written, once it is.
     written_at: Option<Duration>,
 }
 
 impl Closing {
     /// A closing for which `linger` waits.
-    pub(super) fn new(linger: &Arc<Linger>, event: EndpointEvent) -> Closing {
-        Closing { unfinished: linger.unfinished(), event, written_at: None }
+    pub(super) fn new(linger: &Arc<Linger>, end: End) -> Closing {
+        Closing { unfinished: linger.unfinished(), end, written_at: None }
     }
 }
 
@@ -91,7 +91,7 @@ impl Writer {
         let has_time = linger.deadline().is_none_or(|deadline| deadline > now());
         let begins = has_time && self.lane.is_some();
         if begins {
-            self.lifecycle = Lifecycle::Closing(Closing::new(linger, EndpointEvent::Dropped));
+            self.lifecycle = Lifecycle::Closing(Closing::new(linger, End::LOCAL));
         }
         begins
     }
@@ -267,7 +267,7 @@ impl Connection {
     /// alone.
     pub(super) fn fail(self: &Arc<Self>) {
         self.receive();
-        self.finish(EndpointEvent::Broken);
+        self.finish(End::NETWORK);
     }
 
     /// Ends a closing connection when everything is written; or shuts down the outbound direction, and checks again later, if
@@ -278,7 +278,7 @@ impl Connection {
             self.stream.shutdown(std::net::Shutdown::Write);
             self.set_timer(Purpose::Closing, now() + CLOSING_INTERVAL);
         } else {
-            self.finish(EndpointEvent::Dropped);
+            self.finish(End::LOCAL);
         }
     }
 

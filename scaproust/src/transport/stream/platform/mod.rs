@@ -25,8 +25,8 @@ use windows as own;
 pub(super) use own::REFUSED;
 pub(super) use own::{
     Acceptor, LocalAddress, NO_INTEREST, NO_SIGNAL, SHORT_READ_IS_ALL, Stream, UNREACHABLE, abandon_unsent,
-    connect_local, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally, local_address,
-    note_writable, polled, watch_peer,
+    connect_local, credentials, descriptor, has_unacknowledged, is_connected, is_scarce, listen_locally,
+    local_address, network_addresses, note_writable, polled, watch_peer,
 };
 #[cfg(all(unix, not(simulated)))]
 pub(super) use own::{Given, Role};

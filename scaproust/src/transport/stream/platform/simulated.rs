@@ -12,6 +12,7 @@ use socket2::MaybeUninitSlice;
 
 use crate::address::LocalName;
 use crate::machine::{self, Place, poller};
+use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 use crate::transport::PeerWatch;
 
@@ -249,6 +250,18 @@ pub(in crate::transport::stream) fn note_writable(_stream: &Stream) -> bool {
 /// Whether the error of a call on a stream is a lack of memory.
 pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::ENOBUFS | libc::ENOMEM))
+}
+
+/// Streams of the machine have no addresses.
+pub(in crate::transport::stream) fn network_addresses(
+    _stream: &Stream,
+) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    (None, None)
+}
+
+/// Nor owners.
+pub(in crate::transport::stream) fn credentials(_stream: &Stream) -> Option<Credentials> {
+    None
 }
 
 /// Makes the close of the stream discard what was not received.

@@ -36,6 +36,14 @@ pub(in crate::transport::stream) fn is_connected(socket: &Socket) -> io::Result<
     }
 }
 
+/// The network addresses of the peer and of this side.
+pub(in crate::transport::stream) fn network_addresses(
+    socket: &Socket,
+) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    let network = |address: io::Result<SockAddr>| address.ok()?.as_socket();
+    (network(socket.peer_addr()), network(socket.local_addr()))
+}
+
 /// Whether a network address is the socket's own.
 fn is_own(socket: &Socket, address: &SockAddr) -> bool {
     let address = address.as_socket();

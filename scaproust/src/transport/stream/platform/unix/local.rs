@@ -3,6 +3,7 @@
 use std::ffi::OsStr;
 use std::fs::{self, Permissions};
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,7 @@ use socket2::{Domain, SockAddr, Socket, Type};
 
 use super::{Acceptor, Stream};
 use crate::address::LocalName;
+use crate::pipe::Credentials;
 use crate::sync::{above_standard, is_standard};
 use crate::transport::stream::platform::sockets::{BACKLOG, connect_without_waiting};
 
@@ -98,6 +100,33 @@ pub(in crate::transport::stream) fn connect_local(address: &LocalAddress) -> io:
     let socket = stream()?;
     connect_without_waiting(&socket, address)?;
     Ok(socket)
+}
+
+/// The process at the other end, as it was when the connection was made.
+#[cfg(any(target_os = "linux", target_os = "android"))]
+pub(in crate::transport::stream) fn credentials(stream: &Stream) -> Option<Credentials> {
+    let mut found = libc::ucred { pid: 0, uid: 0, gid: 0 };
+    let mut length = size_of::<libc::ucred>() as libc::socklen_t;
+    // SAFETY: the descriptor is open, and the call writes at most `length` bytes.
+    let result = unsafe {
+        libc::getsockopt(
+            stream.as_raw_fd(),
+            libc::SOL_SOCKET,
+            libc::SO_PEERCRED,
+            (&raw mut found).cast(),
+            &raw mut length,
+        )
+    };
+    (result == 0).then_some(Credentials { pid: found.pid, uid: found.uid, gid: found.gid })
+}
+
+/// The process at the other end, as it was when the connection was made; its id is not known.
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+pub(in crate::transport::stream) fn credentials(stream: &Stream) -> Option<Credentials> {
+    let (mut uid, mut gid) = (0, 0);
+    // SAFETY: the descriptor is open, and the call writes the two numbers.
+    let result = unsafe { libc::getpeereid(stream.as_raw_fd(), &raw mut uid, &raw mut gid) };
+    (result == 0).then_some(Credentials { pid: 0, uid, gid })
 }
 
 fn stream() -> io::Result<Socket> {

@@ -13,12 +13,14 @@ use mio::unix::SourceFd;
 use mio::{Interest, Registry, Token, event};
 use socket2::{SockRef, Socket};
 
-pub(in crate::transport::stream) use super::sockets::is_connected;
+pub(in crate::transport::stream) use super::sockets::{is_connected, network_addresses};
 use crate::sync::{Descriptor, above_standard, is_standard};
 use crate::transport::PeerWatch;
 pub(in crate::transport::stream) use given::{Given, Role};
 use local::SocketFile;
-pub(in crate::transport::stream) use local::{LocalAddress, connect_local, listen_locally, local_address};
+pub(in crate::transport::stream) use local::{
+    LocalAddress, connect_local, credentials, listen_locally, local_address,
+};
 
 /// A connection of tcp or ipc.
 pub(in crate::transport::stream) type Stream = Socket;

@@ -8,6 +8,7 @@ mod named_pipe;
 mod stream;
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::windows::io::AsRawSocket;
 
 use libc::c_int;
@@ -17,6 +18,7 @@ use windows_sys::Win32::Networking::WinSock::{
     SO_EXCLUSIVEADDRUSE, SOCKET_ERROR, SOL_SOCKET, WSAECONNREFUSED, WSAEHOSTUNREACH, WSAENOBUFS, setsockopt,
 };
 
+use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 use crate::transport::PeerWatch;
 pub(in crate::transport::stream) use acceptor::{Acceptor, listen_locally};
@@ -91,6 +93,18 @@ pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
 /// The reason why the connect has failed.
 pub(in crate::transport::stream) fn is_connected(stream: &Stream) -> io::Result<bool> {
     stream.is_connected()
+}
+
+/// The network addresses of the peer and of this side.
+pub(in crate::transport::stream) fn network_addresses(
+    stream: &Stream,
+) -> (Option<SocketAddr>, Option<SocketAddr>) {
+    stream.network_addresses()
+}
+
+/// A named pipe does not tell the user at its other end in this form.
+pub(in crate::transport::stream) fn credentials(_stream: &Stream) -> Option<Credentials> {
+    None
 }
 
 /// Does nothing: the system discards what it cannot send.

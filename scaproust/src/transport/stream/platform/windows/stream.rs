@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::Shutdown;
+use std::net::{Shutdown, SocketAddr};
 
 use libc::c_int;
 use mio::event::Source;
@@ -13,7 +13,7 @@ use socket2::{MaybeUninitSlice, SockRef, Socket};
 use super::named_pipe::{self, LocalAddress, PipeEnd};
 use crate::sync::{RwLock, rank};
 use crate::transport::PeerWatch;
-use crate::transport::stream::platform::sockets::{self, is_connected};
+use crate::transport::stream::platform::sockets::{self, is_connected, network_addresses};
 
 /// A socket or a pipe. Reads and writes hold the lock shared; registering and closing hold it exclusively.
 #[derive(Debug)]
@@ -154,6 +154,14 @@ impl Stream {
     /// Whether this is a named pipe, open or shut down.
     pub(super) fn is_pipe(&self) -> bool {
         !matches!(&*self.0.read(), Kind::Network(_))
+    }
+
+    /// The network addresses of the peer and of this side.
+    pub(super) fn network_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        match &*self.0.read() {
+            Kind::Network(stream) => network_addresses(&SockRef::from(stream)),
+            Kind::Pipe(_) | Kind::Gone => (None, None),
+        }
     }
 
     /// Whether the stream is connected; `false` while the connect is in progress.

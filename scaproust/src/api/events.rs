@@ -1,0 +1,94 @@
+//! The events of a socket, as an iterator.
+
+use std::hash::{BuildHasher, RandomState};
+
+use super::Sub;
+use super::pattern::Pattern;
+use super::socket::Socket;
+use crate::error::Error;
+use crate::socket::{EventKind, SocketEvent};
+
+/// The events of a socket, from the call of [`Socket::events`] on. The iterator blocks until there is an event, and ends
+/// when the socket is closed.
+///
+/// Events that are not received wait here. If there are too many, some are lost; then one of the kind
+/// [`EventKind::Lost`] says how many. The socket never waits.
+///
+/// ```
+/// # use scaproust::{EventKind, Pull, Push};
+/// let (worker, source) = (Pull::new()?, Push::new()?);
+/// let events = worker.events()?;
+/// worker.bind("inproc://doc/events")?;
+/// source.connect("inproc://doc/events")?;
+/// source.send(b"a task")?;
+/// worker.recv()?;
+/// drop((source, worker));
+///
+/// let kinds: Vec<EventKind> = events.map(|event| event.kind).collect();
+/// assert_eq!(kinds, [EventKind::Listening, EventKind::Accepted, EventKind::Disconnected, EventKind::Closed]);
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct Events {
+    subscriber: Sub,
+    has_ended: bool,
+}
+
+impl Events {
+    /// The events that are published at an address; see [`Socket::set_monitor`].
+    ///
+    /// # Errors
+    /// Those of [`Socket::new`] and [`Socket::connect`].
+    pub fn at(address: impl AsRef<[u8]>) -> Result<Events, Error> {
+        let subscriber = Sub::new()?;
+        subscriber.subscribe(b"")?;
+        subscriber.connect(address)?;
+        Ok(Events { subscriber, has_ended: false })
+    }
+
+    /// The next event; `None` if there is none at present, or the socket is closed.
+    pub fn try_next(&mut self) -> Option<SocketEvent> {
+        self.next_with(Sub::try_recv)
+    }
+
+    fn next_with(&mut self, receive: impl Fn(&Sub) -> Result<crate::Message, Error>) -> Option<SocketEvent> {
+        while !self.has_ended {
+            let message = match receive(&self.subscriber) {
+                Err(Error::Interrupted) => continue,
+                received => received.ok()?,
+            };
+            // A message of another kind is one of a later version.
+            if let Some(event) = SocketEvent::decode(&message) {
+                self.has_ended = event.kind == EventKind::Closed && event.endpoint.is_none();
+                return Some(event);
+            }
+        }
+        None
+    }
+}
+
+impl Iterator for Events {
+    type Item = SocketEvent;
+
+    fn next(&mut self) -> Option<SocketEvent> {
+        self.next_with(Sub::recv)
+    }
+}
+
+impl<P: Pattern> Socket<P> {
+    /// The events of this socket from now on. If it has no monitor yet, it gets one at an address of its own.
+    ///
+    /// # Errors
+    /// [`Error::TooManySockets`], since the events are received by a socket; [`Error::Closed`].
+    pub fn events(&self) -> Result<Events, Error> {
+        let address = match self.monitor()? {
+            address if !address.is_empty() => address,
+            _ => {
+                let address = format!("inproc://scaproust/events/{:016x}", RandomState::new().hash_one(0));
+                self.set_monitor(&address)?;
+                address.into_bytes()
+            }
+        };
+        Events::at(address)
+    }
+}
