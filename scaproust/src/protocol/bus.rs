@@ -160,8 +160,10 @@ mod tests {
         simulate(&protocol::BUS, true, |mut bus| {
             bus.attach_with(1, 8, 1).unwrap();
             bus.attach_with(2, 8, 1).unwrap();
+            bus.arrive(1, "from 1");
+            let from_peer_1 = bus.recv().unwrap().header;
             assert_eq!((bus.send("fills"), bus.world.drops), (Ok(()), 0));
-            assert_eq!((bus.send_raw(&wire(&[1], ""), "a"), bus.world.drops), (Ok(()), 1));
+            assert_eq!((bus.send_raw(&from_peer_1, "a"), bus.world.drops), (Ok(()), 1));
             assert_eq!((bus.send("b"), bus.world.drops), (Ok(()), 3));
         });
     }

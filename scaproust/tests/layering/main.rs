@@ -268,8 +268,8 @@ fn each_rule_speaks() {
         ("src/ffi.rs", "use crate::api::X;", "`ffi` must not import `api`: neighbours do not know"),
         (
             "src/pipe/lane.rs",
-            "use crate::error::X;",
-            "`pipe` must not import `error`: it may import only message",
+            "use crate::option::X;",
+            "`pipe` must not import `option`: it may import only error",
         ),
         (
             "src/socket/mod.rs",
