@@ -32,6 +32,8 @@ pub(super) struct World {
     pub(super) ids: RefCell<BTreeMap<usize, (i32, &'static ProtocolInfo)>>,
     /// Those that a thread has begun to open.
     opening: RefCell<BTreeSet<usize>>,
+    /// How many threads are opening one.
+    opens_now: Cell<u32>,
     /// Those that a thread has begun to close.
     closed: RefCell<BTreeSet<usize>>,
     began: Duration,
@@ -64,6 +66,7 @@ pub(super) fn live(plan: Plan) {
         plan,
         ids: RefCell::default(),
         opening: RefCell::default(),
+        opens_now: Cell::default(),
         closed: RefCell::default(),
         began: now(),
         damaged: RefCell::default(),
@@ -150,8 +153,11 @@ impl World {
         while self.current.borrow().keys().any(|name| self.closed.borrow().contains(&name.0)) {
             machine::sleep(Duration::from_millis(1));
         }
+        // Nor may one be closed meanwhile.
+        self.opens_now.set(self.opens_now.get() + 1);
         // After nn_term there is none, which is as good as one that is closed.
         let id = socket::open_protocol(Some(wanted.protocol), wanted.is_raw).unwrap_or(-1);
+        self.opens_now.set(self.opens_now.get() - 1);
         if let Ok(call) = enter(id) {
             for (level, name, value) in &wanted.options {
                 let set = match SocketOption::find(*level, *name)
@@ -194,6 +200,9 @@ impl World {
 
     pub(super) fn close(&self, number: usize) {
         let Some(&(id, _)) = self.ids.borrow().get(&number) else { return };
+        while self.opens_now.get() > 0 {
+            machine::sleep(Duration::from_millis(1));
+        }
         if !self.closed.borrow_mut().insert(number) {
             return;
         }
