@@ -13,7 +13,9 @@ use scaproust::ffi::socket::{AF_SP, AF_SP_RAW, Socket};
 /// # Errors
 /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
 pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> Result<(), Error> {
-    if let Some(option) = SocketOption::find(level, name) {
+    if let Some(option) = SocketOption::find(level, name)
+        && socket.has_option(option)
+    {
         return socket.set_option(option, setting(option.option_type(), bytes)?);
     }
     if level == c_int::from(socket.protocol().number) {
@@ -40,7 +42,7 @@ pub(super) fn get(
     argument: impl FnOnce() -> Result<c_int, Error>,
     write: impl FnOnce(&[u8], usize),
 ) -> Result<(), Error> {
-    let option = SocketOption::find(level, name);
+    let option = SocketOption::find(level, name).filter(|option| socket.has_option(*option));
     let value = match (level, name, option) {
         // The C library always returns 0, and tests of language bindings rely on that.
         (.., Some(SocketOption::Linger)) => Value::Int(0),

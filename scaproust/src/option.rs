@@ -131,6 +131,10 @@ pub enum SocketOption {
     /// `NN_CONNECT_TIMEO`: milliseconds that a connect waits for its first connection; zero: it does not wait;
     /// negative: without limit.
     ConnectTimeout,
+    /// `NN_RCV_PREFER_NEW`: whether the oldest message makes room for a new one in the receive queue.
+    PreferNew,
+    /// `NN_CONFLATE`: whether the receive queue holds only the newest message of each peer.
+    Conflate,
 }
 
 /// A row of the table.
@@ -149,7 +153,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 22] = {
+const TABLE: [Row; 24] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
@@ -177,6 +181,8 @@ const TABLE: [Row; 22] = {
         row(Key::TcpUserTimeout, (LEVEL_TCP, 105), Type::NATURAL, 0),
         row(Key::IpcPermissions, (LEVEL_IPC, 101), Type::Int { least: 0, most: 0o777 }, 0),
         row(Key::ConnectTimeout, (LEVEL_SOCKET, 1006), Type::ANY_INT, 0),
+        row(Key::PreferNew, (LEVEL_SOCKET, 1007), Type::FLAG, 0),
+        row(Key::Conflate, (LEVEL_SOCKET, 1008), Type::FLAG, 0),
     ]
 };
 
