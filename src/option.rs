@@ -17,7 +17,9 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
         let pipe = bytes.try_into().map_err(|_| Error::InvalidArgument)?;
         return socket.disconnect(u64::from_ne_bytes(pipe));
     }
-    if let Some(option) = SocketOption::find(level, name) {
+    if let Some(option) = SocketOption::find(level, name)
+        && socket.has_option(option)
+    {
         return socket.set_option(option, setting(option.option_type(), bytes)?);
     }
     if level == c_int::from(socket.protocol().number) {
@@ -44,7 +46,7 @@ pub(super) fn get(
     argument: impl FnOnce() -> Result<c_int, Error>,
     write: impl FnOnce(&[u8], usize),
 ) -> Result<(), Error> {
-    let option = SocketOption::find(level, name);
+    let option = SocketOption::find(level, name).filter(|option| socket.has_option(*option));
     let value = match (level, name, option) {
         // The C library always returns 0, and tests of language bindings rely on that.
         (.., Some(SocketOption::Linger)) => Value::Int(0),

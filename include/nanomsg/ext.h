@@ -16,6 +16,12 @@
 /* Milliseconds that nn_connect waits for its first connection; 0: it does not; negative: no limit. */
 #define NN_CONNECT_TIMEO 1006
 
+/* 1: the oldest message makes room for a new one in the receive queue of a peer; 0: it does not. */
+#define NN_RCV_PREFER_NEW 1007
+
+/* 1: the receive queue of a peer holds only its newest message; 0: it holds all. */
+#define NN_CONFLATE 1008
+
 /* Level NN_TCP: 1: the system probes silent peers of connections; 0: it does not. */
 #define NN_TCP_KEEPALIVE 101
 

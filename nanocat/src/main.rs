@@ -25,7 +25,7 @@ use std::thread;
 
 use scaproust::pattern::{Pattern, Receives, Sends};
 use scaproust::{
-    Bus, Error, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
+    Bus, Endpoint, Error, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
 };
 
 use arguments::{Options, Request};
@@ -193,18 +193,18 @@ fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Read
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
     }
-    let report = |what: &str, address: &[u8]| {
-        if options.verbosity > 0 {
-            eprintln!("{what} {}", String::from_utf8_lossy(address));
+    let report = |what: &str, endpoint: &Endpoint| {
+        if options.verbosity > 0
+            && let Ok(address) = endpoint.address()
+        {
+            eprintln!("{what} {address}");
         }
     };
     for address in &options.bind {
-        socket.bind(address).map_err(Failure::socket("Can't bind"))?;
-        report("bound to", address);
+        report("bound to", &socket.bind(address).map_err(Failure::socket("Can't bind"))?);
     }
     for address in &options.connect {
-        socket.connect(address).map_err(Failure::socket("Can't connect"))?;
-        report("connecting to", address);
+        report("connecting to", &socket.connect(address).map_err(Failure::socket("Can't connect"))?);
     }
     thread::sleep(options.delay);
     Ok(socket)

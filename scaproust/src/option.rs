@@ -143,6 +143,10 @@ pub enum SocketOption {
     IpcPeerGroup,
     /// `NN_TCP_ACCEPT`: the networks from which endpoints bound later accept peers; empty: all.
     TcpAccept,
+    /// `NN_RCV_PREFER_NEW`: whether the oldest message makes room for a new one in the receive queue.
+    PreferNew,
+    /// `NN_CONFLATE`: whether the receive queue holds only the newest message of each peer.
+    Conflate,
 }
 
 /// A row of the table.
@@ -161,7 +165,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 27] = {
+const TABLE: [Row; 29] = {
     use OptionType as Type;
     use SocketOption as Key;
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
@@ -194,6 +198,8 @@ const TABLE: [Row; 27] = {
         row(Key::IpcPeerUser, (LEVEL_IPC, 103), Type::Int { least: -1, most: i32::MAX }, -1),
         row(Key::IpcPeerGroup, (LEVEL_IPC, 104), Type::Int { least: -1, most: i32::MAX }, -1),
         row(Key::TcpAccept, (LEVEL_TCP, 106), Type::Text { longest: 1023 }, 0),
+        row(Key::PreferNew, (LEVEL_SOCKET, 1007), Type::FLAG, 0),
+        row(Key::Conflate, (LEVEL_SOCKET, 1008), Type::FLAG, 0),
     ]
 };
 

@@ -1,4 +1,4 @@
-//! `<nanomsg/ext.h>`: addresses and endpoints, as libnanomsg does not have them.
+//! `<nanomsg/ext.h>`: addresses, endpoints and receive queues, as libnanomsg does not have them.
 
 use libc::c_int;
 
@@ -9,6 +9,11 @@ pub const NN_ENDPOINT_ADDRESS: c_int = 1005;
 
 /// Milliseconds that nn_connect waits for its first connection; 0: it does not; negative: no limit.
 pub const NN_CONNECT_TIMEO: c_int = 1006;
+
+/// 1: the oldest message makes room for a new one in the receive queue of a peer; 0: it does not.
+pub const NN_RCV_PREFER_NEW: c_int = 1007;
+/// 1: the receive queue of a peer holds only its newest message; 0: it holds all.
+pub const NN_CONFLATE: c_int = 1008;
 
 /// Level NN_TCP: 1: the system probes silent peers of connections; 0: it does not.
 pub const NN_TCP_KEEPALIVE: c_int = 101;

@@ -93,6 +93,8 @@ mod tests {
             (NN_TCP, NN_TCP_NODELAY, SocketOption::TcpNodelay),
             (NN_WS, NN_WS_MSG_TYPE, SocketOption::WsMessageType),
             (NN_SOL_SOCKET, NN_CONNECT_TIMEO, SocketOption::ConnectTimeout),
+            (NN_SOL_SOCKET, NN_RCV_PREFER_NEW, SocketOption::PreferNew),
+            (NN_SOL_SOCKET, NN_CONFLATE, SocketOption::Conflate),
             (NN_TCP, NN_TCP_KEEPALIVE, SocketOption::TcpKeepalive),
             (NN_TCP, NN_TCP_KEEPALIVE_IDLE, SocketOption::TcpKeepaliveIdle),
             (NN_TCP, NN_TCP_KEEPALIVE_INTVL, SocketOption::TcpKeepaliveInterval),

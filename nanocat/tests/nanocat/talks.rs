@@ -83,6 +83,13 @@ fn a_file_arrives_unchanged() {
 }
 
 #[test]
+fn the_port_that_the_system_has_chosen_is_printed() {
+    let sender = run(Which::Ours, "--pub --bind tcp://127.0.0.1:0 -D hello --verbose");
+    let port = sender.stderr.trim_end().strip_prefix("bound to tcp://127.0.0.1:");
+    assert!(port.is_some_and(|port| port.parse::<u16>().is_ok_and(|port| port != 0)), "{}", sender.stderr);
+}
+
+#[test]
 fn a_count_ends_the_program() {
     let folder = Folder::new();
     let address = folder.ipc("count");

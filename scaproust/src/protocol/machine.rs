@@ -8,7 +8,7 @@ use super::{
     pipeline, pubsub, reqrep, star, survey,
 };
 use crate::error::Error;
-use crate::message::Outgoing;
+use crate::message::{Front, Outgoing};
 use crate::option::Setting;
 
 /// The machine of a socket.
@@ -132,6 +132,10 @@ impl Protocol for Machine {
 
     fn timeout(&mut self, context: &mut impl Context) {
         of_each!(self, machine => machine.timeout(context));
+    }
+
+    fn wants(&self, message: Front<'_>) -> bool {
+        of_each!(self, machine => machine.wants(message))
     }
 
     fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {

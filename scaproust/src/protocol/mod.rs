@@ -271,6 +271,12 @@ pub(crate) trait Protocol: Send {
         let _ = context;
     }
 
+    /// Whether the program wants a message that has come. Only messages that `recv` would drop are not wanted.
+    fn wants(&self, message: Front<'_>) -> bool {
+        let _ = message;
+        true
+    }
+
     /// Sets an option of the protocol's own level. The value has the type given in
     /// [`ProtocolInfo::options`].
     ///

@@ -119,6 +119,10 @@ impl Protocol for Subscriber {
         self.publishers.find(context, subscribed(&self.subscriptions)).is_some()
     }
 
+    fn wants(&self, message: Front<'_>) -> bool {
+        subscribed(&self.subscriptions)(message).is_some()
+    }
+
     fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         match (name, setting) {
             (SUBSCRIBE, Setting::Bytes(prefix)) => {

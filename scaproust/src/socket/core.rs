@@ -69,6 +69,8 @@ pub(crate) struct Core {
     pub(super) reads_directly: bool,
     /// How often connections that receivers may read from were returned to the I/O thread.
     pub(super) revocations: Arc<AtomicU32>,
+    /// Whether a pipe drops old messages: then every edge is processed at once.
+    pub(super) drops_old: bool,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
     /// Its monitor, and what it has dropped.
@@ -133,6 +135,7 @@ impl Core {
             may_read_directly,
             reads_directly: false,
             revocations: Arc::default(),
+            drops_old: false,
             recent_peers: RecentPeers::new(),
             watch: Watch::default(),
         }
@@ -262,8 +265,19 @@ impl Core {
         }
         match change {
             Change::Writable => {}
-            Change::Readable => self.call(edges, |protocol, context| protocol.readable(id, context)),
+            Change::Readable => {
+                self.take_in(id, edges);
+                self.call(edges, |protocol, context| protocol.readable(id, context));
+            }
             Change::Closed => {
+                // The messages before the close may have no edge of their own any more.
+                if self.drops_old {
+                    self.take_in(id, edges);
+                    self.call(edges, |protocol, context| protocol.readable(id, context));
+                    if let Some(pipe) = self.pipes.get(id) {
+                        pipe.end_intake();
+                    }
+                }
                 self.release_peer(id);
                 self.call(edges, |protocol, context| {
                     protocol.closing(id, context);
@@ -271,6 +285,17 @@ impl Core {
                     context.front(id);
                 });
             }
+        }
+    }
+
+    /// Moves what the peer of a pipe has sent into its inbound lane, if the pipe drops old messages.
+    fn take_in(&mut self, id: PipeId, edges: &mut Edges) {
+        if self.drops_old
+            && let Some(pipe) = self.pipes.get(id)
+            && pipe.take_in(|message| self.protocol.wants(message))
+            && let Some(peer) = &pipe.peer
+        {
+            edges.add_writable(peer);
         }
     }
 

@@ -33,7 +33,8 @@ impl Socket {
         let _uncancellable = Uncancellable::begin();
         core.process_ready(&self.ready, edges);
         core.registrations.remove_stale();
-        let needs_prompt_processing = core.is_polled() || self.acts_between_calls && core.protocol.is_busy();
+        let needs_prompt_processing =
+            core.is_polled() || core.drops_old || self.acts_between_calls && core.protocol.is_busy();
         if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.needs_prompt_processing.store(needs_prompt_processing, Ordering::Relaxed);
             // Pairs with the fence in `PipeHandle::process_if_prompt`: either that thread sees the flag, or

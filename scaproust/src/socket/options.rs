@@ -9,7 +9,7 @@ use super::pollable::Pollable;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::Edges;
-use crate::protocol::{PipeId, Protocol};
+use crate::protocol::{BUS, PAIR, PULL, PipeId, Protocol, SUB};
 use crate::sync::Descriptor;
 use crate::transport::Networks;
 
@@ -23,13 +23,21 @@ enum PollEvent {
 }
 
 impl Socket {
+    /// Whether the socket has an option: the system and the protocol do. A protocol whose messages refer to each
+    /// other keeps all that it has received.
+    #[must_use]
+    pub fn has_option(&self, option: SocketOption) -> bool {
+        let drops_old = matches!(option, SocketOption::PreferNew | SocketOption::Conflate);
+        option.is_available() && (!drops_old || [&PAIR, &SUB, &PULL, &BUS].contains(&self.info))
+    }
+
     /// Sets an option common to all sockets.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for a value of another type, out of range or too long, and
-    /// [`Error::UnknownOption`] if this system does not have the option.
+    /// [`Error::UnknownOption`] if the socket does not have the option.
     pub fn set_option(&self, option: SocketOption, setting: Setting<'_>) -> Result<(), Error> {
-        if !option.is_available() {
+        if !self.has_option(option) {
             return Err(Error::UnknownOption);
         }
         match (option, setting) {

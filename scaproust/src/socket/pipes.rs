@@ -9,13 +9,35 @@ use super::monitor::Watch;
 use super::peer_info::{EndpointName, PeerInfo};
 use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed};
+use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed, lane};
 use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
+
+/// Which messages a receive queue drops for new ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// `NN_RCV_PREFER_NEW`: the oldest, when the queue is full.
+    Newest,
+    /// `NN_CONFLATE`: all that are older.
+    Last,
+}
+
+/// What stands between the peer and the inbound lane of a pipe that drops old messages. A lane has one producer and one
+/// consumer, so the peer, which fills one, cannot take a message out of it. At each edge the socket moves all messages on
+/// into a second lane, both of whose ends it has.
+struct Intake {
+    /// The end of the lane that the peer fills. Empty and parked whenever no edge is on its way.
+    source: Consumer,
+    /// The other end of the pipe's inbound lane.
+    sink: Producer,
+    keep: Keep,
+}
 
 /// A socket's end of a pipe.
 pub(super) struct Pipe {
     pub(super) inbound: Consumer,
+    /// `None`, unless the pipe drops old messages.
+    intake: Option<Box<Intake>>,
     pub(super) outbound: Producer,
     /// The other end of the lanes. `None` once the peer is gone: the pipe ends as soon as its inbound lane is
     /// empty.
@@ -50,6 +72,7 @@ impl Pipe {
     ) -> Pipe {
         Pipe {
             inbound,
+            intake: None,
             outbound,
             peer: Some(peer),
             is_ready: false,
@@ -90,6 +113,44 @@ impl Pipe {
         let End { reason, error } = self.end.unwrap_or(End::LOCAL);
         let reason = Some(reason);
         Some(SocketEvent { reason, error, ..info.event(EventKind::Disconnected) })
+    }
+
+    /// Makes the pipe drop old messages. Its queue has about `limit` bytes.
+    pub(super) fn drop_old(&mut self, keep: Keep, limit: usize) {
+        let (sink, inbound) = lane(limit);
+        let source = std::mem::replace(&mut self.inbound, inbound);
+        self.intake = Some(Box::new(Intake { source, sink, keep }));
+    }
+
+    /// Moves what the peer has sent, and the protocol `wants`, into the inbound lane, in which it takes the place of
+    /// older messages. Does nothing in a pipe that keeps all messages. Returns whether the peer waits for room.
+    pub(super) fn take_in(&mut self, wants: impl Fn(Front<'_>) -> bool) -> bool {
+        let Pipe { inbound, intake: Some(intake), .. } = self else { return false };
+        let Intake { source, sink, keep } = &mut **intake;
+        // Ends, since the peer is not notified of room before: it can send no more than the lane holds.
+        while let Some(front) = source.front() {
+            if !wants(front) {
+                source.skip();
+                continue;
+            }
+            while (*keep == Keep::Last || !sink.has_room()) && inbound.front_unparked().is_some() {
+                inbound.pop();
+            }
+            let (metadata, head) = (front.metadata, ProtocolHeader::from_slice(front.head));
+            // Without memory the message is lost, as any other that is dropped.
+            if let Some(chunk) = source.take_chunk() {
+                _ = sink.batch().push_over(&head, &mut Payload::Owned(chunk), metadata);
+            } else if let Some(front) = source.peek() {
+                _ = sink.batch().push_over(&[], &mut Payload::Borrowed(front.body), metadata);
+                source.skip();
+            }
+        }
+        source.publish_progress()
+    }
+
+    /// The peer is gone: nothing more is taken in.
+    pub(super) fn end_intake(&mut self) {
+        self.intake = None;
     }
 
     /// Puts the pipe on the list of finished pipes, once.
@@ -451,7 +512,7 @@ impl<'a> Received<'a> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::pipe::{NullPeer, lane};
+    use crate::pipe::NullPeer;
 
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
@@ -483,6 +544,49 @@ mod tests {
         let indices: Vec<usize> = pipes.open_pipes().map(|pipe| pipe.index).collect();
         assert_eq!(indices, (0..10).collect::<Vec<_>>());
         assert_eq!((pipes.take_all().count(), pipes.open()), (11, 0));
+    }
+
+    /// The messages in the pipe's queue after the peer has sent these, of which those with an x are not wanted.
+    fn queue_after(keep: Keep, limit: usize, sent: &[&str]) -> Vec<String> {
+        let (mut pipe, mut far_out, _far_in) = pipe();
+        pipe.drop_old(keep, limit);
+        for message in sent {
+            let body = &mut Payload::Borrowed(message.as_bytes());
+            assert!(far_out.batch().push(b"", body, Metadata::default()).unwrap().edge);
+            pipe.take_in(|front| !front.body.contains(&b'x'));
+        }
+        let mut queue = Vec::new();
+        while let Some(front) = pipe.inbound.front() {
+            queue.push(String::from_utf8(front.body.to_vec()).unwrap());
+            pipe.inbound.pop();
+        }
+        queue
+    }
+
+    #[test]
+    fn the_oldest_or_all_older_messages_make_room() {
+        let sent = ["1", "2x", "3", "4", "5xx", "6x"];
+        assert_eq!(queue_after(Keep::Newest, 2, &sent), ["3", "4"]);
+        assert_eq!(queue_after(Keep::Newest, 100, &sent), ["1", "3", "4"]);
+        assert_eq!(queue_after(Keep::Last, 100, &sent), ["4"]);
+        assert_eq!(queue_after(Keep::Newest, 2, &["long message", "other"]), ["other"]);
+        assert_eq!(queue_after(Keep::Last, 2, &["x"]), [""; 0]);
+    }
+
+    #[test]
+    fn a_full_lane_is_taken_in_as_a_whole_and_a_chunk_without_a_copy() {
+        let (mut pipe, mut far_out, _far_in) = pipe();
+        pipe.drop_old(Keep::Last, 100);
+        while far_out.batch().push(b"", &mut Payload::Borrowed(b"old"), Metadata::default()).is_ok() {}
+        assert!(pipe.take_in(|_| true), "the peer waits for room");
+        let chunk = Chunk::copy_of(b"body").unwrap();
+        let address = chunk.as_ptr();
+        assert!(far_out.batch().push(b"head", &mut Payload::Owned(chunk), Metadata::default()).is_ok());
+        assert!(!pipe.take_in(|_| true));
+        let front = pipe.inbound.front().unwrap();
+        assert_eq!((front.head, front.body, front.body.as_ptr()), (&b"head"[..], &b"body"[..], address));
+        pipe.inbound.pop();
+        assert!(pipe.inbound.is_empty());
     }
 
     #[test]

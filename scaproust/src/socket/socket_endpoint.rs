@@ -7,7 +7,7 @@ use super::Socket;
 use super::endpoint_state::SharedEndpointState;
 use super::event::{EventKind, SocketEvent};
 use super::peer_info::EndpointName;
-use super::pipes::Pipe;
+use super::pipes::{Keep, Pipe};
 use super::recent_peers::MAX_PEERS;
 use crate::error::Error;
 use crate::message::MessageType;
@@ -128,6 +128,12 @@ impl EndpointContext for SocketEndpoint {
         if core.options.int(SocketOption::PeerInfo) == 1 {
             pipe.info = pipe.describe(id);
         }
+        if let Some(keep) = keep(&core.options) {
+            pipe.drop_old(keep, core.options.size(SocketOption::ReceiveBuffer));
+            core.drops_old = true;
+            // Before the first edge, which comes after this call.
+            self.socket.needs_prompt_processing.store(true, Ordering::Relaxed);
+        }
         core.pipes.insert(id, pipe);
         if core.pipes.open() == MAX_PEERS + 1 {
             // From now on receivers read from the recently active ones only.
@@ -161,6 +167,16 @@ impl EndpointContext for SocketEndpoint {
         if let Some(line) = line {
             print(&line);
         }
+    }
+}
+
+/// What new pipes drop, if they drop old messages.
+fn keep(options: &Options) -> Option<Keep> {
+    let is_on = |option| options.int(option) == 1;
+    match (is_on(SocketOption::Conflate), is_on(SocketOption::PreferNew)) {
+        (true, _) => Some(Keep::Last),
+        (false, true) => Some(Keep::Newest),
+        (false, false) => None,
     }
 }
 

@@ -83,6 +83,7 @@ pub(crate) struct Settings {
 }
 
 /// How the kernel finds out that the peer of a TCP connection is gone.
+#[cfg_attr(simulated, expect(dead_code, reason = "the machine's streams have no such options"))]
 #[derive(Clone, Debug, Default)]
 pub(crate) struct PeerWatch {
     /// How it probes a silent peer, if it does.
@@ -92,6 +93,7 @@ pub(crate) struct PeerWatch {
 }
 
 /// The probes of a silent peer. Zero means the system's default.
+#[cfg_attr(simulated, expect(dead_code, reason = "the machine's streams have no such options"))]
 #[derive(Clone, Debug)]
 pub(crate) struct Keepalive {
     /// How long the peer has been silent before the first probe.

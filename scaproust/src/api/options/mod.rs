@@ -34,7 +34,9 @@ fn size(bytes: usize) -> Result<i32, Error> {
 
 impl<P: Pattern> Socket<P> {
     fn get(&self, option: SocketOption) -> Result<i32, Error> {
-        match self.enter()?.option(option) {
+        let socket = self.enter()?;
+        match socket.option(option) {
+            _ if !socket.has_option(option) => Err(Error::UnknownOption),
             Value::Int(value) => Ok(value),
             Value::Bytes(_) => Err(Error::UnknownOption),
         }

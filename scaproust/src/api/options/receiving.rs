@@ -10,6 +10,81 @@ use crate::option::SocketOption;
 use crate::sync::Descriptor;
 
 impl<P: Receives> Socket<P> {
+    /// Whether the oldest message makes room for a new one in the receive queue of a peer.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] if the socket is not a PAIR, PULL, SUB or BUS socket, [`Error::Closed`].
+    ///
+    /// ```
+    /// assert!(!scaproust::Sub::new()?.prefers_new()?);
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn prefers_new(&self) -> Result<bool, Error> {
+        self.get(SocketOption::PreferNew).map(|value| value == 1)
+    }
+
+    /// Sets whether, for connections made afterwards, the oldest message makes room for a new one in the receive queue of a
+    /// peer, of [`Socket::recv_buffer`] bytes. Otherwise the peer cannot send until there is room, or, if it is a PUB or
+    /// BUS socket, drops the new one.
+    ///
+    /// # Errors
+    /// As [`Socket::prefers_new`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull, Push};
+    /// let (receiver, sender) = (Pull::new()?, Push::new()?);
+    /// receiver.set_recv_buffer(2)?; // So small a queue holds so many bytes of messages.
+    /// receiver.set_prefers_new(true)?;
+    /// receiver.bind("inproc://doc/prefers_new")?;
+    /// sender.connect("inproc://doc/prefers_new")?;
+    /// for message in [b"1", b"2", b"3"] {
+    ///     sender.send(message)?;
+    /// }
+    /// assert_eq!((&*receiver.recv()?, &*receiver.recv()?), (&b"2"[..], &b"3"[..]));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_prefers_new(&self, prefers_new: bool) -> Result<(), Error> {
+        self.set(SocketOption::PreferNew, prefers_new.into())
+    }
+
+    /// Whether the receive queue of a peer holds only its newest message.
+    ///
+    /// # Errors
+    /// As [`Socket::prefers_new`].
+    ///
+    /// ```
+    /// assert!(!scaproust::Sub::new()?.conflates()?);
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn conflates(&self) -> Result<bool, Error> {
+        self.get(SocketOption::Conflate).map(|value| value == 1)
+    }
+
+    /// Sets whether the receive queue of a peer holds only its newest message, for connections made afterwards. A SUB
+    /// socket keeps the newest one that it is subscribed to.
+    ///
+    /// # Errors
+    /// As [`Socket::prefers_new`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pub, Rep, Sub};
+    /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
+    /// subscriber.subscribe(b"price/")?;
+    /// subscriber.set_conflates(true)?;
+    /// subscriber.bind("inproc://doc/conflates")?;
+    /// publisher.connect("inproc://doc/conflates")?;
+    /// for message in ["price/1", "price/2", "news"] {
+    ///     publisher.send(message.as_bytes())?;
+    /// }
+    /// assert_eq!(*subscriber.recv()?, *b"price/2");
+    /// assert_eq!(subscriber.try_recv().err(), Some(Error::WouldBlock));
+    /// assert_eq!(Rep::new()?.set_conflates(true), Err(Error::UnknownOption));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_conflates(&self, conflates: bool) -> Result<(), Error> {
+        self.set(SocketOption::Conflate, conflates.into())
+    }
+
     /// The time for which receiving may block; `None`: without limit.
     ///
     /// # Errors

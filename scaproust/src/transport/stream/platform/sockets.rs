@@ -109,8 +109,9 @@ pub(in crate::transport::stream) fn watch_peer(socket: SockRef<'_>, watch: &Peer
         }
         socket.set_tcp_keepalive(&probes)?;
     }
-    #[cfg(any(target_os = "linux", target_os = "android"))]
     if !watch.user_timeout.is_zero() {
+        // The other systems do not have the option, and no program can set it there.
+        #[cfg(any(target_os = "linux", target_os = "android"))]
         socket.set_tcp_user_timeout(Some(watch.user_timeout))?;
     }
     Ok(())
