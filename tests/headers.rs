@@ -28,7 +28,7 @@ const fn constants(name: &'static str, purpose: &'static str, sources: &'static 
     Header { name, purpose, configuration: "pattern", sources, includes_nn: false }
 }
 
-const HEADERS: [Header; 11] = [
+const HEADERS: [Header; 12] = [
     Header {
         name: "nn",
         purpose: "sockets and messages",
@@ -64,6 +64,7 @@ const HEADERS: [Header; 11] = [
     constants("pubsub", "messages to all subscribers", &["src/constants/pubsub.rs"]),
     constants("survey", "surveys of all peers, and their answers", &["src/constants/survey.rs"]),
     constants("bus", "messages to all connected peers", &["src/constants/bus.rs"]),
+    constants("ext", "what libnanomsg does not have", &["src/constants/sharing.rs"]),
 ];
 
 fn root() -> &'static Path {

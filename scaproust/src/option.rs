@@ -15,7 +15,7 @@ pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
 pub const LEVEL_WS: i32 = -4;
 
-/// Names, at the socket's level, of properties that cannot be set.
+/// Names, at the socket's level, of properties that are not kept as values.
 pub mod name {
     /// Descriptor that is readable when a send would not block.
     pub const SNDFD: i32 = 10;
@@ -25,6 +25,8 @@ pub mod name {
     pub const DOMAIN: i32 = 12;
     /// The socket's protocol.
     pub const PROTOCOL: i32 = 13;
+    /// The socket whose pipes a context uses. Set once, to the number of a socket.
+    pub const SHARE: i32 = 1009;
 }
 
 /// The type of an option's values.
@@ -156,6 +158,11 @@ impl SocketOption {
     #[must_use]
     pub fn find(level: i32, name: i32) -> Option<SocketOption> {
         TABLE.iter().find(|row| (row.level, row.name) == (level, name)).map(|row| row.option)
+    }
+
+    /// Whether a context of a socket has a value of its own.
+    pub(crate) fn is_of_context(self) -> bool {
+        matches!(self, SocketOption::SendTimeout | SocketOption::ReceiveTimeout | SocketOption::SocketName)
     }
 
     /// The type of its values.

@@ -13,6 +13,7 @@ mod pair;
 mod pipeline;
 mod pubsub;
 mod reqrep;
+mod sharing;
 mod survey;
 mod tcp;
 mod ws;
@@ -25,6 +26,7 @@ pub use pair::*;
 pub use pipeline::*;
 pub use pubsub::*;
 pub use reqrep::*;
+pub use sharing::*;
 pub use survey::*;
 pub use tcp::*;
 pub use ws::*;
@@ -46,6 +48,7 @@ mod tests {
             (NN_RCVFD, name::RCVFD),
             (NN_DOMAIN, name::DOMAIN),
             (NN_PROTOCOL, name::PROTOCOL),
+            (NN_SHARE, name::SHARE),
             (NN_TCP, LEVEL_TCP),
             (NN_WS, LEVEL_WS),
             (NN_WS_MSG_TYPE_TEXT, MessageType::Text.number()),

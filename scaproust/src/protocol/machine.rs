@@ -3,6 +3,7 @@
 //! An enum, not a `Box<dyn Protocol>`, so that the compiler can inline the machine's calls to the
 //! [`Context`], and the socket's calls to the machine.
 
+use super::shared::{Place, Shared};
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pipeline,
     pubsub, reqrep, survey,
@@ -40,6 +41,8 @@ pub enum Machine {
     Bus(bus::Bus),
     /// Raw BUS.
     RawBus(bus::RawBus),
+    /// That of a socket with contexts, of any protocol that can have them.
+    Shared(Box<Shared>),
 }
 
 /// Calls a method of the machine in each variant.
@@ -59,8 +62,59 @@ macro_rules! of_each {
             Machine::RawSurveyor($it) => $call,
             Machine::Bus($it) => $call,
             Machine::RawBus($it) => $call,
+            Machine::Shared($it) => $call,
         }
     };
+}
+
+impl Machine {
+    /// Makes a plain machine one for a socket with contexts. `plain` must be a new machine of the same protocol.
+    /// Returns whether the protocol has contexts.
+    pub fn share(&mut self, plain: Machine, mailbox: PipeId) -> bool {
+        let shared = Shared::new(std::mem::replace(self, plain), mailbox);
+        let is_shared = shared.is_some();
+        if let Some(shared) = shared {
+            *self = Machine::Shared(Box::new(shared));
+        }
+        is_shared
+    }
+
+    /// Adds the conversation of a machine without pipes, and returns its place.
+    ///
+    /// # Errors
+    /// The machine, when out of memory, or if the two do not fit.
+    pub fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine> {
+        match self {
+            Machine::Shared(shared) => shared.add(machine, mailbox),
+            _ => Err(machine),
+        }
+    }
+
+    /// Removes the conversation of a place.
+    pub fn remove(&mut self, place: Place) {
+        if let Some(shared) = self.shared() {
+            shared.remove(place);
+        }
+    }
+
+    /// Selects the conversation of a place, for the calls that follow.
+    pub fn select(&mut self, place: Place) {
+        if let Some(shared) = self.shared() {
+            shared.select(place);
+        }
+    }
+
+    /// A place that may have something to receive since the last call.
+    pub fn next_changed(&mut self) -> Option<Place> {
+        self.shared()?.next_changed()
+    }
+
+    fn shared(&mut self) -> Option<&mut Shared> {
+        match self {
+            Machine::Shared(shared) => Some(shared),
+            _ => None,
+        }
+    }
 }
 
 impl Protocol for Machine {

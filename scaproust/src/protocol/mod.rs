@@ -21,6 +21,8 @@
 //! * [`Protocol::closing`] says that the peer has closed the pipe: nothing can be sent to it any more, but
 //!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
 //!   `closing` before.
+//! * A *mailbox* is a pipe without a peer, for the machine of a socket with contexts (see `shared`). The socket
+//!   layer makes and removes it, and reports no events of it.
 //! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
 //!   still the first one in the inbound lane of [`Delivery::pipe`]; the caller removes it before it calls
 //!   the machine again.
@@ -35,6 +37,7 @@ mod pipeline;
 mod policy;
 mod pubsub;
 mod reqrep;
+mod shared;
 #[cfg(test)]
 mod simulation;
 mod slab;
@@ -45,7 +48,9 @@ mod trie;
 pub(crate) use machine::Machine;
 pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::RESEND_INTERVAL;
+pub(crate) use shared::{OWN, Place};
 pub(crate) use survey::SURVEY_DEADLINE;
+pub(crate) use table::Contexts;
 pub(crate) use table::{BUS, PAIR, PUB, PULL, REP, RESPONDENT};
 pub use table::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 #[cfg(any(fuzzing, test))]
@@ -86,12 +91,20 @@ pub enum PushOutcome {
 
 /// The environment of a machine: its pipes and the time. All calls are made under the socket's lock.
 pub trait Context {
-    /// The first message in the pipe's inbound lane, if there is one.
+    /// The first message in the pipe's inbound lane, if there is one. Needed before that message is delivered.
     fn front(&mut self, pipe: PipeId) -> Option<Front<'_>>;
     /// Drops the first message in the pipe's inbound lane. `false` means that enough messages were
     /// dropped for now: the machine must then return as if there were no more messages, and still regard
     /// the pipe as readable. It will be called again soon.
     fn drop_front(&mut self, pipe: PipeId) -> bool;
+    /// Appends the first message in the pipe's inbound lane to a mailbox, without taking it out of the lane. Returns
+    /// whether there was room.
+    fn copy_front(&mut self, pipe: PipeId, mailbox: PipeId) -> bool;
+    /// Removes the first message in the pipe's inbound lane, after it was copied. `false` as for
+    /// [`Context::drop_front`], which allows fewer messages.
+    fn remove_front(&mut self, pipe: PipeId) -> bool;
+    /// Removes all messages in a mailbox.
+    fn clear(&mut self, mailbox: PipeId);
     /// Appends `header` and `body` to the pipe's outbound lane.
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome;
     /// Whether the pipe will take the next [`Context::push`], of any size.

@@ -353,6 +353,26 @@ impl Context for World {
         !self.hit_drop_limit
     }
 
+    fn copy_front(&mut self, pipe: PipeId, mailbox: PipeId) -> bool {
+        self.calls += 1;
+        let message =
+            self.pipe(pipe.0).inbound.front().expect("only a message that was seen is copied").clone();
+        let mailbox = self.pipe(mailbox.0);
+        let has_room = mailbox.inbound.len() < mailbox.room;
+        if has_room {
+            mailbox.inbound.push_back(message);
+        }
+        has_room
+    }
+
+    fn remove_front(&mut self, pipe: PipeId) -> bool {
+        self.drop_front(pipe)
+    }
+
+    fn clear(&mut self, mailbox: PipeId) {
+        self.pipe(mailbox.0).inbound.clear();
+    }
+
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
         if !self.has_room(pipe) {
             return PushOutcome::Full;

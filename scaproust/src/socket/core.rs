@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::endpoint_state::SharedEndpointState;
+use super::face::{Face, Faces};
 use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
-use super::poll_waiter::Registrations;
-use super::pollable::Pollable;
 use super::recent_peers::RecentPeers;
 use super::statistics::Statistics;
 use crate::message::Metadata;
@@ -29,6 +28,8 @@ const PIPE_FOOTPRINT: usize = 1536;
 const MAX_DROPS: u32 = 64;
 /// The same for the first try of a call, which a signal cannot interrupt yet.
 const MAX_DROPS_FIRST_TRY: u32 = 4;
+/// How many messages are moved to the mailboxes of contexts under one hold of the lock.
+const MAX_MOVES: u32 = 256;
 
 /// The state of a socket.
 pub(crate) struct Core {
@@ -38,27 +39,23 @@ pub(crate) struct Core {
     finished: Finished,
     /// How many more messages may be dropped under this hold of the lock.
     drops_left: u32,
+    /// How many more messages may be moved to mailboxes.
+    moves_left: u32,
     /// Memory of the pipes whose peers are gone, in bytes, as it was when they went.
     orphaned: usize,
     pub(super) options: Options,
     pub(super) endpoints: Endpoints,
     pub(super) statistics: Statistics,
-    /// `NN_SNDFD`, once a program has asked for it.
-    pub(super) sendable: Option<Pollable>,
-    /// `NN_RCVFD`, once a program has asked for it.
-    pub(super) receivable: Option<Pollable>,
-    /// Calls that poll this socket among others.
-    pub(super) registrations: Registrations,
-    /// How many times in a row such calls found nothing to receive.
-    pub(super) empty_polls: u32,
+    /// What the socket shows to its callers; during a call of a context, what that one shows.
+    pub(super) face: Face,
+    /// What the contexts show, if the socket has any.
+    pub(super) faces: Option<Box<Faces>>,
     /// The timer that is set, and when it fires.
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: calls fail.
     pub(super) is_closing: bool,
     /// The linger time of the closing.
     pub(super) linger: Option<Arc<Linger>>,
-    /// Whether something was sent since the last message was received.
-    pub(super) has_sent: bool,
     /// Whether calls may have acquired direct reads that the I/O thread has not taken over again.
     pub(super) reads_directly: bool,
     /// How often connections that receivers may read from were returned to the I/O thread.
@@ -79,6 +76,11 @@ pub(super) struct Endpoints {
 }
 
 impl Endpoints {
+    /// Whether there has ever been an endpoint.
+    pub(super) fn were_used(&self) -> bool {
+        self.last_id > 0
+    }
+
     /// Inserts an endpoint. Returns its id, which is never used again.
     pub(super) fn insert(&mut self, endpoint: Arc<dyn Endpoint>, state: SharedEndpointState) -> i32 {
         self.last_id += 1;
@@ -95,18 +97,16 @@ impl Core {
             pipes: Pipes::new(seed),
             finished: Finished::new(),
             drops_left: MAX_DROPS_FIRST_TRY,
+            moves_left: MAX_MOVES,
             orphaned: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
             statistics: Statistics::default(),
-            sendable: None,
-            receivable: None,
-            registrations: Registrations::new(),
-            empty_polls: 0,
+            face: Face::new(),
+            faces: None,
             timer: None,
             is_closing: false,
             linger: None,
-            has_sent: false,
             reads_directly: false,
             revocations: Arc::default(),
             recent_peers: RecentPeers::new(),
@@ -136,6 +136,7 @@ impl Core {
             finished: &mut self.finished,
             options: &self.options,
             drops_left: &mut self.drops_left,
+            moves_left: &mut self.moves_left,
             metadata,
             check,
             delay: Delay::None,
@@ -179,6 +180,7 @@ impl Core {
     /// Ends the count of dropped messages, before the lock is released. Returns whether the protocol has
     /// hit the drop limit.
     pub(super) fn reset_drops(&mut self) -> bool {
+        self.moves_left = MAX_MOVES;
         std::mem::replace(&mut self.drops_left, MAX_DROPS_FIRST_TRY) == 0
     }
 
@@ -242,32 +244,26 @@ impl Core {
 
     /// Updates the descriptors for polling, and notifies the registered calls.
     pub(super) fn update_pollables(&mut self, edges: &mut Edges) {
-        if let Some(mut pollable) = self.receivable.take() {
+        if let Some(mut pollable) = self.face.receivable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_recv(context)));
-            self.receivable = Some(pollable);
+            self.face.receivable = Some(pollable);
         }
-        if let Some(mut pollable) = self.sendable.take() {
+        if let Some(mut pollable) = self.face.sendable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_send(context)));
-            self.sendable = Some(pollable);
+            self.face.sendable = Some(pollable);
         }
-        if !self.registrations.is_empty() {
+        if !self.face.registrations.is_empty() {
             self.notify_registered(edges);
         }
     }
 
     /// Notifies the registered calls whose condition holds now.
     fn notify_registered(&mut self, edges: &mut Edges) {
-        let (receive, send) = self.registrations.interests();
+        let (receive, send) = self.face.registrations.interests();
         let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
         let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
         if can_recv || can_send {
-            self.registrations.notify(can_recv, can_send);
+            self.face.registrations.notify(can_recv, can_send);
         }
-    }
-
-    /// Whether there is a descriptor to keep up to date, or a registered call.
-    #[inline]
-    pub(super) fn is_polled(&self) -> bool {
-        self.receivable.is_some() || self.sendable.is_some() || !self.registrations.is_empty()
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::id_table::IdTable;
 use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed};
+use crate::pipe::{Consumer, Edges, Full, Peer, Producer, Pushed, lane};
 use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
@@ -20,7 +20,7 @@ pub(super) struct Pipe {
     /// The transport has reported that the pipe is writable, or a message has come. Until then the other side
     /// may refuse the pipe, and nothing takes from its outbound lane.
     pub(super) is_ready: bool,
-    /// The pipe is on the list of finished pipes.
+    /// The pipe is on the list of finished pipes, or must not be: it is a mailbox.
     is_finished: bool,
     /// Its index in [`Pipes::open`], while it has a peer.
     index: usize,
@@ -40,6 +40,12 @@ impl Pipe {
             index: 0,
             orphaned: 0,
         }
+    }
+
+    /// A mailbox with room for `limit` bytes: what is pushed to its outbound lane is in its inbound lane.
+    fn mailbox(limit: usize) -> Pipe {
+        let (outbound, inbound) = lane(limit);
+        Pipe { inbound, outbound, peer: None, is_ready: false, is_finished: true, index: 0, orphaned: 0 }
     }
 
     /// Puts the pipe on the list of finished pipes, once.
@@ -77,6 +83,11 @@ impl Pipes {
         debug_assert!(pipe.peer.is_some());
         self.table.insert(id, Pipe { index: self.open.len(), ..pipe });
         self.open.push(id);
+    }
+
+    /// Inserts a mailbox with room for `limit` bytes under the id from [`Pipes::next_id`].
+    pub(super) fn insert_mailbox(&mut self, id: PipeId, limit: usize) {
+        self.table.insert(id, Pipe::mailbox(limit));
     }
 
     /// Removes a pipe.
@@ -147,6 +158,8 @@ pub(super) struct View<'a> {
     pub(super) metadata: Metadata,
     /// How many more messages may be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
+    /// How many more messages may be moved to mailboxes.
+    pub(super) moves_left: &'a mut u32,
     /// What a push checks of its receiver.
     pub(super) check: ReceiverCheck,
     /// What these checks have found.
@@ -175,6 +188,17 @@ pub(crate) enum Delay {
     Pause(Duration),
 }
 
+impl View<'_> {
+    fn pop_front(&mut self, id: PipeId) {
+        if let Some(pipe) = self.pipes.get(id)
+            && pipe.inbound.pop()
+            && let Some(peer) = &pipe.peer
+        {
+            self.edges.add_writable(peer);
+        }
+    }
+}
+
 impl Context for View<'_> {
     // Always inlined: each protocol has its own copy, and every message passes through it.
     #[inline(always)]
@@ -193,14 +217,34 @@ impl Context for View<'_> {
     }
 
     fn drop_front(&mut self, id: PipeId) -> bool {
-        if let Some(pipe) = self.pipes.get(id)
-            && pipe.inbound.pop()
-            && let Some(peer) = &pipe.peer
-        {
-            self.edges.add_writable(peer);
-        }
+        self.pop_front(id);
         *self.drops_left = self.drops_left.saturating_sub(1);
         *self.drops_left > 0
+    }
+
+    fn copy_front(&mut self, id: PipeId, mailbox: PipeId) -> bool {
+        let Some([pipe, mailbox]) = self.pipes.table.get_two(id, mailbox) else { return false };
+        let chunk = pipe.inbound.share_chunk();
+        let Some(Front { head, body, metadata }) = pipe.inbound.peek() else { return false };
+        let mut body = chunk.map_or(Payload::Borrowed(body), Payload::Owned);
+        mailbox.outbound.batch().push(head, &mut body, metadata).is_ok()
+    }
+
+    fn remove_front(&mut self, id: PipeId) -> bool {
+        self.pop_front(id);
+        *self.moves_left = self.moves_left.saturating_sub(1);
+        if *self.moves_left == 0 {
+            *self.drops_left = 0;
+        }
+        *self.moves_left > 0
+    }
+
+    fn clear(&mut self, mailbox: PipeId) {
+        if let Some(pipe) = self.pipes.get(mailbox) {
+            while !pipe.inbound.is_empty() {
+                pipe.inbound.pop();
+            }
+        }
     }
 
     // As above.
@@ -365,7 +409,7 @@ impl<'a> Received<'a> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::pipe::{NullPeer, lane};
+    use crate::pipe::NullPeer;
 
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);

@@ -45,7 +45,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.receivers.epoch();
-    let outcome = call.try_recv(&mut core, receiving, &mut edges);
+    let outcome = call.try_recv(&call.receivers, &mut core, receiving, &mut edges);
     let hit_drop_limit = match outcome {
         Ok(Try::Done(result, _)) => {
             let is_cancellation_point =
@@ -57,6 +57,11 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
         }
         Ok(Try::DropLimit) => true,
         Ok(Try::Blocked) => false,
+        Err(Error::Closed) if call.is_context() => {
+            let policy = WaitPolicy::of_context(dont_wait, SocketOption::ReceiveTimeout, &core);
+            drop(core);
+            return Ok(Step::Blocked(Entered::in_context(call, epoch, policy)));
+        }
         Err(error) => {
             core.keep_locked();
             call.unlock_and_leave();
@@ -94,18 +99,19 @@ impl<T, R> CallOutput for Receiving<T, R> {
 impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
     const WAITS_FOR_ROOM: bool = false;
 
-    fn event(socket: &Socket) -> &Event {
-        &socket.receivers
+    fn event(socket: &Socket, is_context: bool) -> &Event {
+        if is_context { socket.receivers_of_context() } else { &socket.receivers }
     }
 
     fn attempt(
         &mut self,
         socket: &Socket,
+        event: &Event,
         core: &mut Core,
         _slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<R>, Error> {
-        socket.try_recv(core, self, edges)
+        socket.try_recv(event, core, self, edges)
     }
 
     fn after_failed_try(
@@ -114,9 +120,9 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         hit_drop_limit: bool,
         core: &Core,
     ) -> Result<(), Error> {
-        policy.wait.prefers_batches = !core.has_sent;
+        policy.wait.prefers_batches = !core.face.has_sent;
         if !policy.is_blocked {
-            policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.has_sent;
+            policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.face.has_sent;
         }
         policy.after_failed_try(hit_drop_limit, core, core.reads_directly)
     }
@@ -127,9 +133,10 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
 }
 
 impl Socket {
-    /// One try to receive, under the lock.
+    /// One try to receive, under the lock. Other receivers sleep on `receivers`.
     fn try_recv<R, T: FnOnce(Received<'_>) -> R>(
         &self,
+        receivers: &Event,
         core: &mut Core,
         Receiving(take, _): &mut Receiving<T, R>,
         edges: &mut Edges,
@@ -153,10 +160,10 @@ impl Socket {
         };
         self.process_ready(core, edges);
         if matches!(outcome, Ok(Try::Done(..)))
-            && self.receivers.has_sleepers()
+            && receivers.has_sleepers()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.hit_drop_limit())
         {
-            self.receivers.notify_one();
+            receivers.notify_one();
         }
         outcome
     }
@@ -173,7 +180,7 @@ impl Core {
         let pipe = self.pipes.get(delivery.pipe)?;
         let length = pipe.inbound.peek()?.len().saturating_sub(delivery.skip);
         let take = take.take()?;
-        self.has_sent = false;
+        self.face.has_sent = false;
         self.statistics[Statistic::MessagesReceived] += 1;
         self.statistics[Statistic::BytesReceived] += length as u64;
         let result = take(Received::new(delivery, length, pipe));
