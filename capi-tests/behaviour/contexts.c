@@ -76,8 +76,8 @@ static void *serve (void *argument)
         check (poll (items, CONTEXTS, 1) >= 0);
         for (int i = 0; i < CONTEXTS; i++) {
             if (due[i] > 0 && --due[i] == 0) {
-                char reply[80];
-                snprintf (reply, sizeof (reply), "re %s", requests[i]);
+                char reply[80] = "re ";
+                strcat (reply, requests[i]);
                 send_text (servers[i], reply);
             }
             /*  While a request is being worked on, this context takes no other one. */
