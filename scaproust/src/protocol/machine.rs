@@ -79,15 +79,15 @@ impl Machine {
         is_shared
     }
 
-    /// Adds the conversation of a machine without pipes, and returns its place.
-    ///
-    /// # Errors
-    /// The machine, when out of memory, or if the two do not fit.
-    pub fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine> {
-        match self {
-            Machine::Shared(shared) => shared.add(machine, mailbox),
-            _ => Err(machine),
-        }
+    /// Reserves memory for one more conversation; `None` when out of memory, or if the machine is not shared.
+    pub fn try_reserve(&mut self) -> Option<()> {
+        self.shared()?.try_reserve()
+    }
+
+    /// Adds the conversation of a machine of the same protocol without pipes, after [`Machine::try_reserve`]. Returns
+    /// its place.
+    pub fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place> {
+        self.shared()?.add(machine, mailbox)
     }
 
     /// Removes the conversation of a place.

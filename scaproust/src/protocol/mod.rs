@@ -21,8 +21,8 @@
 //! * [`Protocol::closing`] says that the peer has closed the pipe: nothing can be sent to it any more, but
 //!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
 //!   `closing` before.
-//! * A *mailbox* is a pipe without a peer, for the machine of a socket with contexts (see `shared`). The socket
-//!   layer makes and removes it, and reports no events of it.
+//! * The machine of a socket with contexts (see `shared`) has *mailboxes*, pipes without a peer. The socket layer makes
+//!   and removes them, and reports no events of them. It reports those of the pipes at once.
 //! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
 //!   still the first one in the inbound lane of [`Delivery::pipe`]; the caller removes it before it calls
 //!   the machine again.

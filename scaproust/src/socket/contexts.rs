@@ -164,13 +164,10 @@ impl Socket {
             core.faces = Some(Box::new(Faces::new(mailbox)));
             core.revoke_direct_reads();
         }
+        core.protocol.try_reserve().ok_or(Error::OutOfMemory)?;
         let mailbox = core.add_mailbox()?;
         let machine = std::mem::replace(&mut own.protocol, (self.info.machine)(false, 0));
-        let place = core.protocol.add(machine, mailbox).map_err(|machine| {
-            own.protocol = machine;
-            core.pipes.remove(mailbox);
-            Error::OutOfMemory
-        })?;
+        let place = core.protocol.add(machine, mailbox).ok_or(Error::InvalidArgument)?;
         let face = std::mem::replace(&mut own.face, Face::new());
         if let Some(faces) = &mut core.faces {
             faces.occupy(place, Seat { face, socket: Some(this), mailbox, is_closing: false });

@@ -12,6 +12,8 @@ mod replier;
 mod requester;
 mod subscriber;
 mod surveyor;
+#[cfg(test)]
+mod tests;
 
 use questions::Questions;
 use replier::SharedReplier;
@@ -46,11 +48,12 @@ pub enum Shared {
 
 /// What the socket layer calls besides the contract.
 trait Sharing: Protocol {
-    /// Adds the conversation of a machine without pipes, and returns its place.
-    ///
-    /// # Errors
-    /// The machine, when out of memory, or if it is that of another protocol.
-    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine>;
+    /// Reserves memory for one more conversation; `None` when out of memory.
+    fn try_reserve(&mut self) -> Option<()>;
+
+    /// Adds the conversation of a machine without pipes, after [`Sharing::try_reserve`]. Returns its place; `None` if
+    /// the machine is that of another protocol.
+    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place>;
 
     /// Removes a conversation. Its mailbox will be removed too.
     fn remove(&mut self, place: Place);
@@ -79,7 +82,7 @@ macro_rules! of_each {
 
 impl Shared {
     /// The machine with the pipes of this plain one, whose conversation gets place [`OWN`]; `None` if its protocol has
-    /// no contexts, or when out of memory.
+    /// no contexts.
     pub(super) fn new(machine: Machine, mailbox: PipeId) -> Option<Shared> {
         Some(match machine {
             Machine::Requester(machine) => Shared::Requester(SharedRequester::new(machine, mailbox)),
@@ -90,8 +93,13 @@ impl Shared {
         })
     }
 
+    /// See [`Sharing::try_reserve`].
+    pub(super) fn try_reserve(&mut self) -> Option<()> {
+        of_each!(self, shared => shared.try_reserve())
+    }
+
     /// See [`Sharing::add`].
-    pub(super) fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine> {
+    pub(super) fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place> {
         of_each!(self, shared => shared.add(machine, mailbox))
     }
 

@@ -51,6 +51,11 @@ impl Questions {
         self.places.get(&word).copied()
     }
 
+    /// Whether there are open questions.
+    pub(super) fn are_open(&self) -> bool {
+        !self.places.is_empty()
+    }
+
     /// Replaces the deadline of a place.
     pub(super) fn set_deadline(&mut self, place: Place, old: Option<Time>, new: Option<Time>) {
         if let Some(old) = old {

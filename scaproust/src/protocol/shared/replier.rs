@@ -29,11 +29,12 @@ impl SharedReplier {
 }
 
 impl Sharing for SharedReplier {
-    fn add(&mut self, machine: Machine, _mailbox: PipeId) -> Result<Place, Machine> {
-        match machine {
-            Machine::Replier(_) if self.requests.try_reserve().is_some() => Ok(self.requests.insert(None)),
-            machine => Err(machine),
-        }
+    fn try_reserve(&mut self) -> Option<()> {
+        self.requests.try_reserve()
+    }
+
+    fn add(&mut self, machine: Machine, _mailbox: PipeId) -> Option<Place> {
+        matches!(machine, Machine::Replier(_)).then(|| self.requests.insert(None))
     }
 
     fn remove(&mut self, place: Place) {

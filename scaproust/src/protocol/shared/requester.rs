@@ -165,11 +165,12 @@ impl SharedRequester {
 }
 
 impl Sharing for SharedRequester {
-    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine> {
-        let machine = match machine {
-            Machine::Requester(machine) if self.conversations.try_reserve().is_some() => machine,
-            machine => return Err(machine),
-        };
+    fn try_reserve(&mut self) -> Option<()> {
+        self.conversations.try_reserve()
+    }
+
+    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place> {
+        let Machine::Requester(machine) = machine else { return None };
         // A socket without pipes can have sent no request, but one may be delayed.
         let (_, request, _, resend_interval) = machine.into_parts();
         let is_delayed = request.is_some();
@@ -178,7 +179,7 @@ impl Sharing for SharedRequester {
             self.conversations[place].word = self.questions.open(place);
             self.delay(place);
         }
-        Ok(place)
+        Some(place)
     }
 
     fn remove(&mut self, place: Place) {
@@ -269,7 +270,7 @@ impl Protocol for SharedRequester {
     }
 
     fn is_busy(&self) -> bool {
-        true
+        self.questions.are_open()
     }
 
     fn deadline(&self) -> Option<Time> {

@@ -62,13 +62,14 @@ impl SharedSubscriber {
 }
 
 impl Sharing for SharedSubscriber {
-    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine> {
-        let machine = match machine {
-            Machine::Subscriber(machine) if self.conversations.try_reserve().is_some() => machine,
-            machine => return Err(machine),
-        };
+    fn try_reserve(&mut self) -> Option<()> {
+        self.conversations.try_reserve()
+    }
+
+    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place> {
+        let Machine::Subscriber(machine) = machine else { return None };
         let (_, subscriptions) = machine.into_parts();
-        Ok(self.conversations.insert(Conversation { subscriptions, mailbox }))
+        Some(self.conversations.insert(Conversation { subscriptions, mailbox }))
     }
 
     fn remove(&mut self, place: Place) {

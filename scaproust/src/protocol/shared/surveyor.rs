@@ -79,18 +79,19 @@ impl SharedSurveyor {
 }
 
 impl Sharing for SharedSurveyor {
-    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Result<Place, Machine> {
-        let machine = match machine {
-            Machine::Surveyor(machine) if self.conversations.try_reserve().is_some() => machine,
-            machine => return Err(machine),
-        };
+    fn try_reserve(&mut self) -> Option<()> {
+        self.conversations.try_reserve()
+    }
+
+    fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place> {
+        let Machine::Surveyor(machine) = machine else { return None };
         let (_, survey, _, deadline) = machine.into_parts();
         let place = self.conversations.insert(Conversation { survey, word: 0, deadline, mailbox });
         if survey.is_open() {
             self.conversations[place].word = self.questions.open(place);
             self.questions.set_deadline(place, None, survey.until());
         }
-        Ok(place)
+        Some(place)
     }
 
     fn remove(&mut self, place: Place) {
@@ -182,10 +183,6 @@ impl Protocol for SharedSurveyor {
         self.route(context);
         let Conversation { survey, mailbox, .. } = self.conversations[self.selected];
         !survey.is_open() || context.front(mailbox).is_some() || survey.is_due(context.now())
-    }
-
-    fn is_busy(&self) -> bool {
-        true
     }
 
     fn deadline(&self) -> Option<Time> {
