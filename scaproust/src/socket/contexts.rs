@@ -222,6 +222,7 @@ impl Socket {
             core.process_ready(&self.ready, edges);
         }
         core.show(shown);
+        core.pipes.reset_moves();
     }
 }
 

@@ -28,8 +28,6 @@ const PIPE_FOOTPRINT: usize = 1536;
 const MAX_DROPS: u32 = 64;
 /// The same for the first try of a call, which a signal cannot interrupt yet.
 const MAX_DROPS_FIRST_TRY: u32 = 4;
-/// How many messages are moved to the mailboxes of contexts under one hold of the lock.
-const MAX_MOVES: u32 = 256;
 
 /// The state of a socket.
 pub(crate) struct Core {
@@ -39,8 +37,6 @@ pub(crate) struct Core {
     finished: Finished,
     /// How many more messages may be dropped under this hold of the lock.
     drops_left: u32,
-    /// How many more messages may be moved to mailboxes.
-    moves_left: u32,
     /// Memory of the pipes whose peers are gone, in bytes, as it was when they went.
     orphaned: usize,
     pub(super) options: Options,
@@ -97,7 +93,6 @@ impl Core {
             pipes: Pipes::new(seed),
             finished: Finished::new(),
             drops_left: MAX_DROPS_FIRST_TRY,
-            moves_left: MAX_MOVES,
             orphaned: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
@@ -136,7 +131,6 @@ impl Core {
             finished: &mut self.finished,
             options: &self.options,
             drops_left: &mut self.drops_left,
-            moves_left: &mut self.moves_left,
             metadata,
             check,
             delay: Delay::None,
@@ -180,7 +174,6 @@ impl Core {
     /// Ends the count of dropped messages, before the lock is released. Returns whether the protocol has
     /// hit the drop limit.
     pub(super) fn reset_drops(&mut self) -> bool {
-        self.moves_left = MAX_MOVES;
         std::mem::replace(&mut self.drops_left, MAX_DROPS_FIRST_TRY) == 0
     }
 
@@ -243,6 +236,8 @@ impl Core {
     }
 
     /// Updates the descriptors for polling, and notifies the registered calls.
+    // Always inlined: it is part of each call of a protocol that acts between calls.
+    #[inline(always)]
     pub(super) fn update_pollables(&mut self, edges: &mut Edges) {
         if let Some(mut pollable) = self.face.receivable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_recv(context)));

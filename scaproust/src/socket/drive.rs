@@ -47,9 +47,9 @@ impl Socket {
             core.update_pollables(edges);
             // The protocol has looked at its pipes again: some may have ended.
             core.process_ready(&self.ready, edges);
-        }
-        if core.faces.is_some() {
-            self.update_contexts(core, edges);
+            if core.faces.is_some() {
+                self.update_contexts(core, edges);
+            }
         }
         if self.acts_between_calls {
             self.set_timer(core);

@@ -14,6 +14,7 @@ use super::pipes::Delay;
 use super::registry::{Call, SocketRef};
 use super::wait_policy::WaitPolicy;
 use crate::error::Error;
+use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::sync::{Epoch, Event, Sleep, Sleeper, Uncancellable, Wake, let_others_proceed, now};
 use crate::transport;
@@ -102,8 +103,12 @@ pub struct Entered {
 }
 
 impl Entered {
-    /// A call of a context, which has not tried yet.
-    pub(super) fn in_context(call: Call, epoch: Epoch, policy: WaitPolicy) -> Entered {
+    /// A call of a context, which has not tried yet. It will wait for the time of the option `timeout`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn in_context(call: Call, dont_wait: bool, timeout: SocketOption) -> Entered {
+        let epoch = call.receivers.epoch();
+        let policy = WaitPolicy::of_context(dont_wait, timeout, call.timeout(timeout));
         Entered { call, epoch, policy, direct_reads: None, signals: None }
     }
 

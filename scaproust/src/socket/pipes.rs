@@ -64,12 +64,22 @@ pub(super) struct Pipes {
     table: IdTable<Pipe>,
     /// The pipes whose peer is not gone, in no particular order.
     open: Vec<PipeId>,
+    /// How many more messages may be moved to mailboxes under this hold of the lock.
+    moves: u32,
 }
+
+/// The most messages that are moved to mailboxes under one hold of the lock.
+const MAX_MOVES: u32 = 256;
 
 impl Pipes {
     /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may remember.
     pub(super) fn new(seed: u32) -> Pipes {
-        Pipes { table: IdTable::new(seed), open: Vec::new() }
+        Pipes { table: IdTable::new(seed), open: Vec::new(), moves: MAX_MOVES }
+    }
+
+    /// Ends the count of messages that are moved to mailboxes, before the lock is released.
+    pub(super) fn reset_moves(&mut self) {
+        self.moves = MAX_MOVES;
     }
 
     /// The id of the next pipe; `None` when there are too many pipes, or no memory for more.
@@ -158,8 +168,6 @@ pub(super) struct View<'a> {
     pub(super) metadata: Metadata,
     /// How many more messages may be dropped under this hold of the lock.
     pub(super) drops_left: &'a mut u32,
-    /// How many more messages may be moved to mailboxes.
-    pub(super) moves_left: &'a mut u32,
     /// What a push checks of its receiver.
     pub(super) check: ReceiverCheck,
     /// What these checks have found.
@@ -232,11 +240,14 @@ impl Context for View<'_> {
 
     fn remove_front(&mut self, id: PipeId) -> bool {
         self.pop_front(id);
-        *self.moves_left = self.moves_left.saturating_sub(1);
-        if *self.moves_left == 0 {
+        let may_go_on = self.pipes.moves > 0;
+        if may_go_on {
+            self.pipes.moves -= 1;
+        } else {
+            // As after too many drops, the rest follows under another hold of the lock.
             *self.drops_left = 0;
         }
-        *self.moves_left > 0
+        may_go_on
     }
 
     fn clear(&mut self, mailbox: PipeId) {

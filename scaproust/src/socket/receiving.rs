@@ -45,7 +45,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.receivers.epoch();
-    let outcome = call.try_recv(&call.receivers, &mut core, receiving, &mut edges);
+    let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let hit_drop_limit = match outcome {
         Ok(Try::Done(result, _)) => {
             let is_cancellation_point =
@@ -57,12 +57,11 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
         }
         Ok(Try::DropLimit) => true,
         Ok(Try::Blocked) => false,
-        Err(Error::Closed) if call.is_context() => {
-            let policy = WaitPolicy::of_context(dont_wait, SocketOption::ReceiveTimeout, &core);
-            drop(core);
-            return Ok(Step::Blocked(Entered::in_context(call, epoch, policy)));
-        }
         Err(error) => {
+            if error == Error::Closed && call.is_context() {
+                drop(core);
+                return Ok(Step::Blocked(Entered::in_context(call, dont_wait, SocketOption::ReceiveTimeout)));
+            }
             core.keep_locked();
             call.unlock_and_leave();
             edges.deliver();
@@ -111,7 +110,16 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         _slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<R>, Error> {
-        socket.try_recv(event, core, self, edges)
+        let outcome = socket.try_recv(core, self, edges);
+        // The receivers of a context may sleep on an event of their own.
+        if matches!(outcome, Ok(Try::Done(..)))
+            && event.has_sleepers()
+            && !std::ptr::eq(event, &raw const *socket.receivers)
+            && core.call(edges, |protocol, context| protocol.can_recv(context))
+        {
+            event.notify_one();
+        }
+        outcome
     }
 
     fn after_failed_try(
@@ -133,10 +141,9 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
 }
 
 impl Socket {
-    /// One try to receive, under the lock. Other receivers sleep on `receivers`.
+    /// One try to receive, under the lock.
     fn try_recv<R, T: FnOnce(Received<'_>) -> R>(
         &self,
-        receivers: &Event,
         core: &mut Core,
         Receiving(take, _): &mut Receiving<T, R>,
         edges: &mut Edges,
@@ -160,10 +167,10 @@ impl Socket {
         };
         self.process_ready(core, edges);
         if matches!(outcome, Ok(Try::Done(..)))
-            && receivers.has_sleepers()
+            && self.receivers.has_sleepers()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.hit_drop_limit())
         {
-            receivers.notify_one();
+            self.receivers.notify_one();
         }
         outcome
     }

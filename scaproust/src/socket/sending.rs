@@ -66,9 +66,8 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     if let Err(Error::Closed) = outcome
         && call.is_context()
     {
-        let policy = WaitPolicy::of_context(dont_wait, SocketOption::SendTimeout, &core);
         drop(core);
-        return Ok(Step::Blocked(Entered::in_context(call, epoch, policy)));
+        return Ok(Step::Blocked(Entered::in_context(call, dont_wait, SocketOption::SendTimeout)));
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);

@@ -54,10 +54,9 @@ impl WaitPolicy {
         }
     }
 
-    /// The policy of a call of a context, whose own state is `core`.
-    pub(super) fn of_context(dont_wait: bool, option: SocketOption, core: &Core) -> WaitPolicy {
-        let timeout_of_context = Some(core.options.timeout(option));
-        WaitPolicy { timeout_of_context, ..WaitPolicy::new(dont_wait, option) }
+    /// The policy of a call of a context. `timeout` is the context's value of the option.
+    pub(super) fn of_context(dont_wait: bool, option: SocketOption, timeout: Option<Duration>) -> WaitPolicy {
+        WaitPolicy { timeout_of_context: Some(timeout), ..WaitPolicy::new(dont_wait, option) }
     }
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of

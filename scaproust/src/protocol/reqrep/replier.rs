@@ -42,7 +42,8 @@ impl Replier {
 
 impl ReplyRoute {
     /// Receives a request. Returns the route of its reply as well.
-    #[inline]
+    // Always inlined, as each machine has its own copy.
+    #[inline(always)]
     pub(in crate::protocol) fn receive(
         raw: &mut RawReplier,
         context: &mut impl Context,
@@ -54,7 +55,8 @@ impl ReplyRoute {
 
     /// Sends the reply to a request, and takes the request. Never blocks: the reply is dropped if the requester's
     /// pipe is closed or full.
-    #[inline]
+    // As above.
+    #[inline(always)]
     pub fn reply(
         request: &mut Option<ReplyRoute>,
         message: &mut Outgoing<'_>,

@@ -94,7 +94,8 @@ impl Requester {
 
 impl Request {
     /// The request with this message, whose body is taken. It has not been sent.
-    #[inline]
+    // Always inlined, as each machine has its own copy.
+    #[inline(always)]
     pub fn from(message: &mut Outgoing<'_>) -> Result<Request, Refusal> {
         if !message.header.is_empty() {
             return Err(Refusal::InvalidArgument);

@@ -121,22 +121,27 @@ impl Shared {
 
 // Not inlined, to keep the code of plain machines short.
 impl Protocol for Shared {
+    #[inline(never)]
     fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
         of_each!(self, shared => shared.attach(pipe, options))
     }
 
+    #[inline(never)]
     fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
         of_each!(self, shared => shared.closing(pipe, context));
     }
 
+    #[inline(never)]
     fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
         of_each!(self, shared => shared.detach(pipe, context));
     }
 
+    #[inline(never)]
     fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
         of_each!(self, shared => shared.readable(pipe, context));
     }
 
+    #[inline(never)]
     fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
         of_each!(self, shared => shared.writable(pipe, context));
     }
@@ -161,26 +166,32 @@ impl Protocol for Shared {
         of_each!(self, shared => shared.can_recv(context))
     }
 
+    #[inline(never)]
     fn send_priority(&mut self, context: &mut impl Context) -> Option<u8> {
         of_each!(self, shared => shared.send_priority(context))
     }
 
+    #[inline(never)]
     fn is_busy(&self) -> bool {
         of_each!(self, shared => shared.is_busy())
     }
 
+    #[inline(never)]
     fn deadline(&self) -> Option<Time> {
         of_each!(self, shared => shared.deadline())
     }
 
+    #[inline(never)]
     fn timeout(&mut self, context: &mut impl Context) {
         of_each!(self, shared => shared.timeout(context));
     }
 
+    #[inline(never)]
     fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         of_each!(self, shared => shared.set_option(name, setting))
     }
 
+    #[inline(never)]
     fn option(&self, name: i32) -> Result<i32, Error> {
         of_each!(self, shared => shared.option(name))
     }
