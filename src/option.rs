@@ -11,7 +11,8 @@ use scaproust::ffi::socket::{AF_SP, AF_SP_RAW, Socket};
 /// Sets an option.
 ///
 /// # Errors
-/// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
+/// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value; for `NN_SHARE` also those of
+/// [`Socket::share`].
 pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> Result<(), Error> {
     if (level, name) == (LEVEL_SOCKET, name::PIPE_CLOSE) {
         let pipe = bytes.try_into().map_err(|_| Error::InvalidArgument)?;
@@ -21,6 +22,9 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
         && socket.has_option(option)
     {
         return socket.set_option(option, setting(option.option_type(), bytes)?);
+    }
+    if (level, name) == (LEVEL_SOCKET, name::SHARE) {
+        return socket.share(int(bytes)?);
     }
     if level == c_int::from(socket.protocol().number) {
         let option_type = socket.protocol().option_type(name).ok_or(Error::UnknownOption)?;
@@ -61,6 +65,7 @@ pub(super) fn get(
             write_text(address, write);
             return Ok(());
         }
+        (LEVEL_SOCKET, name::SHARE, _) => Value::Int(socket.parent().map_or(-1, Socket::number)),
         (LEVEL_SOCKET, name::SNDFD | name::RCVFD, _) => {
             let is_for_sending = name == name::SNDFD;
             let descriptor =

@@ -73,6 +73,7 @@ const HEADERS: &[Header] = &[
             "src/constants/monitor.rs",
             "src/constants/peer.rs",
             "src/constants/extended.rs",
+            "src/constants/sharing.rs",
         ],
         includes_nn: false,
     },

@@ -162,6 +162,9 @@
 /* Messages of NN_PAIR_V1 and NN_STAR dropped for their hop count: it was missing, malformed or too high. */
 #define NN_STAT_INVALID_MESSAGES 1004
 
+/* Option of the level NN_SOL_SOCKET: the socket whose pipes this one uses, as its context. */
+#define NN_SHARE 1009
+
 /* The first bytes of a message with an event. Behind them, at offset `size`, are its properties:
  * texts such as "peer=tcp://10.0.0.7:41022", each with a zero at its end.
  */

@@ -18,6 +18,7 @@ pub const LEVEL_TCP: i32 = -3;
 pub const LEVEL_WS: i32 = -4;
 
 /// Names, at the socket's level, of what a socket does not keep as an option.
+/// Names, at the socket's level, of properties that are not kept as values.
 pub mod name {
     /// Descriptor that is readable when a send would not block.
     pub const SNDFD: i32 = 10;
@@ -33,6 +34,8 @@ pub mod name {
     pub const ENDPOINT_ADDRESS: i32 = 1005;
     /// The number of a connection to end. It cannot be read.
     pub const PIPE_CLOSE: i32 = 1003;
+    /// The socket whose pipes a context uses. Set once, to the number of a socket.
+    pub const SHARE: i32 = 1009;
 }
 
 /// The type of an option's values.
@@ -220,6 +223,11 @@ impl SocketOption {
             }
             _ => true,
         }
+    }
+
+    /// Whether a context of a socket has a value of its own.
+    pub(crate) fn is_of_context(self) -> bool {
+        matches!(self, SocketOption::SendTimeout | SocketOption::ReceiveTimeout | SocketOption::SocketName)
     }
 
     /// The type of its values.

@@ -17,6 +17,7 @@ mod peer;
 mod pipeline;
 mod pubsub;
 mod reqrep;
+mod sharing;
 mod star;
 mod survey;
 mod tcp;
@@ -34,6 +35,7 @@ pub use peer::*;
 pub use pipeline::*;
 pub use pubsub::*;
 pub use reqrep::*;
+pub use sharing::*;
 pub use star::*;
 pub use survey::*;
 pub use tcp::*;
@@ -61,6 +63,7 @@ mod tests {
             (NN_ENDPOINT_ADDRESS, name::ENDPOINT_ADDRESS),
             (NN_PIPE_CLOSE, name::PIPE_CLOSE),
             (NN_IPC, LEVEL_IPC),
+            (NN_SHARE, name::SHARE),
             (NN_TCP, LEVEL_TCP),
             (NN_WS, LEVEL_WS),
             (NN_WS_MSG_TYPE_TEXT, MessageType::Text.number()),

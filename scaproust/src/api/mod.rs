@@ -7,6 +7,7 @@
 //!
 //! A new protocol needs a type in [`pattern`], and a name below.
 
+mod context;
 mod endpoint;
 mod events;
 mod handle;

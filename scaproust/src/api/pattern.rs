@@ -38,6 +38,9 @@ pub trait Sends: Pattern {}
 /// A role that receives.
 pub trait Receives: Pattern {}
 
+/// A role whose sockets can have contexts; see [`Socket::context`](crate::Socket::context).
+pub trait HasContexts: Pattern {}
+
 impl<P: Role> Pattern for P {}
 
 /// One peer, both directions; see [`crate::Pair`].
@@ -77,6 +80,7 @@ impl Role for Sub {
     const PROTOCOL: &'static ProtocolInfo = &protocol::SUB;
 }
 impl Receives for Sub {}
+impl HasContexts for Sub {}
 
 /// Sends requests and receives the replies; see [`crate::Req`].
 #[derive(Debug)]
@@ -87,6 +91,7 @@ impl Role for Req {
 }
 impl Sends for Req {}
 impl Receives for Req {}
+impl HasContexts for Req {}
 
 /// Receives requests and sends the replies; see [`crate::Rep`].
 #[derive(Debug)]
@@ -97,6 +102,7 @@ impl Role for Rep {
 }
 impl Sends for Rep {}
 impl Receives for Rep {}
+impl HasContexts for Rep {}
 
 /// Sends each message to one of its peers; see [`crate::Push`].
 #[derive(Debug)]
@@ -145,6 +151,7 @@ impl Role for Surveyor {
 }
 impl Sends for Surveyor {}
 impl Receives for Surveyor {}
+impl HasContexts for Surveyor {}
 
 /// Receives surveys and sends responses; see [`crate::Respondent`].
 #[derive(Debug)]
@@ -155,6 +162,7 @@ impl Role for Respondent {
 }
 impl Sends for Respondent {}
 impl Receives for Respondent {}
+impl HasContexts for Respondent {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message

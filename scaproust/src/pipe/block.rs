@@ -277,6 +277,22 @@ impl Block {
         unsafe { self.data(offset).cast::<Prefix>().as_ref().kind == Kind::Chunk }
     }
 
+    /// Another reference to the chunk of the record at `offset`, if its body is in one.
+    ///
+    /// # Safety
+    /// As for [`Block::read`].
+    pub(crate) unsafe fn share_chunk(&self, offset: usize) -> Option<Chunk> {
+        // SAFETY: the caller promises that a record is there, and one of this kind begins with a pointer to its
+        // chunk. The record's reference to the chunk is neither taken nor dropped.
+        unsafe {
+            if !self.has_chunk(offset) {
+                return None;
+            }
+            let raw = self.data(offset).cast::<Prefix>().add(1).cast::<NonNull<u8>>().read();
+            Chunk::from_raw(raw).map(ManuallyDrop::new).map(|chunk| Chunk::clone(&chunk))
+        }
+    }
+
     /// Takes out the record at `offset`; returns its size in the block, its charge and its chunk.
     ///
     /// # Safety

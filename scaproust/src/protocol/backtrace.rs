@@ -75,6 +75,16 @@ impl ReplyQueue {
         Some(pipe)
     }
 
+    /// Takes a reply for whose first word `look_up` returns a value: it is then the turn of the next pipe. Returns its
+    /// pipe and that value. Drops other messages that it finds first.
+    pub(super) fn take_known<T>(
+        &mut self,
+        look_up: impl Fn(u32) -> Option<T>,
+        context: &mut impl Context,
+    ) -> Option<(PipeId, T)> {
+        self.pipes.take(context, |front| front.word(0).and_then(&look_up))
+    }
+
     /// Delivers any message with a first word, which becomes its protocol header. Drops shorter ones.
     pub(super) fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         let (pipe, _) = self.pipes.take(context, |front| front.word(0)).ok_or(Refusal::WouldBlock)?;

@@ -7,12 +7,16 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::simulation::{SEED, Simulation, wire};
-use super::{PROTOCOLS, Protocol, SUB, SUBSCRIBE};
+use super::{Contexts, PROTOCOLS, Place, Protocol, SUB, SUBSCRIBE};
 use crate::option::Setting;
 
 #[derive(Clone, Debug)]
 enum Event {
-    Attach { pipe: u32, priority: u8, room: usize },
+    Attach {
+        pipe: u32,
+        priority: u8,
+        room: usize,
+    },
     Arrive(u32, Vec<u8>),
     ArriveAndClose(u32, Vec<u8>),
     Close(u32),
@@ -22,6 +26,8 @@ enum Event {
     Receive,
     AskForPriority,
     Elapse(u64),
+    /// The next calls are those of this place, if there are so many.
+    Select(Place),
 }
 
 /// Words of a backtrace: numbers of requests, ids of pipes, and others.
@@ -54,10 +60,11 @@ fn event() -> impl Strategy<Value = Event> {
         6 => Just(Event::Receive),
         1 => Just(Event::AskForPriority),
         1 => (0..70_000_u64).prop_map(Event::Elapse),
+        3 => (0..4_u32).prop_map(Event::Select),
     ]
 }
 
-fn happen(socket: &mut Simulation, event: Event) {
+fn happen(socket: &mut Simulation, places: Place, event: Event) {
     match event {
         Event::Attach { pipe, priority, room } if !socket.is_attached(pipe) => {
             // An exclusive protocol may refuse the pipe.
@@ -74,6 +81,7 @@ fn happen(socket: &mut Simulation, event: Event) {
         Event::Receive => _ = socket.recv(),
         Event::AskForPriority => _ = socket.send_priority(),
         Event::Elapse(milliseconds) => socket.elapse(milliseconds),
+        Event::Select(place) if place < places => socket.machine.select(place),
         _ => {}
     }
 }
@@ -84,6 +92,7 @@ proptest! {
         info in proptest::sample::select(&PROTOCOLS[..]),
         raw in any::<bool>(),
         lavish in any::<bool>(),
+        contexts in 0..4_u32,
         events in vec(event(), 0..100),
     ) {
         let acts_between_calls = info.acts_between_calls && !raw;
@@ -92,8 +101,16 @@ proptest! {
         if *info == SUB {
             socket.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
         }
+        let mut places = 1;
+        if contexts > 0 && info.contexts != Contexts::None && !raw {
+            socket.share(info);
+            for place in 1..=contexts {
+                prop_assert_eq!(socket.add((info.machine)(false, SEED)), place);
+            }
+            places += contexts;
+        }
         for event in events {
-            happen(&mut socket, event);
+            happen(&mut socket, places, event);
             prop_assert!(socket.machine.deadline().is_none() || acts_between_calls);
             prop_assert!(!socket.machine.is_busy() || may_be_busy);
             if info.forwards {

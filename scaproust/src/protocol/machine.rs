@@ -3,6 +3,7 @@
 //! An enum, not a `Box<dyn Protocol>`, so that the compiler can inline the machine's calls to the
 //! [`Context`], and the socket's calls to the machine.
 
+use super::shared::{Place, Shared};
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pair_v1,
     pipeline, pubsub, reqrep, star, survey,
@@ -48,6 +49,8 @@ pub enum Machine {
     Star(star::Star),
     /// Raw STAR.
     RawStar(star::RawStar),
+    /// That of a socket with contexts, of any protocol that can have them.
+    Shared(Box<Shared>),
 }
 
 /// Calls a method of the machine in each variant.
@@ -71,8 +74,59 @@ macro_rules! of_each {
             Machine::RawBus($it) => $call,
             Machine::Star($it) => $call,
             Machine::RawStar($it) => $call,
+            Machine::Shared($it) => $call,
         }
     };
+}
+
+impl Machine {
+    /// Makes a plain machine one for a socket with contexts. `plain` must be a new machine of the same protocol.
+    /// Returns whether the protocol has contexts.
+    pub fn share(&mut self, plain: Machine, mailbox: PipeId) -> bool {
+        let shared = Shared::new(std::mem::replace(self, plain), mailbox);
+        let is_shared = shared.is_some();
+        if let Some(shared) = shared {
+            *self = Machine::Shared(Box::new(shared));
+        }
+        is_shared
+    }
+
+    /// Reserves memory for one more conversation; `None` when out of memory, or if the machine is not shared.
+    pub fn try_reserve(&mut self) -> Option<()> {
+        self.shared()?.try_reserve()
+    }
+
+    /// Adds the conversation of a machine of the same protocol without pipes, after [`Machine::try_reserve`]. Returns
+    /// its place.
+    pub fn add(&mut self, machine: Machine, mailbox: PipeId) -> Option<Place> {
+        self.shared()?.add(machine, mailbox)
+    }
+
+    /// Removes the conversation of a place.
+    pub fn remove(&mut self, place: Place) {
+        if let Some(shared) = self.shared() {
+            shared.remove(place);
+        }
+    }
+
+    /// Selects the conversation of a place, for the calls that follow.
+    pub fn select(&mut self, place: Place) {
+        if let Some(shared) = self.shared() {
+            shared.select(place);
+        }
+    }
+
+    /// A place that may have something to receive since the last call.
+    pub fn next_changed(&mut self) -> Option<Place> {
+        self.shared()?.next_changed()
+    }
+
+    fn shared(&mut self) -> Option<&mut Shared> {
+        match self {
+            Machine::Shared(shared) => Some(shared),
+            _ => None,
+        }
+    }
 }
 
 impl Protocol for Machine {

@@ -21,6 +21,8 @@
 //! * [`Protocol::closing`] says that the peer has closed the pipe: nothing can be sent to it any more, but
 //!   messages from it can still be received. [`Protocol::detach`] ends the pipe, with or without a
 //!   `closing` before.
+//! * The machine of a socket with contexts (see `shared`) has *mailboxes*, pipes without a peer. The socket layer makes
+//!   and removes them, and reports no events of them. It reports those of the pipes at once.
 //! * When `send` fails, the message is unchanged. After a successful `recv`, the delivered message is
 //!   still the first one in the inbound lane of [`Delivery::pipe`]; the caller removes it before it calls
 //!   the machine again.
@@ -37,6 +39,7 @@ mod pipeline;
 mod policy;
 mod pubsub;
 mod reqrep;
+mod shared;
 #[cfg(test)]
 mod simulation;
 mod slab;
@@ -48,8 +51,9 @@ mod trie;
 pub(crate) use machine::Machine;
 pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::RESEND_INTERVAL;
+pub(crate) use shared::{OWN, Place};
 pub(crate) use survey::SURVEY_DEADLINE;
-pub(crate) use table::{BUS, PAIR, PAIR_V1, PUB, PULL, REP, RESPONDENT, STAR};
+pub(crate) use table::{BUS, Contexts, PAIR, PAIR_V1, PUB, PULL, REP, RESPONDENT, STAR};
 pub use table::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 #[cfg(any(fuzzing, test))]
 pub(crate) use trie::Trie;
@@ -89,12 +93,20 @@ pub enum PushOutcome {
 
 /// The environment of a machine: its pipes and the time. All calls are made under the socket's lock.
 pub trait Context {
-    /// The first message in the pipe's inbound lane, if there is one.
+    /// The first message in the pipe's inbound lane, if there is one. Needed before that message is delivered.
     fn front(&mut self, pipe: PipeId) -> Option<Front<'_>>;
     /// Drops the first message in the pipe's inbound lane. `false` means that enough messages were
     /// dropped for now: the machine must then return as if there were no more messages, and still regard
     /// the pipe as readable. It will be called again soon.
     fn drop_front(&mut self, pipe: PipeId) -> bool;
+    /// Appends the first message in the pipe's inbound lane to a mailbox, without taking it out of the lane. Returns
+    /// whether there was room.
+    fn copy_front(&mut self, pipe: PipeId, mailbox: PipeId) -> bool;
+    /// Removes the first message in the pipe's inbound lane, after it was copied. `false` as for
+    /// [`Context::drop_front`], which allows fewer messages.
+    fn remove_front(&mut self, pipe: PipeId) -> bool;
+    /// Removes all messages in a mailbox.
+    fn clear(&mut self, mailbox: PipeId);
     /// Appends `header` and `body` to the pipe's outbound lane.
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome;
     /// The first message in the pipe's inbound lane that this method has not returned before; it stays in the lane.

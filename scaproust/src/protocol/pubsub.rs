@@ -70,18 +70,51 @@ impl Protocol for Publisher {
 #[derive(Debug)]
 pub struct Subscriber {
     publishers: FairQueue,
-    subscriptions: Trie,
+    subscriptions: Subscriptions,
 }
 
 impl Subscriber {
     pub fn new() -> Subscriber {
-        Subscriber { publishers: FairQueue::new(), subscriptions: Trie::new() }
+        Subscriber { publishers: FairQueue::new(), subscriptions: Subscriptions::new() }
+    }
+
+    /// What the machine of a socket with contexts takes over.
+    pub(super) fn into_parts(self) -> (FairQueue, Subscriptions) {
+        (self.publishers, self.subscriptions)
     }
 }
 
-/// Accepts a message that matches a subscription.
-fn subscribed(subscriptions: &Trie) -> impl Fn(Front<'_>) -> Option<()> {
-    |front| subscriptions.matches([front.head, front.body]).then_some(())
+/// The subscriptions of a SUB socket, or of one of its contexts.
+#[derive(Debug)]
+pub(super) struct Subscriptions(Trie);
+
+impl Subscriptions {
+    pub(super) fn new() -> Subscriptions {
+        Subscriptions(Trie::new())
+    }
+
+    /// Accepts a message that matches a subscription.
+    #[inline]
+    pub(super) fn accept(&self, front: Front<'_>) -> Option<()> {
+        self.0.matches([front.head, front.body]).then_some(())
+    }
+
+    /// Sets an option, as [`Protocol::set_option`].
+    pub(super) fn set(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+        match (name, setting) {
+            (SUBSCRIBE, Setting::Bytes(prefix)) => {
+                if !self.0.subscribe(prefix) {
+                    return Err(Error::OutOfMemory);
+                }
+            }
+            (UNSUBSCRIBE, Setting::Bytes(prefix)) => {
+                // As in libnanomsg, it is no error if there was no such subscription.
+                self.0.unsubscribe(prefix);
+            }
+            _ => return Err(Error::UnknownOption),
+        }
+        Ok(())
+    }
 }
 
 impl Protocol for Subscriber {
@@ -106,7 +139,7 @@ impl Protocol for Subscriber {
     }
 
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        let found = self.publishers.take(context, subscribed(&self.subscriptions));
+        let found = self.publishers.take(context, |front| self.subscriptions.accept(front));
         let (pipe, ()) = found.ok_or(Refusal::WouldBlock)?;
         Ok(Delivery::plain(pipe, 0))
     }
@@ -116,27 +149,15 @@ impl Protocol for Subscriber {
     }
 
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        self.publishers.find(context, subscribed(&self.subscriptions)).is_some()
+        self.publishers.find(context, |front| self.subscriptions.accept(front)).is_some()
     }
 
     fn wants(&self, message: Front<'_>) -> bool {
-        subscribed(&self.subscriptions)(message).is_some()
+        self.subscriptions.accept(message).is_some()
     }
 
     fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
-        match (name, setting) {
-            (SUBSCRIBE, Setting::Bytes(prefix)) => {
-                if !self.subscriptions.subscribe(prefix) {
-                    return Err(Error::OutOfMemory);
-                }
-            }
-            (UNSUBSCRIBE, Setting::Bytes(prefix)) => {
-                // As in libnanomsg, it is no error if there was no such subscription.
-                self.subscriptions.unsubscribe(prefix);
-            }
-            _ => return Err(Error::UnknownOption),
-        }
-        Ok(())
+        self.subscriptions.set(name, setting)
     }
 }
 

@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 use super::{
-    Context, Machine, PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo, PushOutcome, Refusal, Time,
+    Context, Machine, PipeId, PipeOptions, PipeRefused, Place, Protocol, ProtocolInfo, PushOutcome, Refusal,
+    Time,
 };
 use crate::error::Error;
 use crate::message::{Chunk, Front, Metadata, Outgoing, Payload, ProtocolHeader};
@@ -18,8 +19,11 @@ use crate::option::Setting;
 /// The seed of the machines under test: the first question has the number that follows.
 pub(super) const SEED: u32 = 6;
 
-/// The default capacity of an outbound lane, in messages.
+/// The default capacity of an outbound lane, and that of a mailbox, in messages.
 const ROOM: usize = 8;
+
+/// The id of the first mailbox. Pipes have smaller ones.
+pub(super) const FIRST_MAILBOX: u32 = 1000;
 
 /// Runs a test with both contexts, the strict and the lavish one.
 pub(super) fn simulate(info: &ProtocolInfo, raw: bool, test: impl Fn(Simulation)) {
@@ -41,6 +45,8 @@ pub(super) struct Simulation {
     pub world: World,
     /// Whether the context is the lavish one.
     lavish: bool,
+    /// Whether the machine has contexts. Then edges are reported at once.
+    is_shared: bool,
     /// Whether `can_recv` must be true when `recv` fails with another error than `WouldBlock`.
     final_refusal_is_readable: bool,
 }
@@ -122,7 +128,13 @@ impl Simulation {
         let world =
             World { cut: if lavish { 3 } else { 0 }, max_hops: 8, is_strict: !lavish, ..World::default() };
         let final_refusal_is_readable = *info == super::SURVEYOR && !raw;
-        Simulation { machine: (info.machine)(raw, SEED), world, lavish, final_refusal_is_readable }
+        Simulation {
+            machine: (info.machine)(raw, SEED),
+            world,
+            lavish,
+            is_shared: false,
+            final_refusal_is_readable,
+        }
     }
 
     pub(super) fn attach(&mut self, pipe: u32) {
@@ -149,6 +161,23 @@ impl Simulation {
         self.world.pipes.insert(id, pipe);
         self.after_event();
         Ok(())
+    }
+
+    /// Makes the machine one with contexts.
+    pub(super) fn share(&mut self, info: &ProtocolInfo) {
+        let mailbox = self.world.add_mailbox();
+        assert!(self.machine.share((info.machine)(false, SEED), mailbox));
+        self.is_shared = true;
+        self.after_event();
+    }
+
+    /// Adds the conversation of a machine without pipes. Returns its place.
+    pub(super) fn add(&mut self, machine: Machine) -> Place {
+        self.machine.try_reserve().expect("there is memory");
+        let mailbox = self.world.add_mailbox();
+        let place = self.machine.add(machine, mailbox).expect("the machine has the same protocol");
+        self.after_event();
+        place
     }
 
     /// Makes sent messages go to the inbound lane of the same pipe.
@@ -311,14 +340,14 @@ impl Simulation {
 
     /// Checks that `writable` will be called for every pipe that gets room.
     pub(super) fn assert_writable_edges_are_due(&self) {
-        for (id, pipe) in &self.world.pipes {
+        for (id, pipe) in self.world.pipes.range(..PipeId(FIRST_MAILBOX)) {
             assert!(pipe.closed || pipe.seen_full, "no edge of {id:?} is due");
         }
     }
 
     /// Checks that `readable` will be called for every pipe that gets a message.
     pub(super) fn assert_readable_edges_are_due(&self) {
-        for (id, pipe) in &self.world.pipes {
+        for (id, pipe) in self.world.pipes.range(..PipeId(FIRST_MAILBOX)) {
             assert!(pipe.seen_empty, "no edge of {id:?} is due");
         }
     }
@@ -334,8 +363,7 @@ impl Simulation {
 
     /// Calls `readable` and `writable` where the contract requires it before the program's call.
     fn before_call(&mut self) {
-        let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
-        for id in ids {
+        for id in self.world.ids() {
             let pipe = self.world.pipe(id.0);
             if pipe.is_readable_edge_due() {
                 (pipe.seen_empty, pipe.seen_end) = (false, false);
@@ -350,15 +378,14 @@ impl Simulation {
     }
 
     fn after_event(&mut self) {
-        if self.machine.is_busy() || self.lavish {
+        if self.machine.is_busy() || self.is_shared || self.lavish {
             self.before_call();
         }
         while std::mem::take(&mut self.world.hit_drop_limit) {
             self.machine.timeout(&mut self.world);
         }
         if self.lavish {
-            let ids: Vec<PipeId> = self.world.pipes.keys().copied().collect();
-            for id in ids {
+            for id in self.world.ids() {
                 self.machine.readable(id, &mut self.world);
                 self.machine.writable(id, &mut self.world);
             }
@@ -370,6 +397,28 @@ impl Simulation {
 impl World {
     fn pipe(&mut self, pipe: u32) -> &mut Pipe {
         self.pipes.get_mut(&PipeId(pipe)).expect("the pipe is attached")
+    }
+
+    /// The ids of all pipes that are no mailboxes.
+    fn ids(&self) -> Vec<PipeId> {
+        self.pipes.range(..PipeId(FIRST_MAILBOX)).map(|(id, _)| *id).collect()
+    }
+
+    fn add_mailbox(&mut self) -> PipeId {
+        let id = PipeId(FIRST_MAILBOX.max(self.pipes.last_key_value().map_or(0, |(id, _)| id.0 + 1)));
+        let pipe = Pipe {
+            inbound: VecDeque::new(),
+            outbound: VecDeque::new(),
+            room: ROOM,
+            closed: true,
+            looped: false,
+            looked_at: 0,
+            seen_empty: true,
+            seen_end: false,
+            seen_full: false,
+        };
+        self.pipes.insert(id, pipe);
+        id
     }
 }
 
@@ -389,6 +438,26 @@ impl Context for World {
         self.pipe(pipe.0).pop().expect("only a message that was seen is dropped");
         self.hit_drop_limit = self.is_strict;
         !self.hit_drop_limit
+    }
+
+    fn copy_front(&mut self, pipe: PipeId, mailbox: PipeId) -> bool {
+        self.calls += 1;
+        let message =
+            self.pipe(pipe.0).inbound.front().expect("only a message that was seen is copied").clone();
+        let mailbox = self.pipe(mailbox.0);
+        let has_room = mailbox.inbound.len() < mailbox.room;
+        if has_room {
+            mailbox.inbound.push_back(message);
+        }
+        has_room
+    }
+
+    fn remove_front(&mut self, pipe: PipeId) -> bool {
+        self.drop_front(pipe)
+    }
+
+    fn clear(&mut self, mailbox: PipeId) {
+        self.pipe(mailbox.0).inbound.clear();
     }
 
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {

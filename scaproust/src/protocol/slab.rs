@@ -45,6 +45,16 @@ impl<T> Slab<T> {
         std::mem::replace(&mut self[index], rest)
     }
 
+    /// The indices of the values for which this is true. It must be false for what fills vacant entries.
+    pub(super) fn indices(&self, is_meant: impl Fn(&T) -> bool) -> impl Iterator<Item = SlabIndex> {
+        (0..).zip(&self.values).filter(move |(_, value)| is_meant(value)).map(|(index, _)| index)
+    }
+
+    /// All values, and what fills the vacant entries.
+    pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
+        self.values.iter_mut()
+    }
+
     /// The number of values.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -32,10 +32,23 @@ pub struct ProtocolInfo {
     pub forwards: bool,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
+    /// Whether a socket can be a context of another one.
+    pub(crate) contexts: Contexts,
     /// Makes the machine of a new socket. The seed should be random. REQ and SURVEYOR number their questions
     /// from it, so that replies to an earlier process do not match questions of a restarted one. A raw BUS
     /// socket recognises its own headers by it.
     pub machine: fn(is_raw: bool, seed: u32) -> Machine,
+}
+
+/// Whether cooked sockets of a protocol can have contexts, and how these get messages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Contexts {
+    /// There are none.
+    None,
+    /// A message goes to the context that receives next.
+    Pull,
+    /// A message belongs to certain contexts, and goes to their mailboxes.
+    Push,
 }
 
 /// Every protocol.
@@ -66,6 +79,7 @@ pub(crate) static PUB: ProtocolInfo = ProtocolInfo {
 pub static SUB: ProtocolInfo = ProtocolInfo {
     can_send: false,
     options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes)],
+    contexts: Contexts::Push,
     ..row(33, "sub", &PUB, |_, _| Machine::Subscriber(pubsub::Subscriber::new()))
 };
 
@@ -73,6 +87,7 @@ pub static SUB: ProtocolInfo = ProtocolInfo {
 pub static REQ: ProtocolInfo = ProtocolInfo {
     acts_between_calls: true,
     options: &[(RESEND_INTERVAL, OptionType::ANY_INT)],
+    contexts: Contexts::Push,
     ..row(48, "req", &REP, |is_raw, seed| match is_raw {
         false => Machine::Requester(reqrep::Requester::new(seed)),
         true => Machine::RawRequester(reqrep::RawRequester::new()),
@@ -80,7 +95,8 @@ pub static REQ: ProtocolInfo = ProtocolInfo {
 };
 
 /// Receives requests and sends replies.
-pub(crate) static REP: ProtocolInfo = row(49, "rep", &REQ, replier);
+pub(crate) static REP: ProtocolInfo =
+    ProtocolInfo { contexts: Contexts::Pull, ..row(49, "rep", &REQ, replier) };
 
 /// Sends each message to one of its peers.
 pub static PUSH: ProtocolInfo = ProtocolInfo {
@@ -98,6 +114,7 @@ pub(crate) static PULL: ProtocolInfo = ProtocolInfo {
 pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
     acts_between_calls: true,
     options: &[(SURVEY_DEADLINE, OptionType::ANY_INT)],
+    contexts: Contexts::Push,
     ..row(98, "surveyor", &RESPONDENT, |is_raw, seed| match is_raw {
         false => Machine::Surveyor(survey::Surveyor::new(seed)),
         true => Machine::RawSurveyor(survey::RawSurveyor::new()),
@@ -105,7 +122,8 @@ pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
 };
 
 /// Receives surveys, and may send a response to each.
-pub(crate) static RESPONDENT: ProtocolInfo = row(99, "respondent", &SURVEYOR, replier);
+pub(crate) static RESPONDENT: ProtocolInfo =
+    ProtocolInfo { contexts: Contexts::Pull, ..row(99, "respondent", &SURVEYOR, replier) };
 
 /// Sends to all its peers, and receives from all.
 pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
@@ -146,6 +164,7 @@ const fn row(
         acts_between_calls,
         forwards,
         options: &[],
+        contexts: Contexts::None,
         machine,
     }
 }

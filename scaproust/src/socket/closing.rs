@@ -79,10 +79,11 @@ impl Socket {
             // reads from.
             core.revoke_direct_reads();
             // Wakes the threads that poll the descriptors, which find the socket closed.
-            for pollable in [&mut core.sendable, &mut core.receivable].into_iter().flatten() {
-                pollable.set(true);
+            core.face.close();
+            for context in core.faces.iter_mut().flat_map(|faces| faces.contexts()) {
+                context.face.close();
+                context.socket.iter().for_each(|socket| socket.receivers.notify_all());
             }
-            core.registrations.notify_all();
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
             let endpoints: Vec<_> = open.map(|open| open.endpoint).chain(closing).collect();
@@ -90,6 +91,7 @@ impl Socket {
             core.linger = Some(linger.clone());
             ClosingEndpoints { endpoints, linger }
         };
+        self.interrupt_context();
         self.senders.notify_all();
         self.receivers.notify_all();
         self.connects.notify_all();
@@ -99,6 +101,7 @@ impl Socket {
 
     /// The last phase of closing: no call is inside the socket.
     fn teardown(&self) {
+        self.leave_parent();
         // Endpoints that a call was shutting down while calls were interrupted get the linger time of this
         // closing, as all others.
         let (late, linger) = {
@@ -111,7 +114,7 @@ impl Socket {
         }
         let (pipes, timer, pollables, monitoring) = {
             let mut core = self.core.lock();
-            let pollables = [core.sendable.take(), core.receivable.take()];
+            let pollables = [core.face.sendable.take(), core.face.receivable.take()];
             (core.pipes.take_all(), core.timer.take(), pollables, core.watch.monitoring.take())
         };
         // Only if there is a timer, since `current` starts the I/O thread.

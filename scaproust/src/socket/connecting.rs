@@ -57,7 +57,7 @@ impl CallOutput for Connecting {
 impl Attempt for Connecting {
     const WAITS_FOR_ROOM: bool = false;
 
-    fn event(socket: &Socket) -> &Event {
+    fn event(socket: &Socket, _is_context: bool) -> &Event {
         &socket.connects
     }
 
@@ -73,6 +73,7 @@ impl Attempt for Connecting {
     fn attempt(
         &mut self,
         _socket: &Socket,
+        _event: &Event,
         core: &mut Core,
         _slept: Option<Duration>,
         _edges: &mut Edges,

@@ -5,11 +5,10 @@ use std::sync::Arc;
 
 use super::endpoint_state::SharedEndpointState;
 use super::event::{EventKind, SocketEvent};
+use super::face::{Face, Faces};
 use super::monitor::Watch;
 use super::peer_info::EndpointName;
 use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
-use super::poll_waiter::Registrations;
-use super::pollable::Pollable;
 use super::recent_peers::RecentPeers;
 use super::statistics::Statistics;
 use crate::message::Metadata;
@@ -46,22 +45,16 @@ pub(crate) struct Core {
     pub(super) options: Options,
     pub(super) endpoints: Endpoints,
     pub(super) statistics: Statistics,
-    /// `NN_SNDFD`, once a program has asked for it.
-    pub(super) sendable: Option<Pollable>,
-    /// `NN_RCVFD`, once a program has asked for it.
-    pub(super) receivable: Option<Pollable>,
-    /// Calls that poll this socket among others.
-    pub(super) registrations: Registrations,
-    /// How many times in a row such calls found nothing to receive.
-    pub(super) empty_polls: u32,
+    /// What the socket shows to its callers; during a call of a context, what that one shows.
+    pub(super) face: Face,
+    /// What the contexts show, if the socket has any.
+    pub(super) faces: Option<Box<Faces>>,
     /// The timer that is set, and when it fires.
     pub(super) timer: Option<(Time, TimerId)>,
     /// The socket is being closed: calls fail.
     pub(super) is_closing: bool,
     /// The linger time of the closing.
     pub(super) linger: Option<Arc<Linger>>,
-    /// Whether something was sent since the last message was received.
-    pub(super) has_sent: bool,
     /// Whether receivers may read from connections themselves. Not if the protocol forwards: the I/O thread must notice every
     /// message at once, also when no call is made.
     pub(super) may_read_directly: bool,
@@ -98,6 +91,11 @@ pub(super) struct OpenEndpoint {
 }
 
 impl Endpoints {
+    /// Whether there has ever been an endpoint.
+    pub(super) fn were_used(&self) -> bool {
+        self.last_id > 0
+    }
+
     /// The id of the next endpoint. It is never used again, unless it is returned.
     pub(super) fn next_id(&mut self) -> i32 {
         self.last_id += 1;
@@ -124,14 +122,11 @@ impl Core {
             options: Options::new(id),
             endpoints: Endpoints::default(),
             statistics: Statistics::default(),
-            sendable: None,
-            receivable: None,
-            registrations: Registrations::new(),
-            empty_polls: 0,
+            face: Face::new(),
+            faces: None,
             timer: None,
             is_closing: false,
             linger: None,
-            has_sent: false,
             may_read_directly,
             reads_directly: false,
             revocations: Arc::default(),
@@ -251,7 +246,8 @@ impl Core {
     pub(super) fn connected(&mut self, id: PipeId, own: &ProtocolInfo) -> Option<SocketEvent> {
         let pipe = self.pipes.get(id)?;
         let info = pipe.announce(id)?;
-        let kind = if pipe.endpoint.is_bound { EventKind::Accepted } else { EventKind::Connected };
+        let is_bound = pipe.endpoint.as_ref()?.is_bound;
+        let kind = if is_bound { EventKind::Accepted } else { EventKind::Connected };
         Some(SocketEvent { peer_protocol: Some(own.peer.number), ..info.event(kind) })
     }
 
@@ -316,33 +312,29 @@ impl Core {
     }
 
     /// Updates the descriptors for polling, and notifies the registered calls.
+    // Always inlined: it is part of each call of a protocol that acts between calls.
+    #[inline(always)]
     pub(super) fn update_pollables(&mut self, edges: &mut Edges) {
-        if let Some(mut pollable) = self.receivable.take() {
+        if let Some(mut pollable) = self.face.receivable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_recv(context)));
-            self.receivable = Some(pollable);
+            self.face.receivable = Some(pollable);
         }
-        if let Some(mut pollable) = self.sendable.take() {
+        if let Some(mut pollable) = self.face.sendable.take() {
             pollable.set(self.call(edges, |protocol, context| protocol.can_send(context)));
-            self.sendable = Some(pollable);
+            self.face.sendable = Some(pollable);
         }
-        if !self.registrations.is_empty() {
+        if !self.face.registrations.is_empty() {
             self.notify_registered(edges);
         }
     }
 
     /// Notifies the registered calls whose condition holds now.
     fn notify_registered(&mut self, edges: &mut Edges) {
-        let (receive, send) = self.registrations.interests();
+        let (receive, send) = self.face.registrations.interests();
         let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
         let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
         if can_recv || can_send {
-            self.registrations.notify(can_recv, can_send);
+            self.face.registrations.notify(can_recv, can_send);
         }
-    }
-
-    /// Whether there is a descriptor to keep up to date, or a registered call.
-    #[inline]
-    pub(super) fn is_polled(&self) -> bool {
-        self.receivable.is_some() || self.sendable.is_some() || !self.registrations.is_empty()
     }
 }

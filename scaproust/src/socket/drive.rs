@@ -21,7 +21,7 @@ impl Socket {
     pub(super) fn process_ready(&self, core: &mut Core, edges: &mut Edges) {
         let is_up_to_date = !core.has_work(&self.ready)
             && !core.has_dropped()
-            && !core.is_polled()
+            && !core.face.is_polled()
             && !self.acts_between_calls
             && !self.needs_prompt_processing.load(Ordering::Relaxed);
         if !is_up_to_date {
@@ -32,9 +32,11 @@ impl Socket {
     fn update_all(&self, core: &mut Core, edges: &mut Edges) {
         let _uncancellable = Uncancellable::begin();
         core.process_ready(&self.ready, edges);
-        core.registrations.remove_stale();
-        let needs_prompt_processing =
-            core.is_polled() || core.drops_old || self.acts_between_calls && core.protocol.is_busy();
+        core.face.registrations.remove_stale();
+        let needs_prompt_processing = core.face.is_polled()
+            || core.faces.is_some()
+            || core.drops_old
+            || self.acts_between_calls && core.protocol.is_busy();
         if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.needs_prompt_processing.store(needs_prompt_processing, Ordering::Relaxed);
             // Pairs with the fence in `PipeHandle::process_if_prompt`: either that thread sees the flag, or
@@ -46,6 +48,9 @@ impl Socket {
             core.update_pollables(edges);
             // The protocol has looked at its pipes again: some may have ended.
             core.process_ready(&self.ready, edges);
+            if core.faces.is_some() {
+                self.update_contexts(core, edges);
+            }
         }
         if self.acts_between_calls {
             self.set_timer(core);

@@ -20,7 +20,8 @@ impl Socket {
     /// Binds the socket to an address. Returns the endpoint's id.
     ///
     /// # Errors
-    /// As `nn_bind` documents them: those of the address, and of the operating system.
+    /// As `nn_bind` documents them: those of the address, and of the operating system. [`Error::NotSupported`] for a
+    /// context.
     pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
         let bound = self.add_endpoint(address, true, None, transport::bind);
         if let Err(error) = bound {
@@ -42,7 +43,7 @@ impl Socket {
     /// Connects the socket to an address, without waiting for a connection. Returns the endpoint's id.
     ///
     /// # Errors
-    /// As `nn_connect` documents them: those of the address.
+    /// As `nn_connect` documents them: those of the address. [`Error::NotSupported`] for a context.
     pub fn connect(&self, address: &[u8]) -> Result<i32, Error> {
         self.add_endpoint(address, false, None, transport::connect)
     }
@@ -60,6 +61,9 @@ impl Socket {
         has_pipe: Option<Arc<AtomicBool>>,
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
+        if self.is_context() {
+            return Err(Error::NotSupported);
+        }
         let this = self.this.upgrade().ok_or(Error::Closed)?;
         let (mut context, id) = {
             let mut core = self.core.lock();
@@ -111,9 +115,9 @@ impl Socket {
     /// [`Error::InvalidArgument`] when there is no such endpoint, and [`Error::Closed`] while the socket is being closed.
     pub fn shutdown(&self, endpoint: i32) -> Result<(), Error> {
         let (OpenEndpoint { endpoint, state, name, .. }, linger) = {
-            let mut core = self.core.lock();
-            if core.is_closing {
-                return Err(Error::Closed);
+            let mut core = self.lock()?;
+            if core.is_context {
+                return Err(Error::InvalidArgument);
             }
             let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));

@@ -73,6 +73,14 @@ impl<T> IdTable<T> {
         self.slot(id).filter(|slot| slot.id == id)?.value.as_mut()
     }
 
+    /// Two different values, if both are there.
+    pub(super) fn get_two(&mut self, one: PipeId, other: PipeId) -> Option<[&mut T; 2]> {
+        let indices = [self.index(one), self.index(other)];
+        let [first, second] = self.slots.get_disjoint_mut(indices).ok()?;
+        let is_there = first.id == one && second.id == other;
+        if is_there { Some([first.value.as_mut()?, second.value.as_mut()?]) } else { None }
+    }
+
     /// As [`IdTable::get`], by shared reference.
     pub(super) fn peek(&self, id: PipeId) -> Option<&T> {
         self.slots.get(self.index(id)).filter(|slot| slot.id == id)?.value.as_ref()

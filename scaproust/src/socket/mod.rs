@@ -13,9 +13,9 @@
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
 //! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
-//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `endpoint_state`, `statistics` | parts of the state |
+//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics` | parts of the state |
 //! | `core` | the state under the lock |
-//! | `registry`, `drive` | entering a socket; keeping its protocol going |
+//! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
 //! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints`, `connecting` | the calls |
 //! | `socket_endpoint` | a socket as its transports see it |
@@ -24,6 +24,7 @@
 mod blocking;
 mod closing;
 mod connecting;
+mod contexts;
 mod core;
 mod direct_read;
 mod drive;
@@ -31,6 +32,7 @@ mod endpoint_state;
 mod endpoints;
 mod event;
 mod exit;
+mod face;
 mod guarded;
 mod id_table;
 mod monitor;
@@ -56,12 +58,13 @@ mod wait_policy;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::atomic::AtomicI32;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 pub use self::blocking::BlockingCall;
 pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
+use self::contexts::Membership;
 use self::core::Core;
 pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]
@@ -92,6 +95,8 @@ pub struct Socket {
     info: &'static ProtocolInfo,
     is_raw: bool,
     core: CachePadded<Guarded<Core>>,
+    /// Set once the socket is a context of another one.
+    membership: OnceLock<Membership>,
     /// Edges that have come since the lock was last held.
     ready: CachePadded<ReadyList>,
     /// Wakes blocked senders.
@@ -128,6 +133,7 @@ impl Socket {
             info,
             is_raw,
             core: CachePadded(Guarded::new(entry, core)),
+            membership: OnceLock::new(),
             ready: CachePadded(ReadyList::new()),
             senders: CachePadded(Event::new()),
             receivers: CachePadded(Event::new()),

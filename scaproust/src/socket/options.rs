@@ -40,17 +40,18 @@ impl Socket {
         if !self.has_option(option) {
             return Err(Error::UnknownOption);
         }
+        let owner = self.owner_of(option);
         match (option, setting) {
-            (SocketOption::Monitor, Setting::Bytes(address)) => return self.set_monitor(address),
+            (SocketOption::Monitor, Setting::Bytes(address)) => return owner.set_monitor(address),
             (SocketOption::TcpAccept, Setting::Bytes(networks)) => {
                 Networks::parse(networks.split(|byte| *byte == 0).next().unwrap_or_default())?;
             }
             _ => {}
         }
-        let mut core = self.core.lock();
+        let mut core = owner.core.lock();
         core.options.set(option, setting)?;
         match option {
-            SocketOption::MaxMessage => self.max_message.store(core.options.int(option), Ordering::Relaxed),
+            SocketOption::MaxMessage => owner.max_message.store(core.options.int(option), Ordering::Relaxed),
             SocketOption::PeerInfo => {
                 let is_set = core.options.int(option) == 1;
                 core.pipes
@@ -116,26 +117,28 @@ impl Socket {
     /// The value of an option common to all sockets.
     #[must_use]
     pub fn option(&self, option: SocketOption) -> Value {
-        self.core.lock().options.get(option).clone()
+        self.owner_of(option).core.lock().options.get(option).clone()
     }
 
     /// The value of an option in milliseconds; `None` if it is negative, which means no limit.
     #[must_use]
     pub fn timeout(&self, option: SocketOption) -> Option<Duration> {
-        self.core.lock().options.timeout(option)
+        self.owner_of(option).core.lock().options.timeout(option)
     }
 
     /// Sets an option of the socket's protocol.
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] when the protocol has no such option, or the protocol's error for the value.
+    /// [`Error::UnknownOption`] when the protocol has no such option, or the protocol's error for the value;
+    /// [`Error::Closed`].
     pub fn set_protocol_option(&self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         let mut edges = Edges::default();
-        let mut core = self.core.lock();
+        let mut core = self.lock()?;
+        let owner = core.owner;
         let outcome = core.protocol.set_option(name, setting);
         if outcome.is_ok() {
             // What can be received may have changed.
-            self.process_ready(&mut core, &mut edges);
+            owner.process_ready(&mut core, &mut edges);
         }
         drop(core);
         edges.deliver();
@@ -145,9 +148,9 @@ impl Socket {
     /// The value of an integer option of the socket's protocol.
     ///
     /// # Errors
-    /// [`Error::UnknownOption`] when the protocol has no such option that can be read.
+    /// [`Error::UnknownOption`] when the protocol has no such option that can be read; [`Error::Closed`].
     pub fn protocol_option(&self, name: i32) -> Result<i32, Error> {
-        self.core.lock().protocol.option(name)
+        self.lock()?.protocol.option(name)
     }
 
     /// A descriptor that is readable when a message can be received. It belongs to the socket.
@@ -170,23 +173,20 @@ impl Socket {
     /// The descriptor that is readable while the event holds, and once the socket is being closed.
     fn descriptor(&self, event: PollEvent) -> Result<Descriptor, Error> {
         let mut edges = Edges::default();
-        let mut core = self.core.lock();
-        let is_closing = core.is_closing;
+        let mut core = self.lock()?;
+        let owner = core.owner;
         let pollable = match event {
-            PollEvent::Readable if self.info.can_recv => &mut core.receivable,
-            PollEvent::Writable if self.info.can_send => &mut core.sendable,
+            PollEvent::Readable if self.info.can_recv => &mut core.face.receivable,
+            PollEvent::Writable if self.info.can_send => &mut core.face.sendable,
             _ => return Err(Error::UnknownOption),
         };
         if let Some(pollable) = pollable {
             return Ok(pollable.descriptor());
         }
-        if is_closing {
-            return Err(Error::Closed);
-        }
         let descriptor = pollable.insert(Pollable::new()?).descriptor();
         // From now on the I/O thread must notice every message at once, also when no call is made.
         core.revoke_direct_reads();
-        self.process_ready(&mut core, &mut edges);
+        owner.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();
         Ok(descriptor)

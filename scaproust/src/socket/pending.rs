@@ -14,6 +14,7 @@ use super::pipes::Delay;
 use super::registry::{Call, SocketRef};
 use super::wait_policy::WaitPolicy;
 use crate::error::Error;
+use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::sync::{Epoch, Event, Sleep, Sleeper, Uncancellable, Wake, let_others_proceed, now};
 use crate::transport;
@@ -41,8 +42,8 @@ pub trait CallOutput {
 
 /// What a blocked call tries: to send or to receive.
 pub(crate) trait Attempt: CallOutput {
-    /// The event after whose change a try may succeed.
-    fn event(socket: &Socket) -> &Event;
+    /// The event after whose change a try may succeed; `is_context` says whether the socket was a context at the time.
+    fn event(socket: &Socket, is_context: bool) -> &Event;
 
     /// Whether the call waits for room in the socket's own outbound lanes.
     const WAITS_FOR_ROOM: bool;
@@ -64,13 +65,15 @@ pub(crate) trait Attempt: CallOutput {
         core: &Core,
     ) -> Result<(), Error>;
 
-    /// Tries once, under the lock. `slept` is the time that the call has slept since the last try, if it has.
+    /// Tries once, under the lock of `socket`, which for a context is its parent. `event` is that of
+    /// [`Attempt::event`]. `slept` is the time that the call has slept since the last try, if it has.
     ///
     /// # Errors
     /// Those of the call, which ends it.
     fn attempt(
         &mut self,
         socket: &Socket,
+        event: &Event,
         core: &mut Core,
         slept: Option<Duration>,
         edges: &mut Edges,
@@ -93,13 +96,22 @@ pub struct Entered {
     /// Read before the try.
     pub(super) epoch: Epoch,
     pub(super) policy: WaitPolicy,
-    /// The connections to read from; `None` if the try has hit the drop limit.
+    /// The connections to read from; `None` if the next try must follow at once.
     pub(super) direct_reads: Option<DirectReads>,
     /// Set if signals are blocked already, because they had to be before the edges were delivered.
     pub(super) signals: Option<BlockedSignals>,
 }
 
 impl Entered {
+    /// A call of a context, which has not tried yet. It will wait for the time of the option `timeout`.
+    #[cold]
+    #[inline(never)]
+    pub(super) fn in_context(call: Call, dont_wait: bool, timeout: SocketOption) -> Entered {
+        let epoch = call.receivers.epoch();
+        let policy = WaitPolicy::of_context(dont_wait, timeout, call.timeout(timeout));
+        Entered { call, epoch, policy, direct_reads: None, signals: None }
+    }
+
     /// The call after its first try has failed and the lock is free. Signals may interrupt it from now on.
     pub(super) fn after(
         call: Call,
@@ -123,8 +135,10 @@ pub struct Pending<A: Attempt> {
     socket: SocketRef,
     /// `None` while the call sleeps.
     call: Option<Call>,
-    /// Read before the last try.
+    /// Read before the last try, from the event of a context if `is_context` is set.
     epoch: Epoch,
+    /// Whether the socket was a context then. It may become one while the call is blocked.
+    is_context: bool,
     /// The connections to read from after the last try; `None` if that has hit the drop limit.
     direct_reads: Option<DirectReads>,
     /// The connections it reads from. While this is set, the call has claimed the event's descriptors.
@@ -149,6 +163,7 @@ impl<A: Attempt> Pending<A> {
             socket: SocketRef::of(&call),
             call: Some(call),
             epoch,
+            is_context: false,
             direct_reads,
             acquired: None,
             sleeper: None,
@@ -160,14 +175,14 @@ impl<A: Attempt> Pending<A> {
 
     /// Waits until another try may succeed. Returns whether the call must sleep for that.
     fn wait(&mut self, direct_reads: DirectReads) -> bool {
-        let Pending { policy, call, epoch, acquired, sleeper, sleep, start, signals, .. } = self;
+        let Pending { policy, call, epoch, is_context, acquired, sleeper, sleep, start, signals, .. } = self;
         let Some(inside) = call else { return false };
         if policy.dont_wait {
             inside.fetch_if_leased(direct_reads);
             return false;
         }
         transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
-        let event = A::event(inside);
+        let event = A::event(inside, *is_context);
         if !direct_reads.is_empty() && event.claim_descriptors() {
             *acquired = Some(Acquired::from(direct_reads));
         }
@@ -198,7 +213,7 @@ impl<A: Attempt> Pending<A> {
                 return Err(error);
             }
         };
-        let event = A::event(call);
+        let event = A::event(call, self.is_context);
         event.spin.record_sleep(self.start);
         let mut readiness = self.sleep.readiness();
         if wake == Wake::Woken && readiness.next() == Some(true) {
@@ -262,7 +277,7 @@ impl<A: Attempt> Pending<A> {
         };
         if let (Some(call), None) = (&self.call, &self.direct_reads) {
             // The try has hit the drop limit: another sleeper continues with what is left.
-            A::event(call).notify_one();
+            A::event(call, self.is_context).notify_one();
         }
         outcome
     }
@@ -288,12 +303,18 @@ impl<A: Attempt> BlockingCall for Pending<A> {
                 self.release();
             }
             let Some(call) = &self.call else { return Err(Error::Closed) };
-            self.epoch = A::event(call).epoch();
+            self.is_context = call.is_context();
+            let event = A::event(call, self.is_context);
+            self.epoch = event.epoch();
             let mut edges = Edges::default();
             let outcome = {
-                let mut core = call.core.lock();
+                let mut core = call.lock()?;
+                if core.is_context != self.is_context {
+                    continue;
+                }
+                let owner = core.owner;
                 core.allow_more_drops();
-                let outcome = self.attempt.attempt(call, &mut core, slept.take(), &mut edges);
+                let outcome = self.attempt.attempt(owner, event, &mut core, slept.take(), &mut edges);
                 let hit_drop_limit = matches!(outcome, Ok(Try::DropLimit));
                 match outcome {
                     Ok(Try::Done(output, delay)) => Ok(Some((output, delay))),

@@ -47,13 +47,14 @@ pub(super) struct Pipe {
     pub(super) is_ready: bool,
     /// How far the protocol has looked ahead in the inbound lane.
     lookahead: Lookahead,
-    /// The pipe is on the list of finished pipes.
+    /// The pipe is on the list of finished pipes, or must not be: it is a mailbox.
     is_finished: bool,
     /// Its index in [`Pipes::open`], while it has a peer.
     index: usize,
     /// Memory that the pipe occupied when its peer went, in bytes.
     pub(super) orphaned: usize,
-    pub(super) endpoint: Arc<EndpointName>,
+    /// `None` for a mailbox.
+    pub(super) endpoint: Option<Arc<EndpointName>>,
     /// The peer, for messages from it, while `NN_PEER_INFO` is set.
     pub(super) info: Option<Arc<PeerInfo>>,
     /// The peer as a monitor knows it: the end of the pipe must be published.
@@ -70,17 +71,22 @@ impl Pipe {
         peer: Arc<dyn Peer>,
         endpoint: Arc<EndpointName>,
     ) -> Pipe {
+        Pipe { peer: Some(peer), endpoint: Some(endpoint), ..Pipe::with_lanes(inbound, outbound) }
+    }
+
+    /// The ends of two lanes, without a peer.
+    fn with_lanes(inbound: Consumer, outbound: Producer) -> Pipe {
         Pipe {
             inbound,
             intake: None,
             outbound,
-            peer: Some(peer),
+            peer: None,
             is_ready: false,
             lookahead: Lookahead::default(),
             is_finished: false,
             index: 0,
             orphaned: 0,
-            endpoint,
+            endpoint: None,
             info: None,
             announced: None,
             end: None,
@@ -90,7 +96,7 @@ impl Pipe {
     /// The peer; `None` once it is gone.
     pub(super) fn describe(&self, id: PipeId) -> Option<Arc<PeerInfo>> {
         let known = self.info.as_ref().or(self.announced.as_ref()).cloned();
-        known.or_else(|| Some(Arc::new(self.endpoint.peer_info(id, self.peer.as_ref()?))))
+        known.or_else(|| Some(Arc::new(self.endpoint.as_ref()?.peer_info(id, self.peer.as_ref()?))))
     }
 
     /// Has the end of the pipe published. Returns the peer, if that is new.
@@ -153,6 +159,12 @@ impl Pipe {
         self.intake = None;
     }
 
+    /// A mailbox with room for `limit` bytes: what is pushed to its outbound lane is in its inbound lane.
+    fn mailbox(limit: usize) -> Pipe {
+        let (outbound, inbound) = lane(limit);
+        Pipe { is_finished: true, ..Pipe::with_lanes(inbound, outbound) }
+    }
+
     /// Puts the pipe on the list of finished pipes, once.
     #[cold]
     pub(super) fn finish(&mut self, id: PipeId, finished: &mut Finished) {
@@ -169,12 +181,22 @@ pub(super) struct Pipes {
     table: IdTable<Pipe>,
     /// The pipes whose peer is not gone, in no particular order.
     open: Vec<PipeId>,
+    /// How many more messages may be moved to mailboxes under this hold of the lock.
+    moves: u32,
 }
+
+/// The most messages that are moved to mailboxes under one hold of the lock.
+const MAX_MOVES: u32 = 256;
 
 impl Pipes {
     /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may remember.
     pub(super) fn new(seed: u32) -> Pipes {
-        Pipes { table: IdTable::new(seed), open: Vec::new() }
+        Pipes { table: IdTable::new(seed), open: Vec::new(), moves: MAX_MOVES }
+    }
+
+    /// Ends the count of messages that are moved to mailboxes, before the lock is released.
+    pub(super) fn reset_moves(&mut self) {
+        self.moves = MAX_MOVES;
     }
 
     /// The id of the next pipe; `None` when there are too many pipes, or no memory for more.
@@ -188,6 +210,11 @@ impl Pipes {
         debug_assert!(pipe.peer.is_some());
         self.table.insert(id, Pipe { index: self.open.len(), ..pipe });
         self.open.push(id);
+    }
+
+    /// Inserts a mailbox with room for `limit` bytes under the id from [`Pipes::next_id`].
+    pub(super) fn insert_mailbox(&mut self, id: PipeId, limit: usize) {
+        self.table.insert(id, Pipe::mailbox(limit));
     }
 
     /// Removes a pipe.
@@ -303,6 +330,17 @@ pub(crate) enum Delay {
     Pause(Duration),
 }
 
+impl View<'_> {
+    fn pop_front(&mut self, id: PipeId) {
+        if let Some(pipe) = self.pipes.get(id)
+            && pipe.inbound.pop()
+            && let Some(peer) = &pipe.peer
+        {
+            self.edges.add_writable(peer);
+        }
+    }
+}
+
 impl Context for View<'_> {
     // Always inlined: each protocol has its own copy, and every message passes through it.
     #[inline(always)]
@@ -325,14 +363,37 @@ impl Context for View<'_> {
     }
 
     fn drop_front(&mut self, id: PipeId) -> bool {
-        if let Some(pipe) = self.pipes.get(id)
-            && pipe.inbound.pop()
-            && let Some(peer) = &pipe.peer
-        {
-            self.edges.add_writable(peer);
-        }
+        self.pop_front(id);
         *self.drops_left = self.drops_left.saturating_sub(1);
         *self.drops_left > 0
+    }
+
+    fn copy_front(&mut self, id: PipeId, mailbox: PipeId) -> bool {
+        let Some([pipe, mailbox]) = self.pipes.table.get_two(id, mailbox) else { return false };
+        let chunk = pipe.inbound.share_chunk();
+        let Some(Front { head, body, metadata }) = pipe.inbound.peek() else { return false };
+        let mut body = chunk.map_or(Payload::Borrowed(body), Payload::Owned);
+        mailbox.outbound.batch().push(head, &mut body, metadata).is_ok()
+    }
+
+    fn remove_front(&mut self, id: PipeId) -> bool {
+        self.pop_front(id);
+        let may_go_on = self.pipes.moves > 0;
+        if may_go_on {
+            self.pipes.moves -= 1;
+        } else {
+            // As after too many drops, the rest follows under another hold of the lock.
+            *self.drops_left = 0;
+        }
+        may_go_on
+    }
+
+    fn clear(&mut self, mailbox: PipeId) {
+        if let Some(pipe) = self.pipes.get(mailbox) {
+            while !pipe.inbound.is_empty() {
+                pipe.inbound.pop();
+            }
+        }
     }
 
     // As above.

@@ -178,44 +178,47 @@ impl Polling {
             return Err(Error::UnknownOption);
         }
         let mut edges = Edges::default();
-        let mut core = call.core.lock();
-        if core.is_closing {
-            return Err(Error::Closed);
-        }
+        let mut core = call.lock()?;
+        let owner = core.owner;
         core.allow_more_drops();
-        core.process_ready(&call.ready, &mut edges);
+        core.process_ready(&owner.ready, &mut edges);
         entry.is_readable =
             entry.readable && core.call(&mut edges, |protocol, context| protocol.can_recv(context));
         entry.is_writable =
             entry.writable && core.call(&mut edges, |protocol, context| protocol.can_send(context));
         self.has_ready_entry |= entry.is_readable || entry.is_writable;
         self.hit_drop_limit |= core.hit_drop_limit();
-        self.wait.prefers_batches &= !core.has_sent;
+        self.wait.prefers_batches &= !core.face.has_sent;
         let must_wait = self.waits && !self.has_ready_entry;
         let mut direct_reads = DirectReads::default();
         if entry.readable {
-            core.empty_polls = if entry.is_readable { 0 } else { core.empty_polls.saturating_add(1) };
-            if core.empty_polls >= MAX_EMPTY_POLLS && core.reads_directly {
+            core.face.empty_polls =
+                if entry.is_readable { 0 } else { core.face.empty_polls.saturating_add(1) };
+            if core.face.empty_polls >= MAX_EMPTY_POLLS && core.reads_directly {
                 core.revoke_direct_reads();
             }
             if let Some(lease) = self.leases.iter_mut().find(|lease| lease.entry == number) {
                 lease.is_stale = true;
             } else if !entry.is_readable
-                && core.empty_polls < MAX_EMPTY_POLLS
+                && core.face.empty_polls < MAX_EMPTY_POLLS
                 && (core.reads_directly || must_wait)
             {
                 direct_reads = core.begin_direct_reads();
             }
         }
         let registered = if must_wait {
-            let waiter = self.waiter.get_or_insert_with(|| core.registrations.take_waiter());
+            let waiter = self.waiter.get_or_insert_with(|| core.face.registrations.take_waiter());
             self.epoch.get_or_insert_with(|| waiter.event.epoch());
             // The number of entries is a C int.
-            core.registrations.register(waiter.registration(number as u32, entry.readable, entry.writable))
+            core.face.registrations.register(waiter.registration(
+                number as u32,
+                entry.readable,
+                entry.writable,
+            ))
         } else {
             Ok(())
         };
-        call.process_ready(&mut core, &mut edges);
+        owner.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();
         if !direct_reads.is_empty() {

@@ -58,16 +58,14 @@ impl Socket {
     ) -> Result<(R, bool), Error> {
         let mut edges = Edges::default();
         let answer = {
-            let mut core = self.core.lock();
-            if core.is_closing {
-                return Err(Error::Closed);
-            }
+            let mut core = self.lock()?;
+            let owner = core.owner;
             core.allow_more_drops();
-            core.process_ready(&self.ready, &mut edges);
+            core.process_ready(&owner.ready, &mut edges);
             let answer = core.call(&mut edges, question);
             let is_sure = !core.hit_drop_limit();
             // The descriptors for polling must agree with the answer.
-            self.process_ready(&mut core, &mut edges);
+            owner.process_ready(&mut core, &mut edges);
             (answer, is_sure)
         };
         edges.deliver();
@@ -82,6 +80,9 @@ impl Socket {
         if statistic == Statistic::SendPriority {
             let priority = self.ask(|protocol, context| protocol.send_priority(context))?;
             return Ok(priority.map_or(0, u64::from));
+        }
+        if let Some(parent) = self.parent() {
+            return parent.statistic(statistic);
         }
         let mut edges = Edges::default();
         let value = {

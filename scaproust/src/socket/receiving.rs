@@ -58,6 +58,10 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
         Ok(Try::DropLimit) => true,
         Ok(Try::Blocked) => false,
         Err(error) => {
+            if error == Error::Closed && call.is_context() {
+                drop(core);
+                return Ok(Step::Blocked(Entered::in_context(call, dont_wait, SocketOption::ReceiveTimeout)));
+            }
             core.keep_locked();
             call.unlock_and_leave();
             edges.deliver();
@@ -94,18 +98,28 @@ impl<T, R> CallOutput for Receiving<T, R> {
 impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
     const WAITS_FOR_ROOM: bool = false;
 
-    fn event(socket: &Socket) -> &Event {
-        &socket.receivers
+    fn event(socket: &Socket, is_context: bool) -> &Event {
+        if is_context { socket.receivers_of_context() } else { &socket.receivers }
     }
 
     fn attempt(
         &mut self,
         socket: &Socket,
+        event: &Event,
         core: &mut Core,
         _slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<R>, Error> {
-        socket.try_recv(core, self, edges)
+        let outcome = socket.try_recv(core, self, edges);
+        // The receivers of a context may sleep on an event of their own.
+        if matches!(outcome, Ok(Try::Done(..)))
+            && event.has_sleepers()
+            && !std::ptr::eq(event, &raw const *socket.receivers)
+            && core.call(edges, |protocol, context| protocol.can_recv(context))
+        {
+            event.notify_one();
+        }
+        outcome
     }
 
     fn after_failed_try(
@@ -114,9 +128,9 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         hit_drop_limit: bool,
         core: &Core,
     ) -> Result<(), Error> {
-        policy.wait.prefers_batches = !core.has_sent;
+        policy.wait.prefers_batches = !core.face.has_sent;
         if !policy.is_blocked {
-            policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.has_sent;
+            policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.face.has_sent;
         }
         policy.after_failed_try(hit_drop_limit, core, core.reads_directly)
     }
@@ -173,7 +187,7 @@ impl Core {
         let pipe = self.pipes.get(delivery.pipe)?;
         let length = pipe.inbound.peek()?.len().saturating_sub(delivery.skip);
         let take = take.take()?;
-        self.has_sent = false;
+        self.face.has_sent = false;
         self.statistics[Statistic::MessagesReceived] += 1;
         self.statistics[Statistic::BytesReceived] += length as u64;
         let result = take(Received::new(delivery, length, pipe));

@@ -63,6 +63,12 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
         }
         return Ok(Step::Blocked(Entered::after(call, epoch, policy, Some(DirectReads::default()), edges)));
     }
+    if let Err(Error::Closed) = outcome
+        && call.is_context()
+    {
+        drop(core);
+        return Ok(Step::Blocked(Entered::in_context(call, dont_wait, SocketOption::SendTimeout)));
+    }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
     core.keep_locked();
@@ -106,13 +112,14 @@ impl<M> CallOutput for Sending<M> {
 impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
     const WAITS_FOR_ROOM: bool = true;
 
-    fn event(socket: &Socket) -> &Event {
+    fn event(socket: &Socket, _is_context: bool) -> &Event {
         &socket.senders
     }
 
     fn attempt(
         &mut self,
         socket: &Socket,
+        _event: &Event,
         core: &mut Core,
         slept: Option<Duration>,
         edges: &mut Edges,
@@ -163,7 +170,7 @@ impl Socket {
             Ok(()) => {
                 core.statistics[Statistic::MessagesSent] += 1;
                 core.statistics[Statistic::BytesSent] += length as u64;
-                let follows = std::mem::replace(&mut core.has_sent, true);
+                let follows = std::mem::replace(&mut core.face.has_sent, true);
                 if !edges.is_empty() {
                     wait_policy::expect_replies();
                     self.batching.begin_send(follows, began, edges.len());

@@ -20,6 +20,8 @@ pub(crate) struct WaitPolicy {
     pub(super) dont_wait: bool,
     /// The option that holds the timeout.
     option: SocketOption,
+    /// The value of that option, if the call is one of a context.
+    timeout_of_context: Option<Option<Duration>>,
     /// Set when the first try fails, unless there is no timeout.
     pub(super) deadline: Option<Duration>,
     /// Whether a try has failed.
@@ -40,7 +42,21 @@ thread_local! {
 impl WaitPolicy {
     pub(super) fn new(dont_wait: bool, option: SocketOption) -> WaitPolicy {
         let wait = WaitKind { prefers_batches: true, expects_no_reply: false };
-        WaitPolicy { dont_wait, option, deadline: None, is_blocked: false, has_fetched: false, wait }
+        let timeout_of_context = None;
+        WaitPolicy {
+            dont_wait,
+            option,
+            timeout_of_context,
+            deadline: None,
+            is_blocked: false,
+            has_fetched: false,
+            wait,
+        }
+    }
+
+    /// The policy of a call of a context. `timeout` is the context's value of the option.
+    pub(super) fn of_context(dont_wait: bool, option: SocketOption, timeout: Option<Duration>) -> WaitPolicy {
+        WaitPolicy { timeout_of_context: Some(timeout), ..WaitPolicy::new(dont_wait, option) }
     }
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
@@ -57,7 +73,8 @@ impl WaitPolicy {
         }
         if !self.is_blocked {
             self.is_blocked = true;
-            let time = if self.dont_wait { Some(DROP_TIME) } else { core.options.timeout(self.option) };
+            let timeout = || self.timeout_of_context.unwrap_or_else(|| core.options.timeout(self.option));
+            let time = if self.dont_wait { Some(DROP_TIME) } else { timeout() };
             self.deadline = time.map(|time| now() + time);
         }
         self.has_fetched |= self.dont_wait && !hit_drop_limit;

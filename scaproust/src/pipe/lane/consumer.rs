@@ -185,6 +185,15 @@ impl Consumer {
         unsafe { self.take(block) }
     }
 
+    /// Another reference to the chunk that holds the body of the first message, if a chunk does.
+    pub(crate) fn share_chunk(&mut self) -> Option<Chunk> {
+        if !self.advance() {
+            return None;
+        }
+        // SAFETY: `advance` found a committed record at `offset`; only the consumer takes it out.
+        self.block.and_then(|block| unsafe { block.share_chunk(self.offset) })
+    }
+
     /// Takes the first message out and returns its chunk.
     ///
     /// # Safety

@@ -7,6 +7,6 @@ mod requester;
 
 pub(super) use raw_replier::RawReplier;
 pub(super) use raw_requester::RawRequester;
-pub(super) use replier::Replier;
+pub(super) use replier::{Replier, ReplyRoute};
 pub(crate) use requester::RESEND_INTERVAL;
-pub(super) use requester::Requester;
+pub(super) use requester::{Request, RequestState, Requester, resend_time};

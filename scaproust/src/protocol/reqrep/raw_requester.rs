@@ -29,6 +29,15 @@ impl RawRequester {
         self.repliers.send(header, body, context)
     }
 
+    /// As [`ReplyQueue::take_known`].
+    pub fn take_reply<T>(
+        &mut self,
+        look_up: impl Fn(u32) -> Option<T>,
+        context: &mut impl Context,
+    ) -> Option<(PipeId, T)> {
+        self.replies.take_known(look_up, context)
+    }
+
     /// As [`ReplyQueue::find`].
     pub fn find_reply(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         self.replies.find(word, context)

@@ -12,12 +12,12 @@ use crate::protocol::{Context, Delivery, PipeId, PipeOptions, PipeRefused, Proto
 pub struct Replier {
     raw: RawReplier,
     /// The request that has been received and not answered.
-    request: Option<Request>,
+    request: Option<ReplyRoute>,
 }
 
-/// A received request: its reply route.
+/// The route of the reply to a received request.
 #[derive(Debug)]
-struct Request {
+pub struct ReplyRoute {
     /// The pipe it came from; `None` once that is closed: the reply is then dropped.
     pipe: Option<PipeId>,
     backtrace: ProtocolHeader,
@@ -28,11 +28,53 @@ impl Replier {
         Replier { raw: RawReplier::new(), request: None }
     }
 
-    /// Clears the reply route if it leads to this pipe.
+    /// What the machine of a socket with contexts takes over: the pipes, and the request.
+    pub fn into_parts(self) -> (RawReplier, Option<ReplyRoute>) {
+        (self.raw, self.request)
+    }
+
     fn clear_route(&mut self, lost: PipeId) {
         if let Some(request) = &mut self.request {
-            request.pipe.take_if(|pipe| *pipe == lost);
+            request.clear_if_lost(lost);
         }
+    }
+}
+
+impl ReplyRoute {
+    /// Receives a request. Returns the route of its reply as well.
+    // Always inlined, as each machine has its own copy.
+    #[inline(always)]
+    pub(in crate::protocol) fn receive(
+        raw: &mut RawReplier,
+        context: &mut impl Context,
+    ) -> Result<(ReplyRoute, Delivery), Refusal> {
+        let (pipe, backtrace) = raw.take(context)?;
+        let skip = backtrace.len();
+        Ok((ReplyRoute { pipe: Some(pipe), backtrace }, Delivery::plain(pipe, skip)))
+    }
+
+    /// Sends the reply to a request, and takes the request. Never blocks: the reply is dropped if the requester's
+    /// pipe is closed or full.
+    // As above.
+    #[inline(always)]
+    pub fn reply(
+        request: &mut Option<ReplyRoute>,
+        message: &mut Outgoing<'_>,
+        context: &mut impl Context,
+    ) -> Result<(), Refusal> {
+        if request.is_some() && !message.header.is_empty() {
+            return Err(Refusal::InvalidArgument);
+        }
+        let ReplyRoute { pipe, backtrace } = request.take().ok_or(Refusal::WrongState)?;
+        if let Some(pipe) = pipe {
+            context.push(pipe, &backtrace, &mut message.body);
+        }
+        Ok(())
+    }
+
+    /// Clears the route if it leads to this pipe.
+    pub fn clear_if_lost(&mut self, lost: PipeId) {
+        self.pipe.take_if(|pipe| *pipe == lost);
     }
 }
 
@@ -59,25 +101,17 @@ impl Protocol for Replier {
         self.raw.writable(pipe, context);
     }
 
-    /// Never blocks: the reply is dropped if the requester's pipe is closed or full.
+    /// As [`ReplyRoute::reply`].
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
-        if self.request.is_some() && !message.header.is_empty() {
-            return Err(Refusal::InvalidArgument);
-        }
-        let Request { pipe, backtrace } = self.request.take().ok_or(Refusal::WrongState)?;
-        if let Some(pipe) = pipe {
-            context.push(pipe, &backtrace, &mut message.body);
-        }
-        Ok(())
+        ReplyRoute::reply(&mut self.request, message, context)
     }
 
     /// Receives a request. An earlier one that was not answered is forgotten, even if there is no other.
     fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
         self.request = None;
-        let (pipe, backtrace) = self.raw.take(context)?;
-        let skip = backtrace.len();
-        self.request = Some(Request { pipe: Some(pipe), backtrace });
-        Ok(Delivery::plain(pipe, skip))
+        let (route, delivery) = ReplyRoute::receive(&mut self.raw, context)?;
+        self.request = Some(route);
+        Ok(delivery)
     }
 
     fn can_send(&mut self, _context: &mut impl Context) -> bool {

@@ -28,15 +28,17 @@ pub struct Requester {
     resend_interval: i32,
 }
 
+/// A request, kept to be sent again.
 #[derive(Debug)]
-struct Request {
-    body: Chunk,
-    metadata: Metadata,
-    state: RequestState,
+pub struct Request {
+    pub body: Chunk,
+    pub metadata: Metadata,
+    pub state: RequestState,
 }
 
+/// How far a request has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum RequestState {
+pub enum RequestState {
     /// It will be sent as soon as a pipe has room.
     Delayed,
     /// It was sent to `pipe`, and has no reply yet.
@@ -50,6 +52,12 @@ impl Requester {
     pub fn new(seed: u32) -> Requester {
         let resend_interval = DEFAULT_RESEND_INTERVAL;
         Requester { raw: RawRequester::new(), request: None, question: seed | LAST_WORD, resend_interval }
+    }
+
+    /// What the machine of a socket with contexts takes over: the pipes, the request, the word of the last request,
+    /// and the resend interval in milliseconds.
+    pub fn into_parts(self) -> (RawRequester, Option<Request>, u32, i32) {
+        (self.raw, self.request, self.question, self.resend_interval)
     }
 
     fn state(&self) -> Option<RequestState> {
@@ -84,7 +92,25 @@ impl Requester {
     }
 }
 
-fn resend_time(now: Time, interval: i32) -> Option<Time> {
+impl Request {
+    /// The request with this message, whose body is taken. It has not been sent.
+    // Always inlined, as each machine has its own copy.
+    #[inline(always)]
+    pub fn from(message: &mut Outgoing<'_>) -> Result<Request, Refusal> {
+        if !message.header.is_empty() {
+            return Err(Refusal::InvalidArgument);
+        }
+        let body = match &message.body {
+            Payload::Borrowed(bytes) => Chunk::copy_of(bytes).ok_or(Refusal::OutOfMemory)?,
+            Payload::Owned(chunk) => chunk.clone(),
+        };
+        drop(message.body.take());
+        Ok(Request { body, metadata: message.metadata, state: RequestState::Delayed })
+    }
+}
+
+/// When a request that is sent now will be sent again.
+pub(in crate::protocol) fn resend_time(now: Time, interval: i32) -> Option<Time> {
     now.checked_add(time_limit(interval).filter(|time| !time.is_zero())?)
 }
 
@@ -128,17 +154,8 @@ impl Protocol for Requester {
 
     /// Never blocks. An earlier request that was not answered is forgotten.
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
-        if !message.header.is_empty() {
-            return Err(Refusal::InvalidArgument);
-        }
-        let body = match &message.body {
-            Payload::Borrowed(bytes) => Chunk::copy_of(bytes).ok_or(Refusal::OutOfMemory)?,
-            Payload::Owned(chunk) => chunk.clone(),
-        };
-        drop(message.body.take());
+        self.request = Some(Request::from(message)?);
         self.question = next_question(self.question);
-        let metadata = message.metadata;
-        self.request = Some(Request { body, metadata, state: RequestState::Delayed });
         self.proceed(context);
         Ok(())
     }

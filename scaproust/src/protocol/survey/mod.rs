@@ -8,4 +8,4 @@ mod surveyor;
 
 pub(super) use raw_surveyor::RawSurveyor;
 pub(crate) use surveyor::SURVEY_DEADLINE;
-pub(super) use surveyor::Surveyor;
+pub(super) use surveyor::{Survey, Surveyor};

@@ -24,6 +24,15 @@ impl RawSurveyor {
         self.respondents.send(header, body, None, context);
     }
 
+    /// As [`ReplyQueue::take_known`].
+    pub fn take_reply<T>(
+        &mut self,
+        look_up: impl Fn(u32) -> Option<T>,
+        context: &mut impl Context,
+    ) -> Option<(PipeId, T)> {
+        self.responses.take_known(look_up, context)
+    }
+
     /// As [`ReplyQueue::find`].
     pub fn find_response(&mut self, word: Option<u32>, context: &mut impl Context) -> Option<PipeId> {
         self.responses.find(word, context)

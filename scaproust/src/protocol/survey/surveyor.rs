@@ -25,8 +25,9 @@ pub struct Surveyor {
     deadline: i32,
 }
 
+/// The state of a survey.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Survey {
+pub enum Survey {
     /// There is none.
     None,
     /// Responses are received until this time.
@@ -36,7 +37,21 @@ enum Survey {
 }
 
 impl Survey {
-    fn is_due(self, now: Time) -> bool {
+    /// Whether responses are received.
+    pub fn is_open(self) -> bool {
+        matches!(self, Survey::Open { .. })
+    }
+
+    /// Until when.
+    pub fn until(self) -> Option<Time> {
+        match self {
+            Survey::Open { until } => until,
+            Survey::None | Survey::Expired => None,
+        }
+    }
+
+    /// Whether its deadline has passed.
+    pub fn is_due(self, now: Time) -> bool {
         matches!(self, Survey::Open { until: Some(until) } if until <= now)
     }
 }
@@ -52,13 +67,15 @@ impl Surveyor {
         }
     }
 
-    fn is_open(&self) -> bool {
-        matches!(self.survey, Survey::Open { .. })
+    /// What the machine of a socket with contexts takes over: the pipes, the survey and its word, and the deadline of
+    /// surveys in milliseconds.
+    pub fn into_parts(self) -> (RawSurveyor, Survey, u32, i32) {
+        (self.raw, self.survey, self.question, self.deadline)
     }
 
     /// Drops all messages while no survey is open: a closing pipe ends only when its lane is empty.
     fn drop_if_late(&mut self, context: &mut impl Context) {
-        if !self.is_open() {
+        if !self.survey.is_open() {
             self.raw.find_response(None, context);
         }
     }
@@ -126,16 +143,13 @@ impl Protocol for Surveyor {
 
     /// Also true when `recv` would return that there is no survey, or that it has expired.
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        !self.is_open()
+        !self.survey.is_open()
             || self.raw.find_response(Some(self.question), context).is_some()
             || self.survey.is_due(context.now())
     }
 
     fn deadline(&self) -> Option<Time> {
-        match self.survey {
-            Survey::Open { until } => until,
-            Survey::None | Survey::Expired => None,
-        }
+        self.survey.until()
     }
 
     fn timeout(&mut self, context: &mut impl Context) {
