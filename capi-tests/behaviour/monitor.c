@@ -268,7 +268,7 @@ static void topics (void)
     close_socket (all);
 }
 
-/*  A subscriber that does not read misses events, and is told how many. */
+/*  A subscriber that does not read misses events, and gets their number. */
 static void too_slow (void)
 {
     char address[NN_SOCKADDR_MAX], where[NN_SOCKADDR_MAX];

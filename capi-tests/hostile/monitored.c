@@ -40,7 +40,7 @@ static void *subscribers (void *unused)
     return NULL;
 }
 
-/*  Whatever the number, it is that of a connection or an error. */
+/*  The numbers are those of connections only by chance. */
 static void *changes (void *unused)
 {
     (void) unused;

@@ -54,34 +54,10 @@ pub(crate) struct ControlData<'a> {
 }
 
 impl ControlData<'_> {
-    /// Calls `each` for each control message, with its level, its type, and its data in two slices.
-    fn for_each(&self, mut each: impl FnMut(c_int, c_int, &[u8], &[u8])) {
-        each(PROTO_SP, SP_HDR, &self.header.len().to_ne_bytes(), self.header);
-        if let Some(message_type) = self.message_type {
-            // One byte, which is also the first byte of a little-endian int.
-            each(NN_WS, NN_WS_MSG_TYPE, &message_type.number().to_le_bytes()[..1], &[]);
-        }
-        let Some(peer) = self.peer else { return };
-        each(NN_SOL_SOCKET, NN_CMSG_PIPE, &peer.pipe.to_ne_bytes(), &[]);
-        each(NN_SOL_SOCKET, NN_CMSG_ENDPOINT, &peer.endpoint.to_ne_bytes(), &[]);
-        each(NN_SOL_SOCKET, NN_CMSG_PEER, &peer.address, &[0]);
-        if let Some(local) = &peer.local_address {
-            each(NN_SOL_SOCKET, NN_CMSG_LOCAL, local, &[0]);
-        }
-        if let Some(Credentials { pid, uid, gid }) = peer.credentials {
-            let ids = [uid.to_ne_bytes(), gid.to_ne_bytes()].concat();
-            each(NN_SOL_SOCKET, NN_CMSG_CRED, &pid.to_ne_bytes(), &ids);
-        }
-        if let Some(resource) = &peer.resource {
-            each(NN_SOL_SOCKET, NN_CMSG_WS_URI, resource, &[0]);
-        }
-    }
-
     /// The length of all control messages.
     pub(super) fn space(&self) -> usize {
-        let mut total = 0;
-        self.for_each(|_, _, first, second| total += space(first.len() + second.len()));
-        total
+        let header = space(WORD + self.header.len());
+        header + self.message_type.map_or(0, |_| space(1)) + self.peer.map_or(0, peer_space)
     }
 
     /// Writes the control messages to a buffer.
@@ -90,13 +66,16 @@ impl ControlData<'_> {
     /// control message of length [`END`] follows, at which [`next`] stops: what was in the buffer before
     /// is not read. Where there is no room for it, `next` stops at the end of the buffer.
     pub(super) fn write(&self, buffer: Room<'_>) {
-        let mut rest: Result<Room<'_>, Room<'_>> = Ok(buffer);
-        self.for_each(|level, cmsg_type, first, second| {
-            rest = match std::mem::replace(&mut rest, Err(&mut [])) {
-                Ok(room) => put(room, level, cmsg_type, first, second),
-                full => full,
-            };
-        });
+        let length = self.header.len().to_ne_bytes();
+        let mut rest = put(buffer, PROTO_SP, SP_HDR, &length, self.header);
+        if let (Ok(place), Some(message_type)) = (&mut rest, self.message_type) {
+            // One byte, which is also the first byte of a little-endian int.
+            let number = message_type.number().to_le_bytes();
+            rest = put(std::mem::take(place), NN_WS, NN_WS_MSG_TYPE, &number[..1], &[]);
+        }
+        if let (Ok(place), Some(peer)) = (&mut rest, self.peer) {
+            rest = put_peer(std::mem::take(place), peer);
+        }
         let (Ok(rest) | Err(rest)) = rest;
         if let Some(end) = rest.get_mut(..EMPTY) {
             end.fill(MaybeUninit::new(0));
@@ -105,6 +84,46 @@ impl ControlData<'_> {
             }
         }
     }
+}
+
+/// Calls `each` for each control message that describes a peer, with its type, and its data in two slices.
+fn describe_peer(peer: &PeerInfo, mut each: impl FnMut(c_int, &[u8], &[u8])) {
+    each(NN_CMSG_PIPE, &peer.pipe.to_ne_bytes(), &[]);
+    each(NN_CMSG_ENDPOINT, &peer.endpoint.to_ne_bytes(), &[]);
+    each(NN_CMSG_PEER, &peer.address, &[0]);
+    if let Some(local) = &peer.local_address {
+        each(NN_CMSG_LOCAL, local, &[0]);
+    }
+    if let Some(Credentials { pid, uid, gid }) = peer.credentials {
+        let ids = [uid.to_ne_bytes(), gid.to_ne_bytes()].concat();
+        each(NN_CMSG_CRED, &pid.to_ne_bytes(), &ids);
+    }
+    if let Some(resource) = &peer.resource {
+        each(NN_CMSG_WS_URI, resource, &[0]);
+    }
+}
+
+/// The length of the control messages that describe a peer.
+#[cold]
+fn peer_space(peer: &PeerInfo) -> usize {
+    let mut total = 0;
+    describe_peer(peer, |_, first, second| total += space(first.len() + second.len()));
+    total
+}
+
+/// Writes the control messages that describe a peer; returns the rest of the room.
+///
+/// # Errors
+/// Returns the room that is left if one of them did not fit.
+#[cold]
+fn put_peer<'a>(room: Room<'a>, peer: &PeerInfo) -> Result<Room<'a>, Room<'a>> {
+    let mut rest: Result<Room<'a>, Room<'a>> = Ok(room);
+    describe_peer(peer, |cmsg_type, first, second| {
+        if let Ok(place) = &mut rest {
+            rest = put(std::mem::take(place), NN_SOL_SOCKET, cmsg_type, first, second);
+        }
+    });
+    rest
 }
 
 /// Offset of the control message after the one at `after`, or of the first.

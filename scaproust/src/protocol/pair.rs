@@ -36,7 +36,9 @@ impl Protocol for Pair {
         self.exclusive.readable(pipe);
     }
 
-    fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
+        self.exclusive.open(pipe);
+    }
 
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         let sent = self.exclusive.send(&message.header, &mut message.body, context);

@@ -61,7 +61,9 @@ impl Protocol for RawPairV1 {
         self.exclusive.readable(pipe);
     }
 
-    fn writable(&mut self, _pipe: PipeId, _context: &mut impl Context) {}
+    fn writable(&mut self, pipe: PipeId, _context: &mut impl Context) {
+        self.exclusive.open(pipe);
+    }
 
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
         let hops = hops::of_header(&message.header)?.checked_add(1).ok_or(Refusal::InvalidArgument)?;

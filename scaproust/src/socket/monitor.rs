@@ -156,7 +156,7 @@ impl Monitor {
         }
     }
 
-    /// Tells a subscriber how many events it has missed, if any. Returns whether it knows all of them.
+    /// Publishes to a subscriber how many events it has missed, if any. Returns whether the next event may follow.
     fn announce_loss(&self, subscriber: &mut Subscriber, edges: &mut Edges) -> bool {
         if subscriber.lost > 0 {
             let mut event = SocketEvent { value: subscriber.lost, ..SocketEvent::new(EventKind::Lost) };

@@ -1,4 +1,4 @@
-//! Who is at the other end of a pipe, for events and for received messages.
+//! The peer of a pipe, as events and received messages name it.
 
 use std::sync::Arc;
 

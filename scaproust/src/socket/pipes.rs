@@ -346,10 +346,6 @@ impl Context for View<'_> {
     #[inline(always)]
     fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
         let pipe = self.pipes.get(id)?;
-        if !pipe.is_ready && pipe.peer.is_some() {
-            // Its messages wait until the pipe is announced, by the first edge.
-            return None;
-        }
         if pipe.inbound.is_empty() {
             if pipe.inbound.producer_is_starved() {
                 self.edges.add_yield();

@@ -41,7 +41,7 @@ pub enum Statistic {
     Refused,
     /// Connections that have ended before both sides had greeted each other.
     HandshakeErrors,
-    /// Messages that were dropped for a receiver that had no room. Not a counter: [`Watch`](super::monitor::Watch) has it.
+    /// Messages that were dropped for a receiver that had no room. Counted apart from the others, with the monitor.
     MessagesDropped,
     /// Messages dropped for their hop count. The protocol counts them.
     InvalidMessages,

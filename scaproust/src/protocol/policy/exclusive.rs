@@ -15,11 +15,13 @@ pub(crate) struct Exclusive {
     peer: Option<PipeId>,
     /// The pipes that messages are received from, the oldest first; the peer is the last.
     sources: VecDeque<PipeId>,
+    /// Whether there was an edge of the peer's pipe. Its lane is not looked into before: the pipe may not be announced.
+    is_open: bool,
 }
 
 impl Exclusive {
     pub(crate) fn new() -> Exclusive {
-        Exclusive { peer: None, sources: VecDeque::new() }
+        Exclusive { peer: None, sources: VecDeque::new(), is_open: false }
     }
 
     /// Makes a pipe the peer.
@@ -31,6 +33,7 @@ impl Exclusive {
             return Err(PipeRefused);
         }
         self.peer = Some(pipe);
+        self.is_open = false;
         self.sources.push_back(pipe);
         Ok(())
     }
@@ -50,9 +53,15 @@ impl Exclusive {
 
     /// A pipe has a message. A pipe of an earlier peer may have been removed as empty: it is added again.
     pub(crate) fn readable(&mut self, pipe: PipeId) {
+        self.open(pipe);
         if !self.sources.contains(&pipe) {
             self.sources.push_front(pipe);
         }
+    }
+
+    /// There was an edge of a pipe.
+    pub(crate) fn open(&mut self, pipe: PipeId) {
+        self.is_open |= self.peer == Some(pipe);
     }
 
     /// Sends a message; `false` when there is no peer, or no room: the body is then unchanged.
@@ -73,11 +82,15 @@ impl Exclusive {
         mut is_wanted: impl FnMut(Front<'_>) -> bool,
     ) -> Option<PipeId> {
         while let Some(&pipe) = self.sources.front() {
+            let is_peer = self.peer == Some(pipe);
+            if is_peer && !self.is_open {
+                return None;
+            }
             match context.front(pipe).map(&mut is_wanted) {
                 Some(true) => return Some(pipe),
                 Some(false) if context.drop_front(pipe) => {}
                 Some(false) => return None,
-                None if self.peer == Some(pipe) => return None,
+                None if is_peer => return None,
                 // An earlier peer, whose messages have all been received.
                 None => _ = self.sources.pop_front(),
             }

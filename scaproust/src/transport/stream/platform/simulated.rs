@@ -259,7 +259,7 @@ pub(in crate::transport::stream) fn network_addresses(
     (None, None)
 }
 
-/// Nor owners.
+/// Peers of the machine have no user.
 pub(in crate::transport::stream) fn credentials(_stream: &Stream) -> Option<Credentials> {
     None
 }
