@@ -22,7 +22,7 @@ pub(in crate::transport::stream) enum Role {
     Connection,
 }
 
-/// A socket of the program, as a descriptor of the library. Until [`Given::keep`] the program's own descriptor stays as
+/// A socket of the program, as a descriptor of the library. Until [`Original::keep`] the program's own descriptor stays as
 /// it was: dropping the original leaves it open, and restores its flags.
 pub(in crate::transport::stream) struct Given {
     /// A duplicate, with close-on-exec and above the standard descriptors.
