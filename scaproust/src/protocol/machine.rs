@@ -3,7 +3,7 @@
 //! An enum, not a `Box<dyn Protocol>`, so that the compiler can inline the machine's calls to the
 //! [`Context`], and the socket's calls to the machine.
 
-use super::shared::{Place, Shared};
+use super::shared::{Changed, Place, Shared};
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pair_v1,
     pipeline, pubsub, reqrep, star, survey,
@@ -116,8 +116,8 @@ impl Machine {
         }
     }
 
-    /// A place that may have something to receive since the last call.
-    pub fn next_changed(&mut self) -> Option<Place> {
+    /// A conversation that may have something to receive since the last call.
+    pub fn next_changed(&mut self) -> Option<Changed> {
         self.shared()?.next_changed()
     }
 

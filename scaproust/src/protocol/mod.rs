@@ -51,7 +51,7 @@ mod trie;
 pub(crate) use machine::Machine;
 pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::RESEND_INTERVAL;
-pub(crate) use shared::{OWN, Place};
+pub(crate) use shared::{Changed, OWN, Place};
 pub(crate) use survey::SURVEY_DEADLINE;
 pub(crate) use table::{BUS, Contexts, PAIR, PAIR_V1, PUB, PULL, REP, RESPONDENT, STAR};
 pub use table::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};

@@ -14,7 +14,7 @@ use super::registry::enter;
 use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
-use crate::protocol::{Contexts, OWN, PipeId, Place, Protocol};
+use crate::protocol::{Changed, Contexts, OWN, PipeId, Place, Protocol};
 use crate::sync::{Event, let_others_proceed};
 
 /// The place of a context at its parent.
@@ -215,10 +215,15 @@ impl Socket {
         if self.info.contexts == Contexts::Pull {
             core.update_pulling_faces(edges);
         }
-        while let Some(place) = core.protocol.next_changed() {
+        while let Some(Changed { place, has_ended }) = core.protocol.next_changed() {
             core.update_face(place, edges);
             let context = core.seat(place).and_then(|seat| seat.socket.as_ref());
-            context.map_or(&self.receivers, |socket| &socket.receivers).notify_all();
+            let receivers = context.map_or(&self.receivers, |socket| &socket.receivers);
+            if has_ended {
+                receivers.notify_all()
+            } else {
+                receivers.notify_one()
+            }
             core.process_ready(&self.ready, edges);
         }
         core.show(shown);
@@ -229,7 +234,9 @@ impl Socket {
 impl Core {
     /// Puts the face of a place, and its conversation, in the position that calls work with.
     pub(super) fn show(&mut self, place: Place) {
-        if let Some(faces) = &mut self.faces {
+        if let Some(faces) = &mut self.faces
+            && faces.shown != place
+        {
             faces.show(place, &mut self.face);
             self.protocol.select(place);
         }
@@ -482,6 +489,23 @@ mod tests {
             assert_eq!(hear_at(surveyor, true), Err(Error::WouldBlock));
             close_all([surveyor2, respondent2, surveyor, respondent]);
         }
+    }
+
+    #[test]
+    fn all_receivers_of_a_context_are_woken_at_the_deadline() {
+        let surveyor = socket(&protocol::SURVEYOR);
+        let id = context(&protocol::SURVEYOR, surveyor);
+        enter(id).unwrap().set_protocol_option(SURVEY_DEADLINE, Setting::Int(50)).unwrap();
+        for _ in 0..10 {
+            say(id, "no one hears this").unwrap();
+            let mut outcomes = thread::scope(|scope| {
+                let receivers = [(); 3].map(|()| scope.spawn(|| hear(id).unwrap_err()));
+                receivers.map(|receiver| receiver.join().unwrap())
+            });
+            outcomes.sort_by_key(|error| *error != Error::TimedOut);
+            assert_eq!(outcomes, [Error::TimedOut, Error::WrongState, Error::WrongState]);
+        }
+        close_all([id, surveyor]);
     }
 
     #[test]

@@ -33,6 +33,21 @@ pub(crate) type Place = SlabIndex;
 /// The place of the conversation of the socket that owns the pipes.
 pub(crate) const OWN: Place = 0;
 
+/// A conversation that has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Changed {
+    pub place: Place,
+    /// Whether all its receivers must be woken, since what they wait for may never come.
+    pub has_ended: bool,
+}
+
+impl Changed {
+    /// A message has come.
+    fn message(place: Place) -> Changed {
+        Changed { place, has_ended: false }
+    }
+}
+
 /// The machine of a socket with contexts. Place [`OWN`] is selected at first.
 #[derive(Debug)]
 pub enum Shared {
@@ -61,9 +76,9 @@ trait Sharing: Protocol {
     /// Selects a conversation.
     fn select(&mut self, place: Place);
 
-    /// The place of a conversation that may have something to receive since the last call. Not for messages that
-    /// belong to no conversation.
-    fn next_changed(&mut self) -> Option<Place> {
+    /// A conversation that may have something to receive since the last call. Not for messages that belong to no
+    /// conversation.
+    fn next_changed(&mut self) -> Option<Changed> {
         None
     }
 }
@@ -114,7 +129,7 @@ impl Shared {
     }
 
     /// See [`Sharing::next_changed`].
-    pub(super) fn next_changed(&mut self) -> Option<Place> {
+    pub(super) fn next_changed(&mut self) -> Option<Changed> {
         of_each!(self, shared => shared.next_changed())
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::{Place, Questions, Sharing};
+use super::{Changed, Place, Questions, Sharing};
 use crate::error::Error;
 use crate::message::{Outgoing, Payload};
 use crate::option::Setting;
@@ -194,8 +194,8 @@ impl Sharing for SharedRequester {
         self.selected = place;
     }
 
-    fn next_changed(&mut self) -> Option<Place> {
-        self.changed.pop_first()
+    fn next_changed(&mut self) -> Option<Changed> {
+        self.changed.pop_first().map(Changed::message)
     }
 }
 

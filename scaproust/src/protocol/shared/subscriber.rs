@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use smallvec::SmallVec;
 
-use super::{Place, Sharing};
+use super::{Changed, Place, Sharing};
 use crate::error::Error;
 use crate::message::Outgoing;
 use crate::option::Setting;
@@ -82,8 +82,8 @@ impl Sharing for SharedSubscriber {
         self.selected = place;
     }
 
-    fn next_changed(&mut self) -> Option<Place> {
-        self.changed.pop_first()
+    fn next_changed(&mut self) -> Option<Changed> {
+        self.changed.pop_first().map(Changed::message)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Place, Questions, Sharing};
+use super::{Changed, Place, Questions, Sharing};
 use crate::error::Error;
 use crate::message::Outgoing;
 use crate::option::{Setting, time_limit};
@@ -21,8 +21,10 @@ pub struct SharedSurveyor {
     questions: Questions,
     conversations: Slab<Conversation>,
     selected: Place,
-    /// The places that have got a response, or whose survey has expired, since the socket layer has asked.
+    /// The places that have got a response since the socket layer has asked.
     changed: BTreeSet<Place>,
+    /// The places whose survey has expired since then.
+    ended: BTreeSet<Place>,
 }
 
 #[derive(Debug)]
@@ -44,6 +46,7 @@ impl SharedSurveyor {
             conversations: Slab::new(),
             selected: super::OWN,
             changed: BTreeSet::new(),
+            ended: BTreeSet::new(),
         };
         let place = shared.conversations.insert(Conversation { survey, word: last, deadline, mailbox });
         if survey.is_open() {
@@ -67,6 +70,12 @@ impl SharedSurveyor {
                 return;
             }
         }
+    }
+
+    /// Ends the survey of a place because its deadline has passed.
+    fn expire(&mut self, place: Place, survey: Survey) {
+        self.end(place, survey);
+        self.ended.insert(place);
     }
 
     /// Ends the survey of a place, if it has an open one.
@@ -97,6 +106,7 @@ impl Sharing for SharedSurveyor {
     fn remove(&mut self, place: Place) {
         self.end(place, Survey::None);
         self.changed.remove(&place);
+        self.ended.remove(&place);
         let mailbox = self.conversations[place].mailbox;
         let vacant = Conversation { survey: Survey::None, word: 0, deadline: 0, mailbox };
         self.conversations.remove(place, vacant);
@@ -106,8 +116,9 @@ impl Sharing for SharedSurveyor {
         self.selected = place;
     }
 
-    fn next_changed(&mut self) -> Option<Place> {
-        self.changed.pop_first()
+    fn next_changed(&mut self) -> Option<Changed> {
+        let ended = self.ended.pop_first().map(|place| Changed { place, has_ended: true });
+        ended.or_else(|| self.changed.pop_first().map(Changed::message))
     }
 }
 
@@ -167,7 +178,7 @@ impl Protocol for SharedSurveyor {
             Survey::Open { .. } if context.front(mailbox).is_some() => Ok(Delivery::plain(mailbox, WORD)),
             // The deadline may pass just before `timeout` is called.
             Survey::Open { .. } if survey.is_due(context.now()) => {
-                self.end(place, Survey::None);
+                self.expire(place, Survey::None);
                 Err(Refusal::TimedOut)
             }
             Survey::Open { .. } => Err(Refusal::WouldBlock),
@@ -191,9 +202,8 @@ impl Protocol for SharedSurveyor {
 
     fn timeout(&mut self, context: &mut impl Context) {
         while let Some(place) = self.questions.take_due(context.now()) {
-            self.end(place, Survey::Expired);
+            self.expire(place, Survey::Expired);
             context.clear(self.conversations[place].mailbox);
-            self.changed.insert(place);
         }
         self.route(context);
     }

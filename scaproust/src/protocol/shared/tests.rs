@@ -1,6 +1,6 @@
 //! Tests of the machines with contexts, in a simulated context.
 
-use super::OWN;
+use super::{Changed, OWN};
 use crate::option::Setting;
 use crate::protocol::backtrace::LAST_WORD;
 use crate::protocol::simulation::{FIRST_MAILBOX, Received, SEED, Simulation, simulate, wire};
@@ -33,7 +33,7 @@ impl Simulation {
 
     /// The places that may have something to receive.
     fn changed(&mut self) -> Vec<Place> {
-        std::iter::from_fn(|| self.machine.next_changed()).collect()
+        std::iter::from_fn(|| self.machine.next_changed()).map(|changed| changed.place).collect()
     }
 
     fn body_at(&mut self, place: Place) -> Result<String, Refusal> {
@@ -231,13 +231,16 @@ fn surveys_have_their_own_responses_and_deadlines() {
         assert_eq!(socket.body_at(context), Ok("one to b".into()));
         socket.elapse(50);
         // What was not received in time is dropped.
-        assert_eq!(socket.changed(), [context]);
+        let ended = Changed { place: context, has_ended: true };
+        assert_eq!((socket.machine.next_changed(), socket.machine.next_changed()), (Some(ended), None));
         assert_eq!(socket.body_at(context), Err(Refusal::TimedOut));
         assert_eq!(socket.body_at(context), Err(Refusal::WrongState));
         socket.arrive(1, wire(&[SECOND], "late"));
         assert_eq!((socket.unread(1), socket.body_at(OWN)), (0, Err(Refusal::WouldBlock)));
-        socket.elapse(950);
+        // Before the timer.
+        socket.drift(950);
         assert_eq!((socket.body_at(OWN), socket.machine.deadline()), (Err(Refusal::TimedOut), None));
+        assert_eq!(socket.machine.next_changed(), Some(Changed { place: OWN, has_ended: true }));
     });
 }
 
