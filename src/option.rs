@@ -7,12 +7,22 @@ use scaproust::ffi::option::{
     LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
 };
 use scaproust::ffi::socket::{AF_SP, AF_SP_RAW, Socket};
+#[cfg(feature = "tls")]
+use scaproust::ffi::tls::{LEVEL_TLS, TlsOption, TlsType};
 
 /// Sets an option.
 ///
 /// # Errors
 /// [`Error::UnknownOption`], or [`Error::InvalidArgument`] for a wrong length or value.
 pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> Result<(), Error> {
+    #[cfg(feature = "tls")]
+    if level == LEVEL_TLS {
+        let option = TlsOption::find(name).ok_or(Error::UnknownOption)?;
+        return match option.tls_type() {
+            TlsType::Int => socket.set_tls_int(option, int(bytes)?),
+            TlsType::Text => socket.set_tls_text(option, bytes),
+        };
+    }
     if let Some(option) = SocketOption::find(level, name) {
         return socket.set_option(option, setting(option.option_type(), bytes)?);
     }
@@ -39,6 +49,8 @@ pub(super) fn get(
 ) -> Result<(), Error> {
     let option = SocketOption::find(level, name);
     let value = match (level, name, option) {
+        #[cfg(feature = "tls")]
+        (LEVEL_TLS, ..) => socket.tls_option(TlsOption::find(name).ok_or(Error::UnknownOption)?)?,
         // The C library always returns 0, and tests of language bindings rely on that.
         (.., Some(SocketOption::Linger)) => Value::Int(0),
         (.., Some(option)) => socket.option(option),
@@ -58,7 +70,12 @@ pub(super) fn get(
         Value::Int(value) => write(&value.to_ne_bytes(), size_of::<c_int>()),
         Value::Bytes(mut bytes) => {
             let length = bytes.len();
-            if matches!(option.map(SocketOption::option_type), Some(OptionType::Text { .. })) {
+            let is_text = match option {
+                Some(option) => matches!(option.option_type(), OptionType::Text { .. }),
+                // The options of TLS, which are not in that table.
+                None => true,
+            };
+            if is_text {
                 bytes.push(0);
             }
             write(&bytes, length);

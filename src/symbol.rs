@@ -131,7 +131,7 @@ const fn text(namespace: c_int, (name, value): (&'static CStr, c_int)) -> Symbol
 const ETERM: c_int = HAUSNUMERO + 53;
 const EFSM: c_int = HAUSNUMERO + 54;
 
-static SYMBOLS: [Symbol; 121] = [
+static SYMBOLS: [Symbol; 141] = [
     plain(NN_NS_NAMESPACE, name!(NN_NS_NAMESPACE)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_VERSION)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_DOMAIN)),
@@ -253,6 +253,26 @@ static SYMBOLS: [Symbol; 121] = [
     int(NN_NS_STATISTIC, NN_UNIT_NONE, name!(NN_STAT_INPROGRESS_CONNECTIONS)),
     int(NN_NS_STATISTIC, NN_UNIT_PRIORITY, name!(NN_STAT_CURRENT_SND_PRIORITY)),
     int(NN_NS_STATISTIC, NN_UNIT_NONE, name!(NN_STAT_CURRENT_EP_ERRORS)),
+    plain(NN_NS_OPTION_LEVEL, name!(NN_TLS)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CA)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CERT)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_KEY)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CRL)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CA_FILE)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CERT_FILE)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_KEY_FILE)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CRL_FILE)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_AUTH)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_SERVER_NAME)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_MIN_VERSION)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_MAX_VERSION)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_BOOLEAN, name!(NN_TLS_SYSTEM_ROOTS)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_RELOAD)),
+    plain(NN_NS_FLAG, name!(NN_TLS_AUTH_NONE)),
+    plain(NN_NS_FLAG, name!(NN_TLS_AUTH_OPTIONAL)),
+    plain(NN_NS_FLAG, name!(NN_TLS_AUTH_REQUIRED)),
+    plain(NN_NS_FLAG, name!(NN_TLS_1_2)),
+    plain(NN_NS_FLAG, name!(NN_TLS_1_3)),
 ];
 
 #[cfg(test)]
@@ -283,8 +303,8 @@ mod tests {
     #[test]
     fn every_name_occurs_once() {
         let names: Vec<String> = (0..).map_while(described).map(|(name, _)| name).collect();
-        assert_eq!(names.len(), 121);
-        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 121);
+        assert_eq!(names.len(), 141);
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 141);
         assert_eq!(
             (names[0].as_str(), names[120].as_str()),
             ("NN_NS_NAMESPACE", "NN_STAT_CURRENT_EP_ERRORS")

@@ -28,7 +28,7 @@ const fn constants(name: &'static str, purpose: &'static str, sources: &'static 
     Header { name, purpose, configuration: "pattern", sources, includes_nn: false }
 }
 
-const HEADERS: [Header; 11] = [
+const HEADERS: [Header; 12] = [
     Header {
         name: "nn",
         purpose: "sockets and messages",
@@ -55,6 +55,7 @@ const HEADERS: [Header; 11] = [
     constants("ipc", "the transport within one machine", &["src/constants/ipc.rs"]),
     constants("tcp", "the TCP transport", &["src/constants/tcp.rs"]),
     Header { includes_nn: true, ..constants("ws", "the WebSocket transport", &["src/constants/ws.rs"]) },
+    constants("tls", "TLS, for the transports tls+tcp and wss", &["src/constants/tls.rs"]),
     constants("pair", "messages between two sockets", &["src/constants/pair.rs"]),
     constants("pipeline", "each message to one of several peers", &["src/constants/pipeline.rs"]),
     Header {

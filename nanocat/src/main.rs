@@ -22,8 +22,10 @@ use std::thread;
 
 use scaproust::pattern::{Pattern, Receives, Sends};
 use scaproust::{Bus, Error, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor};
+#[cfg(feature = "tls")]
+use scaproust::{TlsAuth, TlsConfig};
 
-use arguments::{Options, Request};
+use arguments::{Options, Request, TlsOptions};
 use content::Content;
 use failure::Failure;
 use format::Output;
@@ -148,11 +150,40 @@ fn set_send_timeout<P: Sends>(socket: &Socket<P>, options: &Options) -> Result<(
     socket.set_send_timeout(options.send_timeout).map_err(Failure::socket("Can't set send timeout"))
 }
 
+/// Sets the options of tls+tcp and wss.
+#[cfg(feature = "tls")]
+fn set_tls<P: Pattern>(socket: &Socket<P>, options: &TlsOptions) -> Result<(), Failure> {
+    let mut config = TlsConfig::new();
+    if let Some(path) = &options.ca_cert {
+        config = config.ca_file(path);
+    }
+    if let Some(path) = &options.cert {
+        config = config.cert_file(path);
+    }
+    if let Some(path) = &options.key {
+        config = config.key_file(path);
+    }
+    if options.is_insecure {
+        config = config.auth(TlsAuth::None);
+    }
+    if let Some(name) = &options.server_name {
+        config = config.server_name(String::from_utf8_lossy(name));
+    }
+    socket.set_tls(&config).map_err(Failure::socket("Can't set TLS options"))
+}
+
+/// There are no such transports: the addresses are refused.
+#[cfg(not(feature = "tls"))]
+fn set_tls<P: Pattern>(_socket: &Socket<P>, _options: &TlsOptions) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// Sets the name of a socket, adds its endpoints, and waits for `--delay`.
 fn ready<P: Pattern>(socket: Socket<P>, options: &Options) -> Ready<P> {
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
     }
+    set_tls(&socket, &options.tls)?;
     let report = |what: &str, address: &[u8]| {
         if options.verbosity > 0 {
             eprintln!("{what} {}", String::from_utf8_lossy(address));

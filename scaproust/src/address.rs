@@ -25,6 +25,12 @@ pub(crate) enum Address {
     Tcp(TcpAddress),
     /// `ws://…`.
     Ws(WsAddress),
+    /// `tls+tcp://…`.
+    #[cfg(feature = "tls")]
+    Tls(TcpAddress),
+    /// `wss://…`.
+    #[cfg(feature = "tls")]
+    Wss(WsAddress),
 }
 
 /// `host:port`, or `local;host:port` to connect.
@@ -51,6 +57,9 @@ pub(crate) struct WsAddress {
 
 /// The port of a ws address without one.
 const WS_PORT: u16 = 80;
+/// The port of a wss address without one.
+#[cfg(feature = "tls")]
+const WSS_PORT: u16 = 443;
 
 /// The host part of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,12 +83,11 @@ impl Address {
     pub(crate) fn to_bind(address: &[u8]) -> Result<Address, Error> {
         match Self::split(address)? {
             (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_bind(&text(rest))?)),
-            // A bound socket accepts every path, so the address has none: it makes the port invalid.
-            (b"ws", rest) => {
-                let authority = text(rest).into_owned();
-                let at = TcpAddress::to_bind(&authority)?;
-                Ok(Address::Ws(WsAddress { at, authority, resource: "/".to_owned() }))
-            }
+            (b"ws", rest) => Ok(Address::Ws(WsAddress::to_bind(&text(rest))?)),
+            #[cfg(feature = "tls")]
+            (b"tls+tcp", rest) => Ok(Address::Tls(TcpAddress::to_bind(&text(rest))?)),
+            #[cfg(feature = "tls")]
+            (b"wss", rest) => Ok(Address::Wss(WsAddress::to_bind(&text(rest))?)),
             (scheme, rest) => Self::inproc_or_ipc(scheme, rest),
         }
     }
@@ -91,7 +99,11 @@ impl Address {
     pub(crate) fn to_connect(address: &[u8]) -> Result<Address, Error> {
         match Self::split(address)? {
             (b"tcp", rest) => Ok(Address::Tcp(TcpAddress::to_connect(&text(rest), None)?)),
-            (b"ws", rest) => Ok(Address::Ws(WsAddress::to_connect(&text(rest))?)),
+            (b"ws", rest) => Ok(Address::Ws(WsAddress::to_connect(&text(rest), WS_PORT)?)),
+            #[cfg(feature = "tls")]
+            (b"tls+tcp", rest) => Ok(Address::Tls(TcpAddress::to_connect(&text(rest), None)?)),
+            #[cfg(feature = "tls")]
+            (b"wss", rest) => Ok(Address::Wss(WsAddress::to_connect(&text(rest), WSS_PORT)?)),
             (scheme, rest) => Self::inproc_or_ipc(scheme, rest),
         }
     }
@@ -121,7 +133,7 @@ impl Address {
     }
 }
 
-/// The part behind `tcp://` or `ws://` as text. Invalid UTF-8 becomes a character that is not valid in the
+/// The part behind the `://` of a network transport as text. Invalid UTF-8 becomes a character that is not valid in the
 /// name of a host or of an interface.
 fn text(rest: &[u8]) -> Cow<'_, str> {
     String::from_utf8_lossy(rest)
@@ -172,13 +184,19 @@ impl TcpAddress {
 }
 
 impl WsAddress {
-    fn to_connect(text: &str) -> Result<WsAddress, Error> {
+    /// A bound socket accepts every path, so the address has none: it makes the port invalid.
+    fn to_bind(text: &str) -> Result<WsAddress, Error> {
+        let at = TcpAddress::to_bind(text)?;
+        Ok(WsAddress { at, authority: text.to_owned(), resource: "/".to_owned() })
+    }
+
+    fn to_connect(text: &str, default_port: u16) -> Result<WsAddress, Error> {
         let (hosts, resource) = text.split_at(text.find('/').unwrap_or(text.len()));
         // The resource becomes a word in the first line of the upgrade request.
         if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::InvalidArgument);
         }
-        let at = TcpAddress::to_connect(hosts, Some(WS_PORT))?;
+        let at = TcpAddress::to_connect(hosts, Some(default_port))?;
         let written = hosts.split_once(';').map_or(hosts, |(_, remote)| remote);
         let authority = match &at.host {
             // A zone has a meaning on this machine only, and is not part of a URI's host (RFC 3986, 3.2.2).
@@ -203,6 +221,17 @@ impl Host {
             Host::LinkLocal(address, zone.to_owned())
         } else {
             Host::Name(text.to_owned())
+        }
+    }
+
+    /// The name or the address that a server's certificate must have. A zone has a meaning on this machine only.
+    #[cfg(feature = "tls")]
+    pub(crate) fn to_verify(&self) -> String {
+        match self {
+            Host::Any => "*".to_owned(),
+            Host::Literal(ip) => ip.to_string(),
+            Host::LinkLocal(ip, _) => ip.to_string(),
+            Host::Name(name) => name.clone(),
         }
     }
 

@@ -20,6 +20,11 @@ pub mod option {
         LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name, time_limit,
     };
 }
+#[cfg(feature = "tls")]
+pub mod tls {
+    pub use crate::option::LEVEL_TLS;
+    pub use crate::tls::{TlsOption, TlsType};
+}
 pub mod protocol {
     pub use crate::protocol::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 }

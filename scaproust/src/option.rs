@@ -3,6 +3,8 @@
 //! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's
 //! own options are kept by its machine, and their types are in the table of protocols.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -14,6 +16,9 @@ pub const LEVEL_SOCKET: i32 = 0;
 pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
 pub const LEVEL_WS: i32 = -4;
+/// The level of the options of TLS.
+#[cfg(feature = "tls")]
+pub const LEVEL_TLS: i32 = -6;
 
 /// Names, at the socket's level, of properties that cannot be set.
 pub mod name {
@@ -197,6 +202,9 @@ pub(crate) struct Options {
     values: [Value; TABLE.len()],
     /// Bit `n` says whether the option at `values[n]` was set by the program.
     set: u32,
+    /// The options of level `NN_TLS`.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Arc<crate::tls::Settings>,
 }
 
 impl Options {
@@ -206,7 +214,12 @@ impl Options {
             OptionType::Int { .. } => Value::Int(row.default),
             OptionType::Text { .. } | OptionType::Bytes => Value::Bytes(Vec::new()),
         };
-        let mut options = Options { values: TABLE.map(default), set: 0 };
+        let mut options = Options {
+            values: TABLE.map(default),
+            set: 0,
+            #[cfg(feature = "tls")]
+            tls: Arc::new(crate::tls::Settings::new()),
+        };
         options.values[SocketOption::SocketName as usize] = Value::Bytes(id.to_string().into_bytes());
         options
     }

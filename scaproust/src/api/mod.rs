@@ -13,11 +13,15 @@ mod message;
 mod options;
 pub mod pattern;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod transfer;
 
 pub use endpoint::Endpoint;
 pub use message::Message;
 pub use socket::Socket;
+#[cfg(feature = "tls")]
+pub use tls::{TlsAuth, TlsConfig, TlsVersion};
 pub use transfer::Unsent;
 
 /// A PAIR socket: has one peer, and sends and receives.

@@ -54,7 +54,8 @@ impl<P: Pattern> Socket<P> {
 
     /// Binds the socket to an address, to which peers can then connect.
     ///
-    /// `address` is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`, where
+    /// `address` is `inproc://name`, `ipc://path`, `tcp://interface:port` or `ws://interface:port`, or with the feature `tls`
+    /// `tls+tcp://interface:port` or `wss://interface:port`, where
     /// the interface is `*`, an address or a name such as `eth0`. It is given as text or as bytes. A socket
     /// can have any number of endpoints.
     ///

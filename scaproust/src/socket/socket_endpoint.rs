@@ -33,6 +33,8 @@ impl SocketEndpoint {
             reconnect_interval: options.timeout(SocketOption::ReconnectInterval).unwrap_or_default(),
             reconnect_interval_max: options.timeout(SocketOption::ReconnectIntervalMax).unwrap_or_default(),
             ipv4_only: options.size(SocketOption::Ipv4Only) == 1,
+            #[cfg(feature = "tls")]
+            tls: options.tls.clone(),
         };
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
@@ -113,12 +115,27 @@ impl EndpointContext for SocketEndpoint {
     }
 
     fn report(&self, event: EndpointEvent) {
+        self.report_because(event, "");
+    }
+
+    #[cfg(feature = "tls")]
+    fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str) {
+        match event {
+            Some(event) => self.report_because(event, reason),
+            None => self.socket.explain(&self.address, error, reason),
+        }
+    }
+}
+
+impl SocketEndpoint {
+    /// Counts an event, and prints it with its reason if `NN_PRINT_ERRORS` asks for that.
+    fn report_because(&self, event: EndpointEvent, reason: &str) {
         let line = {
             let mut state = lock(&self.state);
             let mut core = self.socket.core.lock();
             let new_error = state.report(event, &mut core.statistics);
             let printed = new_error.filter(|_| self.socket.prints_errors);
-            printed.map(|error| error_line(core.options.name(), &self.address, error))
+            printed.map(|error| error_line(core.options.name(), &self.address, error, reason))
         };
         if let Some(line) = line {
             print(&line);
@@ -126,9 +143,21 @@ impl EndpointContext for SocketEndpoint {
     }
 }
 
+#[cfg(feature = "tls")]
+impl Socket {
+    /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. `place` is what it is about.
+    pub(super) fn explain(&self, place: &[u8], error: Error, reason: &str) {
+        if self.prints_errors {
+            let line = error_line(self.core.lock().options.name(), place, error, reason);
+            print(&line);
+        }
+    }
+}
+
 /// The line that is printed about an endpoint if `NN_PRINT_ERRORS` is set.
-fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
-    let error = format!("]: Error: {error}\n");
+fn error_line(socket: &[u8], address: &[u8], error: Error, reason: &str) -> Vec<u8> {
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    let error = format!("]: Error: {error}{reason}\n");
     [b"nanomsg: socket.", socket, b"[", address, error.as_bytes()].concat()
 }
 

@@ -58,6 +58,9 @@ pub(crate) struct Settings {
     pub(crate) reconnect_interval_max: Duration,
     /// `NN_IPV4ONLY`.
     pub(crate) ipv4_only: bool,
+    /// The options of level `NN_TLS`.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Arc<crate::tls::Settings>,
 }
 
 /// The bounds of a pipe's lanes in bytes.
@@ -100,6 +103,10 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused>;
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
+    /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. An event is counted, and not printed if it is
+    /// an error that was printed before.
+    #[cfg(feature = "tls")]
+    fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str);
 }
 
 /// A bound or connected address of a socket.
@@ -107,6 +114,14 @@ pub(crate) trait Endpoint: Send + Sync {
     /// Closes the endpoint and its pipes. Messages already sent on them are delivered until the deadline
     /// of `linger`, which counts the connections that are not done. A second call replaces the deadline.
     fn close(&self, linger: &Arc<Linger>);
+    /// Reads the files of TLS again, for new connections.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] without TLS or for a bad file, or the operating system's; nothing has changed then.
+    #[cfg(feature = "tls")]
+    fn reload(&self) -> Result<(), Error> {
+        Err(Error::InvalidArgument)
+    }
 }
 
 /// Binds an endpoint to `address`.
@@ -119,6 +134,10 @@ pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<
         Address::Ipc(path) => stream::bind_ipc(&path, context),
         Address::Tcp(address) => stream::bind_tcp(&address, context),
         Address::Ws(address) => stream::bind_ws(&address, context),
+        #[cfg(feature = "tls")]
+        Address::Tls(address) => stream::bind_tls(&address, context),
+        #[cfg(feature = "tls")]
+        Address::Wss(address) => stream::bind_wss(&address, context),
     }
 }
 
@@ -132,5 +151,9 @@ pub(crate) fn connect(address: &[u8], context: Arc<dyn EndpointContext>) -> Resu
         Address::Ipc(path) => stream::connect_ipc(&path, context),
         Address::Tcp(address) => stream::connect_tcp(address, context),
         Address::Ws(address) => stream::connect_ws(address, context),
+        #[cfg(feature = "tls")]
+        Address::Tls(address) => stream::connect_tls(address, context),
+        #[cfg(feature = "tls")]
+        Address::Wss(address) => stream::connect_wss(address, context),
     }
 }

@@ -10,19 +10,26 @@ use mio::{Interest, Token};
 
 use super::Owner;
 use super::connection::Connection;
-use super::layers::Stream;
+use super::kind::StreamKind;
 use super::platform::{self, Acceptor, polled};
+#[cfg(feature = "tls")]
+use super::reload;
+#[cfg(feature = "tls")]
+use crate::Error;
 use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
-/// A bound endpoint of tcp, ipc or ws.
+/// The most connections of a listener that are in a TLS handshake. A handshake takes up to 80 KiB of memory. While there are so
+/// many, further peers wait until they are accepted; a handshake takes five seconds at most.
+const MAX_HANDSHAKES: usize = 256;
+
+/// A bound endpoint of tcp, ipc or ws, or of tls+tcp or wss.
 pub(super) struct Listener {
     mapping: Mapping,
-    /// Makes the stream of an accepted connection.
-    wrap: fn(platform::Stream) -> Stream,
+    kind: StreamKind,
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     state: Mutex<State, rank::Listener>,
@@ -33,22 +40,32 @@ struct State {
     listening: Option<(Acceptor, Token)>,
     connections: Vec<Arc<Connection>>,
     accepting: Accepting,
+    /// The connections that are in a TLS handshake.
+    handshakes: usize,
+    /// No connection is accepted before a handshake has ended.
+    awaits_handshake: bool,
 }
 
 impl Listener {
-    /// Registers the acceptor with the reactor, which accepts connections from now on. `wrap` makes the stream of each.
+    /// Registers the acceptor with the reactor, which accepts connections from now on.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         acceptor: Acceptor,
-        wrap: fn(platform::Stream) -> Stream,
+        kind: StreamKind,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Listener>> {
-        let state = State { listening: None, connections: Vec::new(), accepting: Accepting::new() };
-        let listener = Arc::new(Listener { mapping, wrap, context, reactor, state: Mutex::new(state) });
+        let state = State {
+            listening: None,
+            connections: Vec::new(),
+            accepting: Accepting::new(),
+            handshakes: 0,
+            awaits_handshake: false,
+        };
+        let listener = Arc::new(Listener { mapping, kind, context, reactor, state: Mutex::new(state) });
         {
             // The lock is held meanwhile, so that the first connection finds the acceptor.
             let mut state = lock(&listener.state);
@@ -63,6 +80,10 @@ impl Listener {
         let (accepted, next) = {
             let state = &mut *lock(&self.state);
             let Some((acceptor, _)) = &state.listening else { return Progress::Done };
+            state.awaits_handshake = state.handshakes >= MAX_HANDSHAKES;
+            if state.awaits_handshake {
+                return Progress::Done;
+            }
             match state.accepting.next(now()) {
                 AcceptStep::Accept => {
                     let accepted = acceptor.accept();
@@ -95,12 +116,19 @@ impl Listener {
             return;
         }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        match Connection::start((self.wrap)(stream), self.mapping.clone(), context, owner, reactor) {
+        let started = self
+            .kind
+            .stream(stream)
+            .and_then(|stream| Connection::start(stream, self.mapping.clone(), context, owner, reactor));
+        match started {
             Ok(connection) => {
-                self.context.report(EndpointEvent::Accepted);
+                if !self.kind.is_secure() {
+                    self.context.report(EndpointEvent::Accepted);
+                }
                 let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
+                    state.handshakes += usize::from(self.kind.is_secure());
                     state.listening.is_some()
                 };
                 // `close` has closed the connections that it found; this one came after it.
@@ -111,6 +139,17 @@ impl Listener {
                 }
             }
             Err(error) => self.context.report(EndpointEvent::AcceptFailed(error.into())),
+        }
+    }
+
+    /// A TLS handshake has ended. Accepts again if that has waited for it.
+    fn handshake_ended(&self) {
+        let mut state = lock(&self.state);
+        state.handshakes -= 1;
+        if std::mem::take(&mut state.awaits_handshake)
+            && let Some((_, token)) = &state.listening
+        {
+            self.reactor.ready_again(*token, Ready::READ);
         }
     }
 }
@@ -142,9 +181,23 @@ impl Source for Listener {
 }
 
 impl Owner for Listener {
-    fn established(&self, _connection: &Arc<Connection>) {}
+    fn established(&self, _connection: &Arc<Connection>) {
+        if self.kind.is_secure() {
+            self.context.report(EndpointEvent::Accepted);
+            self.handshake_ended();
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn handshake_failed(&self, failure: &crate::tls::Failure) {
+        let event = EndpointEvent::AcceptFailed(failure.error);
+        self.context.explain(Some(event), failure.error, &failure.reason);
+    }
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
+        if self.kind.is_secure() && !connection.is_established() {
+            self.handshake_ended();
+        }
         lock(&self.state).connections.retain(|other| !Arc::ptr_eq(other, connection));
     }
 }
@@ -162,6 +215,11 @@ impl Endpoint for Listener {
         for connection in connections {
             connection.close(linger);
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn reload(&self) -> Result<(), Error> {
+        reload(&self.kind, &*self.context)
     }
 }
 

@@ -217,10 +217,29 @@ impl Connection {
             end.clone().close();
         }
         // A peer that ends a closing connection has not broken it.
-        self.context.report(closing.as_ref().map_or(event, |closing| closing.event));
+        self.report_end(closing.as_ref().map_or(event, |closing| closing.event));
         self.owner.clone().ended(self);
         // Last: nn_close returns when nothing is unfinished.
         drop(closing);
+    }
+
+    /// Reports the end. A connection with TLS whose peer's greeting has not come has never been made.
+    fn report_end(&self, event: EndpointEvent) {
+        #[cfg(feature = "tls")]
+        if !self.is_established()
+            && let Some(failure) = self.stream.handshake_failure()
+        {
+            if event == EndpointEvent::Broken {
+                self.owner.handshake_failed(&failure);
+            }
+            return;
+        }
+        self.context.report(event);
+    }
+
+    /// Whether the peer's greeting has come, and the socket has got a pipe.
+    pub(super) fn is_established(&self) -> bool {
+        self.end.get().is_some()
     }
 
     /// Sets a timer to try again a read or write for which the kernel had no memory.
