@@ -39,12 +39,13 @@ fn client(ca: &str) -> Settings {
 
 /// The plaintext that a session has.
 fn taken(session: &mut Session) -> Vec<u8> {
-    let mut room = vec![MaybeUninit::uninit(); 1 << 20];
-    match session.take(&mut room) {
+    let mut room = [MaybeUninit::uninit(); 4096];
+    let mut taken = Vec::new();
+    while let Plaintext::Bytes(count) = session.take(&mut room) {
         // SAFETY: so many bytes were written.
-        Plaintext::Bytes(count) => room[..count].iter().map(|byte| unsafe { byte.assume_init() }).collect(),
-        _ => Vec::new(),
+        taken.extend(room[..count].iter().map(|byte| unsafe { byte.assume_init() }));
     }
+    taken
 }
 
 /// Moves the records of one session into another one, in parts of `size` bytes. Returns the plaintext.

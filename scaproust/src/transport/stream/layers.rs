@@ -173,6 +173,15 @@ impl Stream {
         }
     }
 
+    /// Whether a write by this thread would wait for no lock that it holds, when it was interrupted while it read.
+    pub(super) fn is_free(&self) -> bool {
+        match &self.layer {
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.is_free(),
+            _ => true,
+        }
+    }
+
     /// Writes the bytes that the layer holds back: those that [`Stream::write`] has accepted, and its own answers to what
     /// was read.
     ///

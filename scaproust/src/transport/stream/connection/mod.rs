@@ -297,7 +297,7 @@ impl Peer for Connection {
 
     fn write_now(self: Arc<Self>) -> Option<usize> {
         // What `write_out` may have to wait for: this thread may have been interrupted while it held either lock.
-        let registration = try_lock(&self.registration).map(drop);
+        let registration = try_lock(&self.registration).map(drop).filter(|()| self.stream.is_free());
         let (Some(mut writer), Some(())) = (try_lock(&self.writer), registration) else { return Some(0) };
         let Flushed { outcome, .. } = self.write_out(&mut writer);
         let is_left = matches!(outcome, Ok(Stop::Full | Stop::TurnOver | Stop::OutOfMemory));

@@ -10,7 +10,7 @@ use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::sync::{Mutex, lock, rank};
+use crate::sync::{Mutex, lock, rank, try_lock};
 use crate::tls::{Config, Failure, Plaintext, RECORD, Session};
 use crate::transport::stream::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 
@@ -169,6 +169,11 @@ impl Tls {
     /// As [`Stream::wants_flush`](super::Stream::wants_flush).
     pub(super) fn wants_flush(&self) -> bool {
         self.has_answer.swap(false, Ordering::Relaxed)
+    }
+
+    /// As [`Stream::is_free`](super::Stream::is_free).
+    pub(super) fn is_free(&self) -> bool {
+        try_lock(&self.output).is_some() && try_lock(&self.session).is_some()
     }
 
     /// Ends the own direction, before the stream is shut down as `how` says.
