@@ -23,6 +23,9 @@ CC ?= cc
 
 # KIND: release, or debug for a library that checks its assertions and the order of its locks.
 KIND := release
+# TLS: no for a library and a nanocat without the transports tls+tcp and wss.
+TLS := yes
+FEATURES := $(if $(filter no,$(TLS)),,--features tls)
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD = $(TARGET)/$(KIND)
 STAGE = $(TARGET)/$(if $(filter release,$(KIND)),,$(KIND)-)stage
@@ -71,7 +74,7 @@ heading = @printf '\n== %s\n' "$(1)"
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
-	@if command -v $(CARGO) >/dev/null; then $(CARGO) build $(if $(filter release,$(KIND)),--release) --workspace; \
+	@if command -v $(CARGO) >/dev/null; then $(CARGO) build $(FEATURES) $(if $(filter release,$(KIND)),--release) --workspace; \
 	elif [ -e "$(BUILD)/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
@@ -104,7 +107,7 @@ install-package: build
 cinstall: cargo-cinstall install-package install-nanocat ## the same as install, with `cargo cinstall` (needs cargo-c)
 
 cargo-cinstall:
-	@$(CARGO) cinstall --release --prefix "$(prefix)" --libdir "$(libdir)" --datadir "$(patsubst %/man,%,$(mandir))" \
+	@$(CARGO) cinstall --release $(FEATURES) --prefix "$(prefix)" --libdir "$(libdir)" --datadir "$(patsubst %/man,%,$(mandir))" \
 	    $(if $(destdir),--destdir "$(destdir)")
 
 uninstall: ## remove the installed files (same PREFIX, LIBDIR and DESTDIR)
@@ -187,6 +190,7 @@ fmt:
 
 clippy:
 	$(call heading,Lints: cargo clippy)
+	@$(CARGO) clippy --workspace --all-targets --features tls -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings
@@ -195,7 +199,7 @@ clippy:
 
 doc:
 	$(call heading,Documentation: cargo doc)
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --workspace --no-deps
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc $(FEATURES) --workspace --no-deps
 
 package: # each package is built from the files that it would be published with
 	$(call heading,Packages: cargo package)
@@ -203,7 +207,7 @@ package: # each package is built from the files that it would be published with
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
-	@$(CARGO) test --workspace
+	@$(CARGO) test $(FEATURES) --workspace
 
 # A target folder of its own, because the flag rebuilds everything. Without LTO, which takes minutes and has no effect on
 # tests. The tests are listed first, because a filter without a match would succeed.

@@ -2,6 +2,7 @@
 
 #include "library.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <nng/nng.h>
@@ -63,18 +64,39 @@ void library_open (const char *role, int text)
         must ("setting the deadline", nng_socket_set_ms (s, NNG_OPT_SURVEYOR_SURVEYTIME, LIMIT_MS));
 }
 
+/*  Whether an address is one of TLS. The certificates are in the variables of our library. */
+static int is_secure (const char *address)
+{
+    return strncmp (address, "tls", 3) == 0 || strncmp (address, "wss", 3) == 0;
+}
+
 int library_bind (const char *address)
 {
-    int error = nng_listen (s, address, NULL, 0);
-    if (error == NNG_EADDRINUSE)
+    nng_listener listener;
+    must ("nng_listener_create", nng_listener_create (&listener, s, address));
+    if (is_secure (address))
+        must ("setting the certificate", nng_listener_set_string (listener,
+            NNG_OPT_TLS_CERT_KEY_FILE, getenv ("NN_TLS_CERT_FILE")));
+    int error = nng_listener_start (listener, 0);
+    if (error == NNG_EADDRINUSE) {
+        nng_listener_close (listener);
         return 0;
-    must ("nng_listen", error);
+    }
+    must ("nng_listener_start", error);
     return 1;
 }
 
 void library_connect (const char *address)
 {
-    must ("nng_dial", nng_dial (s, address, NULL, 0));
+    nng_dialer dialer;
+    must ("nng_dialer_create", nng_dialer_create (&dialer, s, address));
+    if (is_secure (address)) {
+        must ("setting the CA", nng_dialer_set_string (dialer, NNG_OPT_TLS_CA_FILE,
+            getenv ("NN_TLS_CA_FILE")));
+        must ("setting the name", nng_dialer_set_string (dialer, NNG_OPT_TLS_SERVER_NAME,
+            getenv ("NN_TLS_SERVER_NAME")));
+    }
+    must ("nng_dialer_start", nng_dialer_start (dialer, 0));
 }
 
 void library_send (const void *message, size_t size)

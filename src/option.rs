@@ -7,6 +7,8 @@ use scaproust::ffi::option::{
     LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
 };
 use scaproust::ffi::socket::{AF_SP, AF_SP_RAW, Socket};
+#[cfg(feature = "tls")]
+use scaproust::ffi::tls::{LEVEL_TLS, TlsOption, TlsType};
 
 /// Sets an option.
 ///
@@ -17,6 +19,14 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
     if (level, name) == (LEVEL_SOCKET, name::PIPE_CLOSE) {
         let pipe = bytes.try_into().map_err(|_| Error::InvalidArgument)?;
         return socket.disconnect(u64::from_ne_bytes(pipe));
+    }
+    #[cfg(feature = "tls")]
+    if level == LEVEL_TLS {
+        let option = TlsOption::find(name).ok_or(Error::UnknownOption)?;
+        return match option.tls_type() {
+            TlsType::Int => socket.set_tls_int(option, int(bytes)?),
+            TlsType::Text => socket.set_tls_text(option, bytes),
+        };
     }
     if let Some(option) = SocketOption::find(level, name)
         && socket.has_option(option)
@@ -52,6 +62,8 @@ pub(super) fn get(
 ) -> Result<(), Error> {
     let option = SocketOption::find(level, name).filter(|option| socket.has_option(*option));
     let value = match (level, name, option) {
+        #[cfg(feature = "tls")]
+        (LEVEL_TLS, ..) => socket.tls_option(TlsOption::find(name).ok_or(Error::UnknownOption)?)?,
         // The C library always returns 0, and tests of language bindings rely on that.
         (.., Some(SocketOption::Linger)) => Value::Int(0),
         (.., Some(option)) => socket.option(option),

@@ -278,6 +278,26 @@ static SYMBOLS: &[Symbol] = &[
     int(NN_NS_STATISTIC, NN_UNIT_COUNTER, name!(NN_STAT_HANDSHAKE_ERRORS)),
     int(NN_NS_STATISTIC, NN_UNIT_MESSAGES, name!(NN_STAT_MESSAGES_DROPPED)),
     int(NN_NS_SOCKET_OPTION, NN_UNIT_NONE, name!(NN_SHARE)),
+    plain(NN_NS_OPTION_LEVEL, name!(NN_TLS)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CA)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CERT)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_KEY)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CRL)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CA_FILE)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CERT_FILE)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_KEY_FILE)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_CRL_FILE)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_AUTH)),
+    text(NN_NS_TRANSPORT_OPTION, name!(NN_TLS_SERVER_NAME)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_MIN_VERSION)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_MAX_VERSION)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_BOOLEAN, name!(NN_TLS_SYSTEM_ROOTS)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_NONE, name!(NN_TLS_RELOAD)),
+    plain(NN_NS_FLAG, name!(NN_TLS_AUTH_NONE)),
+    plain(NN_NS_FLAG, name!(NN_TLS_AUTH_OPTIONAL)),
+    plain(NN_NS_FLAG, name!(NN_TLS_AUTH_REQUIRED)),
+    plain(NN_NS_FLAG, name!(NN_TLS_1_2)),
+    plain(NN_NS_FLAG, name!(NN_TLS_1_3)),
 ];
 
 #[cfg(test)]
@@ -311,6 +331,8 @@ mod tests {
         assert_eq!(names.len(), SYMBOLS.len());
         assert_eq!(names.iter().collect::<HashSet<_>>().len(), SYMBOLS.len());
         // The names that libnanomsg has keep their places.
+        assert_eq!(names.len(), 141);
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), 141);
         assert_eq!(
             (names[0].as_str(), names[120].as_str()),
             ("NN_NS_NAMESPACE", "NN_STAT_CURRENT_EP_ERRORS")

@@ -55,6 +55,7 @@ const HEADERS: &[Header] = &[
     constants("ipc", "the transport within one machine", &["src/constants/ipc.rs"]),
     constants("tcp", "the TCP transport", &["src/constants/tcp.rs"]),
     Header { includes_nn: true, ..constants("ws", "the WebSocket transport", &["src/constants/ws.rs"]) },
+    constants("tls", "TLS, for the transports tls+tcp and wss", &["src/constants/tls.rs"]),
     constants("pair", "messages between two sockets", &["src/constants/pair.rs"]),
     constants("pipeline", "each message to one of several peers", &["src/constants/pipeline.rs"]),
     Header {

@@ -1,5 +1,5 @@
 /*  nn_symbol and nn_symbol_info: the same names in the same order, with the same
-    values, namespaces, types and units. */
+    values, namespaces, types and units. Behind them, ours has names of its own. */
 
 #include "../lib/test.h"
 

@@ -40,6 +40,7 @@ pub(crate) struct Options {
     pub recv_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
     pub name: Option<Vec<u8>>,
+    pub tls: TlsOptions,
     /// Prefixes; none subscribes to all messages.
     pub subscriptions: Vec<Vec<u8>>,
     pub format: Format,
@@ -50,6 +51,16 @@ pub(crate) struct Options {
     pub delay: Duration,
     /// The source of the messages to send.
     pub source: Option<ContentSource>,
+}
+
+/// The options of tls+tcp and wss.
+#[derive(Debug, Default, PartialEq)]
+pub(crate) struct TlsOptions {
+    pub ca_cert: Option<PathBuf>,
+    pub cert: Option<PathBuf>,
+    pub key: Option<PathBuf>,
+    pub is_insecure: bool,
+    pub server_name: Option<Vec<u8>>,
 }
 
 /// Parses the arguments, of which the first is the name of the program.
@@ -89,7 +100,12 @@ fn spelled_out(command: &Command, arguments: impl IntoIterator<Item = OsString>)
             continue; // Ignored, as in the C library's nanocat.
         }
         if let Some(name) = text.strip_prefix("--") {
-            is_value = long(command, name).is_some_and(takes_value);
+            let (name, value) = name.split_at(name.find('=').unwrap_or(name.len()));
+            if let Some(arg) = long(command, name) {
+                is_value = value.is_empty() && takes_value(arg);
+                result.push(format!("--{}{value}", arg.get_long().unwrap_or(name)).into());
+                continue;
+            }
         } else if let Some(letters) = text.strip_prefix('-')
             && let Some(place) = letters.find(|letter| short(command, letter).is_some_and(takes_value))
         {
@@ -114,13 +130,18 @@ fn short(command: &Command, letter: char) -> Option<&Arg> {
     command.get_arguments().find(|arg| arg.get_short() == Some(letter))
 }
 
-/// The option with this name, or the only one whose name begins with it.
+/// The option with this name, or the only one whose name begins with it. The options of TLS count only after the others, so
+/// that an abbreviation means what it means to the C library's nanocat.
 fn long<'a>(command: &'a Command, name: &str) -> Option<&'a Arg> {
     let named = || command.get_arguments().filter_map(|arg| Some((arg, arg.get_long()?)));
     let exact = named().find(|(_, long)| *long == name);
-    let mut beginning = named().filter(|(_, long)| long.starts_with(name));
-    let only = beginning.next().filter(|_| beginning.next().is_none());
-    exact.or(only).map(|(arg, _)| arg)
+    let only = |is_tls: bool| {
+        let mut beginning =
+            named().filter(|(_, long)| id::TLS.contains(long) == is_tls && long.starts_with(name));
+        beginning.next().filter(|_| beginning.next().is_none())
+    };
+    let begins = named().any(|(_, long)| !id::TLS.contains(&long) && long.starts_with(name));
+    exact.or_else(|| only(!begins)).map(|(arg, _)| arg)
 }
 
 fn request(command: &mut Command, matches: &ArgMatches) -> Result<Request, Error> {
@@ -171,6 +192,13 @@ fn options(socket_type: SocketType, matches: &ArgMatches) -> Options {
         recv_timeout: time(id::RECV_TIMEOUT),
         send_timeout: time(id::SEND_TIMEOUT),
         name: matches.get_one::<Vec<u8>>(id::SOCKET_NAME).cloned(),
+        tls: TlsOptions {
+            ca_cert: path(id::CA_CERT),
+            cert: path(id::CERT),
+            key: path(id::KEY),
+            is_insecure: matches.get_flag(id::INSECURE),
+            server_name: matches.get_one::<Vec<u8>>(id::SERVER_NAME).cloned(),
+        },
         subscriptions: matches.get_many::<Vec<u8>>(id::SUBSCRIBE).unwrap_or_default().cloned().collect(),
         format: format(matches).unwrap_or(if output.is_some() { Format::Raw } else { Format::No }),
         output,

@@ -40,7 +40,14 @@ pub(crate) mod id {
     pub(crate) const DATA: &str = "data";
     pub(crate) const FILE: &str = "file";
     pub(crate) const LINES: &str = "lines";
+    pub(crate) const CA_CERT: &str = "cacert";
+    pub(crate) const CERT: &str = "cert";
+    pub(crate) const KEY: &str = "key";
+    pub(crate) const INSECURE: &str = "insecure";
+    pub(crate) const SERVER_NAME: &str = "server-name";
 
+    /// The options of tls+tcp and wss.
+    pub(crate) const TLS: &[&str] = &[CA_CERT, CERT, KEY, INSECURE, SERVER_NAME];
     /// The options of sockets that send.
     pub(crate) const SENDING: &[&str] = &[DATA, FILE, LINES, INTERVAL, SEND_TIMEOUT];
     /// The options of sockets that receive.
@@ -105,6 +112,7 @@ pub(crate) fn command() -> Command {
         .group(ArgGroup::new("type").args(SocketType::ALL.map(SocketType::option)))
         .args(endpoints())
         .args(socket_options())
+        .args(tls())
         .args(input())
         .args(output())
 }
@@ -180,6 +188,20 @@ fn socket_options() -> [Arg; 4] {
         let sub = arg.get_id() == id::SUBSCRIBE;
         arg.help_heading(if sub { "SUB Socket Options" } else { "Socket Options" })
     })
+}
+
+/// The options of tls+tcp and wss, which exist in a program without them too: then the addresses are refused.
+fn tls() -> [Arg; 5] {
+    let file = |name| last(value(name, "PATH", ValueParser::path_buf())).value_hint(ValueHint::FilePath);
+    [
+        file(id::CA_CERT).help("Trust the certificates in the file PATH"),
+        file(id::CERT).short('E').help("Show the certificate in the file PATH, which may have its key too"),
+        file(id::KEY).help("Use the private key in the file PATH"),
+        flag(id::INSECURE, "Do not verify the certificates of servers").short('k'),
+        last(value(id::SERVER_NAME, "NAME", bytes()))
+            .help("Require that the certificates of servers have NAME, in place of the host in the address"),
+    ]
+    .map(|arg| arg.help_heading("TLS Options"))
 }
 
 fn input() -> impl Iterator<Item = Arg> {

@@ -27,8 +27,10 @@ use scaproust::pattern::{Pattern, Receives, Sends};
 use scaproust::{
     Bus, Endpoint, Error, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
 };
+#[cfg(feature = "tls")]
+use scaproust::{TlsAuth, TlsConfig};
 
-use arguments::{Options, Request};
+use arguments::{Options, Request, TlsOptions};
 use content::Content;
 use failure::Failure;
 use format::Output;
@@ -183,6 +185,34 @@ fn set_send_timeout<P: Sends>(socket: &Socket<P>, options: &Options) -> Result<(
     socket.set_send_timeout(options.send_timeout).map_err(Failure::socket("Can't set send timeout"))
 }
 
+/// Sets the options of tls+tcp and wss.
+#[cfg(feature = "tls")]
+fn set_tls<P: Pattern>(socket: &Socket<P>, options: &TlsOptions) -> Result<(), Failure> {
+    let mut config = TlsConfig::new();
+    if let Some(path) = &options.ca_cert {
+        config = config.ca_file(path);
+    }
+    if let Some(path) = &options.cert {
+        config = config.cert_file(path);
+    }
+    if let Some(path) = &options.key {
+        config = config.key_file(path);
+    }
+    if options.is_insecure {
+        config = config.auth(TlsAuth::None);
+    }
+    if let Some(name) = &options.server_name {
+        config = config.server_name(String::from_utf8_lossy(name));
+    }
+    socket.set_tls(&config).map_err(Failure::socket("Can't set TLS options"))
+}
+
+/// There are no such transports: the addresses are refused.
+#[cfg(not(feature = "tls"))]
+fn set_tls<P: Pattern>(_socket: &Socket<P>, _options: &TlsOptions) -> Result<(), Failure> {
+    Ok(())
+}
+
 /// Sets the name of a socket, adds its endpoints, and waits for `--delay`.
 fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Ready<P> {
     let socket = Arc::new(socket);
@@ -193,6 +223,7 @@ fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Read
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
     }
+    set_tls(&socket, &options.tls)?;
     let report = |what: &str, endpoint: &Endpoint| {
         if options.verbosity > 0
             && let Ok(address) = endpoint.address()

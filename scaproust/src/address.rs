@@ -30,6 +30,12 @@ pub(crate) enum Address {
     Tcp(TcpAddress),
     /// `ws://…`, `ws4://…` or `ws6://…`.
     Ws(WsAddress),
+    /// `tls+tcp://…`, `tls+tcp4://…` or `tls+tcp6://…`.
+    #[cfg(feature = "tls")]
+    Tls(TcpAddress),
+    /// `wss://…`, `wss4://…` or `wss6://…`.
+    #[cfg(feature = "tls")]
+    Wss(WsAddress),
     /// `fd://…` or `socket://…`: a descriptor that the program has opened.
     Descriptor(DescriptorAddress),
 }
@@ -100,6 +106,9 @@ pub(crate) struct WsAddress {
 
 /// The port of a ws address without one.
 const WS_PORT: u16 = 80;
+/// The port of a wss address without one.
+#[cfg(feature = "tls")]
+const WSS_PORT: u16 = 443;
 
 /// The host part of an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -124,12 +133,11 @@ impl Address {
         let (scheme, rest) = Self::split(address)?;
         match split_family(scheme) {
             (b"tcp", family) => Ok(Address::Tcp(TcpAddress::to_bind(&text(rest), family)?)),
-            // A bound socket accepts every path, so the address has none: it makes the port invalid.
-            (b"ws", family) => {
-                let authority = text(rest).into_owned();
-                let at = TcpAddress::to_bind(&authority, family)?;
-                Ok(Address::Ws(WsAddress { at, authority, resource: "/".to_owned() }))
-            }
+            (b"ws", family) => Ok(Address::Ws(WsAddress::to_bind(&text(rest), family)?)),
+            #[cfg(feature = "tls")]
+            (b"tls+tcp", family) => Ok(Address::Tls(TcpAddress::to_bind(&text(rest), family)?)),
+            #[cfg(feature = "tls")]
+            (b"wss", family) => Ok(Address::Wss(WsAddress::to_bind(&text(rest), family)?)),
             _ => Self::to_either(scheme, rest),
         }
     }
@@ -142,7 +150,11 @@ impl Address {
         let (scheme, rest) = Self::split(address)?;
         match split_family(scheme) {
             (b"tcp", family) => Ok(Address::Tcp(TcpAddress::to_connect(&text(rest), family, None)?)),
-            (b"ws", family) => Ok(Address::Ws(WsAddress::to_connect(&text(rest), family)?)),
+            (b"ws", family) => Ok(Address::Ws(WsAddress::to_connect(&text(rest), family, WS_PORT)?)),
+            #[cfg(feature = "tls")]
+            (b"tls+tcp", family) => Ok(Address::Tls(TcpAddress::to_connect(&text(rest), family, None)?)),
+            #[cfg(feature = "tls")]
+            (b"wss", family) => Ok(Address::Wss(WsAddress::to_connect(&text(rest), family, WSS_PORT)?)),
             _ => match Self::to_either(scheme, rest)? {
                 Address::Ipc(LocalName::Abstract(name)) if name.is_empty() => Err(Error::InvalidArgument),
                 address => Ok(address),
@@ -208,7 +220,7 @@ pub(crate) fn abstract_address(name: &[u8]) -> Vec<u8> {
 /// Splits the version of IP off a scheme: `tcp4` is `tcp` with IPv4 only.
 fn split_family(scheme: &[u8]) -> (&[u8], Family) {
     for (digit, family) in [(b"4", Family::V4), (b"6", Family::V6)] {
-        if let Some(name @ (b"tcp" | b"ws")) = scheme.strip_suffix(digit) {
+        if let Some(name @ (b"tcp" | b"ws" | b"tls+tcp" | b"wss")) = scheme.strip_suffix(digit) {
             return (name, family);
         }
     }
@@ -316,13 +328,19 @@ impl TcpAddress {
 }
 
 impl WsAddress {
-    fn to_connect(text: &str, family: Family) -> Result<WsAddress, Error> {
+    /// A bound socket accepts every path, so the address has none: it makes the port invalid.
+    fn to_bind(text: &str, family: Family) -> Result<WsAddress, Error> {
+        let at = TcpAddress::to_bind(text, family)?;
+        Ok(WsAddress { at, authority: text.to_owned(), resource: "/".to_owned() })
+    }
+
+    fn to_connect(text: &str, family: Family, default_port: u16) -> Result<WsAddress, Error> {
         let (hosts, resource) = text.split_at(text.find('/').unwrap_or(text.len()));
         // The resource becomes a word in the first line of the upgrade request.
         if !resource.bytes().all(|byte| byte.is_ascii_graphic()) {
             return Err(Error::InvalidArgument);
         }
-        let at = TcpAddress::to_connect(hosts, family, Some(WS_PORT))?;
+        let at = TcpAddress::to_connect(hosts, family, Some(default_port))?;
         let written = hosts.split_once(';').map_or(hosts, |(_, remote)| remote);
         let authority = match &at.host {
             // A zone has a meaning on this machine only, and is not part of a URI's host (RFC 3986, 3.2.2).
@@ -356,6 +374,17 @@ impl Host {
             Host::Literal(ip) => Some(*ip),
             Host::LinkLocal(ip, _) => Some((*ip).into()),
             Host::Any | Host::Name(_) => None,
+        }
+    }
+
+    /// The name or the address that a server's certificate must have. A zone has a meaning on this machine only.
+    #[cfg(feature = "tls")]
+    pub(crate) fn to_verify(&self) -> String {
+        match self {
+            Host::Any => "*".to_owned(),
+            Host::Literal(ip) => ip.to_string(),
+            Host::LinkLocal(ip, _) => ip.to_string(),
+            Host::Name(name) => name.clone(),
         }
     }
 }

@@ -24,6 +24,11 @@ pub mod option {
 pub mod pipe {
     pub use crate::pipe::{Credentials, Reason};
 }
+#[cfg(feature = "tls")]
+pub mod tls {
+    pub use crate::option::LEVEL_TLS;
+    pub use crate::tls::{TlsOption, TlsType};
+}
 pub mod protocol {
     pub use crate::protocol::{PROTOCOLS, PUSH, ProtocolInfo, REQ, SUB, SURVEYOR};
 }

@@ -16,6 +16,7 @@
 //! |---|---|
 //! | `error`, `address` | errors, in one table; addresses |
 //! | `message` | messages and their memory |
+//! | `tls` | with the feature `tls`: its settings and sessions, without input and output |
 //! | `option` | the options, in one table |
 //! | `sync` | locks, events, the clock, state that is made anew after a fork |
 //! | `protocol` | the scalability protocols as pure state machines |
@@ -68,6 +69,8 @@ mod reactor;
 pub mod simulation;
 mod socket;
 mod sync;
+#[cfg(feature = "tls")]
+mod tls;
 mod transport;
 mod wire;
 
@@ -75,6 +78,8 @@ pub use api::{
     Bus, Endpoint, Events, Keepalive, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket,
     Star, Sub, Surveyor, Unsent, pattern,
 };
+#[cfg(feature = "tls")]
+pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};

@@ -3,6 +3,8 @@
 //! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's
 //! own options are kept by its machine, and their types are in the table of protocols.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
@@ -16,6 +18,9 @@ pub const LEVEL_IPC: i32 = -2;
 pub const LEVEL_TCP: i32 = -3;
 /// The level of the ws transport's options.
 pub const LEVEL_WS: i32 = -4;
+/// The level of the options of TLS.
+#[cfg(feature = "tls")]
+pub const LEVEL_TLS: i32 = -6;
 
 /// Names, at the socket's level, of what a socket does not keep as an option.
 /// Names, at the socket's level, of properties that are not kept as values.
@@ -269,6 +274,9 @@ pub(crate) struct Options {
     values: [Value; TABLE.len()],
     /// Bit `n` says whether the option at `values[n]` was set by the program.
     set: u64,
+    /// The options of level `NN_TLS`.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Arc<crate::tls::Settings>,
 }
 
 impl Options {
@@ -278,7 +286,12 @@ impl Options {
             OptionType::Int { .. } => Value::Int(row.default),
             OptionType::Text { .. } | OptionType::Bytes => Value::Bytes(Vec::new()),
         };
-        let mut options = Options { values: TABLE.map(default), set: 0 };
+        let mut options = Options {
+            values: TABLE.map(default),
+            set: 0,
+            #[cfg(feature = "tls")]
+            tls: Arc::new(crate::tls::Settings::new()),
+        };
         options.values[SocketOption::SocketName as usize] = Value::Bytes(id.to_string().into_bytes());
         options
     }

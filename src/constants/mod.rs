@@ -21,6 +21,7 @@ mod sharing;
 mod star;
 mod survey;
 mod tcp;
+mod tls;
 mod ws;
 
 pub use addresses::*;
@@ -39,6 +40,7 @@ pub use sharing::*;
 pub use star::*;
 pub use survey::*;
 pub use tcp::*;
+pub use tls::*;
 pub use ws::*;
 
 #[cfg(test)]
@@ -118,6 +120,32 @@ mod tests {
         assert_eq!(names(&protocol::SUB), [NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE]);
         assert_eq!(names(&protocol::REQ), [NN_REQ_RESEND_IVL]);
         assert_eq!(names(&protocol::SURVEYOR), [NN_SURVEYOR_DEADLINE]);
+    }
+
+    #[cfg(feature = "tls")]
+    #[test]
+    fn the_options_of_tls_have_the_numbers_of_the_table() {
+        use scaproust::ffi::tls::{LEVEL_TLS, TlsOption};
+
+        assert_eq!(NN_TLS, LEVEL_TLS);
+        for (name, option) in [
+            (NN_TLS_CA, TlsOption::Ca),
+            (NN_TLS_CERT, TlsOption::Cert),
+            (NN_TLS_KEY, TlsOption::Key),
+            (NN_TLS_CRL, TlsOption::Crl),
+            (NN_TLS_CA_FILE, TlsOption::CaFile),
+            (NN_TLS_CERT_FILE, TlsOption::CertFile),
+            (NN_TLS_KEY_FILE, TlsOption::KeyFile),
+            (NN_TLS_CRL_FILE, TlsOption::CrlFile),
+            (NN_TLS_AUTH, TlsOption::Auth),
+            (NN_TLS_SERVER_NAME, TlsOption::ServerName),
+            (NN_TLS_MIN_VERSION, TlsOption::MinVersion),
+            (NN_TLS_MAX_VERSION, TlsOption::MaxVersion),
+            (NN_TLS_SYSTEM_ROOTS, TlsOption::SystemRoots),
+            (NN_TLS_RELOAD, TlsOption::Reload),
+        ] {
+            assert_eq!(TlsOption::find(name), Some(option));
+        }
     }
 
     #[test]

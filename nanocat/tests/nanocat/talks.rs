@@ -117,3 +117,36 @@ fn closing_the_output_ends_the_program() {
     }
     assert_eq!(receiver.end(), End { status: Some(141), stdout: b"first".to_vec(), stderr: String::new() });
 }
+
+#[test]
+#[cfg(feature = "tls")]
+fn certificates_are_given_as_files() {
+    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../scaproust/src/tls/certificates");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let receiver = Program::start(
+        Which::Ours,
+        &format!(
+            "--pull --bind tls+tcp://127.0.0.1:{port} --cert {certificates}/server-cert.pem \
+             --key {certificates}/server-key.pem -A --count 2"
+        ),
+    );
+    for verification in [format!("--cacert {certificates}/ca.pem --server-name localhost"), "-k".to_owned()] {
+        let address = format!("tls+tcp://127.0.0.1:{port}");
+        let sender = run(Which::Ours, &format!("--push --connect {address} {verification} -Dsecret"));
+        assert_eq!(sender.status, Some(0));
+    }
+    assert_eq!(receiver.end().stdout, b"secret\nsecret\n");
+    let refused = run(Which::Ours, &format!("--push --connect tls+tcp://127.0.0.1:{port} -Dsecret"));
+    assert_eq!(refused.status, Some(3));
+}
+
+/// The options for TLS do not make an abbreviation ambiguous that the C library's nanocat has.
+#[test]
+fn abbreviations_mean_what_they_mean_to_the_c_library() {
+    let folder = Folder::new();
+    let address = folder.ipc("abbreviations");
+    let receiver = Program::start(Which::Ours, &format!("--pull --bind {address} -A --count 2"));
+    let sender = run(Which::Ours, &format!("--push --connect {address} -Dping --i=0.01 --count 2 --se 5"));
+    assert_eq!(sender.status, Some(0));
+    assert_eq!(receiver.end().stdout, b"ping\nping\n");
+}

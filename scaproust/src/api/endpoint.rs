@@ -18,6 +18,12 @@ impl Endpoint {
         Endpoint { socket: socket.clone(), id }
     }
 
+    /// Enters a call of its socket.
+    #[cfg(feature = "tls")]
+    pub(super) fn enter(&self) -> Result<crate::socket::Call, Error> {
+        self.socket.enter()
+    }
+
     /// The number of the endpoint: 1 for the first one of a socket, then 2, and so on.
     #[must_use]
     pub fn id(&self) -> i32 {

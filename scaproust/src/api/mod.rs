@@ -15,6 +15,8 @@ mod message;
 mod options;
 pub mod pattern;
 mod socket;
+#[cfg(feature = "tls")]
+mod tls;
 mod transfer;
 
 pub use endpoint::Endpoint;
@@ -22,6 +24,8 @@ pub use events::Events;
 pub use message::Message;
 pub use options::Keepalive;
 pub use socket::Socket;
+#[cfg(feature = "tls")]
+pub use tls::{TlsAuth, TlsConfig, TlsVersion};
 pub use transfer::Unsent;
 
 /// A PAIR socket: has one peer, and sends and receives.

@@ -56,7 +56,7 @@ impl<P: Pattern> Socket<P> {
     ///
     /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://interface:port` or
     /// `ws://interface:port`, where the interface is `*`, an address or a name such as `eth0`. With port 0 the
-    /// system chooses one, see [`Endpoint::address`]. `tcp4`, `tcp6`, `ws4` and `ws6` use one version of IP,
+    /// system chooses one, see [`Endpoint::address`]. With the feature `tls` there are `tls+tcp` and `wss` as well. `tcp4`, `tcp6`, `ws4` and `ws6` use one version of IP,
     /// whatever [`Socket::ipv4_only`] is. The address is given as text or as bytes. A socket can have any number
     /// of endpoints.
     ///

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use crate::address::{
-    Address, DescriptorAddress, Family, GivenDescriptor, Host, LocalName, MAX_LENGTH, TcpAddress,
+    Address, DescriptorAddress, Family, GivenDescriptor, Host, LocalName, MAX_LENGTH, TcpAddress, WsAddress,
     abstract_address,
 };
 
@@ -34,27 +34,39 @@ pub fn address(input: &[u8]) {
             }
             Address::Tcp(at) => format!("tcp{}://{}", version(at.family), tcp(at)).into_bytes(),
             Address::Ws(ws) => {
-                assert!(ws.resource.starts_with('/') && is_word(&ws.resource));
-                let is_bound = ws.resource == "/" && parse(&[input, b"/"].concat()).is_err();
-                assert!(is_bound || is_word(&ws.authority), "{:?}", ws.authority);
-                let path = if is_bound { "" } else { &ws.resource };
-                format!("ws{}://{}{path}", version(ws.at.family), tcp(&ws.at)).into_bytes()
+                let rest = ws_rest(ws, || parse(&[input, b"/"].concat()).is_err());
+                format!("ws{}://{rest}", version(ws.at.family)).into_bytes()
+            }
+            #[cfg(feature = "tls")]
+            Address::Tls(at) => format!("tls+tcp{}://{}", version(at.family), tcp(at)).into_bytes(),
+            #[cfg(feature = "tls")]
+            Address::Wss(ws) => {
+                let rest = ws_rest(ws, || parse(&[input, b"/"].concat()).is_err());
+                format!("wss{}://{rest}", version(ws.at.family)).into_bytes()
             }
         };
         match (parse(&written), address) {
             // The text may have another form, so the parsed values are compared.
-            (Ok(Address::Ws(again)), Address::Ws(first)) => {
-                assert_eq!(
-                    (again.at, again.resource),
-                    (first.at, first.resource),
-                    "{}",
-                    input.escape_ascii()
-                );
-            }
+            (Ok(Address::Ws(again)), Address::Ws(first)) => expect_same(&again, &first),
+            #[cfg(feature = "tls")]
+            (Ok(Address::Wss(again)), Address::Wss(first)) => expect_same(&again, &first),
             (Err(_), _) if written.len() > MAX_LENGTH => {} // Brackets and a port make it longer.
             (again, first) => assert_eq!(again, Ok(first), "{}", input.escape_ascii()),
         }
     }
+}
+
+/// The part of a ws address behind the `://`. `takes_no_path` says whether it is one to bind, which has no path.
+fn ws_rest(ws: &WsAddress, takes_no_path: impl Fn() -> bool) -> String {
+    assert!(ws.resource.starts_with('/') && is_word(&ws.resource));
+    let is_bound = ws.resource == "/" && takes_no_path();
+    assert!(is_bound || is_word(&ws.authority), "{:?}", ws.authority);
+    let path = if is_bound { "" } else { &ws.resource };
+    format!("{}{path}", tcp(&ws.at))
+}
+
+fn expect_same(again: &WsAddress, first: &WsAddress) {
+    assert_eq!((&again.at, &again.resource), (&first.at, &first.resource));
 }
 
 fn is_word(text: &str) -> bool {

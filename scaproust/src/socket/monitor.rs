@@ -278,4 +278,7 @@ impl EndpointContext for Monitor {
 
     /// Nothing is counted.
     fn report(&self, _event: EndpointEvent) {}
+
+    #[cfg(feature = "tls")]
+    fn explain(&self, _event: Option<EndpointEvent>, _error: Error, _reason: &str) {}
 }

@@ -1,5 +1,7 @@
 //! A socket's options as typed values, and its descriptors for polling.
 
+#[cfg(feature = "tls")]
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -11,6 +13,8 @@ use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::Edges;
 use crate::protocol::{BUS, PAIR, PULL, PipeId, Protocol, SUB};
 use crate::sync::Descriptor;
+#[cfg(feature = "tls")]
+use crate::tls::{Settings, TlsOption};
 use crate::transport::Networks;
 
 /// What a descriptor signals.
@@ -118,6 +122,52 @@ impl Socket {
     #[must_use]
     pub fn option(&self, option: SocketOption) -> Value {
         self.owner_of(option).core.lock().options.get(option).clone()
+    }
+
+    /// Sets an integer option of TLS.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a value out of range; for [`TlsOption::Reload`], those of [`Socket::bind`] and
+    /// [`Socket::connect`] too.
+    #[cfg(feature = "tls")]
+    pub fn set_tls_int(&self, option: TlsOption, value: i32) -> Result<(), Error> {
+        if option == TlsOption::Reload {
+            // Reads files, without the lock.
+            let endpoint = self.core.lock().endpoints.open.get(&value).map(|open| open.endpoint.clone());
+            return endpoint.ok_or(Error::InvalidArgument)?.reload();
+        }
+        let mut core = self.core.lock();
+        Arc::make_mut(&mut core.options.tls).set_int(option, value)
+    }
+
+    /// Sets a text option of TLS. A file is read to check it, and read again by each endpoint that is added later.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for a text or a file that is malformed, or the operating system's for a file.
+    #[cfg(feature = "tls")]
+    pub fn set_tls_text(&self, option: TlsOption, text: &[u8]) -> Result<(), Error> {
+        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        if let Err(failure) = option.check(text) {
+            self.explain(format!("{option:?}").as_bytes(), failure.error, &failure.reason);
+            return Err(failure.error);
+        }
+        let mut core = self.core.lock();
+        Arc::make_mut(&mut core.options.tls).set_text(option, text)
+    }
+
+    /// Sets all options of TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) fn set_tls(&self, settings: Settings) {
+        self.core.lock().options.tls = Arc::new(settings);
+    }
+
+    /// The value of an option of TLS.
+    ///
+    /// # Errors
+    /// [`Error::UnknownOption`] for one that cannot be read.
+    #[cfg(feature = "tls")]
+    pub fn tls_option(&self, option: TlsOption) -> Result<Value, Error> {
+        self.core.lock().options.tls.get(option).ok_or(Error::UnknownOption)
     }
 
     /// The value of an option in milliseconds; `None` if it is negative, which means no limit.

@@ -48,6 +48,8 @@ impl SocketEndpoint {
                 user: u32::try_from(options.int(SocketOption::IpcPeerUser)).ok(),
                 group: u32::try_from(options.int(SocketOption::IpcPeerGroup)).ok(),
             },
+            #[cfg(feature = "tls")]
+            tls: options.tls.clone(),
         };
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
@@ -150,18 +152,35 @@ impl EndpointContext for SocketEndpoint {
     }
 
     fn report(&self, event: EndpointEvent) {
+        self.report_because(event, "");
+    }
+
+    #[cfg(feature = "tls")]
+    fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str) {
+        match event {
+            Some(event) => self.report_because(event, reason),
+            None => self.socket.explain(self.name.bare_address(), error, reason),
+        }
+    }
+}
+
+impl SocketEndpoint {
+    /// Counts an event, and prints it with its reason if `NN_PRINT_ERRORS` asks for that.
+    fn report_because(&self, event: EndpointEvent, reason: &str) {
         let mut edges = Edges::default();
         let line = {
             let mut state = lock(&self.state);
             let mut core = self.socket.core.lock();
             let new_error = state.report(event, &mut core.statistics);
-            if core.watch.monitoring.is_some()
+            // A failed handshake is published as such.
+            if reason.is_empty()
+                && core.watch.monitoring.is_some()
                 && let Some(event) = self.published(event)
             {
                 core.watch.publish(event, &mut edges);
             }
             let printed = new_error.filter(|_| self.socket.prints_errors);
-            printed.map(|error| error_line(core.options.name(), self.name.bare_address(), error))
+            printed.map(|error| error_line(core.options.name(), self.name.bare_address(), error, reason))
         };
         edges.deliver();
         if let Some(line) = line {
@@ -225,9 +244,21 @@ impl SocketEndpoint {
     }
 }
 
+#[cfg(feature = "tls")]
+impl Socket {
+    /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. `place` is what it is about.
+    pub(super) fn explain(&self, place: &[u8], error: Error, reason: &str) {
+        if self.prints_errors {
+            let line = error_line(self.core.lock().options.name(), place, error, reason);
+            print(&line);
+        }
+    }
+}
+
 /// The line that is printed about an endpoint if `NN_PRINT_ERRORS` is set.
-fn error_line(socket: &[u8], address: &[u8], error: Error) -> Vec<u8> {
-    let error = format!("]: Error: {error}\n");
+fn error_line(socket: &[u8], address: &[u8], error: Error, reason: &str) -> Vec<u8> {
+    let reason = if reason.is_empty() { String::new() } else { format!(" ({reason})") };
+    let error = format!("]: Error: {error}{reason}\n");
     [b"nanomsg: socket.", socket, b"[", address, error.as_bytes()].concat()
 }
 

@@ -109,8 +109,14 @@ ranks! {
     Mailbox,
     /// The poller, as threads that do not poll use it.
     Poller,
-    /// The layer of a connection's stream, which the tests have.
-    #[cfg(all(test, not(loom)))]
+    /// The configuration of an endpoint of tls+tcp or wss.
+    #[cfg(feature = "tls")]
+    TlsConfig,
+    /// What a stream's layer has not written yet.
+    #[cfg(feature = "tls")]
+    StreamOutput,
+    /// The layer of a connection's stream.
+    #[cfg(any(feature = "tls", all(test, not(loom))))]
     StreamLayer,
     /// A listening socket or pipe on Windows.
     #[cfg(windows)]

@@ -80,6 +80,9 @@ pub(crate) struct Settings {
     pub(crate) peer_watch: PeerWatch,
     /// Which peers a bound endpoint accepts.
     pub(crate) admission: Admission,
+    /// The options of level `NN_TLS`.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Arc<crate::tls::Settings>,
 }
 
 /// How the kernel finds out that the peer of a TCP connection is gone.
@@ -144,6 +147,10 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused>;
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
+    /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. An event is counted, and not printed if it is
+    /// an error that was printed before.
+    #[cfg(feature = "tls")]
+    fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str);
 }
 
 /// A bound or connected address of a socket.
@@ -156,6 +163,15 @@ pub(crate) trait Endpoint: Send + Sync {
     /// for example.
     fn address(&self, given: &[u8]) -> Vec<u8> {
         given.to_owned()
+    }
+
+    /// Reads the files of TLS again, for new connections.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] without TLS or for a bad file, or the operating system's; nothing has changed then.
+    #[cfg(feature = "tls")]
+    fn reload(&self) -> Result<(), Error> {
+        Err(Error::InvalidArgument)
     }
 }
 
@@ -173,6 +189,10 @@ pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<
         Address::Descriptor(address) => stream::given::bind(&address, context),
         #[cfg(not(all(unix, not(simulated))))]
         Address::Descriptor(_) => Err(Error::UnknownTransport),
+        #[cfg(feature = "tls")]
+        Address::Tls(address) => stream::bind_tls(&address, context),
+        #[cfg(feature = "tls")]
+        Address::Wss(address) => stream::bind_wss(&address, context),
     }
 }
 
@@ -190,5 +210,9 @@ pub(crate) fn connect(address: &[u8], context: Arc<dyn EndpointContext>) -> Resu
         Address::Descriptor(address) => stream::given::connect(&address, context),
         #[cfg(not(all(unix, not(simulated))))]
         Address::Descriptor(_) => Err(Error::UnknownTransport),
+        #[cfg(feature = "tls")]
+        Address::Tls(address) => stream::connect_tls(address, context),
+        #[cfg(feature = "tls")]
+        Address::Wss(address) => stream::connect_wss(address, context),
     }
 }

@@ -17,7 +17,7 @@ use paths::paths;
 /// above its own row in this table, and, unless `SIBLINGS` names the row's first room, not from its neighbours.
 const LAYERS: &[&[&str]] = &[
     &["machine"],
-    &["error", "address", "option", "message", "sync"],
+    &["error", "address", "option", "message", "sync", "tls"],
     &["protocol", "wire", "endpoint"],
     &["pipe"],
     &["reactor"],

@@ -16,9 +16,11 @@ use std::time::Duration;
 use mio::{Interest, Token};
 
 use super::connection::Connection;
-use super::layers::Stream;
+use super::kind::StreamKind;
 use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, polled};
+#[cfg(feature = "tls")]
+use super::reload;
 use super::{Owner, network};
 use crate::address::{self, Family};
 use crate::endpoint::{Attempts, Backoff, DialStep};
@@ -59,11 +61,12 @@ pub(super) enum Destination {
     Local(LocalAddress),
 }
 
-/// A connected endpoint of tcp, ipc or ws.
+/// A connected endpoint of tcp, ipc or ws, or of tls+tcp or wss.
 pub(super) struct Dialer {
     /// For the look-up of a name, which must not keep the dialer alive.
     this: Weak<Dialer>,
     target: Target,
+    kind: StreamKind,
     mapping: Mapping,
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
@@ -85,7 +88,7 @@ enum Phase {
     /// The look-up is finished; the I/O thread connects to this address, if there is one.
     Resolved(Option<Destination>),
     /// The kernel is connecting.
-    Connecting { stream: Stream, token: Token },
+    Connecting { stream: platform::Stream, token: Token },
     /// There is a connection.
     Connected(Arc<Connection>),
     /// The timer of the next attempt is set.
@@ -99,30 +102,30 @@ impl Destination {
     ///
     /// # Errors
     /// The operating system's.
-    fn connect(&self) -> io::Result<Stream> {
+    fn connect(&self) -> io::Result<platform::Stream> {
         match self {
-            Destination::Network { address, local } => {
-                platform::connect_to_network(*address, *local).map(Stream::over_network)
-            }
-            Destination::Local(address) => platform::connect_local(address).map(Stream::local),
+            Destination::Network { address, local } => platform::connect_to_network(*address, *local),
+            Destination::Local(address) => platform::connect_local(address),
         }
     }
 }
 
 /// Ends a connect that is not needed any more. Closing is not enough: a forked child may have a copy of the descriptor.
-fn abandon(stream: &Stream) {
-    stream.shutdown(std::net::Shutdown::Both);
+fn abandon(stream: &platform::Stream) {
+    // Fails if the peer was first.
+    let _ = stream.shutdown(std::net::Shutdown::Both);
 }
 
 impl Dialer {
     /// Makes a dialer, and starts its first attempt.
     pub(super) fn start(
         target: Target,
+        kind: StreamKind,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
     ) -> Arc<Dialer> {
-        let dialer = Dialer::new(target, mapping, context, reactor);
+        let dialer = Dialer::new(target, kind, mapping, context, reactor);
         dialer.proceed(DialStep::Resolve);
         dialer
     }
@@ -130,6 +133,7 @@ impl Dialer {
     /// A dialer that has not started.
     fn new(
         target: Target,
+        kind: StreamKind,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
@@ -140,6 +144,7 @@ impl Dialer {
         Arc::new_cyclic(|this| Dialer {
             this: this.clone(),
             target,
+            kind,
             mapping,
             context,
             reactor,
@@ -214,9 +219,9 @@ impl Dialer {
     ///
     /// # Errors
     /// When the connect has failed, or the stream cannot be registered.
-    fn connecting(self: &Arc<Self>, stream: Stream) -> io::Result<()> {
+    fn connecting(self: &Arc<Self>, stream: platform::Stream) -> io::Result<()> {
         self.context.report(EndpointEvent::Connecting);
-        let is_connected = platform::is_connected(stream.raw())?;
+        let is_connected = platform::is_connected(&stream)?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
             abandon(&stream);
@@ -226,7 +231,7 @@ impl Dialer {
             return self.connected(state, stream);
         }
         // Under the lock, so that the reactor's event finds the phase set.
-        let token = self.reactor.register(polled(stream.raw()), Interest::WRITABLE, self.clone())?;
+        let token = self.reactor.register(polled(&stream), Interest::WRITABLE, self.clone())?;
         state.phase = Phase::Connecting { stream, token };
         Ok(())
     }
@@ -235,7 +240,7 @@ impl Dialer {
     fn check_connecting(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let outcome = match &state.phase {
-            Phase::Connecting { stream, .. } => platform::is_connected(stream.raw()),
+            Phase::Connecting { stream, .. } => platform::is_connected(stream),
             _ => return,
         };
         if matches!(&outcome, Ok(false)) {
@@ -245,7 +250,7 @@ impl Dialer {
         else {
             return;
         };
-        self.reactor.deregister(polled(stream.raw()), token);
+        self.reactor.deregister(polled(&stream), token);
         let connected = match outcome {
             Ok(_) => self.connected(state, stream),
             Err(error) => {
@@ -266,15 +271,18 @@ impl Dialer {
     fn connected(
         self: &Arc<Self>,
         mut state: MutexGuard<'_, State, rank::Dialer>,
-        stream: Stream,
+        stream: platform::Stream,
     ) -> io::Result<()> {
+        let stream = self.kind.stream(stream)?;
         let mapping = self.mapping.clone();
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
         let connection = Connection::start(stream, mapping, GreetingOrder::AtOnce, context, owner, reactor)?;
         state.attempts.connected();
         state.phase = Phase::Connected(connection.clone());
         drop(state);
-        self.context.report(EndpointEvent::Connected);
+        if !self.kind.is_secure() {
+            self.context.report(EndpointEvent::Connected);
+        }
         connection.greet();
         Ok(())
     }
@@ -323,9 +331,9 @@ impl Source for Dialer {
     fn lost(self: Arc<Self>) {
         let mut state = lock(&self.state);
         if let Phase::Connecting { stream, token } = &state.phase
-            && let Err(error) = self.reactor.register_again(polled(stream.raw()), Interest::WRITABLE, *token)
+            && let Err(error) = self.reactor.register_again(polled(stream), Interest::WRITABLE, *token)
         {
-            self.reactor.deregister(polled(stream.raw()), *token);
+            self.reactor.deregister(polled(stream), *token);
             state.phase = Phase::Proceeding;
             drop(state);
             let step = self.failed(error);
@@ -355,7 +363,16 @@ impl Owner for Dialer {
     }
 
     fn established(&self, _connection: &Arc<Connection>) {
+        if self.kind.is_secure() {
+            self.context.report(EndpointEvent::Connected);
+        }
         lock(&self.state).attempts.established();
+    }
+
+    #[cfg(feature = "tls")]
+    fn handshake_failed(&self, failure: &crate::tls::Failure) {
+        let event = EndpointEvent::ConnectFailed(failure.error);
+        self.context.explain(Some(event), failure.error, &failure.reason);
     }
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
@@ -388,7 +405,7 @@ impl Endpoint for Dialer {
                 (Phase::Closed(Some(connection.clone())), Some(connection))
             }
             Phase::Connecting { stream, token } => {
-                self.reactor.deregister(polled(stream.raw()), token);
+                self.reactor.deregister(polled(&stream), token);
                 abandon(&stream);
                 (Phase::Closed(None), None)
             }
@@ -409,6 +426,11 @@ impl Endpoint for Dialer {
         if let Some(connection) = connection {
             connection.close(linger);
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn reload(&self) -> Result<(), Error> {
+        reload(&self.kind, &*self.context)
     }
 }
 

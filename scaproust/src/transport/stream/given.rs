@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::Owner;
 use super::connection::Connection;
-use super::layers::Stream;
+use super::kind::StreamKind;
 use super::listener::{Chosen, Listener};
-use super::platform::{self, Given, Role};
+use super::platform::{Given, Role};
 use crate::address::DescriptorAddress;
 use crate::error::Error;
 use crate::reactor;
@@ -17,12 +17,12 @@ use crate::sync::{Mutex, lock, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::{GreetingOrder, Mapping};
 
-/// The mapping of a socket, and what makes its stream.
-fn kind(given: &Given, is_tcp: bool) -> (Mapping, fn(platform::Stream) -> Stream) {
+/// The mapping of a socket, and the kind of its stream.
+fn kind(given: &Given, is_tcp: bool) -> (Mapping, StreamKind) {
     match given.is_local() {
-        true if is_tcp => (Mapping::Tcp, Stream::local),
-        true => (Mapping::Ipc, Stream::local),
-        false => (Mapping::Tcp, Stream::over_network),
+        true if is_tcp => (Mapping::Tcp, StreamKind::Local),
+        true => (Mapping::Ipc, StreamKind::Local),
+        false => (Mapping::Tcp, StreamKind::Network),
     }
 }
 
@@ -35,12 +35,12 @@ pub(in crate::transport) fn bind(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let given = Given::new(&address.descriptor, Role::Listener)?;
-    let (mapping, wrap) = kind(&given, address.is_tcp);
+    let (mapping, kind) = kind(&given, address.is_tcp);
     // No scheme but `socket` stands for the tcp mapping over a local socket.
     let chosen = if address.is_tcp && given.is_local() { None } else { given.address() };
     let (acceptor, original) = given.into_acceptor();
     let chosen = chosen.map(Chosen::Address);
-    let listener = Listener::start(acceptor, chosen, wrap, mapping, context, reactor::current()?)?;
+    let listener = Listener::start(acceptor, chosen, kind, mapping, context, reactor::current()?)?;
     original.keep();
     Ok(listener)
 }
@@ -54,7 +54,7 @@ pub(in crate::transport) fn connect(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let given = Given::new(&address.descriptor, Role::Connection)?;
-    let (mapping, wrap) = kind(&given, address.is_tcp);
+    let (mapping, kind) = kind(&given, address.is_tcp);
     let (stream, original) = given.into_stream();
     let endpoint = Arc::new(GivenConnection::default());
     let connection = {
@@ -62,7 +62,7 @@ pub(in crate::transport) fn connect(
         let mut slot = lock(&endpoint.0);
         let owner = endpoint.clone();
         let connection = Connection::start(
-            wrap(stream),
+            kind.stream(stream)?,
             mapping,
             GreetingOrder::AtOnce,
             context.clone(),
@@ -89,6 +89,10 @@ impl Owner for GivenConnection {
     }
 
     fn established(&self, _connection: &Arc<Connection>) {}
+
+    /// There is no TLS.
+    #[cfg(feature = "tls")]
+    fn handshake_failed(&self, _failure: &crate::tls::Failure) {}
 
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {
         lock(&self.0).take();

@@ -5,6 +5,8 @@
 
 #[cfg(all(test, not(loom)))]
 pub(super) mod masked;
+#[cfg(feature = "tls")]
+mod tls;
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
@@ -14,9 +16,13 @@ use socket2::MaybeUninitSlice;
 
 #[cfg(all(test, not(loom)))]
 use self::masked::Masked;
+#[cfg(feature = "tls")]
+use self::tls::Tls;
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::pipe::Credentials;
 use crate::sync::Descriptor;
+#[cfg(feature = "tls")]
+use crate::tls::{Config, Failure};
 use crate::transport::PeerWatch;
 
 /// A stream of bytes to a peer.
@@ -39,18 +45,30 @@ enum Link {
 enum Layer {
     /// As they are.
     Plain,
+    /// As records of TLS.
+    #[cfg(feature = "tls")]
+    Tls(Box<Tls>),
     /// Changed, for the tests of the driver.
     #[cfg(all(test, not(loom)))]
     Masked(Masked),
 }
 
 impl Stream {
-    /// A TCP stream, connected or connecting.
+    /// A TCP stream, connected.
     pub(super) fn over_network(raw: platform::Stream) -> Stream {
         Stream { raw, link: Link::Network, layer: Layer::Plain }
     }
 
-    /// A stream within this machine, connected or connecting.
+    /// A TCP stream, connected, that carries TLS.
+    ///
+    /// # Errors
+    /// If the system has no random numbers.
+    #[cfg(feature = "tls")]
+    pub(super) fn secure(raw: platform::Stream, config: &Config) -> Result<Stream, Failure> {
+        Ok(Stream { raw, link: Link::Network, layer: Layer::Tls(Box::new(Tls::new(config)?)) })
+    }
+
+    /// A stream within this machine, connected.
     pub(super) fn local(raw: platform::Stream) -> Stream {
         Stream { raw, link: Link::Local, layer: Layer::Plain }
     }
@@ -114,6 +132,11 @@ impl Stream {
     pub(super) fn descriptor(&self) -> Option<Descriptor> {
         match &self.layer {
             Layer::Plain => platform::descriptor(&self.raw),
+            #[cfg(feature = "tls")]
+            // All plaintext is taken by a read, except by one into little memory.
+            Layer::Tls(tls) if tls.holds_plaintext() => None,
+            #[cfg(feature = "tls")]
+            Layer::Tls(_) => platform::descriptor(&self.raw),
             #[cfg(all(test, not(loom)))]
             Layer::Masked(_) => None,
         }
@@ -123,6 +146,8 @@ impl Stream {
     pub(super) fn reads_directly(&self) -> bool {
         match &self.layer {
             Layer::Plain => true,
+            #[cfg(feature = "tls")]
+            Layer::Tls(_) => false,
             #[cfg(all(test, not(loom)))]
             Layer::Masked(_) => false,
         }
@@ -144,6 +169,8 @@ impl Stream {
                 let mut both = [MaybeUninitSlice::new(direct), MaybeUninitSlice::new(spill)];
                 self.raw.recv_vectored(&mut both).map(|(count, _)| count)
             }
+            #[cfg(feature = "tls")]
+            (Layer::Tls(tls), _) => tls.read(&self.raw, spill),
             #[cfg(all(test, not(loom)))]
             (Layer::Masked(masked), _) => masked.read(&self.raw, spill),
         }
@@ -153,6 +180,8 @@ impl Stream {
     pub(super) fn short_read_is_all(&self) -> bool {
         match &self.layer {
             Layer::Plain => SHORT_READ_IS_ALL,
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.short_read_is_all(),
             #[cfg(all(test, not(loom)))]
             Layer::Masked(_) => false,
         }
@@ -166,8 +195,19 @@ impl Stream {
         match (&self.layer, pieces) {
             (Layer::Plain, [only]) => self.raw.send_with_flags(only, NO_SIGNAL),
             (Layer::Plain, pieces) => self.raw.send_vectored_with_flags(pieces, NO_SIGNAL),
+            #[cfg(feature = "tls")]
+            (Layer::Tls(tls), pieces) => tls.write(&self.raw, pieces),
             #[cfg(all(test, not(loom)))]
             (Layer::Masked(masked), pieces) => masked.write(&self.raw, pieces),
+        }
+    }
+
+    /// Whether a write by this thread would wait for no lock that it holds, when it was interrupted while it read.
+    pub(super) fn is_free(&self) -> bool {
+        match &self.layer {
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.is_free(),
+            _ => true,
         }
     }
 
@@ -179,6 +219,8 @@ impl Stream {
     pub(super) fn flush(&self) -> io::Result<()> {
         match &self.layer {
             Layer::Plain => Ok(()),
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.flush(&self.raw),
             #[cfg(all(test, not(loom)))]
             Layer::Masked(masked) => masked.flush(&self.raw),
         }
@@ -188,13 +230,46 @@ impl Stream {
     pub(super) fn wants_flush(&self) -> bool {
         match &self.layer {
             Layer::Plain => false,
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.wants_flush(),
             #[cfg(all(test, not(loom)))]
             Layer::Masked(masked) => masked.wants_flush(),
         }
     }
 
+    /// Whether bytes were read ahead that no event will report.
+    pub(super) fn holds_input(&self) -> bool {
+        match &self.layer {
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.holds_plaintext(),
+            _ => false,
+        }
+    }
+
+    /// Whether the layer has failed, and has an alert for the peer that says why.
+    pub(super) fn has_alert(&self) -> bool {
+        match &self.layer {
+            #[cfg(feature = "tls")]
+            Layer::Tls(tls) => tls.has_failed(),
+            _ => false,
+        }
+    }
+
+    /// Why the connection has failed, when it has ended before the peer's greeting; `None` unless it carries TLS.
+    #[cfg(feature = "tls")]
+    pub(super) fn handshake_failure(&self) -> Option<Failure> {
+        match &self.layer {
+            Layer::Tls(tls) => Some(tls.reason()),
+            _ => None,
+        }
+    }
+
     /// Shuts down one direction or both, for each process that has the descriptor.
     pub(super) fn shutdown(&self, how: Shutdown) {
+        #[cfg(feature = "tls")]
+        if let Layer::Tls(tls) = &self.layer {
+            tls.close(&self.raw, how);
+        }
         // Fails if the peer was first.
         let _ = self.raw.shutdown(how);
     }

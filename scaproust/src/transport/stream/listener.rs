@@ -10,10 +10,14 @@ use mio::{Interest, Token};
 
 use super::Owner;
 use super::connection::Connection;
-use super::layers::Stream;
+use super::kind::StreamKind;
 use super::platform::{self, Acceptor, polled};
+#[cfg(feature = "tls")]
+use super::reload;
 use crate::address;
 use crate::endpoint::{AcceptStep, Accepting};
+#[cfg(feature = "tls")]
+use crate::error::Error;
 use crate::pipe::End;
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
@@ -28,12 +32,15 @@ pub(super) enum Chosen {
     Address(Vec<u8>),
 }
 
-/// A bound endpoint of tcp, ipc or ws.
+/// The most connections of a listener that are in a TLS handshake. A handshake takes up to 80 KiB of memory. While there are so
+/// many, further peers wait until they are accepted; a handshake takes five seconds at most.
+const MAX_HANDSHAKES: usize = 256;
+
+/// A bound endpoint of tcp, ipc or ws, or of tls+tcp or wss.
 pub(super) struct Listener {
     chosen: Option<Chosen>,
     mapping: Mapping,
-    /// Makes the stream of an accepted connection.
-    wrap: fn(platform::Stream) -> Stream,
+    kind: StreamKind,
     context: Arc<dyn EndpointContext>,
     reactor: Arc<Reactor>,
     state: Mutex<State, rank::Listener>,
@@ -44,23 +51,33 @@ struct State {
     listening: Option<(Acceptor, Token)>,
     connections: Vec<Arc<Connection>>,
     accepting: Accepting,
+    /// The connections that are in a TLS handshake.
+    handshakes: usize,
+    /// No connection is accepted before a handshake has ended.
+    awaits_handshake: bool,
 }
 
 impl Listener {
-    /// Registers the acceptor with the reactor, which accepts connections from now on. `wrap` makes the stream of each.
+    /// Registers the acceptor with the reactor, which accepts connections from now on.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         acceptor: Acceptor,
         chosen: Option<Chosen>,
-        wrap: fn(platform::Stream) -> Stream,
+        kind: StreamKind,
         mapping: Mapping,
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Listener>> {
-        let state = State { listening: None, connections: Vec::new(), accepting: Accepting::new() };
-        let listener = Listener { chosen, mapping, wrap, context, reactor, state: Mutex::new(state) };
+        let state = State {
+            listening: None,
+            connections: Vec::new(),
+            accepting: Accepting::new(),
+            handshakes: 0,
+            awaits_handshake: false,
+        };
+        let listener = Listener { chosen, mapping, kind, context, reactor, state: Mutex::new(state) };
         let listener = Arc::new(listener);
         // Before the first connection.
         listener.context.report(EndpointEvent::Listening);
@@ -78,6 +95,10 @@ impl Listener {
         let (accepted, next) = {
             let state = &mut *lock(&self.state);
             let Some((acceptor, _)) = &state.listening else { return Progress::Done };
+            state.awaits_handshake = state.handshakes >= MAX_HANDSHAKES;
+            if state.awaits_handshake {
+                return Progress::Done;
+            }
             match state.accepting.next(now()) {
                 AcceptStep::Accept => {
                     let accepted = acceptor.accept();
@@ -105,7 +126,10 @@ impl Listener {
     }
 
     fn take(self: &Arc<Self>, stream: platform::Stream) {
-        let stream = (self.wrap)(stream);
+        let stream = match self.kind.stream(stream) {
+            Ok(stream) => stream,
+            Err(error) => return self.context.report(EndpointEvent::AcceptFailed(error.into())),
+        };
         let admission = &self.context.settings().admission;
         let remote = || stream.network_addresses().0;
         let refusal = if !admission.admits(stream.is_local(), remote, || stream.credentials()) {
@@ -124,10 +148,13 @@ impl Listener {
         let order = if is_exclusive { GreetingOrder::AfterPeer } else { GreetingOrder::AtOnce };
         match Connection::start(stream, self.mapping.clone(), order, context, owner, reactor) {
             Ok(connection) => {
-                self.context.report(EndpointEvent::Accepted);
+                if !self.kind.is_secure() {
+                    self.context.report(EndpointEvent::Accepted);
+                }
                 let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
+                    state.handshakes += usize::from(self.kind.is_secure());
                     state.listening.is_some()
                 };
                 // `close` has closed the connections that it found; this one came after it.
@@ -138,6 +165,17 @@ impl Listener {
                 }
             }
             Err(error) => self.context.report(EndpointEvent::AcceptFailed(error.into())),
+        }
+    }
+
+    /// A TLS handshake has ended. Accepts again if that has waited for it.
+    fn handshake_ended(&self) {
+        let mut state = lock(&self.state);
+        state.handshakes -= 1;
+        if std::mem::take(&mut state.awaits_handshake)
+            && let Some((_, token)) = &state.listening
+        {
+            self.reactor.ready_again(*token, Ready::READ);
         }
     }
 }
@@ -173,9 +211,23 @@ impl Owner for Listener {
         false
     }
 
-    fn established(&self, _connection: &Arc<Connection>) {}
+    fn established(&self, _connection: &Arc<Connection>) {
+        if self.kind.is_secure() {
+            self.context.report(EndpointEvent::Accepted);
+            self.handshake_ended();
+        }
+    }
+
+    #[cfg(feature = "tls")]
+    fn handshake_failed(&self, failure: &crate::tls::Failure) {
+        let event = EndpointEvent::AcceptFailed(failure.error);
+        self.context.explain(Some(event), failure.error, &failure.reason);
+    }
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
+        if self.kind.is_secure() && !connection.is_established() {
+            self.handshake_ended();
+        }
         lock(&self.state).connections.retain(|other| !Arc::ptr_eq(other, connection));
     }
 }
@@ -201,6 +253,11 @@ impl Endpoint for Listener {
             Some(Chosen::Port(port)) => address::with_port(given, *port),
             Some(Chosen::Address(address)) => address.clone(),
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn reload(&self) -> Result<(), Error> {
+        reload(&self.kind, &*self.context)
     }
 }
 

@@ -1,4 +1,4 @@
-//! tcp, ipc and ws: each pipe has a stream of the operating system.
+//! tcp, ipc and ws, and tcp and ws with TLS: each pipe has a stream of the operating system.
 //!
 //! A [`Listener`] accepts connections; a [`Dialer`] makes one, and makes it again when it is lost. A [`Connection`]
 //! exchanges greetings with its peer, gives the socket a pipe, and moves messages between the pipe's lanes and the
@@ -9,6 +9,7 @@ mod connection;
 mod dialer;
 #[cfg(all(unix, not(simulated)))]
 pub(super) mod given;
+mod kind;
 mod layers;
 mod listener;
 mod names;
@@ -28,7 +29,7 @@ use crate::wire::{Mapping, ProtocolId, ProtocolPair};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
-use layers::Stream;
+use kind::StreamKind;
 use listener::{Chosen, Listener};
 
 /// Binds a tcp endpoint.
@@ -39,7 +40,7 @@ pub(super) fn bind_tcp(
     address: &TcpAddress,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    listen_at(address, Mapping::Tcp, context)
+    listen_at(address, StreamKind::Network, Mapping::Tcp, context)
 }
 
 /// Connects a tcp endpoint.
@@ -51,7 +52,7 @@ pub(super) fn connect_tcp(
     address: TcpAddress,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    dial(address, Mapping::Tcp, context)
+    dial(address, StreamKind::Network, Mapping::Tcp, context)
 }
 
 /// Binds a ws endpoint.
@@ -62,7 +63,7 @@ pub(super) fn bind_ws(
     address: &WsAddress,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
-    listen_at(&address.at, Mapping::WebSocketServer, context)
+    listen_at(&address.at, StreamKind::Network, Mapping::WebSocketServer, context)
 }
 
 /// Connects a ws endpoint.
@@ -73,13 +74,89 @@ pub(super) fn connect_ws(
     address: WsAddress,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
+    let (at, mapping) = web_socket_client(address, &*context);
+    dial(at, StreamKind::Network, mapping, context)
+}
+
+/// Binds a tls+tcp endpoint.
+///
+/// # Errors
+/// As [`bind_tcp`]; also those of the TLS settings and their files.
+#[cfg(feature = "tls")]
+pub(super) fn bind_tls(
+    address: &TcpAddress,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    listen_at(address, secure(None, &*context)?, Mapping::Tcp, context)
+}
+
+/// Connects a tls+tcp endpoint.
+///
+/// # Errors
+/// As [`connect_tcp`]; also those of the TLS settings and their files.
+#[cfg(feature = "tls")]
+pub(super) fn connect_tls(
+    address: TcpAddress,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    let kind = secure(Some(&address.host), &*context)?;
+    dial(address, kind, Mapping::Tcp, context)
+}
+
+/// Binds a wss endpoint.
+///
+/// # Errors
+/// As [`bind_tls`].
+#[cfg(feature = "tls")]
+pub(super) fn bind_wss(
+    address: &WsAddress,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    listen_at(&address.at, secure(None, &*context)?, Mapping::WebSocketServer, context)
+}
+
+/// Connects a wss endpoint.
+///
+/// # Errors
+/// As [`connect_tls`].
+#[cfg(feature = "tls")]
+pub(super) fn connect_wss(
+    address: WsAddress,
+    context: Arc<dyn EndpointContext>,
+) -> Result<Arc<dyn Endpoint>, Error> {
+    let kind = secure(Some(&address.at.host), &*context)?;
+    let (at, mapping) = web_socket_client(address, &*context);
+    dial(at, kind, mapping, context)
+}
+
+/// The kind of the streams to `host`, or of a bound endpoint, with TLS. The reason of a failure is printed.
+#[cfg(feature = "tls")]
+fn secure(host: Option<&address::Host>, context: &dyn EndpointContext) -> Result<StreamKind, Error> {
+    StreamKind::secure(&context.settings().tls, host.map(address::Host::to_verify)).map_err(|failure| {
+        context.explain(None, failure.error, &failure.reason);
+        failure.error
+    })
+}
+
+/// Reads the files of an endpoint again. The reason of a failure is printed.
+#[cfg(feature = "tls")]
+fn reload(kind: &StreamKind, context: &dyn EndpointContext) -> Result<(), Error> {
+    kind.reload().map_err(|failure| {
+        context.explain(None, failure.error, &failure.reason);
+        failure.error
+    })
+}
+
+/// What a ws address says: where to connect, and how to begin there.
+fn web_socket_client(address: WsAddress, context: &dyn EndpointContext) -> (TcpAddress, Mapping) {
     let WsAddress { at, authority, resource } = address;
     let message_type = context.message_type();
-    dial(at, Mapping::WebSocketClient { authority, resource, message_type }, context)
+    (at, Mapping::WebSocketClient { authority, resource, message_type })
 }
 
 fn listen_at(
     address: &TcpAddress,
+    kind: StreamKind,
     mapping: Mapping,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
@@ -87,11 +164,12 @@ fn listen_at(
     let at = network::interface(&address.host, address.port, family)?;
     let acceptor = platform::listen_to_network(at, family == Family::V6)?;
     let chosen = if address.port == 0 { acceptor.port().map(Chosen::Port) } else { None };
-    Ok(Listener::start(acceptor, chosen, Stream::over_network, mapping, context, reactor::current()?)?)
+    Ok(Listener::start(acceptor, chosen, kind, mapping, context, reactor::current()?)?)
 }
 
 fn dial(
     address: TcpAddress,
+    kind: StreamKind,
     mapping: Mapping,
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
@@ -105,7 +183,7 @@ fn dial(
         return Err(Error::InvalidArgument);
     }
     let target = Target::Host { host, port, local, family };
-    Ok(Dialer::start(target, mapping, context, reactor::current()?))
+    Ok(Dialer::start(target, kind, mapping, context, reactor::current()?))
 }
 
 /// Binds an ipc endpoint.
@@ -120,7 +198,7 @@ pub(super) fn bind_ipc(
     let is_nameless = matches!(name, LocalName::Abstract(name) if name.is_empty());
     let name = if is_nameless { acceptor.abstract_name() } else { None };
     let chosen = name.map(|name| Chosen::Address(address::abstract_address(&name)));
-    Ok(Listener::start(acceptor, chosen, Stream::local, Mapping::Ipc, context, reactor::current()?)?)
+    Ok(Listener::start(acceptor, chosen, StreamKind::Local, Mapping::Ipc, context, reactor::current()?)?)
 }
 
 /// Connects an ipc endpoint.
@@ -132,7 +210,7 @@ pub(super) fn connect_ipc(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(name)?;
-    Ok(Dialer::start(Target::Local(address), Mapping::Ipc, context, reactor::current()?))
+    Ok(Dialer::start(Target::Local(address), StreamKind::Local, Mapping::Ipc, context, reactor::current()?))
 }
 
 /// A protocol and its peer, as the greetings identify them.
@@ -147,6 +225,9 @@ trait Owner: Send + Sync {
     fn is_dialer(&self) -> bool;
     /// The greetings are exchanged, and the socket has its pipe.
     fn established(&self, connection: &Arc<Connection>);
+    /// The TLS handshake, or the greeting after it, has failed.
+    #[cfg(feature = "tls")]
+    fn handshake_failed(&self, failure: &crate::tls::Failure);
     /// The connection has ended.
     fn ended(self: Arc<Self>, connection: &Arc<Connection>);
 }

@@ -2,6 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
+#[cfg(feature = "tls")]
+use std::io::{self, Write};
+#[cfg(feature = "tls")]
+use std::mem::MaybeUninit;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,6 +16,8 @@ use crate::pipe::{End, NullPeer, SocketPipe};
 use crate::protocol::{PUSH, PipeRefused, ProtocolInfo};
 use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
+#[cfg(feature = "tls")]
+use crate::tls::{Config, Plaintext, Session, Settings as TlsSettings};
 use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
 
 /// The greeting of a PUSH socket.
@@ -41,8 +47,107 @@ pub(super) fn connected_pair() -> (Plain, Plain) {
     (near, listener.accept().unwrap().0)
 }
 
+/// Two streams that are connected with each other over TCP; the first one does not block.
+#[cfg(feature = "tls")]
+pub(super) fn connected_over_network() -> (crate::transport::stream::platform::Stream, TcpStream) {
+    use std::net::{Ipv4Addr, TcpListener};
+
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    near.set_nonblocking(true).unwrap();
+    (near.into(), listener.accept().unwrap().0)
+}
+
+/// The configurations of a client that connects to `localhost`, and of a server, with these numbers.
+#[cfg(feature = "tls")]
+pub(super) fn configs(numbers: &[(crate::tls::TlsOption, i32)]) -> (Config, Config) {
+    let (client, server) = secure_settings(numbers);
+    (Config::client(&client, "localhost").unwrap(), Config::server(&server).unwrap())
+}
+
+/// The settings of a client and of a server, with these numbers.
+#[cfg(feature = "tls")]
+pub(super) fn secure_settings(
+    numbers: &[(crate::tls::TlsOption, i32)],
+) -> (Arc<TlsSettings>, Arc<TlsSettings>) {
+    use crate::tls::TlsOption::{CaFile, CertFile};
+
+    let settings = |option, name| Arc::new(crate::tls::tests::settings(&[(option, name)], numbers));
+    (settings(CaFile, "ca"), settings(CertFile, "server"))
+}
+
+/// The other side of a stream with TLS. It blocks.
+#[cfg(feature = "tls")]
+pub(super) struct SecurePeer {
+    stream: TcpStream,
+    session: Session,
+}
+
+#[cfg(feature = "tls")]
+impl SecurePeer {
+    pub(super) fn new(stream: TcpStream, config: &Config) -> SecurePeer {
+        SecurePeer { stream, session: config.session().unwrap() }
+    }
+
+    /// Sends what there is to send, and waits for records.
+    fn receive_records(&mut self) -> io::Result<()> {
+        self.flush()?;
+        let mut records = [0; 4096];
+        let count = self.stream.read(&mut records)?;
+        if count == 0 {
+            self.session.end();
+        }
+        let mut rest = &records[..count];
+        while !rest.is_empty() {
+            self.session.feed(&mut rest).map_err(|failure| io::Error::other(failure.reason))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Read for SecurePeer {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut room = vec![MaybeUninit::uninit(); buffer.len()];
+        loop {
+            match self.session.take(&mut room) {
+                Plaintext::Bytes(count) => {
+                    for (place, byte) in buffer.iter_mut().zip(&room[..count]) {
+                        // SAFETY: so many bytes were written.
+                        *place = unsafe { byte.assume_init() };
+                    }
+                    return Ok(count);
+                }
+                Plaintext::End => return Ok(0),
+                Plaintext::Cut => return Err(io::ErrorKind::UnexpectedEof.into()),
+                Plaintext::Empty => self.receive_records()?,
+            }
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+impl Write for SecurePeer {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let count = self.session.seal(&[io::IoSlice::new(buffer)]);
+        self.flush()?;
+        if count > 0 {
+            return Ok(count);
+        }
+        // More than is kept during the handshake, which goes on here.
+        self.receive_records()?;
+        Err(io::ErrorKind::Interrupted.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let mut records = Vec::new();
+        self.session.send(&mut records);
+        self.stream.write_all(&records)
+    }
+}
+
 /// Reads the greeting of a PUSH socket.
-pub(super) fn expect_greeting(mut peer: &TcpStream) {
+pub(super) fn expect_greeting(mut peer: impl Read) {
     let mut came = [0; 8];
     peer.read_exact(&mut came).unwrap();
     assert_eq!(came, OWN_GREETING);
@@ -194,5 +299,10 @@ impl EndpointContext for TestSocket {
         ) {
             lock(&self.events).push_back(event);
         }
+    }
+
+    #[cfg(feature = "tls")]
+    fn explain(&self, event: Option<EndpointEvent>, _error: crate::Error, _reason: &str) {
+        lock(&self.events).extend(event);
     }
 }

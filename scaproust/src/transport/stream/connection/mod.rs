@@ -235,18 +235,38 @@ impl Connection {
         drop(lane);
         lock(&self.reader).close();
         // A peer that ends a closing connection has not broken it.
-        let end = closing.as_ref().map_or(end, |closing| closing.end);
-        if let Some(pipe) = self.end.get() {
-            pipe.clone().close(end);
-        } else if end.reason != Reason::Local {
-            let protocol = self.peer_protocol.load(Ordering::Relaxed);
-            self.context.report(EndpointEvent::Unopened { remote: self.remote, protocol, end });
-        }
-        let is_local = end.reason == Reason::Local;
-        self.context.report(if is_local { EndpointEvent::Dropped } else { EndpointEvent::Broken });
+        self.report_end(closing.as_ref().map_or(end, |closing| closing.end));
         self.owner.clone().ended(self);
         // Last: nn_close returns when nothing is unfinished.
         drop(closing);
+    }
+
+    /// Reports the end. A connection with TLS whose peer's greeting has not come has never been made.
+    fn report_end(&self, end: End) {
+        let is_local = end.reason == Reason::Local;
+        #[cfg(feature = "tls")]
+        let failure = if self.is_established() { None } else { self.stream.handshake_failure() };
+        if let Some(pipe) = self.end.get() {
+            pipe.clone().close(end);
+        } else if !is_local {
+            let protocol = self.peer_protocol.load(Ordering::Relaxed);
+            #[cfg(feature = "tls")]
+            let end = End { error: failure.as_ref().map_or(end.error, |failure| Some(failure.error)), ..end };
+            self.context.report(EndpointEvent::Unopened { remote: self.remote, protocol, end });
+        }
+        #[cfg(feature = "tls")]
+        if let Some(failure) = failure {
+            if !is_local {
+                self.owner.handshake_failed(&failure);
+            }
+            return;
+        }
+        self.context.report(if is_local { EndpointEvent::Dropped } else { EndpointEvent::Broken });
+    }
+
+    /// Whether the peer's greeting has come, and the socket has got a pipe.
+    pub(super) fn is_established(&self) -> bool {
+        self.end.get().is_some()
     }
 
     /// Sets a timer to try again a read or write for which the kernel had no memory.
@@ -304,7 +324,7 @@ impl Peer for Connection {
 
     fn write_now(self: Arc<Self>) -> Option<usize> {
         // What `write_out` may have to wait for: this thread may have been interrupted while it held either lock.
-        let registration = try_lock(&self.registration).map(drop);
+        let registration = try_lock(&self.registration).map(drop).filter(|()| self.stream.is_free());
         let (Some(mut writer), Some(())) = (try_lock(&self.writer), registration) else { return Some(0) };
         let Flushed { outcome, .. } = self.write_out(&mut writer);
         let is_left = matches!(outcome, Ok(Stop::Full | Stop::TurnOver | Stop::OutOfMemory));

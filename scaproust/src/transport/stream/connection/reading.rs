@@ -121,13 +121,19 @@ impl Connection {
         if self.stream.wants_flush() {
             self.request(WRITE);
         }
+        if self.stream.holds_input() {
+            // The descriptor does not tell a holder of the lease that there is more.
+            self.set_leased(false);
+        }
         match outcome {
             Ok(Stop::Done | Stop::Full) => {}
             // The holder of the lease polls the descriptor, and finds it readable.
             Ok(Stop::TurnOver) if self.is_reading_leased() => {}
             Ok(Stop::TurnOver) => self.request(READ),
             Ok(Stop::OutOfMemory) => self.retry_later(),
-            Err(Failure { final_reply, end }) if final_reply.is_empty() => self.finish(end),
+            Err(Failure { final_reply, end }) if final_reply.is_empty() && !self.stream.has_alert() => {
+                self.finish(end);
+            }
             Err(Failure { final_reply, end }) => self.reject(&final_reply, end),
         }
     }
@@ -153,7 +159,8 @@ impl Connection {
                 false => None,
             };
             let direct_size = direct.as_ref().map_or(0, |direct| direct.len());
-            let spill_size = if expects_large || direct_size > 0 { SPILL } else { scratch.len() };
+            let is_direct = self.stream.reads_directly() && (expects_large || direct_size > 0);
+            let spill_size = if is_direct { SPILL } else { scratch.len() };
             let wanted = direct_size + spill_size;
             let count = match self.stream.read(direct, &mut scratch[..spill_size]) {
                 Ok(0) => return Err(Failure::silent(End::PEER)),

@@ -1,6 +1,8 @@
 //! Connections whose peer is a plain stream, and whose socket is this test.
 
 use std::io::{Read, Write};
+#[cfg(feature = "tls")]
+use std::mem::MaybeUninit;
 use std::sync::mpsc;
 
 use super::*;
@@ -10,12 +12,16 @@ use crate::protocol::{PAIR, PUSH};
 use crate::transport::PipeEnds;
 use crate::transport::stream::layers::masked::{HELLO, MASK};
 use crate::transport::stream::test_support::{GREETING, Plain, TestSocket, connected_pair};
+#[cfg(feature = "tls")]
+use crate::transport::stream::test_support::{SecurePeer, configs, connected_over_network};
 
 impl Owner for NullPeer {
     fn is_dialer(&self) -> bool {
         true
     }
     fn established(&self, _connection: &Arc<Connection>) {}
+    #[cfg(feature = "tls")]
+    fn handshake_failed(&self, _failure: &crate::tls::Failure) {}
     fn ended(self: Arc<Self>, _connection: &Arc<Connection>) {}
 }
 
@@ -219,19 +225,56 @@ impl SocketPipe for Reporter {
 /// A layer that delays, hoards and changes bytes carries a connection in both directions, under back-pressure.
 #[test]
 fn a_layer_carries_a_connection() {
-    let messages: Vec<[u8; 4]> = (0..200_u32).map(u32::to_be_bytes).collect();
-    let mut wire = vec![0, b'S', b'P', 0, 0, 16, 0, 0];
-    for message in &messages {
-        wire.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 4]);
-        wire.extend_from_slice(message);
-    }
-    let mask = |bytes: &[u8]| bytes.iter().map(|byte| byte ^ MASK).collect::<Vec<u8>>();
-
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
+    let mask = |bytes: &[u8]| bytes.iter().map(|byte| byte ^ MASK).collect::<Vec<u8>>();
+    carry(Stream::masked(ours.into()), 4, move |wire| {
+        let mut hello = [0];
+        theirs.write_all(&[HELLO]).unwrap();
+        theirs.read_exact(&mut hello).unwrap();
+        assert_eq!(hello, [HELLO]);
+        theirs.write_all(&mask(wire)).unwrap();
+        let mut came = Vec::new();
+        theirs.read_to_end(&mut came).unwrap();
+        mask(&came)
+    });
+}
+
+/// The same for TLS, of each version and on each side, with messages that are small and with some that need many records.
+#[test]
+#[cfg(feature = "tls")]
+fn tls_carries_a_connection() {
+    use crate::tls::TlsOption::MaxVersion;
+
+    for (version, is_client, size) in
+        [(0x303, false, 4), (0x303, true, 4), (0x304, false, 4), (0x304, true, 4), (0x304, true, 20_000)]
+    {
+        let (client, server) = configs(&[(MaxVersion, version)]);
+        let (config, peer_config) = if is_client { (client, server) } else { (server, client) };
+        let (ours, theirs) = connected_over_network();
+        let stream = Stream::secure(ours, &config).unwrap();
+        carry(stream, size, move |wire| {
+            let mut peer = SecurePeer::new(theirs, &peer_config);
+            peer.write_all(wire).unwrap();
+            let mut came = Vec::new();
+            // Fails if the end is not announced.
+            peer.read_to_end(&mut came).unwrap();
+            came
+        });
+    }
+}
+
+/// Sends messages of `size` bytes over a stream in both directions. `peer` sends the given bytes, and returns those that come.
+fn carry(stream: Stream, size: usize, peer: impl FnOnce(&[u8]) -> Vec<u8> + Send + 'static) {
+    let messages: Vec<Vec<u8>> = (0..200_u32).map(|number| number.to_be_bytes().repeat(size / 4)).collect();
+    let mut wire = vec![0, b'S', b'P', 0, 0, 16, 0, 0];
+    for message in &messages {
+        wire.push(1);
+        wire.extend_from_slice(&(size as u64).to_be_bytes());
+        wire.extend_from_slice(message);
+    }
     let (sender, edges) = mpsc::channel();
     let (context, reactor) = (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), Reactor::running());
-    let stream = Stream::masked(ours.into());
     let connection = Connection::start(
         stream,
         Mapping::Ipc,
@@ -242,24 +285,20 @@ fn a_layer_carries_a_connection() {
     )
     .unwrap();
     connection.greet();
-    let sent = mask(&wire);
-    let peer = std::thread::spawn(move || {
-        let mut hello = [0];
-        theirs.write_all(&[HELLO]).unwrap();
-        theirs.read_exact(&mut hello).unwrap();
-        assert_eq!(hello, [HELLO]);
-        theirs.write_all(&sent).unwrap();
-        let mut came = Vec::new();
-        theirs.read_to_end(&mut came).unwrap();
-        came
-    });
+    let sent = wire.clone();
+    let peer = std::thread::spawn(move || peer(&sent));
     edges.recv().unwrap();
     let PipeEnds { mut inbound, mut outbound, .. } = lock(&context.pipe).take().unwrap();
     let (mut pushed, mut received) = (0, Vec::new());
     while pushed < messages.len() || received.len() < messages.len() {
         let mut is_idle = true;
         if let Some(message) = messages.get(pushed) {
-            let result = outbound.batch().push(&[], &mut Payload::Borrowed(message), Metadata::default());
+            // As a socket does: the lane copies small messages only.
+            let mut payload = match size {
+                4 => Payload::Borrowed(message),
+                _ => Payload::Owned(crate::message::Chunk::copy_of(message).unwrap()),
+            };
+            let result = outbound.batch().push(&[], &mut payload, Metadata::default());
             if let Ok(result) = result {
                 (pushed, is_idle) = (pushed + 1, false);
                 if result.edge {
@@ -279,11 +318,11 @@ fn a_layer_carries_a_connection() {
             edges.recv().unwrap();
         }
     }
-    assert_eq!(received, messages);
+    assert!(received == messages);
     let linger = Linger::begin(None);
     connection.close(&linger);
     linger.wait();
-    assert_eq!(mask(&peer.join().unwrap()), wire);
+    assert!(peer.join().unwrap() == wire);
 }
 
 /// A socket's end of a pipe that sends something when it is closed.
@@ -330,4 +369,46 @@ fn an_exit_does_not_wait_for_locks_that_its_thread_holds() {
     assert_eq!(connection.clone().write_now(), Some(0));
     drop(held);
     connection.finish(End::LOCAL);
+}
+
+/// Little memory for reading leaves plaintext in the session, which no event reports: the stream says so.
+#[test]
+#[cfg(feature = "tls")]
+fn plaintext_that_does_not_fit_is_known_to_be_left() {
+    let (client, server) = configs(&[]);
+    let (ours, theirs) = connected_over_network();
+    let stream = Stream::secure(ours, &server).unwrap();
+    let (sender, receiver) = mpsc::channel();
+    let data: Vec<u8> = (0..16_384_u32).map(|number| number as u8).collect();
+    let sent = data.clone();
+    let peer = std::thread::spawn(move || {
+        let mut peer = SecurePeer::new(theirs, &client);
+        peer.write_all(&sent).unwrap();
+        sender.send(()).unwrap();
+        peer.read_to_end(&mut Vec::new()).unwrap();
+    });
+    let mut came = Vec::new();
+    while came.len() < data.len() {
+        let mut room = [MaybeUninit::uninit(); 1000];
+        match stream.read(None, &mut room) {
+            Ok(count) => {
+                // SAFETY: so many bytes were written.
+                came.extend(room[..count].iter().map(|byte| unsafe { byte.assume_init() }));
+                let is_left = came.len() < data.len();
+                assert_eq!((stream.holds_input(), stream.descriptor().is_none()), (is_left, is_left));
+                assert!(!(is_left && stream.short_read_is_all()));
+            }
+            Err(error) => {
+                assert!(
+                    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted),
+                    "{error}"
+                );
+                stream.flush().unwrap();
+            }
+        }
+    }
+    receiver.recv().unwrap();
+    assert!(came == data);
+    stream.shutdown(std::net::Shutdown::Both);
+    peer.join().unwrap();
 }

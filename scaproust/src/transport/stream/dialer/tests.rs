@@ -19,13 +19,23 @@ const MILLISECOND: Duration = Duration::from_millis(1);
 #[cfg(any(target_os = "linux", windows))]
 const SECOND_LOOPBACK: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
+/// The kind of the streams to a target.
+fn kind_of(target: &Target) -> StreamKind {
+    match target {
+        Target::Host { .. } => StreamKind::Network,
+        Target::Local(_) => StreamKind::Local,
+    }
+}
+
 impl Fixture {
     fn new_dialer(&self, target: Target) -> Arc<Dialer> {
-        Dialer::new(target, Mapping::Tcp, self.socket.clone(), self.reactor.clone())
+        let kind = kind_of(&target);
+        Dialer::new(target, kind, Mapping::Tcp, self.socket.clone(), self.reactor.clone())
     }
 
     fn dial(&self, target: Target) -> Arc<Dialer> {
-        Dialer::start(target, Mapping::Tcp, self.socket.clone(), self.reactor.clone())
+        let kind = kind_of(&target);
+        Dialer::start(target, kind, Mapping::Tcp, self.socket.clone(), self.reactor.clone())
     }
 
     /// A dialer that is connected, and its peer.
@@ -48,8 +58,8 @@ impl Fixture {
 
     fn set_connecting(&self, dialer: &Arc<Dialer>, stream: TcpStream) {
         stream.set_nonblocking(true).unwrap();
-        let stream = Stream::over_network(stream.into());
-        let token = self.reactor.register(polled(stream.raw()), Interest::WRITABLE, dialer.clone()).unwrap();
+        let stream = platform::Stream::from(stream);
+        let token = self.reactor.register(polled(&stream), Interest::WRITABLE, dialer.clone()).unwrap();
         lock(&dialer.state).phase = Phase::Connecting { stream, token };
     }
 
@@ -346,7 +356,7 @@ fn a_connect_that_another_thread_starts_while_the_dialer_is_closed_is_abandoned(
     let _copy = stream.try_clone().unwrap();
     stream.set_nonblocking(true).unwrap();
     dialer.close(&at_once());
-    assert!(dialer.connecting(Stream::over_network(stream.into())).is_ok());
+    assert!(dialer.connecting(stream.into()).is_ok());
     assert_eq!(read_to_end(&listener.accept().unwrap().0), 0);
     assert_eq!(test.next_event(), Connecting);
     test.expect_nothing_more();

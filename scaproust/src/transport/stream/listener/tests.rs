@@ -6,19 +6,37 @@ use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end};
+#[cfg(feature = "tls")]
+use crate::transport::stream::test_support::{GREETING, SecurePeer, configs, secure_settings};
 use EndpointEvent::{Accepted, Broken, Dropped};
 
 impl Fixture {
     fn listen(&self) -> (Arc<Listener>, SocketAddr) {
+        let (acceptor, address) = Fixture::acceptor();
+        (self.listen_at(acceptor), address)
+    }
+
+    #[cfg(feature = "tls")]
+    fn listen_securely(&self) -> (Arc<Listener>, SocketAddr) {
+        let (acceptor, address) = Fixture::acceptor();
+        let kind = StreamKind::secure(&secure_settings(&[]).1, None).unwrap();
+        (self.listen_as(acceptor, kind), address)
+    }
+
+    fn acceptor() -> (Acceptor, SocketAddr) {
         let socket = socket2::Socket::from(TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
         socket.set_nonblocking(true).unwrap();
         let address = socket.local_addr().unwrap().as_socket().unwrap();
-        (self.listen_at(socket.into()), address)
+        (socket.into(), address)
     }
 
     fn listen_at(&self, acceptor: Acceptor) -> Arc<Listener> {
+        self.listen_as(acceptor, StreamKind::Network)
+    }
+
+    fn listen_as(&self, acceptor: Acceptor, kind: StreamKind) -> Arc<Listener> {
         let (context, reactor) = (self.socket.clone(), self.reactor.clone());
-        Listener::start(acceptor, None, Stream::over_network, Mapping::Tcp, context, reactor).unwrap()
+        Listener::start(acceptor, None, kind, Mapping::Tcp, context, reactor).unwrap()
     }
 
     /// A listener that has failed to accept, and so pauses. Its socket does not listen yet.
@@ -186,4 +204,56 @@ fn a_listener_that_cannot_be_registered_again_reports_it() {
     let (listener, _address) = test.listen();
     listener.lost();
     assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(crate::error::Error::Os(libc::EEXIST)));
+}
+
+/// A connection with TLS is accepted when the greeting has come. Until then its end is a failure to accept.
+#[test]
+#[cfg(feature = "tls")]
+fn a_connection_with_tls_is_accepted_with_its_greeting() {
+    use std::io::Write;
+
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen_securely();
+    let (config, _) = configs(&[]);
+    let peer = std::thread::spawn(move || {
+        let mut peer = SecurePeer::new(TcpStream::connect(address).unwrap(), &config);
+        peer.write_all(&GREETING).unwrap();
+        expect_greeting(&mut peer);
+        peer
+    });
+    assert_eq!(test.next_event(), Accepted);
+    drop(peer.join().unwrap());
+    assert_eq!(test.next_event(), Broken);
+
+    let left = TcpStream::connect(address).unwrap();
+    test.reactor.run_until(|| Fixture::connections(&listener) == 1);
+    drop(left);
+    assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::ECONNRESET)));
+
+    let mut plain = TcpStream::connect(address).unwrap();
+    plain.write_all(&GREETING).unwrap();
+    assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::EPROTO)));
+    let mut alert = Vec::new();
+    std::io::Read::read_to_end(&mut plain, &mut alert).unwrap();
+    assert_eq!(alert[..3], [21, 3, 3]);
+    assert_eq!((Fixture::connections(&listener), lock(&listener.state).handshakes), (0, 0));
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn the_number_of_handshakes_is_bounded() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen_securely();
+    let mut peers = Vec::new();
+    for count in 1..=MAX_HANDSHAKES {
+        peers.push(TcpStream::connect(address).unwrap());
+        test.reactor.run_until(|| Fixture::connections(&listener) == count);
+    }
+    peers.push(TcpStream::connect(address).unwrap());
+    test.reactor.run_until(|| lock(&listener.state).awaits_handshake);
+    assert_eq!(Fixture::connections(&listener), MAX_HANDSHAKES);
+    drop(peers.remove(0));
+    assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::ECONNRESET)));
+    test.reactor.run_until(|| Fixture::connections(&listener) == MAX_HANDSHAKES);
+    assert_eq!(lock(&listener.state).handshakes, MAX_HANDSHAKES);
 }

@@ -1,0 +1,92 @@
+//! The kind of an endpoint's streams: what it makes of those that the operating system has connected.
+
+use std::io;
+#[cfg(feature = "tls")]
+use std::sync::Arc;
+
+use super::layers::Stream;
+use super::platform;
+#[cfg(feature = "tls")]
+use crate::sync::{Mutex, lock, rank};
+#[cfg(feature = "tls")]
+use crate::tls::{Config, Failure, Settings};
+
+/// The kind of an endpoint's streams.
+pub(super) enum StreamKind {
+    /// TCP.
+    Network,
+    /// Within this machine.
+    Local,
+    /// TLS over TCP.
+    #[cfg(feature = "tls")]
+    Secure(Security),
+}
+
+/// The TLS of an endpoint.
+#[cfg(feature = "tls")]
+pub(super) struct Security {
+    settings: Arc<Settings>,
+    /// The host to connect to; `None` for a bound endpoint.
+    host: Option<String>,
+    config: Mutex<Config, rank::TlsConfig>,
+}
+
+impl StreamKind {
+    /// The kind of an endpoint with TLS that connects to `host`, or is bound.
+    ///
+    /// # Errors
+    /// As [`Config::client`] and [`Config::server`].
+    #[cfg(feature = "tls")]
+    pub(super) fn secure(settings: &Arc<Settings>, host: Option<String>) -> Result<StreamKind, Failure> {
+        let config = Mutex::new(config(settings, host.as_deref())?);
+        Ok(StreamKind::Secure(Security { settings: settings.clone(), host, config }))
+    }
+
+    /// The stream over a connected one of the operating system.
+    ///
+    /// # Errors
+    /// If there are no random numbers for TLS.
+    pub(super) fn stream(&self, raw: platform::Stream) -> io::Result<Stream> {
+        match self {
+            StreamKind::Network => Ok(Stream::over_network(raw)),
+            StreamKind::Local => Ok(Stream::local(raw)),
+            #[cfg(feature = "tls")]
+            StreamKind::Secure(security) => {
+                let config = lock(&security.config).clone();
+                Stream::secure(raw, &config).map_err(|failure| io::Error::other(failure.reason))
+            }
+        }
+    }
+
+    /// Whether connections begin with a handshake that can fail: they count as made when the peer's greeting has come.
+    pub(super) fn is_secure(&self) -> bool {
+        match self {
+            StreamKind::Network | StreamKind::Local => false,
+            #[cfg(feature = "tls")]
+            StreamKind::Secure(_) => true,
+        }
+    }
+
+    /// Reads the files of the endpoint again, for the connections that are made from now on. On failure nothing changes.
+    ///
+    /// # Errors
+    /// As [`StreamKind::secure`]; [`InvalidArgument`](crate::Error::InvalidArgument) without TLS.
+    #[cfg(feature = "tls")]
+    pub(super) fn reload(&self) -> Result<(), Failure> {
+        let StreamKind::Secure(Security { settings, host, config: current }) = self else {
+            let reason = "the endpoint has no TLS".to_owned();
+            return Err(Failure { error: crate::Error::InvalidArgument, reason });
+        };
+        let new = config(settings, host.as_deref())?;
+        *lock(current) = new;
+        Ok(())
+    }
+}
+
+#[cfg(feature = "tls")]
+fn config(settings: &Settings, host: Option<&str>) -> Result<Config, Failure> {
+    match host {
+        Some(host) => Config::client(settings, host),
+        None => Config::server(settings),
+    }
+}
