@@ -87,6 +87,12 @@ impl Stream {
         self.link == Link::Local
     }
 
+    /// Whether the stream carries TLS.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_secure(&self) -> bool {
+        matches!(self.layer, Layer::Tls(_))
+    }
+
     /// Sets `TCP_NODELAY`, if there is TCP.
     ///
     /// # Errors

@@ -7,6 +7,8 @@
 mod batching;
 mod connection;
 mod dialer;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod kind;
 mod layers;
 mod listener;
