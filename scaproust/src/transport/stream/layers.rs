@@ -21,7 +21,7 @@ use self::tls::Tls;
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
-use crate::tls::{Config, Failure};
+use crate::tls::{Config, Failure, PeerIdentity};
 
 /// A stream of bytes to a peer.
 pub(super) struct Stream {
@@ -229,6 +229,19 @@ impl Stream {
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.has_failed(),
             _ => false,
+        }
+    }
+
+    /// The peer, if it has shown a certificate.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the properties of a message and the events of a connection")
+    )]
+    pub(super) fn peer_identity(&self) -> Option<PeerIdentity> {
+        match &self.layer {
+            Layer::Tls(tls) => tls.peer(),
+            _ => None,
         }
     }
 

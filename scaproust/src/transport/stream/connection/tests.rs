@@ -412,6 +412,7 @@ fn a_handshake_is_performed_by_another_thread() {
     crate::transport::stream::test_support::expect_greeting(&mut peer);
     edges.recv().unwrap();
     assert!(connection.is_established());
+    assert_eq!(connection.stream.peer_identity(), None);
     connection.finish(EndpointEvent::Dropped);
     peer.read_to_end(&mut Vec::new()).unwrap();
 }
