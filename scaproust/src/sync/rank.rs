@@ -109,6 +109,9 @@ ranks! {
     Mailbox,
     /// The poller, as threads that do not poll use it.
     Poller,
+    /// The TLS handshakes of the process that wait.
+    #[cfg(feature = "tls")]
+    Handshakes,
     /// The configuration of an endpoint of tls+tcp or wss.
     #[cfg(feature = "tls")]
     TlsConfig,

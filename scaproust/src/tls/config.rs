@@ -26,8 +26,10 @@ pub(crate) enum Config {
         config: Arc<ClientConfig>,
         /// The name to verify.
         name: ServerName<'static>,
+        /// Servers are verified.
+        verifies: bool,
     },
-    /// Of a bound endpoint.
+    /// Of a bound endpoint. Certificates of clients are verified if they are asked for.
     Server(Arc<ServerConfig>),
 }
 
@@ -39,7 +41,8 @@ impl Config {
     pub(crate) fn client(settings: &Settings, host: &str) -> Result<Config, Failure> {
         let provider = provider();
         let name = server_name(settings.server_name().unwrap_or(host))?;
-        let verifier = match settings.auth(Auth::Required) {
+        let auth = settings.auth(Auth::Required);
+        let verifier = match auth {
             Auth::None => Arc::new(Anything(provider.signature_verification_algorithms)),
             // A server always shows a certificate.
             Auth::Optional | Auth::Required => trust(settings)?.of_servers(provider.clone())?,
@@ -54,7 +57,7 @@ impl Config {
             None => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::in_memory_sessions(RESUMABLE);
-        Ok(Config::Client { config: Arc::new(config), name })
+        Ok(Config::Client { config: Arc::new(config), name, verifies: auth != Auth::None })
     }
 
     /// A configuration for listening.
@@ -85,11 +88,12 @@ impl Config {
     /// # Errors
     /// If the system has no random numbers.
     pub(crate) fn session(&self) -> Result<Session, Failure> {
-        let connection = match self {
-            Config::Client { config, name } => ClientConnection::new(config.clone(), name.clone())?.into(),
-            Config::Server(config) => ServerConnection::new(config.clone())?.into(),
-        };
-        Ok(Session::new(connection))
+        Ok(match self {
+            Config::Client { config, name, verifies } => {
+                Session::new(ClientConnection::new(config.clone(), name.clone())?.into(), *verifies)
+            }
+            Config::Server(config) => Session::new(ServerConnection::new(config.clone())?.into(), true),
+        })
     }
 }
 

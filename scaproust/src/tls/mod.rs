@@ -6,6 +6,7 @@
 
 mod config;
 mod environment;
+mod identity;
 mod material;
 mod session;
 mod settings;
@@ -15,6 +16,7 @@ use std::fmt;
 
 use crate::error::Error;
 pub(crate) use config::Config;
+pub(crate) use identity::PeerIdentity;
 pub(crate) use session::{Plaintext, RECORD, Session};
 pub(crate) use settings::Settings;
 pub use settings::{TlsOption, TlsType};

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use rustls::Connection;
 use smallvec::SmallVec;
 
-use super::Failure;
+use super::{Failure, PeerIdentity};
 use crate::error::Error;
 
 /// The most bytes of a record, with its header.
@@ -33,6 +33,8 @@ pub(crate) enum Plaintext {
 /// The TLS of one connection.
 pub(crate) struct Session {
     connection: Connection,
+    /// The certificate of the peer is verified, if it shows one.
+    verifies: bool,
     /// Why the session has failed.
     failure: Option<Failure>,
     /// The stream has ended.
@@ -43,8 +45,8 @@ pub(crate) struct Session {
 
 impl Session {
     /// A session before its handshake.
-    pub(super) fn new(connection: Connection) -> Session {
-        Session { connection, failure: None, has_ended: false, is_closed: false }
+    pub(super) fn new(connection: Connection, verifies: bool) -> Session {
+        Session { connection, verifies, failure: None, has_ended: false, is_closed: false }
     }
 
     /// Takes records from the front of `input`, which is not empty, after all plaintext was taken.
@@ -144,6 +146,13 @@ impl Session {
         }
     }
 
+    /// The peer, if it has shown a certificate, after the handshake.
+    pub(crate) fn peer(&self) -> Option<PeerIdentity> {
+        let certificate = self.connection.peer_certificates()?.first()?;
+        let version = self.connection.protocol_version().map(u16::from)?;
+        Some(PeerIdentity::new(certificate, self.verifies, version))
+    }
+
     /// Why the session has failed, if it has.
     pub(crate) fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
@@ -172,11 +181,5 @@ impl Session {
     #[cfg(test)]
     pub(super) fn is_resumed(&self) -> bool {
         self.connection.handshake_kind() == Some(rustls::HandshakeKind::Resumed)
-    }
-
-    /// The version of TLS, by its number on the wire, once it is known.
-    #[cfg(test)]
-    pub(super) fn version(&self) -> Option<u16> {
-        self.connection.protocol_version().map(u16::from)
     }
 }

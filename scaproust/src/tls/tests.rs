@@ -170,6 +170,20 @@ fn a_server_asks_for_certificates_as_it_is_set() {
 }
 
 #[test]
+fn both_sides_know_each_other() {
+    let with_client = settings(&[(CaFile, "ca"), (CertFile, "client")], &[]);
+    let asking = settings(&[(CaFile, "ca"), (CertFile, "server")], &[(Auth, 2)]);
+    let (one, other) = sides(&with_client, &asking, "localhost");
+    let (of_server, of_client) = (one.peer().unwrap(), other.peer().unwrap());
+    assert_eq!((&*of_server.subject, of_server.is_verified), ("CN=server", true));
+    assert_eq!((&*of_client.subject, of_client.is_verified), ("CN=client", true));
+    let (one, other) = sides(&settings(&[], &[(Auth, 0)]), &server("other"), "localhost");
+    let of_server = one.peer().unwrap();
+    assert_eq!((&*of_server.subject, of_server.is_verified), ("CN=other", false));
+    assert_eq!(other.peer(), None);
+}
+
+#[test]
 fn a_version_is_chosen_from_the_range_of_both() {
     let range = |file, least, most| settings(&[file], &[(MinVersion, least), (MaxVersion, most)]);
     let (ca, certificate) = ((CaFile, "ca"), (CertFile, "server"));
@@ -183,7 +197,7 @@ fn a_version_is_chosen_from_the_range_of_both() {
             (range(ca, of_client.0, of_client.1), range(certificate, of_server.0, of_server.1));
         let met = sides(&client, &server, "localhost");
         expect_success(&met);
-        assert_eq!(met.0.version(), Some(version));
+        assert_eq!(met.0.peer().unwrap().version, version);
     }
     let (client, server) = sides(&range(ca, 0x304, 0x304), &range(certificate, 0x303, 0x303), "localhost");
     expect_failure(&server, libc::EPROTO, "");

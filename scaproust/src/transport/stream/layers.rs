@@ -22,7 +22,7 @@ use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
-use crate::tls::{Config, Failure};
+use crate::tls::{Config, Failure, PeerIdentity};
 use crate::transport::PeerWatch;
 
 /// A stream of bytes to a peer.
@@ -103,6 +103,12 @@ impl Stream {
             Link::Network => None,
             Link::Local => platform::credentials(&self.raw),
         }
+    }
+
+    /// Whether the stream carries TLS.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_secure(&self) -> bool {
+        matches!(self.layer, Layer::Tls(_))
     }
 
     /// Sets `TCP_NODELAY`, if there is TCP.
@@ -252,6 +258,19 @@ impl Stream {
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.has_failed(),
             _ => false,
+        }
+    }
+
+    /// The peer, if it has shown a certificate.
+    #[cfg(feature = "tls")]
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the properties of a message and the events of a connection")
+    )]
+    pub(super) fn peer_identity(&self) -> Option<PeerIdentity> {
+        match &self.layer {
+            Layer::Tls(tls) => tls.peer(),
+            _ => None,
         }
     }
 

@@ -9,6 +9,8 @@ mod connection;
 mod dialer;
 #[cfg(all(unix, not(simulated)))]
 pub(super) mod given;
+#[cfg(feature = "tls")]
+mod handshakes;
 mod kind;
 mod layers;
 mod listener;

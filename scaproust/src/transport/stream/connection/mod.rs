@@ -22,6 +22,8 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use super::handshakes;
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
 use super::{Owner, protocol_pair};
@@ -81,6 +83,9 @@ pub(super) struct Connection {
     /// Messages gather in the lane. A copy of what `writer` knows, to be read without its lock.
     is_gathering: AtomicBool,
     timers: Mutex<Timers, rank::ConnectionTimers>,
+    /// The connection is in the queue of [`handshakes`].
+    #[cfg(feature = "tls")]
+    awaits_handshake: AtomicBool,
 }
 
 /// Why a thread has stopped reading or writing for now.
@@ -156,6 +161,8 @@ impl Connection {
             is_blocked: AtomicBool::new(false),
             is_gathering: AtomicBool::new(false),
             timers: Mutex::default(),
+            #[cfg(feature = "tls")]
+            awaits_handshake: AtomicBool::new(false),
         });
         {
             // The lock keeps the greeting from being read before its timer is set, which it cancels.
@@ -262,6 +269,18 @@ impl Connection {
             return;
         }
         self.context.report(if is_local { EndpointEvent::Dropped } else { EndpointEvent::Broken });
+    }
+
+    /// Notes that the connection waits for the thread of handshakes. Returns whether it did not before.
+    #[cfg(feature = "tls")]
+    pub(super) fn begin_to_wait(&self) -> bool {
+        !self.awaits_handshake.swap(true, Ordering::SeqCst)
+    }
+
+    /// Notes that the wait is over: what comes now is read, or the connection waits again.
+    #[cfg(feature = "tls")]
+    pub(super) fn end_to_wait(&self) {
+        self.awaits_handshake.store(false, Ordering::SeqCst);
     }
 
     /// Whether the peer's greeting has come, and the socket has got a pipe.
@@ -372,6 +391,11 @@ impl Source for Connection {
         }
         if ready.read || reads {
             lock(&self.reader).note_end(ready.end);
+            #[cfg(feature = "tls")]
+            if self.stream.is_secure() && !self.is_established() {
+                handshakes::proceed(&self);
+                return Progress::Done;
+            }
             self.receive();
         }
         Progress::Done

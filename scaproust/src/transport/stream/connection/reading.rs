@@ -73,7 +73,7 @@ struct ReadEffects {
 
 impl Connection {
     /// Reads what the kernel has, into the lane, and reports an edge to the socket.
-    pub(super) fn receive(self: &Arc<Self>) {
+    pub(in crate::transport::stream) fn receive(self: &Arc<Self>) {
         let mut effects = ReadEffects::default();
         let outcome = {
             let mut reader = lock(&self.reader);

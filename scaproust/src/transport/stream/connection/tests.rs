@@ -412,3 +412,33 @@ fn plaintext_that_does_not_fit_is_known_to_be_left() {
     stream.shutdown(std::net::Shutdown::Both);
     peer.join().unwrap();
 }
+
+/// In a flood of handshakes another thread performs them.
+#[test]
+#[cfg(feature = "tls")]
+fn a_handshake_is_performed_by_another_thread() {
+    let (client, server) = configs(&[]);
+    let (ours, theirs) = connected_over_network();
+    let (sender, edges) = mpsc::channel();
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Reporter(sender))), Reactor::running());
+    crate::transport::stream::handshakes::exhaust_budget();
+    let stream = Stream::secure(ours, &server).unwrap();
+    let connection = Connection::start(
+        stream,
+        Mapping::Tcp,
+        GreetingOrder::AtOnce,
+        context.clone(),
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
+    connection.greet();
+    let mut peer = SecurePeer::new(theirs, &client);
+    peer.write_all(&GREETING).unwrap();
+    crate::transport::stream::test_support::expect_greeting(&mut peer);
+    edges.recv().unwrap();
+    assert!(connection.is_established());
+    assert_eq!(connection.stream.peer_identity(), None);
+    connection.finish(End::LOCAL);
+    peer.read_to_end(&mut Vec::new()).unwrap();
+}

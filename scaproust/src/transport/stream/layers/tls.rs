@@ -11,7 +11,7 @@ use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sync::{Mutex, lock, rank, try_lock};
-use crate::tls::{Config, Failure, Plaintext, RECORD, Session};
+use crate::tls::{Config, Failure, PeerIdentity, Plaintext, RECORD, Session};
 use crate::transport::stream::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 
 /// The most records, in bytes, that are read into little memory: as many as a session always takes at once.
@@ -183,6 +183,11 @@ impl Tls {
             // There is room, unless the connection is not closed but broken.
             let _ = self.flush(raw);
         }
+    }
+
+    /// The peer, if it has shown a certificate.
+    pub(super) fn peer(&self) -> Option<PeerIdentity> {
+        lock(&self.session).peer()
     }
 
     /// Whether the session has failed.
