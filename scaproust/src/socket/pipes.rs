@@ -207,9 +207,7 @@ pub(super) struct View<'a> {
     pub(super) options: &'a Options,
     /// The metadata of the message that is sent.
     pub(super) metadata: Metadata,
-    /// How many more messages may be dropped under this hold of the lock.
-    pub(super) drops_left: &'a mut u32,
-    /// Counts the messages that are dropped for lack of room.
+    /// Counts the messages that are dropped.
     pub(super) watch: &'a mut Watch,
     /// What a push checks of its receiver.
     pub(super) check: ReceiverCheck,
@@ -263,8 +261,8 @@ impl Context for View<'_> {
         {
             self.edges.add_writable(peer);
         }
-        *self.drops_left = self.drops_left.saturating_sub(1);
-        *self.drops_left > 0
+        self.watch.drops_left = self.watch.drops_left.saturating_sub(1);
+        self.watch.drops_left > 0
     }
 
     // As above.
