@@ -194,14 +194,15 @@ fn put<'a>(
     if room.len() < length {
         return Err(room);
     }
-    let (place, rest) = room.split_at_mut(length);
-    let mut places = place.iter_mut();
+    let (mut place, rest) = room.split_at_mut(length);
     for run in [&length.to_ne_bytes(), &level.to_ne_bytes()[..], &cmsg_type.to_ne_bytes(), first, second] {
-        for (byte, place) in run.iter().zip(&mut places) {
+        let (part, padding) = place.split_at_mut(run.len());
+        for (place, byte) in part.iter_mut().zip(run) {
             place.write(*byte);
         }
+        place = padding;
     }
-    places.for_each(|padding| _ = padding.write(0));
+    place.fill(MaybeUninit::new(0));
     Ok(rest)
 }
 

@@ -38,8 +38,6 @@ pub(crate) struct Core {
     pub(super) pipes: Pipes,
     /// Pipes that must be detached before the lock is released.
     finished: Finished,
-    /// How many more messages may be dropped under this hold of the lock.
-    drops_left: u32,
     /// Memory of the pipes whose peers are gone, in bytes, as it was when they went.
     orphaned: usize,
     pub(super) options: Options,
@@ -117,7 +115,6 @@ impl Core {
             protocol,
             pipes: Pipes::new(seed),
             finished: Finished::new(),
-            drops_left: MAX_DROPS_FIRST_TRY,
             orphaned: 0,
             options: Options::new(id),
             endpoints: Endpoints::default(),
@@ -132,7 +129,7 @@ impl Core {
             revocations: Arc::default(),
             drops_old: false,
             recent_peers: RecentPeers::new(),
-            watch: Watch::default(),
+            watch: Watch::new(MAX_DROPS_FIRST_TRY),
         }
     }
 
@@ -158,7 +155,6 @@ impl Core {
             edges,
             finished: &mut self.finished,
             options: &self.options,
-            drops_left: &mut self.drops_left,
             watch: &mut self.watch,
             metadata,
             check,
@@ -185,25 +181,25 @@ impl Core {
     /// Raises the number of messages that may be dropped under this hold of the lock: the caller may take
     /// longer.
     pub(super) fn allow_more_drops(&mut self) {
-        self.drops_left = MAX_DROPS;
+        self.watch.drops_left = MAX_DROPS;
     }
 
     /// Whether messages were dropped under this hold of the lock, or their number was raised.
     #[inline]
     pub(super) fn has_dropped(&self) -> bool {
-        self.drops_left != MAX_DROPS_FIRST_TRY
+        self.watch.drops_left != MAX_DROPS_FIRST_TRY
     }
 
     /// Whether the protocol has dropped as many unwanted messages as it may under this hold of the lock.
     /// There may be more messages behind them, which no edge will announce.
     pub(super) fn hit_drop_limit(&self) -> bool {
-        self.drops_left == 0
+        self.watch.drops_left == 0
     }
 
     /// Ends the count of dropped messages, before the lock is released. Returns whether the protocol has
     /// hit the drop limit.
     pub(super) fn reset_drops(&mut self) -> bool {
-        std::mem::replace(&mut self.drops_left, MAX_DROPS_FIRST_TRY) == 0
+        std::mem::replace(&mut self.watch.drops_left, MAX_DROPS_FIRST_TRY) == 0
     }
 
     fn process_all(&mut self, ready: &ReadyList, edges: &mut Edges) {

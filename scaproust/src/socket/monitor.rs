@@ -36,16 +36,22 @@ pub(super) struct Monitoring {
     next_drops: Duration,
 }
 
-/// What a socket counts and publishes while its protocol sends.
-#[derive(Default)]
+/// What a socket counts and publishes while its protocol sends and receives.
 pub(super) struct Watch {
+    /// How many more received messages, which the protocol does not want, may be dropped under this hold of the lock.
+    pub(super) drops_left: u32,
     /// `NN_MONITOR`, while it is set.
     pub(super) monitoring: Option<Monitoring>,
-    /// How many messages were dropped, because their receivers had no room.
+    /// How many sent messages were dropped, because their receivers had no room.
     pub(super) dropped: u64,
 }
 
 impl Watch {
+    /// Without a monitor.
+    pub(super) fn new(drops_left: u32) -> Watch {
+        Watch { drops_left, monitoring: None, dropped: 0 }
+    }
+
     /// Publishes an event, if there is a monitor.
     pub(super) fn publish(&mut self, event: SocketEvent, edges: &mut Edges) {
         if let Some(monitoring) = &mut self.monitoring {

@@ -11,7 +11,7 @@ use super::pollable::Pollable;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::Edges;
-use crate::protocol::{BUS, PAIR, PULL, PipeId, Protocol, SUB};
+use crate::protocol::{BUS, PAIR, PAIR_V1, PULL, PipeId, Protocol, STAR, SUB};
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
 use crate::tls::{Settings, TlsOption};
@@ -32,7 +32,8 @@ impl Socket {
     #[must_use]
     pub fn has_option(&self, option: SocketOption) -> bool {
         let drops_old = matches!(option, SocketOption::PreferNew | SocketOption::Conflate);
-        option.is_available() && (!drops_old || [&PAIR, &SUB, &PULL, &BUS].contains(&self.info))
+        option.is_available()
+            && (!drops_old || [&PAIR, &PAIR_V1, &SUB, &PULL, &BUS, &STAR].contains(&self.info))
     }
 
     /// Sets an option common to all sockets.

@@ -298,9 +298,7 @@ pub(super) struct View<'a> {
     pub(super) options: &'a Options,
     /// The metadata of the message that is sent.
     pub(super) metadata: Metadata,
-    /// How many more messages may be dropped under this hold of the lock.
-    pub(super) drops_left: &'a mut u32,
-    /// Counts the messages that are dropped for lack of room.
+    /// Counts the messages that are dropped.
     pub(super) watch: &'a mut Watch,
     /// What a push checks of its receiver.
     pub(super) check: ReceiverCheck,
@@ -360,8 +358,8 @@ impl Context for View<'_> {
 
     fn drop_front(&mut self, id: PipeId) -> bool {
         self.pop_front(id);
-        *self.drops_left = self.drops_left.saturating_sub(1);
-        *self.drops_left > 0
+        self.watch.drops_left = self.watch.drops_left.saturating_sub(1);
+        self.watch.drops_left > 0
     }
 
     fn copy_front(&mut self, id: PipeId, mailbox: PipeId) -> bool {
@@ -379,7 +377,7 @@ impl Context for View<'_> {
             self.pipes.moves -= 1;
         } else {
             // As after too many drops, the rest follows under another hold of the lock.
-            *self.drops_left = 0;
+            self.watch.drops_left = 0;
         }
         may_go_on
     }
