@@ -60,6 +60,10 @@ impl<P: Pattern> Socket<P> {
     /// whatever [`Socket::ipv4_only`] is. The address is given as text or as bytes. A socket can have any number
     /// of endpoints.
     ///
+    /// On Unix, `fd://7` takes over the listening socket with this descriptor, and `fd://name` one that systemd has
+    /// passed under this name. If the call succeeds, the descriptor belongs to the library: the program must have
+    /// released it before, by `into_raw_fd`.
+    ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
     /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`], [`Error::AddressInUse`],
@@ -84,6 +88,24 @@ impl<P: Pattern> Socket<P> {
     /// `address` is `inproc://name`, `ipc://path`, `abstract://name` (Linux), `tcp://host:port` or
     /// `ws://host[:port][/path]`; `tcp://local;host:port` connects from the local interface of that name or
     /// address. `tcp4`, `tcp6`, `ws4` and `ws6` are as for [`Socket::bind`].
+    ///
+    /// On Unix, `fd://7` takes over the connected stream with this descriptor, as for [`Socket::bind`]. It is not
+    /// connected again when it is lost:
+    ///
+    /// ```
+    /// # #[cfg(unix)] {
+    /// # use scaproust::Pair;
+    /// use std::os::fd::IntoRawFd;
+    ///
+    /// let (here, there) = std::os::unix::net::UnixStream::pair()?;
+    /// let (one, other) = (Pair::new()?, Pair::new()?);
+    /// one.connect(format!("fd://{}", here.into_raw_fd()))?;
+    /// other.connect(format!("fd://{}", there.into_raw_fd()))?;
+    /// one.send(b"hello")?;
+    /// assert_eq!(*other.recv()?, *b"hello");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],

@@ -1,9 +1,9 @@
 //! `bind` and `connect`: an address becomes pipes.
 //!
 //! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp, ipc and
-//! ws put a connection behind each pipe. Must not know sockets, nor what a protocol does with a message: a
-//! socket gives each endpoint an [`EndpointContext`], the endpoint attaches pipes to it, and reports edges
-//! and the end of each pipe to its [`SocketPipe`].
+//! ws put a connection behind each pipe, also over sockets that the program has opened. Must not know
+//! sockets, nor what a protocol does with a message: a socket gives each endpoint an [`EndpointContext`],
+//! the endpoint attaches pipes to it, and reports edges and the end of each pipe to its [`SocketPipe`].
 
 mod admission;
 mod inproc;
