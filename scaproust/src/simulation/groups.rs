@@ -11,7 +11,8 @@ const PROMPT: u64 = 1000;
 
 impl Generator {
     pub(super) fn group(&mut self) {
-        match self.below(11) {
+        match self.below(12) {
+            11 => self.contexts(),
             8 => self.queue(),
             9 => self.partings(),
             10 => self.visitors(),
@@ -188,6 +189,65 @@ impl Generator {
         for respondent in respondents {
             self.step(respondent, 0, Step::Answer(0));
         }
+    }
+
+    /// Sockets of which some share the connections of others.
+    fn contexts(&mut self) {
+        let patterns = [("req", "rep"), ("surveyor", "respondent"), ("pub", "sub")];
+        let (front, back) = self.pick(&patterns);
+        let (asker, server) = (self.socket(front, false), self.socket(back, false));
+        self.join(&[asker], &[server], back, front);
+        let (askers, servers) = match front {
+            "pub" => (vec![asker], self.contexts_of(server, back)),
+            _ => (self.contexts_of(asker, front), self.contexts_of(server, back)),
+        };
+        if front == "pub" {
+            for subscriber in &servers {
+                let topic = self.below(4) as u8;
+                self.step(*subscriber, 0, Step::Subscribe(topic));
+            }
+            self.maybe_sleep(asker);
+            self.publish(asker, 1);
+            return self.receive_at(&servers);
+        }
+        for asker in askers {
+            if self.chance(6) {
+                let time = self.pick(&[10, 300]);
+                self.set(asker, RECEIVE_TIMEOUT, time);
+            }
+            let (count, size) = (self.count(), self.size());
+            self.step(
+                asker,
+                0,
+                if front == "req" { Step::Ask(count, size) } else { Step::Survey(1 + count % 4, size) },
+            );
+            if self.chance(3) {
+                // In the middle of a conversation, and perhaps with all contexts.
+                let time = self.pick(&[1, 20, 300]);
+                self.step(asker, 9, Step::Sleep(time));
+                self.step(asker, 9, Step::Close);
+            }
+        }
+        for server in servers {
+            let time = self.pick(&[1, 20]);
+            let step = if self.chance(3) { Step::AnswerLate(time) } else { Step::Answer(0) };
+            self.step(server, 0, step);
+        }
+    }
+
+    /// A socket and some new contexts of it. Some of these have a blocked call before they become one.
+    fn contexts_of(&mut self, parent: usize, name: &str) -> Vec<usize> {
+        let mut all = vec![parent];
+        for _ in 0..self.below(5) {
+            let context = self.socket(name, false);
+            if self.chance(2) && matches!(name, "rep" | "respondent") {
+                self.step(context, 1, Step::Answer(0));
+            }
+            self.maybe_sleep(context);
+            self.step(context, 0, Step::Share(parent));
+            all.push(context);
+        }
+        all
     }
 
     pub(super) fn bus(&mut self) {

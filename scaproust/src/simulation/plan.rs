@@ -46,6 +46,8 @@ pub(super) enum Step {
     /// Removes the oldest endpoint.
     Leave,
     Subscribe(u8),
+    /// The socket becomes a context of another one.
+    Share(usize),
     /// Sends so many messages of so many bytes.
     Send(usize, usize),
     /// The same without waiting: messages for which there is no room are not sent.
@@ -307,6 +309,7 @@ impl Step {
             "connect" => Step::Connect(words.next()?.to_owned()),
             "leave" => Step::Leave,
             "subscribe" => Step::Subscribe(number(words)?),
+            "share" => Step::Share(number(words)?),
             "send" => Step::Send(number(words)?, number(words)?),
             "try-send" => Step::TrySend(number(words)?, number(words)?),
             "receive" => Step::Receive(number(words)?),
@@ -419,6 +422,7 @@ impl fmt::Display for Step {
             Step::Connect(address) => write!(to, "connect {address}"),
             Step::Leave => write!(to, "leave"),
             Step::Subscribe(topic) => write!(to, "subscribe {topic}"),
+            Step::Share(other) => write!(to, "share {other}"),
             Step::Send(count, size) => write!(to, "send {count} {size}"),
             Step::TrySend(count, size) => write!(to, "try-send {count} {size}"),
             Step::Receive(count) => write!(to, "receive {count}"),

@@ -60,6 +60,13 @@ impl Program<'_> {
                 self.world.topics.borrow_mut().insert((self.name.0, *topic));
                 enter(self.id)?.set_protocol_option(1, Setting::Bytes(&[*topic]))?;
             }
+            Step::Share(other) => {
+                let (other, _) = self.world.socket(*other).ok_or(Error::Closed)?;
+                // The other socket may be closed meanwhile.
+                let outcome = enter(self.id)?.share(other);
+                outcome
+                    .map_err(|error| if error == Error::InvalidArgument { Error::Closed } else { error })?;
+            }
             Step::Send(count, size) => (0..*count).try_for_each(|_| self.send(*size, false).map(drop))?,
             Step::TrySend(count, size) => (0..*count).try_for_each(|_| self.send(*size, true).map(drop))?,
             Step::Receive(0) => loop {

@@ -41,7 +41,7 @@ fn socket_of(line: &str) -> Option<&str> {
 
 /// Whether no thread waits for what the line does.
 fn is_optional(line: &str) -> bool {
-    let needed = ["bind", "connect", "receive", "poll", "answer", "device", "subscribe"];
+    let needed = ["bind", "connect", "receive", "poll", "answer", "device", "subscribe", "share"];
     let verb = line.split_whitespace().nth(1).unwrap_or_default();
     !line.starts_with("machine") && !line.starts_with("socket") && !needed.contains(&verb)
 }

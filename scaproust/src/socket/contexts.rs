@@ -1,7 +1,9 @@
 //! Contexts: sockets that use the pipes of another one, their *parent*, and have a conversation of their own.
 //!
-//! The state of a context is in the core of its parent. The context's own core is closed for good, so that calls which do
-//! not know of contexts fail there; then they come here.
+//! The state of a context is in the core of its parent, under the parent's lock. The context's own core is closed for
+//! good: the first try of a call fails there as on a closed socket, and only then checks whether the socket is a context.
+//! So a socket without contexts has nothing more to check. All later tries, and all other calls, begin with
+//! [`Socket::lock`].
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -187,7 +189,7 @@ impl Socket {
             seat.is_closing = true;
             seat.face.close();
         }
-        // All of them, also of other contexts: a call that is ended may have taken a notification.
+        // All receivers, also those of other contexts: a call of this one may have taken a notification.
         self.receivers_of_context().notify_all();
     }
 
