@@ -452,8 +452,15 @@ fn a_message_before_invalid_records_is_received() {
     let (sender, edges) = mpsc::channel();
     let (context, reactor) = (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), Reactor::running());
     let stream = Stream::secure(ours, &server).unwrap();
-    let connection =
-        Connection::start(stream, Mapping::Tcp, context.clone(), Arc::new(NullPeer), reactor).unwrap();
+    let connection = Connection::start(
+        stream,
+        Mapping::Tcp,
+        GreetingOrder::AtOnce,
+        context.clone(),
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
     connection.greet();
     let mut peer = SecurePeer::new(theirs, &client);
     peer.write_all(&[0, b'S', b'P', 0, 0, 16, 0, 0]).unwrap();
