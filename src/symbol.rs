@@ -131,7 +131,7 @@ const fn text(namespace: c_int, (name, value): (&'static CStr, c_int)) -> Symbol
 const ETERM: c_int = HAUSNUMERO + 53;
 const EFSM: c_int = HAUSNUMERO + 54;
 
-static SYMBOLS: [Symbol; 124] = [
+static SYMBOLS: [Symbol; 127] = [
     plain(NN_NS_NAMESPACE, name!(NN_NS_NAMESPACE)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_VERSION)),
     plain(NN_NS_NAMESPACE, name!(NN_NS_DOMAIN)),
@@ -256,6 +256,9 @@ static SYMBOLS: [Symbol; 124] = [
     // What libnanomsg does not have.
     plain(NN_NS_PROTOCOL, name!(NN_PAIR_V1)),
     plain(NN_NS_PROTOCOL, name!(NN_STAR)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_BOOLEAN, name!(NN_PUB_FILTER)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_BOOLEAN, name!(NN_SUB_FILTER_UPSTREAM)),
+    int(NN_NS_STATISTIC, NN_UNIT_NONE, name!(NN_STAT_CURRENT_SUBSCRIPTIONS)),
     int(NN_NS_STATISTIC, NN_UNIT_MESSAGES, name!(NN_STAT_INVALID_MESSAGES)),
 ];
 

@@ -7,17 +7,18 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::simulation::{SEED, Simulation, wire};
-use super::{PROTOCOLS, Protocol, SUB, SUBSCRIBE};
+use super::{PROTOCOLS, Protocol, SUB, SUBSCRIBE, UNSUBSCRIBE};
 use crate::option::Setting;
 
 #[derive(Clone, Debug)]
 enum Event {
-    Attach { pipe: u32, priority: u8, room: usize },
+    Attach { pipe: u32, priority: u8, room: usize, is_filtering: bool },
     Arrive(u32, Vec<u8>),
     ArriveAndClose(u32, Vec<u8>),
     Close(u32),
     Detach(u32),
     PeerReads(u32),
+    Subscribe(bool, String),
     Send(Vec<u8>),
     Receive,
     AskForPriority,
@@ -31,7 +32,10 @@ fn words() -> impl Strategy<Value = Vec<u32>> {
 }
 
 fn message() -> impl Strategy<Value = Vec<u8>> {
-    (words(), "[ab]{0,3}").prop_map(|(words, text)| wire(&words, &text))
+    prop_oneof![
+        3 => (words(), "[ab]{0,3}").prop_map(|(words, text)| wire(&words, &text)),
+        1 => "[\x01\x02][ab]{0,2}".prop_map(|change| change.into_bytes()),
+    ]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -43,13 +47,15 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..10_u32).prop_map(|hops| wire(&[hops], "")),
     ];
     prop_oneof![
-        3 => (pipe(), 1..4_u8, 0..3_usize)
-            .prop_map(|(pipe, priority, room)| Event::Attach { pipe, priority, room }),
+        3 => (pipe(), 1..4_u8, 0..3_usize, any::<bool>()).prop_map(|(pipe, priority, room, is_filtering)| {
+            Event::Attach { pipe, priority, room, is_filtering }
+        }),
         6 => (pipe(), message()).prop_map(|(pipe, message)| Event::Arrive(pipe, message)),
         1 => (pipe(), message()).prop_map(|(pipe, message)| Event::ArriveAndClose(pipe, message)),
         1 => pipe().prop_map(Event::Close),
         1 => pipe().prop_map(Event::Detach),
         3 => pipe().prop_map(Event::PeerReads),
+        1 => (any::<bool>(), "[ab]{0,2}").prop_map(|(adds, topic)| Event::Subscribe(adds, topic)),
         6 => header.prop_map(Event::Send),
         6 => Just(Event::Receive),
         1 => Just(Event::AskForPriority),
@@ -59,7 +65,8 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn happen(socket: &mut Simulation, event: Event) {
     match event {
-        Event::Attach { pipe, priority, room } if !socket.is_attached(pipe) => {
+        Event::Attach { pipe, priority, room, is_filtering } if !socket.is_attached(pipe) => {
+            socket.is_filtering = is_filtering;
             // An exclusive protocol may refuse the pipe.
             _ = socket.attach_with(pipe, priority, room);
         }
@@ -70,6 +77,11 @@ fn happen(socket: &mut Simulation, event: Event) {
         Event::Close(pipe) if socket.is_open(pipe) => socket.close(pipe),
         Event::Detach(pipe) if socket.is_attached(pipe) => socket.detach(pipe),
         Event::PeerReads(pipe) if socket.is_open(pipe) => _ = socket.sent(pipe),
+        Event::Subscribe(adds, topic) => {
+            // Only SUB has these options.
+            let name = if adds { SUBSCRIBE } else { UNSUBSCRIBE };
+            _ = socket.set_option(name, Setting::Bytes(topic.as_bytes()));
+        }
         Event::Send(header) => _ = socket.send_raw(&header, "a"),
         Event::Receive => _ = socket.recv(),
         Event::AskForPriority => _ = socket.send_priority(),
@@ -87,7 +99,7 @@ proptest! {
         events in vec(event(), 0..100),
     ) {
         let acts_between_calls = info.acts_between_calls && !raw;
-        let may_be_busy = acts_between_calls || info.forwards;
+        let may_be_busy = acts_between_calls || info.forwards || info.filtering.is_some();
         let mut socket = Simulation::new(info, raw, lavish);
         if *info == SUB {
             socket.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
@@ -98,7 +110,7 @@ proptest! {
             prop_assert!(!socket.machine.is_busy() || may_be_busy);
             if info.forwards {
                 socket.assert_all_are_forwarded();
-            } else if socket.machine.is_busy() {
+            } else if acts_between_calls && socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it has not been sent yet.
                 socket.assert_readable_edges_are_due();
                 if socket.machine.deadline().is_none() {

@@ -45,6 +45,11 @@ impl<T> Slab<T> {
         std::mem::replace(&mut self[index], rest)
     }
 
+    /// All values with their indices; in place of a removed one what [`Slab::remove`] was given.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SlabIndex, &T)> {
+        (0..).zip(&self.values)
+    }
+
     /// The number of values.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -53,8 +53,11 @@ impl Socket {
     pub fn set_protocol_option(&self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         let mut edges = Edges::default();
         let mut core = self.core.lock();
-        let outcome = core.protocol.set_option(name, setting);
-        if outcome.is_ok() {
+        let outcome = core.call(&mut edges, |protocol, context| protocol.set_option(name, setting, context));
+        if core.protocol.is_busy() {
+            // It may not have been before.
+            self.update_all(&mut core, &mut edges);
+        } else {
             // What can be received may have changed.
             self.process_ready(&mut core, &mut edges);
         }

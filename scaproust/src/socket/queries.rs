@@ -92,6 +92,7 @@ impl Socket {
             }
             match statistic {
                 Statistic::Connections => core.pipes.ready() as u64,
+                Statistic::Subscriptions => core.protocol.subscriptions(),
                 Statistic::InvalidMessages => core.protocol.invalid_messages(),
                 counter => core.statistics[counter],
             }

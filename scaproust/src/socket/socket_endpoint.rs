@@ -37,6 +37,7 @@ impl SocketEndpoint {
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
             receive_priority: priority(SocketOption::ReceivePriority),
+            is_filtering: false,
         };
         let scheme = address.windows(3).position(|bytes| bytes == b"://");
         let address = address[scheme.map_or(0, |length| length + 3)..].to_owned();
@@ -60,6 +61,10 @@ impl EndpointContext for SocketEndpoint {
 
     fn accepts_pipe(&self) -> bool {
         !self.socket.info.is_exclusive || self.socket.core.lock().pipes.open() == 0
+    }
+
+    fn filters(&self) -> bool {
+        self.socket.core.lock().protocol.filters()
     }
 
     fn lane_limits(&self) -> LaneLimits {
@@ -92,13 +97,13 @@ impl EndpointContext for SocketEndpoint {
     }
 
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
-        let PipeEnds { inbound, outbound, peer } = ends;
+        let PipeEnds { inbound, outbound, peer, is_filtering } = ends;
         let mut core = self.socket.core.lock();
         if core.is_closing {
             return Err(PipeRefused);
         }
         let id = core.pipes.next_id().ok_or(PipeRefused)?;
-        core.protocol.attach(id, self.pipe_options)?;
+        core.protocol.attach(id, PipeOptions { is_filtering, ..self.pipe_options })?;
         core.pipes.insert(id, Pipe::new(inbound, outbound, peer));
         if core.pipes.open() == MAX_PEERS + 1 {
             // From now on receivers read from the recently active ones only.
@@ -204,7 +209,7 @@ mod tests {
                 SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
+            let Ok(end) = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(NullPeer))) else {
                 panic!("{info:?} refused a pipe");
             };
             let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
@@ -227,7 +232,7 @@ mod tests {
                 SocketEndpoint::new(socket.this.upgrade().unwrap(), b"", &socket.core.lock().options);
             let (mut far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
+            let Ok(end) = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(NullPeer))) else {
                 panic!("{info:?} refused a pipe");
             };
             let question = &mut Payload::Borrowed(b"\x80\0\0\x01question");

@@ -37,12 +37,14 @@ pub enum Statistic {
     BytesReceived,
     /// The send priority of the next receiver. Not a counter: the protocol knows it.
     SendPriority,
-    /// Messages dropped for their hop count. The protocol counts them.
+    /// Subscriptions of the peers of a PUB that filters. Not a counter: the protocol knows them.
+    Subscriptions,
+    /// Messages dropped for their hop count, and malformed changes of subscriptions. The protocol counts them.
     InvalidMessages,
 }
 
 /// Every statistic with its `NN_STAT_` number, in the order of [`Statistic`].
-const TABLE: [(Statistic, i32); 16] = [
+const TABLE: [(Statistic, i32); 17] = [
     (Statistic::Established, 101),
     (Statistic::Accepted, 102),
     (Statistic::Dropped, 103),
@@ -58,6 +60,7 @@ const TABLE: [(Statistic, i32); 16] = [
     (Statistic::BytesSent, 303),
     (Statistic::BytesReceived, 304),
     (Statistic::SendPriority, 401),
+    (Statistic::Subscriptions, 1001),
     (Statistic::InvalidMessages, 1002),
 ];
 

@@ -152,9 +152,10 @@ fn attach_both(
     let (there, to_inbound) = joint_lane(from, to);
     let (back, from_inbound) = joint_lane(to, from);
     let (to_relay, from_relay) = (Arc::new(Relay::default()), Arc::new(Relay::default()));
-    let ends = PipeEnds { inbound: from_inbound, outbound: there, peer: to_relay.clone() };
+    let is_filtering = from.filters() && to.filters();
+    let ends = PipeEnds { is_filtering, ..PipeEnds::plain(from_inbound, there, to_relay.clone()) };
     let from_end = from.attach(ends).ok()?;
-    let ends = PipeEnds { inbound: to_inbound, outbound: back, peer: from_relay.clone() };
+    let ends = PipeEnds { is_filtering, ..PipeEnds::plain(to_inbound, back, from_relay.clone()) };
     let Ok(to_end) = to.attach(ends) else {
         from_end.close();
         return None;
@@ -176,7 +177,7 @@ fn joint_lane(from: &Arc<dyn EndpointContext>, to: &Arc<dyn EndpointContext>) ->
 fn attach_loop(context: &Arc<dyn EndpointContext>) -> Option<(Arc<dyn SocketPipe>, Arc<dyn SocketPipe>)> {
     let (outbound, inbound) = joint_lane(context, context);
     let relay = Arc::new(Relay::default());
-    let end = context.attach(PipeEnds { inbound, outbound, peer: relay.clone() }).ok()?;
+    let end = context.attach(PipeEnds::plain(inbound, outbound, relay.clone())).ok()?;
     let _ = relay.0.set(end.clone());
     Some((end.clone(), end))
 }

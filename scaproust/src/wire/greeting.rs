@@ -1,6 +1,6 @@
 //! Greetings: what each peer sends before its first message, an SP header or one half of an HTTP upgrade.
 
-use super::sp_header::SpHeaderParser;
+use super::sp_header::{SpHeaderParser, encode_sp_header};
 use super::websocket::{UpgradeClient, UpgradeServer};
 
 /// A protocol, as it is identified in greetings.
@@ -21,11 +21,35 @@ pub(crate) struct ProtocolPair {
     pub(crate) peer: ProtocolId,
 }
 
+/// The protocols by which a connection may begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Protocols {
+    /// Those that this side proposes, or, if it is bound, accepts.
+    pub(crate) first: ProtocolPair,
+    /// Others that the bound side accepts as well. Then it sends its greeting when it has that of the peer, since that decides
+    /// which of the two it is.
+    pub(crate) second: Option<ProtocolPair>,
+}
+
+impl From<ProtocolPair> for Protocols {
+    fn from(first: ProtocolPair) -> Protocols {
+        Protocols { first, second: None }
+    }
+}
+
+impl Protocols {
+    /// The protocol of this side for a peer with this protocol number; `None` if the peer must be refused.
+    pub(crate) fn own_for(&self, peer: u16) -> Option<ProtocolId> {
+        let pairs = [Some(self.first), self.second].into_iter().flatten();
+        pairs.filter(|pair| pair.peer.number == peer).map(|pair| pair.own).next()
+    }
+}
+
 /// The greeting that is expected of the peer, with the part of it that has arrived.
 #[derive(Debug)]
 pub(crate) enum Greeting {
-    /// An SP header.
-    SpHeader(SpHeaderParser),
+    /// An SP header; with the protocols if this side answers with its own one.
+    SpHeader(SpHeaderParser, Option<Protocols>),
     /// The response to this side's upgrade request.
     HttpResponse(Box<UpgradeClient>),
     /// An upgrade request.
@@ -62,8 +86,12 @@ impl Greeting {
     /// [`BadGreeting`]; `feed` must not be called again then.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         match self {
-            Greeting::SpHeader(parser) => match parser.feed(input) {
-                Ok(protocol) => Ok(protocol.map(|protocol| Greeted { protocol, reply: Vec::new() })),
+            Greeting::SpHeader(parser, answers) => match parser.feed(input) {
+                Ok(protocol) => Ok(protocol.map(|protocol| {
+                    let own = answers.and_then(|protocols| protocols.own_for(protocol));
+                    let reply = own.map_or(Vec::new(), |own| encode_sp_header(own.number).to_vec());
+                    Greeted { protocol, reply }
+                })),
                 Err(_) => Err(BadGreeting::silent()),
             },
             Greeting::HttpResponse(client) => client.feed(input),
@@ -75,7 +103,7 @@ impl Greeting {
     /// one peer already.
     pub(crate) fn busy_reply(&self) -> Vec<u8> {
         match self {
-            Greeting::SpHeader(_) | Greeting::HttpResponse(_) => Vec::new(),
+            Greeting::SpHeader(..) | Greeting::HttpResponse(_) => Vec::new(),
             Greeting::HttpRequest(_) => UpgradeServer::busy_reply(),
         }
     }

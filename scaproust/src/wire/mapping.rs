@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use tungstenite::protocol::frame::coding::Control;
 
 use super::framing::{BadFrame, Framing, LengthPrefixDecoder};
-use super::greeting::{Greeting, ProtocolPair};
+use super::greeting::{Greeting, Protocols};
 use super::sp_header::{SpHeaderParser, encode_sp_header};
 use super::websocket::{Random, Side, UpgradeClient, UpgradeServer, WebSocketDecoder, WebSocketEncoder};
 use crate::message::{MessageType, Payload};
@@ -35,7 +35,7 @@ pub(crate) enum Mapping {
 
 /// The start of a connection, as [`Mapping::begin`] prepares it.
 pub(crate) struct Handshake {
-    /// Bytes to send at once: this side's greeting, or none for the bound side of a WebSocket.
+    /// Bytes to send at once: this side's greeting, or none for a bound side that answers the peer's.
     pub(crate) initial_bytes: Vec<u8>,
     /// The greeting that is expected of the peer.
     pub(crate) greeting: Greeting,
@@ -48,13 +48,18 @@ impl Mapping {
     /// sends without one; `random` makes keys and masks of the connecting side.
     pub(crate) fn begin(
         &self,
-        protocols: ProtocolPair,
+        protocols: impl Into<Protocols>,
         accepted_type: MessageType,
         mut random: Random,
     ) -> Handshake {
+        let protocols = protocols.into();
         let with_sp_header = |encoder| {
-            let greeting = Greeting::SpHeader(SpHeaderParser::default());
-            let initial_bytes = encode_sp_header(protocols.own.number).to_vec();
+            let answers = protocols.second.map(|_| protocols);
+            let greeting = Greeting::SpHeader(SpHeaderParser::default(), answers);
+            let initial_bytes = match answers {
+                None => encode_sp_header(protocols.first.own.number).to_vec(),
+                Some(_) => Vec::new(),
+            };
             Handshake { initial_bytes, greeting, encoder }
         };
         match self {
@@ -66,7 +71,8 @@ impl Mapping {
                 Handshake { initial_bytes: Vec::new(), greeting, encoder: Encoder::WebSocket(encoder) }
             }
             Mapping::WebSocketClient { authority, resource, message_type } => {
-                let (client, initial_bytes) = UpgradeClient::new(protocols, authority, resource, &mut random);
+                let (client, initial_bytes) =
+                    UpgradeClient::new(protocols.first, authority, resource, &mut random);
                 let encoder = WebSocketEncoder::new(Side::Client, *message_type, random);
                 let greeting = Greeting::HttpResponse(Box::new(client));
                 Handshake { initial_bytes, greeting, encoder: Encoder::WebSocket(encoder) }
@@ -206,7 +212,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::greeting::{PAIR, REP, REQ};
+    use crate::wire::greeting::{PAIR, ProtocolPair, REP, REQ};
     use std::hash::RandomState;
 
     /// Lets both sides of a WebSocket exchange their greetings, in parts of `cut` bytes. Returns the

@@ -19,7 +19,7 @@ use super::connection::Connection;
 use super::layers::Stream;
 use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, polled};
-use super::{Owner, network};
+use super::{Owner, filtering_pair, network, protocol_pair};
 use crate::address;
 use crate::endpoint::{Attempts, Backoff, DialStep};
 use crate::error::Error;
@@ -75,6 +75,23 @@ struct State {
     attempts: Attempts<Destination>,
     /// The last look-up of the name was slow.
     is_slow: bool,
+    filtering: Filtering,
+}
+
+/// What the dialer proposes if the socket wants publishers to filter.
+///
+/// A peer that does not know the proposed protocol ends the connection. Then the dialer connects again at once, without
+/// proposing it. After the loss of that connection it proposes it again: another peer may be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filtering {
+    /// The next connection proposes it.
+    ToBeProposed,
+    /// The present connection proposes it, and the peer has not answered.
+    Proposed,
+    /// The present connection filters.
+    Accepted,
+    /// The present connection does not propose it, or the next one will not, since the peer has refused it.
+    Refused,
 }
 
 enum Phase {
@@ -136,7 +153,12 @@ impl Dialer {
     ) -> Arc<Dialer> {
         let settings = context.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
-        let state = State { phase: Phase::Proceeding, attempts: Attempts::new(backoff), is_slow: false };
+        let state = State {
+            phase: Phase::Proceeding,
+            attempts: Attempts::new(backoff),
+            is_slow: false,
+            filtering: Filtering::ToBeProposed,
+        };
         Arc::new_cyclic(|this| Dialer {
             this: this.clone(),
             target,
@@ -266,7 +288,14 @@ impl Dialer {
     ) -> io::Result<()> {
         let mapping = self.mapping.clone();
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        let connection = Connection::start(stream, mapping, context, owner, reactor)?;
+        let pair = match filtering_pair(context.protocol()) {
+            Some(pair) if state.filtering != Filtering::Refused && context.filters() => {
+                state.filtering = Filtering::Proposed;
+                pair
+            }
+            _ => protocol_pair(context.protocol()),
+        };
+        let connection = Connection::start(stream, mapping, pair, context, owner, reactor)?;
         state.attempts.connected();
         state.phase = Phase::Connected(connection.clone());
         drop(state);
@@ -278,7 +307,9 @@ impl Dialer {
     /// An attempt has failed.
     fn failed(&self, error: io::Error) -> DialStep<Destination> {
         self.context.report(EndpointEvent::ConnectFailed(Error::from(error)));
-        lock(&self.state).attempts.failed()
+        let mut state = lock(&self.state);
+        state.filtering = Filtering::ToBeProposed;
+        state.attempts.failed()
     }
 
     fn wait(self: &Arc<Self>, delay: Duration) {
@@ -343,7 +374,11 @@ impl Source for Dialer {
 
 impl Owner for Dialer {
     fn established(&self, _connection: &Arc<Connection>) {
-        lock(&self.state).attempts.established();
+        let mut state = lock(&self.state);
+        state.attempts.established();
+        if state.filtering == Filtering::Proposed {
+            state.filtering = Filtering::Accepted;
+        }
     }
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
@@ -352,7 +387,9 @@ impl Owner for Dialer {
             match &mut state.phase {
                 Phase::Connected(current) if Arc::ptr_eq(current, connection) => {
                     state.phase = Phase::Proceeding;
-                    state.attempts.lost()
+                    let is_refused = state.filtering == Filtering::Proposed;
+                    state.filtering = if is_refused { Filtering::Refused } else { Filtering::ToBeProposed };
+                    if is_refused { DialStep::Wait(Duration::ZERO) } else { state.attempts.lost() }
                 }
                 Phase::Closed(closing) => {
                     *closing = None;

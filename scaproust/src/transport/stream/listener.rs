@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
-use super::Owner;
 use super::connection::Connection;
 use super::layers::Stream;
 use super::platform::{self, Acceptor, polled};
+use super::{Owner, accepted_protocols};
 use crate::endpoint::{AcceptStep, Accepting};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
@@ -95,7 +95,9 @@ impl Listener {
             return;
         }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        match Connection::start((self.wrap)(stream), self.mapping.clone(), context, owner, reactor) {
+        let protocols = accepted_protocols(&*self.context);
+        let stream = (self.wrap)(stream);
+        match Connection::start(stream, self.mapping.clone(), protocols, context, owner, reactor) {
             Ok(connection) => {
                 self.context.report(EndpointEvent::Accepted);
                 let is_open = {

@@ -23,7 +23,7 @@ use crate::address::{self, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
 use crate::reactor;
-use crate::wire::{Mapping, ProtocolId, ProtocolPair};
+use crate::wire::{Mapping, ProtocolId, ProtocolPair, Protocols};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
@@ -131,6 +131,20 @@ pub(super) fn connect_ipc(
 fn protocol_pair(own: &ProtocolInfo) -> ProtocolPair {
     let id = |info: &ProtocolInfo| ProtocolId { number: info.number, name: info.name };
     ProtocolPair { own: id(own), peer: id(own.peer) }
+}
+
+/// The pair with which a publisher is to filter, if the protocol has one.
+fn filtering_pair(own: &ProtocolInfo) -> Option<ProtocolPair> {
+    let id = |info: &ProtocolInfo| info.filtering.map(|(number, name)| ProtocolId { number, name });
+    Some(ProtocolPair { own: id(own)?, peer: id(own.peer)? })
+}
+
+/// The protocols by which a peer may greet a bound endpoint.
+fn accepted_protocols(context: &dyn EndpointContext) -> Protocols {
+    let first = protocol_pair(context.protocol());
+    // Under the socket's lock only if the protocol may filter.
+    let second = filtering_pair(context.protocol()).filter(|_| context.filters());
+    Protocols { first, second }
 }
 
 /// The endpoint that a connection belongs to.

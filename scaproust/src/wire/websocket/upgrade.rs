@@ -9,7 +9,7 @@ use httparse::{EMPTY_HEADER, Error, Header, Request, Response, Status};
 use sha1::{Digest, Sha1};
 
 use super::Random;
-use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
+use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair, Protocols};
 
 /// The longest request or response in bytes, without the bytes that may follow it.
 const HEAD_MAX: usize = 8 * 1024;
@@ -36,15 +36,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The bound side: it expects a request.
 #[derive(Debug)]
 pub(crate) struct UpgradeServer {
-    protocols: ProtocolPair,
+    protocols: Protocols,
     /// The part of the request that has arrived.
     received: Vec<u8>,
 }
 
 impl UpgradeServer {
     /// A bound side with these protocols.
-    pub(crate) fn new(protocols: ProtocolPair) -> UpgradeServer {
-        UpgradeServer { protocols, received: Vec::new() }
+    pub(crate) fn new(protocols: impl Into<Protocols>) -> UpgradeServer {
+        UpgradeServer { protocols: protocols.into(), received: Vec::new() }
     }
 
     /// Cuts bytes of the request off the front of `input`. Returns the greeting once it is complete.
@@ -105,14 +105,19 @@ impl UpgradeServer {
         let key = only(fields, "Sec-WebSocket-Key").filter(|key| is_key(key));
         let key = key.ok_or_else(|| bad("The request has no Sec-WebSocket-Key of 16 bytes."))?;
 
-        let own = subprotocol(self.protocols.own);
+        let Protocols { first, second } = self.protocols;
+        let own = subprotocol(first.own);
         let mut asked = values(fields, "Sec-WebSocket-Protocol").flat_map(tokens).peekable();
         let chosen = if asked.peek().is_none() {
-            (self.protocols.own.number == UNNAMED).then_some(&b""[..])
+            (first.own.number == UNNAMED).then_some((&b""[..], first))
         } else {
-            asked.find(|name| name.eq_ignore_ascii_case(own.as_bytes()))
+            let pair_of = |name: &[u8]| {
+                let mut pairs = [Some(first), second].into_iter().flatten();
+                pairs.find(|pair| name.eq_ignore_ascii_case(subprotocol(pair.own).as_bytes()))
+            };
+            asked.find_map(|name| Some((name, pair_of(name)?)))
         };
-        let chosen = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
+        let (chosen, pair) = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
 
         let mut reply = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -126,7 +131,7 @@ impl UpgradeServer {
             reply.extend_from_slice(b"\r\n");
         }
         reply.extend_from_slice(b"\r\n");
-        Ok(Greeted { protocol: self.protocols.peer.number, reply })
+        Ok(Greeted { protocol: pair.peer.number, reply })
     }
 }
 

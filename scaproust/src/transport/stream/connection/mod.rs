@@ -21,14 +21,16 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::Owner;
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
-use super::{Owner, protocol_pair};
 use crate::pipe::{DirectRead, Peer, SocketPipe};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
-use crate::wire::{GREETING_TIME, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, Random, TimeCheck};
+use crate::wire::{
+    GREETING_TIME, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, Protocols, Random, TimeCheck,
+};
 use interest::Registration;
 use read_lease::ReadLease;
 use reading::Reader;
@@ -53,6 +55,7 @@ const FAIL: u8 = 4;
 pub(super) struct Connection {
     stream: Stream,
     mapping: Mapping,
+    protocols: Protocols,
     reactor: Arc<Reactor>,
     context: Arc<dyn EndpointContext>,
     owner: Arc<dyn Owner>,
@@ -112,19 +115,19 @@ impl Connection {
     pub(super) fn start(
         stream: Stream,
         mapping: Mapping,
+        protocols: impl Into<Protocols>,
         context: Arc<dyn EndpointContext>,
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
         stream.set_nodelay(context.nodelay())?;
-        let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
-            protocol_pair(context.protocol()),
-            context.message_type(),
-            Random::new(RandomState::new()),
-        );
+        let protocols = protocols.into();
+        let Handshake { initial_bytes, greeting, encoder } =
+            mapping.begin(protocols, context.message_type(), Random::new(RandomState::new()));
         let connection = Arc::new(Connection {
             stream,
             mapping,
+            protocols,
             reactor,
             context,
             owner,

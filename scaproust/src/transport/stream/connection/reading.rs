@@ -34,6 +34,8 @@ pub(super) struct Reader {
     pub(super) inbound: Inbound,
     /// The inbound lane, from the peer's greeting until the end.
     lane: Option<Producer>,
+    /// Whether messages are pushed to the lane, and not dropped.
+    receives: bool,
     /// The poller has reported the end of the stream, which comes after the bytes that are not read yet.
     is_ending: bool,
 }
@@ -41,7 +43,7 @@ pub(super) struct Reader {
 impl Reader {
     /// The state before the first read.
     pub(super) fn new(inbound: Inbound) -> Reader {
-        Reader { inbound, lane: None, is_ending: false }
+        Reader { inbound, lane: None, receives: false, is_ending: false }
     }
 
     /// Drops everything that the peer sends from now on.
@@ -196,7 +198,10 @@ impl Connection {
         let greeted = reader.inbound.greet(&mut input);
         if let Some(greeted) = greeted.map_err(|BadGreeting { final_reply }| Failure { final_reply })? {
             let refused = |_| Failure { final_reply: reader.inbound.refusal() };
-            reader.lane = Some(self.open(&greeted, effects).map_err(refused)?);
+            let is_filtering = self.is_filtering(&greeted).ok_or_else(Failure::silent)?;
+            reader.lane = Some(self.open(&greeted, is_filtering, effects).map_err(refused)?);
+            // Subscriptions come to a publisher that filters.
+            reader.receives = self.context.protocol().can_recv || is_filtering;
             reader.inbound.open(self.mapping.decoder());
             self.cancel_timers(Purpose::Greeting);
             effects.is_established = true;
@@ -222,8 +227,8 @@ impl Connection {
         effects: &mut ReadEffects,
         feed: impl FnOnce(&mut Inbound, &mut LaneSink<'_>) -> Result<(), BadFrame>,
     ) -> Result<(), Failure> {
-        let Reader { inbound, lane, .. } = reader;
-        let lane = lane.as_mut().filter(|_| self.context.protocol().can_recv).map(Producer::batch);
+        let Reader { inbound, lane, receives, .. } = reader;
+        let lane = lane.as_mut().filter(|_| *receives).map(Producer::batch);
         let mut sink = LaneSink { lane, is_edge: false, is_out_of_memory: false };
         let fed = feed(inbound, &mut sink);
         let LaneSink { lane, is_edge, is_out_of_memory } = sink;
@@ -235,15 +240,25 @@ impl Connection {
         }
     }
 
+    /// Whether a publisher filters on the connection; `None` if the peer has another protocol.
+    fn is_filtering(&self, greeted: &Greeted) -> Option<bool> {
+        let own = self.protocols.own_for(greeted.protocol)?;
+        Some(own.number != self.context.protocol().number)
+    }
+
     /// Gives the socket a pipe, after the peer's greeting. Returns the producer of the inbound lane.
-    fn open(self: &Arc<Self>, greeted: &Greeted, effects: &mut ReadEffects) -> Result<Producer, Failure> {
-        if self.context.protocol().peer.number != greeted.protocol {
-            return Err(Failure::silent());
-        }
+    fn open(
+        self: &Arc<Self>,
+        greeted: &Greeted,
+        is_filtering: bool,
+        effects: &mut ReadEffects,
+    ) -> Result<Producer, Failure> {
         let LaneLimits { receive, send, .. } = self.context.lane_limits();
         let (producer, inbound) = lane(receive);
         let (outbound, consumer) = lane(send);
-        let attached = self.context.attach(PipeEnds { inbound, outbound, peer: self.clone() });
+        let attached = self
+            .context
+            .attach(PipeEnds { is_filtering, ..PipeEnds::plain(inbound, outbound, self.clone()) });
         let end = attached.map_err(|_| Failure::silent())?;
         // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
         if !lock(&self.writer).open(consumer, &greeted.reply) {

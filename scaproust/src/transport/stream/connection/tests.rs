@@ -9,6 +9,7 @@ use crate::pipe::{Edges, NullPeer, Producer};
 use crate::protocol::{PAIR, PUSH};
 use crate::transport::PipeEnds;
 use crate::transport::stream::layers::masked::{HELLO, MASK};
+use crate::transport::stream::protocol_pair;
 use crate::transport::stream::test_support::{GREETING, Plain, TestSocket, connected_pair};
 
 impl Owner for NullPeer {
@@ -30,6 +31,7 @@ fn connected_pipe() -> (Arc<Connection>, PipeEnds, Plain) {
     let connection = Connection::start(
         Stream::local(ours.into()),
         Mapping::Ipc,
+        protocol_pair(context.protocol()),
         context.clone(),
         Arc::new(NullPeer),
         reactor,
@@ -81,9 +83,15 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
     let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), Reactor::running());
-    let connection =
-        Connection::start(Stream::local(ours.into()), Mapping::Ipc, context, Arc::new(NullPeer), reactor)
-            .unwrap();
+    let connection = Connection::start(
+        Stream::local(ours.into()),
+        Mapping::Ipc,
+        protocol_pair(context.protocol()),
+        context,
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
     assert_eq!(lock(&connection.timers).purposes(), [Purpose::Greeting]);
     connection.set_timer(Purpose::Deadline, now() + GREETING_TIME);
     theirs.write_all(&GREETING).unwrap();
@@ -222,8 +230,15 @@ fn a_layer_carries_a_connection() {
     let (sender, edges) = mpsc::channel();
     let (context, reactor) = (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), Reactor::running());
     let stream = Stream::masked(ours.into());
-    let connection =
-        Connection::start(stream, Mapping::Ipc, context.clone(), Arc::new(NullPeer), reactor).unwrap();
+    let connection = Connection::start(
+        stream,
+        Mapping::Ipc,
+        protocol_pair(context.protocol()),
+        context.clone(),
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
     connection.greet();
     let sent = mask(&wire);
     let peer = std::thread::spawn(move || {
@@ -292,7 +307,15 @@ fn a_pipe_made_after_the_end_is_closed_without_holding_locks() {
     let (sender, closed) = mpsc::channel();
     let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Closed(sender))), Reactor::running());
     let stream = Stream::local(ours.into());
-    let connection = Connection::start(stream, Mapping::Ipc, context, Arc::new(NullPeer), reactor).unwrap();
+    let connection = Connection::start(
+        stream,
+        Mapping::Ipc,
+        protocol_pair(context.protocol()),
+        context,
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
     // As another thread that is about to finish the connection.
     drop(lock(&connection.writer).end());
     theirs.write_all(&GREETING).unwrap();
