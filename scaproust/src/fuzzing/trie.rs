@@ -7,7 +7,7 @@ const WORD_MAX: usize = 15;
 
 /// Runs steps: each is a byte with the operation and the length of a word, and then the word.
 pub fn trie(mut input: &[u8]) {
-    let mut trie = Trie::new();
+    let mut trie = Trie::<u32>::new();
     let mut list: Vec<&[u8]> = Vec::new();
     while let Some((&step, rest)) = input.split_first() {
         let (word, rest) = rest.split_at(rest.len().min(usize::from(step) & WORD_MAX));
