@@ -1,85 +1,170 @@
-"""The Python package pynng in a conversation, with the arguments of conversation.c, which describes it:
+"""The Python package pynng, which has nng 1.11 with TLS 1.3, in a conversation, with the arguments of conversation.c, which
+describes it:
 
-    conversation.py pair|pair1 binary [ADDRESS]
+    conversation.py pair|pair1|req|rep|push|pull binary [ADDRESS]
+
+The certificates are in the variables of our library.
 """
 
+import os
 import sys
 
 import pynng
 
-SIZES = [0, 1, 125, 126, 65535, 65536, 100000, 3000000]
-ANSWERS = 7  # The answer to the first message has this number.
 LIMIT_MS = 20000
+SIZES = [0, 1, 125, 126, 2048, 2049, 65535, 65536, 100000, 3000000]
+BURST, BURST_SIZE, ANSWERS = 10, 100, 7
 PORTS = 40
+LETTERS = bytes(range(ord("a"), ord("a") + 23))
 
 
-def letters(number, size):
+def message(number, size):
     """The content of a message, which identifies it."""
-    period = bytes(97 + (place + size + number) % 23 for place in range(23))
-    return (period * (size // 23 + 1))[:size]
+    start = (size + number) % 23
+    return (LETTERS * (size // 23 + 2))[start : start + size]
+
+
+def told():
+    if os.read(0, 1) != b"+":
+        sys.exit("the other side has gone")
+
+
+def tell():
+    os.write(1, b"+")
 
 
 def receive(socket):
-    # Socket.recv fails for an empty message.
-    return bytes(socket.recv_msg().bytes)
+    """The next message. pynng's own method fails for an empty one."""
+    return socket.recv_msg().bytes
+
+
+def next_message(socket):
+    """The next message that is not a repeated greeting."""
+    while (received := receive(socket)) == b"hello":
+        pass
+    return received
+
+
+def check(received, wanted):
+    if received != wanted:
+        sys.exit(f"not {len(wanted)} bytes but {len(received)} bytes: {received[:100]}")
 
 
 def ask(socket):
-    def exchange(message, answer):
-        socket.send(message)
-        if receive(socket) != answer:
-            sys.exit(f"the answer to a message of {len(message)} bytes is wrong")
-
-    exchange(b"hello", b"hello")
+    socket.send(b"hello")
+    check(receive(socket), b"hello")
     for number, size in enumerate(SIZES):
-        exchange(letters(number, size), letters(ANSWERS + number, size))
-    exchange(b"end", b"end")
+        socket.send(message(number, size))
+        check(next_message(socket), message(ANSWERS + number, size))
+    socket.send(b"end")
+    check(next_message(socket), b"end")
     socket.send(b"bye")
+    if os.read(0, 1):
+        sys.exit("the other side does not go")
 
 
 def answer(socket):
     number = 0
-    while (message := receive(socket)) != b"bye":
-        if message in (b"hello", b"end"):
-            socket.send(message)
+    while (received := receive(socket)) != b"bye":
+        if received in (b"hello", b"end"):
+            socket.send(received)
             continue
-        if message != letters(number, len(message)):
-            sys.exit(f"not message {number}")
-        socket.send(letters(ANSWERS + number, len(message)))
+        check(received, message(number, len(received)))
+        socket.send(message(ANSWERS + number, len(received)))
         number += 1
     if number == 0:
         sys.exit("nothing was asked")
 
 
+def send_all(socket):
+    socket.send(b"hello")
+    told()
+    for number, size in enumerate(SIZES):
+        socket.send(message(number, size))
+        told()
+    for number in range(BURST):
+        socket.send(message(len(SIZES) + number, BURST_SIZE))
+    for _ in range(BURST):
+        told()
+
+
+def receive_all(socket):
+    check(receive(socket), b"hello")
+    tell()
+    for number, size in enumerate(SIZES + [BURST_SIZE] * BURST):
+        check(next_message(socket), message(number, size))
+        tell()
+
+
+def read(variable):
+    with open(os.environ[variable], encoding="ascii") as file:
+        return file.read()
+
+
 def listen(socket, wanted):
     """Binds, to a later port if that of the address is taken, and writes the address for the other side."""
-    host, colon, port = wanted.rpartition(":")
+    host, _, port = wanted.rpartition(":")
     addresses = [f"{host}:{int(port) + offset}" for offset in range(PORTS)] if port.isdigit() else [wanted]
     for address in addresses:
         try:
             socket.listen(address)
         except pynng.AddressInUse:
             continue
-        print(address, flush=True)
+        os.write(1, address.encode() + b"\n")
         return
     sys.exit(f"{wanted}: the address is taken")
+
+
+def read_address():
+    address = b""
+    while not address.endswith(b"\n"):
+        address += os.read(0, 1) or sys.exit("the other side has gone")
+    return address.decode().strip()
+
+
+def set_tls(socket, address, is_server):
+    if not address.startswith(("tls+tcp", "wss")):
+        return
+    if is_server:
+        own = read("NN_TLS_CERT_FILE")
+        config = pynng.TLSConfig(pynng.TLSConfig.MODE_SERVER, own_cert_string=own, own_key_string=own)
+    else:
+        config = pynng.TLSConfig(
+            pynng.TLSConfig.MODE_CLIENT,
+            ca_string=read("NN_TLS_CA_FILE"),
+            server_name=os.environ["NN_TLS_SERVER_NAME"],
+        )
+    socket.tls_config = config
 
 
 def main():
     role, kind, *wanted = sys.argv[1:]
     if kind != "binary":
         sys.exit("pynng sends no texts")
-    protocols = {"pair": pynng.Pair0, "pair1": pynng.Pair1}
-    with protocols[role](send_timeout=LIMIT_MS, recv_timeout=LIMIT_MS, recv_max_size=0) as socket:
+    protocols = {
+        "pair": pynng.Pair0,
+        "pair1": pynng.Pair1,
+        "req": pynng.Req0,
+        "rep": pynng.Rep0,
+        "push": pynng.Push0,
+        "pull": pynng.Pull0,
+    }
+    is_pair = role.startswith("pair")
+    with protocols[role](recv_timeout=LIMIT_MS, send_timeout=LIMIT_MS, recv_max_size=0) as socket:
+        address = wanted[0] if wanted else read_address()
+        set_tls(socket, address, bool(wanted))
         if wanted:
-            listen(socket, wanted[0])
-            ask(socket)
-            # The other side ends when it has received everything.
-            if sys.stdin.read():
-                sys.exit("the other side tells something")
+            listen(socket, address)
         else:
-            socket.dial(sys.stdin.readline().strip())
+            socket.dial(address)
+        if role == "req" or (is_pair and wanted):
+            ask(socket)
+        elif role == "rep" or is_pair:
             answer(socket)
+        elif role == "push":
+            send_all(socket)
+        else:
+            receive_all(socket)
 
 
 main()

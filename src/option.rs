@@ -90,12 +90,11 @@ pub(super) fn get(
     };
     match value {
         Value::Int(value) => write(&value.to_ne_bytes(), size_of::<c_int>()),
-        Value::Bytes(text)
-            if matches!(option.map(SocketOption::option_type), Some(OptionType::Text { .. })) =>
-        {
-            write_text(text, write);
-        }
-        Value::Bytes(bytes) => write(&bytes, bytes.len()),
+        Value::Bytes(bytes) => match option.map(SocketOption::option_type) {
+            // Those that are not in the table are of TLS.
+            None | Some(OptionType::Text { .. }) => write_text(bytes, write),
+            Some(OptionType::Bytes | OptionType::Int { .. }) => write(&bytes, bytes.len()),
+        },
     }
     Ok(())
 }

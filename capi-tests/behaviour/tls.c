@@ -2,6 +2,7 @@
 
 #include "../lib/secure.h"
 #include <nanomsg/bus.h>
+#include <nanomsg/ext.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
@@ -299,6 +300,24 @@ static void linger (const char *transport)
 
 /* ---- certificates --------------------------------------------------------------- */
 
+/*  Receives a message whose control data tell what the certificate of its peer says. */
+static void expect_known (int s, const char *text)
+{
+    char control[4096], body[16];
+    struct nn_iovec piece = { body, sizeof (body) };
+    struct nn_msghdr message = { &piece, 1, control, sizeof (control) };
+    check (nn_recvmsg (s, &message, 0) == (int) strlen (text));
+    check (memcmp (body, text, strlen (text)) == 0);
+    struct nn_cmsghdr *cmsg = NN_CMSG_FIRSTHDR (&message);
+    while (cmsg && !(cmsg->cmsg_level == NN_SOL_SOCKET && cmsg->cmsg_type == NN_CMSG_TLS_PEER))
+        cmsg = NN_CMSG_NXTHDR (&message, cmsg);
+    check (cmsg != NULL);
+    const char *peer = (const char *) NN_CMSG_DATA (cmsg);
+    check (cmsg->cmsg_len - NN_CMSG_LEN (0) == strlen (peer) + 1);
+    check (strncmp (peer, "verified=1\nversion=1.3\nsubject=CN=", 35) == 0);
+    check (strlen (strstr (peer, "\nsha256=")) == strlen ("\nsha256=") + 64);
+}
+
 /*  A client certificate is asked for. */
 static void both_sides (void)
 {
@@ -316,8 +335,9 @@ static void both_sides (void)
     /*  An endpoint has the options as they were when it was added; the next one has others. */
     set_certificate (client, NN_TLS_CERT_FILE, "client");
     connect_to (client, address);
+    set_int (server, NN_SOL_SOCKET, NN_PEER_INFO, 1);
     send_text (client, "known");
-    expect_text (server, "known");
+    expect_known (server, "known");
     check (count (server, NN_STAT_ACCEPTED_CONNECTIONS) == 1);
     close_socket (client);
     close_socket (server);

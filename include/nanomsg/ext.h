@@ -153,6 +153,9 @@
 /* Control message of the level NN_SOL_SOCKET: the peer's process, a struct nn_credentials. */
 #define NN_CMSG_CRED 1005
 
+/* Control message of the level NN_SOL_SOCKET: what the peer's certificate says, over TLS, a text. */
+#define NN_CMSG_TLS_PEER 1006
+
 /* Control message of the level NN_SOL_SOCKET: what a ws client has requested, a text. */
 #define NN_CMSG_WS_URI 1007
 

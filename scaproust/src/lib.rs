@@ -84,3 +84,5 @@ pub use error::Error;
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};
 pub use socket::{EventKind, PeerInfo, SocketEvent};
+#[cfg(feature = "tls")]
+pub use tls::PeerIdentity;

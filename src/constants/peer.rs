@@ -24,6 +24,8 @@ pub const NN_CMSG_PEER: c_int = 1003;
 pub const NN_CMSG_LOCAL: c_int = 1004;
 /// Control message of the level NN_SOL_SOCKET: the peer's process, a struct nn_credentials.
 pub const NN_CMSG_CRED: c_int = 1005;
+/// Control message of the level NN_SOL_SOCKET: what the peer's certificate says, over TLS, a text.
+pub const NN_CMSG_TLS_PEER: c_int = 1006;
 /// Control message of the level NN_SOL_SOCKET: what a ws client has requested, a text.
 pub const NN_CMSG_WS_URI: c_int = 1007;
 

@@ -9,6 +9,8 @@ use std::mem::MaybeUninit;
 
 use libc::size_t;
 
+#[cfg(feature = "tls")]
+use crate::constants::NN_CMSG_TLS_PEER;
 use crate::constants::{
     NN_CMSG_CRED, NN_CMSG_ENDPOINT, NN_CMSG_LOCAL, NN_CMSG_PEER, NN_CMSG_PIPE, NN_CMSG_WS_URI, NN_SOL_SOCKET,
     NN_WS, NN_WS_MSG_TYPE, PROTO_SP, SP_HDR,
@@ -100,6 +102,10 @@ fn describe_peer(peer: &PeerInfo, mut each: impl FnMut(c_int, &[u8], &[u8])) {
     }
     if let Some(resource) = &peer.resource {
         each(NN_CMSG_WS_URI, resource, &[0]);
+    }
+    #[cfg(feature = "tls")]
+    if let Some(identity) = &peer.tls {
+        each(NN_CMSG_TLS_PEER, identity.to_string().as_bytes(), &[0]);
     }
 }
 

@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 
 use crate::error::Error;
+#[cfg(feature = "tls")]
+use crate::tls::PeerIdentity;
 
 /// The process at the other end of a connection over ipc, as the operating system names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,6 +28,9 @@ pub(crate) struct Identity {
     pub(crate) credentials: Option<Credentials>,
     /// What a ws client has requested.
     pub(crate) resource: Option<Vec<u8>>,
+    /// What the peer's certificate says, over TLS.
+    #[cfg(feature = "tls")]
+    pub(crate) tls: Option<PeerIdentity>,
 }
 
 /// A network address as text. An IPv4 address that the system writes as IPv6 is written as IPv4.

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use super::event::{EventKind, SocketEvent};
 use crate::pipe::{Credentials, Peer};
 use crate::protocol::PipeId;
+#[cfg(feature = "tls")]
+use crate::tls::PeerIdentity;
 
 /// The peer of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,9 @@ pub struct PeerInfo {
     pub credentials: Option<Credentials>,
     /// What a ws client has requested: the path, and a query if there is one.
     pub resource: Option<Vec<u8>>,
+    /// What the peer's certificate says, over TLS, if it has shown one.
+    #[cfg(feature = "tls")]
+    pub tls: Option<PeerIdentity>,
 }
 
 impl PeerInfo {
@@ -84,6 +89,8 @@ impl EndpointName {
             local_address: local.or_else(|| self.is_bound.then(own)),
             credentials: identity.credentials,
             resource: identity.resource,
+            #[cfg(feature = "tls")]
+            tls: identity.tls,
         }
     }
 }

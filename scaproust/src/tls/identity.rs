@@ -1,23 +1,24 @@
 //! What is known of a peer by its certificate.
 
-use std::fmt::Write;
+use std::fmt::{self, Write};
 use std::net::IpAddr;
 
 use rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
-/// A peer that has shown a certificate.
+/// A peer of a connection with TLS that has shown a certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PeerIdentity {
+#[non_exhaustive]
+pub struct PeerIdentity {
     /// SHA-256 of the certificate.
-    pub(crate) fingerprint: [u8; 32],
+    pub fingerprint: [u8; 32],
     /// The subject, such as `CN=server,O=Example`, in the order of the certificate.
-    pub(crate) subject: String,
+    pub subject: String,
     /// The alternative names, such as `DNS:server.example` or `IP:10.0.0.1`.
-    pub(crate) names: Vec<String>,
+    pub names: Vec<String>,
     /// The certificate was verified.
-    pub(crate) is_verified: bool,
-    /// The version of TLS, by its number on the wire.
-    pub(crate) version: u16,
+    pub is_verified: bool,
+    /// The version of TLS, by its number on the wire: 0x303 for 1.2, 0x304 for 1.3.
+    pub version: u16,
 }
 
 impl PeerIdentity {
@@ -25,6 +26,18 @@ impl PeerIdentity {
     pub(super) fn new(certificate: &[u8], is_verified: bool, version: u16) -> PeerIdentity {
         let (subject, names) = described(certificate).unwrap_or_default();
         PeerIdentity { fingerprint: sha256(certificate), subject, names, is_verified, version }
+    }
+}
+
+/// One line for each fact, such as `subject=CN=server`; as `NN_CMSG_TLS_PEER` has it.
+impl fmt::Display for PeerIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "verified={}", u8::from(self.is_verified))?;
+        writeln!(f, "version=1.{}", self.version.saturating_sub(0x301))?;
+        writeln!(f, "subject={}", self.subject)?;
+        self.names.iter().try_for_each(|name| writeln!(f, "name={name}"))?;
+        f.write_str("sha256=")?;
+        self.fingerprint.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

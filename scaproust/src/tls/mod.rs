@@ -16,7 +16,7 @@ use std::fmt;
 
 use crate::error::Error;
 pub(crate) use config::Config;
-pub(crate) use identity::PeerIdentity;
+pub use identity::PeerIdentity;
 pub(crate) use session::{Plaintext, RECORD, Session};
 pub(crate) use settings::Settings;
 pub use settings::{TlsOption, TlsType};

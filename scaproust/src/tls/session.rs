@@ -52,7 +52,8 @@ impl Session {
     /// Takes records from the front of `input`, which is not empty, after all plaintext was taken.
     ///
     /// # Errors
-    /// Once, if they are invalid, or the peer has; [`Session::send`] may have an alert for it then.
+    /// Once, if they are invalid, or the peer is refused. There may be plaintext of valid ones before, and [`Session::send`] may
+    /// have an alert.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<(), Failure> {
         let taken = self.connection.read_tls(input);
         match taken {

@@ -263,10 +263,6 @@ impl Stream {
 
     /// The peer, if it has shown a certificate.
     #[cfg(feature = "tls")]
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the properties of a message and the events of a connection")
-    )]
     pub(super) fn peer_identity(&self) -> Option<PeerIdentity> {
         match &self.layer {
             Layer::Tls(tls) => tls.peer(),

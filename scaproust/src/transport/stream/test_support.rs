@@ -89,6 +89,15 @@ impl SecurePeer {
         SecurePeer { stream, session: config.session().unwrap() }
     }
 
+    /// Sends bytes in a record, and in the same write bytes that are no record.
+    pub(super) fn write_with_noise(&mut self, bytes: &[u8]) {
+        let mut records = Vec::new();
+        assert_eq!(self.session.seal(&[io::IoSlice::new(bytes)]), bytes.len());
+        self.session.send(&mut records);
+        records.extend([0xff; 100]);
+        self.stream.write_all(&records).unwrap();
+    }
+
     /// Sends what there is to send, and waits for records.
     fn receive_records(&mut self) -> io::Result<()> {
         self.flush()?;

@@ -365,6 +365,8 @@ impl Peer for Connection {
             local: self.stream.network_addresses().1.map(text),
             credentials: self.stream.credentials(),
             resource: self.resource.get().cloned(),
+            #[cfg(feature = "tls")]
+            tls: self.stream.peer_identity(),
         }
     }
 

@@ -214,7 +214,6 @@ impl Connection {
             }
             let refused = |failure: Failure| Failure { final_reply: reader.inbound.refusal(), ..failure };
             let is_filtering = self.is_filtering(&greeted).map_err(refused)?;
-            let refused = |failure: Failure| Failure { final_reply: reader.inbound.refusal(), ..failure };
             reader.lane = Some(self.open(&greeted, is_filtering, effects).map_err(refused)?);
             // Subscriptions come to a publisher that filters.
             reader.receives = self.context.protocol().can_recv || is_filtering;

@@ -29,6 +29,8 @@ pub(super) struct Tls {
     has_read_all: AtomicBool,
     /// A read has caused records to be sent.
     has_answer: AtomicBool,
+    /// A read has returned the failure of the session. Changed by the only reader.
+    has_told_failure: AtomicBool,
 }
 
 /// Records that the kernel has not taken yet.
@@ -70,6 +72,7 @@ impl Tls {
             holds_plaintext: AtomicBool::new(false),
             has_read_all: AtomicBool::new(false),
             has_answer: AtomicBool::new(false),
+            has_told_failure: AtomicBool::new(false),
         })
     }
 
@@ -77,10 +80,12 @@ impl Tls {
     pub(super) fn read(&self, raw: &platform::Stream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         {
             let mut session = lock(&self.session);
-            if session.failure().is_none()
-                && let Some(outcome) = self.take(&mut session, room, 0)
-            {
-                return outcome;
+            if session.failure().is_none() {
+                if let Some(outcome) = self.take(&mut session, room, 0) {
+                    return outcome;
+                }
+            } else if !self.has_told_failure.swap(true, Ordering::Relaxed) {
+                return Err(failed());
             }
         }
         // Records go behind the plaintext that they become. A session may hold the beginning of one record.
@@ -103,9 +108,15 @@ impl Tls {
                 // Part of a record, or of the handshake: the next read may find the rest.
                 outcome.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
             }
-            // What came before the failure is valid.
-            Err(taken) if taken > 0 => Ok(taken),
-            Err(_) => Err(failed()),
+            // What came before the failure is valid; the next read fails.
+            Err(taken) if taken > 0 => {
+                self.has_read_all.store(false, Ordering::Relaxed);
+                Ok(taken)
+            }
+            Err(_) => {
+                self.has_told_failure.store(true, Ordering::Relaxed);
+                Err(failed())
+            }
         }
     }
 
@@ -214,11 +225,12 @@ fn open(
         let (plain, records) = room.split_at_mut(at);
         let records = &records[..end - at];
         let mut left = written(records);
-        session.feed(&mut left).map_err(|_| taken)?;
+        let fed = session.feed(&mut left);
         at += records.len() - left.len();
         if let Plaintext::Bytes(count) = session.take(&mut plain[taken..]) {
             taken += count;
         }
+        fed.map_err(|_| taken)?;
     }
     Ok(taken)
 }
