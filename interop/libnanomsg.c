@@ -3,6 +3,7 @@
 #include "library.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <nanomsg/bus.h>
@@ -56,6 +57,10 @@ void library_open (const char *role, int text)
     if (i == count)
         fail ("%s: there is no such role", role);
     s = must ("nn_socket", nn_socket (AF_SP, protocols[i].protocol));
+    if (getenv ("CONVERSATION_FILTERS") && strcmp (role, "pub") == 0)
+        set_int (NN_PUB, NN_PUB_FILTER, 1);
+    if (getenv ("CONVERSATION_FILTERS") && strcmp (role, "sub") == 0)
+        set_int (NN_SUB, NN_SUB_FILTER_UPSTREAM, 1);
     set_int (NN_SOL_SOCKET, NN_SNDTIMEO, LIMIT_MS);
     set_int (NN_SOL_SOCKET, NN_RCVMAXSIZE, -1);
     if (text)

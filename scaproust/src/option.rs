@@ -70,7 +70,7 @@ impl OptionType {
     /// An integer above zero.
     const POSITIVE: OptionType = OptionType::Int { least: 1, most: i32::MAX };
     /// 0 for no, 1 for yes.
-    const FLAG: OptionType = OptionType::Int { least: 0, most: 1 };
+    pub(crate) const FLAG: OptionType = OptionType::Int { least: 0, most: 1 };
     /// A priority; 1 is the highest.
     const PRIORITY: OptionType = OptionType::Int { least: 1, most: 16 };
 }

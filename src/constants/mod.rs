@@ -117,7 +117,8 @@ mod tests {
             assert_eq!(SocketOption::find(level, name), Some(option));
         }
         let names = |info: &ProtocolInfo| info.options.iter().map(|option| option.0).collect::<Vec<_>>();
-        assert_eq!(names(&protocol::SUB), [NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE]);
+        assert_eq!(names(&protocol::SUB), [NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE, NN_SUB_FILTER_UPSTREAM]);
+        assert_eq!(names(protocol::SUB.peer), [NN_PUB_FILTER]);
         assert_eq!(names(&protocol::REQ), [NN_REQ_RESEND_IVL]);
         assert_eq!(names(&protocol::SURVEYOR), [NN_SURVEYOR_DEADLINE]);
     }
@@ -166,6 +167,7 @@ mod tests {
             (NN_STAT_BYTES_SENT, Statistic::BytesSent),
             (NN_STAT_BYTES_RECEIVED, Statistic::BytesReceived),
             (NN_STAT_CURRENT_SND_PRIORITY, Statistic::SendPriority),
+            (NN_STAT_CURRENT_SUBSCRIPTIONS, Statistic::Subscriptions),
             (NN_STAT_INVALID_MESSAGES, Statistic::InvalidMessages),
             (NN_STAT_REFUSED_CONNECTIONS, Statistic::Refused),
             (NN_STAT_HANDSHAKE_ERRORS, Statistic::HandshakeErrors),

@@ -31,7 +31,8 @@ const PROTOCOLS: [c_int; 12] = [
     NN_PAIR_V1,
     NN_STAR,
 ];
-const LEVELS: [c_int; 7] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR];
+const LEVELS: [c_int; 8] =
+    [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR, NN_PUB];
 
 /// The calls of each thread, in their order.
 #[derive(Debug, Default)]
@@ -187,9 +188,9 @@ macro_rules! number {
 number!(Domain, [AF_SP, AF_SP_RAW]);
 number!(Protocol, PROTOCOLS);
 number!(Level, LEVELS);
-number!(Name, std::array::from_fn::<c_int, 20, _>(|number| number as c_int));
+number!(Name, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 101]);
 number!(Small, [0, 1, 2, 3]);
-number!(Statistic, [101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302, 303, 304, 401, 1002]);
+number!(Statistic, [101, 102, 103, 104, 105, 106, 107, 201, 202, 203, 301, 302, 303, 304, 401, 1001, 1002]);
 
 /// Protocols that talk to each other: the bound and the connected one.
 #[derive(Clone, Copy, Debug)]

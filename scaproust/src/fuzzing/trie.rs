@@ -7,7 +7,7 @@ const WORD_MAX: usize = 15;
 
 /// Runs steps: each is a byte with the operation and the length of a word, and then the word.
 pub fn trie(mut input: &[u8]) {
-    let mut trie = Trie::new();
+    let mut trie = Trie::<u32>::new();
     let mut list: Vec<&[u8]> = Vec::new();
     while let Some((&step, rest)) = input.split_first() {
         let (word, rest) = rest.split_at(rest.len().min(usize::from(step) & WORD_MAX));
@@ -15,12 +15,13 @@ pub fn trie(mut input: &[u8]) {
         let known = list.iter().position(|prefix| *prefix == word);
         match step >> 6 {
             0 | 1 => {
-                assert!(trie.subscribe(word), "memory is not out");
+                assert_eq!(trie.subscribe(word), Some(known.is_none()), "{word:x?} of {list:x?}");
                 list.push(word);
             }
             2 => {
-                assert_eq!(trie.unsubscribe(word), known.is_some(), "{word:x?} of {list:x?}");
                 known.map(|position| list.swap_remove(position));
+                let expected = known.map(|_| !list.contains(&word));
+                assert_eq!(trie.unsubscribe(word), expected, "{word:x?} of {list:x?}");
             }
             _ => {
                 let expected = list.iter().any(|prefix| word.starts_with(prefix));
@@ -30,7 +31,7 @@ pub fn trie(mut input: &[u8]) {
         }
     }
     for prefix in list {
-        assert!(trie.unsubscribe(prefix));
+        assert!(trie.unsubscribe(prefix).is_some());
     }
     assert!(!trie.matches([b"", b""]), "nothing is left");
 }

@@ -8,8 +8,8 @@ use std::mem::MaybeUninit;
 
 use crate::message::{MessageType, Payload};
 use crate::wire::{
-    BadFrame, Decoder, Encoder, FrameContent, FramePosition, Framing, Greeted, Greeting, GreetingOrder,
-    Mapping, PAIR, Random,
+    BadFrame, Decoder, Encoder, FrameContent, FramePosition, Framing, Greeted, Greeting, Mapping, PAIR,
+    Random,
 };
 
 /// How an input is read, from its first two bytes.
@@ -52,7 +52,8 @@ pub fn handshake(input: &[u8]) {
     match (header.iter().copied().enumerate().all(is_valid), header) {
         (true, &[_, _, _, _, high, low, _, _]) => {
             let protocol = u16::from_be_bytes([high, low]);
-            assert_eq!(whole, Ok(Some(Greeted { protocol, reply: Vec::new(), resource: None })));
+            let own = (protocol == PAIR.peer.number).then_some(PAIR.own);
+            assert_eq!(whole, Ok(Some(Greeted { protocol, own, reply: Vec::new(), resource: None })));
         }
         (true, _) => assert_eq!(whole, Ok(None)),
         (false, _) => assert_eq!(whole, Err(Vec::new())),
@@ -163,7 +164,7 @@ fn client() -> Mapping {
 
 /// A connection of a PAIR socket.
 fn begin(mapping: &Mapping) -> crate::wire::Handshake {
-    mapping.begin(PAIR, GreetingOrder::AtOnce, MessageType::Binary, Random::new(RandomState::new()))
+    mapping.begin(PAIR, MessageType::Binary, Random::new(RandomState::new()))
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {

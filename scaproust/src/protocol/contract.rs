@@ -7,7 +7,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 use super::simulation::{SEED, Simulation, wire};
-use super::{Contexts, PROTOCOLS, Place, Protocol, SUB, SUBSCRIBE};
+use super::{Contexts, PROTOCOLS, Place, Protocol, SUB, SUBSCRIBE, UNSUBSCRIBE};
 use crate::option::Setting;
 
 #[derive(Clone, Debug)]
@@ -16,12 +16,14 @@ enum Event {
         pipe: u32,
         priority: u8,
         room: usize,
+        is_filtering: bool,
     },
     Arrive(u32, Vec<u8>),
     ArriveAndClose(u32, Vec<u8>),
     Close(u32),
     Detach(u32),
     PeerReads(u32),
+    Subscribe(bool, String),
     Send(Vec<u8>),
     Receive,
     AskForPriority,
@@ -37,7 +39,10 @@ fn words() -> impl Strategy<Value = Vec<u32>> {
 }
 
 fn message() -> impl Strategy<Value = Vec<u8>> {
-    (words(), "[ab]{0,3}").prop_map(|(words, text)| wire(&words, &text))
+    prop_oneof![
+        3 => (words(), "[ab]{0,3}").prop_map(|(words, text)| wire(&words, &text)),
+        1 => "[\x01\x02][ab]{0,2}".prop_map(|change| change.into_bytes()),
+    ]
 }
 
 fn event() -> impl Strategy<Value = Event> {
@@ -49,13 +54,15 @@ fn event() -> impl Strategy<Value = Event> {
         1 => (0..10_u32).prop_map(|hops| wire(&[hops], "")),
     ];
     prop_oneof![
-        3 => (pipe(), 1..4_u8, 0..3_usize)
-            .prop_map(|(pipe, priority, room)| Event::Attach { pipe, priority, room }),
+        3 => (pipe(), 1..4_u8, 0..3_usize, any::<bool>()).prop_map(|(pipe, priority, room, is_filtering)| {
+            Event::Attach { pipe, priority, room, is_filtering }
+        }),
         6 => (pipe(), message()).prop_map(|(pipe, message)| Event::Arrive(pipe, message)),
         1 => (pipe(), message()).prop_map(|(pipe, message)| Event::ArriveAndClose(pipe, message)),
         1 => pipe().prop_map(Event::Close),
         1 => pipe().prop_map(Event::Detach),
         3 => pipe().prop_map(Event::PeerReads),
+        1 => (any::<bool>(), "[ab]{0,2}").prop_map(|(adds, topic)| Event::Subscribe(adds, topic)),
         6 => header.prop_map(Event::Send),
         6 => Just(Event::Receive),
         1 => Just(Event::AskForPriority),
@@ -66,7 +73,8 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn happen(socket: &mut Simulation, places: Place, event: Event) {
     match event {
-        Event::Attach { pipe, priority, room } if !socket.is_attached(pipe) => {
+        Event::Attach { pipe, priority, room, is_filtering } if !socket.is_attached(pipe) => {
+            socket.is_filtering = is_filtering;
             // An exclusive protocol may refuse the pipe.
             _ = socket.attach_with(pipe, priority, room);
         }
@@ -77,6 +85,11 @@ fn happen(socket: &mut Simulation, places: Place, event: Event) {
         Event::Close(pipe) if socket.is_open(pipe) => socket.close(pipe),
         Event::Detach(pipe) if socket.is_attached(pipe) => socket.detach(pipe),
         Event::PeerReads(pipe) if socket.is_open(pipe) => _ = socket.sent(pipe),
+        Event::Subscribe(adds, topic) => {
+            // Only SUB has these options.
+            let name = if adds { SUBSCRIBE } else { UNSUBSCRIBE };
+            _ = socket.set_option(name, Setting::Bytes(topic.as_bytes()));
+        }
         Event::Send(header) => _ = socket.send_raw(&header, "a"),
         Event::Receive => _ = socket.recv(),
         Event::AskForPriority => _ = socket.send_priority(),
@@ -96,7 +109,7 @@ proptest! {
         events in vec(event(), 0..100),
     ) {
         let acts_between_calls = info.acts_between_calls && !raw;
-        let may_be_busy = acts_between_calls || info.forwards;
+        let may_be_busy = acts_between_calls || info.forwards || info.filtering.is_some();
         let mut socket = Simulation::new(info, raw, lavish);
         if *info == SUB {
             socket.set_option(SUBSCRIBE, Setting::Bytes(b"a")).unwrap();
@@ -115,7 +128,7 @@ proptest! {
             prop_assert!(!socket.machine.is_busy() || may_be_busy);
             if info.forwards {
                 socket.assert_all_are_forwarded();
-            } else if socket.machine.is_busy() {
+            } else if acts_between_calls && socket.machine.is_busy() {
                 // A request waits for its reply; without a deadline, it has not been sent yet.
                 socket.assert_readable_edges_are_due();
                 if socket.machine.deadline().is_none() {

@@ -176,6 +176,14 @@ impl Protocol for Machine {
         of_each!(self, machine => machine.invalid_messages())
     }
 
+    fn subscriptions(&self) -> u64 {
+        of_each!(self, machine => machine.subscriptions())
+    }
+
+    fn filters(&self) -> bool {
+        of_each!(self, machine => machine.filters())
+    }
+
     fn is_busy(&self) -> bool {
         of_each!(self, machine => machine.is_busy())
     }
@@ -192,8 +200,13 @@ impl Protocol for Machine {
         of_each!(self, machine => machine.wants(message))
     }
 
-    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
-        of_each!(self, machine => machine.set_option(name, setting))
+    fn set_option(
+        &mut self,
+        name: i32,
+        setting: Setting<'_>,
+        context: &mut impl Context,
+    ) -> Result<(), Error> {
+        of_each!(self, machine => machine.set_option(name, setting, context))
     }
 
     fn option(&self, name: i32) -> Result<i32, Error> {

@@ -49,7 +49,7 @@ mod table;
 mod trie;
 
 pub(crate) use machine::Machine;
-pub(crate) use pubsub::{SUBSCRIBE, UNSUBSCRIBE};
+pub(crate) use pubsub::{FILTER, SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::RESEND_INTERVAL;
 pub(crate) use shared::{Changed, OWN, Place};
 pub(crate) use survey::SURVEY_DEADLINE;
@@ -80,6 +80,8 @@ pub(crate) struct PipeOptions {
     pub send_priority: u8,
     /// `NN_RCVPRIO` of the endpoint: 1 (first) to 16 (last).
     pub receive_priority: u8,
+    /// Both sides want the publisher to filter; see [`ProtocolInfo::filtering`].
+    pub is_filtering: bool,
 }
 
 /// The outcome of [`Context::push`].
@@ -265,9 +267,19 @@ pub(crate) trait Protocol: Send {
         0
     }
 
+    /// The number of subscriptions that peers have sent.
+    fn subscriptions(&self) -> u64 {
+        0
+    }
+
+    /// Whether pipes that are attached from now on may be [filtering](PipeOptions::is_filtering).
+    fn filters(&self) -> bool {
+        false
+    }
+
     /// Whether `readable` and `writable` must be called at once, even while the program makes no call to
-    /// the socket. Only for protocols that [act between calls](ProtocolInfo::acts_between_calls) or
-    /// [forward](ProtocolInfo::forwards).
+    /// the socket. If the protocol does not [act between calls](ProtocolInfo::acts_between_calls), only a call of
+    /// [`Protocol::set_option`] may change this.
     fn is_busy(&self) -> bool {
         false
     }
@@ -294,8 +306,13 @@ pub(crate) trait Protocol: Send {
     ///
     /// # Errors
     /// [`Error::UnknownOption`] when the protocol has no such option.
-    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
-        let _ = (name, setting);
+    fn set_option(
+        &mut self,
+        name: i32,
+        setting: Setting<'_>,
+        context: &mut impl Context,
+    ) -> Result<(), Error> {
+        let _ = (name, setting, context);
         Err(Error::UnknownOption)
     }
 

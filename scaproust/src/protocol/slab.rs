@@ -55,6 +55,11 @@ impl<T> Slab<T> {
         self.values.iter_mut()
     }
 
+    /// All values with their indices; in place of a removed one what [`Slab::remove`] was given.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (SlabIndex, &T)> {
+        (0..).zip(&self.values)
+    }
+
     /// The number of values.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {

@@ -20,6 +20,8 @@ pub struct RawStar {
     /// The pipes whose messages are forwarded: those that are open. What is left of a closed one is not forwarded, since its
     /// peer may have connected again, and would receive its own messages.
     sources: Vec<PipeId>,
+    /// A second pipe was attached: messages of the first one may have come while there was none to forward them to.
+    has_second: bool,
     invalid_messages: u64,
 }
 
@@ -34,6 +36,7 @@ impl RawStar {
             outbound: Distributor::new(),
             inbound: FairQueue::new(),
             sources: Vec::new(),
+            has_second: false,
             invalid_messages: 0,
         }
     }
@@ -72,6 +75,7 @@ impl Protocol for RawStar {
         self.outbound.insert(pipe)?;
         self.inbound.insert(pipe, options.receive_priority).inspect_err(|_| self.outbound.remove(pipe))?;
         self.sources.push(pipe);
+        self.has_second |= self.sources.len() == 2;
         Ok(())
     }
 
@@ -94,9 +98,10 @@ impl Protocol for RawStar {
 
     fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
         self.outbound.writable(pipe);
-        // The first peer's messages were not forwarded while it was the only one.
-        if let [first, _] = self.sources[..] {
-            self.forward(first, context);
+        if std::mem::take(&mut self.has_second) {
+            for index in 0..self.sources.len() {
+                self.forward(self.sources[index], context);
+            }
         }
     }
 

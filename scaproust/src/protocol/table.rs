@@ -3,8 +3,8 @@
 use std::fmt;
 
 use super::{
-    Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pair_v1, pipeline, pubsub,
-    reqrep, star, survey,
+    FILTER, Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pair_v1, pipeline,
+    pubsub, reqrep, star, survey,
 };
 use crate::option::OptionType;
 
@@ -30,6 +30,9 @@ pub struct ProtocolInfo {
     pub acts_between_calls: bool,
     /// Whether its sockets, raw ones too, forward messages from one peer to others, at once and between calls of the program.
     pub forwards: bool,
+    /// The number and the name with which its sockets greet a peer, in place of `number` and `name`, if the publisher is to
+    /// filter the messages. The number is from the range that the registry of protocols leaves to local use.
+    pub filtering: Option<(u16, &'static str)>,
     /// The names and the types of its options.
     pub options: &'static [(i32, OptionType)],
     /// Whether a socket can be a context of another one.
@@ -72,13 +75,16 @@ pub(crate) static PAIR_V1: ProtocolInfo = ProtocolInfo {
 pub(crate) static PUB: ProtocolInfo = ProtocolInfo {
     can_recv: false,
     drops: true,
+    filtering: Some((0xf020, "pubf")),
+    options: &[(FILTER, OptionType::FLAG)],
     ..row(32, "pub", &SUB, |_, _| Machine::Publisher(pubsub::Publisher::new()))
 };
 
 /// Receives the messages that it has subscribed to.
 pub static SUB: ProtocolInfo = ProtocolInfo {
     can_send: false,
-    options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes)],
+    filtering: Some((0xf021, "subf")),
+    options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes), (FILTER, OptionType::FLAG)],
     contexts: Contexts::Push,
     ..row(33, "sub", &PUB, |_, _| Machine::Subscriber(pubsub::Subscriber::new()))
 };
@@ -163,6 +169,7 @@ const fn row(
         drops,
         acts_between_calls,
         forwards,
+        filtering: None,
         options: &[],
         contexts: Contexts::None,
         machine,
@@ -229,6 +236,7 @@ mod tests {
         for info in PROTOCOLS {
             assert_eq!(info.peer.peer, info);
             assert_eq!(info.peer.number / 16, info.number / 16);
+            assert_eq!(info.filtering.is_some(), info.peer.filtering.is_some());
             assert_eq!((info.can_send, info.can_recv), (info.peer.can_recv, info.peer.can_send));
         }
     }

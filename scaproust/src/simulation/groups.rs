@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::generate::{Generator, LINGER, RECEIVE_BUFFER, RECEIVE_TIMEOUT, SEND_TIMEOUT};
-use super::plan::{Check, Step};
+use super::plan::{Check, SocketPlan, Step};
 use crate::machine::Settings;
+use crate::protocol::FILTER;
 
 /// The longest time of a message on a quick machine, in microseconds. A connection that no thread reads is found after 2000.
 const PROMPT: u64 = 1000;
@@ -166,11 +167,25 @@ impl Generator {
                 self.step(*subscriber, 0, Step::Subscribe(topic));
             }
         }
+        let filters = self.chance(3);
+        for socket in publishers.iter().chain(&subscribers).copied() {
+            if filters && !self.chance(4) {
+                let SocketPlan { protocol, options, .. } = &mut self.plan.sockets[socket];
+                options.push((protocol.number.into(), FILTER, 1));
+            }
+        }
         self.join(&publishers, &subscribers, "sub", "pub");
         let count = publishers.len();
         for publisher in publishers {
             self.maybe_sleep(publisher);
-            self.publish(publisher, count);
+            if filters {
+                // The first message may come when some subscriptions have not arrived at the publisher.
+                let (count, size) = (self.count(), self.size());
+                self.step(publisher, 0, Step::Send(count, size));
+                self.plan.checks.push(Check::Order(publisher));
+            } else {
+                self.publish(publisher, count);
+            }
         }
         self.receive_at(&subscribers);
     }

@@ -252,7 +252,7 @@ mod tests {
             let (far_out, inbound) = lane(100);
             let (outbound, _) = lane(100);
             let leased = Arc::new(Leased(AtomicBool::new(false)));
-            let attached = self.context.attach(PipeEnds { inbound, outbound, peer: leased.clone() });
+            let attached = self.context.attach(PipeEnds::plain(inbound, outbound, leased.clone()));
             let pipe = attached.ok().unwrap();
             pipe.clone().writable();
             self.connections.push((leased, far_out, pipe));

@@ -29,14 +29,12 @@ impl Socket {
         }
     }
 
-    fn update_all(&self, core: &mut Core, edges: &mut Edges) {
+    pub(super) fn update_all(&self, core: &mut Core, edges: &mut Edges) {
         let _uncancellable = Uncancellable::begin();
         core.process_ready(&self.ready, edges);
         core.face.registrations.remove_stale();
-        let needs_prompt_processing = core.face.is_polled()
-            || core.faces.is_some()
-            || core.drops_old
-            || self.acts_between_calls && core.protocol.is_busy();
+        let needs_prompt_processing =
+            core.face.is_polled() || core.faces.is_some() || core.drops_old || core.protocol.is_busy();
         if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
             self.needs_prompt_processing.store(needs_prompt_processing, Ordering::Relaxed);
             // Pairs with the fence in `PipeHandle::process_if_prompt`: either that thread sees the flag, or
@@ -109,9 +107,7 @@ impl Source for Socket {
                 return;
             }
             core.allow_more_drops();
-            if self.acts_between_calls {
-                core.call(&mut edges, |protocol, context| protocol.timeout(context));
-            }
+            core.call(&mut edges, |protocol, context| protocol.timeout(context));
             self.process_ready(&mut core, &mut edges);
         }
         edges.deliver();

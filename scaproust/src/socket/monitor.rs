@@ -261,6 +261,10 @@ impl EndpointContext for Monitor {
         MessageType::Binary
     }
 
+    fn filters(&self) -> bool {
+        false
+    }
+
     fn max_message(&self) -> Option<usize> {
         None
     }
@@ -271,7 +275,7 @@ impl EndpointContext for Monitor {
     }
 
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
-        let PipeEnds { inbound, outbound, peer } = ends;
+        let PipeEnds { inbound, outbound, peer, .. } = ends;
         let monitor = self.this.upgrade().ok_or(PipeRefused)?;
         let mut subscribers = lock(&self.subscribers);
         subscribers.all.try_reserve(1).map_err(|_| PipeRefused)?;

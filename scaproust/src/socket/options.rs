@@ -186,8 +186,11 @@ impl Socket {
         let mut edges = Edges::default();
         let mut core = self.lock()?;
         let owner = core.owner;
-        let outcome = core.protocol.set_option(name, setting);
-        if outcome.is_ok() {
+        let outcome = core.call(&mut edges, |protocol, context| protocol.set_option(name, setting, context));
+        if core.protocol.is_busy() {
+            // It may not have been before.
+            owner.update_all(&mut core, &mut edges);
+        } else {
             // What can be received may have changed.
             owner.process_ready(&mut core, &mut edges);
         }

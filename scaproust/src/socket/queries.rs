@@ -93,6 +93,7 @@ impl Socket {
             }
             match statistic {
                 Statistic::Connections => core.pipes.ready() as u64,
+                Statistic::Subscriptions => core.protocol.subscriptions(),
                 Statistic::InvalidMessages => core.protocol.invalid_messages(),
                 Statistic::MessagesDropped => core.watch.dropped,
                 counter => core.statistics[counter],

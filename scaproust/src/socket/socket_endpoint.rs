@@ -54,6 +54,7 @@ impl SocketEndpoint {
         let pipe_options = PipeOptions {
             send_priority: priority(SocketOption::SendPriority),
             receive_priority: priority(SocketOption::ReceivePriority),
+            is_filtering: false,
         };
         SocketEndpoint {
             socket,
@@ -89,6 +90,10 @@ impl EndpointContext for SocketEndpoint {
         !self.socket.info.is_exclusive || self.socket.core.lock().pipes.open() == 0
     }
 
+    fn filters(&self) -> bool {
+        self.socket.core.lock().protocol.filters()
+    }
+
     fn lane_limits(&self) -> LaneLimits {
         let options = &self.socket.core.lock().options;
         LaneLimits {
@@ -119,13 +124,13 @@ impl EndpointContext for SocketEndpoint {
     }
 
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
-        let PipeEnds { inbound, outbound, peer } = ends;
+        let PipeEnds { inbound, outbound, peer, is_filtering } = ends;
         let mut core = self.socket.core.lock();
         if core.is_closing {
             return Err(PipeRefused);
         }
         let id = core.pipes.next_id().ok_or(PipeRefused)?;
-        core.protocol.attach(id, self.pipe_options)?;
+        core.protocol.attach(id, PipeOptions { is_filtering, ..self.pipe_options })?;
         let mut pipe = Pipe::new(inbound, outbound, peer, self.name.clone());
         if core.options.int(SocketOption::PeerInfo) == 1 {
             pipe.info = pipe.describe(id);
@@ -366,7 +371,7 @@ mod tests {
             );
             let (_far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
+            let Ok(end) = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(NullPeer))) else {
                 panic!("{info:?} refused a pipe");
             };
             let send = || send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true);
@@ -392,7 +397,7 @@ mod tests {
             );
             let (mut far_out, inbound) = lane(100);
             let (outbound, mut far_in) = lane(100);
-            let Ok(end) = context.attach(PipeEnds { inbound, outbound, peer: Arc::new(NullPeer) }) else {
+            let Ok(end) = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(NullPeer))) else {
                 panic!("{info:?} refused a pipe");
             };
             let question = &mut Payload::Borrowed(b"\x80\0\0\x01question");

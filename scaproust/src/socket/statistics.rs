@@ -43,12 +43,14 @@ pub enum Statistic {
     HandshakeErrors,
     /// Messages that were dropped for a receiver that had no room. Counted apart from the others, with the monitor.
     MessagesDropped,
-    /// Messages dropped for their hop count. The protocol counts them.
+    /// Messages dropped for their hop count, and malformed changes of subscriptions. The protocol counts them.
     InvalidMessages,
+    /// Subscriptions of the peers of a PUB that filters. Not a counter: the protocol knows them.
+    Subscriptions,
 }
 
 /// Every statistic with its `NN_STAT_` number, in the order of [`Statistic`].
-const TABLE: [(Statistic, i32); 19] = [
+const TABLE: [(Statistic, i32); 20] = [
     (Statistic::Established, 101),
     (Statistic::Accepted, 102),
     (Statistic::Dropped, 103),
@@ -68,6 +70,7 @@ const TABLE: [(Statistic, i32); 19] = [
     (Statistic::HandshakeErrors, 1002),
     (Statistic::MessagesDropped, 1003),
     (Statistic::InvalidMessages, 1004),
+    (Statistic::Subscriptions, 1005),
 ];
 
 impl Statistic {

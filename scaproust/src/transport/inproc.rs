@@ -174,9 +174,10 @@ fn attach_both(
     let (there, to_inbound) = joint_lane(from, to);
     let (back, from_inbound) = joint_lane(to, from);
     let (to_relay, from_relay) = (Relay::new(connector, bound), Relay::new(bound, connector));
-    let ends = PipeEnds { inbound: from_inbound, outbound: there, peer: to_relay.clone() };
+    let is_filtering = from.filters() && to.filters();
+    let ends = PipeEnds { is_filtering, ..PipeEnds::plain(from_inbound, there, to_relay.clone()) };
     let from_end = from.attach(ends).ok()?;
-    let ends = PipeEnds { inbound: to_inbound, outbound: back, peer: from_relay.clone() };
+    let ends = PipeEnds { is_filtering, ..PipeEnds::plain(to_inbound, back, from_relay.clone()) };
     let Ok(to_end) = to.attach(ends) else {
         from_end.close(End::PEER);
         return None;
@@ -202,7 +203,7 @@ fn attach_loop(
     let context = &connector.context;
     let (outbound, inbound) = joint_lane(context, context);
     let relay = Relay::new(connector, bound);
-    let end = context.attach(PipeEnds { inbound, outbound, peer: relay.clone() }).ok()?;
+    let end = context.attach(PipeEnds::plain(inbound, outbound, relay.clone())).ok()?;
     let _ = relay.end.set(end.clone());
     Some((end.clone(), end))
 }

@@ -31,6 +31,15 @@ pub(crate) struct PipeEnds {
     pub(crate) outbound: Producer,
     /// The other side of both lanes.
     pub(crate) peer: Arc<dyn Peer>,
+    /// Both sides want the publisher to filter.
+    pub(crate) is_filtering: bool,
+}
+
+impl PipeEnds {
+    /// The ends of a pipe on which no publisher filters.
+    pub(crate) fn plain(inbound: Consumer, outbound: Producer, peer: Arc<dyn Peer>) -> PipeEnds {
+        PipeEnds { inbound, outbound, peer, is_filtering: false }
+    }
 }
 
 /// An event of an endpoint, for `nn_get_statistic`, `NN_PRINT_ERRORS` and `NN_MONITOR`.
@@ -127,6 +136,8 @@ pub(crate) trait EndpointContext: Send + Sync {
     /// Whether [`EndpointContext::attach`] is likely to succeed: a hint, by which a peer is refused before
     /// it has sent anything.
     fn accepts_pipe(&self) -> bool;
+    /// Whether a new pipe is filtering if the peer wants that as well.
+    fn filters(&self) -> bool;
     /// The bounds of a new pipe's lanes.
     fn lane_limits(&self) -> LaneLimits;
     /// Whether connections set `TCP_NODELAY`: yes, unless the program has set `NN_TCP_NODELAY` to 0.

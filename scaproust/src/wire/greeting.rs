@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use super::sp_header::SpHeaderParser;
+use super::sp_header::{SpHeaderParser, encode_sp_header};
 use super::websocket::{UpgradeClient, UpgradeServer};
 
 /// A protocol, as it is identified in greetings.
@@ -28,8 +28,35 @@ pub(crate) struct ProtocolPair {
 pub(crate) enum GreetingOrder {
     /// As soon as the stream is connected.
     AtOnce,
-    /// When the peer's header has come and the socket has accepted the peer. If it does not come, soon.
+    /// When the peer's header has come and the socket has accepted the peer. If it does not come, soon, unless this
+    /// side's header depends on it.
     AfterPeer,
+}
+
+/// The protocols by which a connection may begin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Protocols {
+    /// Those that this side proposes, or, if it is bound, accepts.
+    pub(crate) first: ProtocolPair,
+    /// Others that the bound side accepts as well. Its SP header is then always the reply to the peer's, since that decides
+    /// which of the two it is.
+    pub(crate) second: Option<ProtocolPair>,
+    /// When this side sends its SP header.
+    pub(crate) order: GreetingOrder,
+}
+
+impl From<ProtocolPair> for Protocols {
+    fn from(first: ProtocolPair) -> Protocols {
+        Protocols { first, second: None, order: GreetingOrder::AtOnce }
+    }
+}
+
+impl Protocols {
+    /// The protocol of this side for a peer with this protocol number; `None` if the peer must be refused.
+    fn own_for(&self, peer: u16) -> Option<ProtocolId> {
+        let pairs = [Some(self.first), self.second].into_iter().flatten();
+        pairs.filter(|pair| pair.peer.number == peer).map(|pair| pair.own).next()
+    }
 }
 
 /// The greeting that is expected of the peer, with the part of it that has arrived.
@@ -39,8 +66,10 @@ pub(crate) enum Greeting {
     SpHeader {
         /// The part of it that has arrived.
         parser: SpHeaderParser,
-        /// The reply to it.
-        reply: Vec<u8>,
+        /// What the reply to it depends on.
+        protocols: Protocols,
+        /// This side's header is sent, or is about to be.
+        is_answered: bool,
     },
     /// The response to this side's upgrade request.
     HttpResponse(Box<UpgradeClient>),
@@ -53,6 +82,8 @@ pub(crate) enum Greeting {
 pub(crate) struct Greeted {
     /// The peer's protocol number.
     pub(crate) protocol: u16,
+    /// This side's protocol for this peer; `None` if the peer must be refused.
+    pub(crate) own: Option<ProtocolId>,
     /// Bytes to send to the peer before the first message; often none.
     pub(crate) reply: Vec<u8>,
     /// What the peer has requested, if it is a ws client.
@@ -73,17 +104,31 @@ impl BadGreeting {
     }
 }
 
+/// The SP header of a side with this protocol.
+fn header(own: ProtocolId) -> Vec<u8> {
+    encode_sp_header(own.number).to_vec()
+}
+
 impl Greeting {
+    /// An SP header, and this side's header if it is to be sent at once.
+    pub(super) fn sp_header(protocols: Protocols) -> (Greeting, Vec<u8>) {
+        let is_answered = protocols.order == GreetingOrder::AtOnce;
+        let initial_bytes = if is_answered { header(protocols.first.own) } else { Vec::new() };
+        (Greeting::SpHeader { parser: SpHeaderParser::default(), protocols, is_answered }, initial_bytes)
+    }
+
     /// Cuts bytes of the greeting off the front of `input`. Returns its meaning once it is complete.
     ///
     /// # Errors
     /// [`BadGreeting`]; `feed` must not be called again then.
     pub(crate) fn feed(&mut self, input: &mut &[u8]) -> Result<Option<Greeted>, BadGreeting> {
         match self {
-            Greeting::SpHeader { parser, reply } => match parser.feed(input) {
-                Ok(protocol) => {
-                    Ok(protocol.map(|protocol| Greeted { protocol, reply: mem::take(reply), resource: None }))
-                }
+            Greeting::SpHeader { parser, protocols, is_answered } => match parser.feed(input) {
+                Ok(protocol) => Ok(protocol.map(|protocol| {
+                    let own = protocols.own_for(protocol);
+                    let reply = own.filter(|_| !mem::replace(is_answered, true)).map(header);
+                    Greeted { protocol, own, reply: reply.unwrap_or_default(), resource: None }
+                })),
                 Err(_) => Err(BadGreeting::silent()),
             },
             Greeting::HttpResponse(client) => client.feed(input),
@@ -91,10 +136,12 @@ impl Greeting {
         }
     }
 
-    /// Takes this side's SP header, if it is still to be sent as the reply to the peer's.
+    /// Takes this side's SP header, if it is still to be sent as the reply to the peer's but does not depend on it.
     pub(crate) fn take_reply(&mut self) -> Option<Vec<u8>> {
         match self {
-            Greeting::SpHeader { reply, .. } if !reply.is_empty() => Some(mem::take(reply)),
+            Greeting::SpHeader { protocols: Protocols { first, second: None, .. }, is_answered, .. } => {
+                (!mem::replace(is_answered, true)).then(|| header(first.own))
+            }
             Greeting::SpHeader { .. } | Greeting::HttpResponse(_) | Greeting::HttpRequest(_) => None,
         }
     }

@@ -8,8 +8,7 @@ use std::mem::MaybeUninit;
 use tungstenite::protocol::frame::coding::Control;
 
 use super::framing::{BadFrame, Framing, LengthPrefixDecoder};
-use super::greeting::{Greeting, GreetingOrder, ProtocolPair};
-use super::sp_header::{SpHeaderParser, encode_sp_header};
+use super::greeting::{Greeting, Protocols};
 use super::websocket::{Random, Side, UpgradeClient, UpgradeServer, WebSocketDecoder, WebSocketEncoder};
 use crate::message::{MessageType, Payload};
 
@@ -44,22 +43,17 @@ pub(crate) struct Handshake {
 }
 
 impl Mapping {
-    /// Begins a connection. `order` is that of SP headers; `accepted_type` is the type of messages that the bound
+    /// Begins a connection. `accepted_type` is the type of messages that the bound
     /// side of a WebSocket sends without one; `random` makes keys and masks of the connecting side.
     pub(crate) fn begin(
         &self,
-        protocols: ProtocolPair,
-        order: GreetingOrder,
+        protocols: impl Into<Protocols>,
         accepted_type: MessageType,
         mut random: Random,
     ) -> Handshake {
+        let protocols = protocols.into();
         let with_sp_header = |encoder| {
-            let header = encode_sp_header(protocols.own.number).to_vec();
-            let (initial_bytes, reply) = match order {
-                GreetingOrder::AtOnce => (header, Vec::new()),
-                GreetingOrder::AfterPeer => (Vec::new(), header),
-            };
-            let greeting = Greeting::SpHeader { parser: SpHeaderParser::default(), reply };
+            let (greeting, initial_bytes) = Greeting::sp_header(protocols);
             Handshake { initial_bytes, greeting, encoder }
         };
         match self {
@@ -71,7 +65,8 @@ impl Mapping {
                 Handshake { initial_bytes: Vec::new(), greeting, encoder: Encoder::WebSocket(encoder) }
             }
             Mapping::WebSocketClient { authority, resource, message_type } => {
-                let (client, initial_bytes) = UpgradeClient::new(protocols, authority, resource, &mut random);
+                let (client, initial_bytes) =
+                    UpgradeClient::new(protocols.first, authority, resource, &mut random);
                 let encoder = WebSocketEncoder::new(Side::Client, *message_type, random);
                 let greeting = Greeting::HttpResponse(Box::new(client));
                 Handshake { initial_bytes, greeting, encoder: Encoder::WebSocket(encoder) }
@@ -211,7 +206,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::greeting::{PAIR, REP, REQ};
+    use crate::wire::greeting::{PAIR, ProtocolPair, REP, REQ};
     use std::hash::RandomState;
 
     /// Lets both sides of a WebSocket exchange their greetings, in parts of `cut` bytes. Returns the
@@ -223,9 +218,8 @@ mod tests {
             resource: "/a?b".into(),
             message_type: MessageType::Text,
         };
-        let mut client = client.begin(connected, GreetingOrder::AtOnce, MessageType::Binary, random());
-        let mut server =
-            Mapping::WebSocketServer.begin(bound, GreetingOrder::AtOnce, MessageType::Binary, random());
+        let mut client = client.begin(connected, MessageType::Binary, random());
+        let mut server = Mapping::WebSocketServer.begin(bound, MessageType::Binary, random());
         let greeted =
             client.initial_bytes.chunks(cut).find_map(|part| server.greeting.feed(&mut &*part).transpose());
         let greeted = greeted?.ok()?;

@@ -20,7 +20,7 @@ pub(crate) use framing::{BadFrame, Framing};
 pub(crate) use greeting::Greeting;
 #[cfg(any(fuzzing, test))]
 pub(crate) use greeting::PAIR;
-pub(crate) use greeting::{BadGreeting, Greeted, GreetingOrder, ProtocolId, ProtocolPair};
+pub(crate) use greeting::{BadGreeting, Greeted, GreetingOrder, ProtocolId, ProtocolPair, Protocols};
 pub(crate) use inbound::{GREETING_TIME, Inbound, PEER_FIRST_TIME, TimeCheck};
 #[cfg(any(fuzzing, test))]
 pub(crate) use mapping::Decoder;

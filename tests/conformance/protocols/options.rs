@@ -3,10 +3,11 @@
 use std::ffi::c_int;
 
 use nanomsg::constants::{
-    NN_DOMAIN, NN_IPV4ONLY, NN_MAXTTL, NN_PROTOCOL, NN_RCVBUF, NN_RCVFD, NN_RCVMAXSIZE, NN_RCVPRIO,
-    NN_RCVTIMEO, NN_RECONNECT_IVL, NN_RECONNECT_IVL_MAX, NN_REQ, NN_REQ_RESEND_IVL, NN_SNDBUF, NN_SNDFD,
-    NN_SNDPRIO, NN_SNDTIMEO, NN_SOL_SOCKET, NN_SUB, NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE, NN_SURVEYOR,
-    NN_SURVEYOR_DEADLINE, NN_TCP, NN_TCP_NODELAY, NN_WS, NN_WS_MSG_TYPE,
+    NN_DOMAIN, NN_IPV4ONLY, NN_MAXTTL, NN_PROTOCOL, NN_PUB, NN_PUB_FILTER, NN_RCVBUF, NN_RCVFD,
+    NN_RCVMAXSIZE, NN_RCVPRIO, NN_RCVTIMEO, NN_RECONNECT_IVL, NN_RECONNECT_IVL_MAX, NN_REQ,
+    NN_REQ_RESEND_IVL, NN_SNDBUF, NN_SNDFD, NN_SNDPRIO, NN_SNDTIMEO, NN_SOL_SOCKET, NN_SUB,
+    NN_SUB_FILTER_UPSTREAM, NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, NN_TCP,
+    NN_TCP_NODELAY, NN_WS, NN_WS_MSG_TYPE,
 };
 use scaproust::Error;
 
@@ -67,6 +68,20 @@ fn knows_its_own_options_only(role: Role) {
         let is_own = level == role.socket_type.number() && !role.raw;
         assert_eq!(socket.set(level, option, 1234), expected(is_own), "level {level}");
         assert_eq!(socket.get(level, option), expected(is_own).map(|()| 1234), "level {level}");
+    }
+    for (level, option) in [(NN_PUB, NN_PUB_FILTER), (NN_SUB, NN_SUB_FILTER_UPSTREAM)] {
+        let is_own = level == role.socket_type.number();
+        for value in [1, 0] {
+            assert_eq!(socket.set(level, option, value), expected(is_own), "level {level}");
+            assert_eq!(socket.get(level, option), expected(is_own).map(|()| value), "level {level}");
+        }
+        if is_own {
+            for wrong in [-1, 2] {
+                assert_eq!(socket.set(level, option, wrong), Err(Error::InvalidArgument));
+            }
+            assert_eq!(socket.set_bytes(level, option, b"1"), Err(Error::InvalidArgument));
+            assert_eq!(socket.get(level, option), Ok(0));
+        }
     }
     for option in [NN_SUB_SUBSCRIBE, NN_SUB_UNSUBSCRIBE] {
         let is_own = role.socket_type == SocketType::Sub;

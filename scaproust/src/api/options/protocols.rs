@@ -7,9 +7,78 @@ use super::super::socket::Socket;
 use super::milliseconds_or;
 use crate::error::Error;
 use crate::option::{Setting, time_limit};
-use crate::protocol::{RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE};
+use crate::protocol::{FILTER, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE};
+
+impl Socket<pattern::Pub> {
+    /// Whether subscribers that have [`Socket::set_filter_upstream`] get only the messages that they have subscribed to;
+    /// `false` by default.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert!(!scaproust::Pub::new()?.filter()?);
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn filter(&self) -> Result<bool, Error> {
+        Ok(self.enter()?.protocol_option(FILTER)? == 1)
+    }
+
+    /// Sets whether subscribers that have [`Socket::set_filter_upstream`] get only the messages that they have subscribed
+    /// to. It holds for connections that are made afterwards.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # use scaproust::{Pub, Sub};
+    /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
+    /// publisher.set_filter(true)?;
+    /// subscriber.set_filter_upstream(true)?;
+    /// subscriber.subscribe(b"weather/")?;
+    /// publisher.bind("inproc://doc/filter")?;
+    /// subscriber.connect("inproc://doc/filter")?;
+    /// publisher.send(b"sports/2:1")?; // Is not sent.
+    /// publisher.send(b"weather/rain")?;
+    /// assert_eq!(*subscriber.recv()?, *b"weather/rain");
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn set_filter(&self, filters: bool) -> Result<(), Error> {
+        self.enter()?.set_protocol_option(FILTER, Setting::Int(filters.into()))
+    }
+}
 
 impl Socket<pattern::Sub> {
+    /// Whether subscriptions are sent to publishers that filter; `false` by default.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// assert!(!scaproust::Sub::new()?.filter_upstream()?);
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn filter_upstream(&self) -> Result<bool, Error> {
+        Ok(self.enter()?.protocol_option(FILTER)? == 1)
+    }
+
+    /// Sets whether subscriptions are sent to publishers that filter ([`Socket::set_filter`]), so that unwanted messages do
+    /// not use the network. It holds for connections that are made afterwards. Other publishers, also those of other
+    /// libraries, send everything, as always.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// let socket = scaproust::Sub::new()?;
+    /// socket.set_filter_upstream(true)?;
+    /// assert!(socket.filter_upstream()?);
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn set_filter_upstream(&self, filters: bool) -> Result<(), Error> {
+        self.enter()?.set_protocol_option(FILTER, Setting::Int(filters.into()))
+    }
+
     /// Subscribes to messages that begin with `prefix`; an empty prefix subscribes to all messages.
     /// Without a subscription no message is received.
     ///

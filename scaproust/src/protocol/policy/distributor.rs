@@ -53,6 +53,11 @@ impl Distributor {
         }
     }
 
+    /// Whether there is an active pipe.
+    pub(crate) fn has_active(&self) -> bool {
+        self.active > 0
+    }
+
     /// Sends a message to all active pipes, without the one in `except`. The last pipe gets the body
     /// itself, and the others clones, so that a sole receiver gets the body without a copy.
     pub(crate) fn send(

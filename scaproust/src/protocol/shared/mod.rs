@@ -202,8 +202,18 @@ impl Protocol for Shared {
     }
 
     #[inline(never)]
-    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
-        of_each!(self, shared => shared.set_option(name, setting))
+    fn set_option(
+        &mut self,
+        name: i32,
+        setting: Setting<'_>,
+        context: &mut impl Context,
+    ) -> Result<(), Error> {
+        of_each!(self, shared => shared.set_option(name, setting, context))
+    }
+
+    #[inline(never)]
+    fn filters(&self) -> bool {
+        of_each!(self, shared => shared.filters())
     }
 
     #[inline(never)]

@@ -284,7 +284,12 @@ impl Protocol for SharedRequester {
         self.proceed(context);
     }
 
-    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+    fn set_option(
+        &mut self,
+        name: i32,
+        setting: Setting<'_>,
+        _context: &mut impl Context,
+    ) -> Result<(), Error> {
         let (RESEND_INTERVAL, Setting::Int(milliseconds)) = (name, setting) else {
             return Err(Error::UnknownOption);
         };

@@ -5,7 +5,7 @@ use crate::option::Setting;
 use crate::protocol::backtrace::LAST_WORD;
 use crate::protocol::simulation::{FIRST_MAILBOX, Received, SEED, Simulation, simulate, wire};
 use crate::protocol::{
-    self, Place, Protocol, ProtocolInfo, RESEND_INTERVAL, Refusal, SUBSCRIBE, SURVEY_DEADLINE,
+    self, Place, Protocol, ProtocolInfo, RESEND_INTERVAL, Refusal, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE,
 };
 
 /// The numbers of the first questions on the wire.
@@ -278,5 +278,35 @@ fn a_message_goes_to_all_that_want_it_and_have_room() {
         socket.at(OWN).machine.remove(context);
         socket.arrive(1, "b2");
         assert_eq!((socket.unread(1), socket.changed()), (0, vec![]));
+    });
+}
+
+#[test]
+fn publishers_that_filter_get_the_topics_of_all_contexts() {
+    simulate(&protocol::SUB, false, |mut socket| {
+        let set = |socket: &mut Simulation, name, topic: &str| {
+            socket.set_option(name, Setting::Bytes(topic.as_bytes())).unwrap();
+        };
+        socket.is_filtering = true;
+        socket.attach(1);
+        set(&mut socket, SUBSCRIBE, "a");
+        socket.share(&protocol::SUB);
+        let mut other = Simulation::new(&protocol::SUB, false, false);
+        ["a", "b"].into_iter().for_each(|topic| set(&mut other, SUBSCRIBE, topic));
+        let context = socket.add(other.machine);
+        assert_eq!(socket.body_at(OWN), Err(Refusal::WouldBlock));
+        assert_eq!(socket.sent(1), [b"\x01a", b"\x01b"]);
+        set(socket.at(context), SUBSCRIBE, "c");
+        set(socket.at(OWN), SUBSCRIBE, "c");
+        set(socket.at(context), UNSUBSCRIBE, "c");
+        assert_eq!(socket.sent(1), [b"\x01c"]);
+        socket.attach(2);
+        let mut topics = socket.sent(2);
+        topics.sort();
+        topics.dedup();
+        assert_eq!(topics, [b"\x01a", b"\x01b", b"\x01c"]);
+        socket.machine.remove(context);
+        assert_eq!(socket.body_at(OWN), Err(Refusal::WouldBlock));
+        assert_eq!((socket.sent(1), socket.sent(2)), (vec![b"\x02b".to_vec()], vec![b"\x02b".to_vec()]));
     });
 }

@@ -159,7 +159,12 @@ impl Protocol for Surveyor {
         self.drop_if_late(context);
     }
 
-    fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
+    fn set_option(
+        &mut self,
+        name: i32,
+        setting: Setting<'_>,
+        _context: &mut impl Context,
+    ) -> Result<(), Error> {
         let (SURVEY_DEADLINE, Setting::Int(milliseconds)) = (name, setting) else {
             return Err(Error::UnknownOption);
         };

@@ -21,14 +21,14 @@ use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, polled};
 #[cfg(feature = "tls")]
 use super::reload;
-use super::{Owner, network};
+use super::{Owner, filtering_pair, network, protocol_pair};
 use crate::address::{self, Family};
 use crate::endpoint::{Attempts, Backoff, DialStep};
 use crate::error::Error;
 use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, MutexGuard, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
-use crate::wire::{GreetingOrder, Mapping};
+use crate::wire::Mapping;
 
 /// What a dialer connects to.
 pub(super) enum Target {
@@ -78,6 +78,23 @@ struct State {
     attempts: Attempts<Destination>,
     /// The last look-up of the name was slow.
     is_slow: bool,
+    filtering: Filtering,
+}
+
+/// What the dialer proposes if the socket wants publishers to filter.
+///
+/// A peer that does not know the proposed protocol ends the connection. Then the dialer connects again at once, without
+/// proposing it. After the loss of that connection it proposes it again: another peer may be there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Filtering {
+    /// The next connection proposes it.
+    ToBeProposed,
+    /// The present connection proposes it, and the peer has not answered.
+    Proposed,
+    /// The present connection filters.
+    Accepted,
+    /// The present connection does not propose it, or the next one will not, since the peer has refused it.
+    Refused,
 }
 
 enum Phase {
@@ -140,7 +157,12 @@ impl Dialer {
     ) -> Arc<Dialer> {
         let settings = context.settings();
         let backoff = Backoff::new(settings.reconnect_interval, settings.reconnect_interval_max);
-        let state = State { phase: Phase::Proceeding, attempts: Attempts::new(backoff), is_slow: false };
+        let state = State {
+            phase: Phase::Proceeding,
+            attempts: Attempts::new(backoff),
+            is_slow: false,
+            filtering: Filtering::ToBeProposed,
+        };
         Arc::new_cyclic(|this| Dialer {
             this: this.clone(),
             target,
@@ -276,7 +298,14 @@ impl Dialer {
         let stream = self.kind.stream(stream)?;
         let mapping = self.mapping.clone();
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        let connection = Connection::start(stream, mapping, GreetingOrder::AtOnce, context, owner, reactor)?;
+        let pair = match filtering_pair(context.protocol()) {
+            Some(pair) if state.filtering != Filtering::Refused && context.filters() => {
+                state.filtering = Filtering::Proposed;
+                pair
+            }
+            _ => protocol_pair(context.protocol()),
+        };
+        let connection = Connection::start(stream, mapping, pair, context, owner, reactor)?;
         state.attempts.connected();
         state.phase = Phase::Connected(connection.clone());
         drop(state);
@@ -291,7 +320,11 @@ impl Dialer {
     fn failed(&self, error: io::Error) -> DialStep<Destination> {
         let error = Error::from(error);
         self.context.report(EndpointEvent::ConnectFailed(error));
-        let step = lock(&self.state).attempts.failed();
+        let step = {
+            let mut state = lock(&self.state);
+            state.filtering = Filtering::ToBeProposed;
+            state.attempts.failed()
+        };
         let delay = if let DialStep::Wait(delay) = step { delay } else { Duration::ZERO };
         self.context.report(EndpointEvent::Retry(Some(error), delay));
         step
@@ -366,7 +399,11 @@ impl Owner for Dialer {
         if self.kind.is_secure() {
             self.context.report(EndpointEvent::Connected);
         }
-        lock(&self.state).attempts.established();
+        let mut state = lock(&self.state);
+        state.attempts.established();
+        if state.filtering == Filtering::Proposed {
+            state.filtering = Filtering::Accepted;
+        }
     }
 
     #[cfg(feature = "tls")]
@@ -381,7 +418,9 @@ impl Owner for Dialer {
             match &mut state.phase {
                 Phase::Connected(current) if Arc::ptr_eq(current, connection) => {
                     state.phase = Phase::Proceeding;
-                    state.attempts.lost()
+                    let is_refused = state.filtering == Filtering::Proposed;
+                    state.filtering = if is_refused { Filtering::Refused } else { Filtering::ToBeProposed };
+                    if is_refused { DialStep::Wait(Duration::ZERO) } else { state.attempts.lost() }
                 }
                 Phase::Closed(closing) => {
                     *closing = None;

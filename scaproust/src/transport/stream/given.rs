@@ -5,17 +5,17 @@
 
 use std::sync::Arc;
 
-use super::Owner;
 use super::connection::Connection;
 use super::kind::StreamKind;
 use super::listener::{Chosen, Listener};
 use super::platform::{Given, Role};
+use super::{Owner, protocol_pair};
 use crate::address::DescriptorAddress;
 use crate::error::Error;
 use crate::reactor;
 use crate::sync::{Mutex, lock, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
-use crate::wire::{GreetingOrder, Mapping};
+use crate::wire::Mapping;
 
 /// The mapping of a socket, and the kind of its stream.
 fn kind(given: &Given, is_tcp: bool) -> (Mapping, StreamKind) {
@@ -64,7 +64,7 @@ pub(in crate::transport) fn connect(
         let connection = Connection::start(
             kind.stream(stream)?,
             mapping,
-            GreetingOrder::AtOnce,
+            protocol_pair(context.protocol()),
             context.clone(),
             owner,
             reactor::current()?,

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
-use super::Owner;
 use super::connection::Connection;
 use super::kind::StreamKind;
 use super::platform::{self, Acceptor, polled};
 #[cfg(feature = "tls")]
 use super::reload;
+use super::{Owner, accepted_protocols};
 use crate::address;
 use crate::endpoint::{AcceptStep, Accepting};
 #[cfg(feature = "tls")]
@@ -22,7 +22,7 @@ use crate::pipe::End;
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
-use crate::wire::{GreetingOrder, Mapping};
+use crate::wire::Mapping;
 
 /// What the system has chosen where the address of a listener left it open.
 pub(super) enum Chosen {
@@ -143,10 +143,8 @@ impl Listener {
             return self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
         }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        // Several peers may have been accepted at once, and only one of them may believe that it is connected.
-        let is_exclusive = context.protocol().is_exclusive;
-        let order = if is_exclusive { GreetingOrder::AfterPeer } else { GreetingOrder::AtOnce };
-        match Connection::start(stream, self.mapping.clone(), order, context, owner, reactor) {
+        let protocols = accepted_protocols(&*self.context);
+        match Connection::start(stream, self.mapping.clone(), protocols, context, owner, reactor) {
             Ok(connection) => {
                 if !self.kind.is_secure() {
                     self.context.report(EndpointEvent::Accepted);

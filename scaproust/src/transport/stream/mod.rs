@@ -27,7 +27,7 @@ use crate::address::{self, Family, LocalName, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
 use crate::reactor;
-use crate::wire::{Mapping, ProtocolId, ProtocolPair};
+use crate::wire::{GreetingOrder, Mapping, ProtocolId, ProtocolPair, Protocols};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
@@ -221,6 +221,23 @@ fn protocol_pair(own: &ProtocolInfo) -> ProtocolPair {
     ProtocolPair { own: id(own), peer: id(own.peer) }
 }
 
+/// The pair with which a publisher is to filter, if the protocol has one.
+fn filtering_pair(own: &ProtocolInfo) -> Option<ProtocolPair> {
+    let id = |info: &ProtocolInfo| info.filtering.map(|(number, name)| ProtocolId { number, name });
+    Some(ProtocolPair { own: id(own)?, peer: id(own.peer)? })
+}
+
+/// The protocols by which a peer may greet a bound endpoint.
+fn accepted_protocols(context: &dyn EndpointContext) -> Protocols {
+    let first = protocol_pair(context.protocol());
+    // Under the socket's lock only if the protocol may filter.
+    let second = filtering_pair(context.protocol()).filter(|_| context.filters());
+    // Several peers may have been accepted at once, and only one of them may believe that it is connected.
+    let is_reply = context.protocol().is_exclusive || second.is_some();
+    let order = if is_reply { GreetingOrder::AfterPeer } else { GreetingOrder::AtOnce };
+    Protocols { first, second, order }
+}
+
 /// The endpoint that a connection belongs to.
 trait Owner: Send + Sync {
     /// Whether it has connected to the peer, and not the peer to it.
@@ -239,19 +256,14 @@ mod tests {
     use super::*;
     use crate::message::MessageType;
     use crate::protocol::PROTOCOLS;
-    use crate::wire::{GreetingOrder, Random};
+    use crate::wire::Random;
     use std::hash::RandomState;
 
     /// The two sides of a WebSocket agree on a protocol by its name.
     #[test]
     fn the_websocket_name_of_each_protocol_is_accepted_by_its_peer_only() {
         let begin = |mapping: &Mapping, info: &ProtocolInfo| {
-            mapping.begin(
-                protocol_pair(info),
-                GreetingOrder::AtOnce,
-                MessageType::Binary,
-                Random::new(RandomState::new()),
-            )
+            mapping.begin(protocol_pair(info), MessageType::Binary, Random::new(RandomState::new()))
         };
         let client = Mapping::WebSocketClient {
             authority: "h".into(),

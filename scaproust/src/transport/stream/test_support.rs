@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crate::message::MessageType;
 use crate::pipe::{End, NullPeer, SocketPipe};
-use crate::protocol::{PUSH, PipeRefused, ProtocolInfo};
+use crate::protocol::{PUSH, PipeRefused, ProtocolInfo, SUB};
 use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
 #[cfg(feature = "tls")]
@@ -167,6 +167,12 @@ pub(super) fn expect_greeting(mut peer: impl Read) {
     assert_eq!(came, OWN_GREETING);
 }
 
+/// The greeting of a socket with this protocol number.
+pub(super) fn sp_header(number: u16) -> [u8; 8] {
+    let [high, low] = number.to_be_bytes();
+    [0, b'S', b'P', 0, high, low, 0, 0]
+}
+
 /// Reads all that the other side still sends, which ends the connection then. Returns the number of bytes.
 pub(super) fn read_to_end(mut peer: &TcpStream) -> usize {
     peer.read_to_end(&mut Vec::new()).unwrap()
@@ -190,6 +196,19 @@ impl Fixture {
             socket: TestSocket::with_reconnect_interval(protocol, Arc::new(NullPeer), delay),
             reactor: Reactor::idle(),
         }
+    }
+
+    /// A SUB socket that wants publishers to filter, with the same delay.
+    pub(super) fn of_filtering_subscriber(delay: Duration) -> Fixture {
+        let socket = TestSocket::with_reconnect_interval(&SUB, Arc::new(NullPeer), delay);
+        socket.filters.store(true, Ordering::Relaxed);
+        Fixture { socket, reactor: Reactor::idle() }
+    }
+
+    /// Waits until the socket has another pipe, and returns it.
+    pub(super) fn next_pipe(&self) -> PipeEnds {
+        self.wait_for_pipe();
+        lock(&self.socket.pipe).take().unwrap()
     }
 
     /// Waits for the next event.
@@ -221,6 +240,8 @@ pub(super) struct TestSocket {
     settings: Settings,
     /// Whether [`EndpointContext::accepts_pipe`] returns `true`.
     pub(super) accepts_pipe: AtomicBool,
+    /// The value of [`EndpointContext::filters`].
+    filters: AtomicBool,
     end: Arc<dyn SocketPipe>,
     /// The ends of the last pipe.
     pub(super) pipe: Mutex<Option<PipeEnds>, rank::Socket>,
@@ -251,6 +272,7 @@ impl TestSocket {
                 ..Settings::default()
             },
             accepts_pipe: AtomicBool::new(true),
+            filters: AtomicBool::new(false),
             end,
             pipe: Mutex::default(),
             batching: Arc::default(),
@@ -274,6 +296,10 @@ impl EndpointContext for TestSocket {
 
     fn accepts_pipe(&self) -> bool {
         self.accepts_pipe.load(Ordering::Relaxed)
+    }
+
+    fn filters(&self) -> bool {
+        self.filters.load(Ordering::Relaxed)
     }
 
     fn lane_limits(&self) -> LaneLimits {

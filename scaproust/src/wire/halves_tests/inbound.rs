@@ -18,15 +18,31 @@ fn a_greeting_has_a_time_limit() {
 fn a_side_that_greets_after_its_peer_waits_for_a_short_time() {
     let greeting = encode_sp_header(PAIR.own.number);
     for mapping in [Mapping::Tcp, Mapping::Ipc] {
-        let mut end = End::with_order(mapping, GreetingOrder::AfterPeer);
+        let mut end =
+            End::with_protocols(mapping, Protocols { order: GreetingOrder::AfterPeer, ..PAIR.into() });
         assert!(end.send(usize::MAX).is_empty());
         assert_eq!(end.inbound.check_time(PEER_FIRST_TIME - NANOSECOND), TimeCheck::InTime);
         assert_eq!(end.inbound.check_time(PEER_FIRST_TIME), TimeCheck::Greet(greeting.to_vec()));
         // Once.
         assert_eq!(end.inbound.check_time(PEER_FIRST_TIME), TimeCheck::InTime);
         let greeted = end.inbound.greet(&mut &greeting[..]).unwrap().unwrap();
-        assert_eq!(greeted, Greeted { protocol: PAIR.peer.number, reply: Vec::new(), resource: None });
+        let (protocol, own) = (PAIR.peer.number, Some(PAIR.own));
+        assert_eq!(greeted, Greeted { protocol, own, reply: Vec::new(), resource: None });
         assert_eq!(end.inbound.check_time(GREETING_TIME), TimeCheck::Exceeded);
+    }
+}
+
+#[test]
+fn a_side_whose_header_depends_on_that_of_the_peer_waits_for_it() {
+    let second =
+        ProtocolPair { own: ProtocolId { number: 2, name: "" }, peer: ProtocolId { number: 3, name: "" } };
+    let protocols = Protocols { first: PAIR, second: Some(second), order: GreetingOrder::AfterPeer };
+    for (peer, own) in [(PAIR.peer, Some(PAIR.own)), (second.peer, Some(second.own)), (second.own, None)] {
+        let mut end = End::with_protocols(Mapping::Tcp, protocols);
+        assert_eq!(end.inbound.check_time(PEER_FIRST_TIME), TimeCheck::InTime);
+        let greeted = end.inbound.greet(&mut &encode_sp_header(peer.number)[..]).unwrap().unwrap();
+        let reply = own.map_or(Vec::new(), |own| encode_sp_header(own.number).to_vec());
+        assert_eq!(greeted, Greeted { protocol: peer.number, own, reply, resource: None });
     }
 }
 

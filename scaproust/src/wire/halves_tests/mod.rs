@@ -81,11 +81,11 @@ struct Closed(Vec<u8>);
 
 impl End {
     fn new(mapping: Mapping) -> End {
-        End::with_order(mapping, GreetingOrder::AtOnce)
+        End::with_protocols(mapping, PAIR)
     }
 
-    fn with_order(mapping: Mapping, order: GreetingOrder) -> End {
-        let handshake = mapping.begin(PAIR, order, MessageType::Binary, Random::new(RandomState::new()));
+    fn with_protocols(mapping: Mapping, protocols: impl Into<Protocols>) -> End {
+        let handshake = mapping.begin(protocols, MessageType::Binary, Random::new(RandomState::new()));
         End {
             inbound: Inbound::new(handshake.greeting, Duration::ZERO),
             outbound: Outbound::new(&handshake.initial_bytes, handshake.encoder),

@@ -307,7 +307,7 @@ mod tests {
     use super::*;
     use crate::message::MessageType;
     use crate::wire::halves_tests::Queue;
-    use crate::wire::{GreetingOrder, Mapping, Outbound, PAIR, Random};
+    use crate::wire::{Mapping, Outbound, PAIR, Random};
     use std::hash::RandomState;
 
     #[test]
@@ -366,7 +366,7 @@ mod tests {
                 resource: "/".into(),
                 message_type: MessageType::Binary,
             };
-            let mut encoder = mapping.begin(PAIR, GreetingOrder::AtOnce, MessageType::Binary, random).encoder;
+            let mut encoder = mapping.begin(PAIR, MessageType::Binary, random).encoder;
             let mut pieces = Pieces::default();
             pieces.fill(&mut queue, &mut encoder, true).unwrap();
             let stream: Vec<u8> = pieces.pieces.iter().flat_map(Piece::bytes).copied().collect();

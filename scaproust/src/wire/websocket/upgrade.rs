@@ -9,7 +9,7 @@ use httparse::{EMPTY_HEADER, Error, Header, Request, Response, Status};
 use sha1::{Digest, Sha1};
 
 use super::Random;
-use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair};
+use crate::wire::greeting::{BadGreeting, Greeted, ProtocolId, ProtocolPair, Protocols};
 
 /// The longest request or response in bytes, without the bytes that may follow it.
 const HEAD_MAX: usize = 8 * 1024;
@@ -36,15 +36,15 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
 /// The bound side: it expects a request.
 #[derive(Debug)]
 pub(crate) struct UpgradeServer {
-    protocols: ProtocolPair,
+    protocols: Protocols,
     /// The part of the request that has arrived.
     received: Vec<u8>,
 }
 
 impl UpgradeServer {
     /// A bound side with these protocols.
-    pub(crate) fn new(protocols: ProtocolPair) -> UpgradeServer {
-        UpgradeServer { protocols, received: Vec::new() }
+    pub(crate) fn new(protocols: impl Into<Protocols>) -> UpgradeServer {
+        UpgradeServer { protocols: protocols.into(), received: Vec::new() }
     }
 
     /// Cuts bytes of the request off the front of `input`. Returns the greeting once it is complete.
@@ -105,14 +105,19 @@ impl UpgradeServer {
         let key = only(fields, "Sec-WebSocket-Key").filter(|key| is_key(key));
         let key = key.ok_or_else(|| bad("The request has no Sec-WebSocket-Key of 16 bytes."))?;
 
-        let own = subprotocol(self.protocols.own);
+        let Protocols { first, second, .. } = self.protocols;
+        let own = subprotocol(first.own);
         let mut asked = values(fields, "Sec-WebSocket-Protocol").flat_map(tokens).peekable();
         let chosen = if asked.peek().is_none() {
-            (self.protocols.own.number == UNNAMED).then_some(&b""[..])
+            (first.own.number == UNNAMED).then_some((&b""[..], first))
         } else {
-            asked.find(|name| name.eq_ignore_ascii_case(own.as_bytes()))
+            let pair_of = |name: &[u8]| {
+                let mut pairs = [Some(first), second].into_iter().flatten();
+                pairs.find(|pair| name.eq_ignore_ascii_case(subprotocol(pair.own).as_bytes()))
+            };
+            asked.find_map(|name| Some((name, pair_of(name)?)))
         };
-        let chosen = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
+        let (chosen, pair) = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
 
         let mut reply = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -127,7 +132,7 @@ impl UpgradeServer {
         }
         reply.extend_from_slice(b"\r\n");
         let resource = request.path.map(|path| path.as_bytes().to_owned());
-        Ok(Greeted { protocol: self.protocols.peer.number, reply, resource })
+        Ok(Greeted { protocol: pair.peer.number, own: Some(pair.own), reply, resource })
     }
 }
 
@@ -135,7 +140,7 @@ impl UpgradeServer {
 #[derive(Debug)]
 pub(crate) struct UpgradeClient {
     /// The protocol that was requested.
-    asked: ProtocolId,
+    protocols: ProtocolPair,
     /// The `Sec-WebSocket-Accept` that belongs to the key in the request.
     accept: String,
     /// The part of the response that has arrived.
@@ -153,15 +158,14 @@ impl UpgradeClient {
         let nonce = [random.next().to_ne_bytes(), random.next().to_ne_bytes()].concat();
         let key = BASE64.encode(nonce);
         // The subprotocol is that of the bound side.
-        let asked = protocols.peer;
-        let name = subprotocol(asked);
+        let name = subprotocol(protocols.peer);
         let request = format!(
             "GET {resource} HTTP/1.1\r\nHost: {authority}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
              Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: {VERSION}\r\n\
              Sec-WebSocket-Protocol: {name}\r\n\r\n"
         );
         let accept = accept_of(key.as_bytes());
-        (UpgradeClient { asked, accept, received: Vec::new() }, request.into_bytes())
+        (UpgradeClient { protocols, accept, received: Vec::new() }, request.into_bytes())
     }
 
     /// Cuts bytes of the response off the front of `input`. Returns the greeting once it is complete.
@@ -176,7 +180,12 @@ impl UpgradeClient {
             Ok(Status::Complete(length)) => {
                 cut(input, count, &self.received, length);
                 let protocol = self.agreed(&response).ok_or(BadGreeting::silent())?;
-                Ok(Some(Greeted { protocol, reply: Vec::new(), resource: None }))
+                Ok(Some(Greeted {
+                    protocol,
+                    own: Some(self.protocols.own),
+                    reply: Vec::new(),
+                    resource: None,
+                }))
             }
             Ok(Status::Partial) if self.received.len() < HEAD_MAX => {
                 *input = &[];
@@ -190,7 +199,7 @@ impl UpgradeClient {
     /// requested one.
     fn agreed(&self, response: &Response<'_, '_>) -> Option<u16> {
         let fields = &*response.headers;
-        let asked = subprotocol(self.asked);
+        let asked = subprotocol(self.protocols.peer);
         let mut named = values(fields, "Sec-WebSocket-Protocol").filter(|name| !name.is_empty());
         let is_agreed = response.code == Some(101)
             && has_token(fields, "Upgrade", "websocket")
@@ -199,7 +208,7 @@ impl UpgradeClient {
             && named.all(|name| name.eq_ignore_ascii_case(asked.as_bytes()))
             // No extension was requested.
             && values(fields, "Sec-WebSocket-Extensions").flat_map(tokens).next().is_none();
-        is_agreed.then_some(self.asked.number)
+        is_agreed.then_some(self.protocols.peer.number)
     }
 }
 

@@ -22,18 +22,18 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU16, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use super::Owner;
 #[cfg(feature = "tls")]
 use super::handshakes;
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
-use super::{Owner, protocol_pair};
 use crate::pipe::{DirectRead, End, Identity, Peer, Reason, SocketPipe, address_text};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
 use crate::wire::{
-    GREETING_TIME, GreetingOrder, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, PEER_FIRST_TIME, Random,
-    TimeCheck,
+    GREETING_TIME, GreetingOrder, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, PEER_FIRST_TIME,
+    Protocols, Random, TimeCheck,
 };
 use interest::Registration;
 use read_lease::ReadLease;
@@ -121,26 +121,24 @@ impl From<io::Error> for Failure {
 }
 
 impl Connection {
-    /// Takes over a connected stream, and lets the poller report the peer's greeting. `order` is that of SP headers.
+    /// Takes over a connected stream, and lets the poller report the peer's greeting.
     ///
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
         stream: Stream,
         mapping: Mapping,
-        order: GreetingOrder,
+        protocols: impl Into<Protocols>,
         context: Arc<dyn EndpointContext>,
         owner: Arc<dyn Owner>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Connection>> {
         stream.set_nodelay(context.nodelay())?;
         stream.watch_peer(&context.settings().peer_watch)?;
-        let Handshake { initial_bytes, greeting, encoder } = mapping.begin(
-            protocol_pair(context.protocol()),
-            order,
-            context.message_type(),
-            Random::new(RandomState::new()),
-        );
+        let protocols = protocols.into();
+        let order = protocols.order;
+        let Handshake { initial_bytes, greeting, encoder } =
+            mapping.begin(protocols, context.message_type(), Random::new(RandomState::new()));
         let remote = stream.network_addresses().0;
         let connection = Arc::new(Connection {
             stream,

@@ -36,6 +36,8 @@ pub(super) struct Reader {
     pub(super) inbound: Inbound,
     /// The inbound lane, from the peer's greeting until the end.
     lane: Option<Producer>,
+    /// Whether messages are pushed to the lane, and not dropped.
+    receives: bool,
     /// The poller has reported the end of the stream, which comes after the bytes that are not read yet.
     is_ending: bool,
 }
@@ -43,7 +45,7 @@ pub(super) struct Reader {
 impl Reader {
     /// The state before the first read.
     pub(super) fn new(inbound: Inbound) -> Reader {
-        Reader { inbound, lane: None, is_ending: false }
+        Reader { inbound, lane: None, receives: false, is_ending: false }
     }
 
     /// Drops everything that the peer sends from now on.
@@ -211,7 +213,10 @@ impl Connection {
                 let _ = self.resource.set(resource);
             }
             let refused = |failure: Failure| Failure { final_reply: reader.inbound.refusal(), ..failure };
-            reader.lane = Some(self.open(&greeted, effects).map_err(refused)?);
+            let is_filtering = self.is_filtering(&greeted).map_err(refused)?;
+            reader.lane = Some(self.open(&greeted, is_filtering, effects).map_err(refused)?);
+            // Subscriptions come to a publisher that filters.
+            reader.receives = self.context.protocol().can_recv || is_filtering;
             reader.inbound.open(self.mapping.decoder());
             self.cancel_timers(Purpose::Greeting);
             effects.is_established = true;
@@ -237,8 +242,8 @@ impl Connection {
         effects: &mut ReadEffects,
         feed: impl FnOnce(&mut Inbound, &mut LaneSink<'_>) -> Result<(), BadFrame>,
     ) -> Result<(), Failure> {
-        let Reader { inbound, lane, .. } = reader;
-        let lane = lane.as_mut().filter(|_| self.context.protocol().can_recv).map(Producer::batch);
+        let Reader { inbound, lane, receives, .. } = reader;
+        let lane = lane.as_mut().filter(|_| *receives).map(Producer::batch);
         let mut sink = LaneSink { lane, is_edge: false, is_out_of_memory: false };
         let fed = feed(inbound, &mut sink);
         let LaneSink { lane, is_edge, is_out_of_memory } = sink;
@@ -250,15 +255,24 @@ impl Connection {
         }
     }
 
+    /// Whether a publisher filters on the connection. Fails if the peer has another protocol.
+    fn is_filtering(&self, greeted: &Greeted) -> Result<bool, Failure> {
+        let mismatch = || Failure::silent(End { reason: Reason::Mismatch, error: None });
+        Ok(greeted.own.ok_or_else(mismatch)?.number != self.context.protocol().number)
+    }
+
     /// Gives the socket a pipe, after the peer's greeting. Returns the producer of the inbound lane.
-    fn open(self: &Arc<Self>, greeted: &Greeted, effects: &mut ReadEffects) -> Result<Producer, Failure> {
-        if self.context.protocol().peer.number != greeted.protocol {
-            return Err(Failure::silent(End { reason: Reason::Mismatch, error: None }));
-        }
+    fn open(
+        self: &Arc<Self>,
+        greeted: &Greeted,
+        is_filtering: bool,
+        effects: &mut ReadEffects,
+    ) -> Result<Producer, Failure> {
         let LaneLimits { receive, send, .. } = self.context.lane_limits();
         let (producer, inbound) = lane(receive);
         let (outbound, consumer) = lane(send);
-        let attached = self.context.attach(PipeEnds { inbound, outbound, peer: self.clone() });
+        let ends = PipeEnds { is_filtering, ..PipeEnds::plain(inbound, outbound, self.clone()) };
+        let attached = self.context.attach(ends);
         let end = attached.map_err(|_| Failure::silent(End::BUSY))?;
         // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
         if !lock(&self.writer).open(consumer, &greeted.reply) {

@@ -11,6 +11,7 @@ use crate::pipe::{Edges, NullPeer, Producer};
 use crate::protocol::{PAIR, PUSH};
 use crate::transport::PipeEnds;
 use crate::transport::stream::layers::masked::{HELLO, MASK};
+use crate::transport::stream::protocol_pair;
 use crate::transport::stream::test_support::{GREETING, Plain, TestSocket, connected_pair};
 #[cfg(feature = "tls")]
 use crate::transport::stream::test_support::{SecurePeer, configs, connected_over_network};
@@ -39,7 +40,7 @@ fn connected_pipe() -> (Arc<Connection>, PipeEnds, Plain) {
     let connection = Connection::start(
         Stream::local(ours.into()),
         Mapping::Ipc,
-        GreetingOrder::AtOnce,
+        protocol_pair(context.protocol()),
         context.clone(),
         Arc::new(NullPeer),
         reactor,
@@ -94,7 +95,7 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     let connection = Connection::start(
         Stream::local(ours.into()),
         Mapping::Ipc,
-        GreetingOrder::AtOnce,
+        protocol_pair(context.protocol()),
         context,
         Arc::new(NullPeer),
         reactor,
@@ -278,7 +279,7 @@ fn carry(stream: Stream, size: usize, peer: impl FnOnce(&[u8]) -> Vec<u8> + Send
     let connection = Connection::start(
         stream,
         Mapping::Ipc,
-        GreetingOrder::AtOnce,
+        protocol_pair(context.protocol()),
         context.clone(),
         Arc::new(NullPeer),
         reactor,
@@ -348,9 +349,15 @@ fn a_pipe_made_after_the_end_is_closed_without_holding_locks() {
     let (sender, closed) = mpsc::channel();
     let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Closed(sender))), Reactor::running());
     let stream = Stream::local(ours.into());
-    let connection =
-        Connection::start(stream, Mapping::Ipc, GreetingOrder::AtOnce, context, Arc::new(NullPeer), reactor)
-            .unwrap();
+    let connection = Connection::start(
+        stream,
+        Mapping::Ipc,
+        protocol_pair(context.protocol()),
+        context,
+        Arc::new(NullPeer),
+        reactor,
+    )
+    .unwrap();
     // As another thread that is about to finish the connection.
     drop(lock(&connection.writer).end());
     theirs.write_all(&GREETING).unwrap();
@@ -426,7 +433,7 @@ fn a_handshake_is_performed_by_another_thread() {
     let connection = Connection::start(
         stream,
         Mapping::Tcp,
-        GreetingOrder::AtOnce,
+        protocol_pair(context.protocol()),
         context.clone(),
         Arc::new(NullPeer),
         reactor,
@@ -457,7 +464,7 @@ fn a_message_before_the_last_records_is_received() {
         let connection = Connection::start(
             stream,
             Mapping::Tcp,
-            GreetingOrder::AtOnce,
+            protocol_pair(context.protocol()),
             context.clone(),
             Arc::new(NullPeer),
             reactor,

@@ -1,6 +1,6 @@
 //! Dialers whose socket is the test, which runs the reactor as well.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 
@@ -8,7 +8,7 @@ use socket2::{Domain, Socket, Type};
 
 use super::*;
 use crate::message::{Chunk, Metadata, Payload};
-use crate::transport::stream::test_support::{Fixture, GREETING, expect_greeting, read_to_end};
+use crate::transport::stream::test_support::{Fixture, GREETING, expect_greeting, read_to_end, sp_header};
 use EndpointEvent::{Broken, ConnectFailed, Connected, Connecting, Dropped};
 
 /// A delay that does not end during a test.
@@ -472,4 +472,62 @@ fn a_socket_without_a_place_does_not_connect() {
     test.socket.accepts_pipe.store(true, Ordering::Relaxed);
     assert_eq!(test.events(), [Connecting, Connected]);
     dialer.close(&Linger::begin(Some(Duration::ZERO)));
+}
+
+/// The numbers with which a SUB and a PUB greet, as usual and for filtering.
+const SUB: u16 = 33;
+const PUB: u16 = 32;
+const FILTERING_SUB: u16 = 0xf021;
+const FILTERING_PUB: u16 = 0xf020;
+
+fn expect_number(mut peer: &TcpStream, number: u16) {
+    let mut came = [0; 8];
+    peer.read_exact(&mut came).unwrap();
+    assert_eq!(came, sp_header(number));
+}
+
+#[test]
+fn a_publisher_that_knows_how_to_filter_is_asked_for_it() {
+    let (test, listener) = (Fixture::of_filtering_subscriber(HOUR), listen());
+    let (_dialer, mut peer) = test.connect(&listener);
+    expect_number(&peer, FILTERING_SUB);
+    peer.write_all(&sp_header(FILTERING_PUB)).unwrap();
+    assert!(test.next_pipe().is_filtering);
+}
+
+#[test]
+fn a_publisher_that_does_not_is_connected_again_at_once() {
+    // It answers with its own number, or says nothing.
+    for answers in [true, false] {
+        let (test, listener) = (Fixture::of_filtering_subscriber(HOUR), listen());
+        let (dialer, mut peer) = test.connect(&listener);
+        expect_number(&peer, FILTERING_SUB);
+        if answers {
+            peer.write_all(&sp_header(PUB)).unwrap();
+        } else {
+            drop(peer);
+        }
+        assert_eq!(test.events(), [Broken, Connecting, Connected]);
+        let mut peer = listener.accept().unwrap().0;
+        expect_number(&peer, SUB);
+        peer.write_all(&sp_header(PUB)).unwrap();
+        let pipe = test.next_pipe();
+        assert!(!pipe.is_filtering);
+        // The next connection comes after the delay, and proposes it again.
+        drop(peer);
+        assert_eq!(test.next_event(), Broken);
+        assert!(is_waiting(&dialer) && next_delay(&dialer).is_some_and(|delay| delay > HOUR / 2));
+        assert_eq!(lock(&dialer.state).filtering, Filtering::ToBeProposed);
+    }
+}
+
+#[test]
+fn a_peer_that_refuses_both_is_tried_again_after_the_delay() {
+    let (test, listener) = (Fixture::of_filtering_subscriber(HOUR), listen());
+    let (dialer, peer) = test.connect(&listener);
+    drop(peer);
+    assert_eq!(test.events(), [Broken, Connecting, Connected]);
+    drop(listener.accept().unwrap());
+    assert_eq!(test.next_event(), Broken);
+    assert!(is_waiting(&dialer) && next_delay(&dialer).is_some_and(|delay| delay > HOUR / 2));
 }

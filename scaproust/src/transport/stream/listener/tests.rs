@@ -1,11 +1,11 @@
 //! Listeners whose socket is the test, which runs the reactor as well.
 
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 
 use super::*;
-use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end};
+use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end, sp_header};
 #[cfg(feature = "tls")]
 use crate::transport::stream::test_support::{GREETING, SecurePeer, configs, secure_settings};
 use EndpointEvent::{Accepted, Broken, Dropped};
@@ -256,4 +256,27 @@ fn the_number_of_handshakes_is_bounded() {
     assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::ECONNRESET)));
     test.reactor.run_until(|| Fixture::connections(&listener) == MAX_HANDSHAKES);
     assert_eq!(lock(&listener.state).handshakes, MAX_HANDSHAKES);
+}
+
+#[test]
+fn a_listener_that_may_filter_answers_in_kind() {
+    let test = Fixture::of_filtering_subscriber(Duration::ZERO);
+    let (_listener, address) = test.listen();
+    for (number, answer, is_filtering) in [(32, 33, false), (0xf020, 0xf021, true)] {
+        let mut peer = TcpStream::connect(address).unwrap();
+        assert_eq!(test.next_event(), Accepted);
+        // It says nothing first.
+        peer.set_nonblocking(true).unwrap();
+        assert_eq!(peer.read(&mut [0]).map_err(|error| error.kind()), Err(ErrorKind::WouldBlock));
+        peer.write_all(&sp_header(number)).unwrap();
+        assert_eq!(test.next_pipe().is_filtering, is_filtering);
+        test.reactor.run_until(|| peer.peek(&mut [0; 8]).is_ok_and(|count| count == 8));
+        let mut came = [0; 8];
+        peer.read_exact(&mut came).unwrap();
+        assert_eq!(came, sp_header(answer));
+    }
+    let mut stranger = TcpStream::connect(address).unwrap();
+    stranger.write_all(&sp_header(16)).unwrap();
+    assert_eq!(test.events(), [Accepted, Broken]);
+    assert_eq!(read_to_end(&stranger), 0);
 }

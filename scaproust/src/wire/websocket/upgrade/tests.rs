@@ -240,3 +240,30 @@ proptest! {
         prop_assert_eq!(left, behind);
     }
 }
+
+#[test]
+fn the_bound_side_may_accept_two_protocols() {
+    let named = |own: (u16, &'static str), peer: (u16, &'static str)| {
+        let id = |(number, name)| ProtocolId { number, name };
+        ProtocolPair { own: id(own), peer: id(peer) }
+    };
+    let first = named((32, "pub"), (33, "sub"));
+    let second = named((0xf020, "pubf"), (0xf021, "subf"));
+    let both = Protocols { second: Some(second), ..first.into() };
+    for (bound, asked, answer) in [
+        (both, first, Some(33)),
+        (both, second, Some(0xf021)),
+        (first.into(), second, None),
+        (both, PAIR, None),
+    ] {
+        let connected = ProtocolPair { own: asked.peer, peer: asked.own };
+        let mut random = Random::new(RandomState::new());
+        let (mut client, request) = UpgradeClient::new(connected, "h", "/", &mut random);
+        let greeted = UpgradeServer::new(bound).feed(&mut &request[..]);
+        assert_eq!(greeted.as_ref().ok().and_then(|greeted| Some(greeted.as_ref()?.protocol)), answer);
+        if let Ok(Some(greeted)) = greeted {
+            let response = client.feed(&mut &greeted.reply[..]).unwrap().unwrap();
+            assert_eq!(response.protocol, asked.own.number);
+        }
+    }
+}
