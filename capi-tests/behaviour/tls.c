@@ -91,7 +91,7 @@ static void bad_endpoints (void)
     char address[NN_SOCKADDR_MAX], path[4096];
     each_secure_transport (transport) {
         int s = open_patient (NN_PAIR);
-        secure_address (transport, address);
+        fresh_address (transport, address);
         /*  No certificate to bind with, and none to verify by. */
         check_error (nn_bind (s, address), EINVAL);
         check_error (nn_connect (s, address), EINVAL);
@@ -140,7 +140,7 @@ static void sizes (const char *transport, int version)
     char address[NN_SOCKADDR_MAX];
     int server = open_server (NN_PAIR), client = open_client (NN_PAIR);
     set_int (client, NN_TLS, NN_TLS_MAX_VERSION, version);
-    bind_to (server, secure_address (transport, address));
+    bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     wait_writable (client);
     wait_writable (server);
@@ -178,7 +178,7 @@ static void bursts (const char *transport, int way)
     char address[NN_SOCKADDR_MAX];
     pthread_t thread;
     int pull = open_server (NN_PULL), push = open_client (NN_PUSH);
-    bind_to (pull, secure_address (transport, address));
+    bind_to (pull, fresh_address (transport, address));
     connect_to (push, address);
     check (pthread_create (&thread, NULL, push_numbers, &push) == 0);
     for (int number = 0; number < 20000; number++) {
@@ -200,7 +200,7 @@ static void patterns (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
     int server = open_server (NN_REP), client = open_client (NN_REQ);
-    bind_to (server, secure_address (transport, address));
+    bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     for (int i = 0; i < 100; i++) {
         send_text (client, "question");
@@ -213,14 +213,14 @@ static void patterns (const char *transport)
 
     server = open_server (NN_PUB), client = open_client (NN_SUB);
     check (nn_setsockopt (client, NN_SUB, NN_SUB_SUBSCRIBE, "topic", 5) == 0);
-    bind_to (server, secure_address (transport, address));
+    bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     synchronise (server, client, "topic");
     close_socket (client);
     close_socket (server);
 
     server = open_server (NN_RESPONDENT), client = open_client (NN_SURVEYOR);
-    bind_to (server, secure_address (transport, address));
+    bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     wait_until (count (client, NN_STAT_CURRENT_CONNECTIONS) == 1);
     set_int (client, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
@@ -232,7 +232,7 @@ static void patterns (const char *transport)
     close_socket (server);
 
     server = open_server (NN_BUS), client = open_client (NN_BUS);
-    bind_to (server, secure_address (transport, address));
+    bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     wait_until (count (client, NN_STAT_CURRENT_CONNECTIONS) == 1
         && count (server, NN_STAT_CURRENT_CONNECTIONS) == 1);
@@ -259,7 +259,7 @@ static void device (const char *transport)
     int sockets[2] = { nn_socket (AF_SP_RAW, NN_REP), nn_socket (AF_SP_RAW, NN_REQ) };
     check (sockets[0] >= 0 && sockets[1] >= 0);
     set_certificate (sockets[0], NN_TLS_CERT_FILE, "server");
-    bind_to (sockets[0], secure_address (transport, address));
+    bind_to (sockets[0], fresh_address (transport, address));
     bind_to (sockets[1], "inproc://behind");
     check (pthread_create (&thread, NULL, forward, sockets) == 0);
     int server = open_patient (NN_REP), client = open_client (NN_REQ);
@@ -284,7 +284,7 @@ static void linger (const char *transport)
     char address[NN_SOCKADDR_MAX], text[32];
     int pull = open_server (NN_PULL), push = open_client (NN_PUSH);
     set_int (push, NN_SOL_SOCKET, NN_LINGER, LIMIT_MS);
-    bind_to (pull, secure_address (transport, address));
+    bind_to (pull, fresh_address (transport, address));
     connect_to (push, address);
     for (int i = 0; i < 1000; i++) {
         snprintf (text, sizeof (text), "%d", i);
@@ -325,7 +325,7 @@ static void both_sides (void)
     int server = open_server (NN_PULL), client = open_client (NN_PUSH);
     set_certificate (server, NN_TLS_CA_FILE, "ca");
     set_int (server, NN_TLS, NN_TLS_AUTH, NN_TLS_AUTH_REQUIRED);
-    bind_to (server, secure_address ("tls+tcp", address));
+    bind_to (server, fresh_address ("tls+tcp", address));
     connect_to (client, address);
     wait_until (count (server, NN_STAT_ACCEPT_ERRORS) > 0);
     wait_until (count (client, NN_STAT_CONNECT_ERRORS) > 0);
@@ -361,7 +361,7 @@ static void reload (void)
     int server = open_patient (NN_BUS), first = open_client (NN_BUS);
     copy ("server", "own.pem");
     set_tls (server, NN_TLS_CERT_FILE, "own.pem");
-    int id = bind_to (server, secure_address ("tls+tcp", address));
+    int id = bind_to (server, fresh_address ("tls+tcp", address));
     connect_to (first, address);
     wait_until (count (server, NN_STAT_CURRENT_CONNECTIONS) == 1);
 
@@ -408,7 +408,7 @@ static void environment (void)
     unsetenv ("NN_TLS_CA_FILE");
     unsetenv ("NN_TLS_SERVER_NAME");
     expect_option (client, NN_TLS_CA_FILE, "");
-    bind_to (server, secure_address ("tls+tcp", address));
+    bind_to (server, fresh_address ("tls+tcp", address));
     connect_to (client, address);
     send_text (client, "from the environment");
     expect_text (server, "from the environment");
@@ -438,7 +438,7 @@ static void reasons (void)
         close (ends[1]);
         int server = open_server (NN_PULL), client = open_patient (NN_PUSH);
         set_certificate (client, NN_TLS_CA_FILE, "other-ca");
-        bind_to (server, secure_address ("tls+tcp", address));
+        bind_to (server, fresh_address ("tls+tcp", address));
         connect_to (client, address);
         wait_until (count (client, NN_STAT_CONNECT_ERRORS) > 0
             && count (server, NN_STAT_ACCEPT_ERRORS) > 0);

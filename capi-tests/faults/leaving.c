@@ -1,7 +1,7 @@
 /*  Programs that end without nn_close: exit(3) writes what nn_send has accepted, and does not wait for
     a peer that does not read. */
 
-#include "../lib/test.h"
+#include "../lib/secure.h"
 
 #include "../lib/processes.h"
 #include <nanomsg/bus.h>
@@ -99,8 +99,10 @@ static void a_deaf_peer_is_not_waited_for (const char *transport)
 
 int main (void)
 {
-    static const char *const transports[] = { "tcp", "ipc", "ws" };
-    for (int i = 0; i < 3; i++) {
+    static const char *const transports[] = { "tcp", "ipc", "ws", "tls+tcp" };
+    const int count = has_tls () ? 4 : 3;
+    secure_environment ();
+    for (int i = 0; i < count; i++) {
         for (int k = 0; k < (int) (sizeof (patterns) / sizeof (patterns[0])); k++)
             each_number_arrives (transports[i], &patterns[k]);
         a_deaf_peer_is_not_waited_for (transports[i]);

@@ -36,7 +36,7 @@ static void no_tls (const char *transport)
     char noise[4096];
     uint32_t seed = 7;
     int pull = open_server (NN_PULL), push = open_client (NN_PUSH);
-    bind_to (pull, secure_address (transport, address));
+    bind_to (pull, fresh_address (transport, address));
     connect_to (push, address);
     honest_message (push, pull);
     for (int i = 0; i < 50; i++) {
@@ -84,7 +84,7 @@ static void half_open (void)
     char address[NN_SOCKADDR_MAX], plain[NN_SOCKADDR_MAX];
     static int peers[HALF_OPEN];
     int pull = open_server (NN_PULL), push = open_client (NN_PUSH);
-    bind_to (pull, secure_address ("tls+tcp", address));
+    bind_to (pull, fresh_address ("tls+tcp", address));
     connect_to (push, address);
     honest_message (push, pull);
     long before = memory_kib ("VmData");
@@ -174,9 +174,9 @@ static void bad_network (const char *transport, int cuts, int step)
     int pull = open_server (NN_PULL), push = open_client (NN_PUSH), last = -1;
     set_int (push, NN_SOL_SOCKET, NN_SNDTIMEO, 10);
     set_int (push, NN_SOL_SOCKET, NN_RECONNECT_IVL, 1);
-    bind_to (pull, secure_address (transport, address));
+    bind_to (pull, fresh_address (transport, address));
     plain_of (address, relay.server);
-    secure_address (transport, through);
+    fresh_address (transport, through);
     relay.listener = plain_listen (plain_of (through, plain));
     check (pthread_create (&relay.thread, NULL, relay_all, &relay) == 0);
     connect_to (push, through);

@@ -228,4 +228,21 @@ mod tests {
         ];
         assert_eq!(roles[..], protocol::PROTOCOLS[..]);
     }
+
+    fn with_contexts<P: HasContexts>() -> &'static ProtocolInfo {
+        P::PROTOCOL
+    }
+
+    #[test]
+    fn the_protocols_with_contexts_have_a_role_with_contexts() {
+        let roles = [
+            with_contexts::<Sub>(),
+            with_contexts::<Req>(),
+            with_contexts::<Rep>(),
+            with_contexts::<Surveyor>(),
+            with_contexts::<Respondent>(),
+        ];
+        let has_contexts = |info: &&ProtocolInfo| info.contexts != protocol::Contexts::None;
+        assert!(protocol::PROTOCOLS.into_iter().filter(has_contexts).eq(roles));
+    }
 }
