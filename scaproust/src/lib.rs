@@ -25,7 +25,7 @@
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
 //! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
 //! | `socket` | sockets: sending, receiving, blocking, options, closing |
-//! | `device` | forwarding between two sockets |
+//! | `forwarding` | devices, which forward between two sockets |
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 //! | `machine`, `simulation` | with `--cfg simulated`: a simulated operating system, which is below `sync`, and worlds of sockets on it |
@@ -48,11 +48,11 @@ macro_rules! opaque {
 
 mod address;
 mod api;
-mod device;
 mod endpoint;
 mod error;
 #[doc(hidden)]
 pub mod ffi;
+mod forwarding;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 #[cfg(all(shuttle, not(simulated)))]
@@ -72,8 +72,10 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Message, Pair, Pub, Pull, Push, Rep, Req, Respondent, Socket, Sub, Surveyor, Unsent,
-    pattern,
+    Bus, Endpoint, IntoMessage, Iter, Message, Pair, PollDescriptor, Pub, Pull, Push, RecvFuture, Rep, Req,
+    Respondent, SendFuture, Socket, Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
 };
+#[cfg(feature = "futures")]
+pub use api::{MessageSink, MessageStream};
 pub use error::Error;
 pub use message::MessageType;

@@ -7,18 +7,30 @@
 //!
 //! A new protocol needs a type in [`pattern`], and a name below.
 
+mod descriptor;
+pub mod device;
 mod endpoint;
+#[cfg(feature = "futures")]
+mod futures;
 mod handle;
 mod message;
 mod options;
 pub mod pattern;
+pub mod raw;
 mod socket;
+mod statistics;
+mod tasks;
 mod transfer;
 
+pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
-pub use message::Message;
+#[cfg(feature = "futures")]
+pub use futures::{MessageSink, MessageStream};
+pub use message::{IntoMessage, Message};
 pub use socket::Socket;
-pub use transfer::Unsent;
+pub use statistics::Statistics;
+pub use tasks::{RecvFuture, SendFuture};
+pub use transfer::{Iter, Unsent};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///

@@ -17,12 +17,15 @@ use crate::socket::Call;
 /// [`Sub`](crate::Sub), [`Surveyor`](crate::Surveyor), [`Respondent`](crate::Respondent) and
 /// [`Bus`](crate::Bus).
 ///
-/// Any number of threads may use a socket at the same time, through references or an `Arc`. Dropping
-/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered. In the
+/// Any number of threads and tasks may use a socket at the same time, through references or an `Arc`. Dropping
+/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered; in a waker that runs
+/// in the library's I/O thread it closes it in the background. In the
 /// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
 pub struct Socket<P: Pattern> {
     pub(super) handle: Handle,
     is_closed: AtomicBool,
+    /// A signal handler ends a blocked call.
+    pub(super) ends_by_signals: AtomicBool,
     role: PhantomData<fn() -> P>,
 }
 
@@ -39,7 +42,12 @@ impl<P: Pattern> Socket<P> {
     /// ```
     pub fn new() -> Result<Socket<P>, Error> {
         let handle = Handle::open(P::PROTOCOL, P::IS_RAW)?;
-        Ok(Socket { handle, is_closed: AtomicBool::new(false), role: PhantomData })
+        Ok(Socket {
+            handle,
+            is_closed: AtomicBool::new(false),
+            ends_by_signals: AtomicBool::new(false),
+            role: PhantomData,
+        })
     }
 
     /// Enters a call.
@@ -47,7 +55,7 @@ impl<P: Pattern> Socket<P> {
         self.handle.enter()
     }
 
-    /// Calls `call` with the socket's id, which is not reused during the call.
+    /// Calls `call` with the socket's id, which is not reused meanwhile.
     pub(super) fn with_id<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
         self.handle.with_id(call)
     }

@@ -12,7 +12,7 @@ mod ready_list;
 use std::sync::Arc;
 
 use crate::sync::rank::{self, Rank as _};
-use crate::sync::{Descriptor, Uncancellable};
+use crate::sync::{Descriptor, Uncancellable, run_then_wake};
 pub(crate) use lane::{Batch, Consumer, Full, Producer, Pushed, lane};
 pub(crate) use ready_list::{Change, Entry, ReadyList};
 
@@ -131,6 +131,16 @@ impl Edges {
             self.deliver_all();
         }
         // Nothing is left to drop: `more` is empty if `first` is.
+        std::mem::forget(self);
+    }
+
+    /// As `deliver`, and wakes the tasks that this notifies, in this thread. The caller must be inside no socket.
+    #[inline]
+    pub(crate) fn deliver_and_wake(mut self) {
+        rank::Delivery::check();
+        if self.first.is_some() {
+            run_then_wake(|| self.deliver_all());
+        }
         std::mem::forget(self);
     }
 

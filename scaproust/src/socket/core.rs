@@ -63,6 +63,10 @@ pub(crate) struct Core {
     pub(super) reads_directly: bool,
     /// How often connections that receivers may read from were returned to the I/O thread.
     pub(super) revocations: Arc<AtomicU32>,
+    /// How many tasks wait to receive. While there are some, the I/O thread reads.
+    pub(super) receiving_tasks: u32,
+    /// Tasks send nothing before this moment, since a receiver is far behind; zero if none is.
+    pub(super) send_not_before: Time,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
 }
@@ -109,6 +113,8 @@ impl Core {
             has_sent: false,
             reads_directly: false,
             revocations: Arc::default(),
+            receiving_tasks: 0,
+            send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
         }
     }

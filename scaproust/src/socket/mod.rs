@@ -17,6 +17,7 @@
 //! | `registry`, `drive` | entering a socket; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
 //! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints` | the calls |
+//! | `task_call` | calls of tasks, which wait without a thread |
 //! | `socket_endpoint` | a socket as its transports see it |
 //! | `exit`, `opening`, `closing` | the beginning and the end |
 
@@ -45,6 +46,7 @@ mod sending;
 mod socket_endpoint;
 mod statistics;
 mod table;
+mod task_call;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
 mod wait_policy;
@@ -55,6 +57,7 @@ use std::sync::{Arc, Weak};
 
 pub use self::blocking::BlockingCall;
 pub(crate) use self::blocking::{BlockedSignals, TURNS};
+pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 use self::core::Core;
 #[cfg(simulated)]
@@ -63,14 +66,19 @@ use self::guarded::Guarded;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::pending::{Entered, Pending, Step};
 pub use self::pipes::Received;
+pub(crate) use self::receiving::recv_at;
 pub use self::receiving::{Receiving, receive, recv};
 pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
+pub(crate) use self::sending::send_at;
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
+pub(crate) use self::task_call::{LendMessage, TaskCall, TaskSending};
+pub(crate) use self::wait_policy::Wait;
 use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
+use crate::reactor;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{CachePadded, EntryLock, Event};
 use crate::transport::Batching;
@@ -116,8 +124,8 @@ impl Socket {
             is_raw,
             core: CachePadded(Guarded::new(entry, core)),
             ready: CachePadded(ReadyList::new()),
-            senders: CachePadded(Event::new()),
-            receivers: CachePadded(Event::new()),
+            senders: CachePadded(Event::for_tasks(reactor::wake_tasks)),
+            receivers: CachePadded(Event::for_tasks(reactor::wake_tasks)),
             needs_prompt_processing: AtomicBool::new(false),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),

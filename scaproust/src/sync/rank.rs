@@ -105,6 +105,8 @@ ranks! {
     Timers,
     /// The mailbox of the reactor.
     Mailbox,
+    /// The wakers that the I/O thread will call.
+    Wakers,
     /// The poller, as threads that do not poll use it.
     Poller,
     /// The layer of a connection's stream, which the tests have.
@@ -126,8 +128,10 @@ ranks! {
     Notified,
     /// The tail of a lane.
     Lane,
-    /// The threads that sleep on an event.
-    Sleepers,
+    /// The threads and tasks that wait on an event.
+    Waiters,
+    /// The waker of a task that has a deadline.
+    Alarm,
     /// Whether a notifier on Windows is readable.
     #[cfg(windows)]
     NotifierDescriptor,
