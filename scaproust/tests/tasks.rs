@@ -1,6 +1,8 @@
 //! Tasks that send and receive: on an executor that polls inside the waker, on tokio and on smol; with threads on the same
 //! socket, over each transport, and with futures that are dropped at each step.
 
+#![cfg(not(any(loom, simulated)))]
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};

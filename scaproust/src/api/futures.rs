@@ -33,12 +33,12 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn stream(&self) -> MessageStream<&Socket<P>> {
-        MessageStream { socket: self.handle.socket().clone(), call: None, owner: self }
+        MessageStream { socket: self.handle.socket().clone(), is_raw: P::IS_RAW, call: None, owner: self }
     }
 
     /// As [`Socket::stream`], for a stream that shares the socket.
     pub fn into_stream(self: Arc<Self>) -> MessageStream<Arc<Socket<P>>> {
-        MessageStream { socket: self.handle.socket().clone(), call: None, owner: self }
+        MessageStream { socket: self.handle.socket().clone(), is_raw: P::IS_RAW, call: None, owner: self }
     }
 }
 
@@ -60,8 +60,9 @@ impl<P: Sends> Socket<P> {
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct MessageStream<S> {
     socket: SocketRef,
+    is_raw: bool,
     /// Set while a message is awaited.
-    call: Option<ReceivingCall>,
+    call: Option<ReceivingCall<SocketRef>>,
     owner: S,
 }
 
@@ -76,8 +77,9 @@ impl<S: Unpin> Stream for MessageStream<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let MessageStream { socket, call, .. } = &mut *self;
-        let received = ready!(call.get_or_insert_with(|| ReceivingCall::new(socket)).poll(context));
+        let MessageStream { socket, is_raw, call, .. } = &mut *self;
+        let call_now = call.get_or_insert_with(|| ReceivingCall::new(socket.clone(), *is_raw));
+        let received = ready!(call_now.poll(context));
         *call = None;
         Poll::Ready(unless_closed(received))
     }
@@ -91,7 +93,7 @@ impl<S: Unpin> Stream for MessageStream<S> {
 pub struct MessageSink<S> {
     socket: SocketRef,
     /// The message that is being sent.
-    call: Option<SendingCall>,
+    call: Option<SendingCall<SocketRef>>,
     owner: S,
 }
 
@@ -118,7 +120,7 @@ impl<S: Unpin, M: IntoMessage> Sink<M> for MessageSink<S> {
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Unsent> {
         let message = message.into_message().map_err(|error| Unsent { error, message: Message::new() })?;
-        self.call = Some(SendingCall::new(&self.socket, message));
+        self.call = Some(SendingCall::new(self.socket.clone(), message));
         Ok(())
     }
 

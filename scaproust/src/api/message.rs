@@ -130,18 +130,24 @@ impl Message {
         Message { header: ProtocolHeader::new(), body, metadata: Metadata::default() }
     }
 
-    /// A message that was received. Without memory for a copy that it needs, it is lost.
+    /// Takes over a message that was received, in place of this one, which is new. With `HAS_HEADER` it may have a
+    /// protocol header. Without memory for a copy that it needs, it is lost.
+    ///
+    /// It is filled in place, since a return value of this size would be copied from one caller to the next.
     #[inline]
-    pub(super) fn receive(received: Received<'_>) -> Result<Message, Error> {
-        let (header, metadata) = (received.header(), received.metadata());
-        let body = match received.take_chunk() {
-            Ok((chunk, begin)) => Body::Chunk(chunk.trimmed(begin).ok_or(Error::OutOfMemory)?),
+    pub(super) fn fill<const HAS_HEADER: bool>(&mut self, received: Received<'_>) -> Result<(), Error> {
+        if HAS_HEADER {
+            self.header = received.header();
+        }
+        self.metadata = received.metadata();
+        match received.take_chunk() {
+            Ok((chunk, begin)) => self.body = Body::Chunk(chunk.trimmed(begin).ok_or(Error::OutOfMemory)?),
             Err(received) => {
                 let (first, second) = received.body();
-                Body::joined(first, second)?
+                self.body = Body::joined(first, second)?;
             }
-        };
-        Ok(Message { header, body, metadata })
+        }
+        Ok(())
     }
 
     /// The bytes, for writing. If a clone shares the memory, the bytes are copied first.

@@ -1,8 +1,8 @@
 //! Sending and receiving in tasks: futures that any executor can poll.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
@@ -12,31 +12,32 @@ use super::pattern::{Receives, Sends};
 use super::socket::Socket;
 use super::transfer::{Unsent, until};
 use crate::error::Error;
-use crate::socket::{Received, Receiving, SocketRef, TaskCall, TaskSending, Wait};
+use crate::socket::{SocketRef, TaskCall, TaskReceiving, TaskSending, Wait};
 use crate::sync::now;
 
-/// Takes a received message out of its lane.
-type Take = fn(Received<'_>) -> Result<Message, Error>;
-
 /// Receives in a task. It is used for one message.
-pub(super) struct ReceivingCall(TaskCall<Receiving<Take, Result<Message, Error>>>);
+pub(super) struct ReceivingCall<S: Borrow<SocketRef>>(TaskCall<S, TaskReceiving<Message>>);
 
-impl ReceivingCall {
-    pub(super) fn new(socket: &SocketRef) -> ReceivingCall {
-        ReceivingCall(TaskCall::new(socket.clone(), Receiving::new(Message::receive as Take), Wait::Option))
+impl<S: Borrow<SocketRef>> ReceivingCall<S> {
+    pub(super) fn new(socket: S, is_raw: bool) -> ReceivingCall<S> {
+        let put = if is_raw { Message::fill::<true> } else { Message::fill::<false> };
+        ReceivingCall(TaskCall::new(socket, TaskReceiving { place: Message::new(), put }, Wait::Option))
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Message, Error>> {
-        self.0.poll(context.waker()).map(Result::flatten)
+        self.0.poll(context.waker()).map(|received| {
+            received??;
+            Ok(std::mem::take(&mut self.0.attempt.place))
+        })
     }
 }
 
 /// Sends in a task. It is used for one message.
-pub(super) struct SendingCall(TaskCall<TaskSending<Message>>);
+pub(super) struct SendingCall<S: Borrow<SocketRef>>(TaskCall<S, TaskSending<Message>>);
 
-impl SendingCall {
-    pub(super) fn new(socket: &SocketRef, message: Message) -> SendingCall {
-        SendingCall(TaskCall::new(socket.clone(), TaskSending(message), Wait::Option))
+impl<S: Borrow<SocketRef>> SendingCall<S> {
+    pub(super) fn new(socket: S, message: Message) -> SendingCall<S> {
+        SendingCall(TaskCall::new(socket, TaskSending(message), Wait::Option))
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), Unsent>> {
@@ -63,7 +64,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn recv_async(&self) -> RecvFuture<'_> {
-        RecvFuture { call: Some(ReceivingCall::new(self.handle.socket())), socket: PhantomData }
+        RecvFuture { call: Some(ReceivingCall::new(self.handle.socket(), P::IS_RAW)) }
     }
 }
 
@@ -73,7 +74,7 @@ impl<P: Sends> Socket<P> {
     /// A publisher whose receivers are far behind pauses before its next message, and not after this one.
     pub fn send_async(&self, message: impl IntoMessage) -> SendFuture<'_> {
         let call = message.into_message().map(|message| SendingCall::new(self.handle.socket(), message));
-        SendFuture { call: call.map(Some), socket: PhantomData }
+        SendFuture { call: call.map(Some) }
     }
 }
 
@@ -88,8 +89,8 @@ impl<P: Sends> Socket<P> {
 /// [`Error::WrongState`].
 #[must_use = "a future does nothing unless it is polled"]
 pub struct RecvFuture<'a> {
-    call: Option<ReceivingCall>,
-    socket: PhantomData<&'a ()>,
+    /// `None` after it was ready.
+    call: Option<ReceivingCall<&'a SocketRef>>,
 }
 
 impl RecvFuture<'_> {
@@ -137,8 +138,7 @@ impl Future for RecvFuture<'_> {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct SendFuture<'a> {
     /// `Ok(None)` after it was ready.
-    call: Result<Option<SendingCall>, Error>,
-    socket: PhantomData<&'a ()>,
+    call: Result<Option<SendingCall<&'a SocketRef>>, Error>,
 }
 
 impl SendFuture<'_> {

@@ -11,7 +11,7 @@ use crate::socket::{self, LendMessage, Received, Wait};
 use crate::sync::now;
 
 /// A message that was not sent, and the error. `?` converts it to the [`Error`] and drops the message.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Unsent {
     /// The error.
     pub error: Error,
@@ -188,7 +188,7 @@ impl<P: Receives> Socket<P> {
     /// ```
     #[inline]
     pub fn recv(&self) -> Result<Message, Error> {
-        self.receive(Wait::Option, Message::receive)?
+        self.receive_message(Wait::Option)
     }
 
     /// As [`Socket::recv`], without blocking.
@@ -203,7 +203,7 @@ impl<P: Receives> Socket<P> {
     /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<Message, Error> {
-        self.receive(Wait::None, Message::receive)?
+        self.receive_message(Wait::None)
     }
 
     /// As [`Socket::recv`], but blocks until the deadline, whatever [`Socket::recv_timeout`] is.
@@ -219,7 +219,7 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn recv_deadline(&self, deadline: Instant) -> Result<Message, Error> {
-        self.receive(until(deadline), Message::receive)?
+        self.receive_message(until(deadline))
     }
 
     /// As [`Socket::recv`], into memory of the program. Returns the length of the message: if it is longer than the
@@ -278,6 +278,17 @@ impl<P: Receives> Socket<P> {
     /// ```
     pub fn iter(&self) -> Iter<'_, P> {
         Iter { socket: self }
+    }
+
+    #[inline]
+    fn receive_message(&self, wait: Wait) -> Result<Message, Error> {
+        let mut message = Message::new();
+        if P::IS_RAW {
+            self.receive(wait, |received| message.fill::<true>(received))??;
+        } else {
+            self.receive(wait, |received| message.fill::<false>(received))??;
+        }
+        Ok(message)
     }
 
     #[inline]

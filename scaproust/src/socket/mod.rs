@@ -73,7 +73,7 @@ pub use self::registry::{Call, enter};
 pub(crate) use self::sending::send_at;
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
-pub(crate) use self::task_call::{LendMessage, TaskCall, TaskSending};
+pub(crate) use self::task_call::{LendMessage, TaskCall, TaskReceiving, TaskSending};
 pub(crate) use self::wait_policy::Wait;
 use crate::option::SocketOption;
 use crate::pipe::ReadyList;

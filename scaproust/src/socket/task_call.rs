@@ -7,6 +7,7 @@
 //! Nothing is taken from the socket, and nothing is given to it, except by the poll that returns `Ready`. So a
 //! call may be dropped at any time. If it was notified it passes the notification on.
 
+use std::borrow::Borrow;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
@@ -31,8 +32,6 @@ use crate::transport;
 /// A poll tries this many times while the event keeps changing. Then the task lets others run.
 const TRIES: usize = 16;
 
-opaque!([A: TaskAttempt] TaskCall<A>);
-
 /// What a task's call tries: to send or to receive.
 pub(crate) trait TaskAttempt: CallOutput {
     /// The option with the timeout.
@@ -55,7 +54,17 @@ pub(crate) trait TaskAttempt: CallOutput {
     ) -> Result<Try<Self::Output>, Error>;
 }
 
-impl<R, T: FnOnce(Received<'_>) -> R> TaskAttempt for Receiving<T, R> {
+/// A message that a task receives, as the place for it and the function that puts it there.
+pub(crate) struct TaskReceiving<T> {
+    pub(crate) place: T,
+    pub(crate) put: fn(&mut T, Received<'_>) -> Result<(), Error>,
+}
+
+impl<T> CallOutput for TaskReceiving<T> {
+    type Output = Result<(), Error>;
+}
+
+impl<T> TaskAttempt for TaskReceiving<T> {
     const TIMEOUT: SocketOption = SocketOption::ReceiveTimeout;
     const RECEIVES: bool = true;
 
@@ -63,8 +72,14 @@ impl<R, T: FnOnce(Received<'_>) -> R> TaskAttempt for Receiving<T, R> {
         &socket.receivers
     }
 
-    fn attempt(&mut self, socket: &Socket, core: &mut Core, edges: &mut Edges) -> Result<Try<R>, Error> {
-        socket.try_recv(core, self, edges)
+    fn attempt(
+        &mut self,
+        socket: &Socket,
+        core: &mut Core,
+        edges: &mut Edges,
+    ) -> Result<Try<Self::Output>, Error> {
+        let TaskReceiving { place, put } = self;
+        socket.try_recv(core, &mut Receiving::new(|received: Received<'_>| put(place, received)), edges)
     }
 }
 
@@ -107,10 +122,10 @@ impl<M: LendMessage> TaskAttempt for TaskSending<M> {
     }
 }
 
-/// A call of a task at a socket.
-pub(crate) struct TaskCall<A: TaskAttempt> {
+/// A call of a task at a socket, which it refers to or borrows the reference of.
+pub(crate) struct TaskCall<S: Borrow<SocketRef>, A: TaskAttempt> {
     pub(crate) attempt: A,
-    socket: SocketRef,
+    socket: S,
     pub(crate) wait: Wait,
     /// Set when the first try has failed, unless there is none.
     deadline: Option<Time>,
@@ -121,9 +136,9 @@ pub(crate) struct TaskCall<A: TaskAttempt> {
     alarm: Option<SetAlarm>,
 }
 
-impl<A: TaskAttempt> TaskCall<A> {
+impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
     /// A call that has not tried yet.
-    pub(crate) fn new(socket: SocketRef, attempt: A, wait: Wait) -> TaskCall<A> {
+    pub(crate) fn new(socket: S, attempt: A, wait: Wait) -> TaskCall<S, A> {
         TaskCall { attempt, socket, wait, deadline: None, is_blocked: false, place: None, alarm: None }
     }
 
@@ -138,7 +153,7 @@ impl<A: TaskAttempt> TaskCall<A> {
 
     fn try_and_wait(&mut self, waker: &Waker) -> Poll<Result<A::Output, Error>> {
         for tries in 0..TRIES {
-            let call = match self.socket.enter_locked() {
+            let call = match self.socket.borrow().enter_locked() {
                 Ok(call) => call,
                 Err(error) => return Poll::Ready(Err(error)),
             };
@@ -246,14 +261,14 @@ impl<A: TaskAttempt> TaskCall<A> {
     }
 }
 
-impl<A: TaskAttempt> Drop for TaskCall<A> {
+impl<S: Borrow<SocketRef>, A: TaskAttempt> Drop for TaskCall<S, A> {
     fn drop(&mut self) {
         if !self.is_blocked {
             return;
         }
         run_then_wake(|| {
             // A socket that is closed has no waiters.
-            if let Ok(call) = self.socket.enter_locked() {
+            if let Ok(call) = self.socket.borrow().enter_locked() {
                 // SAFETY: the call has taken the lock by entering.
                 let core = unsafe { call.core.assume_locked() };
                 self.end_wait(&call, core, true);
