@@ -90,7 +90,7 @@ fn transports() -> impl Iterator<Item = &'static str> {
 /// What a client and a server exchange.
 async fn ask(client: &Req, rounds: u32) {
     for round in 0..rounds {
-        client.send_async(&round.to_le_bytes()).await.unwrap();
+        client.send_async(round.to_le_bytes()).await.unwrap();
         assert_eq!(client.recv_async().await.unwrap(), (round + 1).to_le_bytes());
     }
 }
@@ -99,7 +99,7 @@ async fn reply(server: &Rep, rounds: u32) {
     for _ in 0..rounds {
         let request = server.recv_async().await.unwrap();
         let round = u32::from_le_bytes((*request).try_into().unwrap());
-        server.send_async(&(round + 1).to_le_bytes()).await.unwrap();
+        server.send_async((round + 1).to_le_bytes()).await.unwrap();
     }
 }
 

@@ -34,54 +34,22 @@ use crate::socket::{LendMessage, Received};
 #[derive(Clone)]
 pub struct Message {
     header: ProtocolHeader,
-    body: Body,
+    /// The body, unless it is short.
+    chunk: Option<Chunk>,
+    /// The short body is the first bytes of `short`, as many as this.
+    length: u8,
     metadata: Metadata,
+    short: Short,
 }
 
 /// The longest body, in bytes, that is kept in the message itself: to allocate memory for a body and to free it
 /// takes as long as the rest of a small message.
 const SHORT: usize = 64;
 
+/// Memory for a short body. Aligned, so that it is copied in few pieces.
 #[derive(Clone)]
-enum Body {
-    /// The first `length` of these bytes, which is at most [`SHORT`].
-    Short {
-        length: u8,
-        bytes: [u8; SHORT],
-    },
-    Chunk(Chunk),
-}
-
-impl Body {
-    const EMPTY: Body = Body::Short { length: 0, bytes: [0; SHORT] };
-
-    /// `first` and `second`, if both together are short.
-    #[inline]
-    fn short(first: &[u8], second: &[u8]) -> Option<Body> {
-        let length = first.len() + second.len();
-        let mut bytes = [0; SHORT];
-        bytes.get_mut(..first.len())?.copy_from_slice(first);
-        bytes.get_mut(first.len()..length)?.copy_from_slice(second);
-        Some(Body::Short { length: length as u8, bytes })
-    }
-
-    /// A copy of `first` and `second`.
-    #[inline]
-    fn joined(first: &[u8], second: &[u8]) -> Result<Body, Error> {
-        match Body::short(first, second) {
-            Some(body) => Ok(body),
-            None => Chunk::joined(first, second).map(Body::Chunk).ok_or(Error::OutOfMemory),
-        }
-    }
-
-    #[inline]
-    fn bytes(&self) -> &[u8] {
-        match self {
-            Body::Short { length, bytes } => &bytes[..usize::from(*length)],
-            Body::Chunk(chunk) => chunk,
-        }
-    }
-}
+#[repr(align(16))]
+struct Short([u8; SHORT]);
 
 impl Message {
     /// An empty message.
@@ -90,8 +58,15 @@ impl Message {
     /// assert!(scaproust::Message::new().is_empty());
     /// ```
     #[must_use]
+    #[inline]
     pub fn new() -> Message {
-        Message::with(Body::EMPTY)
+        Message {
+            header: ProtocolHeader::new(),
+            chunk: None,
+            length: 0,
+            metadata: Metadata::default(),
+            short: Short([0; SHORT]),
+        }
     }
 
     /// A message of `length` zero bytes. [`Message::make_mut`] gives write access.
@@ -105,11 +80,12 @@ impl Message {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn zeroed(length: usize) -> Result<Message, Error> {
-        let short = u8::try_from(length).ok().filter(|_| length <= SHORT);
-        Ok(Message::with(match short {
-            Some(length) => Body::Short { length, bytes: [0; SHORT] },
-            None => Body::Chunk(Chunk::new(length).ok_or(Error::OutOfMemory)?),
-        }))
+        let mut message = Message::new();
+        match u8::try_from(length).ok().filter(|_| length <= SHORT) {
+            Some(length) => message.length = length,
+            None => message.chunk = Some(Chunk::new(length).ok_or(Error::OutOfMemory)?),
+        }
+        Ok(message)
     }
 
     /// A message with a copy of `bytes`.
@@ -123,11 +99,24 @@ impl Message {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn copy_of(bytes: impl AsRef<[u8]>) -> Result<Message, Error> {
-        Body::joined(bytes.as_ref(), &[]).map(Message::with)
+        let mut message = Message::new();
+        message.set_body(bytes.as_ref(), &[])?;
+        Ok(message)
     }
 
-    fn with(body: Body) -> Message {
-        Message { header: ProtocolHeader::new(), body, metadata: Metadata::default() }
+    /// Makes a copy of `first` and `second` the body of a new message.
+    #[inline]
+    fn set_body(&mut self, first: &[u8], second: &[u8]) -> Result<(), Error> {
+        let length = first.len() + second.len();
+        if let Some(short) = self.short.0.get_mut(..length) {
+            let (begin, end) = short.split_at_mut(first.len());
+            begin.copy_from_slice(first);
+            end.copy_from_slice(second);
+            self.length = length as u8;
+        } else {
+            self.chunk = Some(Chunk::joined(first, second).ok_or(Error::OutOfMemory)?);
+        }
+        Ok(())
     }
 
     /// Takes over a message that was received, in place of this one, which is new. With `HAS_HEADER` it may have a
@@ -141,13 +130,15 @@ impl Message {
         }
         self.metadata = received.metadata();
         match received.take_chunk() {
-            Ok((chunk, begin)) => self.body = Body::Chunk(chunk.trimmed(begin).ok_or(Error::OutOfMemory)?),
+            Ok((chunk, begin)) => {
+                self.chunk = Some(chunk.trimmed(begin).ok_or(Error::OutOfMemory)?);
+                Ok(())
+            }
             Err(received) => {
                 let (first, second) = received.body();
-                self.body = Body::joined(first, second)?;
+                self.set_body(first, second)
             }
         }
-        Ok(())
     }
 
     /// The bytes, for writing. If a clone shares the memory, the bytes are copied first.
@@ -164,9 +155,9 @@ impl Message {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn make_mut(&mut self) -> Result<&mut [u8], Error> {
-        match &mut self.body {
-            Body::Short { length, bytes } => Ok(&mut bytes[..usize::from(*length)]),
-            Body::Chunk(chunk) => {
+        match &mut self.chunk {
+            None => Ok(&mut self.short.0[..usize::from(self.length)]),
+            Some(chunk) => {
                 if !chunk.is_unique() {
                     *chunk = Chunk::copy_of(chunk).ok_or(Error::OutOfMemory)?;
                 }
@@ -178,30 +169,22 @@ impl Message {
 
     /// Appends bytes. Fails without an effect.
     fn append(&mut self, more: &[u8]) -> Result<(), Error> {
-        let body = std::mem::replace(&mut self.body, Body::EMPTY);
-        let joined = match body {
-            Body::Short { length, bytes } => {
-                Body::joined(&bytes[..usize::from(length)], more).map_err(|error| (body, error))
-            }
-            Body::Chunk(chunk) => {
-                let length = chunk.len().saturating_add(more.len());
-                // At least twice as much memory each time, so that many small writes copy little.
-                let mut chunk = chunk;
-                let has_room = chunk.spare().len() >= more.len();
-                match if has_room { Ok(chunk) } else { chunk.reserve(length.saturating_mul(2)) } {
-                    Ok(mut chunk) => {
-                        chunk.append(more);
-                        Ok(Body::Chunk(chunk))
-                    }
-                    Err(chunk) => Err((Body::Chunk(chunk), Error::OutOfMemory)),
+        let Some(mut chunk) = self.chunk.take() else {
+            let short = self.short.clone();
+            return self.set_body(&short.0[..usize::from(self.length)], more);
+        };
+        let length = chunk.len().saturating_add(more.len());
+        let has_room = chunk.spare().len() >= more.len();
+        // At least twice as much memory each time, so that many small writes copy little.
+        let (chunk, outcome) =
+            match if has_room { Ok(chunk) } else { chunk.reserve(length.saturating_mul(2)) } {
+                Ok(mut chunk) => {
+                    chunk.append(more);
+                    (chunk, Ok(()))
                 }
-            }
-        };
-        let (body, outcome) = match joined {
-            Ok(body) => (body, Ok(())),
-            Err((body, error)) => (body, Err(error)),
-        };
-        self.body = body;
+                Err(chunk) => (chunk, Err(Error::OutOfMemory)),
+            };
+        self.chunk = Some(chunk);
         outcome
     }
 
@@ -271,8 +254,12 @@ impl Default for Message {
 impl Deref for Message {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
-        self.body.bytes()
+        match &self.chunk {
+            None => &self.short.0[..usize::from(self.length)],
+            Some(chunk) => chunk,
+        }
     }
 }
 
@@ -362,27 +349,20 @@ impl LendMessage for Message {
     fn lend<R>(&mut self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R {
         let header = std::mem::take(&mut self.header);
         let metadata = self.metadata;
-        match &mut self.body {
-            Body::Short { length, bytes } => {
-                let body = Payload::Borrowed(&bytes[..usize::from(*length)]);
-                let mut outgoing = Outgoing { header, body, metadata };
-                let result = send(&mut outgoing);
-                self.header = outgoing.header;
-                result
-            }
-            Body::Chunk(_) => {
-                let Body::Chunk(chunk) = std::mem::replace(&mut self.body, Body::EMPTY) else {
-                    unreachable!()
-                };
-                let mut outgoing = Outgoing { header, body: Payload::Owned(chunk), metadata };
-                let result = send(&mut outgoing);
-                self.header = outgoing.header;
-                if let Payload::Owned(chunk) = outgoing.body {
-                    self.body = Body::Chunk(chunk);
-                }
-                result
-            }
+        let body = match self.chunk.take() {
+            None => Payload::Borrowed(&self.short.0[..usize::from(self.length)]),
+            Some(chunk) => Payload::Owned(chunk),
+        };
+        let is_short = matches!(body, Payload::Borrowed(_));
+        let mut outgoing = Outgoing { header, body, metadata };
+        let result = send(&mut outgoing);
+        self.header = outgoing.header;
+        match outgoing.body {
+            Payload::Owned(chunk) if !is_short => self.chunk = Some(chunk),
+            _ if !is_short => self.length = 0,
+            _ => {}
         }
+        result
     }
 }
 
@@ -553,7 +533,7 @@ mod tests {
         for length in [0, SHORT - 1, SHORT, SHORT + 1] {
             for message in [Message::zeroed(length).unwrap(), Message::from(vec![0; length])] {
                 assert_eq!(message.len(), length);
-                assert_eq!(matches!(message.body, Body::Short { .. }), length <= SHORT);
+                assert_eq!(message.chunk.is_none(), length <= SHORT);
             }
         }
     }

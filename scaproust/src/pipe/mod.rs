@@ -139,9 +139,14 @@ impl Edges {
     pub(crate) fn deliver_and_wake(mut self) {
         rank::Delivery::check();
         if self.first.is_some() {
-            run_then_wake(|| self.deliver_all());
+            self.deliver_all_and_wake();
         }
         std::mem::forget(self);
+    }
+
+    #[cold]
+    fn deliver_all_and_wake(&mut self) {
+        run_then_wake(|| self.deliver_all());
     }
 
     #[cold]
