@@ -48,7 +48,7 @@ const SHORT: usize = 64;
 
 /// Memory for a short body. Aligned, so that it is copied in few pieces.
 #[derive(Clone)]
-#[repr(align(16))]
+#[repr(align(8))]
 struct Short([u8; SHORT]);
 
 impl Message {
