@@ -6,7 +6,8 @@
 //! `new` opens a [`Socket`], [`bind`](Socket::bind) and [`connect`](Socket::connect) add endpoints, and
 //! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
 //! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
-//! not. Every failure is an [`Error`].
+//! not. [`recv_async`](Socket::recv_async) and [`send_async`](Socket::send_async) are for tasks, on any executor.
+//! Every failure is an [`Error`].
 //!
 //! # The layers
 //!

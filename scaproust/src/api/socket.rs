@@ -107,7 +107,8 @@ impl<P: Pattern> Socket<P> {
 
     /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already
     /// sent are delivered, within [`Socket::linger`]. Dropping the socket does the same; this method is
-    /// for stopping threads that share the socket.
+    /// for stopping threads and tasks that share the socket. In a waker that runs in the library's I/O thread it returns
+    /// before the socket is closed.
     ///
     /// # Errors
     /// [`Error::Closed`] if it is closed already.

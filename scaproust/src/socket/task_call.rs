@@ -192,6 +192,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 continue;
             }
             transport::before_blocking((!A::RECEIVES).then_some(&call.batching));
+            drop(call);
             return match self.set_alarm(alarm, waker) {
                 Ok(()) => Poll::Pending,
                 Err(error) => Poll::Ready(Err(error)),
@@ -278,21 +279,23 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> Drop for TaskCall<S, A> {
 }
 
 /// Wakes a task at a moment.
-struct Alarm(Mutex<Waker, rank::Alarm>);
+struct Alarm(Mutex<Option<Waker>, rank::Alarm>);
 
 impl Alarm {
     /// Makes this the waker.
     fn replace(&self, waker: &Waker) {
         // Cloned and dropped outside the lock, since both are code of the executor.
-        let mut waker = waker.clone();
+        let mut waker = Some(waker.clone());
         std::mem::swap(&mut *lock(&self.0), &mut waker);
     }
 }
 
 impl Source for Alarm {
     fn timeout(self: Arc<Self>, _now: Duration) {
-        let waker = lock(&self.0).clone();
-        reactor::wake_tasks(waker.into());
+        let waker = lock(&self.0).take();
+        if let Some(waker) = waker {
+            reactor::wake_tasks(waker.into());
+        }
     }
 }
 
@@ -307,7 +310,7 @@ struct SetAlarm {
 impl SetAlarm {
     fn new(moment: Time, waker: &Waker) -> Result<SetAlarm, Error> {
         let reactor = reactor::current()?;
-        let alarm = Arc::new(Alarm(Mutex::new(waker.clone())));
+        let alarm = Arc::new(Alarm(Mutex::new(Some(waker.clone()))));
         let timer = reactor.at(moment, alarm.clone());
         Ok(SetAlarm { moment, alarm, reactor, timer })
     }
