@@ -89,12 +89,17 @@ impl SecurePeer {
         SecurePeer { stream, session: config.session().unwrap() }
     }
 
-    /// Sends bytes in a record, and in the same write bytes that are no record.
-    pub(super) fn write_with_noise(&mut self, bytes: &[u8]) {
+    /// Sends bytes in a record, and in the same write the end of the session, or bytes that are no record.
+    pub(super) fn write_last(&mut self, bytes: &[u8], ends: bool) {
         let mut records = Vec::new();
         assert_eq!(self.session.seal(&[io::IoSlice::new(bytes)]), bytes.len());
+        if ends {
+            self.session.close();
+        }
         self.session.send(&mut records);
-        records.extend([0xff; 100]);
+        if !ends {
+            records.extend([0xff; 100]);
+        }
         self.stream.write_all(&records).unwrap();
     }
 

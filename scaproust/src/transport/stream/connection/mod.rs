@@ -174,8 +174,8 @@ impl Connection {
         Ok(connection)
     }
 
-    /// Writes this side's greeting, unless it is the reply to the peer's. Separate from `start`, so that the owner knows the connection before it
-    /// can end.
+    /// Writes this side's greeting, unless it is the reply to the peer's. Separate from `start`, so that the owner knows the
+    /// connection before it can end.
     pub(super) fn greet(self: &Arc<Self>) {
         self.flush();
     }

@@ -450,33 +450,39 @@ fn a_handshake_is_performed_by_another_thread() {
     peer.read_to_end(&mut Vec::new()).unwrap();
 }
 
-/// What comes before invalid bytes is received, although one read brings both; then the connection ends with an alert.
+/// What comes before invalid bytes, or before the end, is received, although one read brings both; then the connection ends,
+/// although the peer does not close its stream.
 #[test]
 #[cfg(feature = "tls")]
-fn a_message_before_invalid_records_is_received() {
-    let (client, server) = configs(&[]);
-    let (ours, theirs) = connected_over_network();
-    let (sender, edges) = mpsc::channel();
-    let (context, reactor) = (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), Reactor::running());
-    let stream = Stream::secure(ours, &server).unwrap();
-    let connection = Connection::start(
-        stream,
-        Mapping::Tcp,
-        protocol_pair(context.protocol()),
-        context.clone(),
-        Arc::new(NullPeer),
-        reactor,
-    )
-    .unwrap();
-    connection.greet();
-    let mut peer = SecurePeer::new(theirs, &client);
-    peer.write_all(&[0, b'S', b'P', 0, 0, 16, 0, 0]).unwrap();
-    peer.read_exact(&mut [0; 8]).unwrap();
-    edges.recv().unwrap();
-    let PipeEnds { mut inbound, .. } = lock(&context.pipe).take().unwrap();
-    peer.write_with_noise(b"\0\0\0\0\0\0\0\x04last");
-    assert!(peer.read_to_end(&mut Vec::new()).unwrap_err().to_string().contains("alert"));
-    let front = inbound.front().unwrap();
-    let (body, rest) = front.split(0);
-    assert_eq!([body, rest].concat(), b"last");
+fn a_message_before_the_last_records_is_received() {
+    for ends in [true, false] {
+        let (client, server) = configs(&[]);
+        let (ours, theirs) = connected_over_network();
+        let (sender, edges) = mpsc::channel();
+        let (context, reactor) = (TestSocket::new(&PAIR, Arc::new(Reporter(sender))), Reactor::running());
+        let stream = Stream::secure(ours, &server).unwrap();
+        let connection = Connection::start(
+            stream,
+            Mapping::Tcp,
+            protocol_pair(context.protocol()),
+            context.clone(),
+            Arc::new(NullPeer),
+            reactor,
+        )
+        .unwrap();
+        connection.greet();
+        let mut peer = SecurePeer::new(theirs, &client);
+        peer.write_all(&[0, b'S', b'P', 0, 0, 16, 0, 0]).unwrap();
+        peer.read_exact(&mut [0; 8]).unwrap();
+        edges.recv().unwrap();
+        let PipeEnds { mut inbound, .. } = lock(&context.pipe).take().unwrap();
+        peer.write_last(b"\0\0\0\0\0\0\0\x04last", ends);
+        match peer.read_to_end(&mut Vec::new()) {
+            Ok(_) => assert!(ends),
+            Err(error) => assert!(!ends && error.to_string().contains("alert"), "{error}"),
+        }
+        let front = inbound.front().unwrap();
+        let (body, rest) = front.split(0);
+        assert_eq!([body, rest].concat(), b"last");
+    }
 }

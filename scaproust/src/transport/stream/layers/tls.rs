@@ -132,8 +132,13 @@ impl Tls {
         self.holds_plaintext.store(is_full, Ordering::Relaxed);
         match plaintext {
             Plaintext::Bytes(count) => Some(Ok(taken + count)),
-            _ if taken > 0 => Some(Ok(taken)),
+            Plaintext::Empty if taken > 0 => Some(Ok(taken)),
             Plaintext::Empty => None,
+            Plaintext::End | Plaintext::Cut if taken > 0 => {
+                // The next read returns the end, for which there may be no other event.
+                self.has_read_all.store(false, Ordering::Relaxed);
+                Some(Ok(taken))
+            }
             Plaintext::End => Some(Ok(0)),
             Plaintext::Cut => Some(Err(io::ErrorKind::UnexpectedEof.into())),
         }
