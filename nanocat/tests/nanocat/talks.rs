@@ -39,18 +39,32 @@ fn events_are_printed_as_text_or_as_json() {
 
 #[test]
 fn a_line_is_sent_before_the_input_ends() {
+    for pair in ["--pair", "--pair1"] {
+        let folder = Folder::new();
+        let address = folder.ipc("chat");
+        let mut one = Program::start(Which::Ours, &format!("{pair} --bind {address} --lines -A"));
+        let mut two =
+            Program::start(Which::Ours, &format!("{pair} --connect {address} --lines -A --count 2"));
+        one.write("hello\n");
+        two.read_until(b"hello\n");
+        two.write("good day\n");
+        one.read_until(b"good day\n");
+        one.write("good bye\n");
+        // It ends because of --count, although its input is still open.
+        two.read_until(b"good bye\n");
+        assert_eq!(two.end().status, Some(0));
+    }
+}
+
+#[test]
+fn members_of_a_star_hear_each_other() {
     let folder = Folder::new();
-    let address = folder.ipc("chat");
-    let mut one = Program::start(Which::Ours, &format!("--pair --bind {address} --lines -A"));
-    let mut two = Program::start(Which::Ours, &format!("--pair --connect {address} --lines -A --count 2"));
-    one.write("hello\n");
-    two.read_until(b"hello\n");
-    two.write("good day\n");
-    one.read_until(b"good day\n");
-    one.write("good bye\n");
-    // It ends because of --count, although its input is still open.
-    two.read_until(b"good bye\n");
-    assert_eq!(two.end().status, Some(0));
+    let address = folder.ipc("star");
+    let _hub = Program::start(Which::Ours, &format!("--star --bind {address}"));
+    let _one = Program::start(Which::Ours, &format!("--star --connect {address} --data news -i 0.1"));
+    let two = Program::start(Which::Ours, &format!("--star --connect {address} -A --count 1"));
+    let End { status, stdout, .. } = two.end();
+    assert_eq!((status, &*stdout), (Some(0), &b"news\n"[..]));
 }
 
 #[test]
