@@ -224,7 +224,11 @@ impl Connection {
     /// Ends the connection at once, and releases everything. `end` is reported, unless a closing was under way, which has
     /// its own reason.
     fn finish(self: &Arc<Self>, end: End) {
-        let (lifecycle, lane) = lock(&self.writer).end();
+        let (lifecycle, lane, end) = {
+            let mut writer = lock(&self.writer);
+            let (lifecycle, lane) = writer.end();
+            (lifecycle, lane, writer.explained(end))
+        };
         let closing = match lifecycle {
             Lifecycle::Open => None,
             Lifecycle::Closing(closing) => Some(closing),

@@ -9,6 +9,7 @@ use smallvec::SmallVec;
 
 use super::timers::Purpose;
 use super::{Connection, FAIL, Failure, PER_TURN, Stop, WRITE};
+use crate::error::Error;
 use crate::message::{Chunk, Front};
 use crate::pipe::{Consumer, End};
 use crate::sync::{lock, now};
@@ -29,6 +30,8 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbound: Outbound,
     pub(super) lifecycle: Lifecycle,
+    /// Why writing has failed.
+    failure: Option<End>,
 }
 
 /// The state of a connection. Each change is decided and made in one critical section of the outbound direction's lock.
@@ -71,7 +74,7 @@ impl Closing {
 impl Writer {
     /// A writer without a lane: the peer's greeting has not arrived yet.
     pub(super) fn new(outbound: Outbound) -> Writer {
-        Writer { lane: None, outbound, lifecycle: Lifecycle::Open }
+        Writer { lane: None, outbound, lifecycle: Lifecycle::Open, failure: None }
     }
 
     /// Sets the outbound lane, after the peer's greeting, and appends the reply to that. Returns whether the connection is
@@ -101,6 +104,16 @@ impl Writer {
         (std::mem::replace(&mut self.lifecycle, Lifecycle::Ended), self.lane.take())
     }
 
+    /// The end of the connection, by what a write has learned about it: which error there was, or that the end of the stream
+    /// was a reset. The system tells that once.
+    pub(super) fn explained(&self, end: End) -> End {
+        match self.failure {
+            Some(failure) if end == End::NETWORK => failure,
+            Some(failure) if end == End::PEER && failure.error == Some(Error::Os(libc::ECONNRESET)) => failure,
+            _ => end,
+        }
+    }
+
     /// The closing that is under way, if there is one.
     pub(super) fn closing(&mut self) -> Option<&mut Closing> {
         match &mut self.lifecycle {
@@ -119,7 +132,7 @@ impl Connection {
 
     /// As `flush`, with the lock held; to be followed by `act_on` without it.
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
-        let Writer { lane, outbound, lifecycle } = writer;
+        let Writer { lane, outbound, lifecycle, failure } = writer;
         let mut has_room = false;
         let mut write = || {
             for _ in 0..PER_TURN {
@@ -138,6 +151,9 @@ impl Connection {
             Ok(Stop::TurnOver)
         };
         let outcome = if matches!(lifecycle, Lifecycle::Ended) { Ok(Stop::Done) } else { write() };
+        if let Err(Failure { end, .. }) = &outcome {
+            failure.get_or_insert(*end);
+        }
         let is_over = matches!(lifecycle, Lifecycle::Closing(_)) && matches!(outcome, Ok(Stop::Done));
         Flushed { outcome, has_room, is_over }
     }
@@ -173,7 +189,7 @@ impl Connection {
     /// Begins gathering. Returns whether it has begun; not so if it had begun before, or the connection carries no messages.
     pub(super) fn begin_gathering(&self) -> bool {
         let mut writer = lock(&self.writer);
-        let Writer { lane: Some(lane), outbound, lifecycle: Lifecycle::Open } = &mut *writer else {
+        let Writer { lane: Some(lane), outbound, lifecycle: Lifecycle::Open, .. } = &mut *writer else {
             return false;
         };
         let begins = !outbound.is_gathering();
