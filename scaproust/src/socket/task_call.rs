@@ -408,7 +408,10 @@ mod tests {
             }
             let receiving = TaskReceiving {
                 place: 0,
-                put: |length: &mut usize, received| Ok(*length = received.length()),
+                put: |length: &mut usize, received| {
+                    *length = received.length();
+                    Ok(())
+                },
             };
             let mut call = TaskCall::new(SocketRef::of(&enter(late).unwrap()), receiving, Wait::Option);
             assert!(call.poll(Waker::noop()).is_pending());
