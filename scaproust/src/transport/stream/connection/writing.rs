@@ -109,7 +109,9 @@ impl Writer {
     pub(super) fn explained(&self, end: End) -> End {
         match self.failure {
             Some(failure) if end == End::NETWORK => failure,
-            Some(failure) if end == End::PEER && failure.error == Some(Error::Os(libc::ECONNRESET)) => failure,
+            Some(failure) if end == End::PEER && failure.error == Some(Error::Os(libc::ECONNRESET)) => {
+                failure
+            }
             _ => end,
         }
     }
