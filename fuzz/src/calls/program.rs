@@ -31,8 +31,7 @@ const PROTOCOLS: [c_int; 12] = [
     NN_PAIR_V1,
     NN_STAR,
 ];
-const LEVELS: [c_int; 8] =
-    [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR, NN_PUB];
+const LEVELS: [c_int; 8] = [NN_SOL_SOCKET, NN_SOL_SOCKET, NN_TCP, NN_WS, NN_SUB, NN_REQ, NN_SURVEYOR, NN_PUB];
 
 /// The calls of each thread, in their order.
 #[derive(Debug, Default)]

@@ -32,7 +32,7 @@ const LAYERS: &[&[&str]] = &[
 const SIBLINGS: &[&str] = &["error"];
 
 /// Rooms that may import less than their row allows.
-const ONLY: &[(&str, &[&str])] = &[("pipe", &["error", "message", "sync"])];
+const ONLY: &[(&str, &[&str])] = &[("pipe", &["error", "message", "tls", "sync"])];
 
 /// Rooms that know no descriptors, threads, locks or clocks, and so can be tested with simulated ones.
 const PURE: &[&str] = &["protocol", "wire", "endpoint"];
