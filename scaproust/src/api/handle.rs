@@ -20,12 +20,6 @@ impl Handle {
         Ok(Handle(SocketRef::of(&socket::enter(id)?)))
     }
 
-    /// The socket.
-    #[inline]
-    pub(super) fn socket(&self) -> &SocketRef {
-        &self.0
-    }
-
     /// Enters a call.
     ///
     /// # Errors
@@ -48,7 +42,8 @@ impl Handle {
     /// # Errors
     /// [`Error::Closed`] if `nn_term` has closed it.
     pub(super) fn close(&self) -> Result<(), Error> {
-        socket::close_from_waker(self.0.clone())
+        drop(self.enter()?);
+        socket::close(self.0.id)
     }
 }
 

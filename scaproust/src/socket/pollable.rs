@@ -3,14 +3,13 @@
 //! It is level-triggered, and up to date with the last change under the socket's lock.
 
 use std::io;
-use std::sync::Arc;
 
-use crate::sync::Notifier;
+use crate::sync::{Descriptor, Notifier};
 
 /// A notifier and its state.
 #[derive(Debug)]
 pub(super) struct Pollable {
-    notifier: Arc<Notifier>,
+    notifier: Notifier,
     is_ready: bool,
 }
 
@@ -20,12 +19,12 @@ impl Pollable {
     /// # Errors
     /// The operating system's.
     pub(super) fn new() -> io::Result<Pollable> {
-        Ok(Pollable { notifier: Arc::new(Notifier::new()?), is_ready: false })
+        Ok(Pollable { notifier: Notifier::new()?, is_ready: false })
     }
 
-    /// The notifier, whose descriptor is open as long as a reference exists.
-    pub(super) fn notifier(&self) -> &Arc<Notifier> {
-        &self.notifier
+    /// The descriptor, for poll(2) and the like.
+    pub(super) fn descriptor(&self) -> Descriptor {
+        self.notifier.descriptor()
     }
 
     /// Makes the descriptor readable or not.

@@ -107,8 +107,6 @@ ranks! {
     Timers,
     /// The mailbox of the reactor.
     Mailbox,
-    /// The wakers that the I/O thread will call.
-    Wakers,
     /// The poller, as threads that do not poll use it.
     Poller,
     /// The TLS handshakes of the process that wait.
@@ -139,10 +137,8 @@ ranks! {
     Notified,
     /// The tail of a lane.
     Lane,
-    /// The threads and tasks that wait on an event.
-    Waiters,
-    /// The waker of a task that has a deadline.
-    Alarm,
+    /// The threads that sleep on an event.
+    Sleepers,
     /// Whether a notifier on Windows is readable.
     #[cfg(windows)]
     NotifierDescriptor,

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["reactor"],
     &["transport"],
     &["socket"],
-    &["forwarding"],
+    &["device"],
     &["api", "ffi"],
     &["fuzzing", "simulation"],
 ];
