@@ -23,7 +23,8 @@ const RARE_USE: u64 = LEASE_TIME / 2;
 /// The state of a connection's read lease.
 #[derive(Default)]
 pub(super) struct ReadLease {
-    /// Reading is leased. Changed under `change`, together with the poller's interest.
+    /// Reading is leased, and the poller does not report bytes that come. Changed under `change`: set after the poller's
+    /// interest has been removed, and cleared before it is restored, see [`ReadLease::set_leased`].
     is_leased: AtomicBool,
     change: Mutex<(), rank::ReadLease>,
     /// The number of receivers that have acquired the lease and not released it.
@@ -95,15 +96,18 @@ impl ReadLease {
     }
 
     /// Begins or ends the lease, if `change_interest` succeeds. Returns whether the lease is as wanted.
+    ///
+    /// The lease ends before the poller reports again: the I/O thread may read at once, fill the lane and stop. The receiver
+    /// that then makes room must not leave reading to a holder of the lease.
     fn set_leased(&self, is_leased: bool, change_interest: impl FnOnce() -> bool) -> bool {
         let _change = lock(&self.change);
-        if self.is_leased() == is_leased {
+        let was_leased = self.is_leased();
+        if was_leased == is_leased {
             return true;
         }
+        self.is_leased.store(false, Ordering::SeqCst);
         let is_changed = change_interest();
-        if is_changed {
-            self.is_leased.store(is_leased, Ordering::SeqCst);
-        }
+        self.is_leased.store(if is_changed { is_leased } else { was_leased }, Ordering::SeqCst);
         is_changed
     }
 }
@@ -167,6 +171,30 @@ impl DirectRead for Connection {
 
     fn revoke(self: Arc<Self>) {
         self.set_leased(false);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reading_is_not_leased_while_the_poller_may_report() {
+        let lease = ReadLease::default();
+        for is_leased in [true, false] {
+            assert!(lease.set_leased(is_leased, || !lease.is_leased()));
+            assert_eq!(lease.is_leased(), is_leased);
+        }
+    }
+
+    #[test]
+    fn a_lease_stays_as_it_was_if_the_interest_cannot_be_changed() {
+        let lease = ReadLease::default();
+        assert!(!lease.set_leased(true, || false));
+        assert!(!lease.is_leased());
+        assert!(lease.set_leased(true, || true));
+        assert!(!lease.set_leased(false, || false));
+        assert!(lease.is_leased());
     }
 }
 
