@@ -118,8 +118,53 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
+impl Error {
+    /// The kind of this error in the standard library.
+    ///
+    /// ```
+    /// use std::io::ErrorKind;
+    /// assert_eq!(scaproust::Error::TimedOut.kind(), ErrorKind::TimedOut);
+    /// ```
+    #[must_use]
+    pub fn kind(self) -> io::ErrorKind {
+        match self {
+            Error::WouldBlock => io::ErrorKind::WouldBlock,
+            Error::TimedOut => io::ErrorKind::TimedOut,
+            Error::Interrupted => io::ErrorKind::Interrupted,
+            Error::Closed | Error::Terminated => io::ErrorKind::NotConnected,
+            Error::NotSupported | Error::UnknownOption | Error::UnknownDomain | Error::UnknownTransport => {
+                io::ErrorKind::Unsupported
+            }
+            Error::InvalidArgument | Error::BadPointer | Error::MessageSize | Error::AddressTooLong => {
+                io::ErrorKind::InvalidInput
+            }
+            Error::OutOfMemory => io::ErrorKind::OutOfMemory,
+            Error::AddressInUse => io::ErrorKind::AddrInUse,
+            Error::NoSuchInterface => io::ErrorKind::AddrNotAvailable,
+            #[cfg(unix)]
+            Error::Os(errno) => io::Error::from_raw_os_error(errno).kind(),
+            // Elsewhere an errno value is not a number of the operating system.
+            _ => io::ErrorKind::Other,
+        }
+    }
+}
+
+impl From<Error> for io::Error {
+    /// An error of the operating system as one, and others with this error inside.
+    fn from(error: Error) -> io::Error {
+        match error {
+            #[cfg(unix)]
+            Error::Os(errno) => io::Error::from_raw_os_error(errno),
+            error => io::Error::new(error.kind(), error),
+        }
+    }
+}
+
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Error {
+        if let Some(error) = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>()) {
+            return *error;
+        }
         match error.raw_os_error().map(platform::errno_of) {
             Some(libc::EADDRINUSE) => Error::AddressInUse,
             Some(errno) => Error::Os(errno),
@@ -140,6 +185,14 @@ mod tests {
         assert_eq!(Error::WrongState.to_string(), "Operation cannot be performed in this state");
         assert!(own_text(libc::EINVAL).is_none());
         assert_eq!(Error::BadPointer.to_string(), "Bad address");
+    }
+
+    #[test]
+    fn errors_survive_the_way_through_the_standard_library() {
+        for error in [Error::WrongState, Error::WouldBlock, Error::AddressInUse, Error::Os(libc::EACCES)] {
+            assert_eq!(Error::from(io::Error::from(error)), error);
+            assert_eq!(io::Error::from(error).kind(), error.kind());
+        }
     }
 
     #[cfg(unix)]

@@ -7,7 +7,7 @@ pub mod address {
     pub use crate::address::MAX_LENGTH;
 }
 pub mod device {
-    pub use crate::device::{Device, join, reflect};
+    pub use crate::forwarding::{Device, join, reflect};
 }
 pub mod error {
     pub use crate::error::{Error, HAUSNUMERO, own_text};

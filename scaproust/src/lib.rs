@@ -6,7 +6,8 @@
 //! `new` opens a [`Socket`], [`bind`](Socket::bind) and [`connect`](Socket::connect) add endpoints, and
 //! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
 //! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
-//! not. Every failure is an [`Error`].
+//! not. [`recv_async`](Socket::recv_async) and [`send_async`](Socket::send_async) are for tasks, on any executor.
+//! Every failure is an [`Error`].
 //!
 //! # The layers
 //!
@@ -26,7 +27,7 @@
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
 //! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
 //! | `socket` | sockets: sending, receiving, blocking, options, closing |
-//! | `device` | forwarding between two sockets |
+//! | `forwarding` | devices, which forward between two sockets |
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 //! | `machine`, `simulation` | with `--cfg simulated`: a simulated operating system, which is below `sync`, and worlds of sockets on it |
@@ -49,11 +50,11 @@ macro_rules! opaque {
 
 mod address;
 mod api;
-mod device;
 mod endpoint;
 mod error;
 #[doc(hidden)]
 pub mod ffi;
+mod forwarding;
 #[cfg(any(fuzzing, test))]
 pub mod fuzzing;
 #[cfg(all(shuttle, not(simulated)))]
@@ -75,9 +76,12 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Events, Keepalive, Message, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket,
-    Star, Sub, Surveyor, Unsent, pattern,
+    Bus, Endpoint, Events, IntoMessage, Iter, Keepalive, Message, Pair, PairV1, PollDescriptor, Pub, Pull,
+    Push, RecvFuture, Rep, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent,
+    device, pattern, raw,
 };
+#[cfg(feature = "futures")]
+pub use api::{MessageSink, MessageStream};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

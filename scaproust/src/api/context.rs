@@ -8,7 +8,7 @@ impl<P: HasContexts> Socket<P> {
     /// Opens a context of the socket: a socket that uses the connections of this one, and has a conversation of its
     /// own. So a server can work on several requests at once, and a client can wait for several replies.
     ///
-    /// A context sends, receives and is polled as any socket. Its timeouts, its name and the options of its protocol
+    /// A context sends, receives and is polled as any socket, by threads and by tasks. Its timeouts, its name and the options of its protocol
     /// are its own, all other options are those of this socket. It has no endpoints:
     /// [`bind`](Socket::bind) and [`connect`](Socket::connect) fail with [`Error::NotSupported`]. When this socket is
     /// closed, each call of its contexts fails with [`Error::Closed`]. A context of a context is one of this socket

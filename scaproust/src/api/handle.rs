@@ -20,6 +20,12 @@ impl Handle {
         Ok(Handle(SocketRef::of(&socket::enter(id)?)))
     }
 
+    /// The socket.
+    #[inline]
+    pub(super) fn socket(&self) -> &SocketRef {
+        &self.0
+    }
+
     /// Enters a call.
     ///
     /// # Errors
@@ -42,8 +48,7 @@ impl Handle {
     /// # Errors
     /// [`Error::Closed`] if `nn_term` has closed it.
     pub(super) fn close(&self) -> Result<(), Error> {
-        drop(self.enter()?);
-        socket::close(self.0.id)
+        socket::close_from_waker(self.0.clone())
     }
 }
 

@@ -8,25 +8,37 @@
 //! A new protocol needs a type in [`pattern`], and a name below.
 
 mod context;
+mod descriptor;
+pub mod device;
 mod endpoint;
 mod events;
+#[cfg(feature = "futures")]
+mod futures;
 mod handle;
 mod message;
 mod options;
 pub mod pattern;
+pub mod raw;
 mod socket;
+mod statistics;
+mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transfer;
 
+pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
 pub use events::Events;
-pub use message::Message;
+#[cfg(feature = "futures")]
+pub use futures::{MessageSink, MessageStream};
+pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
 pub use socket::Socket;
+pub use statistics::Statistics;
+pub use tasks::{RecvFuture, SendFuture};
 #[cfg(feature = "tls")]
 pub use tls::{TlsAuth, TlsConfig, TlsVersion};
-pub use transfer::Unsent;
+pub use transfer::{Iter, Unsent};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///

@@ -8,7 +8,7 @@ use super::endpoint::Endpoint;
 use super::handle::Handle;
 use super::pattern::Pattern;
 use crate::error::Error;
-use crate::socket::{Call, connect};
+use crate::socket::{Call, connect_in};
 
 /// A socket with the role `P`, on which its methods depend.
 ///
@@ -17,12 +17,15 @@ use crate::socket::{Call, connect};
 /// [`Sub`](crate::Sub), [`Surveyor`](crate::Surveyor), [`Respondent`](crate::Respondent) and
 /// [`Bus`](crate::Bus).
 ///
-/// Any number of threads may use a socket at the same time, through references or an `Arc`. Dropping
-/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered. In the
+/// Any number of threads and tasks may use a socket at the same time, through references or an `Arc`. Dropping
+/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered; in a waker that runs
+/// in the library's I/O thread it closes it in the background. In the
 /// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
 pub struct Socket<P: Pattern> {
     pub(super) handle: Handle,
     is_closed: AtomicBool,
+    /// A signal handler ends a blocked call.
+    pub(super) ends_by_signals: AtomicBool,
     role: PhantomData<fn() -> P>,
 }
 
@@ -39,7 +42,12 @@ impl<P: Pattern> Socket<P> {
     /// ```
     pub fn new() -> Result<Socket<P>, Error> {
         let handle = Handle::open(P::PROTOCOL, P::IS_RAW)?;
-        Ok(Socket { handle, is_closed: AtomicBool::new(false), role: PhantomData })
+        Ok(Socket {
+            handle,
+            is_closed: AtomicBool::new(false),
+            ends_by_signals: AtomicBool::new(false),
+            role: PhantomData,
+        })
     }
 
     /// Enters a call.
@@ -47,7 +55,7 @@ impl<P: Pattern> Socket<P> {
         self.handle.enter()
     }
 
-    /// Calls `call` with the socket's id, which is not reused during the call.
+    /// Calls `call` with the socket's id, which is not reused meanwhile.
     pub(super) fn with_id<R>(&self, call: impl FnOnce(i32) -> Result<R, Error>) -> Result<R, Error> {
         self.handle.with_id(call)
     }
@@ -110,8 +118,8 @@ impl<P: Pattern> Socket<P> {
     /// # Errors
     /// [`Error::InvalidArgument`] if it is not an address, [`Error::AddressTooLong`],
     /// [`Error::UnknownTransport`], [`Error::NoSuchInterface`] or [`Error::Closed`]. The absence of a
-    /// peer is an error only if the call waits: [`Error::TimedOut`], or [`Error::Interrupted`]. A call that fails
-    /// adds no endpoint.
+    /// peer is an error only if the call waits: [`Error::TimedOut`], or [`Error::Interrupted`] by a signal if the
+    /// socket [is interruptible](Socket::set_interruptible). A call that fails adds no endpoint.
     ///
     /// ```
     /// # use scaproust::{Error, Pull};
@@ -121,13 +129,14 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn connect(&self, address: impl AsRef<[u8]>) -> Result<Endpoint, Error> {
-        let id = self.with_id(|id| connect(id, address.as_ref()))?;
+        let id = connect_in(self.enter()?, address.as_ref(), self.ends_by_signals())?;
         Ok(Endpoint::new(&self.handle, id))
     }
 
     /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already
     /// sent are delivered, within [`Socket::linger`]. Dropping the socket does the same; this method is
-    /// for stopping threads that share the socket.
+    /// for stopping threads and tasks that share the socket. In a waker that runs in the library's I/O thread it returns
+    /// before the socket is closed.
     ///
     /// # Errors
     /// [`Error::Closed`] if it is closed already.

@@ -1,16 +1,17 @@
-//! Sending and receiving.
+//! Sending and receiving, in the calling thread.
 
-use std::fmt;
+use std::time::Instant;
+use std::{fmt, io};
 
-use super::message::Message;
-use super::pattern::{Receives, Sends};
+use super::message::{IntoMessage, Message};
+use super::pattern::{Pattern, Receives, Sends};
 use super::socket::Socket;
 use crate::error::Error;
-use crate::message::{Outgoing, Payload};
-use crate::socket::{self, Received};
+use crate::socket::{self, LendMessage, Received, Wait};
+use crate::sync::now;
 
 /// A message that was not sent, and the error. `?` converts it to the [`Error`] and drops the message.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Unsent {
     /// The error.
     pub error: Error,
@@ -32,16 +33,53 @@ impl From<Unsent> for Error {
     }
 }
 
+impl From<Unsent> for io::Error {
+    fn from(unsent: Unsent) -> io::Error {
+        unsent.error.into()
+    }
+}
+
+/// A wait until the deadline.
+pub(super) fn until(deadline: Instant) -> Wait {
+    Wait::Until(now() + deadline.saturating_duration_since(Instant::now()))
+}
+
+impl<P: Pattern> Socket<P> {
+    /// Whether a signal handler that runs in a thread while it is blocked in a call on this socket ends the call, with
+    /// [`Error::Interrupted`]: not by default.
+    pub fn is_interruptible(&self) -> bool {
+        self.ends_by_signals()
+    }
+
+    /// Sets whether signals end blocked calls, for a program whose signal handlers tell its threads to stop. (A signal
+    /// is delivered to one thread of the process.) The calls of tasks are not ended.
+    ///
+    /// ```
+    /// let socket = scaproust::Pull::new()?;
+    /// assert!(!socket.is_interruptible());
+    /// socket.set_interruptible(true);
+    /// assert!(socket.is_interruptible());
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn set_interruptible(&self, interruptible: bool) {
+        self.ends_by_signals.store(interruptible, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    pub(super) fn ends_by_signals(&self) -> bool {
+        self.ends_by_signals.load(std::sync::atomic::Ordering::Relaxed)
+    }
+}
+
 impl<P: Sends> Socket<P> {
-    /// Sends a copy of `bytes`. Blocks while the message cannot be sent, for at most
+    /// Sends bytes, text or a [`Message`]. Blocks while the message cannot be sent, for at most
     /// [`Socket::send_timeout`].
     ///
     /// Success means that the library has accepted the message, not that a peer has received it: the
     /// message can be lost if the connection breaks.
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::Interrupted`] if a signal handler ran during the call,
-    /// [`Error::WrongState`] if the protocol cannot send in its present state, [`Error::Closed`] or
+    /// [`Error::TimedOut`], [`Error::Interrupted`] by a signal if the socket
+    /// [is interruptible](Socket::set_interruptible), [`Error::WrongState`] if the protocol cannot send in its present state, [`Error::Closed`] or
     /// [`Error::OutOfMemory`].
     ///
     /// ```
@@ -49,8 +87,9 @@ impl<P: Sends> Socket<P> {
     /// assert_eq!(Rep::new()?.send(b"an answer to nothing"), Err(Error::WrongState));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn send(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.send_bytes(bytes, false)
+    #[inline]
+    pub fn send(&self, message: impl IntoMessage) -> Result<(), Error> {
+        self.send_waiting(message, Wait::Option)
     }
 
     /// As [`Socket::send`], without blocking.
@@ -63,11 +102,28 @@ impl<P: Sends> Socket<P> {
     /// assert_eq!(Push::new()?.try_send(b"is anybody there?"), Err(Error::WouldBlock));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn try_send(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.send_bytes(bytes, true)
+    #[inline]
+    pub fn try_send(&self, message: impl IntoMessage) -> Result<(), Error> {
+        self.send_waiting(message, Wait::None)
     }
 
-    /// As [`Socket::send`], with the memory of the message: a large one is not copied.
+    /// As [`Socket::send`], but blocks until the deadline, whatever [`Socket::send_timeout`] is.
+    ///
+    /// # Errors
+    /// Those of [`Socket::send`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Push};
+    /// use std::time::{Duration, Instant};
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// assert_eq!(Push::new()?.send_deadline("is anybody there?", deadline), Err(Error::TimedOut));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn send_deadline(&self, message: impl IntoMessage, deadline: Instant) -> Result<(), Error> {
+        self.send_waiting(message, until(deadline))
+    }
+
+    /// As [`Socket::send`] of a [`Message`], which is returned if it was not sent.
     ///
     /// # Errors
     /// Those of [`Socket::send`]; the message is returned with the error.
@@ -84,7 +140,7 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn send_message(&self, message: Message) -> Result<(), Unsent> {
-        self.send_owned(message, false)
+        self.send_owned(message, Wait::Option)
     }
 
     /// As [`Socket::send_message`], without blocking.
@@ -100,16 +156,19 @@ impl<P: Sends> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn try_send_message(&self, message: Message) -> Result<(), Unsent> {
-        self.send_owned(message, true)
+        self.send_owned(message, Wait::None)
     }
 
-    fn send_bytes(&self, bytes: &[u8], dont_wait: bool) -> Result<(), Error> {
-        let mut message = Outgoing::new(Payload::Borrowed(bytes));
-        self.with_id(|id| socket::send(id, &mut message, dont_wait))
+    #[inline]
+    fn send_waiting(&self, message: impl IntoMessage, wait: Wait) -> Result<(), Error> {
+        message
+            .lend_once(|message| socket::send_at(self.handle.socket(), message, wait, self.ends_by_signals()))
     }
 
-    fn send_owned(&self, mut message: Message, dont_wait: bool) -> Result<(), Unsent> {
-        self.with_id(|id| socket::send(id, &mut message.0, dont_wait))
+    #[inline]
+    fn send_owned(&self, mut message: Message, wait: Wait) -> Result<(), Unsent> {
+        message
+            .lend(|message| socket::send_at(self.handle.socket(), message, wait, self.ends_by_signals()))
             .map_err(|error| Unsent { error, message })
     }
 }
@@ -118,8 +177,8 @@ impl<P: Receives> Socket<P> {
     /// Receives a message. Blocks while there is none, for at most [`Socket::recv_timeout`].
     ///
     /// # Errors
-    /// [`Error::TimedOut`], [`Error::Interrupted`] if a signal handler ran during the call,
-    /// [`Error::WrongState`] if the protocol cannot receive in its present state, [`Error::Closed`], or
+    /// [`Error::TimedOut`], [`Error::Interrupted`] by a signal if the socket
+    /// [is interruptible](Socket::set_interruptible), [`Error::WrongState`] if the protocol cannot receive in its present state, [`Error::Closed`], or
     /// [`Error::OutOfMemory`], in which case the message is lost.
     ///
     /// ```
@@ -127,8 +186,9 @@ impl<P: Receives> Socket<P> {
     /// assert_eq!(Req::new()?.recv().err(), Some(Error::WrongState)); // Nothing was asked.
     /// # Ok::<(), Error>(())
     /// ```
+    #[inline]
     pub fn recv(&self) -> Result<Message, Error> {
-        self.receive(false)
+        self.receive_message(Wait::Option)
     }
 
     /// As [`Socket::recv`], without blocking.
@@ -141,18 +201,138 @@ impl<P: Receives> Socket<P> {
     /// assert_eq!(Pull::new()?.try_recv().err(), Some(Error::WouldBlock));
     /// # Ok::<(), Error>(())
     /// ```
+    #[inline]
     pub fn try_recv(&self) -> Result<Message, Error> {
-        self.receive(true)
+        self.receive_message(Wait::None)
     }
 
-    fn receive(&self, dont_wait: bool) -> Result<Message, Error> {
-        let take = |received: Received<'_>| {
-            let header = received.header();
-            let metadata = received.metadata();
-            let peer = received.peer();
-            received.into_chunk().map(|body| Message::of(header, body, metadata, peer))
-        };
-        let message = self.with_id(|id| socket::recv(id, dont_wait, take))?;
-        message.ok_or(Error::OutOfMemory)
+    /// As [`Socket::recv`], but blocks until the deadline, whatever [`Socket::recv_timeout`] is.
+    ///
+    /// # Errors
+    /// Those of [`Socket::recv`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull};
+    /// use std::time::{Duration, Instant};
+    /// let deadline = Instant::now() + Duration::from_millis(5);
+    /// assert_eq!(Pull::new()?.recv_deadline(deadline).err(), Some(Error::TimedOut));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn recv_deadline(&self, deadline: Instant) -> Result<Message, Error> {
+        self.receive_message(until(deadline))
     }
+
+    /// As [`Socket::recv`], into memory of the program. Returns the length of the message: if it is longer than the
+    /// buffer, the rest is lost.
+    ///
+    /// # Errors
+    /// Those of [`Socket::recv`], except for [`Error::OutOfMemory`].
+    ///
+    /// ```
+    /// # use scaproust::Pair;
+    /// let (one, other) = (Pair::new()?, Pair::new()?);
+    /// one.bind("inproc://doc/recv_into")?;
+    /// other.connect("inproc://doc/recv_into")?;
+    /// one.send("hello")?;
+    /// let mut buffer = [0; 8];
+    /// let length = other.recv_into(&mut buffer)?;
+    /// assert_eq!(&buffer[..length], b"hello");
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    #[inline]
+    pub fn recv_into(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.receive(Wait::Option, |received| copy_into(buffer, &received))
+    }
+
+    /// As [`Socket::recv_into`], without blocking.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`] if there is no message, and those of [`Socket::recv_into`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull};
+    /// assert_eq!(Pull::new()?.try_recv_into(&mut [0; 8]), Err(Error::WouldBlock));
+    /// # Ok::<(), Error>(())
+    /// ```
+    #[inline]
+    pub fn try_recv_into(&self, buffer: &mut [u8]) -> Result<usize, Error> {
+        self.receive(Wait::None, |received| copy_into(buffer, &received))
+    }
+
+    /// An iterator that receives, and blocks, as [`Socket::recv`] does. It ends when the socket is closed; other errors
+    /// are items.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull, Push};
+    /// let (source, worker) = (Push::new()?, Pull::new()?);
+    /// source.bind("inproc://doc/iter")?;
+    /// worker.connect("inproc://doc/iter")?;
+    /// source.send("a task")?;
+    /// source.send("the last task")?;
+    /// for task in worker.iter() {
+    ///     if task? == "the last task" {
+    ///         worker.close()?;
+    ///     }
+    /// }
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn iter(&self) -> Iter<'_, P> {
+        Iter { socket: self }
+    }
+
+    #[inline]
+    fn receive_message(&self, wait: Wait) -> Result<Message, Error> {
+        let mut message = Message::new();
+        if P::IS_RAW {
+            self.receive(wait, |received| message.fill::<true>(received))??;
+        } else {
+            self.receive(wait, |received| message.fill::<false>(received))??;
+        }
+        Ok(message)
+    }
+
+    #[inline]
+    fn receive<R>(&self, wait: Wait, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
+        socket::recv_at(self.handle.socket(), wait, self.ends_by_signals(), take)
+    }
+}
+
+/// Copies as much of the body as there is room for. Returns its length.
+#[inline]
+fn copy_into(buffer: &mut [u8], received: &Received<'_>) -> usize {
+    let (first, second) = received.body();
+    let split = first.len().min(buffer.len());
+    let (begin, rest) = buffer.split_at_mut(split);
+    begin.copy_from_slice(&first[..split]);
+    let end = second.len().min(rest.len());
+    rest[..end].copy_from_slice(&second[..end]);
+    received.length()
+}
+
+/// Receives messages until the socket is closed; from [`Socket::iter`].
+#[derive(Debug)]
+pub struct Iter<'a, P: Receives> {
+    socket: &'a Socket<P>,
+}
+
+impl<P: Receives> Iterator for Iter<'_, P> {
+    type Item = Result<Message, Error>;
+
+    fn next(&mut self) -> Option<Result<Message, Error>> {
+        unless_closed(self.socket.recv())
+    }
+}
+
+impl<'a, P: Receives> IntoIterator for &'a Socket<P> {
+    type Item = Result<Message, Error>;
+    type IntoIter = Iter<'a, P>;
+
+    fn into_iter(self) -> Iter<'a, P> {
+        self.iter()
+    }
+}
+
+/// The outcome as an item; `None` if the socket is closed.
+pub(super) fn unless_closed(outcome: Result<Message, Error>) -> Option<Result<Message, Error>> {
+    Some(outcome).filter(|outcome| !matches!(outcome, Err(Error::Closed | Error::Terminated)))
 }

@@ -13,7 +13,7 @@ mod ready_list;
 use std::sync::Arc;
 
 use crate::sync::rank::{self, Rank as _};
-use crate::sync::{Descriptor, Uncancellable};
+use crate::sync::{Descriptor, Uncancellable, run_then_wake};
 pub use identity::{Credentials, Reason};
 pub(crate) use identity::{End, Identity, address_text};
 pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, lane};
@@ -144,6 +144,21 @@ impl Edges {
         }
         // Nothing is left to drop: `more` is empty if `first` is.
         std::mem::forget(self);
+    }
+
+    /// As `deliver`, and wakes the tasks that this notifies, in this thread. The caller must be inside no socket.
+    #[inline]
+    pub(crate) fn deliver_and_wake(mut self) {
+        rank::Delivery::check();
+        if self.first.is_some() {
+            self.deliver_all_and_wake();
+        }
+        std::mem::forget(self);
+    }
+
+    #[cold]
+    fn deliver_all_and_wake(&mut self) {
+        run_then_wake(|| self.deliver_all());
     }
 
     #[cold]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Reactor;
 use super::worker::Worker;
-use crate::sync::{Mutex, PerProcess, before_unload, lock, rank, try_lock};
+use crate::sync::{Mutex, PerProcess, Wakers, before_unload, lock, pass_up, rank, try_lock};
 
 /// The reactor, and the thread that runs it or waits for the next one.
 #[derive(Default)]
@@ -53,12 +53,31 @@ pub(crate) fn prepare_to_stop() {
 }
 
 /// Stops the reactor, if there is one, and waits until its thread has left it. Then it has no sources and no
-/// descriptors. The thread stays for a moment, as a spare one.
-pub(crate) fn stop() {
+/// descriptors. The thread stays for a moment, as a spare one. Returns the wakers that are still to be called.
+pub(crate) fn stop() -> Wakers {
     let reactor = lock(CURRENT.get()).reactor.take();
-    if let Some(reactor) = reactor {
-        reactor.stop();
+    reactor.map(|reactor| reactor.stop()).unwrap_or_default()
+}
+
+/// Whether the calling thread is the I/O thread, for instance in a waker.
+pub(crate) fn is_io_thread() -> bool {
+    lock(CURRENT.get()).reactor.as_ref().is_some_and(|reactor| reactor.is_run_by_this_thread())
+}
+
+/// Calls the wakers at the end of the calling thread's [`run_then_wake`](crate::sync::run_then_wake), or in the
+/// I/O thread. The caller may hold locks and be inside a socket.
+pub(crate) fn wake_tasks(wakers: Wakers) {
+    let wakers = pass_up(wakers);
+    if wakers.is_empty() {
+        return;
     }
+    let reactor = lock(CURRENT.get()).reactor.clone();
+    let rest = match reactor {
+        Some(reactor) => reactor.wake_later(wakers),
+        None => wakers,
+    };
+    // The reactor was stopped, after the last socket was closed: the thread is inside no socket, and has no lock of one.
+    rest.wake();
 }
 
 /// Ends a spare thread at once.
@@ -83,6 +102,6 @@ fn take_spare_worker(current: &mut Current) -> Option<Worker> {
 
 /// The library is being unloaded: no thread may run its code afterwards.
 fn unload() {
-    stop();
+    stop().wake();
     end_spare_thread();
 }

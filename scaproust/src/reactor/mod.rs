@@ -24,7 +24,9 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
-pub(crate) use self::current::{current, end_spare_thread, end_spare_thread_at_exit, prepare_to_stop, stop};
+pub(crate) use self::current::{
+    current, end_spare_thread, end_spare_thread_at_exit, is_io_thread, prepare_to_stop, stop, wake_tasks,
+};
 use self::poller::{Poll, Pollable, PollerHandle};
 pub(crate) use self::source::{Progress, Ready, Source};
 use self::sources::Sources;
@@ -32,7 +34,7 @@ pub(crate) use self::timers::TimerId;
 use self::timers::Timers;
 use self::wake_flag::WakeFlag;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, lock, nanoseconds, now, rank, thread_address};
+use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, Wakers, lock, nanoseconds, now, rank, thread_address};
 
 /// The state of the I/O thread, shared with other threads.
 pub(crate) struct Reactor {
@@ -48,6 +50,8 @@ pub(crate) struct Reactor {
     sources: Mutex<Sources, rank::Sources>,
     timers: Mutex<Timers<Arc<dyn Source>>, rank::Timers>,
     mailbox: Mutex<VecDeque<Arc<dyn Source>>, rank::Mailbox>,
+    /// The wakers of tasks that were notified where none may run. `None` once the reactor was stopped.
+    wakers: Mutex<Option<Wakers>, rank::Wakers>,
     wake_flag: WakeFlag,
     is_stopping: AtomicBool,
     /// When a stop was announced, in nanoseconds of the monotonic clock; 0 if none was.
@@ -70,6 +74,7 @@ impl Reactor {
             sources: Mutex::default(),
             timers: Mutex::new(Timers::default()),
             mailbox: Mutex::default(),
+            wakers: Mutex::new(Some(Wakers::default())),
             wake_flag: WakeFlag::new(),
             is_stopping: AtomicBool::new(false),
             stop_announced: AtomicU64::new(0),
@@ -154,6 +159,21 @@ impl Reactor {
         self.notify();
     }
 
+    /// Has the I/O thread call these wakers, between two turns. Returns them if the reactor was stopped.
+    fn wake_later(&self, new: Wakers) -> Wakers {
+        match &mut *lock(&self.wakers) {
+            Some(wakers) => wakers.append(new),
+            None => return new,
+        }
+        self.notify();
+        Wakers::default()
+    }
+
+    /// Takes the wakers to be called.
+    fn take_wakers(&self) -> Wakers {
+        lock(&self.wakers).as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
     /// Requests a call of [`Source::timeout`] at `moment`.
     pub(crate) fn at(&self, moment: Duration, source: Arc<dyn Source>) -> TimerId {
         let (id, is_first) = lock(&self.timers).insert(moment, source);
@@ -172,7 +192,11 @@ impl Reactor {
     /// The buffer of the I/O thread; `None` for any other thread. It belongs to the reactor, since a
     /// thread-local value with a destructor would keep the library loaded.
     pub(crate) fn scratch(&self) -> Option<MutexGuard<'_, Vec<u8>, rank::Scratch>> {
-        (self.thread.load(Ordering::Relaxed) == thread_address()).then(|| lock(&self.scratch))
+        self.is_run_by_this_thread().then(|| lock(&self.scratch))
+    }
+
+    fn is_run_by_this_thread(&self) -> bool {
+        self.thread.load(Ordering::Relaxed) == thread_address()
     }
 
     /// Announces that [`Reactor::stop`] is about to be called: the thread leaves the poller, for a short
@@ -182,8 +206,9 @@ impl Reactor {
         self.notify();
     }
 
-    /// Stops the thread, waits until it has left the poller, closes the poller and drops every source.
-    fn stop(&self) {
+    /// Stops the thread, waits until it has left the poller, closes the poller and drops every source. Returns
+    /// the wakers that the thread has not called.
+    fn stop(&self) -> Wakers {
         self.is_stopping.store(true, Ordering::SeqCst);
         self.notify();
         let poll = lock(&self.poll).take();
@@ -195,6 +220,7 @@ impl Reactor {
         let timers = std::mem::take(&mut *lock(&self.timers));
         let mailbox = std::mem::take(&mut *lock(&self.mailbox));
         drop((sources, timers, mailbox));
+        lock(&self.wakers).take().unwrap_or_default()
     }
 
     /// Wakes the thread if it may be asleep.

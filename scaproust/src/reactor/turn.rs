@@ -55,6 +55,13 @@ impl Reactor {
             }
             lock(&self.sources).note_all(&events);
             self.turn();
+            let wakers = self.take_wakers();
+            if !wakers.is_empty() {
+                // A waker may do what takes the locks above `poll`, such as to close the last socket.
+                drop(held);
+                wakers.wake();
+                held = lock(&self.poll);
+            }
             self.wake_flag.about_to_poll();
             if expects_stop {
                 // Releases `poll`, which `stop` takes.
@@ -94,7 +101,8 @@ impl Reactor {
     /// [`WakeFlag::about_to_poll`](super::WakeFlag::about_to_poll), so that work which is added later wakes
     /// the thread.
     fn time_to_sleep(&self) -> Duration {
-        if !lock(&self.mailbox).is_empty() || !lock(&self.sources).is_idle() {
+        let has_wakers = lock(&self.wakers).as_ref().is_some_and(|wakers| !wakers.is_empty());
+        if has_wakers || !lock(&self.mailbox).is_empty() || !lock(&self.sources).is_idle() {
             return Duration::ZERO;
         }
         let next = lock(&self.timers).next();

@@ -7,8 +7,8 @@ use super::edges::entry;
 use super::ledger::{Id, broken, decode, encode};
 use super::plan::{Step, ThreadName};
 use super::world::{World, expect};
-use crate::device;
 use crate::error::Error;
+use crate::forwarding;
 use crate::machine::{self, running_time};
 use crate::message::{Outgoing, Payload, ProtocolHeader};
 use crate::option::{Setting, SocketOption};
@@ -92,7 +92,7 @@ impl Program<'_> {
             Step::Survey(count, size) => (0..*count).try_for_each(|_| self.survey(*size))?,
             Step::Device(other) => {
                 let other = self.world.socket(*other).map_or(-1, |(id, _)| id);
-                device::join(self.id, other)?.finish()?;
+                forwarding::join(self.id, other)?.finish()?;
             }
             Step::PollAll(sockets) => self.poll_all(sockets)?,
             Step::PollDescriptor => self.poll_descriptor()?,

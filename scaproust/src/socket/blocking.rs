@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::error::Error;
-use crate::sync::{Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, WaitKind};
+use crate::sync::{Descriptor, Epoch, Event, SignalMask, Sleep, Sleeper, WaitKind, run_then_wake};
 
 /// A call returns from [`BlockingCall::proceed`] after this many rounds of work, so that its thread can be
 /// cancelled.
@@ -41,6 +41,35 @@ pub trait BlockingCall: Sized {
             if let Some(sleep) = self.sleep() {
                 sleep.run();
             }
+        }
+    }
+}
+
+/// As [`BlockingCall::finish`]; unless the call `ends_by_signals`, it goes on after a signal handler has run. Wakes
+/// the tasks that the call notifies, in this thread, whenever the call is outside its socket.
+///
+/// # Errors
+/// Those of the call.
+pub(super) fn finish_and_wake<C: BlockingCall>(call: C, ends_by_signals: bool) -> Result<C::Output, Error> {
+    let mut call = Some(call);
+    loop {
+        let outcome = run_then_wake(|| {
+            let outcome = call.as_mut()?.proceed();
+            let goes_on = match &outcome {
+                Ok(output) => output.is_none(),
+                Err(error) => *error == Error::Interrupted && !ends_by_signals,
+            };
+            if goes_on {
+                return None;
+            }
+            call = None;
+            outcome.transpose()
+        });
+        if let Some(outcome) = outcome {
+            return outcome;
+        }
+        if let Some(sleep) = call.as_mut().and_then(BlockingCall::sleep) {
+            sleep.run();
         }
     }
 }

@@ -7,13 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::registry::SOCKETS;
+use super::registry::{SOCKETS, SocketRef};
 use super::{Socket, opening};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
 use crate::reactor;
-use crate::sync::contained;
+use crate::sync::{Wakers, contained, start_detached};
 use crate::transport::{Endpoint, Linger};
 
 /// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent within the time
@@ -32,6 +32,22 @@ pub fn close(id: i32) -> Result<(), Error> {
         release_shared();
     }
     Ok(())
+}
+
+/// As [`close`], for a thread that must not wait if it is the I/O thread, which would wait for itself: then the
+/// socket is closed in the background. If there is no thread to spare, it stays open until the process ends.
+///
+/// # Errors
+/// As [`close`], if the thread waits.
+pub(crate) fn close_from_waker(socket: SocketRef) -> Result<(), Error> {
+    let close = move || {
+        drop(socket.enter()?);
+        close(socket.id)
+    };
+    if !reactor::is_io_thread() {
+        return close();
+    }
+    start_detached("nanomsg-close", move || _ = close()).map_err(Error::from)
 }
 
 /// Closes every socket, and prevents new ones from being opened. Does nothing in a process that has never
@@ -62,10 +78,12 @@ pub fn terminate() {
 
 /// Releases what all sockets share, unless one was opened meanwhile.
 fn release_shared() {
+    let mut wakers = Wakers::default();
     SOCKETS.get().if_empty(|| {
-        reactor::stop();
+        wakers = reactor::stop();
         message::release_spare_memory();
     });
+    wakers.wake();
 }
 
 impl Socket {

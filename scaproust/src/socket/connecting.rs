@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Socket;
-use super::blocking::BlockingCall;
+use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CallOutput, Entered, Pending, Try};
 use super::pipes::Delay;
-use super::registry::{SocketRef, enter};
-use super::wait_policy::WaitPolicy;
+use super::registry::{Call, SocketRef, enter};
+use super::wait_policy::{Wait, WaitPolicy};
 use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
@@ -23,18 +23,34 @@ use crate::sync::atomic::{AtomicBool, Ordering};
 /// As `nn_connect` documents them: those of the address; and those of a wait: [`Error::TimedOut`],
 /// [`Error::Interrupted`], [`Error::Closed`].
 pub fn connect(id: i32, address: &[u8]) -> Result<i32, Error> {
-    let call = enter(id)?;
+    connect_with(enter(id)?, address, BlockingCall::finish)
+}
+
+/// As [`connect`], for a call that has entered. A signal ends it only if it `ends_by_signals`.
+///
+/// # Errors
+/// As [`connect`].
+pub(crate) fn connect_in(call: Call, address: &[u8], ends_by_signals: bool) -> Result<i32, Error> {
+    connect_with(call, address, |pending| finish_and_wake(pending, ends_by_signals))
+}
+
+/// `finish` waits.
+fn connect_with(
+    call: Call,
+    address: &[u8],
+    finish: impl FnOnce(Pending<Connecting>) -> Result<(), Error>,
+) -> Result<i32, Error> {
     if call.core.lock().options.int(SocketOption::ConnectTimeout) == 0 {
         return call.connect(address);
     }
     let epoch = call.connects.epoch();
     let has_pipe = Arc::new(AtomicBool::new(false));
     let endpoint = call.connect_watched(address, has_pipe.clone())?;
-    let mut policy = WaitPolicy::new(false, SocketOption::ConnectTimeout);
+    let mut policy = WaitPolicy::new(Wait::Option, SocketOption::ConnectTimeout);
     policy.after_failed_try(false, &call.core.lock(), false)?;
     let socket = SocketRef::of(&call);
     let entered = Entered::after(call, epoch, policy, Some(DirectReads::default()), Edges::default());
-    let outcome = Pending::new(entered, Connecting { endpoint, has_pipe }).finish();
+    let outcome = finish(Pending::new(entered, Connecting { endpoint, has_pipe }));
     if outcome.is_err()
         && let Ok(call) = socket.enter()
     {

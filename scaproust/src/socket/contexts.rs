@@ -48,6 +48,14 @@ impl DerefMut for Locked<'_> {
     }
 }
 
+impl Locked<'_> {
+    /// Keeps the lock, which must be the socket's own.
+    pub(super) fn keep_locked(self) {
+        debug_assert!(!self.is_context);
+        std::mem::forget(self);
+    }
+}
+
 impl Drop for Locked<'_> {
     fn drop(&mut self) {
         if self.is_context {
@@ -62,11 +70,15 @@ impl Socket {
     /// # Errors
     /// [`Error::Closed`] while the socket is being closed, or once the parent of a context is.
     pub(super) fn lock(&self) -> Result<Locked<'_>, Error> {
-        let core = self.core.lock();
-        if !core.is_closing {
-            return Ok(Locked { core, owner: self, is_context: false });
+        self.lock_more(self.core.lock())
+    }
+
+    /// As [`Socket::lock`], with the socket's own state, which is locked.
+    pub(super) fn lock_more<'a>(&'a self, own: Guard<'a, Core>) -> Result<Locked<'a>, Error> {
+        if !own.is_closing {
+            return Ok(Locked { core: own, owner: self, is_context: false });
         }
-        drop(core);
+        drop(own);
         let Membership { parent, place } = self.membership.get().ok_or(Error::Closed)?;
         let mut core = parent.core.lock();
         if core.is_closing || core.seat(*place).is_none_or(|seat| seat.is_closing) {
@@ -445,7 +457,7 @@ mod tests {
             let late = socket(&protocol::REP);
             thread::scope(|scope| {
                 let receiver = scope.spawn(|| hear(late));
-                while !enter(late).unwrap().receivers.has_sleepers() {
+                while !enter(late).unwrap().receivers.has_waiters() {
                     thread::yield_now();
                 }
                 share(late, server).unwrap();

@@ -62,6 +62,10 @@ pub(crate) struct Core {
     pub(super) revocations: Arc<AtomicU32>,
     /// Whether a pipe drops old messages: then every edge is processed at once.
     pub(super) drops_old: bool,
+    /// How many tasks wait to receive. While there are some, the I/O thread reads.
+    pub(super) receiving_tasks: u32,
+    /// Tasks send nothing before this moment, since a receiver is far behind; zero if none is.
+    pub(super) send_not_before: Time,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
     /// Its monitor, and what it has dropped.
@@ -128,6 +132,8 @@ impl Core {
             reads_directly: false,
             revocations: Arc::default(),
             drops_old: false,
+            receiving_tasks: 0,
+            send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
             watch: Watch::new(MAX_DROPS_FIRST_TRY),
         }

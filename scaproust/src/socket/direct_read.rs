@@ -4,7 +4,7 @@
 //! socket's event, and reads into the lanes, as the I/O thread would. Only one call at a socket does this,
 //! the one that has claimed the event's descriptors; other receivers only sleep. Of many connections it
 //! acquires the recently active ones, if they are few. The I/O thread reads from the others, and from all
-//! connections of a socket with a descriptor for receiving or with contexts.
+//! connections of a socket with a descriptor for receiving, with contexts, or with tasks that wait to receive.
 
 use std::sync::Arc;
 
@@ -68,7 +68,11 @@ impl Core {
 
     /// The connections that a call should read from directly.
     pub(super) fn direct_reads(&mut self) -> DirectReads {
-        if self.face.receivable.is_some() || self.faces.is_some() || !self.may_read_directly {
+        if self.face.receivable.is_some()
+            || self.faces.is_some()
+            || self.receiving_tasks > 0
+            || !self.may_read_directly
+        {
             return DirectReads::default();
         }
         let connections: SmallVec<_> = if self.pipes.open() <= MAX_PEERS {

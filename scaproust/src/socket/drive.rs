@@ -61,7 +61,7 @@ impl Socket {
     /// The protocol has hit the drop limit, and no edge announces the messages that are left. A sleeping
     /// receiver continues, and so does the I/O thread if it `must_be_prompt`.
     fn resume_later(&self, must_be_prompt: bool) {
-        if self.receivers.has_sleepers() {
+        if self.receivers.has_waiters() {
             self.receivers.notify_one();
         }
         if must_be_prompt && let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) {

@@ -18,6 +18,7 @@
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
 //! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints`, `connecting` | the calls |
+//! | `task_call` | calls of tasks, which wait without a thread |
 //! | `socket_endpoint` | a socket as its transports see it |
 //! | `exit`, `opening`, `closing` | the beginning and the end |
 
@@ -52,6 +53,7 @@ mod sending;
 mod socket_endpoint;
 mod statistics;
 mod table;
+mod task_call;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
 mod wait_policy;
@@ -62,8 +64,10 @@ use std::sync::{Arc, OnceLock, Weak};
 
 pub use self::blocking::BlockingCall;
 pub(crate) use self::blocking::{BlockedSignals, TURNS};
+pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
+pub(crate) use self::connecting::connect_in;
 use self::contexts::Membership;
 use self::core::Core;
 pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
@@ -74,14 +78,19 @@ pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::peer_info::PeerInfo;
 pub use self::pending::{Entered, Pending, Step};
 pub use self::pipes::Received;
+pub(crate) use self::receiving::recv_at;
 pub use self::receiving::{Receiving, receive, recv};
 pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
+pub(crate) use self::sending::send_at;
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
+pub(crate) use self::task_call::{LendMessage, TaskCall, TaskReceiving, TaskSending};
+pub(crate) use self::wait_policy::Wait;
 use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
+use crate::reactor;
 use crate::sync::atomic::AtomicBool;
 use crate::sync::{CachePadded, EntryLock, Event};
 use crate::transport::Batching;
@@ -135,8 +144,8 @@ impl Socket {
             core: CachePadded(Guarded::new(entry, core)),
             membership: OnceLock::new(),
             ready: CachePadded(ReadyList::new()),
-            senders: CachePadded(Event::new()),
-            receivers: CachePadded(Event::new()),
+            senders: CachePadded(Event::for_tasks(reactor::wake_tasks)),
+            receivers: CachePadded(Event::for_tasks(reactor::wake_tasks)),
             connects: Event::new(),
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),

@@ -1,6 +1,5 @@
 //! A socket's options as typed values, and its descriptors for polling.
 
-#[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -12,7 +11,7 @@ use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::Edges;
 use crate::protocol::{BUS, PAIR, PAIR_V1, PULL, PipeId, Protocol, STAR, SUB};
-use crate::sync::Descriptor;
+use crate::sync::{Descriptor, Notifier};
 #[cfg(feature = "tls")]
 use crate::tls::{Settings, TlsOption};
 use crate::transport::Networks;
@@ -213,7 +212,15 @@ impl Socket {
     /// [`Error::UnknownOption`] if the protocol does not receive, [`Error::Closed`], or the operating
     /// system's.
     pub fn receive_descriptor(&self) -> Result<Descriptor, Error> {
-        self.descriptor(PollEvent::Readable)
+        self.receive_notifier().map(|notifier| notifier.descriptor())
+    }
+
+    /// The notifier with that descriptor.
+    ///
+    /// # Errors
+    /// As [`Socket::receive_descriptor`].
+    pub(crate) fn receive_notifier(&self) -> Result<Arc<Notifier>, Error> {
+        self.notifier(PollEvent::Readable)
     }
 
     /// A descriptor that is readable when a message can be sent. It belongs to the socket.
@@ -221,11 +228,19 @@ impl Socket {
     /// # Errors
     /// As [`Socket::receive_descriptor`].
     pub fn send_descriptor(&self) -> Result<Descriptor, Error> {
-        self.descriptor(PollEvent::Writable)
+        self.send_notifier().map(|notifier| notifier.descriptor())
     }
 
-    /// The descriptor that is readable while the event holds, and once the socket is being closed.
-    fn descriptor(&self, event: PollEvent) -> Result<Descriptor, Error> {
+    /// The notifier with that descriptor.
+    ///
+    /// # Errors
+    /// As [`Socket::receive_descriptor`].
+    pub(crate) fn send_notifier(&self) -> Result<Arc<Notifier>, Error> {
+        self.notifier(PollEvent::Writable)
+    }
+
+    /// The notifier that is readable while the event holds, and once the socket is being closed.
+    fn notifier(&self, event: PollEvent) -> Result<Arc<Notifier>, Error> {
         let mut edges = Edges::default();
         let mut core = self.lock()?;
         let owner = core.owner;
@@ -235,14 +250,14 @@ impl Socket {
             _ => return Err(Error::UnknownOption),
         };
         if let Some(pollable) = pollable {
-            return Ok(pollable.descriptor());
+            return Ok(pollable.notifier().clone());
         }
-        let descriptor = pollable.insert(Pollable::new()?).descriptor();
+        let notifier = pollable.insert(Pollable::new()?).notifier().clone();
         // From now on the I/O thread must notice every message at once, also when no call is made.
         core.revoke_direct_reads();
         owner.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();
-        Ok(descriptor)
+        Ok(notifier)
     }
 }

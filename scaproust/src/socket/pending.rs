@@ -12,7 +12,7 @@ use super::core::Core;
 use super::direct_read::{Acquired, DirectReads};
 use super::pipes::Delay;
 use super::registry::{Call, SocketRef};
-use super::wait_policy::WaitPolicy;
+use super::wait_policy::{Wait, WaitPolicy};
 use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
@@ -106,9 +106,9 @@ impl Entered {
     /// A call of a context, which has not tried yet. It will wait for the time of the option `timeout`.
     #[cold]
     #[inline(never)]
-    pub(super) fn in_context(call: Call, dont_wait: bool, timeout: SocketOption) -> Entered {
+    pub(super) fn in_context(call: Call, wait: Wait, timeout: SocketOption) -> Entered {
         let epoch = call.receivers.epoch();
-        let policy = WaitPolicy::of_context(dont_wait, timeout, call.timeout(timeout));
+        let policy = WaitPolicy::of_context(wait, timeout, call.timeout(timeout));
         Entered { call, epoch, policy, direct_reads: None, signals: None }
     }
 

@@ -3,13 +3,14 @@
 //! It is level-triggered, and up to date with the last change under the socket's lock.
 
 use std::io;
+use std::sync::Arc;
 
-use crate::sync::{Descriptor, Notifier};
+use crate::sync::Notifier;
 
 /// A notifier and its state.
 #[derive(Debug)]
 pub(super) struct Pollable {
-    notifier: Notifier,
+    notifier: Arc<Notifier>,
     is_ready: bool,
 }
 
@@ -19,12 +20,12 @@ impl Pollable {
     /// # Errors
     /// The operating system's.
     pub(super) fn new() -> io::Result<Pollable> {
-        Ok(Pollable { notifier: Notifier::new()?, is_ready: false })
+        Ok(Pollable { notifier: Arc::new(Notifier::new()?), is_ready: false })
     }
 
-    /// The descriptor, for poll(2) and the like.
-    pub(super) fn descriptor(&self) -> Descriptor {
-        self.notifier.descriptor()
+    /// The notifier, whose descriptor is open as long as a reference exists.
+    pub(super) fn notifier(&self) -> &Arc<Notifier> {
+        &self.notifier
     }
 
     /// Makes the descriptor readable or not.

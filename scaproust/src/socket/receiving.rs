@@ -4,14 +4,14 @@ use std::marker::PhantomData;
 use std::time::Duration;
 
 use super::Socket;
-use super::blocking::BlockingCall;
+use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
 use super::pipes::{Delay, Received};
-use super::registry::SOCKETS;
+use super::registry::{Call, SOCKETS, SocketRef};
 use super::statistics::Statistic;
-use super::wait_policy::{self, WaitPolicy};
+use super::wait_policy::{self, Wait, WaitPolicy};
 use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
@@ -30,6 +30,25 @@ pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -
     }
 }
 
+/// As [`recv`], at a socket that the caller refers to. A signal ends the call only if it `ends_by_signals`.
+/// Tasks that it notifies may be woken in this thread.
+///
+/// # Errors
+/// As [`recv`].
+#[inline]
+pub(crate) fn recv_at<R>(
+    socket: &SocketRef,
+    wait: Wait,
+    ends_by_signals: bool,
+    take: impl FnOnce(Received<'_>) -> R,
+) -> Result<R, Error> {
+    let mut receiving = Receiving::new(take);
+    match receive_in(socket.enter_locked()?, wait, &mut receiving, Edges::deliver_and_wake)? {
+        Step::Done(result, _) => Ok(result),
+        Step::Blocked(entered) => finish_and_wake(Pending::new(entered, receiving), ends_by_signals),
+    }
+}
+
 /// The first try of [`recv`]. If it blocks, the call continues as a [`Pending`] one.
 ///
 /// # Errors
@@ -40,7 +59,18 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
     dont_wait: bool,
     receiving: &mut Receiving<T, R>,
 ) -> Result<Step<R>, Error> {
-    let call = SOCKETS.get().enter_locked(id)?;
+    receive_in(SOCKETS.get().enter_locked(id)?, Wait::unless(dont_wait), receiving, Edges::deliver)
+}
+
+/// The first try, for a call that has taken the lock by entering. `deliver` delivers the edges when the call has
+/// left.
+#[inline]
+fn receive_in<R, T: FnOnce(Received<'_>) -> R>(
+    call: Call,
+    wait: Wait,
+    receiving: &mut Receiving<T, R>,
+    deliver: impl FnOnce(Edges),
+) -> Result<Step<R>, Error> {
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
@@ -52,7 +82,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
                 core.statistics[Statistic::MessagesReceived].is_multiple_of(CANCELLATION_INTERVAL);
             core.keep_locked();
             call.unlock_and_leave();
-            edges.deliver();
+            deliver(edges);
             return Ok(Step::Done(result, is_cancellation_point));
         }
         Ok(Try::DropLimit) => true,
@@ -60,7 +90,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
         Err(error) => {
             if error == Error::Closed && call.is_context() {
                 drop(core);
-                return Ok(Step::Blocked(Entered::in_context(call, dont_wait, SocketOption::ReceiveTimeout)));
+                return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::ReceiveTimeout)));
             }
             core.keep_locked();
             call.unlock_and_leave();
@@ -68,7 +98,7 @@ pub fn receive<R, T: FnOnce(Received<'_>) -> R>(
             return Err(error);
         }
     };
-    let mut policy = WaitPolicy::new(dont_wait, SocketOption::ReceiveTimeout);
+    let mut policy = WaitPolicy::new(wait, SocketOption::ReceiveTimeout);
     let decision = receiving.after_failed_try(&mut policy, hit_drop_limit, &core);
     let direct_reads = (!hit_drop_limit && decision.is_ok()).then(|| core.begin_direct_reads());
     drop(core);
@@ -113,7 +143,7 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         let outcome = socket.try_recv(core, self, edges);
         // The receivers of a context may sleep on an event of their own.
         if matches!(outcome, Ok(Try::Done(..)))
-            && event.has_sleepers()
+            && event.has_waiters()
             && !std::ptr::eq(event, &raw const *socket.receivers)
             && core.call(edges, |protocol, context| protocol.can_recv(context))
         {
@@ -142,7 +172,7 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
 
 impl Socket {
     /// One try to receive, under the lock.
-    fn try_recv<R, T: FnOnce(Received<'_>) -> R>(
+    pub(super) fn try_recv<R, T: FnOnce(Received<'_>) -> R>(
         &self,
         core: &mut Core,
         Receiving(take, _): &mut Receiving<T, R>,
@@ -167,7 +197,7 @@ impl Socket {
         };
         self.process_ready(core, edges);
         if matches!(outcome, Ok(Try::Done(..)))
-            && self.receivers.has_sleepers()
+            && self.receivers.has_waiters()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.hit_drop_limit())
         {
             self.receivers.notify_one();

@@ -40,6 +40,20 @@ impl SocketRef {
         SocketRef { id: call.id, socket: call.this.clone() }
     }
 
+    /// Enters a call into the socket, and takes its lock.
+    ///
+    /// # Errors
+    /// As [`SocketRef::enter`].
+    #[inline]
+    pub(super) fn enter_locked(&self) -> Result<Call, Error> {
+        let call = SOCKETS.get().enter_locked(self.id)?;
+        if std::ptr::eq(&raw const *call, self.socket.as_ptr()) {
+            return Ok(call);
+        }
+        call.unlock_and_leave();
+        Err(Error::Closed)
+    }
+
     /// Enters a call into the socket.
     ///
     /// # Errors

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::Socket;
-use super::blocking::BlockingCall;
+use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
 use super::pipes::{Delay, ReceiverCheck};
-use super::registry::SOCKETS;
+use super::registry::{Call, SOCKETS, SocketRef};
 use super::statistics::Statistic;
-use super::wait_policy::{self, WaitPolicy};
+use super::wait_policy::{self, Wait, WaitPolicy};
 use crate::error::Error;
 use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
@@ -38,13 +38,52 @@ pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), 
 /// As [`send`].
 #[inline]
 pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<Step<()>, Error> {
-    let length = message.body.bytes().len();
+    own_large_body(message)?;
+    try_send_in(SOCKETS.get().enter_locked(id)?, message, Wait::unless(dont_wait), Edges::deliver)
+}
+
+/// As [`send`], at a socket that the caller refers to. A signal ends the call only if it `ends_by_signals`. Tasks
+/// that it notifies may be woken in this thread.
+///
+/// # Errors
+/// As [`send`].
+#[inline]
+pub(crate) fn send_at(
+    socket: &SocketRef,
+    message: &mut Outgoing<'_>,
+    wait: Wait,
+    ends_by_signals: bool,
+) -> Result<(), Error> {
+    own_large_body(message)?;
+    match try_send_in(socket.enter_locked()?, message, wait, Edges::deliver_and_wake)? {
+        Step::Done((), _) => Ok(()),
+        Step::Blocked(entered) => {
+            finish_and_wake(Pending::new(entered, Sending(message)), ends_by_signals).map(drop)
+        }
+    }
+}
+
+/// Copies a large body into memory of its own, before the lock is taken.
+#[inline]
+fn own_large_body(message: &mut Outgoing<'_>) -> Result<(), Error> {
     if let Payload::Borrowed(bytes) = &message.body
-        && length > INLINE_MAX
+        && bytes.len() > INLINE_MAX
     {
         message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
     }
-    let call = SOCKETS.get().enter_locked(id)?;
+    Ok(())
+}
+
+/// The first try, for a call that has taken the lock by entering. `deliver` delivers the edges when the call has
+/// left.
+#[inline]
+fn try_send_in(
+    call: Call,
+    message: &mut Outgoing<'_>,
+    wait: Wait,
+    deliver: impl FnOnce(Edges),
+) -> Result<Step<()>, Error> {
+    let length = message.body.bytes().len();
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
@@ -52,7 +91,7 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
     let check = if call.info.drops { ReceiverCheck::Lag } else { ReceiverCheck::None };
     let outcome = call.try_send(&mut core, message, check, &mut edges);
     if let Ok(Try::DropLimit | Try::Blocked) = outcome {
-        let mut policy = WaitPolicy::new(dont_wait, SocketOption::SendTimeout);
+        let mut policy = WaitPolicy::new(wait, SocketOption::SendTimeout);
         // A lane has room for few large messages: none should stay unused for the sake of a larger batch.
         policy.wait.prefers_batches = length <= INLINE_MAX;
         let decision = policy.after_failed_try(false, &core, false);
@@ -67,15 +106,15 @@ pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<
         && call.is_context()
     {
         drop(core);
-        return Ok(Step::Blocked(Entered::in_context(call, dont_wait, SocketOption::SendTimeout)));
+        return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::SendTimeout)));
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
     core.keep_locked();
-    let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !dont_wait;
+    let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
     let throttle = throttles.then(|| call.batching.clone());
     call.unlock_and_leave();
-    edges.deliver();
+    deliver(edges);
     // A publisher does not wait for receivers. It only pauses while one is far behind, since it would soon drop
     // messages for it.
     if let Some(batching) = throttle {
@@ -144,7 +183,7 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
 
 impl Socket {
     /// One try to send, under the lock.
-    fn try_send(
+    pub(super) fn try_send(
         &self,
         core: &mut Core,
         message: &mut Outgoing<'_>,
@@ -184,7 +223,7 @@ impl Socket {
         self.process_ready(core, edges);
         // An edge wakes only one blocked call, which wakes the next.
         if matches!(outcome, Ok(Try::Done(..)))
-            && self.senders.has_sleepers()
+            && self.senders.has_waiters()
             && core.call(edges, |protocol, context| protocol.can_send(context))
         {
             self.senders.notify_one();

@@ -14,10 +14,37 @@ pub(super) const DROP_TIME: Duration = Duration::from_millis(5);
 /// After a thread has sent a message to an idle peer, this many of its waits count as waits for a reply.
 const MAX_EXPECTED_REPLIES: u8 = 8;
 
+/// How long a call may wait.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Wait {
+    /// Not at all.
+    None,
+    /// For the timeout in the socket's option.
+    Option,
+    /// Until this moment.
+    Until(Duration),
+}
+
+impl Wait {
+    /// As the flag `NN_DONTWAIT` says.
+    #[inline]
+    pub(super) fn unless(dont_wait: bool) -> Wait {
+        if dont_wait { Wait::None } else { Wait::Option }
+    }
+
+    /// Whether the call does not wait.
+    #[inline]
+    pub(super) fn is_none(self) -> bool {
+        matches!(self, Wait::None)
+    }
+}
+
 /// Whether and how long a call may block.
 #[derive(Clone, Copy)]
 pub(crate) struct WaitPolicy {
     pub(super) dont_wait: bool,
+    /// The moment until which the call waits, if that is not the timeout of the option.
+    until: Option<Duration>,
     /// The option that holds the timeout.
     option: SocketOption,
     /// The value of that option, if the call is one of a context.
@@ -40,23 +67,22 @@ thread_local! {
 }
 
 impl WaitPolicy {
-    pub(super) fn new(dont_wait: bool, option: SocketOption) -> WaitPolicy {
-        let wait = WaitKind { prefers_batches: true, expects_no_reply: false };
-        let timeout_of_context = None;
+    pub(super) fn new(wait: Wait, option: SocketOption) -> WaitPolicy {
         WaitPolicy {
-            dont_wait,
+            dont_wait: wait.is_none(),
+            until: if let Wait::Until(moment) = wait { Some(moment) } else { None },
             option,
-            timeout_of_context,
+            timeout_of_context: None,
             deadline: None,
             is_blocked: false,
             has_fetched: false,
-            wait,
+            wait: WaitKind { prefers_batches: true, expects_no_reply: false },
         }
     }
 
     /// The policy of a call of a context. `timeout` is the context's value of the option.
-    pub(super) fn of_context(dont_wait: bool, option: SocketOption, timeout: Option<Duration>) -> WaitPolicy {
-        WaitPolicy { timeout_of_context: Some(timeout), ..WaitPolicy::new(dont_wait, option) }
+    pub(super) fn of_context(wait: Wait, option: SocketOption, timeout: Option<Duration>) -> WaitPolicy {
+        WaitPolicy { timeout_of_context: Some(timeout), ..WaitPolicy::new(wait, option) }
     }
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
@@ -75,7 +101,7 @@ impl WaitPolicy {
             self.is_blocked = true;
             let timeout = || self.timeout_of_context.unwrap_or_else(|| core.options.timeout(self.option));
             let time = if self.dont_wait { Some(DROP_TIME) } else { timeout() };
-            self.deadline = time.map(|time| now() + time);
+            self.deadline = self.until.or_else(|| time.map(|time| now() + time));
         }
         self.has_fetched |= self.dont_wait && !hit_drop_limit;
         Ok(())

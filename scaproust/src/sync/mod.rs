@@ -20,9 +20,10 @@ mod spin_lock;
 mod system;
 mod thread;
 mod unload;
+mod wakers;
 
 pub(crate) use entry_lock::EntryLock;
-pub(crate) use event::{Epoch, Event, Sleeper};
+pub(crate) use event::{Epoch, Event, Sleeper, TaskPlace};
 pub(crate) use futex::Futex;
 pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};
 pub(crate) use notifier::Notifier;
@@ -44,6 +45,7 @@ pub(crate) use system::{
 };
 pub(crate) use thread::{Thread, start_detached};
 pub(crate) use unload::{before_exit, before_unload, keep};
+pub(crate) use wakers::{Wakers, pass_up, run_then_wake};
 
 #[cfg(loom)]
 pub(crate) use loom::sync::atomic;

@@ -107,6 +107,8 @@ ranks! {
     Timers,
     /// The mailbox of the reactor.
     Mailbox,
+    /// The wakers that the I/O thread will call.
+    Wakers,
     /// The poller, as threads that do not poll use it.
     Poller,
     /// The TLS handshakes of the process that wait.
@@ -137,8 +139,10 @@ ranks! {
     Notified,
     /// The tail of a lane.
     Lane,
-    /// The threads that sleep on an event.
-    Sleepers,
+    /// The threads and tasks that wait on an event.
+    Waiters,
+    /// The waker of a task that has a deadline.
+    Alarm,
     /// Whether a notifier on Windows is readable.
     #[cfg(windows)]
     NotifierDescriptor,

@@ -16,7 +16,7 @@ pub(crate) use standard::Thread;
 ///
 /// # Errors
 /// The system's.
-pub(crate) fn start_detached(name: &str, body: fn()) -> std::io::Result<()> {
+pub(crate) fn start_detached(name: &str, body: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     #[cfg(simulated)]
     let started = Ok(_ = crate::machine::spawn(name, body));
     #[cfg(not(simulated))]

@@ -23,7 +23,7 @@ const LAYERS: &[&[&str]] = &[
     &["reactor"],
     &["transport"],
     &["socket"],
-    &["device"],
+    &["forwarding"],
     &["api", "ffi"],
     &["fuzzing", "simulation"],
 ];

@@ -299,7 +299,7 @@ mod tests {
             set.into_iter().for_each(|bytes| pull.set_recv_buffer(bytes).unwrap());
             pull.bind("inproc://options/both_buffers").unwrap();
             push.connect("inproc://options/both_buffers").unwrap();
-            let taken = (0..).take_while(|_| push.try_send(&[0; 100]).is_ok()).count();
+            let taken = (0..).take_while(|_| push.try_send([0; 100]).is_ok()).count();
             // A message of 100 bytes occupies 112 bytes, but small bounds count its length only.
             assert_eq!(taken, bound.div_ceil(if bound > 1024 { 112 } else { 100 }));
         }

@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
+use super::super::descriptor::PollDescriptor;
 use super::super::pattern::Receives;
 use super::super::socket::Socket;
 use super::{milliseconds_or, size};
 use crate::error::Error;
 use crate::option::SocketOption;
-use crate::sync::Descriptor;
 
 impl<P: Receives> Socket<P> {
     /// Whether the oldest message makes room for a new one in the receive queue of a peer.
@@ -206,7 +206,7 @@ impl<P: Receives> Socket<P> {
     }
 
     /// A descriptor for polling, which is readable while [`Socket::try_recv`] would not fail with
-    /// [`Error::WouldBlock`]. It belongs to the socket: do not read from it or close it.
+    /// [`Error::WouldBlock`], and when the socket is closed. It belongs to the socket: do not read from it.
     ///
     /// # Errors
     /// [`Error::Closed`], or an error of the operating system, if there are no more descriptors.
@@ -216,7 +216,7 @@ impl<P: Receives> Socket<P> {
     /// assert_eq!(socket.recv_descriptor()?, socket.recv_descriptor()?);
     /// # Ok::<(), scaproust::Error>(())
     /// ```
-    pub fn recv_descriptor(&self) -> Result<Descriptor, Error> {
-        self.enter()?.receive_descriptor()
+    pub fn recv_descriptor(&self) -> Result<PollDescriptor, Error> {
+        self.enter()?.receive_notifier().map(PollDescriptor::new)
     }
 }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use super::super::descriptor::PollDescriptor;
 use super::super::pattern::Sends;
 use super::super::socket::Socket;
 use super::{milliseconds_or, size};
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::SocketOption;
-use crate::sync::Descriptor;
 
 impl<P: Sends> Socket<P> {
     /// The time for which sending may block; `None`: without limit.
@@ -139,7 +139,7 @@ impl<P: Sends> Socket<P> {
     }
 
     /// A descriptor for polling, which is readable while [`Socket::try_send`] would not fail with
-    /// [`Error::WouldBlock`]. It belongs to the socket: do not read from it or close it.
+    /// [`Error::WouldBlock`], and when the socket is closed. It belongs to the socket: do not read from it.
     ///
     /// # Errors
     /// [`Error::Closed`], or an error of the operating system, if there are no more descriptors.
@@ -149,7 +149,7 @@ impl<P: Sends> Socket<P> {
     /// assert_eq!(socket.send_descriptor()?, socket.send_descriptor()?);
     /// # Ok::<(), scaproust::Error>(())
     /// ```
-    pub fn send_descriptor(&self) -> Result<Descriptor, Error> {
-        self.enter()?.send_descriptor()
+    pub fn send_descriptor(&self) -> Result<PollDescriptor, Error> {
+        self.enter()?.send_notifier().map(PollDescriptor::new)
     }
 }

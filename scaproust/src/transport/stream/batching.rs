@@ -164,16 +164,33 @@ impl Batching {
         self.prompt_writes.store(prompt_writes, Ordering::Relaxed);
     }
 
-    /// Sleeps, because a receiver is more than half a lane behind. If the last pause was not long enough, this one is twice
-    /// as long.
+    /// Sleeps, because a receiver is more than half a lane behind.
     pub(crate) fn let_receivers_catch_up(&self) {
+        let pause = self.next_pause();
+        std::thread::sleep(Duration::from_nanos(pause));
+        self.note_pause(pause, nanoseconds(now()));
+    }
+
+    /// Begins such a pause for tasks. Returns its end.
+    pub(crate) fn begin_pause(&self) -> Duration {
+        let pause = self.next_pause();
+        let end = nanoseconds(now()) + pause;
+        self.note_pause(pause, end);
+        Duration::from_nanos(end)
+    }
+
+    /// The length of the next pause in nanoseconds. If the last one was not long enough, it is twice as long.
+    fn next_pause(&self) -> u64 {
         let (ended, length) = &self.last_pause;
         let last = length.load(Ordering::Relaxed);
         let is_next = nanoseconds(now()).saturating_sub(ended.load(Ordering::Relaxed)) < last;
-        let pause = if is_next { (2 * last).min(CATCH_UP_MAX) } else { CATCH_UP_MIN };
-        std::thread::sleep(Duration::from_nanos(pause));
+        if is_next { (2 * last).min(CATCH_UP_MAX) } else { CATCH_UP_MIN }
+    }
+
+    fn note_pause(&self, pause: u64, end: u64) {
+        let (ended, length) = &self.last_pause;
         length.store(pause, Ordering::Relaxed);
-        ended.store(nanoseconds(now()), Ordering::Relaxed);
+        ended.store(end, Ordering::Relaxed);
     }
 
     /// Whether a message is to be left in its lane, to gather with those that follow.

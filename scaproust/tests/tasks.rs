@@ -1,0 +1,591 @@
+//! Tasks that send and receive: on an executor that polls inside the waker, on tokio and on smol; with threads on the same
+//! socket, over each transport, and with futures that are dropped at each step.
+
+#![cfg(not(any(loom, simulated)))]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
+
+use scaproust::{Error, Message, Pair, Pub, Pull, Push, Rep, Req, Sub, Surveyor};
+
+type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// A task of an executor that has no threads: its waker polls it at once, in the thread that wakes it.
+struct Inline {
+    this: Weak<Inline>,
+    /// `None` while it is polled, and when it is over.
+    future: Mutex<Option<Boxed>>,
+    /// It was woken, perhaps while it was polled.
+    is_woken: AtomicBool,
+    tasks: Arc<Tasks>,
+}
+
+/// Counts the tasks that are not over.
+#[derive(Default)]
+struct Tasks {
+    left: Mutex<usize>,
+    over: Condvar,
+}
+
+impl Tasks {
+    fn wait(&self) {
+        let left = self.over.wait_while(self.left.lock().unwrap(), |left| *left > 0).unwrap();
+        drop(left);
+    }
+
+    fn spawn(self: &Arc<Self>, future: impl Future<Output = ()> + Send + 'static) {
+        *self.left.lock().unwrap() += 1;
+        let task = Arc::new_cyclic(|this| Inline {
+            this: this.clone(),
+            future: Mutex::new(Some(Box::pin(future))),
+            is_woken: AtomicBool::new(false),
+            tasks: self.clone(),
+        });
+        // It stays alive as long as a waker does, or it is polled.
+        task.wake();
+    }
+}
+
+impl Wake for Inline {
+    fn wake(self: Arc<Self>) {
+        self.is_woken.store(true, Ordering::SeqCst);
+        while self.is_woken.load(Ordering::SeqCst) {
+            let taken = self.future.lock().unwrap().take();
+            let Some(mut future) = taken else { return };
+            self.is_woken.store(false, Ordering::SeqCst);
+            let waker = Waker::from(self.this.upgrade().unwrap());
+            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
+                drop(future);
+                *self.tasks.left.lock().unwrap() -= 1;
+                self.tasks.over.notify_all();
+                return;
+            }
+            *self.future.lock().unwrap() = Some(future);
+        }
+    }
+}
+
+/// An address for one test, over this transport.
+fn address(transport: &str, test: &str) -> String {
+    match transport {
+        "tcp" => {
+            // A port that is free at the moment.
+            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            format!("tcp://{}", listener.local_addr().unwrap())
+        }
+        "ipc" => format!("ipc:///tmp/scaproust-tasks-{test}-{}", std::process::id()),
+        _ => format!("inproc://tasks/{test}"),
+    }
+}
+
+fn transports() -> impl Iterator<Item = &'static str> {
+    let all = if cfg!(unix) { ["inproc", "ipc", "tcp"].as_slice() } else { &["inproc", "tcp"] };
+    all.iter().copied()
+}
+
+/// What a client and a server exchange.
+async fn ask(client: &Req, rounds: u32) {
+    for round in 0..rounds {
+        client.send_async(round.to_le_bytes()).await.unwrap();
+        assert_eq!(client.recv_async().await.unwrap(), (round + 1).to_le_bytes());
+    }
+}
+
+async fn reply(server: &Rep, rounds: u32) {
+    for _ in 0..rounds {
+        let request = server.recv_async().await.unwrap();
+        let round = u32::from_le_bytes((*request).try_into().unwrap());
+        server.send_async((round + 1).to_le_bytes()).await.unwrap();
+    }
+}
+
+fn client_and_server(address: &str) -> (Arc<Req>, Arc<Rep>) {
+    let (client, server) = (Req::new().unwrap(), Rep::new().unwrap());
+    server.bind(address).unwrap();
+    client.connect(address).unwrap();
+    (Arc::new(client), Arc::new(server))
+}
+
+#[test]
+fn requests_and_replies_on_an_executor_that_polls_in_the_waker() {
+    for transport in transports() {
+        let (client, server) = client_and_server(&address(transport, "inline"));
+        let tasks = Arc::new(Tasks::default());
+        tasks.spawn(async move { reply(&server, 2000).await });
+        tasks.spawn(async move { ask(&client, 2000).await });
+        tasks.wait();
+    }
+}
+
+#[test]
+fn requests_and_replies_on_tokio() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
+    for transport in transports() {
+        let (client, server) = client_and_server(&address(transport, "tokio"));
+        let server = runtime.spawn(async move { reply(&server, 2000).await });
+        let client = runtime.spawn(async move { ask(&client, 2000).await });
+        runtime.block_on(async { (client.await.unwrap(), server.await.unwrap()) });
+    }
+}
+
+#[test]
+fn requests_and_replies_on_smol() {
+    for transport in transports() {
+        let (client, server) = client_and_server(&address(transport, "smol"));
+        let executor = smol::Executor::new();
+        let server = executor.spawn(async move { reply(&server, 2000).await });
+        let client = executor.spawn(async move { ask(&client, 2000).await });
+        smol::block_on(executor.run(async { (client.await, server.await) }));
+    }
+}
+
+#[test]
+fn each_context_is_asked_and_answered_by_a_task_of_its_own() {
+    for transport in transports() {
+        let (client, server) = client_and_server(&address(transport, "contexts"));
+        let tasks = Arc::new(Tasks::default());
+        for _ in 0..4 {
+            let client = client.context().unwrap();
+            tasks.spawn(async move { ask(&client, 500).await });
+        }
+        let mut servers: Vec<_> = (0..3).map(|_| Arc::new(server.context().unwrap())).collect();
+        servers.push(server);
+        let executor = smol::Executor::new();
+        let serving: Vec<_> = servers
+            .iter()
+            .map(|server| {
+                let server = server.clone();
+                executor.spawn(async move {
+                    while let Ok(request) = server.recv_async().await {
+                        let round = u32::from_le_bytes((*request).try_into().unwrap());
+                        server.send_async((round + 1).to_le_bytes()).await.unwrap();
+                    }
+                })
+            })
+            .collect();
+        std::thread::scope(|scope| {
+            let stopper = scope.spawn(|| {
+                tasks.wait();
+                // The last one is the parent.
+                servers.iter().for_each(|server| server.close().unwrap());
+            });
+            smol::block_on(executor.run(async {
+                for task in serving {
+                    task.await;
+                }
+            }));
+            stopper.join().unwrap();
+        });
+    }
+}
+
+/// Tasks and threads send numbers to tasks and threads over one pair of sockets. Each number comes once.
+#[test]
+fn threads_and_tasks_share_a_socket() {
+    const EACH: usize = 4000;
+    for transport in transports() {
+        let address = address(transport, "shared");
+        let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
+        pull.bind(&address).unwrap();
+        push.connect(&address).unwrap();
+        // Small lanes, so that senders wait too.
+        let came: Vec<AtomicUsize> = (0..4 * EACH).map(|_| AtomicUsize::new(0)).collect();
+        let count = |message: Message| {
+            came[usize::from_le_bytes((*message).try_into().unwrap())].fetch_add(1, Ordering::Relaxed);
+        };
+        let left = AtomicUsize::new(4 * EACH);
+        let take =
+            || left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        std::thread::scope(|scope| {
+            for sender in 0..4 {
+                let push = &push;
+                let numbers = sender * EACH..(sender + 1) * EACH;
+                scope.spawn(move || {
+                    if sender % 2 == 0 {
+                        numbers.for_each(|number| push.send(number.to_le_bytes()).unwrap());
+                    } else {
+                        smol::block_on(async {
+                            for number in numbers {
+                                push.send_async(number.to_le_bytes()).await.unwrap();
+                            }
+                        });
+                    }
+                });
+            }
+            for receiver in 0..4 {
+                let (pull, count, take) = (&pull, &count, &take);
+                scope.spawn(move || {
+                    while take() {
+                        let received =
+                            if receiver % 2 == 0 { pull.recv() } else { smol::block_on(pull.recv_async()) };
+                        count(received.unwrap());
+                    }
+                });
+            }
+        });
+        assert!(came.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{transport}");
+    }
+}
+
+/// A pseudo-random sequence.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// Polls a future a few times, at moments when something may have happened or not. Returns what it has returned, or drops
+/// it.
+fn poll_and_drop<F: Future + Unpin>(mut future: F, random: &mut Random) -> Option<F::Output> {
+    let mut context = Context::from_waker(Waker::noop());
+    for _ in 0..random.below(4) {
+        if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut context) {
+            return Some(output);
+        }
+        if random.below(2) == 0 {
+            std::thread::yield_now();
+        }
+    }
+    None
+}
+
+/// Futures are dropped before they are polled, after polls, and after they were woken. Sixty thousand messages come once
+/// each and in order, although other tasks and threads wait for them, and a wake-up may be spent on a future that is dropped.
+#[test]
+fn nothing_is_lost_by_futures_that_are_dropped() {
+    const COUNT: u64 = 20_000;
+    for transport in transports() {
+        let address = address(transport, "dropped");
+        let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
+        push.set_send_buffer(2000).unwrap();
+        pull.set_recv_buffer(2000).unwrap();
+        pull.bind(&address).unwrap();
+        push.connect(&address).unwrap();
+        let numbers = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut random = Random(0x5ca9);
+                for number in 0..COUNT {
+                    let message = number.to_le_bytes();
+                    loop {
+                        match poll_and_drop(push.send_async(message), &mut random) {
+                            Some(sent) => break sent.unwrap(),
+                            None if random.below(3) == 0 => {
+                                break smol::block_on(push.send_async(message)).unwrap();
+                            }
+                            None => {}
+                        }
+                    }
+                }
+            });
+            for seed in 1..=2 {
+                let (pull, numbers) = (&pull, &numbers);
+                scope.spawn(move || {
+                    let mut random = Random(seed);
+                    let mut own = Vec::new();
+                    loop {
+                        let received = match poll_and_drop(pull.recv_async(), &mut random) {
+                            None if random.below(3) > 0 => continue,
+                            None if seed == 1 => smol::block_on(pull.recv_async()),
+                            None => pull.recv(),
+                            Some(received) => received,
+                        };
+                        match received {
+                            Ok(message) => own.push(u64::from_le_bytes((*message).try_into().unwrap())),
+                            Err(error) => break assert_eq!(error, Error::Closed),
+                        }
+                        let mut numbers = numbers.lock().unwrap();
+                        numbers.push(*own.last().unwrap());
+                        if numbers.len() as u64 == COUNT {
+                            drop(numbers);
+                            pull.close().unwrap();
+                        }
+                    }
+                    assert!(own.is_sorted());
+                });
+            }
+        });
+        let mut numbers = numbers.into_inner().unwrap();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..COUNT), "{transport}");
+    }
+}
+
+/// Counts how often it was woken.
+#[derive(Default)]
+struct Count(AtomicUsize);
+
+impl Wake for Count {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+impl Count {
+    /// Waits until it was woken so often.
+    fn wait(&self, times: usize) {
+        while self.0.load(Ordering::SeqCst) < times {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Polls a future once.
+fn poll<F: Future + Unpin>(future: &mut F, count: &Arc<Count>) -> Poll<F::Output> {
+    Pin::new(future).poll(&mut Context::from_waker(&count.clone().into()))
+}
+
+fn push_and_pull(address: &str) -> (Push, Pull) {
+    let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
+    pull.bind(address).unwrap();
+    push.connect(address).unwrap();
+    (push, pull)
+}
+
+#[test]
+fn a_future_that_is_dropped_after_it_was_woken_wakes_the_next() {
+    let (push, pull) = push_and_pull("inproc://tasks/woken_and_dropped");
+    let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
+    let (mut dropped, mut left) = (pull.recv_async(), pull.recv_async());
+    assert!(poll(&mut dropped, &first).is_pending() && poll(&mut left, &second).is_pending());
+    push.send("one").unwrap();
+    assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
+    drop(dropped);
+    assert_eq!(second.0.load(Ordering::SeqCst), 1);
+    let Poll::Ready(received) = poll(&mut left, &second) else { panic!("it was woken") };
+    assert_eq!(received.unwrap(), "one");
+    assert_eq!(
+        Pin::new(&mut left).poll(&mut Context::from_waker(Waker::noop())),
+        Poll::Ready(Err(Error::WrongState))
+    );
+}
+
+#[test]
+fn a_message_that_a_task_leaves_wakes_the_next_task() {
+    let (push, pull) = push_and_pull("inproc://tasks/next");
+    let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
+    let (mut one, mut other) = (pull.recv_async(), pull.recv_async());
+    assert!(poll(&mut one, &first).is_pending() && poll(&mut other, &second).is_pending());
+    push.send("one").unwrap();
+    push.send("two").unwrap();
+    assert!(poll(&mut one, &first).is_ready());
+    assert_eq!(second.0.load(Ordering::SeqCst), 1);
+    assert!(poll(&mut other, &second).is_ready());
+}
+
+#[test]
+fn a_context_that_does_not_take_a_request_wakes_a_task_of_the_next() {
+    for closes in [false, true] {
+        let (client, server) = client_and_server(&format!("inproc://tasks/contexts/{closes}"));
+        let contexts = [(); 2].map(|()| server.context().unwrap());
+        let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
+        let mut futures = contexts.each_ref().map(|context| Some(context.recv_async()));
+        for (future, count) in futures.iter_mut().flatten().zip([&first, &second]) {
+            assert!(poll(future, count).is_pending());
+        }
+        client.send("request").unwrap();
+        assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
+        if closes {
+            contexts[0].close().unwrap();
+        } else {
+            futures[0] = None;
+        }
+        second.wait(1);
+        let taken = futures[1].as_mut().map(|future| poll(future, &second));
+        assert!(matches!(taken, Some(Poll::Ready(Ok(request))) if request == "request"));
+        if let Some(future) = &mut futures[0] {
+            assert_eq!(poll(future, &first), Poll::Ready(Err(Error::Closed)));
+        }
+    }
+}
+
+#[test]
+fn a_task_of_a_context_waits_for_the_time_of_the_context() {
+    let server = Rep::new().unwrap();
+    server.set_recv_timeout(Some(Duration::from_secs(3600))).unwrap();
+    let context = server.context().unwrap();
+    context.set_recv_timeout(Some(Duration::from_millis(1))).unwrap();
+    assert_eq!(smol::block_on(context.recv_async()).err(), Some(Error::TimedOut));
+    let surveyor = Surveyor::new().unwrap();
+    let context = surveyor.context().unwrap();
+    context.set_survey_deadline(Some(Duration::from_millis(1))).unwrap();
+    smol::block_on(context.send_async("survey")).unwrap();
+    assert_eq!(smol::block_on(context.recv_async()).err(), Some(Error::TimedOut));
+}
+
+#[test]
+fn closing_the_parent_ends_the_wait_of_tasks_of_its_contexts() {
+    let (server, subscriber) = (Rep::new().unwrap(), Sub::new().unwrap());
+    let (pulling, subscribed) = (server.context().unwrap(), subscriber.context().unwrap());
+    let count = Arc::new(Count::default());
+    let (mut request, mut message) = (pulling.recv_async(), subscribed.recv_async());
+    assert!(poll(&mut request, &count).is_pending() && poll(&mut message, &count).is_pending());
+    server.close().unwrap();
+    subscriber.close().unwrap();
+    count.wait(2);
+    assert_eq!(poll(&mut request, &count), Poll::Ready(Err(Error::Closed)));
+    assert_eq!(poll(&mut message, &count), Poll::Ready(Err(Error::Closed)));
+}
+
+#[test]
+fn a_timeout_is_a_timer() {
+    let pull = Pull::new().unwrap();
+    pull.set_recv_timeout(Some(Duration::from_millis(5))).unwrap();
+    let time = Duration::from_secs(3600);
+    assert_eq!(smol::block_on(pull.recv_async()).err(), Some(Error::TimedOut));
+    pull.set_recv_timeout(Some(time)).unwrap();
+    assert_eq!(smol::block_on(pull.recv_async().timeout(Duration::ZERO)).err(), Some(Error::TimedOut));
+    let push = Push::new().unwrap();
+    let unsent = smol::block_on(push.send_async("kept").deadline(Instant::now())).unwrap_err();
+    assert_eq!((unsent.error, unsent.message), (Error::TimedOut, Message::from("kept")));
+}
+
+#[test]
+fn closing_ends_the_wait_of_tasks() {
+    let pull = Arc::new(Pull::new().unwrap());
+    let tasks = Arc::new(Tasks::default());
+    let own = pull.clone();
+    tasks.spawn(async move { assert_eq!(own.recv_async().await.err(), Some(Error::Closed)) });
+    pull.close().unwrap();
+    tasks.wait();
+}
+
+/// The I/O thread reads the message and runs the waker, which polls the task, which drops the last references.
+#[test]
+fn a_task_may_drop_the_last_socket_in_a_waker() {
+    for transport in transports() {
+        let address = address(transport, "last");
+        let (one, other) = (Pair::new().unwrap(), Pair::new().unwrap());
+        // Closing it in the I/O thread would wait for the I/O thread to send.
+        one.set_linger(None).unwrap();
+        one.bind(&address).unwrap();
+        other.connect(&address).unwrap();
+        let tasks = Arc::new(Tasks::default());
+        let echo = tasks.clone();
+        echo.spawn(async move {
+            let request = one.recv_async().await.unwrap();
+            one.send_async(request).await.unwrap();
+        });
+        other.send("the last words").unwrap();
+        assert_eq!(other.recv().unwrap(), "the last words");
+        tasks.spawn(async move {
+            assert_eq!(
+                other.recv_async().timeout(Duration::from_millis(1)).await.err(),
+                Some(Error::TimedOut)
+            )
+        });
+        tasks.wait();
+    }
+}
+
+/// A publisher in a task pauses while a subscriber is far behind, as one in a thread does.
+#[test]
+fn a_publisher_waits_for_a_subscriber_that_is_far_behind() {
+    let (publisher, subscriber) = (Pub::new().unwrap(), Sub::new().unwrap());
+    publisher.bind("inproc://tasks/publisher").unwrap();
+    subscriber.subscribe(b"").unwrap();
+    subscriber.connect("inproc://tasks/publisher").unwrap();
+    let count = Arc::new(Count::default());
+    let mut sent = 0;
+    while poll(&mut publisher.send_async([0; 1000]), &count).is_ready() {
+        sent += 1;
+        assert!(sent < 1000, "the lane has room for a few hundred");
+    }
+    for _ in 0..sent {
+        subscriber.try_recv().unwrap();
+    }
+    smol::block_on(publisher.send_async("after the pause")).unwrap();
+    assert_eq!(subscriber.recv().unwrap(), "after the pause");
+}
+
+/// A blocked receiver reads from the connection itself. When it has left, the message that follows reaches the task.
+#[test]
+fn a_task_gets_what_comes_after_a_thread_has_read_by_itself() {
+    for transport in transports() {
+        let address = address(transport, "lease");
+        let (push, pull) = push_and_pull(&address);
+        for round in 0..50_u32 {
+            push.send(round.to_le_bytes()).unwrap();
+            assert_eq!(pull.recv().unwrap(), round.to_le_bytes());
+            let count = Arc::new(Count::default());
+            let mut future = pull.recv_async();
+            assert!(poll(&mut future, &count).is_pending());
+            push.send("next").unwrap();
+            assert_eq!(smol::block_on(future).unwrap(), "next");
+        }
+    }
+}
+
+#[cfg(feature = "futures")]
+mod futures {
+    use super::*;
+    use futures_util::{SinkExt, StreamExt};
+
+    #[test]
+    fn a_stream_ends_when_the_socket_is_closed() {
+        let (push, pull) = push_and_pull("inproc://tasks/stream");
+        let pull = Arc::new(pull);
+        smol::block_on(async {
+            let mut sink = push.sink();
+            for number in 0..1000_u32 {
+                sink.feed(number.to_le_bytes()).await.unwrap();
+            }
+            SinkExt::<Message>::flush(&mut sink).await.unwrap();
+            let mut stream = pull.clone().into_stream();
+            for number in 0..1000_u32 {
+                assert_eq!(stream.next().await.unwrap().unwrap(), number.to_le_bytes());
+            }
+            pull.close().unwrap();
+            assert!(stream.next().await.is_none());
+        });
+    }
+
+    #[test]
+    fn a_sink_returns_the_message_that_it_cannot_send() {
+        let push = Push::new().unwrap();
+        push.set_send_timeout(Some(Duration::from_millis(1))).unwrap();
+        let unsent = smol::block_on(push.sink().send("kept")).unwrap_err();
+        assert_eq!((unsent.error, unsent.message), (Error::TimedOut, Message::from("kept")));
+    }
+}
+
+#[test]
+fn many_tasks_wait_at_one_socket_and_are_cancelled() {
+    const TASKS: usize = 500;
+    let (push, pull) = push_and_pull("inproc://tasks/many");
+    let pull = Arc::new(pull);
+    let executor = smol::Executor::new();
+    let tasks: Vec<_> = (0..TASKS)
+        .map(|_| {
+            let pull = pull.clone();
+            executor.spawn(async move { pull.recv_async().await.unwrap() })
+        })
+        .collect();
+    smol::block_on(executor.run(async {
+        let mut messages = Vec::new();
+        for (number, task) in tasks.into_iter().enumerate() {
+            push.send_async(number.to_le_bytes()).await.unwrap();
+            if number % 3 == 0 {
+                smol::future::yield_now().await;
+            }
+            // Perhaps it has been woken, but not polled yet.
+            messages.extend(task.cancel().await);
+        }
+        messages.extend(std::iter::from_fn(|| pull.try_recv().ok()));
+        let mut numbers: Vec<_> = messages
+            .into_iter()
+            .map(|message| usize::from_le_bytes((*message).try_into().unwrap()))
+            .collect();
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(0..TASKS));
+    }));
+}
