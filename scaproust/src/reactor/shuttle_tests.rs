@@ -68,7 +68,7 @@ fn shuttle_mail_and_timers_are_found_at_once() {
         });
         users.into_iter().for_each(crate::machine::Thread::join);
         assert!(now() - began < Duration::from_secs(1), "the thread has slept in spite of work");
-        reactor.stop();
+        reactor.stop().wake();
         thread.join();
         assert_eq!(Arc::strong_count(&probe), 1);
     });
@@ -96,7 +96,7 @@ fn shuttle_stop_at_any_moment() {
         if choose(2) == 0 {
             reactor.announce_stop();
         }
-        reactor.stop();
+        reactor.stop().wake();
         user.join();
         thread.join();
         assert_eq!(Arc::strong_count(&reactor), 1, "the thread has ended");
