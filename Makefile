@@ -70,11 +70,11 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-page soak sanitize deny faults fuzz simulate bite upstream clean help
+        interop portable apple windows bench bench-page site soak sanitize deny faults fuzz simulate bite upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
-	@if command -v $(CARGO) >/dev/null; then $(CARGO) build $(FEATURES) $(if $(filter release,$(KIND)),--release) --workspace; \
+	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --locked $(FEATURES) $(if $(filter release,$(KIND)),--release) --workspace; \
 	elif [ -e "$(BUILD)/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
@@ -170,6 +170,12 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY="shape/push/*" ROUNDS=5 
 bench-page: # write docs/benchmarks.md from what has been measured in portions
 	@benches/page
 
+site: ## build the documentation site and run the programs on it (builds mdBook first, which takes some minutes)
+	@.ci/dependencies site
+	@$(MAKE) --no-print-directory stage
+	$(call heading,Documentation site)
+	@.ci/site "$(TARGET)" "$(STAGE)"
+
 # --- Check ----------------------------------------------------------------------------------------------------------
 check: dependencies components fmt clippy doc package test loom shuttle installed abi bindings capi debug-capi memcheck interop fuzz simulate ## all tests
 	$(call heading,All checks passed)
@@ -190,8 +196,8 @@ fmt:
 
 clippy:
 	$(call heading,Lints: cargo clippy)
-	@$(CARGO) clippy --workspace --all-targets --features tls -- -D warnings
-	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets --features tls -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings
 	@RUSTFLAGS='--cfg simulated' $(CARGO) clippy --locked --manifest-path simulation/Cargo.toml \
@@ -199,7 +205,7 @@ clippy:
 
 doc:
 	$(call heading,Documentation: cargo doc)
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc $(FEATURES) --workspace --no-deps
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked $(FEATURES) --workspace --no-deps
 
 package: # each package is built from the files that it would be published with
 	$(call heading,Packages: cargo package)
@@ -207,14 +213,14 @@ package: # each package is built from the files that it would be published with
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
-	@$(CARGO) test $(FEATURES) --workspace
+	@$(CARGO) test --locked $(FEATURES) --workspace
 
 # A target folder of its own, because the flag rebuilds everything. Without LTO, which takes minutes and has no effect on
 # tests. The tests are listed first, because a filter without a match would succeed.
 loom: export RUSTFLAGS := --cfg loom
 loom: export CARGO_PROFILE_RELEASE_LTO := off
 loom: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
-loom: LOOM := $(CARGO) test --release --package scaproust --lib --target-dir "$(TARGET)/loom" loom_
+loom: LOOM := $(CARGO) test --locked --release --package scaproust --lib --target-dir "$(TARGET)/loom" loom_
 loom: ## the interleaving tests of the lock-free parts alone
 	$(call heading,Interleavings: loom)
 	@$(LOOM) -- --list | grep ': test$$' >/dev/null || { echo "there are no loom tests" >&2; exit 1; }
@@ -225,7 +231,7 @@ shuttle: export RUSTFLAGS := --cfg simulated --cfg shuttle
 shuttle: export CARGO_PROFILE_RELEASE_LTO := off
 shuttle: export CARGO_PROFILE_RELEASE_CODEGEN_UNITS := 16
 shuttle: export CARGO_PROFILE_RELEASE_DEBUG_ASSERTIONS := true
-shuttle: SHUTTLE := $(CARGO) test --release --package scaproust --lib --target-dir "$(TARGET)/shuttle" shuttle_
+shuttle: SHUTTLE := $(CARGO) test --locked --release --package scaproust --lib --target-dir "$(TARGET)/shuttle" shuttle_
 shuttle: ## random schedules of sockets, lanes and the reactor (ITERATIONS=100000)
 	$(call heading,Schedules: shuttle)
 	@$(SHUTTLE) -- --list | grep ': test$$' >/dev/null || { echo "there are no shuttle tests" >&2; exit 1; }
