@@ -5,6 +5,12 @@
 # A host and a port that nothing else has.
 own_address() { echo "$(own_host):$NN_TEST_PORT"; }
 
+# trust_in_browser HOME: makes the store of certificates of a user of Chromium, with the CA of the tests.
+trust_in_browser() {
+    mkdir -p "$1/.pki/nssdb" && certutil -d "sql:$1/.pki/nssdb" -N --empty-password &&
+        certutil -d "sql:$1/.pki/nssdb" -A -n tests -t C,, -i "$NN_TLS_CA_FILE"
+}
+
 # ---- the C library behind stunnel -----------------------------------------------------------
 
 # The library that binds, and the one that connects.
