@@ -1,9 +1,13 @@
 // The npm package ws in a conversation, with the arguments of conversation.c:
 //
 //     node conversation-ws.js pair|req|rep binary|text [ADDRESS]
+//
+// Certificates for wss are in the variables of our library.
 'use strict';
 
-const { readSync, writeSync } = require('node:fs');
+const { readFileSync, readSync, writeSync } = require('node:fs');
+const http = require('node:http');
+const https = require('node:https');
 const { WebSocket, WebSocketServer } = require('ws');
 const { converse } = require('./conversation.js');
 
@@ -34,13 +38,18 @@ function readLine() {
   }
 }
 
+const certificate = (variable) => readFileSync(process.env[variable]);
+
 if (binds) {
-  const { hostname } = new URL(wanted);
+  const { protocol, hostname } = new URL(wanted);
   const handleProtocols = (names) => (names.has(subprotocol) ? subprotocol : fail(`asked for ${[...names]}`));
+  // A file with the certificate and the key.
+  const identity = () => ({ cert: certificate('NN_TLS_CERT_FILE'), key: certificate('NN_TLS_CERT_FILE') });
+  const server = protocol === 'wss:' ? https.createServer(identity()) : http.createServer();
+  new WebSocketServer({ server, handleProtocols }).on('connection', talk);
   // Any free port.
-  const server = new WebSocketServer({ host: hostname, port: 0, handleProtocols });
-  server.on('connection', talk);
-  server.on('listening', () => writeSync(1, `ws://${hostname}:${server.address().port}\n`));
+  server.listen(0, hostname, () => writeSync(1, `${protocol}//${hostname}:${server.address().port}\n`));
 } else {
-  talk(new WebSocket(readLine(), subprotocol));
+  const address = readLine();
+  talk(new WebSocket(address, subprotocol, address.startsWith('wss:') ? { ca: certificate('NN_TLS_CA_FILE') } : {}));
 }

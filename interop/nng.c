@@ -37,6 +37,9 @@ static const struct
 };
 
 static nng_socket s;
+/*  Whether nng_close is to be called. With a BUS, nng 1.5.2 sometimes never returns from it: over
+    TLS in one of ten conversations, also between two sockets of nng. */
+static int closes = 1;
 
 /*  Fails if the call did. */
 static void must (const char *what, int error)
@@ -55,6 +58,7 @@ void library_open (const char *role, int text)
     if (text)
         fail ("this release of nng sends no texts");
     must ("opening", protocols[i].open (&s));
+    closes = strcmp (role, "bus") != 0;
     must ("setting a time limit", nng_socket_set_ms (s, NNG_OPT_SENDTIMEO, LIMIT_MS));
     /*  The limit of messages; that of frames over ws, 1 MiB, is not changed. */
     must ("taking any size", nng_socket_set_size (s, NNG_OPT_RECVMAXSZ, 0));
@@ -121,5 +125,7 @@ long library_receive (void *message, size_t size, int timeout)
 
 void library_close (void)
 {
-    must ("nng_close", nng_close (s));
+    /*  The end of the program closes the connection: all messages have been delivered. */
+    if (closes)
+        must ("nng_close", nng_close (s));
 }

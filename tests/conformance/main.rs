@@ -20,17 +20,18 @@ mod threads;
 mod transports;
 
 /// `cases!(arguments: [name …] check …)`: a module for each check, and in it a test for each name,
-/// which calls the check with the value of the function of that name in `arguments`.
+/// which calls the check with the value of the function of that name in `arguments`. A name may have attributes.
 macro_rules! cases {
-    ($arguments:path: [$($name:ident)*] $($check:ident)*) => {
-        $crate::cases!(@each $arguments; [$($name)*]; $($check)*);
+    ($arguments:path: $names:tt $($check:ident)*) => {
+        $crate::cases!(@each $arguments; $names; $($check)*);
     };
     (@each $arguments:path; $names:tt; $($check:ident)*) => {
         $($crate::cases!(@one $arguments; $names; $check);)*
     };
-    (@one $arguments:path; [$($name:ident)*]; $check:ident) => {
+    (@one $arguments:path; [$($(#[$attribute:meta])* $name:ident)*]; $check:ident) => {
         mod $check {
-            $(#[test]
+            $($(#[$attribute])*
+            #[test]
             fn $name() {
                 use $arguments as arguments;
                 super::$check(arguments::$name());

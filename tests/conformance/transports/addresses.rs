@@ -76,6 +76,17 @@ fn refuses_bad_addresses(transport: Transport) {
         Transport::Ws6 => {
             &[("ws://[::1]:65536", Error::InvalidArgument), ("ws://[::1]:x", Error::InvalidArgument)]
         }
+        #[cfg(feature = "tls")]
+        Transport::TlsTcp => &[
+            ("tls+tcp://127.0.0.1", Error::InvalidArgument),
+            ("tls+tcp://127.0.0.1:65536", Error::InvalidArgument),
+            ("tls://127.0.0.1:5555", Error::UnknownTransport),
+        ],
+        #[cfg(feature = "tls")]
+        Transport::Wss => &[
+            ("wss://127.0.0.1:65536", Error::InvalidArgument),
+            ("wss://127.0.0.1:port", Error::InvalidArgument),
+        ],
     };
     let socket = open(SocketType::Pair);
     for (address, error) in bad {

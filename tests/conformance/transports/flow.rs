@@ -1,15 +1,15 @@
 //! Messages over a transport: whole, in order, none lost at closing, none too long.
 
 use nanomsg::constants::{
-    NN_IPV4ONLY, NN_LINGER, NN_RCVMAXSIZE, NN_SOL_SOCKET, NN_STAT_BROKEN_CONNECTIONS, NN_STAT_BYTES_RECEIVED,
+    NN_LINGER, NN_RCVMAXSIZE, NN_SOL_SOCKET, NN_STAT_BROKEN_CONNECTIONS, NN_STAT_BYTES_RECEIVED,
     NN_STAT_BYTES_SENT, NN_STAT_MESSAGES_RECEIVED, NN_STAT_MESSAGES_SENT,
 };
 use scaproust::Error;
 
-use super::{Transport, every_stream, every_transport, link, open};
+use super::{Transport, every_stream, every_transport, link, open, open_role};
 use crate::flow::{Flow, blocked, exchange, number_in, patterned};
 use crate::role::{Role, SocketType};
-use crate::socket::{Socket, wait_until};
+use crate::socket::wait_until;
 
 every_transport! {
     carries_messages_of_every_size
@@ -49,8 +49,7 @@ fn carries_every_protocol(transport: Transport) {
         .flat_map(|socket_type| [Role::cooked(socket_type), Role::raw(socket_type)])
     {
         let Some(address) = transport.address() else { return };
-        let (one, other) = (Socket::open(role), open(role.socket_type.peer()));
-        one.set(NN_SOL_SOCKET, NN_IPV4ONLY, 0).unwrap();
+        let (one, other) = (open_role(role), open(role.socket_type.peer()));
         other.bind(&address).unwrap();
         one.connect(&address).unwrap();
         one.wait_for_connections(1);

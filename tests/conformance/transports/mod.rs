@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
 use nanomsg::constants::{NN_IPV4ONLY, NN_SOL_SOCKET};
+#[cfg(feature = "tls")]
+use nanomsg::constants::{NN_TLS, NN_TLS_CA, NN_TLS_CERT};
 
 use crate::role::{Role, SocketType};
 use crate::socket::Socket;
@@ -22,6 +24,10 @@ pub(crate) enum Transport {
     Tcp6,
     Ws,
     Ws6,
+    #[cfg(feature = "tls")]
+    TlsTcp,
+    #[cfg(feature = "tls")]
+    Wss,
 }
 
 /// The transports, by the names that the tests have.
@@ -29,8 +35,9 @@ mod all {
     use super::Transport;
 
     macro_rules! transports {
-        ($($name:ident $transport:ident;)*) => {
-            $(pub(super) fn $name() -> Transport {
+        ($($(#[$attribute:meta])* $name:ident $transport:ident;)*) => {
+            $($(#[$attribute])*
+            pub(super) fn $name() -> Transport {
                 Transport::$transport
             })*
         };
@@ -43,6 +50,10 @@ mod all {
         tcp_over_ipv6 Tcp6;
         ws Ws;
         ws_over_ipv6 Ws6;
+        #[cfg(feature = "tls")]
+        tls_over_tcp TlsTcp;
+        #[cfg(feature = "tls")]
+        wss Wss;
     }
 }
 
@@ -50,7 +61,12 @@ mod all {
 macro_rules! every_transport {
     ($($check:ident)*) => {
         $crate::cases! {
-            $crate::transports::all: [inproc ipc tcp tcp_over_ipv6 ws ws_over_ipv6] $($check)*
+            $crate::transports::all: [
+                inproc ipc tcp tcp_over_ipv6 ws ws_over_ipv6
+                #[cfg(feature = "tls")] tls_over_tcp
+                #[cfg(feature = "tls")] wss
+            ]
+            $($check)*
         }
     };
 }
@@ -60,7 +76,12 @@ use every_transport;
 macro_rules! every_stream {
     ($($check:ident)*) => {
         $crate::cases! {
-            $crate::transports::all: [ipc tcp tcp_over_ipv6 ws ws_over_ipv6] $($check)*
+            $crate::transports::all: [
+                ipc tcp tcp_over_ipv6 ws ws_over_ipv6
+                #[cfg(feature = "tls")] tls_over_tcp
+                #[cfg(feature = "tls")] wss
+            ]
+            $($check)*
         }
     };
 }
@@ -88,6 +109,10 @@ impl Transport {
             }
             Transport::Tcp => plain(format!("tcp://127.0.0.1:{}", free_port("127.0.0.1"))),
             Transport::Ws => plain(format!("ws://127.0.0.1:{}", free_port("127.0.0.1"))),
+            #[cfg(feature = "tls")]
+            Transport::TlsTcp => plain(format!("tls+tcp://127.0.0.1:{}", free_port("127.0.0.1"))),
+            #[cfg(feature = "tls")]
+            Transport::Wss => plain(format!("wss://127.0.0.1:{}", free_port("127.0.0.1"))),
             Transport::Tcp6 if has_ipv6() => plain(format!("tcp://[::1]:{}", free_port("::1"))),
             Transport::Ws6 if has_ipv6() => plain(format!("ws://[::1]:{}", free_port("::1"))),
             Transport::Tcp6 | Transport::Ws6 => {
@@ -132,10 +157,22 @@ fn free_port(host: &str) -> u16 {
     std::iter::repeat_with(next).take(1000).find(is_free).expect("no free port")
 }
 
-/// A socket that may use IPv6.
+/// A socket that is ready for an endpoint of any transport.
 fn open(socket_type: SocketType) -> Socket {
-    let socket = Socket::open(Role::cooked(socket_type));
+    open_role(Role::cooked(socket_type))
+}
+
+/// As `open`, raw or cooked: the socket may use IPv6, and has a certificate and trusts those of the others.
+fn open_role(role: Role) -> Socket {
+    let socket = Socket::open(role);
     socket.set(NN_SOL_SOCKET, NN_IPV4ONLY, 0).expect("NN_IPV4ONLY");
+    #[cfg(feature = "tls")]
+    {
+        const CERTIFICATE: &[u8] = include_bytes!("../../../scaproust/src/tls/certificates/server.pem");
+        const AUTHORITY: &[u8] = include_bytes!("../../../scaproust/src/tls/certificates/ca.pem");
+        socket.set_bytes(NN_TLS, NN_TLS_CERT, CERTIFICATE).expect("NN_TLS_CERT");
+        socket.set_bytes(NN_TLS, NN_TLS_CA, AUTHORITY).expect("NN_TLS_CA");
+    }
     socket
 }
 

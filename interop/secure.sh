@@ -1,0 +1,167 @@
+# Conversations over TLS with programs that have no library of messages, or one without TLS: the C library behind stunnel, and
+# the bytes that openssl's commands send and receive. Sourced by interop/run.
+# shellcheck shell=bash
+
+# A host and a port that nothing else has.
+own_address() { echo "$(own_host):$NN_TEST_PORT"; }
+
+# trust_in_browser HOME: makes the store of certificates of a user of Chromium, with the CA of the tests.
+trust_in_browser() {
+    mkdir -p "$1/.pki/nssdb" && certutil -d "sql:$1/.pki/nssdb" -N --empty-password &&
+        certutil -d "sql:$1/.pki/nssdb" -A -n tests -t C,, -i "$NN_TLS_CA_FILE"
+}
+
+# ---- the C library behind stunnel -----------------------------------------------------------
+
+# The library that binds, and the one that connects.
+bridged_libraries=('ours libnanomsg' 'libnanomsg ours')
+
+# bridge LIBRARY: reads the address of the library that is bound, and writes that of a stunnel in front of it. Passes on what
+# the library writes afterwards, until it ends, and stunnel with it.
+bridge() {
+    local address stunnel
+    read -r address || return
+    {
+        echo 'foreground = quiet'
+        echo 'pid ='
+        echo '[bridge]'
+        echo "accept = $(own_address)"
+        echo "connect = ${address##*/}"
+        if [ "$1" = ours ]; then
+            echo 'client = yes'
+            echo "CAfile = $NN_TLS_CA_FILE"
+            echo 'verifyChain = yes'
+            echo "checkHost = $NN_TLS_SERVER_NAME"
+        else
+            echo "cert = $NN_TLS_CERT_FILE"
+        fi
+    } >stunnel.conf
+    timeout -k 5 "$LIMIT" stunnel stunnel.conf >stunnel.txt 2>&1 &
+    stunnel=$!
+    if [ "$1" = ours ]; then echo "tcp://$(own_address)"; else echo "tls+tcp://$(own_address)"; fi
+    cat
+    kill "$stunnel"
+    wait "$stunnel" 2>/dev/null
+}
+
+# bridged_talk LIBRARY ROLE LIBRARY ROLE: as talk. Ours speaks TLS, and stunnel in place of the C library.
+bridged_talk() {
+    local address bound other status=0
+    address=$(address_of tcp 127.0.0.1)
+    [ "$1" = libnanomsg ] || address=$(address_of tls+tcp 127.0.0.1)
+    mkfifo to-bound from-bound to-other
+    side "$1" "$2" binary "$address" <to-bound >from-bound &
+    bound=$!
+    bridge "$1" <from-bound >to-other &
+    side "$3" "$4" binary >to-bound <to-other &
+    other=$!
+    wait "$bound" || { echo "the bound side: status $?"; status=1; }
+    wait "$other" || { echo "the connecting side: status $?"; status=1; }
+    wait
+    [ "$status" = 0 ] || cat stunnel.txt
+    return "$status"
+}
+
+run_bridged() {
+    local pattern pair
+    for pattern in "${patterns[@]}"; do
+        for pair in "${bridged_libraries[@]}"; do
+            has "$pair" "$pattern" || continue
+            # shellcheck disable=SC2086 # Two words each.
+            set -- $pattern $pair
+            run_case "$(name_of stunnel "$1" "$3" "$2" "$4")" bridged_talk "$3" "$1" "$4" "$2"
+        done
+    done
+}
+
+write_bridged() {
+    local pattern pair row
+    echo '## The C library behind stunnel'
+    echo
+    echo 'The C library has no TLS: stunnel has it, in front of its tcp. Ours has tls+tcp.'
+    echo
+    echo '| binds, connects | ours, libnanomsg | libnanomsg, ours |'
+    echo '|---|---|---|'
+    for pattern in "${patterns[@]}"; do
+        has "${bridged_libraries[0]}" "$pattern" || continue
+        row="| ${pattern/ /, } |"
+        for pair in "${bridged_libraries[@]}"; do
+            row+=$(cell "$(name_of stunnel "${pattern% *}" "${pair% *}" "${pattern#* }" "${pair#* }")")
+        done
+        echo "$row"
+    done
+}
+
+# ---- the bytes of openssl's commands ----------------------------------------------------------
+
+tls_versions=(1.2 1.3)
+# What a PAIR socket sends that has one message: its greeting, and a frame.
+greeting='\0SP\0\0\20\0\0'
+frame='\0\0\0\0\0\0\0\10'
+
+# bytes_case VERSION SIDE: nanocat has the message "question", and openssl writes the bytes of the message "response". SIDE: the
+# one of openssl.
+bytes_case() {
+    local version=-tls${1/./_} nanocat=("$prefix/bin/nanocat" --pair --data question -A --count 1)
+    local openssl cat status=0
+    printf %b "$greeting" "$frame" response >to-send
+    printf %b "$greeting" "$frame" question >expected
+    mkfifo input
+    case $2 in
+    client)
+        timeout -k 5 "$LIMIT" "${nanocat[@]}" --bind "tls+tcp://$(own_address)" --cert "$NN_TLS_CERT_FILE" \
+            --monitor >messages.txt 2>events.txt &
+        cat=$!
+        wait_for events.txt listening || status=1
+        timeout -k 5 "$LIMIT" openssl s_client -quiet "$version" -connect "$(own_address)" -CAfile "$NN_TLS_CA_FILE" \
+            -verify_return_error -verify_hostname "$NN_TLS_SERVER_NAME" <input >received 2>openssl.txt &
+        openssl=$!
+        ;;
+    server)
+        timeout -k 5 "$LIMIT" openssl s_server -quiet "$version" -accept "$(own_address)" -naccept 1 \
+            -cert "$NN_TLS_CERT_FILE" <input >received 2>openssl.txt &
+        openssl=$!
+        timeout -k 5 "$LIMIT" "${nanocat[@]}" --connect "tls+tcp://$(own_address)" --cacert "$NN_TLS_CA_FILE" \
+            --monitor >messages.txt 2>events.txt &
+        cat=$!
+        ;;
+    esac
+    # The input must not end before the output does: openssl ends with the first of them.
+    exec {ends}>input
+    cat to-send >&"$ends"
+    wait "$cat" || { echo "nanocat: status $?"; status=1; }
+    exec {ends}>&-
+    wait "$openssl" || { echo "openssl: status $?"; status=1; }
+    [ "$(cat messages.txt)" = response ] || { echo 'not received: response'; status=1; }
+    cmp expected received || { od -c received; status=1; }
+    [ "$status" = 0 ] || cat events.txt openssl.txt
+    return "$status"
+}
+
+bytes_name() { echo "openssl s_$2, TLS $1: the bytes of a greeting and a message"; }
+
+run_bytes() {
+    local version side
+    for version in "${tls_versions[@]}"; do
+        for side in client server; do
+            run_case "$(bytes_name "$version" "$side")" bytes_case "$version" "$side"
+        done
+    done
+}
+
+write_bytes() {
+    local version side row
+    echo '## The bytes inside TLS'
+    echo
+    # shellcheck disable=SC2016 # Names of commands, in Markdown.
+    echo '`openssl s_client` connects to a PAIR socket of `nanocat`, and a PAIR socket connects to `openssl s_server`: each sends'
+    echo 'the greeting and one message, and gets those of the other, byte for byte.'
+    echo
+    echo '| openssl | TLS 1.2 | TLS 1.3 |'
+    echo '|---|---|---|'
+    for side in client server; do
+        row="| s_$side |"
+        for version in "${tls_versions[@]}"; do row+=$(cell "$(bytes_name "$version" "$side")"); done
+        echo "$row"
+    done
+}
