@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
 //! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
-//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics` | parts of the state |
+//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics` | parts of the state |
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
@@ -45,6 +45,7 @@ pub(crate) mod poll;
 mod poll_waiter;
 mod pollable;
 mod queries;
+mod received;
 mod receiving;
 mod recent_peers;
 mod registry;
@@ -73,7 +74,7 @@ use self::guarded::Guarded;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::peer_info::PeerInfo;
 pub use self::pending::{Entered, Pending, Step};
-pub use self::pipes::Received;
+pub use self::received::Received;
 pub use self::receiving::{Receiving, receive, recv};
 pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
