@@ -31,6 +31,7 @@ mod backtrace;
 mod bus;
 #[cfg(test)]
 mod contract;
+mod cooked;
 mod hops;
 mod machine;
 mod pair;
