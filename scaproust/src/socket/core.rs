@@ -226,12 +226,14 @@ impl Core {
         }
     }
 
-    /// A message of a peer that is gone was taken: if it was the last one, the end of the pipe is published. The pipe stays
-    /// until the protocol looks at it again, since it may belong to a request that is not answered yet.
+    /// A message was taken from a mailbox or of a peer that is gone. If it was the last one of that peer, the end of the pipe
+    /// is published. The pipe stays until the protocol looks at it again, since it may belong to a request that is not
+    /// answered yet.
     #[cold]
     pub(super) fn note_taken(&mut self, id: PipeId, edges: &mut Edges) {
-        if let Some(pipe) = self.pipes.get(id)
-            && pipe.inbound.is_empty()
+        let Some(pipe) = self.pipes.get(id) else { return };
+        pipe.origins.pop_front();
+        if pipe.inbound.is_empty()
             && let Some(event) = pipe.disconnected()
         {
             self.watch.publish(event, edges);

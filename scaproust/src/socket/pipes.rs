@@ -1,5 +1,6 @@
 //! The pipes of a socket, and what its protocol sees of them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,13 @@ struct Intake {
     keep: Keep,
 }
 
+/// Where a message in a mailbox has come from.
+pub(super) struct Origin {
+    pub(super) pipe: PipeId,
+    /// [`Pipe::info`] of that pipe.
+    pub(super) info: Option<Arc<PeerInfo>>,
+}
+
 /// A socket's end of a pipe.
 pub(super) struct Pipe {
     pub(super) inbound: Consumer,
@@ -57,6 +65,8 @@ pub(super) struct Pipe {
     pub(super) endpoint: Option<Arc<EndpointName>>,
     /// The peer, for messages from it, while `NN_PEER_INFO` is set.
     pub(super) info: Option<Arc<PeerInfo>>,
+    /// Of a mailbox: where its messages have come from, in their order.
+    pub(super) origins: VecDeque<Origin>,
     /// The peer as a monitor knows it: the end of the pipe must be published.
     announced: Option<Arc<PeerInfo>>,
     /// Why the peer is gone, if there is a monitor.
@@ -88,6 +98,7 @@ impl Pipe {
             orphaned: 0,
             endpoint: None,
             info: None,
+            origins: VecDeque::new(),
             announced: None,
             end: None,
         }
@@ -272,6 +283,23 @@ impl Pipes {
         self.open_pipes().filter(|pipe| pipe.is_ready).count()
     }
 
+    /// Describes the peers of all pipes in their messages from now on, or no longer; also in those that wait in mailboxes.
+    pub(super) fn name_peers(&mut self, mailboxes: &[PipeId], names_peers: bool) {
+        self.for_each_open(|id, pipe| pipe.info = if names_peers { pipe.describe(id) } else { None });
+        for mailbox in mailboxes {
+            let mut origins =
+                self.get(*mailbox).map(|mailbox| std::mem::take(&mut mailbox.origins)).unwrap_or_default();
+            for origin in &mut origins {
+                let known = origin.info.take();
+                origin.info =
+                    if names_peers { known.or_else(|| self.get(origin.pipe)?.info.clone()) } else { None };
+            }
+            if let Some(mailbox) = self.get(*mailbox) {
+                mailbox.origins = origins;
+            }
+        }
+    }
+
     /// All pipes whose peer is not gone, with their ids.
     pub(super) fn for_each_open(&mut self, mut each: impl FnMut(PipeId, &mut Pipe)) {
         for id in &self.open {
@@ -364,10 +392,17 @@ impl Context for View<'_> {
 
     fn copy_front(&mut self, id: PipeId, mailbox: PipeId) -> bool {
         let Some([pipe, mailbox]) = self.pipes.table.get_two(id, mailbox) else { return false };
+        if mailbox.origins.try_reserve(1).is_err() {
+            return false;
+        }
         let chunk = pipe.inbound.share_chunk();
         let Some(Front { head, body, metadata }) = pipe.inbound.peek() else { return false };
         let mut body = chunk.map_or(Payload::Borrowed(body), Payload::Owned);
-        mailbox.outbound.batch().push(head, &mut body, metadata).is_ok()
+        let is_copied = mailbox.outbound.batch().push(head, &mut body, metadata).is_ok();
+        if is_copied {
+            mailbox.origins.push_back(Origin { pipe: id, info: pipe.info.clone() });
+        }
+        is_copied
     }
 
     fn remove_front(&mut self, id: PipeId) -> bool {
@@ -387,6 +422,7 @@ impl Context for View<'_> {
             while !pipe.inbound.is_empty() {
                 pipe.inbound.pop();
             }
+            pipe.origins.clear();
         }
     }
 

@@ -47,14 +47,15 @@ impl<'a> Received<'a> {
     /// The peer that it came from, while `NN_PEER_INFO` is set.
     #[must_use]
     pub fn peer(&self) -> Option<Arc<PeerInfo>> {
-        self.pipe.info.clone()
+        let origin = || self.pipe.origins.front().and_then(|origin| origin.info.as_ref());
+        self.pipe.info.as_ref().or_else(origin).cloned()
     }
 
     /// The id of the pipe that it came from.
     #[cfg(simulated)]
     #[must_use]
     pub(crate) fn pipe(&self) -> u32 {
-        self.delivery.pipe.0
+        self.pipe.origins.front().map_or(self.delivery.pipe, |origin| origin.pipe).0
     }
 
     /// The metadata; from a sender in this process, that with which the message was sent.
