@@ -80,6 +80,10 @@ impl Protocol for RawBus {
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.inbound.find(context, |_| Some(())).is_some()
     }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.outbound.missed_by(pipe)
+    }
 }
 
 impl Raw for RawBus {
@@ -92,7 +96,7 @@ impl Raw for RawBus {
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Memory, Received, SEED, simulate, wire};
-    use crate::protocol::{self, Refusal};
+    use crate::protocol::{self, PipeId, Protocol, Refusal};
 
     #[test]
     fn a_message_goes_to_all_peers_that_have_room() {
@@ -119,6 +123,10 @@ mod tests {
             assert_eq!((bus.send("fills"), bus.world.drops), (Ok(()), 0));
             assert_eq!((bus.send_raw(&from_peer_1, "a"), bus.world.drops), (Ok(()), 1));
             assert_eq!((bus.send("b"), bus.world.drops), (Ok(()), 3));
+            assert_eq!([1, 2].map(|pipe| bus.machine.missed_by(PipeId(pipe))), [1, 2]);
+            bus.sent(1);
+            assert_eq!((bus.send("c"), bus.world.drops), (Ok(()), 4));
+            assert_eq!([1, 2].map(|pipe| bus.machine.missed_by(PipeId(pipe))), [1, 3]);
         });
     }
 

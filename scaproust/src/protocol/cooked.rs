@@ -82,6 +82,10 @@ impl<R: Raw> Protocol for Cooked<R> {
         self.raw.invalid_messages()
     }
 
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.raw.missed_by(pipe)
+    }
+
     fn is_busy(&self) -> bool {
         self.raw.is_busy()
     }

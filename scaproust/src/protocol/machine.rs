@@ -177,6 +177,10 @@ impl Protocol for Machine {
         of_each!(self, machine => machine.invalid_messages())
     }
 
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        of_each!(self, machine => machine.missed_by(pipe))
+    }
+
     fn subscriptions(&self) -> u64 {
         of_each!(self, machine => machine.subscriptions())
     }

@@ -268,6 +268,13 @@ pub(crate) trait Protocol: Send {
         0
     }
 
+    /// How many messages a pipe has missed, because it had no room. Only for protocols that [drop](ProtocolInfo::drops)
+    /// messages; the count ends with [`Protocol::closing`].
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        let _ = pipe;
+        0
+    }
+
     /// The number of subscriptions that peers have sent.
     fn subscriptions(&self) -> u64 {
         0

@@ -135,6 +135,10 @@ impl Protocol for RawStar {
     fn is_busy(&self) -> bool {
         true
     }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.outbound.missed_by(pipe)
+    }
 }
 
 impl Raw for RawStar {

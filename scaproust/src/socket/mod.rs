@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
 //! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
-//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics` | parts of the state |
+//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics`, `traffic` | parts of the state |
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
@@ -55,6 +55,7 @@ mod statistics;
 mod table;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
+mod traffic;
 mod wait_policy;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -80,6 +81,7 @@ pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
+pub use self::traffic::{EndpointStatistics, PipeStatistics, Traffic};
 use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;

@@ -8,6 +8,7 @@ use super::event::{EventKind, SocketEvent};
 use super::id_table::IdTable;
 use super::monitor::Watch;
 use super::peer_info::{EndpointName, PeerInfo};
+use super::traffic::Traffic;
 use crate::message::{Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed, lane};
@@ -37,6 +38,8 @@ struct Intake {
 /// Where a message in a mailbox has come from.
 pub(super) struct Origin {
     pub(super) pipe: PipeId,
+    /// The id of the pipe's endpoint.
+    pub(super) endpoint: i32,
     /// [`Pipe::info`] of that pipe.
     pub(super) info: Option<Arc<PeerInfo>>,
 }
@@ -65,6 +68,8 @@ pub(super) struct Pipe {
     pub(super) endpoint: Option<Arc<EndpointName>>,
     /// The peer, for messages from it, while `NN_PEER_INFO` is set.
     pub(super) info: Option<Arc<PeerInfo>>,
+    /// The messages that have passed. `messages_dropped` is counted by the protocol until the peer is gone.
+    pub(super) traffic: Traffic,
     /// Of a mailbox: where its messages have come from, in their order.
     pub(super) origins: VecDeque<Origin>,
     /// The peer as a monitor knows it: the end of the pipe must be published.
@@ -98,6 +103,7 @@ impl Pipe {
             orphaned: 0,
             endpoint: None,
             info: None,
+            traffic: Traffic::default(),
             origins: VecDeque::new(),
             announced: None,
             end: None,
@@ -142,7 +148,7 @@ impl Pipe {
     /// Moves what the peer has sent, and the protocol `wants`, into the inbound lane, in which it takes the place of
     /// older messages. Does nothing in a pipe that keeps all messages. Returns whether the peer waits for room.
     pub(super) fn take_in(&mut self, wants: impl Fn(Front<'_>) -> bool) -> bool {
-        let Pipe { inbound, intake: Some(intake), .. } = self else { return false };
+        let Pipe { inbound, intake: Some(intake), traffic, .. } = self else { return false };
         let Intake { source, sink, keep } = &mut **intake;
         // Ends, since the peer is not notified of room before: it can send no more than the lane holds.
         while let Some(front) = source.front() {
@@ -152,6 +158,7 @@ impl Pipe {
             }
             while (*keep == Keep::Last || !sink.has_room()) && inbound.front_unparked().is_some() {
                 inbound.pop();
+                traffic.messages_missed += 1;
             }
             let (metadata, head) = (front.metadata, ProtocolHeader::from_slice(front.head));
             // Without memory the message is lost, as any other that is dropped.
@@ -400,7 +407,10 @@ impl Context for View<'_> {
         let mut body = chunk.map_or(Payload::Borrowed(body), Payload::Owned);
         let is_copied = mailbox.outbound.batch().push(head, &mut body, metadata).is_ok();
         if is_copied {
-            mailbox.origins.push_back(Origin { pipe: id, info: pipe.info.clone() });
+            let endpoint = pipe.endpoint.as_ref().map_or(0, |endpoint| endpoint.id);
+            mailbox.origins.push_back(Origin { pipe: id, endpoint, info: pipe.info.clone() });
+        } else {
+            pipe.traffic.messages_missed += 1;
         }
         is_copied
     }
@@ -429,15 +439,18 @@ impl Context for View<'_> {
     // As above.
     #[inline(always)]
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
-        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, .. }) = self.pipes.get(id) else {
+        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, traffic, .. }) = self.pipes.get(id)
+        else {
             return PushOutcome::Full;
         };
-        let size = header.len() + body.bytes().len();
+        let length = body.bytes().len();
         let mut has_drained = false;
         loop {
             let mut batch = outbound.batch();
             match batch.push(header, body, self.metadata) {
                 Ok(Pushed { edge }) => {
+                    traffic.messages_sent += 1;
+                    traffic.bytes_sent += length as u64;
                     match self.check {
                         ReceiverCheck::None => {}
                         ReceiverCheck::Lag if !batch.should_throttle() => {}
@@ -449,7 +462,7 @@ impl Context for View<'_> {
                         }
                     }
                     if edge {
-                        self.edges.add_readable(peer, size);
+                        self.edges.add_readable(peer, header.len() + length);
                     }
                     return PushOutcome::Taken;
                 }

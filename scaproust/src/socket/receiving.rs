@@ -191,12 +191,14 @@ impl Core {
         self.face.has_sent = false;
         self.statistics[Statistic::MessagesReceived] += 1;
         self.statistics[Statistic::BytesReceived] += length as u64;
+        pipe.traffic.messages_received += 1;
+        pipe.traffic.bytes_received += length as u64;
         let result = take(Received::new(delivery, length, pipe));
         let has_progress = pipe.inbound.publish_progress();
         match &pipe.peer {
             Some(peer) if has_progress => edges.add_writable(peer),
             Some(_) => {}
-            None => self.note_taken(delivery.pipe, edges),
+            None => self.note_taken(delivery.pipe, length, edges),
         }
         self.note_sender(delivery.pipe);
         Some(result)
