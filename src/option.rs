@@ -2,6 +2,7 @@
 
 use std::ffi::c_int;
 
+use super::statistic;
 use scaproust::ffi::error::Error;
 use scaproust::ffi::option::{
     LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
@@ -48,7 +49,7 @@ pub(super) fn set(socket: &Socket, level: c_int, name: c_int, bytes: &[u8]) -> R
 }
 
 /// Passes the value of an option to `write` as bytes, with its length, which does not include the zero after a text. An
-/// option that has an argument takes it from the buffer with `argument`.
+/// option that has an argument takes it from the beginning of the buffer with `argument`, which fails if the buffer is shorter.
 ///
 /// # Errors
 /// [`Error::UnknownOption`]; [`Error::InvalidArgument`] for an invalid argument; for the descriptors also
@@ -57,7 +58,7 @@ pub(super) fn get(
     socket: &Socket,
     level: c_int,
     name: c_int,
-    argument: impl FnOnce() -> Result<c_int, Error>,
+    argument: impl FnOnce(&mut [u8]) -> Result<(), Error>,
     write: impl FnOnce(&[u8], usize),
 ) -> Result<(), Error> {
     let option = SocketOption::find(level, name).filter(|option| socket.has_option(*option));
@@ -72,9 +73,21 @@ pub(super) fn get(
         (LEVEL_SOCKET, name::LAST_ENDPOINT | name::ENDPOINT_ADDRESS, _) => {
             let address = match name {
                 name::LAST_ENDPOINT => socket.last_endpoint_address(),
-                _ => socket.endpoint_address(argument()?)?,
+                _ => socket.endpoint_address(endpoint(argument)?)?,
             };
             write_text(address, write);
+            return Ok(());
+        }
+        (LEVEL_SOCKET, name::ENDPOINT_STATISTICS, _) => {
+            let bytes = statistic::encode_endpoint(&socket.endpoint_statistics(endpoint(argument)?)?);
+            write(&bytes, bytes.len());
+            return Ok(());
+        }
+        (LEVEL_SOCKET, name::PIPE_STATISTICS, _) => {
+            let mut pipe = [0; size_of::<u64>()];
+            argument(&mut pipe)?;
+            let bytes = statistic::encode_pipe(&socket.pipe_statistics(u64::from_ne_bytes(pipe))?);
+            write(&bytes, bytes.len());
             return Ok(());
         }
         (LEVEL_SOCKET, name::SHARE, _) => Value::Int(socket.parent().map_or(-1, Socket::number)),
@@ -97,6 +110,13 @@ pub(super) fn get(
         },
     }
     Ok(())
+}
+
+/// The id of an endpoint at the beginning of the buffer.
+fn endpoint(argument: impl FnOnce(&mut [u8]) -> Result<(), Error>) -> Result<c_int, Error> {
+    let mut bytes = [0; size_of::<c_int>()];
+    argument(&mut bytes)?;
+    Ok(c_int::from_ne_bytes(bytes))
 }
 
 /// Passes a text and the zero behind it to `write`, with the length of the text.

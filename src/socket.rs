@@ -82,11 +82,12 @@ pub unsafe extern "C" fn nn_getsockopt(
             optvallen.write(length);
         };
         // SAFETY: as above; only an option whose argument the caller has put there reads it.
-        let argument = || unsafe {
-            if optvallen.read() < size_of::<c_int>() {
+        let argument = |place: &mut [u8]| unsafe {
+            if optvallen.read() < place.len() {
                 return Err(Error::InvalidArgument);
             }
-            Ok(optval.cast::<c_int>().read_unaligned())
+            ptr::copy_nonoverlapping(optval.cast(), place.as_mut_ptr(), place.len());
+            Ok(())
         };
         option::get(&socket, level, option, argument, write).map(|()| 0)
     })

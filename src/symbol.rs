@@ -301,6 +301,8 @@ static SYMBOLS: &[Symbol] = &[
     plain(NN_NS_FLAG, name!(NN_TLS_AUTH_REQUIRED)),
     plain(NN_NS_FLAG, name!(NN_TLS_1_2)),
     plain(NN_NS_FLAG, name!(NN_TLS_1_3)),
+    text(NN_NS_SOCKET_OPTION, name!(NN_ENDPOINT_STATISTICS)),
+    text(NN_NS_SOCKET_OPTION, name!(NN_PIPE_STATISTICS)),
 ];
 
 #[cfg(test)]

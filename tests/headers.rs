@@ -75,6 +75,7 @@ const HEADERS: &[Header] = &[
             "src/constants/peer.rs",
             "src/constants/extended.rs",
             "src/constants/sharing.rs",
+            "src/constants/statistics.rs",
         ],
         includes_nn: false,
     },

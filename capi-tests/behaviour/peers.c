@@ -5,6 +5,7 @@
 #include <nanomsg/ipc.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
+#include <nanomsg/pubsub.h>
 #include <nanomsg/reqrep.h>
 #include <nanomsg/tcp.h>
 #include <nanomsg/ws.h>
@@ -274,6 +275,77 @@ static void exchanged (void)
     close_socket (s);
 }
 
+/*  Messages that contexts receive are described as well, also when their peer is gone. */
+static void shared (const char *transport)
+{
+    char address[NN_SOCKADDR_MAX];
+    int s = open_patient (NN_SUB), context = open_patient (NN_SUB), pub = open_patient (NN_PUB);
+    int events = monitor_topic (s, "\5");
+    check (nn_setsockopt (s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0);
+    check (nn_setsockopt (context, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0);
+    check (nn_setsockopt (context, NN_SOL_SOCKET, NN_SHARE, &s, sizeof (s)) == 0);
+    bind_to (s, fresh_address (transport, address));
+    connect_to (pub, address);
+    uint64_t pipe = expect_event (events, NN_EVENT_ACCEPTED).head.pipe;
+    wait_until (nn_get_statistic (pub, NN_STAT_CURRENT_CONNECTIONS) == 1);
+
+    /*  The first one has come before the option is set. */
+    send_text (pub, "first");
+    wait_readable (context);
+    set_int (context, NN_SOL_SOCKET, NN_PEER_INFO, 1);
+    send_text (pub, "second");
+    check (receive (context).pipe == pipe);
+    struct received received = receive (context);
+    check (strcmp (received.text, "second") == 0 && received.pipe == pipe);
+    check (strcmp (received.local, address) == 0 && *received.peer);
+
+    /*  The connection ends before the parent has received anything. */
+    check (nn_setsockopt (context, NN_SOL_SOCKET, NN_PIPE_CLOSE, &pipe, sizeof (pipe)) == 0);
+    wait_until (nn_setsockopt (context, NN_SOL_SOCKET, NN_PIPE_CLOSE, &pipe, sizeof (pipe)) == -1);
+    check (nn_errno () == EINVAL);
+    check (receive (s).pipe == pipe);
+    received = receive (s);
+    check (strcmp (received.text, "second") == 0 && received.pipe == pipe);
+    check (expect_event (events, NN_EVENT_ACCEPTED).head.pipe != pipe);
+
+    /*  A message that waits is not described if the option is reset. */
+    wait_until (nn_get_statistic (pub, NN_STAT_CURRENT_CONNECTIONS) == 1);
+    send_text (pub, "third");
+    wait_readable (context);
+    set_int (s, NN_SOL_SOCKET, NN_PEER_INFO, 0);
+    check (receive (context).pipe == 0);
+    close_socket (context);
+    close_socket (s);
+    close_socket (pub);
+    close_socket (events);
+}
+
+/*  The reply that a context of a REQ socket receives. */
+static void replied (const char *transport)
+{
+    char address[NN_SOCKADDR_MAX], text[8];
+    int s = open_patient (NN_REQ), context = open_patient (NN_REQ), rep = open_patient (NN_REP);
+    int events = monitor_topic (s, "\4");
+    set_int (s, NN_SOL_SOCKET, NN_PEER_INFO, 1);
+    check (nn_setsockopt (context, NN_SOL_SOCKET, NN_SHARE, &s, sizeof (s)) == 0);
+    bind_to (rep, fresh_address (transport, address));
+    int id = connect_to (s, address);
+    for (int i = 0; i < 2; i++) {
+        int asking = i ? s : context;
+        send_text (asking, "ask");
+        check (nn_recv (rep, text, sizeof (text), 0) == 3);
+        send_text (rep, "reply");
+        struct received received = receive (asking);
+        check (strcmp (received.text, "reply") == 0 && received.endpoint == id);
+        if (i == 0)
+            check (received.pipe == expect_event (events, NN_EVENT_CONNECTED).head.pipe);
+    }
+    close_socket (context);
+    close_socket (s);
+    close_socket (rep);
+    close_socket (events);
+}
+
 /*  Peers of other networks hear nothing. */
 static void networks (const char *transport)
 {
@@ -393,6 +465,8 @@ int main (void)
     each_transport (transport) {
         described (transport);
         disconnected (transport);
+        shared (transport);
+        replied (transport);
     }
     described ("ws");
     disconnected ("ws");

@@ -179,6 +179,12 @@
 /* Option of the level NN_SOL_SOCKET: the socket whose pipes this one uses, as its context. */
 #define NN_SHARE 1009
 
+/* The statistics of the endpoint that a struct nn_endpoint_statistics in the buffer names. Read-only. */
+#define NN_ENDPOINT_STATISTICS 1010
+
+/* The statistics of the connection that a struct nn_pipe_statistics in the buffer names. Read-only. */
+#define NN_PIPE_STATISTICS 1011
+
 /* The first bytes of a message with an event. Behind them, at offset `size`, are its properties:
  * texts such as "peer=tcp://10.0.0.7:41022", each with a zero at its end.
  */
@@ -215,6 +221,62 @@ struct nn_credentials {
     uint32_t uid;
     /* Its effective group id. */
     uint32_t gid;
+};
+
+/* The statistics of an endpoint, since it was added. Bytes are those of the bodies of messages. */
+struct nn_endpoint_statistics {
+    /* The endpoint, as nn_bind or nn_connect has returned it. To be set before the call. */
+    int32_t endpoint;
+    /* Connections that are up. */
+    uint32_t current_connections;
+    /* Messages sent to peers. */
+    uint64_t messages_sent;
+    /* The bytes of those. */
+    uint64_t bytes_sent;
+    /* Messages of peers that the program has received. */
+    uint64_t messages_received;
+    /* The bytes of those. */
+    uint64_t bytes_received;
+    /* Messages that were not sent to a peer, because it had no room. */
+    uint64_t messages_dropped;
+    /* Messages of peers that were dropped for newer ones, or because a context had no room. */
+    uint64_t messages_missed;
+    /* Attempts to connect. */
+    uint64_t connect_attempts;
+    /* Attempts to connect, or to accept a connection, that have failed. */
+    uint64_t connect_errors;
+    /* Connections that were made or accepted. */
+    uint64_t connections;
+    /* Connections that were refused. */
+    uint64_t refused_connections;
+    /* Other connections that have ended before both sides had greeted each other. */
+    uint64_t handshake_errors;
+    /* Connections that this side has closed. */
+    uint64_t dropped_connections;
+    /* Connections that the other side, or the network, has closed. */
+    uint64_t broken_connections;
+};
+
+/* The statistics of a connection. Bytes are those of the bodies of messages. */
+struct nn_pipe_statistics {
+    /* The number of the connection. To be set before the call. */
+    uint64_t pipe;
+    /* Its endpoint, as nn_bind or nn_connect has returned it. */
+    int32_t endpoint;
+    /* 1: the connection is up; 0: it has ended, and messages of the peer may be left. */
+    uint32_t is_connected;
+    /* Messages sent to the peer. */
+    uint64_t messages_sent;
+    /* The bytes of those. */
+    uint64_t bytes_sent;
+    /* Messages of the peer that the program has received. */
+    uint64_t messages_received;
+    /* The bytes of those. */
+    uint64_t bytes_received;
+    /* Messages that were not sent to the peer, because it had no room. */
+    uint64_t messages_dropped;
+    /* Messages of the peer that were dropped for newer ones, or because a context had no room. */
+    uint64_t messages_missed;
 };
 
 #endif  /* NANOMSG_EXT_H */

@@ -87,6 +87,6 @@ pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};
-pub use socket::{EventKind, PeerInfo, SocketEvent};
+pub use socket::{EndpointStatistics, EventKind, PeerInfo, PipeStatistics, SocketEvent, Traffic};
 #[cfg(feature = "tls")]
 pub use tls::PeerIdentity;

@@ -37,6 +37,10 @@ pub mod name {
     pub const LAST_ENDPOINT: i32 = 1004;
     /// The address of an endpoint, whose id is in the buffer.
     pub const ENDPOINT_ADDRESS: i32 = 1005;
+    /// The statistics of an endpoint, whose id is in the buffer.
+    pub const ENDPOINT_STATISTICS: i32 = 1010;
+    /// The statistics of a connection, whose number is in the buffer.
+    pub const PIPE_STATISTICS: i32 = 1011;
     /// The number of a connection to end. It cannot be read.
     pub const PIPE_CLOSE: i32 = 1003;
     /// The socket whose pipes a context uses. Set once, to the number of a socket.

@@ -19,6 +19,7 @@ mod pubsub;
 mod reqrep;
 mod sharing;
 mod star;
+mod statistics;
 mod survey;
 mod tcp;
 mod tls;
@@ -38,6 +39,7 @@ pub use pubsub::*;
 pub use reqrep::*;
 pub use sharing::*;
 pub use star::*;
+pub use statistics::*;
 pub use survey::*;
 pub use tcp::*;
 pub use tls::*;
@@ -63,7 +65,9 @@ mod tests {
             (NN_PROTOCOL, name::PROTOCOL),
             (NN_LAST_ENDPOINT, name::LAST_ENDPOINT),
             (NN_ENDPOINT_ADDRESS, name::ENDPOINT_ADDRESS),
+            (NN_ENDPOINT_STATISTICS, name::ENDPOINT_STATISTICS),
             (NN_PIPE_CLOSE, name::PIPE_CLOSE),
+            (NN_PIPE_STATISTICS, name::PIPE_STATISTICS),
             (NN_IPC, LEVEL_IPC),
             (NN_SHARE, name::SHARE),
             (NN_TCP, LEVEL_TCP),

@@ -2,6 +2,7 @@
 
 use super::handle::Handle;
 use crate::error::Error;
+use crate::socket::EndpointStatistics;
 
 /// An address that a socket is bound or connected to, returned by [`Socket::bind`](crate::Socket::bind)
 /// and [`Socket::connect`](crate::Socket::connect).
@@ -49,6 +50,26 @@ impl Endpoint {
     pub fn address(&self) -> Result<String, Error> {
         let address = self.socket.enter()?.endpoint_address(self.id)?;
         Ok(String::from_utf8_lossy(&address).into_owned())
+    }
+
+    /// What has happened to the endpoint since it was added: its connections, their messages, and failures.
+    ///
+    /// # Errors
+    /// As [`Endpoint::address`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull, Push};
+    /// let (receiver, sender) = (Pull::new()?, Push::new()?);
+    /// let bound = receiver.bind("inproc://doc/endpoint/statistics")?;
+    /// sender.connect("inproc://doc/endpoint/statistics")?;
+    /// sender.send(b"hello")?;
+    /// receiver.recv()?;
+    /// let statistics = bound.statistics()?;
+    /// assert_eq!((statistics.current_connections, statistics.traffic.bytes_received), (1, 5));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn statistics(&self) -> Result<EndpointStatistics, Error> {
+        self.socket.enter()?.endpoint_statistics(self.id)
     }
 
     /// Removes the endpoint and its connections. Messages already sent on it are delivered in the

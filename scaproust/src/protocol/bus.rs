@@ -7,9 +7,10 @@
 //! device does not echo. The seed tells this machine's pipes from those of another one, which may have
 //! the same ids.
 
+use super::cooked::Raw;
 use super::policy::{Distributor, FairQueue};
 use super::{Context, Delivery, HeaderSource, PipeId, PipeOptions, PipeRefused, Protocol, Refusal};
-use crate::message::Outgoing;
+use crate::message::{Outgoing, Payload};
 
 /// The machine of a raw BUS socket.
 #[derive(Debug)]
@@ -79,66 +80,23 @@ impl Protocol for RawBus {
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.inbound.find(context, |_| Some(())).is_some()
     }
-}
 
-/// The machine of a BUS socket.
-#[derive(Debug)]
-pub struct Bus {
-    raw: RawBus,
-}
-
-impl Bus {
-    pub fn new(seed: u32) -> Bus {
-        Bus { raw: RawBus::new(seed) }
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.outbound.missed_by(pipe)
     }
 }
 
-impl Protocol for Bus {
-    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.raw.attach(pipe, options)
-    }
-
-    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.closing(pipe, context);
-    }
-
-    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.detach(pipe, context);
-    }
-
-    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.readable(pipe, context);
-    }
-
-    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.writable(pipe, context);
-    }
-
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
-        if !message.header.is_empty() {
-            return Err(Refusal::InvalidArgument);
-        }
-        self.raw.send(message, context)
-    }
-
-    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        let delivery = self.raw.recv(context)?;
-        Ok(Delivery { header: HeaderSource::Empty, ..delivery })
-    }
-
-    fn can_send(&mut self, context: &mut impl Context) -> bool {
-        self.raw.can_send(context)
-    }
-
-    fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        self.raw.can_recv(context)
+impl Raw for RawBus {
+    fn send_first(&mut self, body: &mut Payload<'_>, context: &mut impl Context) -> Result<(), Refusal> {
+        self.outbound.send(&[], body, None, context);
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use crate::protocol::simulation::{Memory, Received, SEED, simulate, wire};
-    use crate::protocol::{self, Refusal};
+    use crate::protocol::{self, PipeId, Protocol, Refusal};
 
     #[test]
     fn a_message_goes_to_all_peers_that_have_room() {
@@ -165,6 +123,10 @@ mod tests {
             assert_eq!((bus.send("fills"), bus.world.drops), (Ok(()), 0));
             assert_eq!((bus.send_raw(&from_peer_1, "a"), bus.world.drops), (Ok(()), 1));
             assert_eq!((bus.send("b"), bus.world.drops), (Ok(()), 3));
+            assert_eq!([1, 2].map(|pipe| bus.machine.missed_by(PipeId(pipe))), [1, 2]);
+            bus.sent(1);
+            assert_eq!((bus.send("c"), bus.world.drops), (Ok(()), 4));
+            assert_eq!([1, 2].map(|pipe| bus.machine.missed_by(PipeId(pipe))), [1, 3]);
         });
     }
 

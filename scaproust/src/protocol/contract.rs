@@ -1,7 +1,7 @@
 //! Tests of the contract in the module `protocol`, for every machine, with random events.
 //!
-//! No machine may panic, name a removed pipe, or block a call that no later edge will wake. The
-//! behaviour of each protocol is tested beside its machine.
+//! No machine may panic, name a removed pipe, or block a call that no later edge will wake, and what it counts for each
+//! pipe must add up. The behaviour of each protocol is tested beside its machine.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -126,6 +126,7 @@ proptest! {
             happen(&mut socket, places, event);
             prop_assert!(socket.machine.deadline().is_none() || acts_between_calls);
             prop_assert!(!socket.machine.is_busy() || may_be_busy);
+            prop_assert_eq!(socket.misses(), socket.world.drops as u64);
             if info.forwards {
                 socket.assert_all_are_forwarded();
             } else if acts_between_calls && socket.machine.is_busy() {

@@ -3,6 +3,7 @@
 //! An enum, not a `Box<dyn Protocol>`, so that the compiler can inline the machine's calls to the
 //! [`Context`], and the socket's calls to the machine.
 
+use super::cooked::Cooked;
 use super::shared::{Changed, Place, Shared};
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pair_v1,
@@ -18,7 +19,7 @@ pub enum Machine {
     /// PAIR.
     Pair(pair::Pair),
     /// PAIR v1.
-    PairV1(pair_v1::PairV1),
+    PairV1(Cooked<pair_v1::RawPairV1>),
     /// Raw PAIR v1.
     RawPairV1(pair_v1::RawPairV1),
     /// PUB.
@@ -42,11 +43,11 @@ pub enum Machine {
     /// Raw SURVEYOR.
     RawSurveyor(survey::RawSurveyor),
     /// BUS.
-    Bus(bus::Bus),
+    Bus(Cooked<bus::RawBus>),
     /// Raw BUS.
     RawBus(bus::RawBus),
     /// STAR.
-    Star(star::Star),
+    Star(Cooked<star::RawStar>),
     /// Raw STAR.
     RawStar(star::RawStar),
     /// That of a socket with contexts, of any protocol that can have them.
@@ -174,6 +175,10 @@ impl Protocol for Machine {
 
     fn invalid_messages(&self) -> u64 {
         of_each!(self, machine => machine.invalid_messages())
+    }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        of_each!(self, machine => machine.missed_by(pipe))
     }
 
     fn subscriptions(&self) -> u64 {

@@ -31,6 +31,7 @@ mod backtrace;
 mod bus;
 #[cfg(test)]
 mod contract;
+mod cooked;
 mod hops;
 mod machine;
 mod pair;
@@ -264,6 +265,13 @@ pub(crate) trait Protocol: Send {
 
     /// How many messages were dropped because their hop count was missing, malformed or too high.
     fn invalid_messages(&self) -> u64 {
+        0
+    }
+
+    /// How many messages a pipe has missed, because it had no room. Only for protocols that [drop](ProtocolInfo::drops)
+    /// messages; the count ends with [`Protocol::closing`].
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        let _ = pipe;
         0
     }
 

@@ -3,6 +3,7 @@
 //! The first sender sends the hop count 1, and each device adds 1. A receiver accepts 0 to `NN_MAXTTL`; it drops messages
 //! with a higher count, and malformed ones, and counts them. The protocol header on a raw socket is the hop count.
 
+use super::cooked::Raw;
 use super::policy::Exclusive;
 use super::{Context, Delivery, HeaderSource, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, hops};
 use crate::message::{Outgoing, Payload};
@@ -88,61 +89,18 @@ impl Protocol for RawPairV1 {
     }
 }
 
-/// The machine of a PAIR v1 socket.
-#[derive(Debug)]
-pub struct PairV1 {
-    raw: RawPairV1,
-}
-
-impl PairV1 {
-    pub fn new() -> PairV1 {
-        PairV1 { raw: RawPairV1::new() }
-    }
-}
-
-impl Protocol for PairV1 {
-    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.raw.attach(pipe, options)
+impl Raw for RawPairV1 {
+    fn send_first(&mut self, body: &mut Payload<'_>, context: &mut impl Context) -> Result<(), Refusal> {
+        self.send_after(1, body, context)
     }
 
-    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.closing(pipe, context);
-    }
-
-    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.detach(pipe, context);
-    }
-
-    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.readable(pipe, context);
-    }
-
-    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.writable(pipe, context);
-    }
-
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
-        if !message.header.is_empty() {
-            return Err(Refusal::InvalidArgument);
-        }
-        self.raw.send_after(1, &mut message.body, context)
-    }
-
-    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        let pipe = self.raw.find(usize::MAX, context).ok_or(Refusal::WouldBlock)?;
+    fn recv_last(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
+        let pipe = self.find(usize::MAX, context).ok_or(Refusal::WouldBlock)?;
         Ok(Delivery::plain(pipe, hops::SIZE))
     }
 
-    fn can_send(&mut self, context: &mut impl Context) -> bool {
-        self.raw.can_send(context)
-    }
-
-    fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        self.raw.find(usize::MAX, context).is_some()
-    }
-
-    fn invalid_messages(&self) -> u64 {
-        self.raw.invalid_messages()
+    fn can_recv_last(&mut self, context: &mut impl Context) -> bool {
+        self.find(usize::MAX, context).is_some()
     }
 }
 

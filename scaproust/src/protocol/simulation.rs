@@ -76,6 +76,8 @@ pub(super) struct World {
     pub max_hops: usize,
     /// How many pipes have missed a message.
     pub drops: usize,
+    /// How many messages were missed by pipes that are closed.
+    past_misses: u64,
     /// Whether the machine is stopped after each dropped message.
     is_strict: bool,
     /// The machine was stopped, and must be called again.
@@ -194,6 +196,7 @@ impl Simulation {
 
     /// The peer closes the pipe.
     pub(super) fn close(&mut self, pipe: u32) {
+        self.world.past_misses += self.machine.missed_by(PipeId(pipe));
         self.world.pipe(pipe).closed = true;
         self.machine.closing(PipeId(pipe), &mut self.world);
         self.after_event();
@@ -201,9 +204,16 @@ impl Simulation {
 
     /// The pipe is removed.
     pub(super) fn detach(&mut self, pipe: u32) {
+        self.world.past_misses += self.machine.missed_by(PipeId(pipe));
         self.world.pipes.remove(&PipeId(pipe));
         self.machine.detach(PipeId(pipe), &mut self.world);
         self.after_event();
+    }
+
+    /// How many messages the pipes have missed, as the machine counts them for each.
+    pub(super) fn misses(&self) -> u64 {
+        let pipes = self.world.pipes.keys().map(|pipe| self.machine.missed_by(*pipe));
+        self.world.past_misses + pipes.sum::<u64>()
     }
 
     /// The peer sends a message.

@@ -8,6 +8,7 @@
 //! those whose count was not below `NN_MAXTTL`, which ends a message in a loop of connections. The protocol header on a raw
 //! socket is the hop count, as it is forwarded.
 
+use super::cooked::Raw;
 use super::policy::{Distributor, FairQueue};
 use super::{Context, Delivery, HeaderSource, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, hops};
 use crate::message::{Chunk, Front, Outgoing, Payload};
@@ -134,68 +135,16 @@ impl Protocol for RawStar {
     fn is_busy(&self) -> bool {
         true
     }
-}
 
-/// The machine of a STAR socket.
-#[derive(Debug)]
-pub struct Star {
-    raw: RawStar,
-}
-
-impl Star {
-    pub fn new() -> Star {
-        Star { raw: RawStar::new() }
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.outbound.missed_by(pipe)
     }
 }
 
-impl Protocol for Star {
-    fn attach(&mut self, pipe: PipeId, options: PipeOptions) -> Result<(), PipeRefused> {
-        self.raw.attach(pipe, options)
-    }
-
-    fn closing(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.closing(pipe, context);
-    }
-
-    fn detach(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.detach(pipe, context);
-    }
-
-    fn readable(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.readable(pipe, context);
-    }
-
-    fn writable(&mut self, pipe: PipeId, context: &mut impl Context) {
-        self.raw.writable(pipe, context);
-    }
-
-    fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
-        if !message.header.is_empty() {
-            return Err(Refusal::InvalidArgument);
-        }
-        self.raw.outbound.send(&hops::encode(0), &mut message.body, None, context);
+impl Raw for RawStar {
+    fn send_first(&mut self, body: &mut Payload<'_>, context: &mut impl Context) -> Result<(), Refusal> {
+        self.outbound.send(&hops::encode(0), body, None, context);
         Ok(())
-    }
-
-    fn recv(&mut self, context: &mut impl Context) -> Result<Delivery, Refusal> {
-        let delivery = self.raw.recv(context)?;
-        Ok(Delivery { header: HeaderSource::Empty, ..delivery })
-    }
-
-    fn can_send(&mut self, context: &mut impl Context) -> bool {
-        self.raw.can_send(context)
-    }
-
-    fn can_recv(&mut self, context: &mut impl Context) -> bool {
-        self.raw.can_recv(context)
-    }
-
-    fn invalid_messages(&self) -> u64 {
-        self.raw.invalid_messages()
-    }
-
-    fn is_busy(&self) -> bool {
-        self.raw.is_busy()
     }
 }
 

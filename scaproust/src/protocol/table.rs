@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::cooked::Cooked;
 use super::{
     FILTER, Machine, RESEND_INTERVAL, SUBSCRIBE, SURVEY_DEADLINE, UNSUBSCRIBE, bus, pair, pair_v1, pipeline,
     pubsub, reqrep, star, survey,
@@ -66,7 +67,7 @@ pub(crate) static PAIR: ProtocolInfo =
 pub(crate) static PAIR_V1: ProtocolInfo = ProtocolInfo {
     is_exclusive: true,
     ..row(17, "pair1", &PAIR_V1, |is_raw, _| match is_raw {
-        false => Machine::PairV1(pair_v1::PairV1::new()),
+        false => Machine::PairV1(Cooked::new(pair_v1::RawPairV1::new())),
         true => Machine::RawPairV1(pair_v1::RawPairV1::new()),
     })
 };
@@ -135,7 +136,7 @@ pub(crate) static RESPONDENT: ProtocolInfo =
 pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
     drops: true,
     ..row(112, "bus", &BUS, |is_raw, seed| match is_raw {
-        false => Machine::Bus(bus::Bus::new(seed)),
+        false => Machine::Bus(Cooked::new(bus::RawBus::new(seed))),
         true => Machine::RawBus(bus::RawBus::new(seed)),
     })
 };
@@ -145,7 +146,7 @@ pub(crate) static STAR: ProtocolInfo = ProtocolInfo {
     drops: true,
     forwards: true,
     ..row(1600, "star", &STAR, |is_raw, _| match is_raw {
-        false => Machine::Star(star::Star::new()),
+        false => Machine::Star(Cooked::new(star::RawStar::new())),
         true => Machine::RawStar(star::RawStar::new()),
     })
 };

@@ -8,9 +8,10 @@ use super::event::{EventKind, SocketEvent};
 use super::face::{Face, Faces};
 use super::monitor::Watch;
 use super::peer_info::EndpointName;
-use super::pipes::{Delay, Finished, Pipes, ReceiverCheck, View};
+use super::pipes::{Delay, Finished, Origin, Pipes, ReceiverCheck, View};
 use super::recent_peers::RecentPeers;
 use super::statistics::Statistics;
+use super::traffic::{EndpointCounters, EndpointStatistics, PipeStatistics, Traffic};
 use crate::message::Metadata;
 use crate::option::Options;
 use crate::pipe::{Change, Edges, ReadyList};
@@ -77,6 +78,8 @@ pub(crate) struct Core {
 pub(super) struct Endpoints {
     /// The endpoints by id.
     pub(super) open: BTreeMap<i32, OpenEndpoint>,
+    /// What is counted for endpoints: for those in `open`, and those that are being made.
+    pub(super) counters: BTreeMap<i32, EndpointCounters>,
     /// Endpoints that were shut down and may still be delivering.
     pub(super) closing: Vec<(Arc<Linger>, Arc<dyn Endpoint>)>,
     /// The last id given out.
@@ -101,13 +104,22 @@ impl Endpoints {
     /// The id of the next endpoint. It is never used again, unless it is returned.
     pub(super) fn next_id(&mut self) -> i32 {
         self.last_id += 1;
+        self.counters.insert(self.last_id, EndpointCounters::default());
         self.last_id
+    }
+
+    /// Counts messages of a connection whose peer is gone, unless the endpoint was shut down.
+    fn add_past(&mut self, id: i32, traffic: Traffic) {
+        if let Some(counters) = self.counters.get_mut(&id) {
+            counters.add(traffic);
+        }
     }
 
     /// Returns the id of an endpoint that could not be made.
     pub(super) fn return_id(&mut self, id: i32) {
         // If another one was given out meanwhile, this one stays unused.
         self.last_id -= i32::from(self.last_id == id);
+        self.counters.remove(&id);
     }
 }
 
@@ -232,16 +244,60 @@ impl Core {
         }
     }
 
-    /// A message of a peer that is gone was taken: if it was the last one, the end of the pipe is published. The pipe stays
-    /// until the protocol looks at it again, since it may belong to a request that is not answered yet.
+    /// A message of `length` bytes was taken from a mailbox or of a peer that is gone. If it was the last one of that peer, the end of the pipe
+    /// is published. The pipe stays until the protocol looks at it again, since it may belong to a request that is not
+    /// answered yet.
     #[cold]
-    pub(super) fn note_taken(&mut self, id: PipeId, edges: &mut Edges) {
-        if let Some(pipe) = self.pipes.get(id)
-            && pipe.inbound.is_empty()
+    pub(super) fn note_taken(&mut self, id: PipeId, length: usize, edges: &mut Edges) {
+        let received = Traffic::received(length);
+        let Some(pipe) = self.pipes.get(id) else { return };
+        if let Some(Origin { pipe, endpoint, .. }) = pipe.origins.pop_front() {
+            let pipe = self.pipes.get(pipe);
+            let is_past = pipe.as_ref().is_none_or(|pipe| pipe.peer.is_none());
+            if let Some(pipe) = pipe {
+                pipe.traffic += received;
+            }
+            if is_past {
+                self.endpoints.add_past(endpoint, received);
+            }
+            return;
+        }
+        if let Some(endpoint) = &pipe.endpoint {
+            self.endpoints.add_past(endpoint.id, received);
+        }
+        if pipe.inbound.is_empty()
             && let Some(event) = pipe.disconnected()
         {
             self.watch.publish(event, edges);
         }
+    }
+
+    /// The statistics of a connection; `None` if there is no such pipe.
+    pub(super) fn pipe_statistics(&mut self, id: PipeId) -> Option<PipeStatistics> {
+        let pipe = self.pipes.get(id)?;
+        let mut traffic = pipe.traffic;
+        if pipe.peer.is_some() {
+            traffic.messages_dropped = self.protocol.missed_by(id);
+        }
+        Some(PipeStatistics {
+            pipe: id.0.into(),
+            endpoint: pipe.endpoint.as_ref()?.id,
+            is_connected: pipe.peer.is_some(),
+            traffic,
+        })
+    }
+
+    /// The statistics of an endpoint; `None` if there is no such endpoint.
+    pub(super) fn endpoint_statistics(&mut self, id: i32) -> Option<EndpointStatistics> {
+        let mut statistics = self.endpoints.counters.get(&id)?.statistics(id);
+        self.pipes.for_each_open(|pipe_id, pipe| {
+            if pipe.endpoint.as_ref().is_some_and(|endpoint| endpoint.id == id) {
+                statistics.current_connections += u32::from(pipe.is_ready);
+                statistics.traffic += pipe.traffic;
+                statistics.traffic.messages_dropped += self.protocol.missed_by(pipe_id);
+            }
+        });
+        Some(statistics)
     }
 
     /// The event of a pipe that both sides have accepted, once; `None` if its peer is gone.
@@ -303,6 +359,10 @@ impl Core {
         if self.pipes.release_peer(id)
             && let Some(pipe) = self.pipes.get(id)
         {
+            pipe.traffic.messages_dropped = self.protocol.missed_by(id);
+            if let Some(endpoint) = &pipe.endpoint {
+                self.endpoints.add_past(endpoint.id, pipe.traffic);
+            }
             let footprint = pipe.inbound.shrink() + PIPE_FOOTPRINT;
             if self.orphaned + footprint <= MAX_ORPHANED {
                 pipe.orphaned = footprint;

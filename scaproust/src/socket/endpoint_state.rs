@@ -25,6 +25,16 @@ pub(super) struct EndpointState {
 }
 
 impl EndpointState {
+    /// Whether an event that the transport is about to report is the first one of an attempt to connect. An attempt that
+    /// succeeds or fails at once has no [`EndpointEvent::Connecting`].
+    pub(super) fn begins_attempt(&self, event: EndpointEvent) -> bool {
+        match event {
+            EndpointEvent::Connecting => true,
+            EndpointEvent::Connected | EndpointEvent::ConnectFailed(_) => !self.is_connecting,
+            _ => false,
+        }
+    }
+
     /// Counts an event that the transport reports. Returns an error that has not been reported before.
     pub(super) fn report(&mut self, event: EndpointEvent, statistics: &mut Statistics) -> Option<Error> {
         statistics.count(event);

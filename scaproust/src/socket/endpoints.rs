@@ -119,7 +119,9 @@ impl Socket {
             if core.is_context {
                 return Err(Error::InvalidArgument);
             }
-            let endpoint = core.endpoints.open.remove(&endpoint).ok_or(Error::InvalidArgument)?;
+            let id = endpoint;
+            let endpoint = core.endpoints.open.remove(&id).ok_or(Error::InvalidArgument)?;
+            core.endpoints.counters.remove(&id);
             let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
             core.endpoints.closing.retain(|(linger, _)| !linger.is_finished());
             (endpoint, linger)

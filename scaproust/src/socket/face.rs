@@ -102,6 +102,11 @@ impl Faces {
         self.places.get_mut(place as usize)
     }
 
+    /// The mailboxes of all places.
+    pub(super) fn mailboxes(&self) -> Vec<PipeId> {
+        self.places.iter().map(|seat| seat.mailbox).collect()
+    }
+
     /// What belongs to the contexts.
     pub(super) fn contexts(&mut self) -> impl Iterator<Item = &mut Seat> {
         self.places.iter_mut().filter(|seat| seat.socket.is_some())

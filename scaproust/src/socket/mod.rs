@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
 //! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
-//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics` | parts of the state |
+//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics`, `traffic` | parts of the state |
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
@@ -46,6 +46,7 @@ pub(crate) mod poll;
 mod poll_waiter;
 mod pollable;
 mod queries;
+mod received;
 mod receiving;
 mod recent_peers;
 mod registry;
@@ -56,6 +57,7 @@ mod table;
 mod task_call;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
+mod traffic;
 mod wait_policy;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -77,7 +79,7 @@ use self::guarded::Guarded;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::peer_info::PeerInfo;
 pub use self::pending::{Entered, Pending, Step};
-pub use self::pipes::Received;
+pub use self::received::Received;
 pub(crate) use self::receiving::recv_at;
 pub use self::receiving::{Receiving, receive, recv};
 pub(crate) use self::registry::SocketRef;
@@ -86,6 +88,7 @@ pub(crate) use self::sending::send_at;
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
 pub(crate) use self::task_call::{LendMessage, TaskCall, TaskReceiving, TaskSending};
+pub use self::traffic::{EndpointStatistics, PipeStatistics, Traffic};
 pub(crate) use self::wait_policy::Wait;
 use crate::option::SocketOption;
 use crate::pipe::ReadyList;

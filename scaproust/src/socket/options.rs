@@ -58,8 +58,8 @@ impl Socket {
             SocketOption::MaxMessage => owner.max_message.store(core.options.int(option), Ordering::Relaxed),
             SocketOption::PeerInfo => {
                 let is_set = core.options.int(option) == 1;
-                core.pipes
-                    .for_each_open(|id, pipe| pipe.info = if is_set { pipe.describe(id) } else { None });
+                let mailboxes = core.faces.as_ref().map(|faces| faces.mailboxes()).unwrap_or_default();
+                core.pipes.name_peers(&mailboxes, is_set);
             }
             _ => {}
         }
@@ -113,7 +113,8 @@ impl Socket {
     /// [`Error::InvalidArgument`] if there is no such connection.
     pub fn disconnect(&self, pipe: u64) -> Result<(), Error> {
         let id = u32::try_from(pipe).map(PipeId).map_err(|_| Error::InvalidArgument)?;
-        let peer = self.core.lock().pipes.get(id).and_then(|pipe| pipe.peer.clone());
+        let owner = self.parent().unwrap_or(self);
+        let peer = owner.core.lock().pipes.get(id).and_then(|pipe| pipe.peer.clone());
         peer.ok_or(Error::InvalidArgument)?.disconnect();
         Ok(())
     }

@@ -1,5 +1,6 @@
-//! The pipes of a socket, what its protocol sees of them, and a message as it is received.
+//! The pipes of a socket, and what its protocol sees of them.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,10 +8,11 @@ use super::event::{EventKind, SocketEvent};
 use super::id_table::IdTable;
 use super::monitor::Watch;
 use super::peer_info::{EndpointName, PeerInfo};
-use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
+use super::traffic::Traffic;
+use crate::message::{Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed, lane};
-use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
+use crate::protocol::{Context, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
 /// Which messages a receive queue drops for new ones.
@@ -31,6 +33,15 @@ struct Intake {
     /// The other end of the pipe's inbound lane.
     sink: Producer,
     keep: Keep,
+}
+
+/// Where a message in a mailbox has come from.
+pub(super) struct Origin {
+    pub(super) pipe: PipeId,
+    /// The id of the pipe's endpoint.
+    pub(super) endpoint: i32,
+    /// [`Pipe::info`] of that pipe.
+    pub(super) info: Option<Arc<PeerInfo>>,
 }
 
 /// A socket's end of a pipe.
@@ -57,6 +68,10 @@ pub(super) struct Pipe {
     pub(super) endpoint: Option<Arc<EndpointName>>,
     /// The peer, for messages from it, while `NN_PEER_INFO` is set.
     pub(super) info: Option<Arc<PeerInfo>>,
+    /// The messages that have passed. `messages_dropped` is counted by the protocol until the peer is gone.
+    pub(super) traffic: Traffic,
+    /// Of a mailbox: where its messages have come from, in their order.
+    pub(super) origins: VecDeque<Origin>,
     /// The peer as a monitor knows it: the end of the pipe must be published.
     announced: Option<Arc<PeerInfo>>,
     /// Why the peer is gone, if there is a monitor.
@@ -88,6 +103,8 @@ impl Pipe {
             orphaned: 0,
             endpoint: None,
             info: None,
+            traffic: Traffic::default(),
+            origins: VecDeque::new(),
             announced: None,
             end: None,
         }
@@ -131,7 +148,7 @@ impl Pipe {
     /// Moves what the peer has sent, and the protocol `wants`, into the inbound lane, in which it takes the place of
     /// older messages. Does nothing in a pipe that keeps all messages. Returns whether the peer waits for room.
     pub(super) fn take_in(&mut self, wants: impl Fn(Front<'_>) -> bool) -> bool {
-        let Pipe { inbound, intake: Some(intake), .. } = self else { return false };
+        let Pipe { inbound, intake: Some(intake), traffic, .. } = self else { return false };
         let Intake { source, sink, keep } = &mut **intake;
         // Ends, since the peer is not notified of room before: it can send no more than the lane holds.
         while let Some(front) = source.front() {
@@ -141,6 +158,7 @@ impl Pipe {
             }
             while (*keep == Keep::Last || !sink.has_room()) && inbound.front_unparked().is_some() {
                 inbound.pop();
+                traffic.messages_missed += 1;
             }
             let (metadata, head) = (front.metadata, ProtocolHeader::from_slice(front.head));
             // Without memory the message is lost, as any other that is dropped.
@@ -272,6 +290,23 @@ impl Pipes {
         self.open_pipes().filter(|pipe| pipe.is_ready).count()
     }
 
+    /// Describes the peers of all pipes in their messages from now on, or no longer; also in those that wait in mailboxes.
+    pub(super) fn name_peers(&mut self, mailboxes: &[PipeId], names_peers: bool) {
+        self.for_each_open(|id, pipe| pipe.info = if names_peers { pipe.describe(id) } else { None });
+        for mailbox in mailboxes {
+            let mut origins =
+                self.get(*mailbox).map(|mailbox| std::mem::take(&mut mailbox.origins)).unwrap_or_default();
+            for origin in &mut origins {
+                let known = origin.info.take();
+                origin.info =
+                    if names_peers { known.or_else(|| self.get(origin.pipe)?.info.clone()) } else { None };
+            }
+            if let Some(mailbox) = self.get(*mailbox) {
+                mailbox.origins = origins;
+            }
+        }
+    }
+
     /// All pipes whose peer is not gone, with their ids.
     pub(super) fn for_each_open(&mut self, mut each: impl FnMut(PipeId, &mut Pipe)) {
         for id in &self.open {
@@ -364,10 +399,20 @@ impl Context for View<'_> {
 
     fn copy_front(&mut self, id: PipeId, mailbox: PipeId) -> bool {
         let Some([pipe, mailbox]) = self.pipes.table.get_two(id, mailbox) else { return false };
+        if mailbox.origins.try_reserve(1).is_err() {
+            return false;
+        }
         let chunk = pipe.inbound.share_chunk();
         let Some(Front { head, body, metadata }) = pipe.inbound.peek() else { return false };
         let mut body = chunk.map_or(Payload::Borrowed(body), Payload::Owned);
-        mailbox.outbound.batch().push(head, &mut body, metadata).is_ok()
+        let is_copied = mailbox.outbound.batch().push(head, &mut body, metadata).is_ok();
+        if is_copied {
+            let endpoint = pipe.endpoint.as_ref().map_or(0, |endpoint| endpoint.id);
+            mailbox.origins.push_back(Origin { pipe: id, endpoint, info: pipe.info.clone() });
+        } else {
+            pipe.traffic.messages_missed += 1;
+        }
+        is_copied
     }
 
     fn remove_front(&mut self, id: PipeId) -> bool {
@@ -387,21 +432,25 @@ impl Context for View<'_> {
             while !pipe.inbound.is_empty() {
                 pipe.inbound.pop();
             }
+            pipe.origins.clear();
         }
     }
 
     // As above.
     #[inline(always)]
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
-        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, .. }) = self.pipes.get(id) else {
+        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, traffic, .. }) = self.pipes.get(id)
+        else {
             return PushOutcome::Full;
         };
-        let size = header.len() + body.bytes().len();
+        let length = body.bytes().len();
         let mut has_drained = false;
         loop {
             let mut batch = outbound.batch();
             match batch.push(header, body, self.metadata) {
                 Ok(Pushed { edge }) => {
+                    traffic.messages_sent += 1;
+                    traffic.bytes_sent += length as u64;
                     match self.check {
                         ReceiverCheck::None => {}
                         ReceiverCheck::Lag if !batch.should_throttle() => {}
@@ -413,7 +462,7 @@ impl Context for View<'_> {
                         }
                     }
                     if edge {
-                        self.edges.add_readable(peer, size);
+                        self.edges.add_readable(peer, header.len() + length);
                     }
                     return PushOutcome::Taken;
                 }
@@ -458,126 +507,16 @@ impl Context for View<'_> {
     }
 }
 
-opaque!([] Received<'_>);
-
-/// A message that is being received, still in its lane. Dropping it removes it from there.
-pub struct Received<'a> {
-    delivery: &'a Delivery,
-    /// The length of the body in bytes.
-    length: usize,
-    pipe: &'a mut Pipe,
-    /// Its memory was taken, and so it is no longer in the lane.
-    is_taken: bool,
-}
-
-impl Drop for Received<'_> {
-    #[inline]
-    fn drop(&mut self) {
-        if !self.is_taken {
-            self.pipe.inbound.skip();
-        }
-    }
-}
-
-impl<'a> Received<'a> {
-    /// The first message of the pipe's inbound lane, whose body has this length.
-    #[inline]
-    pub(super) fn new(delivery: &'a Delivery, length: usize, pipe: &'a mut Pipe) -> Received<'a> {
-        Received { delivery, length, pipe, is_taken: false }
-    }
-
-    /// The protocol header, which raw sockets see.
-    #[must_use]
-    pub fn header(&self) -> ProtocolHeader {
-        self.pipe
-            .inbound
-            .peek()
-            .map_or_else(ProtocolHeader::new, |front| self.delivery.protocol_header(front))
-    }
-
-    /// The peer that it came from, while `NN_PEER_INFO` is set.
-    #[must_use]
-    pub fn peer(&self) -> Option<Arc<PeerInfo>> {
-        self.pipe.info.clone()
-    }
-
-    /// The id of the pipe that it came from.
-    #[cfg(simulated)]
-    #[must_use]
-    pub(crate) fn pipe(&self) -> u32 {
-        self.delivery.pipe.0
-    }
-
-    /// The metadata; from a sender in this process, that with which the message was sent.
-    #[must_use]
-    pub fn metadata(&self) -> Metadata {
-        self.pipe.inbound.peek().map(|front| front.metadata).unwrap_or_default()
-    }
-
-    /// The body, in two parts.
-    #[must_use]
-    #[inline]
-    pub fn body(&self) -> (&[u8], &[u8]) {
-        self.pipe.inbound.peek().map_or((&[], &[]), |front| front.split(self.delivery.skip))
-    }
-
-    /// The length of the body in bytes.
-    #[must_use]
-    #[inline]
-    pub fn length(&self) -> usize {
-        self.length
-    }
-
-    /// Takes the memory of the message out of the lane, so that it can be copied without the socket's lock.
-    /// Returns it with the offset of the body.
-    ///
-    /// # Errors
-    /// The unchanged message, when its body lies in the lane itself.
-    #[inline]
-    pub fn take_chunk(mut self) -> Result<(Chunk, usize), Self> {
-        let begin = |front: Front<'_>| self.delivery.skip.checked_sub(front.head.len());
-        let chunk = self
-            .pipe
-            .inbound
-            .peek()
-            .and_then(begin)
-            .and_then(|begin| self.pipe.inbound.take_chunk().map(|chunk| (chunk, begin)));
-        self.is_taken = chunk.is_some();
-        chunk.ok_or(self)
-    }
-
-    /// The body as message memory, without a copy if it came in such memory and is not shared. `None` without
-    /// memory for a copy.
-    #[must_use]
-    pub fn into_chunk(self) -> Option<Chunk> {
-        match self.take_chunk() {
-            Ok((chunk, begin)) => {
-                let chunk = chunk.trimmed(begin)?;
-                // A message that is shared must not be written to by one of its owners.
-                if chunk.is_unique() { Some(chunk) } else { Chunk::copy_of(&chunk) }
-            }
-            Err(received) => {
-                let (first, second) = received.body();
-                Chunk::joined(first, second)
-            }
-        }
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::message::Chunk;
     use crate::pipe::NullPeer;
 
     fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
         (Pipe::new(inbound, outbound, Arc::new(NullPeer), Arc::default()), far_out, far_in)
-    }
-
-    fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe) -> Received<'a> {
-        let length = pipe.inbound.peek().unwrap().len() - delivery.skip;
-        Received::new(delivery, length, pipe)
     }
 
     #[test]
@@ -642,39 +581,5 @@ mod tests {
         assert_eq!((front.head, front.body, front.body.as_ptr()), (&b"head"[..], &b"body"[..], address));
         pipe.inbound.pop();
         assert!(pipe.inbound.is_empty());
-    }
-
-    #[test]
-    fn an_unshared_chunk_is_returned_without_a_copy() {
-        let (mut pipe, mut producer, _far_in) = pipe();
-        let chunk = Chunk::copy_of(b"idXXbody").unwrap();
-        let address = chunk.as_ptr() as usize;
-        producer.batch().push(&[], &mut Payload::Owned(chunk), Metadata::default()).unwrap();
-        assert!(!pipe.inbound.is_empty());
-        let delivery = Delivery::plain(PipeId(1), 4);
-        let received = receive(&delivery, &mut pipe);
-        assert_eq!((received.length(), received.body()), (4, (&[][..], &b"body"[..])));
-        let chunk = received.into_chunk().unwrap();
-        assert_eq!((&*chunk, chunk.as_ptr() as usize), (&b"body"[..], address + 4));
-        assert!(pipe.inbound.is_empty());
-    }
-
-    #[test]
-    fn small_and_shared_messages_are_copied() {
-        let (mut pipe, mut producer, _far_in) = pipe();
-        producer.batch().push(b"id", &mut Payload::Borrowed(b"small"), Metadata::default()).unwrap();
-        assert!(!pipe.inbound.is_empty());
-        let delivery = Delivery::plain(PipeId(1), 2);
-        let received = receive(&delivery, &mut pipe);
-        assert_eq!(&*received.into_chunk().unwrap(), b"small");
-        assert!(pipe.inbound.is_empty());
-        let shared = Chunk::copy_of(b"shared").unwrap();
-        producer.batch().push(b"id", &mut Payload::Owned(shared.clone()), Metadata::default()).unwrap();
-        assert!(!pipe.inbound.is_empty());
-        let received = receive(&delivery, &mut pipe);
-        let copy = received.into_chunk().unwrap();
-        assert_eq!(&*copy, b"shared");
-        assert!(pipe.inbound.is_empty());
-        assert_ne!(copy.as_ptr(), shared.as_ptr());
     }
 }

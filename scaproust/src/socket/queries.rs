@@ -1,12 +1,14 @@
 //! Queries: whether a message could be sent or received now, and the statistics.
 
 use super::Socket;
+use super::core::Core;
 use super::pipes::View;
 use super::statistics::Statistic;
+use super::traffic::{EndpointStatistics, PipeStatistics};
 use super::wait_policy::DROP_TIME;
 use crate::error::Error;
 use crate::pipe::Edges;
-use crate::protocol::{Machine, Protocol};
+use crate::protocol::{Machine, PipeId, Protocol};
 use crate::sync::now;
 
 impl Socket {
@@ -84,22 +86,45 @@ impl Socket {
         if let Some(parent) = self.parent() {
             return parent.statistic(statistic);
         }
+        Ok(self.observe(|core| match statistic {
+            Statistic::Connections => core.pipes.ready() as u64,
+            Statistic::Subscriptions => core.protocol.subscriptions(),
+            Statistic::InvalidMessages => core.protocol.invalid_messages(),
+            Statistic::MessagesDropped => core.watch.dropped,
+            counter => core.statistics[counter],
+        }))
+    }
+
+    /// The statistics of an endpoint; for a context, those of its parent's.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there is no such endpoint.
+    pub fn endpoint_statistics(&self, endpoint: i32) -> Result<EndpointStatistics, Error> {
+        let owner = self.parent().unwrap_or(self);
+        owner.observe(|core| core.endpoint_statistics(endpoint)).ok_or(Error::InvalidArgument)
+    }
+
+    /// The statistics of the connection with this number.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if there is no such connection, and no message of it can be received any more.
+    pub fn pipe_statistics(&self, pipe: u64) -> Result<PipeStatistics, Error> {
+        let id = u32::try_from(pipe).map(PipeId).map_err(|_| Error::InvalidArgument)?;
+        let owner = self.parent().unwrap_or(self);
+        owner.observe(|core| core.pipe_statistics(id)).ok_or(Error::InvalidArgument)
+    }
+
+    /// Looks at the state, in which a connection counts as soon as a call could use it.
+    fn observe<R>(&self, look: impl FnOnce(&mut Core) -> R) -> R {
         let mut edges = Edges::default();
-        let value = {
+        let result = {
             let mut core = self.core.lock();
             if !core.is_closing {
-                // A connection counts as soon as a call could use it.
                 self.process_ready(&mut core, &mut edges);
             }
-            match statistic {
-                Statistic::Connections => core.pipes.ready() as u64,
-                Statistic::Subscriptions => core.protocol.subscriptions(),
-                Statistic::InvalidMessages => core.protocol.invalid_messages(),
-                Statistic::MessagesDropped => core.watch.dropped,
-                counter => core.statistics[counter],
-            }
+            look(&mut core)
         };
         edges.deliver();
-        Ok(value)
+        result
     }
 }

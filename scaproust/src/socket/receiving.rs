@@ -8,7 +8,8 @@ use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
-use super::pipes::{Delay, Received};
+use super::pipes::Delay;
+use super::received::Received;
 use super::registry::{Call, SOCKETS, SocketRef};
 use super::statistics::Statistic;
 use super::wait_policy::{self, Wait, WaitPolicy};
@@ -220,12 +221,14 @@ impl Core {
         self.face.has_sent = false;
         self.statistics[Statistic::MessagesReceived] += 1;
         self.statistics[Statistic::BytesReceived] += length as u64;
+        pipe.traffic.messages_received += 1;
+        pipe.traffic.bytes_received += length as u64;
         let result = take(Received::new(delivery, length, pipe));
         let has_progress = pipe.inbound.publish_progress();
         match &pipe.peer {
             Some(peer) if has_progress => edges.add_writable(peer),
             Some(_) => {}
-            None => self.note_taken(delivery.pipe, edges),
+            None => self.note_taken(delivery.pipe, length, edges),
         }
         self.note_sender(delivery.pipe);
         Some(result)

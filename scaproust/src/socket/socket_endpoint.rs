@@ -176,7 +176,11 @@ impl SocketEndpoint {
         let line = {
             let mut state = lock(&self.state);
             let mut core = self.socket.core.lock();
+            let begins_attempt = state.begins_attempt(event);
             let new_error = state.report(event, &mut core.statistics);
+            if let Some(counters) = core.endpoints.counters.get_mut(&self.name.id) {
+                counters.count(event, begins_attempt);
+            }
             // A failed handshake is published as such.
             if reason.is_empty()
                 && core.watch.monitoring.is_some()

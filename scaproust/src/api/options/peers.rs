@@ -4,6 +4,7 @@ use crate::api::pattern::Pattern;
 use crate::api::socket::Socket;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
+use crate::socket::PipeStatistics;
 
 impl<P: Pattern> Socket<P> {
     fn get_bytes(&self, option: SocketOption) -> Result<Vec<u8>, Error> {
@@ -62,6 +63,28 @@ impl<P: Pattern> Socket<P> {
     /// ```
     pub fn disconnect(&self, pipe: u64) -> Result<(), Error> {
         self.enter()?.disconnect(pipe)
+    }
+
+    /// The messages of one connection of the socket; `pipe` is as for [`Socket::disconnect`]. They can be read at
+    /// least until the last message of a connection that has ended is received.
+    ///
+    /// # Errors
+    /// As [`Socket::disconnect`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull, Push};
+    /// let (worker, source) = (Pull::new()?, Push::new()?);
+    /// worker.set_names_peers(true)?;
+    /// worker.bind("inproc://doc/pipe_statistics")?;
+    /// source.connect("inproc://doc/pipe_statistics")?;
+    /// source.send(b"a task")?;
+    /// let pipe = worker.recv()?.peer().unwrap().pipe;
+    /// let statistics = worker.pipe_statistics(pipe)?;
+    /// assert_eq!((statistics.endpoint, statistics.traffic.messages_received), (1, 1));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn pipe_statistics(&self, pipe: u64) -> Result<PipeStatistics, Error> {
+        self.enter()?.pipe_statistics(pipe)
     }
 
     /// The networks from which endpoints accept peers over tcp and ws; empty, the default: all.

@@ -14,13 +14,25 @@ pub(crate) struct Distributor {
     pipes: Vec<PipeId>,
     /// The number of active pipes.
     active: usize,
-    /// The index of each pipe in `pipes`.
-    positions: BTreeMap<PipeId, usize>,
+    /// What is known of each pipe.
+    entries: BTreeMap<PipeId, Entry>,
+    /// The number of messages that were sent to all pipes.
+    messages: u64,
+}
+
+/// What is known of a pipe.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// Its index in the list.
+    position: usize,
+    /// How many messages an active pipe has missed. For an inactive one, which misses each further message, it is that
+    /// number less [`Distributor::messages`], and so need not be changed with each of them. It wraps around.
+    missed: u64,
 }
 
 impl Distributor {
     pub(crate) fn new() -> Distributor {
-        Distributor { pipes: Vec::new(), active: 0, positions: BTreeMap::new() }
+        Distributor { pipes: Vec::new(), active: 0, entries: BTreeMap::new(), messages: 0 }
     }
 
     /// Adds an inactive pipe.
@@ -29,7 +41,8 @@ impl Distributor {
     /// [`PipeRefused`] when out of memory.
     pub(crate) fn insert(&mut self, pipe: PipeId) -> Result<(), PipeRefused> {
         self.pipes.try_reserve(1).map_err(|_| PipeRefused)?;
-        let before = self.positions.insert(pipe, self.pipes.len());
+        let entry = Entry { position: self.pipes.len(), missed: 0_u64.wrapping_sub(self.messages) };
+        let before = self.entries.insert(pipe, entry);
         debug_assert!(before.is_none(), "{pipe:?} was added twice");
         self.pipes.push(pipe);
         Ok(())
@@ -37,20 +50,28 @@ impl Distributor {
 
     /// Removes a pipe, if it is there.
     pub(crate) fn remove(&mut self, pipe: PipeId) {
-        let Some(&position) = self.positions.get(&pipe) else { return };
+        let Some(&Entry { position, .. }) = self.entries.get(&pipe) else { return };
         let position = self.deactivate(position);
         self.exchange(position, self.pipes.len() - 1);
         self.pipes.pop();
-        self.positions.remove(&pipe);
+        self.entries.remove(&pipe);
     }
 
     pub(crate) fn writable(&mut self, pipe: PipeId) {
-        if let Some(&position) = self.positions.get(&pipe)
-            && position >= self.active
+        if let Some(Entry { position, missed }) = self.entries.get_mut(&pipe)
+            && *position >= self.active
         {
+            *missed = missed.wrapping_add(self.messages);
+            let position = *position;
             self.exchange(position, self.active);
             self.active += 1;
         }
+    }
+
+    /// How many messages a pipe has missed since it was added; 0 if it is not there.
+    pub(crate) fn missed_by(&self, pipe: PipeId) -> u64 {
+        let Some(Entry { position, missed }) = self.entries.get(&pipe) else { return 0 };
+        if *position < self.active { *missed } else { missed.wrapping_add(self.messages) }
     }
 
     /// Whether there is an active pipe.
@@ -81,6 +102,7 @@ impl Distributor {
                 PushOutcome::Full => _ = self.deactivate(position),
             }
         }
+        self.messages += 1;
         if self.active < self.pipes.len() {
             self.note_drops(except, context);
         }
@@ -88,16 +110,21 @@ impl Distributor {
 
     /// The inactive pipes have missed a message, except for the one in `except`.
     #[cold]
-    fn note_drops(&self, except: Option<PipeId>, context: &mut impl Context) {
-        let position = except.and_then(|pipe| self.positions.get(&pipe));
-        let is_excepted = position.is_some_and(|position| *position >= self.active);
-        context.note_drops(self.pipes.len() - self.active - usize::from(is_excepted));
+    fn note_drops(&mut self, except: Option<PipeId>, context: &mut impl Context) {
+        let mut count = self.pipes.len() - self.active;
+        if let Some(entry) = except.and_then(|pipe| self.entries.get_mut(&pipe))
+            && entry.position >= self.active
+        {
+            entry.missed = entry.missed.wrapping_sub(1);
+            count -= 1;
+        }
+        context.note_drops(count);
     }
 
     /// Moves a pipe to the front if it is active. Returns the position of the first other active pipe.
     fn set_aside(&mut self, pipe: Option<PipeId>) -> usize {
-        match pipe.and_then(|pipe| self.positions.get(&pipe)) {
-            Some(&position) if position < self.active => {
+        match pipe.and_then(|pipe| self.entries.get(&pipe)) {
+            Some(&Entry { position, .. }) if position < self.active => {
                 self.exchange(0, position);
                 1
             }
@@ -110,6 +137,9 @@ impl Distributor {
         if position >= self.active {
             return position;
         }
+        if let Some(entry) = self.entries.get_mut(&self.pipes[position]) {
+            entry.missed = entry.missed.wrapping_sub(self.messages);
+        }
         self.active -= 1;
         self.exchange(position, self.active);
         self.active
@@ -118,8 +148,11 @@ impl Distributor {
     fn exchange(&mut self, one: usize, two: usize) {
         if one != two {
             self.pipes.swap(one, two);
-            self.positions.insert(self.pipes[one], one);
-            self.positions.insert(self.pipes[two], two);
+            for position in [one, two] {
+                if let Some(entry) = self.entries.get_mut(&self.pipes[position]) {
+                    entry.position = position;
+                }
+            }
         }
     }
 }

@@ -55,6 +55,8 @@ struct FilteringPipe {
     topic_bytes: usize,
     /// The number of the last selection that the pipe was part of.
     selected_in: u64,
+    /// How many messages it has missed.
+    missed: u64,
 }
 
 impl Interests {
@@ -79,6 +81,11 @@ impl Interests {
     /// The number of topics of all pipes together.
     pub(super) fn count(&self) -> usize {
         self.count
+    }
+
+    /// How many messages a pipe has missed; 0 if it is not there.
+    pub(super) fn missed_by(&self, id: PipeId) -> u64 {
+        self.indices.get(&id).map_or(0, |index| self.pipes[*index].missed)
     }
 
     /// Adds an inactive pipe without topics.
@@ -181,7 +188,10 @@ impl Interests {
                 context.push(id, header, &mut body.clone())
             };
             pipe.is_active = push == PushOutcome::Taken;
-            missed += usize::from(!pipe.is_active);
+            if !pipe.is_active {
+                pipe.missed += 1;
+                missed += 1;
+            }
         }
         if missed > 0 {
             context.note_drops(missed);
@@ -205,6 +215,7 @@ impl Interests {
                 if pipe.is_active {
                     selected.push(*index);
                 } else {
+                    pipe.missed += 1;
                     inactive += 1;
                 }
             }

@@ -154,4 +154,8 @@ impl Protocol for Publisher {
     fn option(&self, name: i32) -> Result<i32, Error> {
         if name == FILTER { Ok(self.filters.into()) } else { Err(Error::UnknownOption) }
     }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.interests.missed_by(pipe) + self.subscribers.missed_by(pipe)
+    }
 }

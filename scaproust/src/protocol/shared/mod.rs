@@ -187,6 +187,11 @@ impl Protocol for Shared {
     }
 
     #[inline(never)]
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        of_each!(self, shared => shared.missed_by(pipe))
+    }
+
+    #[inline(never)]
     fn is_busy(&self) -> bool {
         of_each!(self, shared => shared.is_busy())
     }

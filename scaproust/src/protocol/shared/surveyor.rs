@@ -225,4 +225,8 @@ impl Protocol for SharedSurveyor {
         let deadline = self.conversations[self.selected].deadline;
         if name == SURVEY_DEADLINE { Ok(deadline) } else { Err(Error::UnknownOption) }
     }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.raw.missed_by(pipe)
+    }
 }

@@ -83,6 +83,10 @@ impl Protocol for RawSurveyor {
     fn can_recv(&mut self, context: &mut impl Context) -> bool {
         self.responses.can_recv(context)
     }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.respondents.missed_by(pipe)
+    }
 }
 
 #[cfg(test)]

@@ -175,6 +175,10 @@ impl Protocol for Surveyor {
     fn option(&self, name: i32) -> Result<i32, Error> {
         if name == SURVEY_DEADLINE { Ok(self.deadline) } else { Err(Error::UnknownOption) }
     }
+
+    fn missed_by(&self, pipe: PipeId) -> u64 {
+        self.raw.missed_by(pipe)
+    }
 }
 
 #[cfg(test)]
