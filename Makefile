@@ -289,7 +289,7 @@ apple: ## compile for macOS (builds Rust's standard library first; Debian only)
 windows: ## the tests on Windows, or with wine (Debian: builds Rust's standard library first)
 	@.ci/windows
 
-fuzz: ## each fuzz target for 20 seconds (ONLY=calls SECONDS_EACH=600; more in fuzz/run)
+fuzz: ## each fuzz target for 17 seconds (ONLY=calls SECONDS_EACH=600; more in fuzz/run)
 	$(call heading,Fuzzing)
 	@.ci/dependencies check
 	@fuzz/run

@@ -5,10 +5,16 @@
 //! fuzz/.
 
 mod address;
+#[cfg(feature = "tls")]
+mod tls;
 mod trie;
 mod wire;
 
 pub use address::address;
+#[cfg(feature = "tls")]
+pub use tls::tls_handshake;
+#[cfg(all(feature = "tls", unix, not(any(loom, simulated))))]
+pub use tls::tls_records;
 pub use trie::trie;
 pub use wire::{frames, framing, handshake, upgrade};
 
@@ -40,5 +46,17 @@ mod tests {
         replay("framing", framing);
         replay("upgrade", upgrade);
         replay("frames", frames);
+    }
+
+    #[test]
+    #[cfg(feature = "tls")]
+    fn every_seed_of_a_handshake_passes() {
+        replay("tls_handshake", tls_handshake);
+    }
+
+    #[test]
+    #[cfg(all(feature = "tls", unix, not(any(loom, simulated))))]
+    fn every_seed_of_records_passes() {
+        replay("tls_records", tls_records);
     }
 }

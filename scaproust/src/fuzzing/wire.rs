@@ -13,19 +13,19 @@ use crate::wire::{
 };
 
 /// How an input is read, from its first two bytes.
-struct Reading {
+pub(super) struct Reading {
     /// Selects one of two sides or mappings.
-    is_second: bool,
+    pub(super) is_second: bool,
     /// The longest payload allowed.
-    max: Option<usize>,
+    pub(super) max: Option<usize>,
     /// The longest segment of the stream.
-    part: usize,
+    pub(super) part: usize,
     /// Large payloads are read directly into their memory, as far as the decoder asks for that.
-    is_direct: bool,
+    pub(super) is_direct: bool,
 }
 
 impl Reading {
-    fn split(input: &[u8]) -> Option<(Reading, &[u8])> {
+    pub(super) fn split(input: &[u8]) -> Option<(Reading, &[u8])> {
         let (&[flags, part], rest) = input.split_first_chunk()?;
         let max = [None, Some(5), Some(2048), Some(1 << 20)][usize::from(flags >> 2 & 3)];
         let reading = Reading {
@@ -192,11 +192,11 @@ fn greet(mut greeting: Greeting, stream: &[u8], part: usize) -> GreetingOutcome 
 
 /// The messages that a peer has sent after its handshake, and how its stream ends.
 #[derive(Debug, PartialEq)]
-struct Decoded {
-    payloads: Vec<(Vec<u8>, Option<MessageType>)>,
+pub(super) struct Decoded {
+    pub(super) payloads: Vec<(Vec<u8>, Option<MessageType>)>,
     /// The last ping.
     ping: Option<Vec<u8>>,
-    end: Result<(), BadFrame>,
+    pub(super) end: Result<(), BadFrame>,
 }
 
 impl Default for Decoded {
@@ -205,7 +205,7 @@ impl Default for Decoded {
     }
 }
 
-fn decode(mapping: &Mapping, stream: &[u8], reading: &Reading) -> Decoded {
+pub(super) fn decode(mapping: &Mapping, stream: &[u8], reading: &Reading) -> Decoded {
     let mut decoder = mapping.decoder();
     let mut decoded = Decoded::default();
     let mut rest = stream;

@@ -173,8 +173,8 @@ impl Session {
     }
 
     /// Whether the handshake is not done.
-    #[cfg(test)]
-    pub(super) fn is_handshaking(&self) -> bool {
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn is_handshaking(&self) -> bool {
         self.connection.is_handshaking()
     }
 

@@ -21,6 +21,8 @@ use crate::pipe::{Consumer, End, Peer, Producer, SocketPipe};
 use crate::protocol::{PipeRefused, ProtocolInfo};
 pub(crate) use admission::{Admission, Networks};
 pub(crate) use linger::Linger;
+#[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
+pub(crate) use stream::Secured;
 pub(crate) use stream::{Batching, before_blocking};
 
 /// The ends of a new pipe's two lanes that one socket has.

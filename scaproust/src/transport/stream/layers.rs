@@ -5,6 +5,8 @@
 
 #[cfg(all(test, not(loom)))]
 pub(super) mod masked;
+#[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
+mod secured;
 #[cfg(feature = "tls")]
 mod tls;
 
@@ -16,6 +18,8 @@ use socket2::MaybeUninitSlice;
 
 #[cfg(all(test, not(loom)))]
 use self::masked::Masked;
+#[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
+pub(crate) use self::secured::Secured;
 #[cfg(feature = "tls")]
 use self::tls::Tls;
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};

@@ -32,6 +32,8 @@ pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
 use dialer::{Dialer, Target};
 use kind::StreamKind;
+#[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
+pub(crate) use layers::Secured;
 use listener::{Chosen, Listener};
 
 /// Binds a tcp endpoint.

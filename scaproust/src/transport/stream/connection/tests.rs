@@ -420,6 +420,39 @@ fn plaintext_that_does_not_fit_is_known_to_be_left() {
     peer.join().unwrap();
 }
 
+/// The same plaintext comes before the failure, if invalid bytes follow it.
+#[test]
+#[cfg(feature = "tls")]
+fn plaintext_that_does_not_fit_comes_before_a_failure() {
+    let (client, server) = configs(&[]);
+    let (ours, theirs) = connected_over_network();
+    let stream = Stream::secure(ours, &server).unwrap();
+    let peer = std::thread::spawn(move || {
+        let mut peer = SecurePeer::new(theirs, &client);
+        peer.write_all(b"first").unwrap();
+        // The end of the handshake.
+        peer.read_exact(&mut [0; 5]).unwrap();
+        peer.write_last(b"eleven byte", false);
+        peer
+    });
+    let mut came = Vec::new();
+    let end = loop {
+        let mut room = [MaybeUninit::uninit(); 10];
+        match stream.read(None, &mut room) {
+            // SAFETY: so many bytes were written.
+            Ok(count) => came.extend(room[..count].iter().map(|byte| unsafe { byte.assume_init() })),
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => break error,
+            Err(_) => stream.flush().unwrap(),
+        }
+        if came == b"first" {
+            assert_eq!(stream.write(&[io::IoSlice::new(b"begin")]).unwrap(), 5);
+            came.push(b',');
+        }
+    };
+    assert_eq!((&came[..], stream.has_alert()), (&b"first,eleven byte"[..], true), "{end}");
+    drop(peer.join().unwrap());
+}
+
 /// In a flood of handshakes another thread performs them.
 #[test]
 #[cfg(feature = "tls")]

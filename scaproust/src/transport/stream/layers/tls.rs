@@ -80,12 +80,8 @@ impl Tls {
     pub(super) fn read(&self, raw: &platform::Stream, room: &mut [MaybeUninit<u8>]) -> io::Result<usize> {
         {
             let mut session = lock(&self.session);
-            if session.failure().is_none() {
-                if let Some(outcome) = self.take(&mut session, room, 0) {
-                    return outcome;
-                }
-            } else if !self.has_told_failure.swap(true, Ordering::Relaxed) {
-                return Err(failed());
+            if let Some(outcome) = self.outcome(&mut session, room, 0) {
+                return outcome;
             }
         }
         // Records go behind the plaintext that they become. A session may hold the beginning of one record.
@@ -100,24 +96,30 @@ impl Tls {
         if count == 0 {
             session.end();
         }
-        let opened = open(&mut session, room, start, start + count);
+        let taken = open(&mut session, room, start, start + count);
         self.has_answer.fetch_or(session.has_records(), Ordering::Relaxed);
-        match opened {
-            Ok(taken) => {
-                let outcome = self.take(&mut session, room, taken);
-                // Part of a record, or of the handshake: the next read may find the rest.
-                outcome.unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
-            }
-            // What came before the failure is valid; the next read fails.
-            Err(taken) if taken > 0 => {
-                self.has_read_all.store(false, Ordering::Relaxed);
-                Ok(taken)
-            }
-            Err(_) => {
-                self.has_told_failure.store(true, Ordering::Relaxed);
-                Err(failed())
-            }
+        if session.failure().is_some() {
+            // The next read returns it, for which there may be no other event.
+            self.has_read_all.store(false, Ordering::Relaxed);
         }
+        // Part of a record, or of the handshake: the next read may find the rest.
+        self.outcome(&mut session, room, taken).unwrap_or_else(|| Err(io::ErrorKind::Interrupted.into()))
+    }
+
+    /// What a read returns without asking the kernel: plaintext, of which `taken` bytes are in `room`; then the end, or, once,
+    /// the failure. `None` if there is none of them.
+    fn outcome(
+        &self,
+        session: &mut Session,
+        room: &mut [MaybeUninit<u8>],
+        taken: usize,
+    ) -> Option<io::Result<usize>> {
+        let outcome = self.take(session, room, taken);
+        // What came before a failure is valid.
+        if session.failure().is_none() || matches!(outcome, Some(Ok(1..))) {
+            return outcome;
+        }
+        (!self.has_told_failure.swap(true, Ordering::Relaxed)).then(|| Err(failed()))
     }
 
     /// Moves plaintext into `room`, behind `taken` bytes of it. `None` if there is none, and more may come.
@@ -217,27 +219,22 @@ impl Tls {
     }
 }
 
-/// Opens the records at `room[start..end]`, and moves the plaintext to the beginning of `room`. Returns its length, also when
-/// the session has failed after it.
-fn open(
-    session: &mut Session,
-    room: &mut [MaybeUninit<u8>],
-    start: usize,
-    end: usize,
-) -> Result<usize, usize> {
+/// Opens the records at `room[start..end]`, up to one with which the session fails, and moves the plaintext to the beginning of
+/// `room`. Returns its length.
+fn open(session: &mut Session, room: &mut [MaybeUninit<u8>], start: usize, end: usize) -> usize {
     let (mut taken, mut at) = (0, start);
-    while at < end {
+    while at < end && session.failure().is_none() {
         let (plain, records) = room.split_at_mut(at);
         let records = &records[..end - at];
         let mut left = written(records);
-        let fed = session.feed(&mut left);
+        // The session remembers its failure.
+        let _ = session.feed(&mut left);
         at += records.len() - left.len();
         if let Plaintext::Bytes(count) = session.take(&mut plain[taken..]) {
             taken += count;
         }
-        fed.map_err(|_| taken)?;
     }
-    Ok(taken)
+    taken
 }
 
 /// The session has failed; its [`Failure`] says why.
