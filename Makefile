@@ -341,9 +341,17 @@ upstream: ## the C library's own tests, each twenty times in a row, and as often
 	$(call heading,The C library's own tests: $(REPEAT) times each on one core)
 	@REPEAT=$(REPEAT) CORE=0 JOBS=1 capi-tests/upstream "$(STAGE)"
 
+# --- Packages ---------------------------------------------------------------------------------------------------------
+.PHONY: deb deb-check
+
+deb: ## Debian packages, built from vendored crates, in target/deb
+	$(call heading,Debian packages)
+	@.ci/dependencies deb
+	@packaging/deb "$(TARGET)/deb"
+
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
 clean: ## remove all build products
 	@$(CARGO) clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
