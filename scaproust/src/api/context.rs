@@ -40,8 +40,6 @@ impl<P: HasContexts> Socket<P> {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn context(&self) -> Result<Socket<P>, Error> {
-        let context = Socket::new()?;
-        self.with_id(|id| context.enter()?.share(id))?;
-        Ok(context)
+        Ok(Socket::from_handle(self.handle.open_context(P::PROTOCOL)?))
     }
 }

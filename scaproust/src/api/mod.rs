@@ -7,7 +7,10 @@
 //!
 //! A new protocol needs a type in [`pattern`], and a name below.
 
+mod accepting;
+mod asking;
 mod context;
+mod conversation;
 mod descriptor;
 pub mod device;
 mod endpoint;
@@ -21,11 +24,14 @@ pub mod pattern;
 pub mod raw;
 mod socket;
 mod statistics;
+mod surveying;
 mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transfer;
 
+pub use accepting::{AcceptFuture, Reply};
+pub use asking::Pending;
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
 pub use events::Events;
@@ -35,6 +41,9 @@ pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
 pub use socket::Socket;
 pub use statistics::Statistics;
+#[cfg(feature = "futures")]
+pub use surveying::AnswerStream;
+pub use surveying::{Answers, NextAnswer};
 pub use tasks::{RecvFuture, SendFuture};
 #[cfg(feature = "tls")]
 pub use tls::{TlsAuth, TlsConfig, TlsVersion};

@@ -41,6 +41,9 @@ pub trait Receives: Pattern {}
 /// A role whose sockets can have contexts; see [`Socket::context`](crate::Socket::context).
 pub trait HasContexts: Pattern {}
 
+/// A role that receives requests or surveys; see [`Socket::accept`](crate::Socket::accept).
+pub trait Replies: Pattern {}
+
 impl<P: Role> Pattern for P {}
 
 /// One peer, both directions; see [`crate::Pair`].
@@ -103,6 +106,7 @@ impl Role for Rep {
 impl Sends for Rep {}
 impl Receives for Rep {}
 impl HasContexts for Rep {}
+impl Replies for Rep {}
 
 /// Sends each message to one of its peers; see [`crate::Push`].
 #[derive(Debug)]
@@ -163,6 +167,7 @@ impl Role for Respondent {
 impl Sends for Respondent {}
 impl Receives for Respondent {}
 impl HasContexts for Respondent {}
+impl Replies for Respondent {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message

@@ -1,6 +1,6 @@
 //! Sending and receiving, in the calling thread.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use super::message::{IntoMessage, Message};
@@ -42,6 +42,11 @@ impl From<Unsent> for io::Error {
 /// A wait until the deadline.
 pub(super) fn until(deadline: Instant) -> Wait {
     Wait::Until(now() + deadline.saturating_duration_since(Instant::now()))
+}
+
+/// A wait of at most this time, from now on.
+pub(super) fn after(time: Duration) -> Wait {
+    Wait::Until(now().saturating_add(time))
 }
 
 impl<P: Pattern> Socket<P> {

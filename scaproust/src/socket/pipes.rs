@@ -10,7 +10,7 @@ use super::peer_info::{EndpointName, PeerInfo};
 use crate::message::{Chunk, Front, Metadata, Payload, ProtocolHeader};
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed, lane};
-use crate::protocol::{Context, Delivery, PipeId, PushOutcome, Time};
+use crate::protocol::{Context, Delivery, PipeId, PushOutcome, ReplyRoute, Time};
 use crate::sync::{Uncancellable, now};
 
 /// Which messages a receive queue drops for new ones.
@@ -506,6 +506,14 @@ impl<'a> Received<'a> {
     #[must_use]
     pub(crate) fn pipe(&self) -> u32 {
         self.delivery.pipe.0
+    }
+
+    /// The route of the reply to the message, which is a request or a survey.
+    #[must_use]
+    pub(crate) fn reply_route(&self) -> ReplyRoute {
+        let backtrace = |front: Front<'_>| front.bytes(0..).take(self.delivery.skip).collect();
+        let front = self.pipe.inbound.peek();
+        ReplyRoute::new(self.delivery.pipe, front.map_or_else(ProtocolHeader::new, backtrace))
     }
 
     /// The metadata; from a sender in this process, that with which the message was sent.
