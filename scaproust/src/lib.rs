@@ -7,6 +7,8 @@
 //! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
 //! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
 //! not. [`recv_async`](Socket::recv_async) and [`send_async`](Socket::send_async) are for tasks, on any executor.
+//! Requests, replies and surveys are values: [`request`](Socket::request), [`accept`](Socket::accept),
+//! [`survey`](Socket::survey).
 //! Every failure is an [`Error`].
 //!
 //! # The layers

@@ -90,16 +90,16 @@ fn transports() -> impl Iterator<Item = &'static str> {
 /// What a client and a server exchange.
 async fn ask(client: &Req, rounds: u32) {
     for round in 0..rounds {
-        client.send_async(round.to_le_bytes()).await.unwrap();
-        assert_eq!(client.recv_async().await.unwrap(), (round + 1).to_le_bytes());
+        let pending = client.request(round.to_le_bytes()).unwrap();
+        assert_eq!(pending.await.unwrap(), (round + 1).to_le_bytes());
     }
 }
 
 async fn reply(server: &Rep, rounds: u32) {
     for _ in 0..rounds {
-        let request = server.recv_async().await.unwrap();
+        let (request, reply) = server.accept_async().await.unwrap();
         let round = u32::from_le_bytes((*request).try_into().unwrap());
-        server.send_async((round + 1).to_le_bytes()).await.unwrap();
+        reply.send((round + 1).to_le_bytes()).unwrap();
     }
 }
 
@@ -140,46 +140,6 @@ fn requests_and_replies_on_smol() {
         let server = executor.spawn(async move { reply(&server, 2000).await });
         let client = executor.spawn(async move { ask(&client, 2000).await });
         smol::block_on(executor.run(async { (client.await, server.await) }));
-    }
-}
-
-#[test]
-fn each_context_is_asked_and_answered_by_a_task_of_its_own() {
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "contexts"));
-        let tasks = Arc::new(Tasks::default());
-        for _ in 0..4 {
-            let client = client.context().unwrap();
-            tasks.spawn(async move { ask(&client, 500).await });
-        }
-        let mut servers: Vec<_> = (0..3).map(|_| Arc::new(server.context().unwrap())).collect();
-        servers.push(server);
-        let executor = smol::Executor::new();
-        let serving: Vec<_> = servers
-            .iter()
-            .map(|server| {
-                let server = server.clone();
-                executor.spawn(async move {
-                    while let Ok(request) = server.recv_async().await {
-                        let round = u32::from_le_bytes((*request).try_into().unwrap());
-                        server.send_async((round + 1).to_le_bytes()).await.unwrap();
-                    }
-                })
-            })
-            .collect();
-        std::thread::scope(|scope| {
-            let stopper = scope.spawn(|| {
-                tasks.wait();
-                // The last one is the parent.
-                servers.iter().for_each(|server| server.close().unwrap());
-            });
-            smol::block_on(executor.run(async {
-                for task in serving {
-                    task.await;
-                }
-            }));
-            stopper.join().unwrap();
-        });
     }
 }
 
@@ -383,56 +343,57 @@ fn a_message_that_a_task_leaves_wakes_the_next_task() {
 }
 
 #[test]
-fn a_context_that_does_not_take_a_request_wakes_a_task_of_the_next() {
-    for closes in [false, true] {
-        let (client, server) = client_and_server(&format!("inproc://tasks/contexts/{closes}"));
-        let contexts = [(); 2].map(|()| server.context().unwrap());
-        let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
-        let mut futures = contexts.each_ref().map(|context| Some(context.recv_async()));
-        for (future, count) in futures.iter_mut().flatten().zip([&first, &second]) {
-            assert!(poll(future, count).is_pending());
-        }
-        client.send("request").unwrap();
-        assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
-        if closes {
-            contexts[0].close().unwrap();
-        } else {
-            futures[0] = None;
-        }
-        second.wait(1);
-        let taken = futures[1].as_mut().map(|future| poll(future, &second));
-        assert!(matches!(taken, Some(Poll::Ready(Ok(request))) if request == "request"));
-        if let Some(future) = &mut futures[0] {
-            assert_eq!(poll(future, &first), Poll::Ready(Err(Error::Closed)));
-        }
-    }
+fn a_worker_that_is_dropped_before_it_accepts_wakes_the_next() {
+    let (client, server) = client_and_server("inproc://tasks/workers");
+    let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
+    let (mut dropped, mut left) = (server.accept_async(), server.accept_async());
+    assert!(poll(&mut dropped, &first).is_pending() && poll(&mut left, &second).is_pending());
+    let mut pending = client.request("request").unwrap();
+    assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
+    drop(dropped);
+    assert_eq!(second.0.load(Ordering::SeqCst), 1);
+    let Poll::Ready(Ok((request, reply))) = poll(&mut left, &second) else { panic!("it was woken") };
+    assert_eq!(request, "request");
+    assert_eq!(poll(&mut left, &second).map(|accepted| accepted.err()), Poll::Ready(Some(Error::WrongState)));
+    assert!(poll(&mut pending, &first).is_pending());
+    reply.send("reply").unwrap();
+    assert_eq!(first.0.load(Ordering::SeqCst), 2);
+    assert_eq!(poll(&mut pending, &first), Poll::Ready(Ok("reply".into())));
 }
 
 #[test]
 fn a_task_of_a_context_waits_for_the_time_of_the_context() {
-    let server = Rep::new().unwrap();
-    server.set_recv_timeout(Some(Duration::from_secs(3600))).unwrap();
-    let context = server.context().unwrap();
+    let subscriber = Sub::new().unwrap();
+    subscriber.set_recv_timeout(Some(Duration::from_secs(3600))).unwrap();
+    let context = subscriber.context().unwrap();
     context.set_recv_timeout(Some(Duration::from_millis(1))).unwrap();
-    assert_eq!(smol::block_on(context.recv_async()).err(), Some(Error::TimedOut));
-    let surveyor = Surveyor::new().unwrap();
-    let context = surveyor.context().unwrap();
-    context.set_survey_deadline(Some(Duration::from_millis(1))).unwrap();
-    smol::block_on(context.send_async("survey")).unwrap();
     assert_eq!(smol::block_on(context.recv_async()).err(), Some(Error::TimedOut));
 }
 
 #[test]
-fn closing_the_parent_ends_the_wait_of_tasks_of_its_contexts() {
-    let (server, subscriber) = (Rep::new().unwrap(), Sub::new().unwrap());
-    let (pulling, subscribed) = (server.context().unwrap(), subscriber.context().unwrap());
+fn the_answers_to_each_of_several_surveys_end() {
+    let surveyor = Surveyor::new().unwrap();
+    surveyor.set_survey_deadline(Some(Duration::from_millis(1))).unwrap();
+    let surveys = ["own", "of a context"].map(|survey| surveyor.survey(survey).unwrap());
+    for mut answers in surveys {
+        assert_eq!(smol::block_on(answers.next_async()), None);
+        assert_eq!(smol::block_on(answers.next_async()), None);
+    }
+}
+
+#[test]
+fn closing_the_socket_ends_the_wait_of_tasks_of_its_contexts() {
+    let (client, subscriber) = (Req::new().unwrap(), Sub::new().unwrap());
+    let subscribed = subscriber.context().unwrap();
     let count = Arc::new(Count::default());
-    let (mut request, mut message) = (pulling.recv_async(), subscribed.recv_async());
-    assert!(poll(&mut request, &count).is_pending() && poll(&mut message, &count).is_pending());
-    server.close().unwrap();
+    let mut pending = ["own", "of a context"].map(|request| client.request(request).unwrap());
+    let mut message = subscribed.recv_async();
+    assert!(pending.iter_mut().all(|pending| poll(pending, &count).is_pending()));
+    assert!(poll(&mut message, &count).is_pending());
+    client.close().unwrap();
     subscriber.close().unwrap();
-    count.wait(2);
-    assert_eq!(poll(&mut request, &count), Poll::Ready(Err(Error::Closed)));
+    count.wait(3);
+    assert!(pending.iter_mut().all(|pending| poll(pending, &count) == Poll::Ready(Err(Error::Closed))));
     assert_eq!(poll(&mut message, &count), Poll::Ready(Err(Error::Closed)));
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
-use super::pattern::{self, Role};
+use super::pattern;
 use super::socket::Socket;
 use super::tasks::ReceivingCall;
 use super::transfer::{after, until};
@@ -41,8 +41,7 @@ impl Socket<pattern::Req> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn request(&self, message: impl IntoMessage) -> Result<Pending, Error> {
-        let protocol = pattern::Req::PROTOCOL;
-        let mut conversation = self.conversations.begin(&self.handle, protocol, RESEND_INTERVAL)?;
+        let mut conversation = self.conversations.begin(&self.handle, RESEND_INTERVAL)?;
         message.lend_once(|message| socket::send_at(conversation.socket(), message, Wait::None, false))?;
         conversation.is_open = true;
         Ok(Pending { call: None, wait: None, ends_by_signals: self.ends_by_signals(), conversation })

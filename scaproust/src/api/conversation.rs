@@ -10,7 +10,6 @@ use super::handle::Handle;
 use super::transfer::after;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
-use crate::protocol::ProtocolInfo;
 use crate::socket::{SocketRef, Wait, give_up_at};
 use crate::sync::{Mutex, lock, rank};
 
@@ -24,12 +23,7 @@ impl Conversations {
     ///
     /// # Errors
     /// Those of opening a context.
-    pub(super) fn begin(
-        &self,
-        socket: &Handle,
-        protocol: &'static ProtocolInfo,
-        option: i32,
-    ) -> Result<Conversation, Error> {
+    pub(super) fn begin(&self, socket: &Handle, option: i32) -> Result<Conversation, Error> {
         let pool = self.0.get_or_init(|| Arc::new(Pool::new(socket.clone())));
         let idle = {
             let mut state = lock(&pool.state);
@@ -38,7 +32,7 @@ impl Conversations {
             }
             state.idle.pop()
         };
-        let mut context = idle.map_or_else(|| OpenContext::new(socket, protocol), Ok)?;
+        let mut context = idle.map_or_else(|| OpenContext::new(socket), Ok)?;
         context.adopt(option, socket)?;
         Ok(Conversation { pool: pool.clone(), context: Some(context), is_open: false })
     }
@@ -86,8 +80,8 @@ struct OpenContext {
 }
 
 impl OpenContext {
-    fn new(socket: &Handle, protocol: &'static ProtocolInfo) -> Result<OpenContext, Error> {
-        Ok(OpenContext { handle: socket.open_context(protocol)?, option: None })
+    fn new(socket: &Handle) -> Result<OpenContext, Error> {
+        Ok(OpenContext { handle: socket.open_context()?, option: None })
     }
 
     /// Gives the context the value that its socket has.

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
-use super::pattern::{self, Role};
+use super::pattern;
 use super::socket::Socket;
 use super::tasks::ReceivingCall;
 use crate::error::Error;
@@ -42,8 +42,7 @@ impl Socket<pattern::Surveyor> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn survey(&self, message: impl IntoMessage) -> Result<Answers, Error> {
-        let protocol = pattern::Surveyor::PROTOCOL;
-        let mut conversation = self.conversations.begin(&self.handle, protocol, SURVEY_DEADLINE)?;
+        let mut conversation = self.conversations.begin(&self.handle, SURVEY_DEADLINE)?;
         message.lend_once(|message| socket::send_at(conversation.socket(), message, Wait::None, false))?;
         conversation.is_open = true;
         Ok(Answers { call: None, ends_by_signals: self.ends_by_signals(), conversation })
