@@ -1,91 +1,19 @@
 //! Tasks that send and receive: on an executor that polls inside the waker, on tokio and on smol; with threads on the same
-//! socket, over each transport, and with futures that are dropped at each step.
+//! socket, and over each transport.
 
 #![cfg(not(any(loom, simulated)))]
 
+mod executors;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use executors::{Tasks, address, transports};
 use scaproust::{Error, Message, Pair, Pub, Pull, Push, Rep, Req, Sub, Surveyor};
-
-type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A task of an executor that has no threads: its waker polls it at once, in the thread that wakes it.
-struct Inline {
-    this: Weak<Inline>,
-    /// `None` while it is polled, and when it is over.
-    future: Mutex<Option<Boxed>>,
-    /// It was woken, perhaps while it was polled.
-    is_woken: AtomicBool,
-    tasks: Arc<Tasks>,
-}
-
-/// Counts the tasks that are not over.
-#[derive(Default)]
-struct Tasks {
-    left: Mutex<usize>,
-    over: Condvar,
-}
-
-impl Tasks {
-    fn wait(&self) {
-        let left = self.over.wait_while(self.left.lock().unwrap(), |left| *left > 0).unwrap();
-        drop(left);
-    }
-
-    fn spawn(self: &Arc<Self>, future: impl Future<Output = ()> + Send + 'static) {
-        *self.left.lock().unwrap() += 1;
-        let task = Arc::new_cyclic(|this| Inline {
-            this: this.clone(),
-            future: Mutex::new(Some(Box::pin(future))),
-            is_woken: AtomicBool::new(false),
-            tasks: self.clone(),
-        });
-        // It stays alive as long as a waker does, or it is polled.
-        task.wake();
-    }
-}
-
-impl Wake for Inline {
-    fn wake(self: Arc<Self>) {
-        self.is_woken.store(true, Ordering::SeqCst);
-        while self.is_woken.load(Ordering::SeqCst) {
-            let taken = self.future.lock().unwrap().take();
-            let Some(mut future) = taken else { return };
-            self.is_woken.store(false, Ordering::SeqCst);
-            let waker = Waker::from(self.this.upgrade().unwrap());
-            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                drop(future);
-                *self.tasks.left.lock().unwrap() -= 1;
-                self.tasks.over.notify_all();
-                return;
-            }
-            *self.future.lock().unwrap() = Some(future);
-        }
-    }
-}
-
-/// An address for one test, over this transport.
-fn address(transport: &str, test: &str) -> String {
-    match transport {
-        "tcp" => {
-            // A port that is free at the moment.
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            format!("tcp://{}", listener.local_addr().unwrap())
-        }
-        "ipc" => format!("ipc:///tmp/scaproust-tasks-{test}-{}", std::process::id()),
-        _ => format!("inproc://tasks/{test}"),
-    }
-}
-
-fn transports() -> impl Iterator<Item = &'static str> {
-    let all = if cfg!(unix) { ["inproc", "ipc", "tcp"].as_slice() } else { &["inproc", "tcp"] };
-    all.iter().copied()
-}
 
 /// What a client and a server exchange.
 async fn ask(client: &Req, rounds: u32) {
@@ -111,35 +39,15 @@ fn client_and_server(address: &str) -> (Arc<Req>, Arc<Rep>) {
 }
 
 #[test]
-fn requests_and_replies_on_an_executor_that_polls_in_the_waker() {
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "inline"));
-        let tasks = Arc::new(Tasks::default());
-        tasks.spawn(async move { reply(&server, 2000).await });
-        tasks.spawn(async move { ask(&client, 2000).await });
-        tasks.wait();
-    }
-}
-
-#[test]
-fn requests_and_replies_on_tokio() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "tokio"));
-        let server = runtime.spawn(async move { reply(&server, 2000).await });
-        let client = runtime.spawn(async move { ask(&client, 2000).await });
-        runtime.block_on(async { (client.await.unwrap(), server.await.unwrap()) });
-    }
-}
-
-#[test]
-fn requests_and_replies_on_smol() {
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "smol"));
-        let executor = smol::Executor::new();
-        let server = executor.spawn(async move { reply(&server, 2000).await });
-        let client = executor.spawn(async move { ask(&client, 2000).await });
-        smol::block_on(executor.run(async { (client.await, server.await) }));
+fn requests_and_replies_on_each_executor() {
+    for (executor, run) in executors::ALL {
+        for transport in transports() {
+            let (client, server) = client_and_server(&address(transport, executor));
+            run(vec![
+                Box::pin(async move { reply(&server, 2000).await }),
+                Box::pin(async move { ask(&client, 2000).await }),
+            ]);
+        }
     }
 }
 
@@ -188,95 +96,6 @@ fn threads_and_tasks_share_a_socket() {
             }
         });
         assert!(came.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{transport}");
-    }
-}
-
-/// A pseudo-random sequence.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
-/// Polls a future a few times, at moments when something may have happened or not. Returns what it has returned, or drops
-/// it.
-fn poll_and_drop<F: Future + Unpin>(mut future: F, random: &mut Random) -> Option<F::Output> {
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..random.below(4) {
-        if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut context) {
-            return Some(output);
-        }
-        if random.below(2) == 0 {
-            std::thread::yield_now();
-        }
-    }
-    None
-}
-
-/// Futures are dropped before they are polled, after polls, and after they were woken. Sixty thousand messages come once
-/// each and in order, although other tasks and threads wait for them, and a wake-up may be spent on a future that is dropped.
-#[test]
-fn nothing_is_lost_by_futures_that_are_dropped() {
-    const COUNT: u64 = 20_000;
-    for transport in transports() {
-        let address = address(transport, "dropped");
-        let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
-        push.set_send_buffer(2000).unwrap();
-        pull.set_recv_buffer(2000).unwrap();
-        pull.bind(&address).unwrap();
-        push.connect(&address).unwrap();
-        let numbers = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut random = Random(0x5ca9);
-                for number in 0..COUNT {
-                    let message = number.to_le_bytes();
-                    loop {
-                        match poll_and_drop(push.send_async(message), &mut random) {
-                            Some(sent) => break sent.unwrap(),
-                            None if random.below(3) == 0 => {
-                                break smol::block_on(push.send_async(message)).unwrap();
-                            }
-                            None => {}
-                        }
-                    }
-                }
-            });
-            for seed in 1..=2 {
-                let (pull, numbers) = (&pull, &numbers);
-                scope.spawn(move || {
-                    let mut random = Random(seed);
-                    let mut own = Vec::new();
-                    loop {
-                        let received = match poll_and_drop(pull.recv_async(), &mut random) {
-                            None if random.below(3) > 0 => continue,
-                            None if seed == 1 => smol::block_on(pull.recv_async()),
-                            None => pull.recv(),
-                            Some(received) => received,
-                        };
-                        match received {
-                            Ok(message) => own.push(u64::from_le_bytes((*message).try_into().unwrap())),
-                            Err(error) => break assert_eq!(error, Error::Closed),
-                        }
-                        let mut numbers = numbers.lock().unwrap();
-                        numbers.push(*own.last().unwrap());
-                        if numbers.len() as u64 == COUNT {
-                            drop(numbers);
-                            pull.close().unwrap();
-                        }
-                    }
-                    assert!(own.is_sorted());
-                });
-            }
-        });
-        let mut numbers = numbers.into_inner().unwrap();
-        numbers.sort_unstable();
-        assert!(numbers.into_iter().eq(0..COUNT), "{transport}");
     }
 }
 
