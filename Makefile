@@ -26,6 +26,8 @@ KIND := release
 # TLS: no for a library and a nanocat without the transports tls+tcp and wss.
 TLS := yes
 FEATURES := $(if $(filter no,$(TLS)),,--features tls)
+# For tests and documentation: the optional parts of the Rust interface as well.
+ALL_FEATURES := $(FEATURES) --features scaproust/futures,scaproust/bytes
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD = $(TARGET)/$(KIND)
 STAGE = $(TARGET)/$(if $(filter release,$(KIND)),,$(KIND)-)stage
@@ -196,7 +198,7 @@ fmt:
 
 clippy:
 	$(call heading,Lints: cargo clippy)
-	@$(CARGO) clippy --locked --workspace --all-targets --features tls -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets --features tls,scaproust/futures,scaproust/bytes -- -D warnings
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings
@@ -205,7 +207,7 @@ clippy:
 
 doc:
 	$(call heading,Documentation: cargo doc)
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked $(FEATURES) --workspace --no-deps
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc --locked $(ALL_FEATURES) --workspace --no-deps
 
 package: # each package is built from the files that it would be published with
 	$(call heading,Packages: cargo package)
@@ -213,7 +215,7 @@ package: # each package is built from the files that it would be published with
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
-	@$(CARGO) test --locked $(FEATURES) --workspace
+	@$(CARGO) test --locked $(ALL_FEATURES) --workspace
 
 # A target folder of its own, because the flag rebuilds everything. Without LTO, which takes minutes and has no effect on
 # tests. The tests are listed first, because a filter without a match would succeed.

@@ -23,7 +23,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
 
-use scaproust::pattern::{Pattern, Receives, Sends};
+use scaproust::pattern::{Inbound, Outbound, Pattern};
 use scaproust::{
     Bus, Endpoint, Error, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
 };
@@ -118,10 +118,8 @@ fn talk(options: &Session<'_>) -> Result<(), Failure> {
         }
         (SocketType::Sub, _) => talk::receive(&*subscriber(options)?, transfer, output),
         (SocketType::Pull, _) => talk::receive(&*receiver(Pull::new(), options)?, transfer, output),
-        (SocketType::Rep, None) => talk::receive(&*both(Rep::new(), options)?, transfer, output),
-        (SocketType::Respondent, None) => {
-            talk::receive(&*both(Respondent::new(), options)?, transfer, output)
-        }
+        (SocketType::Rep, None) => talk::listen(&*both(Rep::new(), options)?, transfer, output),
+        (SocketType::Respondent, None) => talk::listen(&*both(Respondent::new(), options)?, transfer, output),
         (SocketType::Bus, None) => talk::receive(&*both(Bus::new(), options)?, transfer, output),
         (SocketType::Pair, None) => talk::receive(&*both(Pair::new(), options)?, transfer, output),
         (SocketType::PairV1, None) => talk::receive(&*both(PairV1::new(), options)?, transfer, output),
@@ -149,19 +147,19 @@ type Opened<P> = Result<Socket<P>, Error>;
 /// messages sent.
 type Ready<P> = Result<Arc<Socket<P>>, Failure>;
 
-fn sender<P: Sends + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
+fn sender<P: Outbound + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     set_send_timeout(&socket, options)?;
     ready(socket, options)
 }
 
-fn receiver<P: Receives + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
+fn receiver<P: Inbound + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     talk::set_recv_timeout(&socket, options.recv_timeout)?;
     ready(socket, options)
 }
 
-fn both<P: Sends + Receives + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
+fn both<P: Outbound + Inbound + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     set_send_timeout(&socket, options)?;
     talk::set_recv_timeout(&socket, options.recv_timeout)?;
@@ -181,7 +179,7 @@ fn subscriber(options: &Session<'_>) -> Ready<scaproust::pattern::Sub> {
     receiver(socket, options)
 }
 
-fn set_send_timeout<P: Sends>(socket: &Socket<P>, options: &Options) -> Result<(), Failure> {
+fn set_send_timeout<P: Outbound>(socket: &Socket<P>, options: &Options) -> Result<(), Failure> {
     socket.set_send_timeout(options.send_timeout).map_err(Failure::socket("Can't set send timeout"))
 }
 

@@ -1,11 +1,12 @@
 //! Sending and receiving, in the order that each socket type needs.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use scaproust::pattern::{Receives, Sends};
+use scaproust::pattern::{self, Inbound, Receives, Replies, Sends};
 use scaproust::{Error, Message, Socket};
 
 use super::content::Content;
@@ -31,13 +32,18 @@ impl TransferOptions {
         self.count.unwrap_or(if once { 1 } else { u64::MAX })
     }
 
-    fn send<P: Sends>(&self, socket: &Socket<P>, message: Message) -> Result<(), Failure> {
+    /// Sends a message by a function, whose value is returned.
+    fn send<T>(
+        &self,
+        message: Message,
+        send: impl FnOnce(Message) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
         let length = message.len();
-        socket.send_message(message).map_err(|unsent| Failure::socket("Can't send")(unsent.error))?;
+        let sent = send(message).map_err(Failure::socket("Can't send"))?;
         if self.is_verbose {
             eprintln!("sent {length} bytes");
         }
-        Ok(())
+        Ok(sent)
     }
 
     fn show(&self, output: &mut Output, message: &Message) -> Result<(), Failure> {
@@ -72,7 +78,7 @@ fn send_some<P: Sends>(
     for sent in 1..=limit {
         let start = Instant::now();
         let Some(message) = content.next()? else { return Ok(()) };
-        options.send(socket, message)?;
+        options.send(message, |message| socket.send(message))?;
         if let Some(interval) = options.interval
             && sent < limit
         {
@@ -82,18 +88,27 @@ fn send_some<P: Sends>(
     Ok(())
 }
 
-/// Receives only, until the timeout or the end of a request or survey.
+/// Receives only, until the timeout.
 pub(crate) fn receive<P: Receives>(
     socket: &Socket<P>,
     options: TransferOptions,
     output: &mut Output,
 ) -> Result<(), Failure> {
-    receive_while(socket, options, output, || false)
+    receive_while(|| socket.recv(), options, output, || false)
 }
 
-/// As [`receive`], but a timeout is ignored while `is_sending` returns true.
-fn receive_while<P: Receives>(
+/// Receives requests or surveys only, until the timeout.
+pub(crate) fn listen<P: Replies>(
     socket: &Socket<P>,
+    options: TransferOptions,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    receive_while(|| socket.accept().map(|(request, _)| request), options, output, || false)
+}
+
+/// Receives by a function until the timeout, which is ignored while `is_sending` returns true.
+fn receive_while(
+    receive: impl Fn() -> Result<Message, Error>,
     options: TransferOptions,
     output: &mut Output,
     is_sending: impl Fn() -> bool,
@@ -101,10 +116,10 @@ fn receive_while<P: Receives>(
     let mut left = options.count.unwrap_or(u64::MAX);
     while left > 0 {
         let was_sending = is_sending();
-        match socket.recv() {
+        match receive() {
             Ok(message) => options.show(output, &message)?,
             Err(Error::TimedOut) if was_sending => continue,
-            Err(Error::TimedOut | Error::WrongState) => break,
+            Err(Error::TimedOut) => break,
             Err(error) => return Err(Failure::socket("Can't recv")(error)),
         }
         left -= 1;
@@ -132,73 +147,95 @@ pub(crate) fn converse<P: Sends + Receives + 'static>(
             Err(failure) => failure.exit(),
         }
     });
-    receive_while(socket, options, output, || is_sending.load(Ordering::Relaxed))
+    receive_while(|| socket.recv(), options, output, || is_sending.load(Ordering::Relaxed))
+}
+
+/// A role that asks.
+pub(crate) trait Asks: Inbound {
+    /// Sends a request or a survey. Returns what comes back until the end of it, or until the receive timeout of the socket,
+    /// which may change meanwhile.
+    fn ask(
+        socket: &Socket<Self>,
+        question: Message,
+    ) -> Result<impl Iterator<Item = Result<Message, Error>>, Error>
+    where
+        Self: Sized;
+}
+
+impl Asks for pattern::Req {
+    fn ask(
+        socket: &Socket<Self>,
+        question: Message,
+    ) -> Result<impl Iterator<Item = Result<Message, Error>>, Error> {
+        let pending = socket.request(question)?;
+        Ok(iter::once_with(|| pending.wait()).filter(|reply| *reply != Err(Error::TimedOut)))
+    }
+}
+
+impl Asks for pattern::Surveyor {
+    fn ask(
+        socket: &Socket<Self>,
+        question: Message,
+    ) -> Result<impl Iterator<Item = Result<Message, Error>>, Error> {
+        socket.survey(question)
+    }
 }
 
 /// Sends requests or surveys, and receives the replies to each before it sends the next.
-pub(crate) fn ask<P: Sends + Receives>(
+pub(crate) fn ask<P: Asks>(
     socket: &Socket<P>,
     options: TransferOptions,
     mut content: Content,
     output: &mut Output,
 ) -> Result<(), Failure> {
     let limit = options.sends(&content);
-    let replies = TransferOptions { count: None, ..options };
     for asked in 1..=limit {
         let start = Instant::now();
         let Some(message) = content.next()? else { return Ok(()) };
-        options.send(socket, message)?;
-        match options.interval {
-            Some(interval) if asked < limit => replies_until(socket, options, output, start, interval)?,
-            _ => {
-                set_recv_timeout(socket, options.recv_timeout)?;
-                receive(socket, replies, output)?;
+        let mut replies = options.send(message, |message| P::ask(socket, message))?;
+        let interval = options.interval.filter(|_| asked < limit);
+        while set_recv_timeout_until(socket, options, interval.map(|interval| (start, interval)))? {
+            match replies.next() {
+                Some(reply) => options.show(output, &reply.map_err(Failure::socket("Can't recv"))?)?,
+                None => break,
             }
         }
+        // A request without a reply stays pending until the next one is sent.
+        interval.into_iter().for_each(|interval| pause(start, interval));
     }
     Ok(())
 }
 
-/// Receives until `interval` has passed since `start`.
-fn replies_until<P: Receives>(
+/// Sets how long receiving may block, at most until the end of an interval that began at a moment. Returns whether that is
+/// still to come.
+fn set_recv_timeout_until<P: Inbound>(
     socket: &Socket<P>,
     options: TransferOptions,
-    output: &mut Output,
-    start: Instant,
-    interval: Duration,
-) -> Result<(), Failure> {
-    loop {
-        let left = interval.saturating_sub(start.elapsed());
-        if left.is_zero() {
-            return Ok(());
-        }
-        set_recv_timeout(socket, Some(options.recv_timeout.map_or(left, |timeout| timeout.min(left))))?;
-        match socket.recv() {
-            Ok(message) => options.show(output, &message)?,
-            Err(Error::TimedOut | Error::WrongState) => pause(start, interval),
-            Err(error) => return Err(Failure::socket("Can't recv")(error)),
-        }
-    }
+    interval: Option<(Instant, Duration)>,
+) -> Result<bool, Failure> {
+    let left = interval.map(|(start, time)| time.saturating_sub(start.elapsed()));
+    set_recv_timeout(socket, options.recv_timeout.into_iter().chain(left).min())?;
+    Ok(left.is_none_or(|left| !left.is_zero()))
 }
 
 /// Receives requests, and replies to each of them.
-pub(crate) fn answer<P: Sends + Receives>(
+pub(crate) fn answer<P: Replies>(
     socket: &Socket<P>,
     options: TransferOptions,
     mut content: Content,
     output: &mut Output,
 ) -> Result<(), Failure> {
     for _ in 0..options.count.unwrap_or(u64::MAX) {
-        let request = socket.recv().map_err(Failure::socket("Can't recv"))?;
+        let (request, reply) = socket.accept().map_err(Failure::socket("Can't recv"))?;
         options.show(output, &request)?;
-        let Some(reply) = content.next()? else { return Ok(()) };
-        options.send(socket, reply)?;
+        let Some(message) = content.next()? else { return Ok(()) };
+        options.send(message, |message| reply.send(message))?;
     }
     Ok(())
 }
 
 /// Sets how long receiving may block.
-pub(crate) fn set_recv_timeout<P: Receives>(
+pub(crate) fn set_recv_timeout<P: Inbound>(
     socket: &Socket<P>,
     time: Option<Duration>,
 ) -> Result<(), Failure> {

@@ -7,6 +7,8 @@
 //! dropping it closes it. Either side may bind, and either may be first. [`send`](Socket::send) and
 //! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
 //! not. [`recv_async`](Socket::recv_async) and [`send_async`](Socket::send_async) are for tasks, on any executor.
+//! Requests, replies and surveys are values: [`request`](Socket::request), [`accept`](Socket::accept),
+//! [`survey`](Socket::survey).
 //! Every failure is an [`Error`].
 //!
 //! # The layers
@@ -76,12 +78,12 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Events, IntoMessage, Iter, Keepalive, Message, Pair, PairV1, PollDescriptor, Pub, Pull,
-    Push, RecvFuture, Rep, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent,
-    device, pattern, raw,
+    AcceptFuture, Answers, Bus, Endpoint, Events, IntoMessage, Iter, Keepalive, Message, NextAnswer, Pair,
+    PairV1, Pending, PollDescriptor, Pub, Pull, Push, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
+    Socket, Star, Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
 };
 #[cfg(feature = "futures")]
-pub use api::{MessageSink, MessageStream};
+pub use api::{AnswerStream, MessageSink, MessageStream};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

@@ -1,105 +1,33 @@
 //! Tasks that send and receive: on an executor that polls inside the waker, on tokio and on smol; with threads on the same
-//! socket, over each transport, and with futures that are dropped at each step.
+//! socket, and over each transport.
 
 #![cfg(not(any(loom, simulated)))]
 
+mod executors;
+
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Condvar, Mutex, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
+use executors::{Tasks, address, transports};
 use scaproust::{Error, Message, Pair, Pub, Pull, Push, Rep, Req, Sub, Surveyor};
-
-type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
-
-/// A task of an executor that has no threads: its waker polls it at once, in the thread that wakes it.
-struct Inline {
-    this: Weak<Inline>,
-    /// `None` while it is polled, and when it is over.
-    future: Mutex<Option<Boxed>>,
-    /// It was woken, perhaps while it was polled.
-    is_woken: AtomicBool,
-    tasks: Arc<Tasks>,
-}
-
-/// Counts the tasks that are not over.
-#[derive(Default)]
-struct Tasks {
-    left: Mutex<usize>,
-    over: Condvar,
-}
-
-impl Tasks {
-    fn wait(&self) {
-        let left = self.over.wait_while(self.left.lock().unwrap(), |left| *left > 0).unwrap();
-        drop(left);
-    }
-
-    fn spawn(self: &Arc<Self>, future: impl Future<Output = ()> + Send + 'static) {
-        *self.left.lock().unwrap() += 1;
-        let task = Arc::new_cyclic(|this| Inline {
-            this: this.clone(),
-            future: Mutex::new(Some(Box::pin(future))),
-            is_woken: AtomicBool::new(false),
-            tasks: self.clone(),
-        });
-        // It stays alive as long as a waker does, or it is polled.
-        task.wake();
-    }
-}
-
-impl Wake for Inline {
-    fn wake(self: Arc<Self>) {
-        self.is_woken.store(true, Ordering::SeqCst);
-        while self.is_woken.load(Ordering::SeqCst) {
-            let taken = self.future.lock().unwrap().take();
-            let Some(mut future) = taken else { return };
-            self.is_woken.store(false, Ordering::SeqCst);
-            let waker = Waker::from(self.this.upgrade().unwrap());
-            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                drop(future);
-                *self.tasks.left.lock().unwrap() -= 1;
-                self.tasks.over.notify_all();
-                return;
-            }
-            *self.future.lock().unwrap() = Some(future);
-        }
-    }
-}
-
-/// An address for one test, over this transport.
-fn address(transport: &str, test: &str) -> String {
-    match transport {
-        "tcp" => {
-            // A port that is free at the moment.
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            format!("tcp://{}", listener.local_addr().unwrap())
-        }
-        "ipc" => format!("ipc:///tmp/scaproust-tasks-{test}-{}", std::process::id()),
-        _ => format!("inproc://tasks/{test}"),
-    }
-}
-
-fn transports() -> impl Iterator<Item = &'static str> {
-    let all = if cfg!(unix) { ["inproc", "ipc", "tcp"].as_slice() } else { &["inproc", "tcp"] };
-    all.iter().copied()
-}
 
 /// What a client and a server exchange.
 async fn ask(client: &Req, rounds: u32) {
     for round in 0..rounds {
-        client.send_async(round.to_le_bytes()).await.unwrap();
-        assert_eq!(client.recv_async().await.unwrap(), (round + 1).to_le_bytes());
+        let pending = client.request(round.to_le_bytes()).unwrap();
+        assert_eq!(pending.await.unwrap(), (round + 1).to_le_bytes());
     }
 }
 
 async fn reply(server: &Rep, rounds: u32) {
     for _ in 0..rounds {
-        let request = server.recv_async().await.unwrap();
+        let (request, reply) = server.accept_async().await.unwrap();
         let round = u32::from_le_bytes((*request).try_into().unwrap());
-        server.send_async((round + 1).to_le_bytes()).await.unwrap();
+        reply.send((round + 1).to_le_bytes()).unwrap();
     }
 }
 
@@ -111,75 +39,15 @@ fn client_and_server(address: &str) -> (Arc<Req>, Arc<Rep>) {
 }
 
 #[test]
-fn requests_and_replies_on_an_executor_that_polls_in_the_waker() {
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "inline"));
-        let tasks = Arc::new(Tasks::default());
-        tasks.spawn(async move { reply(&server, 2000).await });
-        tasks.spawn(async move { ask(&client, 2000).await });
-        tasks.wait();
-    }
-}
-
-#[test]
-fn requests_and_replies_on_tokio() {
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).build().unwrap();
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "tokio"));
-        let server = runtime.spawn(async move { reply(&server, 2000).await });
-        let client = runtime.spawn(async move { ask(&client, 2000).await });
-        runtime.block_on(async { (client.await.unwrap(), server.await.unwrap()) });
-    }
-}
-
-#[test]
-fn requests_and_replies_on_smol() {
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "smol"));
-        let executor = smol::Executor::new();
-        let server = executor.spawn(async move { reply(&server, 2000).await });
-        let client = executor.spawn(async move { ask(&client, 2000).await });
-        smol::block_on(executor.run(async { (client.await, server.await) }));
-    }
-}
-
-#[test]
-fn each_context_is_asked_and_answered_by_a_task_of_its_own() {
-    for transport in transports() {
-        let (client, server) = client_and_server(&address(transport, "contexts"));
-        let tasks = Arc::new(Tasks::default());
-        for _ in 0..4 {
-            let client = client.context().unwrap();
-            tasks.spawn(async move { ask(&client, 500).await });
+fn requests_and_replies_on_each_executor() {
+    for (executor, run) in executors::ALL {
+        for transport in transports() {
+            let (client, server) = client_and_server(&address(transport, executor));
+            run(vec![
+                Box::pin(async move { reply(&server, 2000).await }),
+                Box::pin(async move { ask(&client, 2000).await }),
+            ]);
         }
-        let mut servers: Vec<_> = (0..3).map(|_| Arc::new(server.context().unwrap())).collect();
-        servers.push(server);
-        let executor = smol::Executor::new();
-        let serving: Vec<_> = servers
-            .iter()
-            .map(|server| {
-                let server = server.clone();
-                executor.spawn(async move {
-                    while let Ok(request) = server.recv_async().await {
-                        let round = u32::from_le_bytes((*request).try_into().unwrap());
-                        server.send_async((round + 1).to_le_bytes()).await.unwrap();
-                    }
-                })
-            })
-            .collect();
-        std::thread::scope(|scope| {
-            let stopper = scope.spawn(|| {
-                tasks.wait();
-                // The last one is the parent.
-                servers.iter().for_each(|server| server.close().unwrap());
-            });
-            smol::block_on(executor.run(async {
-                for task in serving {
-                    task.await;
-                }
-            }));
-            stopper.join().unwrap();
-        });
     }
 }
 
@@ -228,95 +96,6 @@ fn threads_and_tasks_share_a_socket() {
             }
         });
         assert!(came.iter().all(|count| count.load(Ordering::Relaxed) == 1), "{transport}");
-    }
-}
-
-/// A pseudo-random sequence.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
-/// Polls a future a few times, at moments when something may have happened or not. Returns what it has returned, or drops
-/// it.
-fn poll_and_drop<F: Future + Unpin>(mut future: F, random: &mut Random) -> Option<F::Output> {
-    let mut context = Context::from_waker(Waker::noop());
-    for _ in 0..random.below(4) {
-        if let Poll::Ready(output) = Pin::new(&mut future).poll(&mut context) {
-            return Some(output);
-        }
-        if random.below(2) == 0 {
-            std::thread::yield_now();
-        }
-    }
-    None
-}
-
-/// Futures are dropped before they are polled, after polls, and after they were woken. Sixty thousand messages come once
-/// each and in order, although other tasks and threads wait for them, and a wake-up may be spent on a future that is dropped.
-#[test]
-fn nothing_is_lost_by_futures_that_are_dropped() {
-    const COUNT: u64 = 20_000;
-    for transport in transports() {
-        let address = address(transport, "dropped");
-        let (push, pull) = (Push::new().unwrap(), Pull::new().unwrap());
-        push.set_send_buffer(2000).unwrap();
-        pull.set_recv_buffer(2000).unwrap();
-        pull.bind(&address).unwrap();
-        push.connect(&address).unwrap();
-        let numbers = Mutex::new(Vec::new());
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                let mut random = Random(0x5ca9);
-                for number in 0..COUNT {
-                    let message = number.to_le_bytes();
-                    loop {
-                        match poll_and_drop(push.send_async(message), &mut random) {
-                            Some(sent) => break sent.unwrap(),
-                            None if random.below(3) == 0 => {
-                                break smol::block_on(push.send_async(message)).unwrap();
-                            }
-                            None => {}
-                        }
-                    }
-                }
-            });
-            for seed in 1..=2 {
-                let (pull, numbers) = (&pull, &numbers);
-                scope.spawn(move || {
-                    let mut random = Random(seed);
-                    let mut own = Vec::new();
-                    loop {
-                        let received = match poll_and_drop(pull.recv_async(), &mut random) {
-                            None if random.below(3) > 0 => continue,
-                            None if seed == 1 => smol::block_on(pull.recv_async()),
-                            None => pull.recv(),
-                            Some(received) => received,
-                        };
-                        match received {
-                            Ok(message) => own.push(u64::from_le_bytes((*message).try_into().unwrap())),
-                            Err(error) => break assert_eq!(error, Error::Closed),
-                        }
-                        let mut numbers = numbers.lock().unwrap();
-                        numbers.push(*own.last().unwrap());
-                        if numbers.len() as u64 == COUNT {
-                            drop(numbers);
-                            pull.close().unwrap();
-                        }
-                    }
-                    assert!(own.is_sorted());
-                });
-            }
-        });
-        let mut numbers = numbers.into_inner().unwrap();
-        numbers.sort_unstable();
-        assert!(numbers.into_iter().eq(0..COUNT), "{transport}");
     }
 }
 
@@ -383,56 +162,57 @@ fn a_message_that_a_task_leaves_wakes_the_next_task() {
 }
 
 #[test]
-fn a_context_that_does_not_take_a_request_wakes_a_task_of_the_next() {
-    for closes in [false, true] {
-        let (client, server) = client_and_server(&format!("inproc://tasks/contexts/{closes}"));
-        let contexts = [(); 2].map(|()| server.context().unwrap());
-        let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
-        let mut futures = contexts.each_ref().map(|context| Some(context.recv_async()));
-        for (future, count) in futures.iter_mut().flatten().zip([&first, &second]) {
-            assert!(poll(future, count).is_pending());
-        }
-        client.send("request").unwrap();
-        assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
-        if closes {
-            contexts[0].close().unwrap();
-        } else {
-            futures[0] = None;
-        }
-        second.wait(1);
-        let taken = futures[1].as_mut().map(|future| poll(future, &second));
-        assert!(matches!(taken, Some(Poll::Ready(Ok(request))) if request == "request"));
-        if let Some(future) = &mut futures[0] {
-            assert_eq!(poll(future, &first), Poll::Ready(Err(Error::Closed)));
-        }
-    }
+fn a_worker_that_is_dropped_before_it_accepts_wakes_the_next() {
+    let (client, server) = client_and_server("inproc://tasks/workers");
+    let [first, second] = [(); 2].map(|()| Arc::new(Count::default()));
+    let (mut dropped, mut left) = (server.accept_async(), server.accept_async());
+    assert!(poll(&mut dropped, &first).is_pending() && poll(&mut left, &second).is_pending());
+    let mut pending = client.request("request").unwrap();
+    assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
+    drop(dropped);
+    assert_eq!(second.0.load(Ordering::SeqCst), 1);
+    let Poll::Ready(Ok((request, reply))) = poll(&mut left, &second) else { panic!("it was woken") };
+    assert_eq!(request, "request");
+    assert_eq!(poll(&mut left, &second).map(|accepted| accepted.err()), Poll::Ready(Some(Error::WrongState)));
+    assert!(poll(&mut pending, &first).is_pending());
+    reply.send("reply").unwrap();
+    assert_eq!(first.0.load(Ordering::SeqCst), 2);
+    assert_eq!(poll(&mut pending, &first), Poll::Ready(Ok("reply".into())));
 }
 
 #[test]
 fn a_task_of_a_context_waits_for_the_time_of_the_context() {
-    let server = Rep::new().unwrap();
-    server.set_recv_timeout(Some(Duration::from_secs(3600))).unwrap();
-    let context = server.context().unwrap();
+    let subscriber = Sub::new().unwrap();
+    subscriber.set_recv_timeout(Some(Duration::from_secs(3600))).unwrap();
+    let context = subscriber.context().unwrap();
     context.set_recv_timeout(Some(Duration::from_millis(1))).unwrap();
-    assert_eq!(smol::block_on(context.recv_async()).err(), Some(Error::TimedOut));
-    let surveyor = Surveyor::new().unwrap();
-    let context = surveyor.context().unwrap();
-    context.set_survey_deadline(Some(Duration::from_millis(1))).unwrap();
-    smol::block_on(context.send_async("survey")).unwrap();
     assert_eq!(smol::block_on(context.recv_async()).err(), Some(Error::TimedOut));
 }
 
 #[test]
-fn closing_the_parent_ends_the_wait_of_tasks_of_its_contexts() {
-    let (server, subscriber) = (Rep::new().unwrap(), Sub::new().unwrap());
-    let (pulling, subscribed) = (server.context().unwrap(), subscriber.context().unwrap());
+fn the_answers_to_each_of_several_surveys_end() {
+    let surveyor = Surveyor::new().unwrap();
+    surveyor.set_survey_deadline(Some(Duration::from_millis(1))).unwrap();
+    let surveys = ["own", "of a context"].map(|survey| surveyor.survey(survey).unwrap());
+    for mut answers in surveys {
+        assert_eq!(smol::block_on(answers.next_async()), None);
+        assert_eq!(smol::block_on(answers.next_async()), None);
+    }
+}
+
+#[test]
+fn closing_the_socket_ends_the_wait_of_tasks_of_its_contexts() {
+    let (client, subscriber) = (Req::new().unwrap(), Sub::new().unwrap());
+    let subscribed = subscriber.context().unwrap();
     let count = Arc::new(Count::default());
-    let (mut request, mut message) = (pulling.recv_async(), subscribed.recv_async());
-    assert!(poll(&mut request, &count).is_pending() && poll(&mut message, &count).is_pending());
-    server.close().unwrap();
+    let mut pending = ["own", "of a context"].map(|request| client.request(request).unwrap());
+    let mut message = subscribed.recv_async();
+    assert!(pending.iter_mut().all(|pending| poll(pending, &count).is_pending()));
+    assert!(poll(&mut message, &count).is_pending());
+    client.close().unwrap();
     subscriber.close().unwrap();
-    count.wait(2);
-    assert_eq!(poll(&mut request, &count), Poll::Ready(Err(Error::Closed)));
+    count.wait(3);
+    assert!(pending.iter_mut().all(|pending| poll(pending, &count) == Poll::Ready(Err(Error::Closed))));
     assert_eq!(poll(&mut message, &count), Poll::Ready(Err(Error::Closed)));
 }
 

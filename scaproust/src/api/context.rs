@@ -1,47 +1,37 @@
-//! Contexts: several conversations over the pipes of one socket.
+//! Contexts: several sets of subscriptions over the connections of one socket.
 
-use super::pattern::HasContexts;
+use super::pattern;
 use super::socket::Socket;
 use crate::error::Error;
 
-impl<P: HasContexts> Socket<P> {
-    /// Opens a context of the socket: a socket that uses the connections of this one, and has a conversation of its
-    /// own. So a server can work on several requests at once, and a client can wait for several replies.
+impl Socket<pattern::Sub> {
+    /// Opens a context of the socket: a socket that uses the connections of this one, and has subscriptions and a queue of
+    /// its own. So each part of a program can receive what it is interested in.
     ///
-    /// A context sends, receives and is polled as any socket, by threads and by tasks. Its timeouts, its name and the options of its protocol
-    /// are its own, all other options are those of this socket. It has no endpoints:
-    /// [`bind`](Socket::bind) and [`connect`](Socket::connect) fail with [`Error::NotSupported`]. When this socket is
-    /// closed, each call of its contexts fails with [`Error::Closed`]. A context of a context is one of this socket
-    /// too.
+    /// A context receives and is polled as any socket, by threads and by tasks. Its timeouts, its name and the options of its
+    /// protocol are its own, all other options are those of this socket. It has no endpoints: [`bind`](Socket::bind) and
+    /// [`connect`](Socket::connect) fail with [`Error::NotSupported`]. When this socket is closed, each call of its contexts
+    /// fails with [`Error::Closed`]. A context of a context is one of this socket too.
     ///
     /// # Errors
     /// [`Error::TooManySockets`], [`Error::Terminated`], [`Error::OutOfMemory`], or [`Error::InvalidArgument`] if this
     /// socket is closed.
     ///
     /// ```
-    /// # use scaproust::{Rep, Req};
-    /// let (client, server) = (Req::new()?, Rep::new()?);
-    /// server.bind("inproc://doc/context")?;
-    /// client.connect("inproc://doc/context")?;
-    ///
-    /// let other_client = client.context()?;
-    /// client.send(b"first")?;
-    /// other_client.send(b"second")?;
-    ///
-    /// // Both requests are received before one of them is answered.
-    /// let other_server = server.context()?;
-    /// assert_eq!(*server.recv()?, *b"first");
-    /// assert_eq!(*other_server.recv()?, *b"second");
-    /// other_server.send(b"reply to the second")?;
-    /// server.send(b"reply to the first")?;
-    ///
-    /// assert_eq!(*client.recv()?, *b"reply to the first");
-    /// assert_eq!(*other_client.recv()?, *b"reply to the second");
-    /// # Ok::<(), scaproust::Error>(())
+    /// # use scaproust::{Error, Pub, Sub};
+    /// let (publisher, weather) = (Pub::new()?, Sub::new()?);
+    /// let sports = weather.context()?;
+    /// weather.subscribe(b"weather/")?;
+    /// sports.subscribe(b"sports/")?;
+    /// publisher.bind("inproc://doc/context")?;
+    /// weather.connect("inproc://doc/context")?;
+    /// publisher.send("sports/2:1")?;
+    /// publisher.send("weather/rain")?;
+    /// assert_eq!(weather.recv()?, "weather/rain");
+    /// assert_eq!(sports.recv()?, "sports/2:1");
+    /// # Ok::<(), Error>(())
     /// ```
-    pub fn context(&self) -> Result<Socket<P>, Error> {
-        let context = Socket::new()?;
-        self.with_id(|id| context.enter()?.share(id))?;
-        Ok(context)
+    pub fn context(&self) -> Result<Socket<pattern::Sub>, Error> {
+        Ok(Socket::from_handle(self.handle.open_context()?))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::convert::Infallible;
 
-use super::pattern::{self, Pattern, Raw, Receives, Sends};
+use super::pattern::{self, Inbound, Outbound, Pattern, Raw};
 use super::socket::Socket;
 use crate::error::Error;
 use crate::forwarding;
@@ -42,10 +42,11 @@ forwards!(
 ///     let (client, server) = (Req::new()?, Rep::new()?);
 ///     client.connect("inproc://doc/device/front")?;
 ///     server.connect("inproc://doc/device/back")?;
-///     client.send("request")?;
-///     assert_eq!(server.recv()?, "request");
-///     server.send("reply")?;
-///     assert_eq!(client.recv()?, "reply");
+///     let pending = client.request("request")?;
+///     let (request, reply) = server.accept()?;
+///     assert_eq!(request, "request");
+///     reply.send("reply")?;
+///     assert_eq!(pending.wait()?, "reply");
 ///     front.close()?;
 ///     assert_eq!(forwarding.join().unwrap(), Error::Closed);
 ///     Ok::<(), Error>(())
@@ -89,6 +90,6 @@ where
 /// })?;
 /// # Ok::<(), Error>(())
 /// ```
-pub fn reflect<P: Sends + Receives>(socket: &Socket<Raw<P>>) -> Result<Infallible, Error> {
+pub fn reflect<P: Outbound + Inbound>(socket: &Socket<Raw<P>>) -> Result<Infallible, Error> {
     socket.with_id(forwarding::reflect)?.finish()
 }

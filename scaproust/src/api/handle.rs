@@ -20,6 +20,19 @@ impl Handle {
         Ok(Handle(SocketRef::of(&socket::enter(id)?)))
     }
 
+    /// Opens a context of this socket, or of its parent.
+    ///
+    /// # Errors
+    /// Those of [`Handle::open`], [`Error::OutOfMemory`], or [`Error::InvalidArgument`] if this socket is closed.
+    pub(super) fn open_context(&self) -> Result<Handle, Error> {
+        let context = Handle::open(self.enter()?.protocol(), false)?;
+        let shared = self.with_id(|id| context.enter()?.share(id));
+        if shared.is_err() {
+            _ = context.close();
+        }
+        shared.map(|()| context)
+    }
+
     /// The socket.
     #[inline]
     pub(super) fn socket(&self) -> &SocketRef {

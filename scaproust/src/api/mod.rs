@@ -7,7 +7,10 @@
 //!
 //! A new protocol needs a type in [`pattern`], and a name below.
 
+mod accepting;
+mod asking;
 mod context;
+mod conversation;
 mod descriptor;
 pub mod device;
 mod endpoint;
@@ -21,11 +24,14 @@ pub mod pattern;
 pub mod raw;
 mod socket;
 mod statistics;
+mod surveying;
 mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transfer;
 
+pub use accepting::{AcceptFuture, Reply};
+pub use asking::Pending;
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
 pub use events::Events;
@@ -35,6 +41,9 @@ pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
 pub use socket::Socket;
 pub use statistics::Statistics;
+#[cfg(feature = "futures")]
+pub use surveying::AnswerStream;
+pub use surveying::{Answers, NextAnswer};
 pub use tasks::{RecvFuture, SendFuture};
 #[cfg(feature = "tls")]
 pub use tls::{TlsAuth, TlsConfig, TlsVersion};
@@ -89,25 +98,33 @@ pub type Sub = Socket<pattern::Sub>;
 
 /// A REQ socket: sends a request to one of its peers, and receives the reply.
 ///
-/// A request is sent again when its connection is lost, or no reply has arrived for some time
-/// ([`Socket::set_resend_interval`]). Sending another request cancels the one before; receiving
-/// without a request fails with [`Error::WrongState`](crate::Error::WrongState).
+/// Any number of requests may be pending, each of them a value ([`Socket::request`]). A request is sent again when its
+/// connection is lost, or no reply has arrived for some time ([`Socket::set_resend_interval`]).
 ///
 /// ```
 /// # use scaproust::{Rep, Req};
 /// let (client, server) = (Req::new()?, Rep::new()?);
 /// server.bind("inproc://doc/req")?;
 /// client.connect("inproc://doc/req")?;
-/// client.send(b"what is the time?")?;
-/// assert_eq!(*server.recv()?, *b"what is the time?");
-/// server.send(b"noon")?;
-/// assert_eq!(*client.recv()?, *b"noon");
+/// let pending = client.request("what is the time?")?;
+/// let (request, reply) = server.accept()?;
+/// assert_eq!(request, "what is the time?");
+/// reply.send("noon")?;
+/// assert_eq!(pending.wait()?, "noon");
 /// # Ok::<(), scaproust::Error>(())
 /// ```
 pub type Req = Socket<pattern::Req>;
 
-/// A REP socket: receives a request, and sends the reply to the peer that it came from; see [`Req`] for
-/// an example. Sending without a request fails with [`Error::WrongState`](crate::Error::WrongState).
+/// A REP socket: receives requests, each with a value that sends the reply to the peer that it came from
+/// ([`Socket::accept`]); see [`Req`] for an example.
+///
+/// It has no `send`, which would not say to which of the requests it replies:
+///
+/// ```compile_fail,E0599
+/// # use scaproust::Rep;
+/// Rep::new()?.send("to which request?")?;
+/// # Ok::<(), scaproust::Error>(())
+/// ```
 pub type Rep = Socket<pattern::Rep>;
 
 /// A PUSH socket: sends each message to one of the peers that have room, in turn.
@@ -166,25 +183,23 @@ pub type Bus = Socket<pattern::Bus>;
 /// ```
 pub type Star = Socket<pattern::Star>;
 
-/// A SURVEYOR socket: sends a survey to all its peers, and receives their responses until the deadline
-/// ([`Socket::set_survey_deadline`]). Then receiving fails once with
-/// [`Error::TimedOut`](crate::Error::TimedOut), and without a survey with
-/// [`Error::WrongState`](crate::Error::WrongState). Sending another survey cancels the one before.
+/// A SURVEYOR socket: sends surveys to all its peers, each of them a value that receives the answers until the deadline
+/// ([`Socket::survey`], [`Socket::set_survey_deadline`]). Any number of surveys may be open.
 ///
 /// ```
 /// # use scaproust::{Respondent, Surveyor};
-/// let (asks, answers) = (Surveyor::new()?, Respondent::new()?);
-/// asks.bind("inproc://doc/survey")?;
-/// answers.connect("inproc://doc/survey")?;
-/// asks.send(b"who is there?")?;
-/// assert_eq!(*answers.recv()?, *b"who is there?");
-/// answers.send(b"me")?;
-/// assert_eq!(*asks.recv()?, *b"me");
+/// let (surveyor, respondent) = (Surveyor::new()?, Respondent::new()?);
+/// surveyor.bind("inproc://doc/survey")?;
+/// respondent.connect("inproc://doc/survey")?;
+/// let mut answers = surveyor.survey("who is there?")?;
+/// let (survey, reply) = respondent.accept()?;
+/// assert_eq!(survey, "who is there?");
+/// reply.send("me")?;
+/// assert_eq!(answers.next().unwrap()?, "me");
 /// # Ok::<(), scaproust::Error>(())
 /// ```
 pub type Surveyor = Socket<pattern::Surveyor>;
 
-/// A RESPONDENT socket: receives a survey, and sends the response to the peer that it came from; see
-/// [`Surveyor`] for an example. Sending without a survey fails with
-/// [`Error::WrongState`](crate::Error::WrongState).
+/// A RESPONDENT socket: receives surveys, each with a value that sends the response to the peer that it came from
+/// ([`Socket::accept`]); see [`Surveyor`] for an example.
 pub type Respondent = Socket<pattern::Respondent>;

@@ -32,14 +32,20 @@ use crate::protocol::{self, ProtocolInfo};
 /// The role of a socket. Only the types of this module are roles.
 pub trait Pattern: Role {}
 
-/// A role that sends.
-pub trait Sends: Pattern {}
+/// A role with outbound messages. Its sockets have the options of sending.
+pub trait Outbound: Pattern {}
 
-/// A role that receives.
-pub trait Receives: Pattern {}
+/// A role with inbound messages. Its sockets have the options of receiving.
+pub trait Inbound: Pattern {}
 
-/// A role whose sockets can have contexts; see [`Socket::context`](crate::Socket::context).
-pub trait HasContexts: Pattern {}
+/// A role that sends messages which belong to no other message.
+pub trait Sends: Outbound {}
+
+/// A role that receives messages which belong to no other message.
+pub trait Receives: Inbound {}
+
+/// A role that receives requests or surveys; see [`Socket::accept`](crate::Socket::accept).
+pub trait Replies: Inbound + Outbound {}
 
 impl<P: Role> Pattern for P {}
 
@@ -50,7 +56,9 @@ pub enum Pair {}
 impl Role for Pair {
     const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR;
 }
+impl Outbound for Pair {}
 impl Sends for Pair {}
+impl Inbound for Pair {}
 impl Receives for Pair {}
 
 /// One peer, both directions, with a hop count; see [`crate::PairV1`].
@@ -60,7 +68,9 @@ pub enum PairV1 {}
 impl Role for PairV1 {
     const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR_V1;
 }
+impl Outbound for PairV1 {}
 impl Sends for PairV1 {}
+impl Inbound for PairV1 {}
 impl Receives for PairV1 {}
 
 /// Sends to all subscribers; see [`crate::Pub`].
@@ -70,6 +80,7 @@ pub enum Pub {}
 impl Role for Pub {
     const PROTOCOL: &'static ProtocolInfo = &protocol::PUB;
 }
+impl Outbound for Pub {}
 impl Sends for Pub {}
 
 /// Receives the messages that match a subscription; see [`crate::Sub`].
@@ -79,8 +90,8 @@ pub enum Sub {}
 impl Role for Sub {
     const PROTOCOL: &'static ProtocolInfo = &protocol::SUB;
 }
+impl Inbound for Sub {}
 impl Receives for Sub {}
-impl HasContexts for Sub {}
 
 /// Sends requests and receives the replies; see [`crate::Req`].
 #[derive(Debug)]
@@ -89,9 +100,8 @@ pub enum Req {}
 impl Role for Req {
     const PROTOCOL: &'static ProtocolInfo = &protocol::REQ;
 }
-impl Sends for Req {}
-impl Receives for Req {}
-impl HasContexts for Req {}
+impl Outbound for Req {}
+impl Inbound for Req {}
 
 /// Receives requests and sends the replies; see [`crate::Rep`].
 #[derive(Debug)]
@@ -100,9 +110,9 @@ pub enum Rep {}
 impl Role for Rep {
     const PROTOCOL: &'static ProtocolInfo = &protocol::REP;
 }
-impl Sends for Rep {}
-impl Receives for Rep {}
-impl HasContexts for Rep {}
+impl Outbound for Rep {}
+impl Inbound for Rep {}
+impl Replies for Rep {}
 
 /// Sends each message to one of its peers; see [`crate::Push`].
 #[derive(Debug)]
@@ -111,6 +121,7 @@ pub enum Push {}
 impl Role for Push {
     const PROTOCOL: &'static ProtocolInfo = &protocol::PUSH;
 }
+impl Outbound for Push {}
 impl Sends for Push {}
 
 /// Receives from all its peers; see [`crate::Pull`].
@@ -120,6 +131,7 @@ pub enum Pull {}
 impl Role for Pull {
     const PROTOCOL: &'static ProtocolInfo = &protocol::PULL;
 }
+impl Inbound for Pull {}
 impl Receives for Pull {}
 
 /// Sends to all its peers, and receives from all; see [`crate::Bus`].
@@ -129,7 +141,9 @@ pub enum Bus {}
 impl Role for Bus {
     const PROTOCOL: &'static ProtocolInfo = &protocol::BUS;
 }
+impl Outbound for Bus {}
 impl Sends for Bus {}
+impl Inbound for Bus {}
 impl Receives for Bus {}
 
 /// Sends to all its peers, receives from all, and forwards what it receives; see [`crate::Star`].
@@ -139,7 +153,9 @@ pub enum Star {}
 impl Role for Star {
     const PROTOCOL: &'static ProtocolInfo = &protocol::STAR;
 }
+impl Outbound for Star {}
 impl Sends for Star {}
+impl Inbound for Star {}
 impl Receives for Star {}
 
 /// Sends surveys to all its peers and receives the responses; see [`crate::Surveyor`].
@@ -149,9 +165,8 @@ pub enum Surveyor {}
 impl Role for Surveyor {
     const PROTOCOL: &'static ProtocolInfo = &protocol::SURVEYOR;
 }
-impl Sends for Surveyor {}
-impl Receives for Surveyor {}
-impl HasContexts for Surveyor {}
+impl Outbound for Surveyor {}
+impl Inbound for Surveyor {}
 
 /// Receives surveys and sends responses; see [`crate::Respondent`].
 #[derive(Debug)]
@@ -160,9 +175,9 @@ pub enum Respondent {}
 impl Role for Respondent {
     const PROTOCOL: &'static ProtocolInfo = &protocol::RESPONDENT;
 }
-impl Sends for Respondent {}
-impl Receives for Respondent {}
-impl HasContexts for Respondent {}
+impl Outbound for Respondent {}
+impl Inbound for Respondent {}
+impl Replies for Respondent {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
@@ -175,14 +190,14 @@ impl HasContexts for Respondent {}
 /// let server = Socket::<pattern::Raw<pattern::Rep>>::new()?;
 /// server.bind("inproc://doc/raw")?;
 /// client.connect("inproc://doc/raw")?;
-/// client.send(b"question")?;
+/// let pending = client.request("question")?;
 ///
 /// // The header has the route to the client, so the message can be sent back as it is.
 /// let mut request = server.recv()?;
 /// assert_eq!((&*request, request.header().len()), (&b"question"[..], 8));
 /// request.make_mut()?.make_ascii_uppercase();
 /// server.send_message(request)?;
-/// assert_eq!(*client.recv()?, *b"QUESTION");
+/// assert_eq!(pending.wait()?, "QUESTION");
 /// # Ok::<(), scaproust::Error>(())
 /// ```
 ///
@@ -194,8 +209,10 @@ impl<P: Role> Role for Raw<P> {
     const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
     const IS_RAW: bool = true;
 }
-impl<P: Sends> Sends for Raw<P> {}
-impl<P: Receives> Receives for Raw<P> {}
+impl<P: Outbound> Outbound for Raw<P> {}
+impl<P: Inbound> Inbound for Raw<P> {}
+impl<P: Outbound> Sends for Raw<P> {}
+impl<P: Inbound> Receives for Raw<P> {}
 
 #[cfg(test)]
 mod tests {
@@ -206,7 +223,7 @@ mod tests {
         P::PROTOCOL
     }
 
-    fn both<P: Sends + Receives>() -> &'static ProtocolInfo {
+    fn both<P: Outbound + Inbound>() -> &'static ProtocolInfo {
         check::<P>(true, true)
     }
 
@@ -227,22 +244,5 @@ mod tests {
             both::<Star>(),
         ];
         assert_eq!(roles[..], protocol::PROTOCOLS[..]);
-    }
-
-    fn with_contexts<P: HasContexts>() -> &'static ProtocolInfo {
-        P::PROTOCOL
-    }
-
-    #[test]
-    fn the_protocols_with_contexts_have_a_role_with_contexts() {
-        let roles = [
-            with_contexts::<Sub>(),
-            with_contexts::<Req>(),
-            with_contexts::<Rep>(),
-            with_contexts::<Surveyor>(),
-            with_contexts::<Respondent>(),
-        ];
-        let has_contexts = |info: &&ProtocolInfo| info.contexts != protocol::Contexts::None;
-        assert!(protocol::PROTOCOLS.into_iter().filter(has_contexts).eq(roles));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::conversation::Conversations;
 use super::endpoint::Endpoint;
 use super::handle::Handle;
 use super::pattern::Pattern;
@@ -26,6 +27,7 @@ pub struct Socket<P: Pattern> {
     is_closed: AtomicBool,
     /// A signal handler ends a blocked call.
     pub(super) ends_by_signals: AtomicBool,
+    pub(super) conversations: Conversations,
     role: PhantomData<fn() -> P>,
 }
 
@@ -41,13 +43,18 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn new() -> Result<Socket<P>, Error> {
-        let handle = Handle::open(P::PROTOCOL, P::IS_RAW)?;
-        Ok(Socket {
+        Handle::open(P::PROTOCOL, P::IS_RAW).map(Socket::from_handle)
+    }
+
+    /// A socket that nothing else closes.
+    pub(super) fn from_handle(handle: Handle) -> Socket<P> {
+        Socket {
             handle,
             is_closed: AtomicBool::new(false),
             ends_by_signals: AtomicBool::new(false),
+            conversations: Conversations::default(),
             role: PhantomData,
-        })
+        }
     }
 
     /// Enters a call.
@@ -158,6 +165,7 @@ impl<P: Pattern> Socket<P> {
         if self.is_closed.swap(true, Ordering::Relaxed) {
             return Err(Error::Closed);
         }
+        self.conversations.close();
         self.handle.close()
     }
 }

@@ -10,10 +10,9 @@ use std::time::{Duration, Instant};
 use super::message::{IntoMessage, Message};
 use super::pattern::{Receives, Sends};
 use super::socket::Socket;
-use super::transfer::{Unsent, until};
+use super::transfer::{Unsent, after, until};
 use crate::error::Error;
 use crate::socket::{SocketRef, TaskCall, TaskReceiving, TaskSending, Wait};
-use crate::sync::now;
 
 /// Receives in a task. It is used for one message.
 pub(super) struct ReceivingCall<S: Borrow<SocketRef>>(TaskCall<S, TaskReceiving<Message>>);
@@ -22,6 +21,11 @@ impl<S: Borrow<SocketRef>> ReceivingCall<S> {
     pub(super) fn new(socket: S, is_raw: bool) -> ReceivingCall<S> {
         let put = if is_raw { Message::fill::<true> } else { Message::fill::<false> };
         ReceivingCall(TaskCall::new(socket, TaskReceiving { place: Message::new(), put }, Wait::Option))
+    }
+
+    /// Sets how long it waits, from its first poll on.
+    pub(super) fn set_wait(&mut self, wait: Wait) {
+        self.0.wait = wait;
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Message, Error>> {
@@ -96,7 +100,7 @@ pub struct RecvFuture<'a> {
 impl RecvFuture<'_> {
     /// Sets the moment at which it fails with [`Error::TimedOut`], whatever [`Socket::recv_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.call.iter_mut().for_each(|call| call.0.wait = until(deadline));
+        self.call.iter_mut().for_each(|call| call.set_wait(until(deadline)));
         self
     }
 
@@ -110,7 +114,7 @@ impl RecvFuture<'_> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.call.iter_mut().for_each(|call| call.0.wait = Wait::Until(now() + time));
+        self.call.iter_mut().for_each(|call| call.set_wait(after(time)));
         self
     }
 }
@@ -159,7 +163,7 @@ impl SendFuture<'_> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.call.iter_mut().flatten().for_each(|call| call.0.wait = Wait::Until(now() + time));
+        self.call.iter_mut().flatten().for_each(|call| call.0.wait = after(time));
         self
     }
 }

@@ -1,6 +1,6 @@
 //! Sending and receiving, in the calling thread.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use std::{fmt, io};
 
 use super::message::{IntoMessage, Message};
@@ -44,6 +44,11 @@ pub(super) fn until(deadline: Instant) -> Wait {
     Wait::Until(now() + deadline.saturating_duration_since(Instant::now()))
 }
 
+/// A wait of at most this time, from now on.
+pub(super) fn after(time: Duration) -> Wait {
+    Wait::Until(now().saturating_add(time))
+}
+
 impl<P: Pattern> Socket<P> {
     /// Whether a signal handler that runs in a thread while it is blocked in a call on this socket ends the call, with
     /// [`Error::Interrupted`]: not by default.
@@ -79,12 +84,14 @@ impl<P: Sends> Socket<P> {
     ///
     /// # Errors
     /// [`Error::TimedOut`], [`Error::Interrupted`] by a signal if the socket
-    /// [is interruptible](Socket::set_interruptible), [`Error::WrongState`] if the protocol cannot send in its present state, [`Error::Closed`] or
+    /// [is interruptible](Socket::set_interruptible), [`Error::Closed`] or
     /// [`Error::OutOfMemory`].
     ///
     /// ```
-    /// # use scaproust::{Error, Rep};
-    /// assert_eq!(Rep::new()?.send(b"an answer to nothing"), Err(Error::WrongState));
+    /// # use scaproust::{Error, Push};
+    /// let source = Push::new()?;
+    /// source.close()?;
+    /// assert_eq!(source.send("too late"), Err(Error::Closed));
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]
@@ -178,12 +185,14 @@ impl<P: Receives> Socket<P> {
     ///
     /// # Errors
     /// [`Error::TimedOut`], [`Error::Interrupted`] by a signal if the socket
-    /// [is interruptible](Socket::set_interruptible), [`Error::WrongState`] if the protocol cannot receive in its present state, [`Error::Closed`], or
+    /// [is interruptible](Socket::set_interruptible), [`Error::Closed`], or
     /// [`Error::OutOfMemory`], in which case the message is lost.
     ///
     /// ```
-    /// # use scaproust::{Error, Req};
-    /// assert_eq!(Req::new()?.recv().err(), Some(Error::WrongState)); // Nothing was asked.
+    /// # use scaproust::{Error, Pull};
+    /// let worker = Pull::new()?;
+    /// worker.close()?;
+    /// assert_eq!(worker.recv().err(), Some(Error::Closed));
     /// # Ok::<(), Error>(())
     /// ```
     #[inline]

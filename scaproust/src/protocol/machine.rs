@@ -201,6 +201,10 @@ impl Protocol for Machine {
         of_each!(self, machine => machine.timeout(context));
     }
 
+    fn give_up(&mut self, context: &mut impl Context) {
+        of_each!(self, machine => machine.give_up(context));
+    }
+
     fn wants(&self, message: Front<'_>) -> bool {
         of_each!(self, machine => machine.wants(message))
     }

@@ -51,7 +51,7 @@ mod trie;
 
 pub(crate) use machine::Machine;
 pub(crate) use pubsub::{FILTER, SUBSCRIBE, UNSUBSCRIBE};
-pub(crate) use reqrep::RESEND_INTERVAL;
+pub(crate) use reqrep::{RESEND_INTERVAL, ReplyRoute};
 pub(crate) use shared::{Changed, OWN, Place};
 pub(crate) use survey::SURVEY_DEADLINE;
 pub(crate) use table::{BUS, Contexts, PAIR, PAIR_V1, PUB, PULL, REP, RESPONDENT, STAR};
@@ -300,6 +300,11 @@ pub(crate) trait Protocol: Send {
 
     /// The deadline has passed, or the machine was stopped by [`Context::drop_front`].
     fn timeout(&mut self, context: &mut impl Context) {
+        let _ = context;
+    }
+
+    /// Forgets the open request or survey: no reply or response to it is delivered any more. Other protocols have none.
+    fn give_up(&mut self, context: &mut impl Context) {
         let _ = context;
     }
 

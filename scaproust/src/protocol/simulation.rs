@@ -351,6 +351,13 @@ impl Simulation {
         std::iter::from_fn(|| self.body().ok()).collect()
     }
 
+    /// The program gives up its request or survey.
+    pub(super) fn give_up(&mut self) {
+        self.before_call();
+        self.machine.give_up(&mut self.world);
+        self.after_event();
+    }
+
     pub(super) fn set_option(&mut self, name: i32, setting: Setting<'_>) -> Result<(), Error> {
         let outcome = self.machine.set_option(name, setting, &mut self.world);
         self.after_event();

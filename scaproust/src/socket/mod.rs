@@ -17,7 +17,7 @@
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
-//! | `sending`, `receiving`, `poll`, `queries`, `options`, `endpoints`, `connecting` | the calls |
+//! | `sending`, `receiving`, `conversing`, `poll`, `queries`, `options`, `endpoints`, `connecting` | the calls |
 //! | `task_call` | calls of tasks, which wait without a thread |
 //! | `socket_endpoint` | a socket as its transports see it |
 //! | `exit`, `opening`, `closing` | the beginning and the end |
@@ -26,6 +26,7 @@ mod blocking;
 mod closing;
 mod connecting;
 mod contexts;
+mod conversing;
 mod core;
 mod direct_read;
 mod drive;
@@ -71,6 +72,7 @@ pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
 pub(crate) use self::connecting::connect_in;
 use self::contexts::Membership;
+pub(crate) use self::conversing::{give_up_at, reply_at};
 use self::core::Core;
 pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::peer_info::PeerInfo;
 use super::pipes::Pipe;
 use crate::message::{Chunk, Front, Metadata, ProtocolHeader};
-use crate::protocol::Delivery;
+use crate::protocol::{Delivery, ReplyRoute};
 
 opaque!([] Received<'_>);
 
@@ -56,6 +56,14 @@ impl<'a> Received<'a> {
     #[must_use]
     pub(crate) fn pipe(&self) -> u32 {
         self.pipe.origins.front().map_or(self.delivery.pipe, |origin| origin.pipe).0
+    }
+
+    /// The route of the reply to the message, which is a request or a survey.
+    #[must_use]
+    pub(crate) fn reply_route(&self) -> ReplyRoute {
+        let backtrace = |front: Front<'_>| front.bytes(0..).take(self.delivery.skip).collect();
+        let front = self.pipe.inbound.peek();
+        ReplyRoute::new(self.delivery.pipe, front.map_or_else(ProtocolHeader::new, backtrace))
     }
 
     /// The metadata; from a sender in this process, that with which the message was sent.

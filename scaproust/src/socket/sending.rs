@@ -7,7 +7,7 @@ use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
-use super::pipes::{Delay, ReceiverCheck};
+use super::pipes::{Delay, ReceiverCheck, View};
 use super::registry::{Call, SOCKETS, SocketRef};
 use super::statistics::Statistic;
 use super::wait_policy::{self, Wait, WaitPolicy};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::pipe::Edges;
-use crate::protocol::{Protocol, Refusal};
+use crate::protocol::{Machine, Protocol, Refusal};
 use crate::sync::{Event, Uncancellable};
 
 /// Sends a message from the socket with this number. On success its body is taken; on an error the caller
@@ -65,7 +65,7 @@ pub(crate) fn send_at(
 
 /// Copies a large body into memory of its own, before the lock is taken.
 #[inline]
-fn own_large_body(message: &mut Outgoing<'_>) -> Result<(), Error> {
+pub(super) fn own_large_body(message: &mut Outgoing<'_>) -> Result<(), Error> {
     if let Payload::Borrowed(bytes) = &message.body
         && bytes.len() > INLINE_MAX
     {
@@ -190,6 +190,21 @@ impl Socket {
         check: ReceiverCheck,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
+        self.try_send_by(core, message, check, edges, |protocol, message, context| {
+            protocol.send(message, context)
+        })
+    }
+
+    /// As [`Socket::try_send`], by a call of the protocol that may be another one than that of an ordinary message.
+    #[inline]
+    pub(super) fn try_send_by(
+        &self,
+        core: &mut Core,
+        message: &mut Outgoing<'_>,
+        check: ReceiverCheck,
+        edges: &mut Edges,
+        send: impl FnOnce(&mut Machine, &mut Outgoing<'_>, &mut View<'_>) -> Result<(), Refusal>,
+    ) -> Result<Try<()>, Error> {
         if !self.info.can_send {
             return Err(Error::NotSupported);
         }
@@ -204,7 +219,7 @@ impl Socket {
         let metadata = message.metadata;
         let length = message.body.bytes().len();
         let (sent, delay) =
-            core.call_to_send(metadata, check, edges, |protocol, context| protocol.send(message, context));
+            core.call_to_send(metadata, check, edges, |protocol, context| send(protocol, message, context));
         let outcome = match sent {
             Ok(()) => {
                 core.statistics[Statistic::MessagesSent] += 1;

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use super::super::descriptor::PollDescriptor;
-use super::super::pattern::Receives;
+use super::super::pattern::Inbound;
 use super::super::socket::Socket;
 use super::{milliseconds_or, size};
 use crate::error::Error;
 use crate::option::SocketOption;
 
-impl<P: Receives> Socket<P> {
+impl<P: Inbound> Socket<P> {
     /// Whether the oldest message makes room for a new one in the receive queue of a peer.
     ///
     /// # Errors

@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::super::descriptor::PollDescriptor;
-use super::super::pattern::Sends;
+use super::super::pattern::Outbound;
 use super::super::socket::Socket;
 use super::{milliseconds_or, size};
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::SocketOption;
 
-impl<P: Sends> Socket<P> {
+impl<P: Outbound> Socket<P> {
     /// The time for which sending may block; `None`: without limit.
     ///
     /// # Errors

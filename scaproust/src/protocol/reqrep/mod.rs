@@ -7,6 +7,7 @@ mod requester;
 
 pub(super) use raw_replier::RawReplier;
 pub(super) use raw_requester::RawRequester;
-pub(super) use replier::{Replier, ReplyRoute};
+pub(super) use replier::Replier;
+pub(crate) use replier::ReplyRoute;
 pub(crate) use requester::RESEND_INTERVAL;
 pub(super) use requester::{Request, RequestState, Requester, resend_time};

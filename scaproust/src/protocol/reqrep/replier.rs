@@ -41,6 +41,11 @@ impl Replier {
 }
 
 impl ReplyRoute {
+    /// The route to the sender of a request, which came from this pipe with this backtrace.
+    pub(crate) fn new(pipe: PipeId, backtrace: ProtocolHeader) -> ReplyRoute {
+        ReplyRoute { pipe: Some(pipe), backtrace }
+    }
+
     /// Receives a request. Returns the route of its reply as well.
     // Always inlined, as each machine has its own copy.
     #[inline(always)]
@@ -57,7 +62,7 @@ impl ReplyRoute {
     /// pipe is closed or full.
     // As above.
     #[inline(always)]
-    pub fn reply(
+    pub(crate) fn reply(
         request: &mut Option<ReplyRoute>,
         message: &mut Outgoing<'_>,
         context: &mut impl Context,

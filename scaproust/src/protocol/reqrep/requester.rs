@@ -203,6 +203,11 @@ impl Protocol for Requester {
         self.proceed(context);
     }
 
+    fn give_up(&mut self, context: &mut impl Context) {
+        self.request = None;
+        self.proceed(context);
+    }
+
     fn set_option(
         &mut self,
         name: i32,
@@ -251,6 +256,26 @@ mod tests {
             assert_eq!(socket.recv(), Ok(Received { pipe: 1, header: vec![], body: "answer".into() }));
             assert_eq!(socket.machine.deadline(), None);
             assert!(socket.sent(2).is_empty());
+        });
+    }
+
+    #[test]
+    fn a_request_that_is_given_up_is_neither_answered_nor_sent_again() {
+        requester(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            assert_eq!(socket.sent(1).len(), 1);
+            socket.give_up();
+            assert!(!socket.machine.is_busy() && socket.machine.deadline().is_none());
+            socket.close(1);
+            assert_eq!((socket.sent(2), socket.recv()), (vec![], Err(Refusal::WrongState)));
+            assert_eq!(socket.send("another"), Ok(()));
+            socket.arrive(2, wire(&[FIRST], "late"));
+            socket.arrive(2, wire(&[SECOND], "answer"));
+            assert_eq!(socket.body().unwrap(), "answer");
+            assert_eq!(socket.send("third"), Ok(()));
+            socket.arrive(2, wire(&[SECOND + 1], "not received"));
+            socket.give_up();
+            assert_eq!((socket.recv(), socket.unread(2)), (Err(Refusal::WrongState), 0));
         });
     }
 

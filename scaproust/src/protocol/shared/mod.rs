@@ -207,6 +207,11 @@ impl Protocol for Shared {
     }
 
     #[inline(never)]
+    fn give_up(&mut self, context: &mut impl Context) {
+        of_each!(self, shared => shared.give_up(context));
+    }
+
+    #[inline(never)]
     fn set_option(
         &mut self,
         name: i32,

@@ -284,6 +284,12 @@ impl Protocol for SharedRequester {
         self.proceed(context);
     }
 
+    fn give_up(&mut self, context: &mut impl Context) {
+        self.cancel(self.selected);
+        context.clear(self.conversations[self.selected].mailbox);
+        self.proceed(context);
+    }
+
     fn set_option(
         &mut self,
         name: i32,

@@ -208,6 +208,12 @@ impl Protocol for SharedSurveyor {
         self.route(context);
     }
 
+    fn give_up(&mut self, context: &mut impl Context) {
+        self.end(self.selected, Survey::None);
+        context.clear(self.conversations[self.selected].mailbox);
+        self.route(context);
+    }
+
     fn set_option(
         &mut self,
         name: i32,

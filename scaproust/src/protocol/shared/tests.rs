@@ -80,6 +80,35 @@ fn a_new_request_cancels_only_that_of_its_conversation() {
 }
 
 #[test]
+fn a_request_or_survey_that_is_given_up_gets_nothing() {
+    for info in [&protocol::REQ, &protocol::SURVEYOR] {
+        with_context(info, |mut socket, context| {
+            assert_eq!((socket.at(OWN).send("a"), socket.at(context).send("b")), (Ok(()), Ok(())));
+            socket.arrive(1, wire(&[SECOND], "to b, not received"));
+            socket.at(context).give_up();
+            socket.arrive(1, wire(&[SECOND], "to b"));
+            assert_eq!((socket.unread(1), socket.body_at(context)), (0, Err(Refusal::WrongState)));
+            socket.arrive(1, wire(&[FIRST], "to a"));
+            assert_eq!(socket.body_at(OWN), Ok("to a".into()));
+            socket.at(OWN).give_up();
+            assert!(!socket.machine.is_busy() && socket.machine.deadline().is_none());
+        });
+    }
+}
+
+#[test]
+fn a_delayed_request_that_is_given_up_is_not_sent() {
+    simulate(&protocol::REQ, false, |mut socket| {
+        socket.share(&protocol::REQ);
+        let context = socket.add((protocol::REQ.machine)(false, SEED));
+        assert_eq!((socket.at(context).send("a"), socket.at(OWN).send("b")), (Ok(()), Ok(())));
+        socket.at(context).give_up();
+        socket.attach(1);
+        assert_eq!(socket.sent(1), [wire(&[SECOND], "b")]);
+    });
+}
+
+#[test]
 fn requests_are_sent_again_at_their_own_times() {
     with_context(&protocol::REQ, |mut socket, context| {
         socket.at(context).set_option(RESEND_INTERVAL, Setting::Int(50)).unwrap();

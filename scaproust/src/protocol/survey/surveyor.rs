@@ -159,6 +159,11 @@ impl Protocol for Surveyor {
         self.drop_if_late(context);
     }
 
+    fn give_up(&mut self, context: &mut impl Context) {
+        self.survey = Survey::None;
+        self.drop_if_late(context);
+    }
+
     fn set_option(
         &mut self,
         name: i32,
@@ -210,6 +215,19 @@ mod tests {
             assert_eq!(socket.recv(), Ok(Received { pipe: 2, header: vec![], body: "two".into() }));
             socket.arrive_and_close(1, wire(&[FIRST], "one"));
             assert_eq!(socket.body().unwrap(), "one");
+            assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
+        });
+    }
+
+    #[test]
+    fn a_survey_that_is_given_up_gets_no_response() {
+        surveyor(|mut socket| {
+            assert_eq!(socket.send("question"), Ok(()));
+            socket.arrive(1, wire(&[FIRST], "not received"));
+            socket.give_up();
+            socket.arrive(2, wire(&[FIRST], "late"));
+            assert_eq!((socket.recv(), socket.machine.deadline()), (Err(Refusal::WrongState), None));
+            assert_eq!(socket.send("another"), Ok(()));
             assert_eq!(socket.recv(), Err(Refusal::WouldBlock));
         });
     }

@@ -1,0 +1,158 @@
+//! The conversations of a REQ or SURVEYOR socket: each is a request with its reply, or a survey with its responses.
+//!
+//! The socket itself has the first conversation, so that a program which asks one question at a time needs nothing else, and
+//! its receiver may read from the connections itself. The others are contexts of the socket. A context is opened when there is
+//! no idle one, and stays open for later conversations until the socket is closed.
+
+use std::sync::{Arc, OnceLock};
+
+use super::handle::Handle;
+use super::transfer::after;
+use crate::error::Error;
+use crate::option::{Setting, SocketOption};
+use crate::socket::{SocketRef, Wait, give_up_at};
+use crate::sync::{Mutex, lock, rank};
+
+/// The conversations of a socket, once it has had one.
+#[derive(Default)]
+pub(super) struct Conversations(OnceLock<Arc<Pool>>);
+
+impl Conversations {
+    /// Takes a conversation that is not in use. `socket` is the socket that the conversations belong to, and `option` an
+    /// option of its protocol that each of them must have.
+    ///
+    /// # Errors
+    /// Those of opening a context.
+    pub(super) fn begin(&self, socket: &Handle, option: i32) -> Result<Conversation, Error> {
+        let pool = self.0.get_or_init(|| Arc::new(Pool::new(socket.clone())));
+        let idle = {
+            let mut state = lock(&pool.state);
+            if !std::mem::replace(&mut state.is_own_in_use, true) {
+                return Ok(Conversation { pool: pool.clone(), context: None, is_open: false });
+            }
+            state.idle.pop()
+        };
+        let mut context = idle.map_or_else(|| OpenContext::new(socket), Ok)?;
+        context.adopt(option, socket)?;
+        Ok(Conversation { pool: pool.clone(), context: Some(context), is_open: false })
+    }
+
+    /// Closes the contexts: those in use when their conversations end.
+    pub(super) fn close(&self) {
+        let Some(pool) = self.0.get() else { return };
+        let idle = {
+            let mut state = lock(&pool.state);
+            state.is_closed = true;
+            std::mem::take(&mut state.idle)
+        };
+        // Outside the lock.
+        drop(idle);
+    }
+}
+
+/// The conversations of a socket that are not in use.
+struct Pool {
+    socket: Handle,
+    state: Mutex<Idle, rank::Conversations>,
+}
+
+#[derive(Default)]
+struct Idle {
+    /// The socket's own conversation is in use.
+    is_own_in_use: bool,
+    /// The idle contexts. The last one was used last.
+    idle: Vec<OpenContext>,
+    /// The socket is closed.
+    is_closed: bool,
+}
+
+impl Pool {
+    fn new(socket: Handle) -> Pool {
+        Pool { socket, state: Mutex::default() }
+    }
+}
+
+/// A context. Dropping it closes it.
+struct OpenContext {
+    handle: Handle,
+    /// The value of the protocol's option, once it was set.
+    option: Option<i32>,
+}
+
+impl OpenContext {
+    fn new(socket: &Handle) -> Result<OpenContext, Error> {
+        Ok(OpenContext { handle: socket.open_context()?, option: None })
+    }
+
+    /// Gives the context the value that its socket has.
+    fn adopt(&mut self, option: i32, socket: &Handle) -> Result<(), Error> {
+        let value = socket.enter()?.protocol_option(option)?;
+        if self.option != Some(value) {
+            self.handle.enter()?.set_protocol_option(option, Setting::Int(value))?;
+            self.option = Some(value);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for OpenContext {
+    fn drop(&mut self) {
+        // An error means that `nn_term` has closed it.
+        _ = self.handle.close();
+    }
+}
+
+/// A conversation in use. Dropping it gives up what was asked, and returns the conversation to its socket.
+pub(super) struct Conversation {
+    pool: Arc<Pool>,
+    /// `None`: the conversation of the socket itself.
+    context: Option<OpenContext>,
+    /// Something was asked, and more may come.
+    pub(super) is_open: bool,
+}
+
+impl Conversation {
+    /// The socket that the calls of this conversation are made at.
+    #[inline]
+    pub(super) fn socket(&self) -> &SocketRef {
+        self.context.as_ref().map_or(&self.pool.socket, |context| &context.handle).socket()
+    }
+
+    /// The wait of a call that receives: at most the receive timeout of the socket.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(super) fn wait(&self) -> Result<Wait, Error> {
+        if self.context.is_none() {
+            return Ok(Wait::Option);
+        }
+        let timeout = self.pool.socket.enter()?.timeout(SocketOption::ReceiveTimeout);
+        // A context has no timeout of its own.
+        Ok(timeout.map_or(Wait::Option, after))
+    }
+}
+
+impl Conversation {
+    /// Gives up what was asked, unless it is over.
+    pub(super) fn give_up(&mut self) {
+        if std::mem::replace(&mut self.is_open, false) {
+            give_up_at(self.socket());
+        }
+    }
+}
+
+impl Drop for Conversation {
+    fn drop(&mut self) {
+        self.give_up();
+        let context = self.context.take();
+        let mut state = lock(&self.pool.state);
+        match context {
+            None => state.is_own_in_use = false,
+            Some(context) if !state.is_closed => state.idle.push(context),
+            Some(context) => {
+                drop(state);
+                drop(context);
+            }
+        }
+    }
+}

@@ -1,0 +1,357 @@
+//! Futures that are dropped at each step: before they are polled, after a poll, after they were woken, and at a deadline. In
+//! all tests together sixty thousand messages come, none of them twice.
+
+#![cfg(not(any(loom, simulated)))]
+
+mod executors;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use executors::{Boxed, address, transports};
+use scaproust::{Error, Message, Pull, Push, Rep, Req, Respondent, Surveyor};
+
+/// In messages, for each executor and transport.
+const PUSHED: usize = 4667;
+const REQUESTED: usize = 2000;
+
+/// A pseudo-random sequence.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % bound
+    }
+}
+
+/// When a future is dropped.
+#[derive(Clone, Copy)]
+enum Step {
+    /// After it was pending so many times; at once if that is zero.
+    Pending(u64),
+    /// When it was woken after it was pending so many times, before it is polled again.
+    Woken(u64),
+    /// Not before it is ready.
+    Never,
+}
+
+impl Step {
+    fn choose(random: &mut Random) -> Step {
+        match random.below(6) {
+            0..3 => Step::Pending(random.below(3)),
+            3..5 => Step::Woken(1 + random.below(2)),
+            _ => Step::Never,
+        }
+    }
+}
+
+/// A future that is dropped at a step: it is then `None`.
+struct Dropped<F> {
+    /// `None` after it was dropped.
+    future: Option<F>,
+    step: Step,
+    pending: u64,
+}
+
+fn dropped<F: Future + Unpin>(future: F, step: Step) -> Dropped<F> {
+    Dropped { future: Some(future), step, pending: 0 }
+}
+
+impl<F: Future + Unpin> Future for Dropped<F> {
+    type Output = Option<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let Dropped { future, step, pending } = &mut *self;
+        let ends = match step {
+            Step::Pending(times) => *times == 0,
+            Step::Woken(times) => *pending == *times,
+            Step::Never => false,
+        };
+        if !ends
+            && let Some(future) = future
+            && let Poll::Ready(output) = Pin::new(future).poll(context)
+        {
+            return Poll::Ready(Some(output));
+        }
+        *pending += 1;
+        if ends || matches!(step, Step::Pending(times) if *pending == *times) {
+            *future = None;
+            return Poll::Ready(None);
+        }
+        Poll::Pending
+    }
+}
+
+/// Counts the messages with these numbers.
+struct Ledger {
+    came: Vec<AtomicU8>,
+    left: AtomicUsize,
+}
+
+impl Ledger {
+    fn new(count: usize) -> Ledger {
+        Ledger { came: (0..count).map(|_| AtomicU8::new(0)).collect(), left: AtomicUsize::new(count) }
+    }
+
+    /// Notes a message. Returns whether it was the last one.
+    fn note(&self, message: &Message) -> bool {
+        self.came[number(message)].fetch_add(1, Ordering::Relaxed);
+        self.left.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    fn assert_each_once(&self) {
+        let wrong: Vec<_> =
+            self.came.iter().enumerate().filter(|(_, count)| count.load(Ordering::Relaxed) != 1).collect();
+        assert!(wrong.is_empty(), "{wrong:?}");
+    }
+}
+
+fn number(message: &Message) -> usize {
+    usize::from_le_bytes(message[..8].try_into().unwrap())
+}
+
+/// Sends each number by a future that is not dropped, after any number of them that were.
+async fn push(push: Arc<Push>, numbers: std::ops::Range<usize>) {
+    let mut random = Random(numbers.start as u64 + 1);
+    for number in numbers {
+        let message = number.to_le_bytes();
+        let sent = loop {
+            let future = push.send_async(message);
+            if random.below(4) == 0 {
+                let sent = future.timeout(Duration::from_micros(random.below(20))).await;
+                match sent.map_err(|unsent| (unsent.error, unsent.message)) {
+                    Err((Error::TimedOut, returned)) => assert_eq!(returned, message),
+                    outcome => break outcome.map_err(|(error, _)| error),
+                }
+            } else if let Some(sent) = dropped(future, Step::choose(&mut random)).await {
+                break sent.map_err(Error::from);
+            }
+        };
+        sent.unwrap();
+    }
+}
+
+async fn pull(pull: Arc<Pull>, ledger: Arc<Ledger>, seed: u64) {
+    let mut random = Random(seed);
+    loop {
+        let future = pull.recv_async();
+        let received = if random.below(4) == 0 {
+            Some(future.timeout(Duration::from_micros(random.below(20))).await)
+        } else {
+            dropped(future, Step::choose(&mut random)).await
+        };
+        match received {
+            None | Some(Err(Error::TimedOut)) => {}
+            Some(Ok(message)) => {
+                if ledger.note(&message) {
+                    pull.close().unwrap();
+                }
+            }
+            Some(Err(error)) => return assert_eq!(error, Error::Closed),
+        }
+    }
+}
+
+/// Receives through a stream, which is dropped as well.
+#[cfg(feature = "futures")]
+async fn pull_from_streams(pull: Arc<Pull>, ledger: Arc<Ledger>, seed: u64) {
+    use futures_util::StreamExt;
+    let mut random = Random(seed);
+    loop {
+        let mut stream = pull.clone().into_stream();
+        while let Some(received) = dropped(stream.next(), Step::choose(&mut random)).await {
+            let Some(message) = received else { return };
+            if ledger.note(&message.unwrap()) {
+                pull.close().unwrap();
+            }
+        }
+    }
+}
+
+/// Receives in a thread, beside the tasks.
+fn pull_in_thread(pull: &Pull, ledger: &Ledger) {
+    for message in pull {
+        if ledger.note(&message.unwrap()) {
+            pull.close().unwrap();
+        }
+    }
+}
+
+#[test]
+fn dropped_senders_and_receivers_lose_and_double_nothing() {
+    for (executor, run) in executors::ALL {
+        for transport in transports() {
+            let (sender, receiver) = (Arc::new(Push::new().unwrap()), Arc::new(Pull::new().unwrap()));
+            // Small queues, so that senders wait too.
+            sender.set_send_buffer(2000).unwrap();
+            receiver.set_recv_buffer(2000).unwrap();
+            let address = address(transport, &format!("cancel-{executor}"));
+            receiver.bind(&address).unwrap();
+            sender.connect(&address).unwrap();
+            let ledger = Arc::new(Ledger::new(PUSHED));
+            let half = PUSHED / 2;
+            let senders =
+                [0..half, half..PUSHED].map(|numbers| Box::pin(push(sender.clone(), numbers)) as Boxed);
+            let receivers =
+                [11, 12].map(|seed| Box::pin(pull(receiver.clone(), ledger.clone(), seed)) as Boxed);
+            let tasks = receivers.into_iter().chain(senders);
+            #[cfg(feature = "futures")]
+            let tasks =
+                tasks.chain([Box::pin(pull_from_streams(receiver.clone(), ledger.clone(), 13)) as Boxed]);
+            let tasks = tasks.collect();
+            std::thread::scope(|scope| {
+                scope.spawn(|| pull_in_thread(&receiver, &ledger));
+                run(tasks);
+            });
+            ledger.assert_each_once();
+        }
+    }
+}
+
+/// Accepts requests by futures of which most are dropped, and replies to each.
+async fn serve(server: Arc<Rep>, ledger: Arc<Ledger>, seed: u64) {
+    let mut random = Random(seed);
+    loop {
+        let future = server.accept_async();
+        let accepted = if random.below(4) == 0 {
+            Some(future.timeout(Duration::from_micros(random.below(20))).await)
+        } else {
+            dropped(future, Step::choose(&mut random)).await
+        };
+        match accepted {
+            None | Some(Err(Error::TimedOut)) => {}
+            Some(Ok((request, reply))) => {
+                ledger.note(&request);
+                reply.send(request).unwrap();
+            }
+            Some(Err(error)) => return assert_eq!(error, Error::Closed),
+        }
+    }
+}
+
+/// Requests each number, and polls and leaves the reply at any step. A request that is given up is not in the numbers.
+async fn ask(client: Arc<Req>, server: Arc<Rep>, ledger: Arc<Ledger>, numbers: std::ops::Range<usize>) {
+    let mut random = Random(numbers.start as u64 + 1);
+    for number in numbers {
+        let mut pending = client.request(number.to_le_bytes()).unwrap();
+        let reply = loop {
+            let reply = dropped(&mut pending, Step::choose(&mut random)).await;
+            if let Some(reply) = reply {
+                break reply.unwrap();
+            }
+            if random.below(8) == 0 {
+                pending = pending.timeout(Duration::from_secs(3600));
+            }
+        };
+        if ledger.note(&reply) {
+            server.close().unwrap();
+        }
+    }
+}
+
+/// Each request is sent once, so one that was lost would not be answered.
+#[test]
+fn dropped_workers_and_clients_lose_and_double_nothing() {
+    for (executor, run) in executors::ALL {
+        for transport in transports() {
+            let (client, server) = (Arc::new(Req::new().unwrap()), Arc::new(Rep::new().unwrap()));
+            client.set_resend_interval(None).unwrap();
+            let address = address(transport, &format!("ask-{executor}"));
+            server.bind(&address).unwrap();
+            client.connect(&address).unwrap();
+            let [requests, replies] = [(); 2].map(|()| Arc::new(Ledger::new(REQUESTED)));
+            let clients = (0..4).map(|part| {
+                let numbers = REQUESTED / 4 * part..REQUESTED / 4 * (part + 1);
+                Box::pin(ask(client.clone(), server.clone(), replies.clone(), numbers)) as Boxed
+            });
+            let workers =
+                [21, 22, 23].map(|seed| Box::pin(serve(server.clone(), requests.clone(), seed)) as Boxed);
+            run(workers.into_iter().chain(clients).collect());
+            requests.assert_each_once();
+            replies.assert_each_once();
+        }
+    }
+}
+
+/// A request that is dropped at any step is received once or not at all, and its reply reaches no other request.
+#[test]
+fn a_request_that_is_dropped_affects_no_other_one() {
+    const COUNT: usize = 1000;
+    for (executor, run) in executors::ALL {
+        let (client, server) = (Arc::new(Req::new().unwrap()), Arc::new(Rep::new().unwrap()));
+        client.set_resend_interval(None).unwrap();
+        server.bind(format!("inproc://cancelling/{executor}")).unwrap();
+        client.connect(format!("inproc://cancelling/{executor}")).unwrap();
+        let left = Arc::new(AtomicUsize::new(4));
+        let clients = (0..4).map(|part| {
+            let (client, server, left) = (client.clone(), server.clone(), left.clone());
+            Box::pin(async move {
+                let mut random = Random(part as u64 + 1);
+                for number in COUNT / 4 * part..COUNT / 4 * (part + 1) {
+                    let pending = client.request(number.to_le_bytes()).unwrap();
+                    if let Some(reply) = dropped(pending, Step::choose(&mut random)).await {
+                        assert_eq!(self::number(&reply.unwrap()), number);
+                    }
+                }
+                if left.fetch_sub(1, Ordering::Relaxed) == 1 {
+                    server.close().unwrap();
+                }
+            }) as Boxed
+        });
+        let requests = Arc::new(Ledger::new(COUNT));
+        let workers = [31, 32].map(|seed| Box::pin(serve(server.clone(), requests.clone(), seed)) as Boxed);
+        run(workers.into_iter().chain(clients).collect());
+        assert!(requests.came.iter().all(|count| count.load(Ordering::Relaxed) <= 1));
+    }
+}
+
+#[test]
+fn dropped_waits_for_answers_lose_and_double_none() {
+    const RESPONDENTS: usize = 100;
+    for (executor, run) in executors::ALL {
+        let surveyor = Surveyor::new().unwrap();
+        surveyor.set_survey_deadline(None).unwrap();
+        surveyor.bind(format!("inproc://cancelling/survey/{executor}")).unwrap();
+        let respondents: Vec<_> = (0..RESPONDENTS)
+            .map(|_| {
+                let respondent = Respondent::new().unwrap();
+                respondent.connect(format!("inproc://cancelling/survey/{executor}")).unwrap();
+                respondent
+            })
+            .collect();
+        // The first survey of the two is the socket's own, the other one that of a context.
+        let surveys = [1, 2].map(|seed| (seed, surveyor.survey("who is there?").unwrap()));
+        let ledgers = [(); 2].map(|()| Arc::new(Ledger::new(RESPONDENTS)));
+        let mut tasks: Vec<Boxed> = Vec::new();
+        for (number, respondent) in respondents.into_iter().enumerate() {
+            tasks.push(Box::pin(async move {
+                for _ in 0..2 {
+                    let (_, reply) = respondent.accept_async().await.unwrap();
+                    reply.send(number.to_le_bytes()).unwrap();
+                }
+            }));
+        }
+        for ((seed, mut answers), ledger) in surveys.into_iter().zip(ledgers.clone()) {
+            tasks.push(Box::pin(async move {
+                let mut random = Random(seed);
+                loop {
+                    let answer = dropped(answers.next_async(), Step::choose(&mut random)).await;
+                    if let Some(answer) = answer
+                        && ledger.note(&answer.unwrap().unwrap())
+                    {
+                        break;
+                    }
+                }
+            }));
+        }
+        run(tasks);
+        ledgers.iter().for_each(|ledger| ledger.assert_each_once());
+    }
+}
