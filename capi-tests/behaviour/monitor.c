@@ -151,6 +151,23 @@ static void connected (const char *transport)
     close_socket (events);
 }
 
+/*  Events have the address that the system has chosen. */
+static void chosen (const char *given)
+{
+    char address[NN_SOCKADDR_MAX];
+    size_t size = sizeof (address);
+    int s = open_patient (NN_PULL), events = monitor (s), id = bind_to (s, given);
+    check (nn_getsockopt (s, NN_SOL_SOCKET, NN_LAST_ENDPOINT, address, &size) == 0);
+    check (strncmp (address, given, 6) == 0 && strcmp (address, given) != 0);
+    check (strcmp (expect_event (events, NN_EVENT_LISTENING).local, address) == 0);
+    close (plain_connect (address));
+    check (strcmp (expect_event (events, NN_EVENT_HANDSHAKE_FAILED).local, address) == 0);
+    check (nn_shutdown (s, id) == 0);
+    check (strcmp (expect_event (events, NN_EVENT_CLOSED).local, address) == 0);
+    close_socket (s);
+    close_socket (events);
+}
+
 /*  Binding fails. */
 static void bind_failed (void)
 {
@@ -374,6 +391,7 @@ int main (void)
     connected ("ipc");
     connected ("tcp");
     connected ("ws");
+    chosen ("tcp://127.0.0.1:0");
     bind_failed ();
     each_plain_transport (transport) {
         refused (transport);

@@ -39,6 +39,12 @@ pub(crate) struct Options {
     pub connect: Vec<Vec<u8>>,
     pub recv_timeout: Option<Duration>,
     pub send_timeout: Option<Duration>,
+    /// How long a connect waits: not at all unless it is given, then without limit if there is no time.
+    pub connect_timeout: Option<Option<Duration>>,
+    pub prefers_new: bool,
+    pub conflates: bool,
+    /// Publishers send only what is subscribed to.
+    pub prefilters: bool,
     pub name: Option<Vec<u8>>,
     pub tls: TlsOptions,
     /// Prefixes; none subscribes to all messages.
@@ -191,6 +197,10 @@ fn options(socket_type: SocketType, matches: &ArgMatches) -> Options {
         connect: addresses(matches, false),
         recv_timeout: time(id::RECV_TIMEOUT),
         send_timeout: time(id::SEND_TIMEOUT),
+        connect_timeout: matches.get_one::<Option<Duration>>(id::CONNECT_TIMEOUT).copied(),
+        prefers_new: matches.get_flag(id::PREFER_NEW),
+        conflates: matches.get_flag(id::CONFLATE),
+        prefilters: matches.get_flag(id::PREFILTER),
         name: matches.get_one::<Vec<u8>>(id::SOCKET_NAME).cloned(),
         tls: TlsOptions {
             ca_cert: path(id::CA_CERT),

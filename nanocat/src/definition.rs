@@ -31,6 +31,10 @@ pub(crate) mod id {
     pub(crate) const RECV_TIMEOUT: &str = "recv-timeout";
     pub(crate) const SEND_TIMEOUT: &str = "send-timeout";
     pub(crate) const SOCKET_NAME: &str = "socket-name";
+    pub(crate) const CONNECT_TIMEOUT: &str = "connect-timeout";
+    pub(crate) const PREFER_NEW: &str = "prefer-new";
+    pub(crate) const CONFLATE: &str = "conflate";
+    pub(crate) const PREFILTER: &str = "prefilter";
     pub(crate) const SUBSCRIBE: &str = "subscribe";
     pub(crate) const FORMAT: &str = "format";
     pub(crate) const OUTPUT: &str = "output";
@@ -52,7 +56,9 @@ pub(crate) mod id {
     pub(crate) const SENDING: &[&str] = &[DATA, FILE, LINES, INTERVAL, SEND_TIMEOUT];
     /// The options of sockets that receive.
     pub(crate) const RECEIVING: &[&str] =
-        &[FORMAT, "raw", "ascii", "quoted", "msgpack", "hex", OUTPUT, RECV_TIMEOUT];
+        &[FORMAT, "raw", "ascii", "quoted", "msgpack", "hex", OUTPUT, RECV_TIMEOUT, PREFER_NEW, CONFLATE];
+    /// The options of sockets whose messages do not refer to each other.
+    pub(crate) const DROPPING: &[&str] = &[PREFER_NEW, CONFLATE];
 }
 
 /// The formats that are options too, with their letters.
@@ -174,19 +180,28 @@ fn endpoints() -> impl Iterator<Item = Arg> {
     })
 }
 
-fn socket_options() -> [Arg; 4] {
+fn socket_options() -> [Arg; 8] {
     [
         last(value(id::RECV_TIMEOUT, "SEC", seconds())).help("End if no message arrives for SEC seconds"),
         last(value(id::SEND_TIMEOUT, "SEC", seconds()))
             .help("Fail if a message cannot be sent within SEC seconds"),
+        last(value(id::CONNECT_TIMEOUT, "SEC", seconds()))
+            .help("Wait for the connections, and fail if one is not made within SEC seconds"),
+        flag(id::PREFER_NEW, "Drop the oldest messages of a peer that sends faster than they are received"),
+        flag(id::CONFLATE, "Keep only the newest message of each peer"),
         last(value(id::SOCKET_NAME, "NAME", bytes())).help("Set the name of the socket, for error messages"),
+        flag(id::PREFILTER, "Let publishers send only what is subscribed to; both sides need this option"),
         value(id::SUBSCRIBE, "PREFIX", bytes())
             .help("Receive messages that begin with PREFIX; without this option, all messages")
             .action(ArgAction::Append),
     ]
     .map(|arg| {
-        let sub = arg.get_id() == id::SUBSCRIBE;
-        arg.help_heading(if sub { "SUB Socket Options" } else { "Socket Options" })
+        let heading = match arg.get_id().as_str() {
+            id::SUBSCRIBE => "SUB Socket Options",
+            id::PREFILTER => "PUB and SUB Socket Options",
+            _ => "Socket Options",
+        };
+        arg.help_heading(heading)
     })
 }
 

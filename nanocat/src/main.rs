@@ -91,7 +91,7 @@ fn talk(options: &Session<'_>) -> Result<(), Failure> {
     };
     match (options.socket_type, content) {
         (SocketType::Push, Some(content)) => talk::send(&*sender(Push::new(), options)?, transfer, content),
-        (SocketType::Pub, Some(content)) => talk::send(&*sender(Pub::new(), options)?, transfer, content),
+        (SocketType::Pub, Some(content)) => talk::send(&*publisher(options)?, transfer, content),
         (SocketType::Req, Some(content)) => {
             talk::ask(&*both(Req::new(), options)?, transfer, content, output)
         }
@@ -155,20 +155,29 @@ fn sender<P: Outbound + 'static>(socket: Opened<P>, options: &Session<'_>) -> Re
 
 fn receiver<P: Inbound + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
-    talk::set_recv_timeout(&socket, options.recv_timeout)?;
+    set_receiving(&socket, options)?;
     ready(socket, options)
 }
 
 fn both<P: Outbound + Inbound + 'static>(socket: Opened<P>, options: &Session<'_>) -> Ready<P> {
     let socket = socket.map_err(Failure::socket("Can't create socket"))?;
     set_send_timeout(&socket, options)?;
-    talk::set_recv_timeout(&socket, options.recv_timeout)?;
+    set_receiving(&socket, options)?;
     ready(socket, options)
+}
+
+fn publisher(options: &Session<'_>) -> Ready<scaproust::pattern::Pub> {
+    let socket = Pub::new();
+    if let Ok(socket) = &socket {
+        socket.set_filter(options.prefilters).map_err(Failure::socket("Can't filter"))?;
+    }
+    sender(socket, options)
 }
 
 fn subscriber(options: &Session<'_>) -> Ready<scaproust::pattern::Sub> {
     let socket = Sub::new();
     if let Ok(socket) = &socket {
+        socket.set_filter_upstream(options.prefilters).map_err(Failure::socket("Can't filter"))?;
         let everything = [Vec::new()];
         let prefixes =
             if options.subscriptions.is_empty() { &everything[..] } else { &options.subscriptions };
@@ -177,6 +186,19 @@ fn subscriber(options: &Session<'_>) -> Ready<scaproust::pattern::Sub> {
         }
     }
     receiver(socket, options)
+}
+
+/// Sets the options of a socket that receives. Only some socket types may drop messages.
+fn set_receiving<P: Inbound>(socket: &Socket<P>, options: &Options) -> Result<(), Failure> {
+    talk::set_recv_timeout(socket, options.recv_timeout)?;
+    let failure = || Failure::socket("Can't set which messages are dropped");
+    if options.prefers_new {
+        socket.set_prefers_new(true).map_err(failure())?;
+    }
+    if options.conflates {
+        socket.set_conflates(true).map_err(failure())?;
+    }
+    Ok(())
 }
 
 fn set_send_timeout<P: Outbound>(socket: &Socket<P>, options: &Options) -> Result<(), Failure> {
@@ -220,6 +242,9 @@ fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Read
     }
     if let Some(name) = &options.name {
         socket.set_name(name).map_err(Failure::socket("Can't set socket name"))?;
+    }
+    if let Some(time) = options.connect_timeout {
+        socket.set_connect_timeout(time).map_err(Failure::socket("Can't set connect timeout"))?;
     }
     set_tls(&socket, &options.tls)?;
     let report = |what: &str, endpoint: &Endpoint| {

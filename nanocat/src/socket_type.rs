@@ -92,8 +92,13 @@ impl SocketType {
     pub(crate) fn refused(self) -> impl Iterator<Item = (&'static str, &'static str)> {
         let sending = (!self.sends()).then_some((id::SENDING, "only receives"));
         let receiving = (!self.receives()).then_some((id::RECEIVING, "only sends"));
+        let answers =
+            matches!(self, SocketType::Req | SocketType::Rep | SocketType::Surveyor | SocketType::Respondent);
+        let dropping = answers.then_some((id::DROPPING, "keeps all messages"));
+        let is_topical = matches!(self, SocketType::Pub | SocketType::Sub);
+        let filtering = (!is_topical).then_some((&[id::PREFILTER][..], "has no subscriptions"));
         let subscribing = (self != SocketType::Sub).then_some((&[id::SUBSCRIBE][..], "has no subscriptions"));
-        [sending, receiving, subscribing]
+        [sending, receiving, dropping, filtering, subscribing]
             .into_iter()
             .flatten()
             .flat_map(|(options, why)| options.iter().map(move |option| (*option, why)))

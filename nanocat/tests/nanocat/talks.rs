@@ -104,6 +104,48 @@ fn the_port_that_the_system_has_chosen_is_printed() {
 }
 
 #[test]
+fn a_connect_waits_for_its_time() {
+    let folder = Folder::new();
+    let address = folder.ipc("absent");
+    let sender = run(Which::Ours, &format!("--push --connect {address} -Dping --connect-timeout 0.01"));
+    assert_eq!(
+        (sender.status, sender.stderr.contains("Can't connect")),
+        (Some(3), true),
+        "{}",
+        sender.stderr
+    );
+    // Without a limit it waits until there is a receiver, so that nothing published is lost.
+    let publisher = Program::start(
+        Which::Ours,
+        &format!("--pub --connect {address} --connect-timeout -1 --prefilter -Dnews -i0.01"),
+    );
+    let subscriber =
+        Program::start(Which::Ours, &format!("--sub --bind {address} --prefilter --conflate -A --count 1"));
+    assert_eq!(subscriber.end().stdout, b"news\n");
+    drop(publisher);
+}
+
+#[test]
+fn only_messages_that_do_not_belong_together_may_be_dropped() {
+    for (options, reason) in [
+        ("--req --conflate -Dx", "keeps all messages"),
+        ("--respondent --prefer-new", "keeps all messages"),
+        ("--push --conflate -Dx", "only sends"),
+        ("--pull --prefilter", "has no subscriptions"),
+    ] {
+        let end = run(Which::Ours, &format!("{options} --bind inproc://x"));
+        assert_eq!((end.status, end.stderr.contains(reason)), (Some(1), true), "{options}: {}", end.stderr);
+    }
+    let folder = Folder::new();
+    for option in ["--prefer-new", "--conflate"] {
+        let address = folder.ipc(option);
+        let receiver = Program::start(Which::Ours, &format!("--pull --bind {address} {option} -A --count 1"));
+        let sender = run(Which::Ours, &format!("--push --connect {address} -Dping"));
+        assert_eq!((sender.status, receiver.end().stdout), (Some(0), b"ping\n".to_vec()));
+    }
+}
+
+#[test]
 fn a_count_ends_the_program() {
     let folder = Folder::new();
     let address = folder.ipc("count");

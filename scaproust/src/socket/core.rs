@@ -90,8 +90,6 @@ pub(super) struct Endpoints {
 pub(super) struct OpenEndpoint {
     pub(super) endpoint: Arc<dyn Endpoint>,
     pub(super) state: SharedEndpointState,
-    /// Its address, with what the system has chosen.
-    pub(super) address: Vec<u8>,
     pub(super) name: Arc<EndpointName>,
 }
 

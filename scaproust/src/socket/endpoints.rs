@@ -68,7 +68,7 @@ impl Socket {
         let (mut context, id) = {
             let mut core = self.core.lock();
             let id = core.endpoints.next_id();
-            let name = EndpointName { id, is_bound, address: address.to_owned() };
+            let name = EndpointName::new(id, is_bound, address);
             (SocketEndpoint::new(this, name, &core.options), id)
         };
         context.has_pipe = has_pipe;
@@ -87,8 +87,7 @@ impl Socket {
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        let address = endpoint.address(address);
-        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, address, name });
+        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, name });
         Ok(id)
     }
 
@@ -98,14 +97,22 @@ impl Socket {
     /// [`Error::InvalidArgument`] when there is no such endpoint.
     pub fn endpoint_address(&self, endpoint: i32) -> Result<Vec<u8>, Error> {
         let core = self.core.lock();
-        core.endpoints.open.get(&endpoint).map(|open| open.address.clone()).ok_or(Error::InvalidArgument)
+        core.endpoints
+            .open
+            .get(&endpoint)
+            .map(|open| open.name.address().to_owned())
+            .ok_or(Error::InvalidArgument)
     }
 
     /// As [`Socket::endpoint_address`], of the endpoint that was added last; empty if there is no endpoint.
     #[must_use]
     pub fn last_endpoint_address(&self) -> Vec<u8> {
         let core = self.core.lock();
-        core.endpoints.open.last_key_value().map(|(_, open)| open.address.clone()).unwrap_or_default()
+        core.endpoints
+            .open
+            .last_key_value()
+            .map(|(_, open)| open.name.address().to_owned())
+            .unwrap_or_default()
     }
 
     /// Shuts an endpoint down. What was sent on it is still delivered, within the time of `NN_LINGER`; the

@@ -286,6 +286,8 @@ impl EndpointContext for Monitor {
         Ok(Arc::new(SubscriberPipe { monitor, number }))
     }
 
+    fn bound(&self, _endpoint: &dyn Endpoint) {}
+
     /// Nothing is counted.
     fn report(&self, _event: EndpointEvent) {}
 

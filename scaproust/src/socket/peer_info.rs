@@ -1,12 +1,13 @@
 //! The peer of a pipe, as events and received messages name it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::event::{EventKind, SocketEvent};
 use crate::pipe::{Credentials, Peer};
 use crate::protocol::PipeId;
 #[cfg(feature = "tls")]
 use crate::tls::PeerIdentity;
+use crate::transport::Endpoint;
 
 /// The peer of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,36 +52,53 @@ pub(super) struct EndpointName {
     /// Whether it is bound, and not connected.
     pub(super) is_bound: bool,
     /// The address that the program gave.
-    pub(super) address: Vec<u8>,
+    given: Vec<u8>,
+    /// The same with what the system has chosen, such as a port. Set once the endpoint is bound.
+    chosen: OnceLock<Vec<u8>>,
 }
 
 impl EndpointName {
+    /// The name of an endpoint with the address that the program has `given`.
+    pub(super) fn new(id: i32, is_bound: bool, given: &[u8]) -> EndpointName {
+        EndpointName { id, is_bound, given: given.to_owned(), chosen: OnceLock::new() }
+    }
+
+    /// The endpoint is bound: its address may have what the system has chosen.
+    pub(super) fn bound(&self, endpoint: &dyn Endpoint) {
+        _ = self.chosen.set(endpoint.address(&self.given));
+    }
+
+    /// The address, with what the system has chosen.
+    pub(super) fn address(&self) -> &[u8] {
+        self.chosen.get().unwrap_or(&self.given)
+    }
+
     /// The length of the scheme with `://`.
     fn scheme(&self) -> usize {
-        self.address.windows(3).position(|bytes| bytes == b"://").map_or(0, |length| length + 3)
+        self.address().windows(3).position(|bytes| bytes == b"://").map_or(0, |length| length + 3)
     }
 
     /// The address without its scheme.
     pub(super) fn bare_address(&self) -> &[u8] {
-        &self.address[self.scheme()..]
+        &self.address()[self.scheme()..]
     }
 
     /// An address with the scheme of this one.
     pub(super) fn with_scheme(&self, address: &[u8]) -> Vec<u8> {
-        [&self.address[..self.scheme()], address].concat()
+        [&self.address()[..self.scheme()], address].concat()
     }
 
     /// An event of the endpoint.
     pub(super) fn event(&self, kind: EventKind) -> SocketEvent {
         let mut event = SocketEvent { endpoint: Some(self.id), ..SocketEvent::new(kind) };
-        *(if self.is_bound { &mut event.local } else { &mut event.peer }) = Some(self.address.clone());
+        *(if self.is_bound { &mut event.local } else { &mut event.peer }) = Some(self.address().to_owned());
         event
     }
 
     /// The peer of one of the endpoint's pipes.
     pub(super) fn peer_info(&self, pipe: PipeId, peer: &Arc<dyn Peer>) -> PeerInfo {
         let identity = peer.identity();
-        let own = || self.address.clone();
+        let own = || self.address().to_owned();
         let local = identity.local.map(|local| self.with_scheme(&local));
         PeerInfo {
             pipe: pipe.0.into(),
@@ -102,7 +120,7 @@ mod tests {
 
     #[test]
     fn addresses_have_the_scheme_of_the_endpoint() {
-        let name = |is_bound, address: &str| EndpointName { id: 1, is_bound, address: address.into() };
+        let name = |is_bound, address: &str| EndpointName::new(1, is_bound, address.as_bytes());
         assert_eq!(name(true, "tls+tcp://*:5").with_scheme(b"1.2.3.4:5"), b"tls+tcp://1.2.3.4:5");
         assert_eq!(name(true, "tcp://*:5").bare_address(), b"*:5");
         assert_eq!(EndpointName::default().with_scheme(b"x"), b"x");

@@ -17,8 +17,8 @@ use crate::protocol::{PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo};
 use crate::sync::atomic::{AtomicBool, Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
-    Admission, Batching, EndpointContext, EndpointEvent, Keepalive, LaneLimits, Networks, PeerWatch,
-    PipeEnds, Settings,
+    Admission, Batching, Endpoint, EndpointContext, EndpointEvent, Keepalive, LaneLimits, Networks,
+    PeerWatch, PipeEnds, Settings,
 };
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
@@ -154,6 +154,11 @@ impl EndpointContext for SocketEndpoint {
             writable: Entry::new(id.0, Change::Writable),
             closed: Entry::new(id.0, Change::Closed),
         }))
+    }
+
+    fn bound(&self, endpoint: &dyn Endpoint) {
+        self.name.bound(endpoint);
+        self.report(EndpointEvent::Listening);
     }
 
     fn report(&self, event: EndpointEvent) {

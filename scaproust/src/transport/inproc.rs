@@ -97,7 +97,7 @@ pub(super) fn bind(name: Vec<u8>, context: Arc<dyn EndpointContext>) -> Result<A
         }
         entry.bound = Some(endpoint.clone());
     }
-    endpoint.context.report(EndpointEvent::Listening);
+    endpoint.context.bound(&*endpoint);
     join_waiting(&endpoint.name);
     Ok(endpoint)
 }

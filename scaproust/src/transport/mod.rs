@@ -61,7 +61,7 @@ pub(crate) enum EndpointEvent {
     Dropped,
     /// A connection was ended by the other side or by the network, or because of what the peer sent.
     Broken,
-    /// The endpoint is bound: connections may come from now on.
+    /// The endpoint is bound: connections may come from now on. Transports call [`EndpointContext::bound`].
     Listening,
     /// The next attempt to connect begins after this time. The error is that of the attempt before, if it has failed.
     Retry(Option<Error>, Duration),
@@ -158,6 +158,8 @@ pub(crate) trait EndpointContext: Send + Sync {
     /// # Errors
     /// [`PipeRefused`].
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused>;
+    /// The endpoint is bound, and its address known: connections may come from now on.
+    fn bound(&self, endpoint: &dyn Endpoint);
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
     /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. An event is counted, and not printed if it is

@@ -80,7 +80,7 @@ impl Listener {
         let listener = Listener { chosen, mapping, kind, context, reactor, state: Mutex::new(state) };
         let listener = Arc::new(listener);
         // Before the first connection.
-        listener.context.report(EndpointEvent::Listening);
+        listener.context.bound(&*listener);
         {
             // The lock is held meanwhile, so that the first connection finds the acceptor.
             let mut state = lock(&listener.state);

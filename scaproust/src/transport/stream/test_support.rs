@@ -18,7 +18,7 @@ use crate::reactor::Reactor;
 use crate::sync::{Mutex, lock, rank};
 #[cfg(feature = "tls")]
 use crate::tls::{Config, Plaintext, Session, Settings as TlsSettings};
-use crate::transport::{Batching, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
+use crate::transport::{Batching, Endpoint, EndpointContext, EndpointEvent, LaneLimits, PipeEnds, Settings};
 
 /// The greeting of a PUSH socket.
 const OWN_GREETING: [u8; 8] = [0, b'S', b'P', 0, 0, 80, 0, 0];
@@ -331,12 +331,11 @@ impl EndpointContext for TestSocket {
         Ok(self.end.clone())
     }
 
+    fn bound(&self, _endpoint: &dyn Endpoint) {}
+
     fn report(&self, event: EndpointEvent) {
         // Those that only a monitor sees are left out.
-        if !matches!(
-            event,
-            EndpointEvent::Listening | EndpointEvent::Retry(..) | EndpointEvent::Unopened { .. }
-        ) {
+        if !matches!(event, EndpointEvent::Retry(..) | EndpointEvent::Unopened { .. }) {
             lock(&self.events).push_back(event);
         }
     }
