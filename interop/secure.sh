@@ -15,9 +15,14 @@ trust_in_browser() {
 
 # The library that binds, and the one that connects.
 bridged_libraries=('ours libnanomsg' 'libnanomsg ours')
+# The transports of ours, and those of the C library behind stunnel.
+declare -A without_tls=([tls+tcp]=tcp [wss]=ws)
 
-# bridge LIBRARY: reads the address of the library that is bound, and writes that of a stunnel in front of it. Passes on what
-# the library writes afterwards, until it ends, and stunnel with it.
+# scheme_of LIBRARY TRANSPORT
+scheme_of() { if [ "$1" = ours ]; then echo "$2"; else echo "${without_tls[$2]}"; fi; }
+
+# bridge TRANSPORT LIBRARY LIBRARY: reads the address of the first library, which is bound, and writes that of a stunnel in
+# front of it for the second. Passes on what the first writes afterwards, until it ends, and stunnel with it.
 bridge() {
     local address stunnel
     read -r address || return
@@ -27,7 +32,7 @@ bridge() {
         echo '[bridge]'
         echo "accept = $(own_address)"
         echo "connect = ${address##*/}"
-        if [ "$1" = ours ]; then
+        if [ "$2" = ours ]; then
             echo 'client = yes'
             echo "CAfile = $NN_TLS_CA_FILE"
             echo 'verifyChain = yes'
@@ -38,22 +43,21 @@ bridge() {
     } >stunnel.conf
     timeout -k 5 "$LIMIT" stunnel stunnel.conf >stunnel.txt 2>&1 &
     stunnel=$!
-    if [ "$1" = ours ]; then echo "tcp://$(own_address)"; else echo "tls+tcp://$(own_address)"; fi
+    echo "$(scheme_of "$3" "$1")://$(own_address)"
     cat
     kill "$stunnel"
     wait "$stunnel" 2>/dev/null
 }
 
-# bridged_talk LIBRARY ROLE LIBRARY ROLE: as talk. Ours speaks TLS, and stunnel in place of the C library.
+# bridged_talk TRANSPORT LIBRARY ROLE LIBRARY ROLE: as talk. Ours speaks TLS, and stunnel in place of the C library.
 bridged_talk() {
     local address bound other status=0
-    address=$(address_of tcp 127.0.0.1)
-    [ "$1" = libnanomsg ] || address=$(address_of tls+tcp 127.0.0.1)
+    address=$(address_of "$(scheme_of "$2" "$1")" 127.0.0.1)
     mkfifo to-bound from-bound to-other
-    side "$1" "$2" binary "$address" <to-bound >from-bound &
+    side "$2" "$3" binary "$address" <to-bound >from-bound &
     bound=$!
-    bridge "$1" <from-bound >to-other &
-    side "$3" "$4" binary >to-bound <to-other &
+    bridge "$1" "$2" "$4" <from-bound >to-other &
+    side "$4" "$5" binary >to-bound <to-other &
     other=$!
     wait "$bound" || { echo "the bound side: status $?"; status=1; }
     wait "$other" || { echo "the connecting side: status $?"; status=1; }
@@ -62,31 +66,37 @@ bridged_talk() {
     return "$status"
 }
 
+# bridged_name TRANSPORT PATTERN PAIR
+bridged_name() { name_of "$1, stunnel" "${2% *}" "${3% *}" "${2#* }" "${3#* }"; }
+
 run_bridged() {
-    local pattern pair
-    for pattern in "${patterns[@]}"; do
-        for pair in "${bridged_libraries[@]}"; do
-            has "$pair" "$pattern" || continue
-            # shellcheck disable=SC2086 # Two words each.
-            set -- $pattern $pair
-            run_case "$(name_of stunnel "$1" "$3" "$2" "$4")" bridged_talk "$3" "$1" "$4" "$2"
+    local transport pattern pair
+    for transport in tls+tcp wss; do
+        for pattern in "${patterns[@]}"; do
+            for pair in "${bridged_libraries[@]}"; do
+                has "$pair" "$pattern" || continue
+                run_case "$(bridged_name "$transport" "$pattern" "$pair")" \
+                    bridged_talk "$transport" "${pair% *}" "${pattern% *}" "${pair#* }" "${pattern#* }"
+            done
         done
     done
 }
 
 write_bridged() {
-    local pattern pair row
+    local transport pattern pair row
     echo '## The C library behind stunnel'
     echo
-    echo 'The C library has no TLS: stunnel has it, in front of its tcp. Ours has tls+tcp.'
+    echo 'The C library has no TLS: stunnel has it, in front of its tcp and ws. Ours has tls+tcp and wss.'
     echo
-    echo '| binds, connects | ours, libnanomsg | libnanomsg, ours |'
-    echo '|---|---|---|'
+    echo '| binds, connects | tls+tcp: ours, libnanomsg | tls+tcp: libnanomsg, ours | wss: ours, libnanomsg | wss: libnanomsg, ours |'
+    echo '|---|---|---|---|---|'
     for pattern in "${patterns[@]}"; do
         has "${bridged_libraries[0]}" "$pattern" || continue
         row="| ${pattern/ /, } |"
-        for pair in "${bridged_libraries[@]}"; do
-            row+=$(cell "$(name_of stunnel "${pattern% *}" "${pair% *}" "${pattern#* }" "${pair#* }")")
+        for transport in tls+tcp wss; do
+            for pair in "${bridged_libraries[@]}"; do
+                row+=$(cell "$(bridged_name "$transport" "$pattern" "$pair")")
+            done
         done
         echo "$row"
     done

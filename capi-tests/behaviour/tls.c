@@ -467,6 +467,8 @@ int main (void)
 {
     if (!only_ours ("it has no TLS") || !has_tls ())
         return 0;
+    /*  First, since it forks: what the library's threads have would be lost in the child. */
+    reasons ();
     bad_options ();
     bad_endpoints ();
     each_secure_transport (transport) {
@@ -481,6 +483,5 @@ int main (void)
     both_sides ();
     reload ();
     environment ();
-    reasons ();
     return 0;
 }
