@@ -469,9 +469,7 @@ NN_EXPORT void *nn_allocmsg(size_t size, int type);
  * `msg` must come from nn_allocmsg, nn_reallocmsg or a receive with NN_MSG, and must not have been
  * freed or sent; or be NULL.
  */
-NN_EXPORT
-void *nn_reallocmsg(void *msg,
-                    size_t size);
+NN_EXPORT void *nn_reallocmsg(void *msg, size_t size);
 
 /* Frees a message; returns 0, or -1 with EFAULT (not a message).
  *
@@ -529,9 +527,7 @@ NN_EXPORT int nn_getsockopt(int s, int level, int option, void *optval, size_t *
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
-NN_EXPORT
-int nn_bind(int s,
-            const char *addr);
+NN_EXPORT int nn_bind(int s, const char *addr);
 
 /* Adds an endpoint that connects to a peer; returns its id (1 or more), or -1.
  *
@@ -544,9 +540,7 @@ int nn_bind(int s,
  * The caller promises:
  * `addr` must be a text that ends with a zero, or NULL.
  */
-NN_EXPORT
-int nn_connect(int s,
-               const char *addr);
+NN_EXPORT int nn_connect(int s, const char *addr);
 
 /* Removes an endpoint and its connections; returns 0, or -1.
  *
@@ -554,9 +548,7 @@ int nn_connect(int s,
  * `how` is the id that nn_bind or nn_connect returned. Fails with EBADF (no such socket) or
  * EINVAL (no such endpoint).
  */
-NN_EXPORT
-int nn_shutdown(int s,
-                int how);
+NN_EXPORT int nn_shutdown(int s, int how);
 
 /* Sends a message; returns its length, or -1.
  *
@@ -602,10 +594,7 @@ NN_EXPORT int nn_recv(int s, void *buf, size_t len, int flags);
  * `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of bytes
  * or entries, or, for NN_MSG, pointing to a pointer to a message of the caller's.
  */
-NN_EXPORT
-int nn_sendmsg(int s,
-               const struct nn_msghdr *msghdr,
-               int flags);
+NN_EXPORT int nn_sendmsg(int s, const struct nn_msghdr *msghdr, int flags);
 
 /* Receives a message into several buffers, with control messages; returns the length of the body,
  * or -1.
@@ -622,10 +611,7 @@ int nn_sendmsg(int s,
  * `msghdr` must be NULL or valid: each pointer in it NULL, or valid for the given number of
  * writable bytes or entries, or, for NN_MSG, pointing to a pointer.
  */
-NN_EXPORT
-int nn_recvmsg(int s,
-               struct nn_msghdr *msghdr,
-               int flags);
+NN_EXPORT int nn_recvmsg(int s, struct nn_msghdr *msghdr, int flags);
 
 /* Returns the control message of `mhdr` after `cmsg`, or the first one if `cmsg` is NULL; NULL if
  * there are no more. Called by NN_CMSG_FIRSTHDR and NN_CMSG_NXTHDR.
@@ -634,9 +620,7 @@ int nn_recvmsg(int s,
  * `mhdr` must be NULL or point to a header with a valid control buffer, and `cmsg` be NULL or
  * point into that buffer.
  */
-NN_EXPORT
-struct nn_cmsghdr *nn_cmsg_nxthdr_(const struct nn_msghdr *mhdr,
-                                   const struct nn_cmsghdr *cmsg);
+NN_EXPORT struct nn_cmsghdr *nn_cmsg_nxthdr_(const struct nn_msghdr *mhdr, const struct nn_cmsghdr *cmsg);
 
 /* Waits for events on several sockets; returns the number of sockets with an event, 0 after the
  * timeout, or -1.
@@ -661,9 +645,7 @@ NN_EXPORT int nn_poll(struct nn_pollfd *fds, int nfds, int timeout);
  * single socket that cannot both send and receive), EINTR (a signal handler ran; a device that
  * forwards in both directions goes on) or ETIMEDOUT (NN_RCVTIMEO or NN_SNDTIMEO has passed).
  */
-NN_EXPORT
-int nn_device(int s1,
-              int s2);
+NN_EXPORT int nn_device(int s1, int s2);
 
 /* Returns the value of one of a socket's NN_STAT_ statistics, or (uint64_t) -1 on error.
  *
