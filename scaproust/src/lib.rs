@@ -76,12 +76,12 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Endpoint, Events, IntoMessage, Iter, Keepalive, Message, Pair, PairV1, PollDescriptor, Pub, Pull,
-    Push, RecvFuture, Rep, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent,
-    device, pattern, raw,
+    Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoMessage, Iter, Keepalive, Listener, Message, Pair,
+    PairV1, PollDescriptor, Pub, Pull, Push, RecvFuture, Rep, Req, Respondent, SendFuture, Socket, Star,
+    Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
 };
 #[cfg(feature = "futures")]
-pub use api::{MessageSink, MessageStream};
+pub use api::{EventStream, MessageSink, MessageStream};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

@@ -11,6 +11,7 @@ mod context;
 mod descriptor;
 pub mod device;
 mod endpoint;
+mod endpoint_builder;
 mod events;
 #[cfg(feature = "futures")]
 mod futures;
@@ -28,6 +29,9 @@ mod transfer;
 
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
+pub use endpoint_builder::{Dialer, EndpointBuilder, Listener};
+#[cfg(feature = "futures")]
+pub use events::EventStream;
 pub use events::Events;
 #[cfg(feature = "futures")]
 pub use futures::{MessageSink, MessageStream};

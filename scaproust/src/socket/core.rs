@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::endpoint_connections::EndpointConnections;
 use super::endpoint_state::SharedEndpointState;
 use super::event::{EventKind, SocketEvent};
 use super::face::{Face, Faces};
@@ -87,6 +88,7 @@ pub(super) struct Endpoints {
 pub(super) struct OpenEndpoint {
     pub(super) endpoint: Arc<dyn Endpoint>,
     pub(super) state: SharedEndpointState,
+    pub(super) connections: Arc<EndpointConnections>,
     /// Its address, with what the system has chosen.
     pub(super) address: Vec<u8>,
     pub(super) name: Arc<EndpointName>,

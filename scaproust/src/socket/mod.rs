@@ -13,7 +13,8 @@
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
 //! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
-//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics` | parts of the state |
+//! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `statistics` | parts of the state |
+//! | `endpoint_state`, `endpoint_connections`, `endpoint_options` | parts of the state of an endpoint |
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
@@ -29,6 +30,8 @@ mod contexts;
 mod core;
 mod direct_read;
 mod drive;
+mod endpoint_connections;
+mod endpoint_options;
 mod endpoint_state;
 mod endpoints;
 mod event;
@@ -67,9 +70,10 @@ pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
-pub(crate) use self::connecting::connect_in;
+pub(crate) use self::connecting::{connect_in, wait_connected};
 use self::contexts::Membership;
 use self::core::Core;
+pub(crate) use self::endpoint_options::EndpointOptions;
 pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]
 pub(crate) use self::exit::flush as write_at_exit;
