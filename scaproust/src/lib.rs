@@ -76,9 +76,9 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoMessage, Iter, Keepalive, Listener, Message, Pair,
-    PairV1, PollDescriptor, Pub, Pull, Push, RecvFuture, Rep, Req, Respondent, SendFuture, Socket, Star,
-    Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
+    Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive, Listener,
+    Message, Pair, PairV1, PollDescriptor, Poller, Pub, Pull, Push, Ready, RecvFuture, Rep, Req, Respondent,
+    SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{EventStream, MessageSink, MessageStream};

@@ -19,6 +19,7 @@ mod handle;
 mod message;
 mod options;
 pub mod pattern;
+mod poller;
 pub mod raw;
 mod socket;
 mod statistics;
@@ -37,12 +38,13 @@ pub use events::Events;
 pub use futures::{MessageSink, MessageStream};
 pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
+pub use poller::{Poller, Ready};
 pub use socket::Socket;
 pub use statistics::Statistics;
 pub use tasks::{RecvFuture, SendFuture};
 #[cfg(feature = "tls")]
 pub use tls::{TlsAuth, TlsConfig, TlsVersion};
-pub use transfer::{Iter, Unsent};
+pub use transfer::{IntoIter, Iter, Unsent};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///
