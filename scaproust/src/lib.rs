@@ -77,8 +77,9 @@ mod wire;
 
 pub use api::{
     Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive, Listener,
-    Message, Pair, PairV1, PollDescriptor, Poller, Pub, Pull, Push, Ready, RecvFuture, Rep, Req, Respondent,
-    SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
+    Message, MessageSlice, Pair, PairV1, PollDescriptor, Poller, Pub, Pull, Push, Reader, Ready, RecvFuture,
+    Rep, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent, Writer, device,
+    pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{EventStream, MessageSink, MessageStream};

@@ -16,11 +16,13 @@ mod events;
 #[cfg(feature = "futures")]
 mod futures;
 mod handle;
+mod io;
 mod message;
 mod options;
 pub mod pattern;
 mod poller;
 pub mod raw;
+mod slice;
 mod socket;
 mod statistics;
 mod tasks;
@@ -36,9 +38,11 @@ pub use events::EventStream;
 pub use events::Events;
 #[cfg(feature = "futures")]
 pub use futures::{MessageSink, MessageStream};
+pub use io::{Reader, Writer};
 pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
 pub use poller::{Poller, Ready};
+pub use slice::MessageSlice;
 pub use socket::Socket;
 pub use statistics::Statistics;
 pub use tasks::{RecvFuture, SendFuture};
