@@ -76,10 +76,10 @@ mod transport;
 mod wire;
 
 pub use api::{
-    Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive, Listener,
-    Message, MessageSlice, Pair, PairV1, PollDescriptor, Poller, Pub, Pull, Push, Reader, Ready, RecvFuture,
-    Rep, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, Unsent, Writer, device,
-    pattern, raw,
+    AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive,
+    Listener, Message, MessageSlice, Pair, PairV1, PollDescriptor, Poller, Protocol, Pub, Pull, Push, Reader,
+    Ready, RecvFuture, Rep, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor,
+    UnknownProtocol, Unsent, Writer, device, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{EventStream, MessageSink, MessageStream};

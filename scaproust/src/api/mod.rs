@@ -7,6 +7,7 @@
 //!
 //! A new protocol needs a type in [`pattern`], and a name below.
 
+mod any_socket;
 mod context;
 mod descriptor;
 pub mod device;
@@ -30,6 +31,7 @@ mod tasks;
 mod tls;
 mod transfer;
 
+pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
 pub use endpoint_builder::{Dialer, EndpointBuilder, Listener};

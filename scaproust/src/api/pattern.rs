@@ -15,15 +15,20 @@
 
 use std::marker::PhantomData;
 
-pub(super) use sealed::Role;
+pub(super) use sealed::{Fixed, Role};
 
 mod sealed {
     use crate::protocol::ProtocolInfo;
 
-    /// A role, as the socket layer identifies it.
+    /// A role.
     pub trait Role {
-        const PROTOCOL: &'static ProtocolInfo;
+        /// Whether its sockets are raw ones.
         const IS_RAW: bool = false;
+    }
+
+    /// A role of one protocol.
+    pub trait Fixed: Role {
+        const PROTOCOL: &'static ProtocolInfo;
     }
 }
 
@@ -32,6 +37,12 @@ use crate::protocol::{self, ProtocolInfo};
 /// The role of a socket. Only the types of this module are roles.
 pub trait Pattern: Role {}
 
+/// A role whose protocol is known when the program is compiled: each of them but [`Any`].
+pub trait Known: Pattern + Fixed {
+    /// The role of the same sockets when the protocol is known only at run time.
+    type Erased: Pattern;
+}
+
 /// A role that sends.
 pub trait Sends: Pattern {}
 
@@ -39,17 +50,32 @@ pub trait Sends: Pattern {}
 pub trait Receives: Pattern {}
 
 /// A role whose sockets can have contexts; see [`Socket::context`](crate::Socket::context).
-pub trait HasContexts: Pattern {}
+pub trait HasContexts: Known {}
 
 impl<P: Role> Pattern for P {}
+
+/// The roles and the rows of the table of protocols: `roles!(Pair PAIR, …)`.
+macro_rules! roles {
+    ($($role:ident $protocol:ident),+) => { $(
+        impl Role for $role {}
+        impl Fixed for $role {
+            const PROTOCOL: &'static ProtocolInfo = &protocol::$protocol;
+        }
+        impl Known for $role {
+            type Erased = Any;
+        }
+    )+ };
+}
+
+roles!(
+    Pair PAIR, PairV1 PAIR_V1, Pub PUB, Sub SUB, Req REQ, Rep REP, Push PUSH, Pull PULL, Bus BUS, Star STAR,
+    Surveyor SURVEYOR, Respondent RESPONDENT
+);
 
 /// One peer, both directions; see [`crate::Pair`].
 #[derive(Debug)]
 pub enum Pair {}
 
-impl Role for Pair {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR;
-}
 impl Sends for Pair {}
 impl Receives for Pair {}
 
@@ -57,9 +83,6 @@ impl Receives for Pair {}
 #[derive(Debug)]
 pub enum PairV1 {}
 
-impl Role for PairV1 {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR_V1;
-}
 impl Sends for PairV1 {}
 impl Receives for PairV1 {}
 
@@ -67,18 +90,12 @@ impl Receives for PairV1 {}
 #[derive(Debug)]
 pub enum Pub {}
 
-impl Role for Pub {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PUB;
-}
 impl Sends for Pub {}
 
 /// Receives the messages that match a subscription; see [`crate::Sub`].
 #[derive(Debug)]
 pub enum Sub {}
 
-impl Role for Sub {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::SUB;
-}
 impl Receives for Sub {}
 impl HasContexts for Sub {}
 
@@ -86,9 +103,6 @@ impl HasContexts for Sub {}
 #[derive(Debug)]
 pub enum Req {}
 
-impl Role for Req {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::REQ;
-}
 impl Sends for Req {}
 impl Receives for Req {}
 impl HasContexts for Req {}
@@ -97,9 +111,6 @@ impl HasContexts for Req {}
 #[derive(Debug)]
 pub enum Rep {}
 
-impl Role for Rep {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::REP;
-}
 impl Sends for Rep {}
 impl Receives for Rep {}
 impl HasContexts for Rep {}
@@ -108,27 +119,18 @@ impl HasContexts for Rep {}
 #[derive(Debug)]
 pub enum Push {}
 
-impl Role for Push {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PUSH;
-}
 impl Sends for Push {}
 
 /// Receives from all its peers; see [`crate::Pull`].
 #[derive(Debug)]
 pub enum Pull {}
 
-impl Role for Pull {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PULL;
-}
 impl Receives for Pull {}
 
 /// Sends to all its peers, and receives from all; see [`crate::Bus`].
 #[derive(Debug)]
 pub enum Bus {}
 
-impl Role for Bus {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::BUS;
-}
 impl Sends for Bus {}
 impl Receives for Bus {}
 
@@ -136,9 +138,6 @@ impl Receives for Bus {}
 #[derive(Debug)]
 pub enum Star {}
 
-impl Role for Star {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::STAR;
-}
 impl Sends for Star {}
 impl Receives for Star {}
 
@@ -146,9 +145,6 @@ impl Receives for Star {}
 #[derive(Debug)]
 pub enum Surveyor {}
 
-impl Role for Surveyor {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::SURVEYOR;
-}
 impl Sends for Surveyor {}
 impl Receives for Surveyor {}
 impl HasContexts for Surveyor {}
@@ -157,12 +153,17 @@ impl HasContexts for Surveyor {}
 #[derive(Debug)]
 pub enum Respondent {}
 
-impl Role for Respondent {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::RESPONDENT;
-}
 impl Sends for Respondent {}
 impl Receives for Respondent {}
 impl HasContexts for Respondent {}
+
+/// A role whose protocol is known only at run time; see [`crate::AnySocket`].
+#[derive(Debug)]
+pub enum Any {}
+
+impl Role for Any {}
+impl Sends for Any {}
+impl Receives for Any {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
@@ -191,8 +192,13 @@ impl HasContexts for Respondent {}
 pub struct Raw<P>(PhantomData<P>);
 
 impl<P: Role> Role for Raw<P> {
-    const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
     const IS_RAW: bool = true;
+}
+impl<P: Fixed> Fixed for Raw<P> {
+    const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
+}
+impl<P: Known> Known for Raw<P> {
+    type Erased = Raw<P::Erased>;
 }
 impl<P: Sends> Sends for Raw<P> {}
 impl<P: Receives> Receives for Raw<P> {}
@@ -201,12 +207,12 @@ impl<P: Receives> Receives for Raw<P> {}
 mod tests {
     use super::*;
 
-    fn check<P: Role>(sends: bool, receives: bool) -> &'static ProtocolInfo {
+    fn check<P: Known>(sends: bool, receives: bool) -> &'static ProtocolInfo {
         assert_eq!((sends, receives), (P::PROTOCOL.can_send, P::PROTOCOL.can_recv), "{:?}", P::PROTOCOL);
         P::PROTOCOL
     }
 
-    fn both<P: Sends + Receives>() -> &'static ProtocolInfo {
+    fn both<P: Sends + Receives + Known>() -> &'static ProtocolInfo {
         check::<P>(true, true)
     }
 
