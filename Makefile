@@ -26,6 +26,8 @@ KIND := release
 # TLS: no for a library and a nanocat without the transports tls+tcp and wss.
 TLS := yes
 FEATURES := $(if $(filter no,$(TLS)),,--features tls)
+# What the Rust tests, the lints and the documentation cover: every feature of the library.
+ALL_FEATURES := --features "$(if $(filter no,$(TLS)),,tls )scaproust/futures scaproust/bytes scaproust/serde scaproust/tracing"
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD = $(TARGET)/$(KIND)
 STAGE = $(TARGET)/$(if $(filter release,$(KIND)),,$(KIND)-)stage
@@ -190,7 +192,7 @@ fmt:
 
 clippy:
 	$(call heading,Lints: cargo clippy)
-	@$(CARGO) clippy --workspace --all-targets --features tls -- -D warnings
+	@$(CARGO) clippy --workspace --all-targets $(ALL_FEATURES) -- -D warnings
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings
@@ -199,7 +201,7 @@ clippy:
 
 doc:
 	$(call heading,Documentation: cargo doc)
-	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc $(FEATURES) --workspace --no-deps
+	@RUSTDOCFLAGS=-Dwarnings $(CARGO) doc $(ALL_FEATURES) --workspace --no-deps
 
 package: # each package is built from the files that it would be published with
 	$(call heading,Packages: cargo package)
@@ -207,7 +209,7 @@ package: # each package is built from the files that it would be published with
 
 test: ## the Rust tests alone
 	$(call heading,Rust tests: cargo test)
-	@$(CARGO) test $(FEATURES) --workspace
+	@$(CARGO) test $(ALL_FEATURES) --workspace
 
 # A target folder of its own, because the flag rebuilds everything. Without LTO, which takes minutes and has no effect on
 # tests. The tests are listed first, because a filter without a match would succeed.

@@ -83,6 +83,8 @@ pub use api::{
 };
 #[cfg(feature = "futures")]
 pub use api::{EventStream, MessageSink, MessageStream};
+#[cfg(feature = "serde")]
+pub use api::{Format, Typed, TypedError};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

@@ -30,6 +30,8 @@ mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transfer;
+#[cfg(feature = "serde")]
+mod typed;
 
 pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
 pub use descriptor::PollDescriptor;
@@ -51,6 +53,8 @@ pub use tasks::{RecvFuture, SendFuture};
 #[cfg(feature = "tls")]
 pub use tls::{TlsAuth, TlsConfig, TlsVersion};
 pub use transfer::{IntoIter, Iter, Unsent};
+#[cfg(feature = "serde")]
+pub use typed::{Format, Typed, TypedError};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///

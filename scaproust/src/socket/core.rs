@@ -137,7 +137,7 @@ impl Core {
             receiving_tasks: 0,
             send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
-            watch: Watch::new(MAX_DROPS_FIRST_TRY),
+            watch: Watch::new(id, MAX_DROPS_FIRST_TRY),
         }
     }
 

@@ -12,7 +12,7 @@
 //! | file | subject |
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
-//! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
+//! | `event`, `peer_info`, `trace`, `monitor` | events and peers, as programs see them; tracing and publishing events |
 //! | `pipes`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `statistics` | parts of the state |
 //! | `endpoint_state`, `endpoint_connections`, `endpoint_options` | parts of the state of an endpoint |
 //! | `core` | the state under the lock |
@@ -59,6 +59,7 @@ mod table;
 mod task_call;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
+mod trace;
 mod wait_policy;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -95,7 +96,7 @@ use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
 use crate::reactor;
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{CachePadded, EntryLock, Event};
 use crate::transport::Batching;
 
@@ -159,6 +160,11 @@ impl Socket {
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
             acts_between_calls: info.forwards || info.acts_between_calls && !is_raw,
         })
+    }
+
+    /// Whether the events of connections are published or traced.
+    fn is_watched(&self) -> bool {
+        self.is_monitored.load(Ordering::Relaxed) || trace::is_enabled()
     }
 
     /// The socket's protocol.

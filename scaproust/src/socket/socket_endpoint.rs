@@ -184,7 +184,7 @@ impl SocketEndpoint {
             let new_error = state.report(event, &mut core.statistics);
             // A failed handshake is published as such.
             if reason.is_empty()
-                && core.watch.monitoring.is_some()
+                && core.watch.wants_events()
                 && let Some(event) = self.published(event)
             {
                 core.watch.publish(event, &mut edges);
@@ -319,7 +319,7 @@ impl Peer for PipeHandle {
 
 impl SocketPipe for PipeHandle {
     fn open(self: Arc<Self>) {
-        if !self.socket.is_monitored.load(Ordering::Relaxed) {
+        if !self.socket.is_watched() {
             return;
         }
         let mut edges = Edges::default();
@@ -334,7 +334,7 @@ impl SocketPipe for PipeHandle {
 
     fn close(self: Arc<Self>, end: End) {
         self.connection.close();
-        if self.socket.is_monitored.load(Ordering::Relaxed)
+        if self.socket.is_watched()
             && let Some(pipe) = self.socket.core.lock().pipes.get(self.id)
         {
             pipe.note_end(end);
