@@ -26,8 +26,8 @@ KIND := release
 # TLS: no for a library and a nanocat without the transports tls+tcp and wss.
 TLS := yes
 FEATURES := $(if $(filter no,$(TLS)),,--features tls)
-# For tests and documentation: the optional parts of the Rust interface as well.
-ALL_FEATURES := $(FEATURES) --features scaproust/futures,scaproust/bytes
+# What the Rust tests, the lints and the documentation cover: every feature of the library.
+ALL_FEATURES := --features "$(if $(filter no,$(TLS)),,tls )scaproust/futures scaproust/bytes scaproust/serde scaproust/tracing"
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 BUILD = $(TARGET)/$(KIND)
 STAGE = $(TARGET)/$(if $(filter release,$(KIND)),,$(KIND)-)stage
@@ -198,7 +198,7 @@ fmt:
 
 clippy:
 	$(call heading,Lints: cargo clippy)
-	@$(CARGO) clippy --locked --workspace --all-targets --features tls,scaproust/futures,scaproust/bytes -- -D warnings
+	@$(CARGO) clippy --locked --workspace --all-targets $(ALL_FEATURES) -- -D warnings
 	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
 	@RUSTFLAGS='--cfg fuzzing' $(CARGO) clippy --locked --manifest-path fuzz/Cargo.toml --target-dir "$(TARGET)/fuzz" \
 	    -- -D warnings

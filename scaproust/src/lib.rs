@@ -78,12 +78,15 @@ mod transport;
 mod wire;
 
 pub use api::{
-    AcceptFuture, Answers, Bus, Endpoint, Events, IntoMessage, Iter, Keepalive, Message, NextAnswer, Pair,
-    PairV1, Pending, PollDescriptor, Pub, Pull, Push, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
-    Socket, Star, Statistics, Sub, Surveyor, Unsent, device, pattern, raw,
+    AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
+    Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
+    Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
+    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, device, pattern, raw,
 };
 #[cfg(feature = "futures")]
-pub use api::{AnswerStream, MessageSink, MessageStream};
+pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};
+#[cfg(feature = "serde")]
+pub use api::{Format, Typed, TypedError};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
-use scaproust::{Error, Pull, Push};
+use scaproust::{Error, Poller, Pull, Push};
 
 static HANDLED: AtomicU32 = AtomicU32::new(0);
 
@@ -19,6 +19,25 @@ fn install_handler() {
     let handler: extern "C" fn(libc::c_int) = handle;
     // SAFETY: the handler only adds to an atomic.
     unsafe { libc::signal(libc::SIGUSR1, handler as libc::sighandler_t) };
+}
+
+/// Runs the handler this many times in the thread.
+fn interrupt_often<T>(thread: &JoinHandle<T>, times: u32) {
+    let before = HANDLED.load(Ordering::SeqCst);
+    for count in 1..=times {
+        interrupt(thread);
+        while HANDLED.load(Ordering::SeqCst) < before + count {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Runs the handler in the thread until that ends: the first times may come before the call.
+fn interrupt_until_it_ends<T>(thread: &JoinHandle<T>) {
+    while !thread.is_finished() {
+        interrupt(thread);
+        std::thread::yield_now();
+    }
 }
 
 fn interrupt<T>(thread: &JoinHandle<T>) {
@@ -35,12 +54,7 @@ fn a_signal_ends_a_blocked_call_only_if_the_socket_is_interruptible() {
 
     let own = pull.clone();
     let receiver = std::thread::spawn(move || own.recv());
-    for count in 1..=20 {
-        interrupt(&receiver);
-        while HANDLED.load(Ordering::SeqCst) < count {
-            std::thread::yield_now();
-        }
-    }
+    interrupt_often(&receiver, 20);
     assert!(!receiver.is_finished());
     push.send("after the signals").unwrap();
     assert_eq!(receiver.join().unwrap().unwrap(), "after the signals");
@@ -48,10 +62,24 @@ fn a_signal_ends_a_blocked_call_only_if_the_socket_is_interruptible() {
     pull.set_interruptible(true);
     let own = pull.clone();
     let receiver = std::thread::spawn(move || own.recv());
-    // The first ones may come before the call.
-    while !receiver.is_finished() {
-        interrupt(&receiver);
-        std::thread::yield_now();
-    }
+    interrupt_until_it_ends(&receiver);
     assert_eq!(receiver.join().unwrap(), Err(Error::Interrupted));
+
+    // The same test, since only one at a time may count the calls of the handler.
+    pull.set_interruptible(false);
+    let own = pull.clone();
+    let poller =
+        std::thread::spawn(move || Poller::new().readable(&own).wait(None).map(|ready| ready.is_empty()));
+    interrupt_often(&poller, 20);
+    assert!(!poller.is_finished());
+    push.send("after the signals").unwrap();
+    assert_eq!(poller.join().unwrap(), Ok(false));
+    assert_eq!(pull.recv().unwrap(), "after the signals");
+
+    let own = pull.clone();
+    let poller = std::thread::spawn(move || {
+        Poller::new().readable(&own).interruptible(true).wait(None).map(|ready| ready.is_empty())
+    });
+    interrupt_until_it_ends(&poller);
+    assert_eq!(poller.join().unwrap(), Err(Error::Interrupted));
 }

@@ -32,6 +32,6 @@ impl Socket<pattern::Sub> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn context(&self) -> Result<Socket<pattern::Sub>, Error> {
-        Ok(Socket::from_handle(self.handle.open_context()?))
+        Ok(Socket::at(self.handle.open_context()?, self.protocol))
     }
 }

@@ -20,14 +20,15 @@ macro_rules! forwards {
 
 forwards!(
     Pair Pair, Bus Bus, Req Rep, Rep Req, Pub Sub, Sub Pub, Push Pull, Pull Push, Surveyor Respondent,
-    Respondent Surveyor
+    Respondent Surveyor, PairV1 PairV1, Star Star, Any Any
 );
 
 /// Forwards messages between two raw sockets, each to the other one, until one of them is closed. A message is
 /// received only when the other socket has room for it, so back-pressure passes through.
 ///
 /// # Errors
-/// It returns only with an error: [`Error::Closed`] when a socket is closed, [`Error::Interrupted`] by a signal
+/// It returns only with an error: [`Error::InvalidArgument`] for sockets of [`pattern::Any`] that are not of one pattern,
+/// [`Error::Closed`] when a socket is closed, [`Error::Interrupted`] by a signal
 /// handler if there is one direction, and [`Error::TimedOut`] after [`Socket::recv_timeout`] without a message or
 /// [`Socket::send_timeout`] without room.
 ///

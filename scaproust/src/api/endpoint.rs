@@ -1,13 +1,19 @@
 //! An endpoint: one address that a socket is bound or connected to.
 
+use std::net::SocketAddr;
+use std::time::Instant;
+
 use super::handle::Handle;
+use super::transfer::until;
 use crate::error::Error;
 use crate::socket::EndpointStatistics;
+use crate::socket::wait_connected;
 
 /// An address that a socket is bound or connected to, returned by [`Socket::bind`](crate::Socket::bind)
-/// and [`Socket::connect`](crate::Socket::connect).
+/// and [`Socket::connect`](crate::Socket::connect), or made with options of its own by
+/// [`Socket::listener`](crate::Socket::listener) and [`Socket::dialer`](crate::Socket::dialer).
 ///
-/// Dropping it has no effect: the endpoint exists until it is shut down or its socket is closed.
+/// Dropping it has no effect: the endpoint exists until it or its socket is closed.
 #[derive(Debug)]
 pub struct Endpoint {
     socket: Handle,
@@ -72,6 +78,56 @@ impl Endpoint {
         self.socket.enter()?.endpoint_statistics(self.id)
     }
 
+    /// The network address at which an endpoint listens that is bound over tcp or ws, with the port that the system has
+    /// chosen. With `tcp://*:…` its IP address is unspecified.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`] if the endpoint is connected, or is one of another transport; [`Error::Closed`] if the socket
+    /// is closed, [`Error::InvalidArgument`] if C code has removed the endpoint.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull};
+    /// let socket = Pull::new()?;
+    /// let endpoint = socket.bind("tcp://127.0.0.1:0")?;
+    /// let address = endpoint.local_addr()?;
+    /// assert!(address.ip().is_loopback() && address.port() != 0);
+    /// assert_eq!(endpoint.address()?, format!("tcp://{address}"));
+    /// assert_eq!(socket.bind("inproc://doc/local_addr")?.local_addr(), Err(Error::NotSupported));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn local_addr(&self) -> Result<SocketAddr, Error> {
+        self.socket.enter()?.endpoint_local_addr(self.id)?.ok_or(Error::NotSupported)
+    }
+
+    /// Waits until the endpoint has a connection over which the peer has been greeted; not at all if it has one. Signals do
+    /// not end the call.
+    ///
+    /// # Errors
+    /// [`Error::TimedOut`] at the deadline; [`Error::Closed`] if the socket is closed, [`Error::InvalidArgument`] if C code
+    /// removes the endpoint.
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pub, Sub};
+    /// # use std::time::{Duration, Instant};
+    /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
+    /// subscriber.subscribe(b"")?;
+    /// let listener = publisher.bind("tcp://127.0.0.1:0")?;
+    /// let dialer = subscriber.connect(listener.address()?)?;
+    ///
+    /// let deadline = Instant::now() + Duration::from_secs(10);
+    /// dialer.wait_connected(deadline)?;
+    /// listener.wait_connected(deadline)?;
+    /// publisher.send("the first message has a receiver")?;
+    /// assert_eq!(subscriber.recv()?, "the first message has a receiver");
+    ///
+    /// let nothing = publisher.connect("inproc://doc/wait_connected")?;
+    /// assert_eq!(nothing.wait_connected(Instant::now()), Err(Error::TimedOut));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn wait_connected(&self, deadline: Instant) -> Result<(), Error> {
+        wait_connected(self.socket.enter()?, self.id, until(deadline), false)
+    }
+
     /// Removes the endpoint and its connections. Messages already sent on it are delivered in the
     /// background, within [`Socket::linger`](crate::Socket::linger); the call does not wait.
     ///
@@ -84,12 +140,12 @@ impl Endpoint {
     /// let first = socket.bind("inproc://doc/endpoint/first")?;
     /// let second = socket.bind("inproc://doc/endpoint/second")?;
     /// assert_eq!((first.id(), second.id()), (1, 2));
-    /// first.shutdown()?;
+    /// first.close()?;
     /// drop(socket);
-    /// assert_eq!(second.shutdown(), Err(Error::Closed));
+    /// assert_eq!(second.close(), Err(Error::Closed));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn shutdown(self) -> Result<(), Error> {
+    pub fn close(self) -> Result<(), Error> {
         self.socket.enter()?.shutdown(self.id)
     }
 }

@@ -1,8 +1,19 @@
 //! The events of a socket, as an iterator.
 
 use std::hash::{BuildHasher, RandomState};
+#[cfg(feature = "futures")]
+use std::{
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+#[cfg(feature = "futures")]
+use futures_core::Stream;
 
 use super::Sub;
+#[cfg(feature = "futures")]
+use super::futures::MessageStream;
 use super::pattern::Pattern;
 use super::socket::Socket;
 use crate::error::Error;
@@ -59,11 +70,17 @@ impl Events {
             };
             // A message of another kind is one of a later version.
             if let Some(event) = SocketEvent::decode(&message) {
-                self.has_ended = event.kind == EventKind::Closed && event.endpoint.is_none();
+                self.has_ended = is_last(&event);
                 return Some(event);
             }
         }
         None
+    }
+
+    /// The events as a stream.
+    #[cfg(feature = "futures")]
+    pub fn into_stream(self) -> EventStream {
+        EventStream { messages: Arc::new(self.subscriber).into_stream(), has_ended: self.has_ended }
     }
 }
 
@@ -73,6 +90,51 @@ impl Iterator for Events {
     fn next(&mut self) -> Option<SocketEvent> {
         self.next_with(Sub::recv)
     }
+}
+
+/// The events of a socket, as a stream; from [`Events::into_stream`]. It ends when the socket is closed.
+///
+/// ```
+/// # use scaproust::{EventKind, Pull};
+/// use futures_util::StreamExt;
+/// let worker = Pull::new()?;
+/// let mut events = worker.events()?.into_stream();
+/// worker.bind("inproc://doc/event_stream")?;
+/// smol::block_on(async {
+///     assert_eq!(events.next().await.unwrap().kind, EventKind::Listening);
+///     worker.close()?;
+///     assert_eq!(events.collect::<Vec<_>>().await.len(), 1);
+///     Ok::<(), scaproust::Error>(())
+/// })?;
+/// # Ok::<(), scaproust::Error>(())
+/// ```
+#[cfg(feature = "futures")]
+#[derive(Debug)]
+#[must_use = "a stream does nothing unless it is polled"]
+pub struct EventStream {
+    messages: MessageStream<Arc<Sub>>,
+    has_ended: bool,
+}
+
+#[cfg(feature = "futures")]
+impl Stream for EventStream {
+    type Item = SocketEvent;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<SocketEvent>> {
+        while !self.has_ended {
+            let Some(Ok(message)) = ready!(Pin::new(&mut self.messages).poll_next(context)) else { break };
+            if let Some(event) = SocketEvent::decode(&message) {
+                self.has_ended = is_last(&event);
+                return Poll::Ready(Some(event));
+            }
+        }
+        Poll::Ready(None)
+    }
+}
+
+/// Whether the monitor ends with this event.
+fn is_last(event: &SocketEvent) -> bool {
+    event.kind == EventKind::Closed && event.endpoint.is_none()
 }
 
 impl<P: Pattern> Socket<P> {

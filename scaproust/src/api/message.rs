@@ -16,7 +16,7 @@ use crate::socket::{LendMessage, PeerInfo, Received};
 ///
 /// It dereferences to its bytes. Up to 64 of them are in the value itself; a clone of a longer message shares its
 /// memory until one of the two is written to. It is made from bytes, text or a vector by `From`, which copies, and
-/// is appended to through [`io::Write`]. Two messages are equal if their bytes and their protocol headers are.
+/// is appended to through [`io::Write`]; [`io::Cursor`] reads from one. Two messages are equal if their bytes and their protocol headers are.
 ///
 /// ```
 /// # use scaproust::{Message, Pair};

@@ -8,20 +8,25 @@
 //! A new protocol needs a type in [`pattern`], and a name below.
 
 mod accepting;
+mod any_socket;
 mod asking;
 mod context;
 mod conversation;
 mod descriptor;
 pub mod device;
 mod endpoint;
+mod endpoint_builder;
 mod events;
 #[cfg(feature = "futures")]
 mod futures;
 mod handle;
+mod io;
 mod message;
 mod options;
 pub mod pattern;
+mod poller;
 pub mod raw;
+mod slice;
 mod socket;
 mod statistics;
 mod surveying;
@@ -29,16 +34,25 @@ mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transfer;
+#[cfg(feature = "serde")]
+mod typed;
 
 pub use accepting::{AcceptFuture, Reply};
+pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
 pub use asking::Pending;
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
+pub use endpoint_builder::{Dialer, EndpointBuilder, Listener};
+#[cfg(feature = "futures")]
+pub use events::EventStream;
 pub use events::Events;
 #[cfg(feature = "futures")]
 pub use futures::{MessageSink, MessageStream};
+pub use io::{Reader, Writer};
 pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
+pub use poller::{Poller, Ready};
+pub use slice::MessageSlice;
 pub use socket::Socket;
 pub use statistics::Statistics;
 #[cfg(feature = "futures")]
@@ -47,7 +61,9 @@ pub use surveying::{Answers, NextAnswer};
 pub use tasks::{RecvFuture, SendFuture};
 #[cfg(feature = "tls")]
 pub use tls::{TlsAuth, TlsConfig, TlsVersion};
-pub use transfer::{Iter, Unsent};
+pub use transfer::{IntoIter, Iter, Unsent};
+#[cfg(feature = "serde")]
+pub use typed::{Format, Typed, TypedError};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///

@@ -15,15 +15,20 @@
 
 use std::marker::PhantomData;
 
-pub(super) use sealed::Role;
+pub(super) use sealed::{Fixed, Role};
 
 mod sealed {
     use crate::protocol::ProtocolInfo;
 
-    /// A role, as the socket layer identifies it.
+    /// A role.
     pub trait Role {
-        const PROTOCOL: &'static ProtocolInfo;
+        /// Whether its sockets are raw ones.
         const IS_RAW: bool = false;
+    }
+
+    /// A role of one protocol.
+    pub trait Fixed: Role {
+        const PROTOCOL: &'static ProtocolInfo;
     }
 }
 
@@ -31,6 +36,12 @@ use crate::protocol::{self, ProtocolInfo};
 
 /// The role of a socket. Only the types of this module are roles.
 pub trait Pattern: Role {}
+
+/// A role whose protocol is known when the program is compiled: each of them but [`Any`].
+pub trait Known: Pattern + Fixed {
+    /// The role of the same sockets when the protocol is known only at run time.
+    type Erased: Pattern;
+}
 
 /// A role with outbound messages. Its sockets have the options of sending.
 pub trait Outbound: Pattern {}
@@ -49,13 +60,28 @@ pub trait Replies: Inbound + Outbound {}
 
 impl<P: Role> Pattern for P {}
 
+/// The roles and the rows of the table of protocols: `roles!(Pair PAIR, …)`.
+macro_rules! roles {
+    ($($role:ident $protocol:ident),+) => { $(
+        impl Role for $role {}
+        impl Fixed for $role {
+            const PROTOCOL: &'static ProtocolInfo = &protocol::$protocol;
+        }
+        impl Known for $role {
+            type Erased = Any;
+        }
+    )+ };
+}
+
+roles!(
+    Pair PAIR, PairV1 PAIR_V1, Pub PUB, Sub SUB, Req REQ, Rep REP, Push PUSH, Pull PULL, Bus BUS, Star STAR,
+    Surveyor SURVEYOR, Respondent RESPONDENT
+);
+
 /// One peer, both directions; see [`crate::Pair`].
 #[derive(Debug)]
 pub enum Pair {}
 
-impl Role for Pair {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR;
-}
 impl Outbound for Pair {}
 impl Sends for Pair {}
 impl Inbound for Pair {}
@@ -65,9 +91,6 @@ impl Receives for Pair {}
 #[derive(Debug)]
 pub enum PairV1 {}
 
-impl Role for PairV1 {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PAIR_V1;
-}
 impl Outbound for PairV1 {}
 impl Sends for PairV1 {}
 impl Inbound for PairV1 {}
@@ -77,9 +100,6 @@ impl Receives for PairV1 {}
 #[derive(Debug)]
 pub enum Pub {}
 
-impl Role for Pub {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PUB;
-}
 impl Outbound for Pub {}
 impl Sends for Pub {}
 
@@ -87,9 +107,6 @@ impl Sends for Pub {}
 #[derive(Debug)]
 pub enum Sub {}
 
-impl Role for Sub {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::SUB;
-}
 impl Inbound for Sub {}
 impl Receives for Sub {}
 
@@ -97,9 +114,6 @@ impl Receives for Sub {}
 #[derive(Debug)]
 pub enum Req {}
 
-impl Role for Req {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::REQ;
-}
 impl Outbound for Req {}
 impl Inbound for Req {}
 
@@ -107,9 +121,6 @@ impl Inbound for Req {}
 #[derive(Debug)]
 pub enum Rep {}
 
-impl Role for Rep {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::REP;
-}
 impl Outbound for Rep {}
 impl Inbound for Rep {}
 impl Replies for Rep {}
@@ -118,9 +129,6 @@ impl Replies for Rep {}
 #[derive(Debug)]
 pub enum Push {}
 
-impl Role for Push {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PUSH;
-}
 impl Outbound for Push {}
 impl Sends for Push {}
 
@@ -128,9 +136,6 @@ impl Sends for Push {}
 #[derive(Debug)]
 pub enum Pull {}
 
-impl Role for Pull {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::PULL;
-}
 impl Inbound for Pull {}
 impl Receives for Pull {}
 
@@ -138,9 +143,6 @@ impl Receives for Pull {}
 #[derive(Debug)]
 pub enum Bus {}
 
-impl Role for Bus {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::BUS;
-}
 impl Outbound for Bus {}
 impl Sends for Bus {}
 impl Inbound for Bus {}
@@ -150,9 +152,6 @@ impl Receives for Bus {}
 #[derive(Debug)]
 pub enum Star {}
 
-impl Role for Star {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::STAR;
-}
 impl Outbound for Star {}
 impl Sends for Star {}
 impl Inbound for Star {}
@@ -162,9 +161,6 @@ impl Receives for Star {}
 #[derive(Debug)]
 pub enum Surveyor {}
 
-impl Role for Surveyor {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::SURVEYOR;
-}
 impl Outbound for Surveyor {}
 impl Inbound for Surveyor {}
 
@@ -172,12 +168,19 @@ impl Inbound for Surveyor {}
 #[derive(Debug)]
 pub enum Respondent {}
 
-impl Role for Respondent {
-    const PROTOCOL: &'static ProtocolInfo = &protocol::RESPONDENT;
-}
 impl Outbound for Respondent {}
 impl Inbound for Respondent {}
 impl Replies for Respondent {}
+
+/// A role whose protocol is known only at run time; see [`crate::AnySocket`].
+#[derive(Debug)]
+pub enum Any {}
+
+impl Role for Any {}
+impl Outbound for Any {}
+impl Sends for Any {}
+impl Inbound for Any {}
+impl Receives for Any {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
@@ -206,8 +209,13 @@ impl Replies for Respondent {}
 pub struct Raw<P>(PhantomData<P>);
 
 impl<P: Role> Role for Raw<P> {
-    const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
     const IS_RAW: bool = true;
+}
+impl<P: Fixed> Fixed for Raw<P> {
+    const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
+}
+impl<P: Known> Known for Raw<P> {
+    type Erased = Raw<P::Erased>;
 }
 impl<P: Outbound> Outbound for Raw<P> {}
 impl<P: Inbound> Inbound for Raw<P> {}
@@ -218,12 +226,12 @@ impl<P: Inbound> Receives for Raw<P> {}
 mod tests {
     use super::*;
 
-    fn check<P: Role>(sends: bool, receives: bool) -> &'static ProtocolInfo {
+    fn check<P: Known>(sends: bool, receives: bool) -> &'static ProtocolInfo {
         assert_eq!((sends, receives), (P::PROTOCOL.can_send, P::PROTOCOL.can_recv), "{:?}", P::PROTOCOL);
         P::PROTOCOL
     }
 
-    fn both<P: Outbound + Inbound>() -> &'static ProtocolInfo {
+    fn both<P: Outbound + Inbound + Known>() -> &'static ProtocolInfo {
         check::<P>(true, true)
     }
 

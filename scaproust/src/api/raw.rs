@@ -28,5 +28,7 @@ pub type Bus = Socket<Raw<pattern::Bus>>;
 pub type Star = Socket<Raw<pattern::Star>>;
 /// A raw SURVEYOR socket.
 pub type Surveyor = Socket<Raw<pattern::Surveyor>>;
+/// A raw socket of a protocol that is known only at run time; see [`AnySocket`](crate::AnySocket).
+pub type AnySocket = Socket<Raw<pattern::Any>>;
 /// A raw RESPONDENT socket.
 pub type Respondent = Socket<Raw<pattern::Respondent>>;

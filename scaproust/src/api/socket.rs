@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::conversation::Conversations;
 use super::endpoint::Endpoint;
 use super::handle::Handle;
-use super::pattern::Pattern;
+use super::pattern::{Known, Pattern};
 use crate::error::Error;
+use crate::protocol::ProtocolInfo;
 use crate::socket::{Call, connect_in};
 
 /// A socket with the role `P`, on which its methods depend.
@@ -24,6 +25,7 @@ use crate::socket::{Call, connect_in};
 /// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
 pub struct Socket<P: Pattern> {
     pub(super) handle: Handle,
+    pub(super) protocol: &'static ProtocolInfo,
     is_closed: AtomicBool,
     /// A signal handler ends a blocked call.
     pub(super) ends_by_signals: AtomicBool,
@@ -31,7 +33,7 @@ pub struct Socket<P: Pattern> {
     role: PhantomData<fn() -> P>,
 }
 
-impl<P: Pattern> Socket<P> {
+impl<P: Known> Socket<P> {
     /// Opens a socket.
     ///
     /// # Errors
@@ -43,18 +45,35 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn new() -> Result<Socket<P>, Error> {
-        Handle::open(P::PROTOCOL, P::IS_RAW).map(Socket::from_handle)
+        Socket::open_protocol(P::PROTOCOL)
+    }
+}
+
+impl<P: Pattern> Socket<P> {
+    /// Opens a socket of a protocol.
+    pub(super) fn open_protocol(protocol: &'static ProtocolInfo) -> Result<Socket<P>, Error> {
+        Ok(Socket::at(Handle::open(protocol, P::IS_RAW)?, protocol))
     }
 
-    /// A socket that nothing else closes.
-    pub(super) fn from_handle(handle: Handle) -> Socket<P> {
+    /// The socket of a handle, which nothing else closes.
+    pub(super) fn at(handle: Handle, protocol: &'static ProtocolInfo) -> Socket<P> {
         Socket {
             handle,
+            protocol,
             is_closed: AtomicBool::new(false),
             ends_by_signals: AtomicBool::new(false),
             conversations: Conversations::default(),
             role: PhantomData,
         }
+    }
+
+    /// The same socket with another role, which must be one of the same protocol.
+    pub(super) fn with_role<Q: Pattern>(self) -> Socket<Q> {
+        let socket = Socket::at(self.handle.clone(), self.protocol);
+        socket.ends_by_signals.store(self.ends_by_signals(), Ordering::Relaxed);
+        // Dropping this value closes nothing.
+        socket.is_closed.store(self.is_closed.swap(true, Ordering::Relaxed), Ordering::Relaxed);
+        socket
     }
 
     /// Enters a call.
@@ -179,6 +198,9 @@ impl<P: Pattern> Drop for Socket<P> {
 
 impl<P: Pattern> fmt::Debug for Socket<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Socket").field("role", &P::PROTOCOL).field("id", &self.handle).finish_non_exhaustive()
+        f.debug_struct("Socket")
+            .field("role", &self.protocol)
+            .field("id", &self.handle)
+            .finish_non_exhaustive()
     }
 }

@@ -175,7 +175,11 @@ impl TlsConfig {
         self.number(TlsOption::MaxVersion, version.number())
     }
 
-    fn settings(&self) -> Result<Settings, Error> {
+    /// The settings that it stands for.
+    ///
+    /// # Errors
+    /// Those of [`Socket::set_tls`].
+    pub(super) fn settings(&self) -> Result<Settings, Error> {
         let mut settings = Settings::new();
         for (option, text) in &self.texts {
             option.check(text).map_err(|Failure { error, .. }| error)?;

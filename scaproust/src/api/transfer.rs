@@ -341,6 +341,41 @@ impl<'a, P: Receives> IntoIterator for &'a Socket<P> {
     }
 }
 
+/// Receives messages until the socket is closed; owns the socket.
+///
+/// ```
+/// # use scaproust::{Error, Pull, Push};
+/// let (source, worker) = (Push::new()?, Pull::new()?);
+/// source.bind("inproc://doc/into_iter")?;
+/// worker.connect("inproc://doc/into_iter")?;
+/// source.send("a task")?;
+/// for task in worker.into_iter().take(1) {
+///     assert_eq!(task?, "a task");
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+#[derive(Debug)]
+pub struct IntoIter<P: Receives> {
+    socket: Socket<P>,
+}
+
+impl<P: Receives> Iterator for IntoIter<P> {
+    type Item = Result<Message, Error>;
+
+    fn next(&mut self) -> Option<Result<Message, Error>> {
+        unless_closed(self.socket.recv())
+    }
+}
+
+impl<P: Receives> IntoIterator for Socket<P> {
+    type Item = Result<Message, Error>;
+    type IntoIter = IntoIter<P>;
+
+    fn into_iter(self) -> IntoIter<P> {
+        IntoIter { socket: self }
+    }
+}
+
 /// The outcome as an item; `None` if the socket is closed.
 pub(super) fn unless_closed(outcome: Result<Message, Error>) -> Option<Result<Message, Error>> {
     Some(outcome).filter(|outcome| !matches!(outcome, Err(Error::Closed | Error::Terminated)))

@@ -50,7 +50,7 @@ pub trait BlockingCall: Sized {
 ///
 /// # Errors
 /// Those of the call.
-pub(super) fn finish_and_wake<C: BlockingCall>(call: C, ends_by_signals: bool) -> Result<C::Output, Error> {
+pub(crate) fn finish_and_wake<C: BlockingCall>(call: C, ends_by_signals: bool) -> Result<C::Output, Error> {
     let mut call = Some(call);
     loop {
         let outcome = run_then_wake(|| {

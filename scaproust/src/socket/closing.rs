@@ -8,10 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::registry::{SOCKETS, SocketRef};
-use super::{Socket, opening};
+use super::{Socket, opening, trace};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
+use crate::pipe::Edges;
 use crate::reactor;
 use crate::sync::{Wakers, contained, start_detached};
 use crate::transport::{Endpoint, Linger};
@@ -143,10 +144,12 @@ impl Socket {
         }
         // Dropped outside the lock: their destructors may call the socket.
         drop(pollables);
-        let ends = pipes.filter_map(|mut pipe| pipe.disconnected());
-        match monitoring {
-            Some(monitoring) => monitoring.end_with(ends),
-            None => drop(ends),
+        let ends: Vec<_> = pipes.filter_map(|mut pipe| pipe.disconnected()).collect();
+        let mut edges = Edges::default();
+        ends.iter().for_each(|event| trace::record(self.id, event, &mut edges));
+        edges.deliver();
+        if let Some(monitoring) = monitoring {
+            monitoring.end_with(ends.into_iter());
         }
     }
 }

@@ -1,4 +1,4 @@
-//! `connect` as a call that may block: with `NN_CONNECT_TIMEO` it waits until the endpoint has a pipe.
+//! Calls that wait until an endpoint has a connection: `connect` with `NN_CONNECT_TIMEO`, and [`wait_connected`].
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,6 +7,7 @@ use super::Socket;
 use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
+use super::endpoint_connections::EndpointConnections;
 use super::pending::{Attempt, CallOutput, Entered, Pending, Try};
 use super::pipes::Delay;
 use super::registry::{Call, SocketRef, enter};
@@ -14,8 +15,7 @@ use super::wait_policy::{Wait, WaitPolicy};
 use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
-use crate::sync::Event;
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::{Epoch, Event};
 
 /// Connects the socket with this number to an address. Returns the endpoint's id. A call that fails adds no endpoint.
 ///
@@ -44,13 +44,10 @@ fn connect_with(
         return call.connect(address);
     }
     let epoch = call.connects.epoch();
-    let has_pipe = Arc::new(AtomicBool::new(false));
-    let endpoint = call.connect_watched(address, has_pipe.clone())?;
-    let mut policy = WaitPolicy::new(Wait::Option, SocketOption::ConnectTimeout);
-    policy.after_failed_try(false, &call.core.lock(), false)?;
+    let endpoint = call.connect(address)?;
+    let connecting = Connecting::of(&call, endpoint, false)?;
     let socket = SocketRef::of(&call);
-    let entered = Entered::after(call, epoch, policy, Some(DirectReads::default()), Edges::default());
-    let outcome = finish(Pending::new(entered, Connecting { endpoint, has_pipe }));
+    let outcome = connecting.begin(call, epoch, Wait::Option).and_then(finish);
     if outcome.is_err()
         && let Ok(call) = socket.enter()
     {
@@ -60,10 +57,56 @@ fn connect_with(
     outcome.map(|()| endpoint)
 }
 
-/// A call that waits for the first pipe of an endpoint.
+/// Waits until an endpoint has a connection. A signal ends the call only if it `ends_by_signals`.
+///
+/// # Errors
+/// [`Error::TimedOut`], [`Error::Interrupted`], [`Error::Closed`]; [`Error::InvalidArgument`] if there is no such
+/// endpoint any more.
+pub(crate) fn wait_connected(
+    call: Call,
+    endpoint: i32,
+    wait: Wait,
+    ends_by_signals: bool,
+) -> Result<(), Error> {
+    let epoch = call.connects.epoch();
+    let connecting = Connecting::of(&call, endpoint, true)?;
+    if connecting.is_done() {
+        return Ok(());
+    }
+    finish_and_wake(connecting.begin(call, epoch, wait)?, ends_by_signals)
+}
+
+/// A call that waits for a connection of an endpoint.
 struct Connecting {
     endpoint: i32,
-    has_pipe: Arc<AtomicBool>,
+    connections: Arc<EndpointConnections>,
+    /// One that has ended meanwhile does not do.
+    must_be_open: bool,
+}
+
+impl Connecting {
+    /// # Errors
+    /// [`Error::InvalidArgument`] if there is no such endpoint: another thread has shut it down.
+    fn of(call: &Call, endpoint: i32, must_be_open: bool) -> Result<Connecting, Error> {
+        let connections = call.core.lock().endpoints.open.get(&endpoint).map(|open| open.connections.clone());
+        Ok(Connecting { endpoint, connections: connections.ok_or(Error::InvalidArgument)?, must_be_open })
+    }
+
+    /// Whether the call need not wait any longer.
+    fn is_done(&self) -> bool {
+        if self.must_be_open { self.connections.is_any_open() } else { self.connections.were_any() }
+    }
+
+    /// The call, which waits as `wait` says. `epoch` is older than its first check.
+    ///
+    /// # Errors
+    /// [`Error::WouldBlock`]: the call does not wait.
+    fn begin(self, call: Call, epoch: Epoch, wait: Wait) -> Result<Pending<Connecting>, Error> {
+        let mut policy = WaitPolicy::new(wait, SocketOption::ConnectTimeout);
+        policy.after_failed_try(false, &call.core.lock(), false)?;
+        let entered = Entered::after(call, epoch, policy, Some(DirectReads::default()), Edges::default());
+        Ok(Pending::new(entered, self))
+    }
 }
 
 impl CallOutput for Connecting {
@@ -96,7 +139,7 @@ impl Attempt for Connecting {
     ) -> Result<Try<()>, Error> {
         if core.is_closing {
             Err(Error::Closed)
-        } else if self.has_pipe.load(Ordering::Acquire) {
+        } else if self.is_done() {
             Ok(Try::Done((), Delay::None))
         } else if core.endpoints.open.contains_key(&self.endpoint) {
             Ok(Try::Blocked)

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::endpoint_connections::EndpointConnections;
 use super::endpoint_state::SharedEndpointState;
 use super::event::{EventKind, SocketEvent};
 use super::face::{Face, Faces};
@@ -90,6 +91,7 @@ pub(super) struct Endpoints {
 pub(super) struct OpenEndpoint {
     pub(super) endpoint: Arc<dyn Endpoint>,
     pub(super) state: SharedEndpointState,
+    pub(super) connections: Arc<EndpointConnections>,
     pub(super) name: Arc<EndpointName>,
 }
 
@@ -145,7 +147,7 @@ impl Core {
             receiving_tasks: 0,
             send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
-            watch: Watch::new(MAX_DROPS_FIRST_TRY),
+            watch: Watch::new(id, MAX_DROPS_FIRST_TRY),
         }
     }
 

@@ -1,10 +1,12 @@
 //! The endpoints of a socket: bind, connect and shutdown.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Socket;
 use super::core::OpenEndpoint;
+use super::endpoint_options::EndpointOptions;
 use super::event::{EventKind, SocketEvent};
 use super::peer_info::EndpointName;
 use super::socket_endpoint::SocketEndpoint;
@@ -12,7 +14,6 @@ use super::statistics::Statistic;
 use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
-use crate::sync::atomic::AtomicBool;
 use crate::sync::lock;
 use crate::transport::{self, Endpoint, EndpointContext, Linger};
 
@@ -23,7 +24,15 @@ impl Socket {
     /// As `nn_bind` documents them: those of the address, and of the operating system. [`Error::NotSupported`] for a
     /// context.
     pub fn bind(&self, address: &[u8]) -> Result<i32, Error> {
-        let bound = self.add_endpoint(address, true, None, transport::bind);
+        self.bind_with(address, &EndpointOptions::default())
+    }
+
+    /// As [`Socket::bind`], for an endpoint with options of its own.
+    ///
+    /// # Errors
+    /// As [`Socket::bind`], and [`Error::InvalidArgument`] or [`Error::UnknownOption`] for an option.
+    pub(crate) fn bind_with(&self, address: &[u8], options: &EndpointOptions) -> Result<i32, Error> {
+        let bound = self.add_endpoint(address, true, options, transport::bind);
         if let Err(error) = bound {
             let mut edges = Edges::default();
             {
@@ -45,34 +54,37 @@ impl Socket {
     /// # Errors
     /// As `nn_connect` documents them: those of the address. [`Error::NotSupported`] for a context.
     pub fn connect(&self, address: &[u8]) -> Result<i32, Error> {
-        self.add_endpoint(address, false, None, transport::connect)
+        self.connect_with(address, &EndpointOptions::default())
     }
 
-    /// As [`Socket::connect`]. `has_pipe` becomes `true`, before `connects` is notified, as soon as the endpoint has a
-    /// pipe.
-    pub(super) fn connect_watched(&self, address: &[u8], has_pipe: Arc<AtomicBool>) -> Result<i32, Error> {
-        self.add_endpoint(address, false, Some(has_pipe), transport::connect)
+    /// As [`Socket::connect`], for an endpoint with options of its own.
+    ///
+    /// # Errors
+    /// As [`Socket::connect`], and [`Error::InvalidArgument`] or [`Error::UnknownOption`] for an option.
+    pub(crate) fn connect_with(&self, address: &[u8], options: &EndpointOptions) -> Result<i32, Error> {
+        self.add_endpoint(address, false, options, transport::connect)
     }
 
     fn add_endpoint(
         &self,
         address: &[u8],
         is_bound: bool,
-        has_pipe: Option<Arc<AtomicBool>>,
+        options: &EndpointOptions,
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         if self.is_context() {
             return Err(Error::NotSupported);
         }
         let this = self.this.upgrade().ok_or(Error::Closed)?;
-        let (mut context, id) = {
-            let mut core = self.core.lock();
+        let (context, id) = {
+            let core = &mut *self.core.lock();
+            let options = options.over(&core.options)?;
             let id = core.endpoints.next_id();
             let name = EndpointName::new(id, is_bound, address);
-            (SocketEndpoint::new(this, name, &core.options), id)
+            (SocketEndpoint::new(this, name, &options), id)
         };
-        context.has_pipe = has_pipe;
         let (state, name) = (context.state().clone(), context.name().clone());
+        let connections = context.connections().clone();
         let made = make(address, Arc::new(context));
         let mut core = self.core.lock();
         let endpoint = match made {
@@ -87,7 +99,7 @@ impl Socket {
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, name });
+        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, connections, name });
         Ok(id)
     }
 
@@ -102,6 +114,15 @@ impl Socket {
             .get(&endpoint)
             .map(|open| open.name.address().to_owned())
             .ok_or(Error::InvalidArgument)
+    }
+
+    /// The network address at which an endpoint listens; `None` if it is connected, or not one of tcp or ws.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] when there is no such endpoint.
+    pub(crate) fn endpoint_local_addr(&self, endpoint: i32) -> Result<Option<SocketAddr>, Error> {
+        let endpoint = self.core.lock().endpoints.open.get(&endpoint).map(|open| open.endpoint.clone());
+        endpoint.ok_or(Error::InvalidArgument).map(|endpoint| endpoint.local_addr())
     }
 
     /// As [`Socket::endpoint_address`], of the endpoint that was added last; empty if there is no endpoint.

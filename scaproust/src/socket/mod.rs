@@ -12,8 +12,9 @@
 //! | file | subject |
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
-//! | `event`, `peer_info`, `monitor` | events and peers, as programs see them; publishing events |
-//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `endpoint_state`, `statistics`, `traffic` | parts of the state |
+//! | `event`, `peer_info`, `trace`, `monitor` | events and peers, as programs see them; tracing and publishing events |
+//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `statistics`, `traffic` | parts of the state |
+//! | `endpoint_state`, `endpoint_connections`, `endpoint_options` | parts of the state of an endpoint |
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
 //! | `blocking`, `wait_policy`, `direct_read`, `pending` | calls that block |
@@ -30,6 +31,8 @@ mod conversing;
 mod core;
 mod direct_read;
 mod drive;
+mod endpoint_connections;
+mod endpoint_options;
 mod endpoint_state;
 mod endpoints;
 mod event;
@@ -58,6 +61,7 @@ mod table;
 mod task_call;
 #[cfg(all(test, not(loom)))]
 mod test_protocol;
+mod trace;
 mod traffic;
 mod wait_policy;
 
@@ -66,14 +70,15 @@ use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock, Weak};
 
 pub use self::blocking::BlockingCall;
-pub(crate) use self::blocking::{BlockedSignals, TURNS};
+pub(crate) use self::blocking::{BlockedSignals, TURNS, finish_and_wake};
 pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
-pub(crate) use self::connecting::connect_in;
+pub(crate) use self::connecting::{connect_in, wait_connected};
 use self::contexts::Membership;
 pub(crate) use self::conversing::{give_up_at, reply_at};
 use self::core::Core;
+pub(crate) use self::endpoint_options::EndpointOptions;
 pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]
 pub(crate) use self::exit::flush as write_at_exit;
@@ -96,7 +101,7 @@ use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
 use crate::reactor;
-use crate::sync::atomic::AtomicBool;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{CachePadded, EntryLock, Event};
 use crate::transport::Batching;
 
@@ -160,6 +165,11 @@ impl Socket {
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
             acts_between_calls: info.forwards || info.acts_between_calls && !is_raw,
         })
+    }
+
+    /// Whether the events of connections are published or traced.
+    fn is_watched(&self) -> bool {
+        self.is_monitored.load(Ordering::Relaxed) || trace::is_enabled()
     }
 
     /// The socket's protocol.

@@ -11,6 +11,7 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::event::{EventKind, SocketEvent};
+use super::trace;
 use crate::error::Error;
 use crate::message::{MessageType, Metadata, Payload};
 use crate::pipe::{Consumer, Edges, End, Peer, Producer, SocketPipe};
@@ -36,8 +37,10 @@ pub(super) struct Monitoring {
     next_drops: Duration,
 }
 
-/// What a socket counts and publishes while its protocol sends and receives.
+/// What a socket counts, publishes and traces while its protocol sends and receives.
 pub(super) struct Watch {
+    /// The number of the socket.
+    socket: i32,
     /// How many more received messages, which the protocol does not want, may be dropped under this hold of the lock.
     pub(super) drops_left: u32,
     /// `NN_MONITOR`, while it is set.
@@ -48,12 +51,18 @@ pub(super) struct Watch {
 
 impl Watch {
     /// Without a monitor.
-    pub(super) fn new(drops_left: u32) -> Watch {
-        Watch { drops_left, monitoring: None, dropped: 0 }
+    pub(super) fn new(socket: i32, drops_left: u32) -> Watch {
+        Watch { socket, drops_left, monitoring: None, dropped: 0 }
     }
 
-    /// Publishes an event, if there is a monitor.
+    /// Whether there is a monitor, or events are traced.
+    pub(super) fn wants_events(&self) -> bool {
+        self.monitoring.is_some() || trace::is_enabled()
+    }
+
+    /// Publishes an event, if there is a monitor, and traces it.
     pub(super) fn publish(&mut self, event: SocketEvent, edges: &mut Edges) {
+        trace::record(self.socket, &event, edges);
         if let Some(monitoring) = &mut self.monitoring {
             monitoring.publish(event, edges);
         }

@@ -45,7 +45,7 @@ opaque!([] Polling);
 /// A call that polls several sockets. While it sleeps it is inside none of them.
 pub struct Polling {
     entries: Vec<PollEntry>,
-    /// The sockets of the entries checked so far, in their order.
+    /// The sockets of the entries, in their order: of all of them, or of those checked so far.
     sockets: Vec<SocketRef>,
     /// Whether the call waits: its timeout is not zero, and the last check has not begun.
     waits: bool,
@@ -105,7 +105,17 @@ impl Polling {
         ends_by_signals: bool,
     ) -> Result<Polling, Error> {
         let sockets = room_for(entries.len())?;
-        Ok(Polling {
+        Ok(Polling::of(sockets, entries, timeout, ends_by_signals))
+    }
+
+    /// As [`Polling::new`], for sockets that the caller refers to: `sockets` has that of each entry, in their order.
+    pub(crate) fn of(
+        sockets: Vec<SocketRef>,
+        entries: Vec<PollEntry>,
+        timeout: Option<Duration>,
+        ends_by_signals: bool,
+    ) -> Polling {
+        Polling {
             entries,
             sockets,
             waits: timeout != Some(Duration::ZERO),
@@ -123,7 +133,7 @@ impl Polling {
             sleep: Sleep::new(),
             start: Duration::ZERO,
             signals: None,
-        })
+        }
     }
 
     /// Takes over the signals that the caller has blocked already.
@@ -146,8 +156,14 @@ impl Polling {
     /// Checks all entries for the first time.
     fn check_all(&mut self) -> Result<(), Error> {
         for entry in 0..self.entries.len() {
-            let call = enter(self.entries[entry].socket)?;
-            self.sockets.push(SocketRef::of(&call));
+            let call = match self.sockets.get(entry) {
+                Some(socket) => socket.enter()?,
+                None => {
+                    let call = enter(self.entries[entry].socket)?;
+                    self.sockets.push(SocketRef::of(&call));
+                    call
+                }
+            };
             self.check(entry, call)?;
         }
         Ok(())

@@ -40,6 +40,11 @@ impl SocketRef {
         SocketRef { id: call.id, socket: call.this.clone() }
     }
 
+    /// Whether both refer to one socket.
+    pub(crate) fn is_same(&self, other: &SocketRef) -> bool {
+        Weak::ptr_eq(&self.socket, &other.socket)
+    }
+
     /// Enters a call into the socket, and takes its lock.
     ///
     /// # Errors

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Socket;
+use super::endpoint_connections::{Connection, EndpointConnections};
 use super::endpoint_state::SharedEndpointState;
 use super::event::{EventKind, SocketEvent};
 use super::peer_info::EndpointName;
@@ -14,7 +15,7 @@ use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Change, Edges, End, Entry, Peer, ReadyList, SocketPipe, address_text};
 use crate::protocol::{PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo};
-use crate::sync::atomic::{AtomicBool, Ordering, fence};
+use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
     Admission, Batching, Endpoint, EndpointContext, EndpointEvent, Keepalive, LaneLimits, Networks,
@@ -27,8 +28,7 @@ pub(super) struct SocketEndpoint {
     settings: Settings,
     pipe_options: PipeOptions,
     state: SharedEndpointState,
-    /// Set when the endpoint has its first pipe, if a call waits for that.
-    pub(super) has_pipe: Option<Arc<AtomicBool>>,
+    connections: Arc<EndpointConnections>,
     name: Arc<EndpointName>,
 }
 
@@ -61,7 +61,7 @@ impl SocketEndpoint {
             settings,
             pipe_options,
             state: Arc::default(),
-            has_pipe: None,
+            connections: Arc::default(),
             name: Arc::new(name),
         }
     }
@@ -69,6 +69,11 @@ impl SocketEndpoint {
     /// The name of the endpoint.
     pub(super) fn name(&self) -> &Arc<EndpointName> {
         &self.name
+    }
+
+    /// The connections of the endpoint.
+    pub(super) fn connections(&self) -> &Arc<EndpointConnections> {
+        &self.connections
     }
 
     /// The state of the endpoint.
@@ -148,7 +153,7 @@ impl EndpointContext for SocketEndpoint {
         }
         Ok(Arc::new(PipeHandle {
             socket: self.socket.clone(),
-            has_pipe: self.has_pipe.clone(),
+            connection: Connection::new(self.connections.clone()),
             id,
             readable: Entry::new(id.0, Change::Readable),
             writable: Entry::new(id.0, Change::Writable),
@@ -188,7 +193,7 @@ impl SocketEndpoint {
             }
             // A failed handshake is published as such.
             if reason.is_empty()
-                && core.watch.monitoring.is_some()
+                && core.watch.wants_events()
                 && let Some(event) = self.published(event)
             {
                 core.watch.publish(event, &mut edges);
@@ -279,8 +284,7 @@ fn error_line(socket: &[u8], address: &[u8], error: Error, reason: &str) -> Vec<
 /// The socket's end of a pipe.
 struct PipeHandle {
     socket: Arc<Socket>,
-    /// That of the endpoint.
-    has_pipe: Option<Arc<AtomicBool>>,
+    connection: Connection,
     id: PipeId,
     /// The pipe's entries on the socket's ready list, one for each kind of edge.
     readable: Arc<Entry>,
@@ -315,11 +319,8 @@ impl Peer for PipeHandle {
         self.list().push(&self.writable);
         self.process_if_prompt();
         self.socket.senders.notify_one();
-        if let Some(has_pipe) = &self.has_pipe
-            && !has_pipe.load(Ordering::Relaxed)
-        {
-            // After the entry is on the list: the next call finds the pipe.
-            has_pipe.store(true, Ordering::Release);
+        // After the entry is on the list: the next call finds the pipe.
+        if self.connection.open() {
             self.socket.connects.notify_all();
         }
     }
@@ -327,7 +328,7 @@ impl Peer for PipeHandle {
 
 impl SocketPipe for PipeHandle {
     fn open(self: Arc<Self>) {
-        if !self.socket.is_monitored.load(Ordering::Relaxed) {
+        if !self.socket.is_watched() {
             return;
         }
         let mut edges = Edges::default();
@@ -341,7 +342,8 @@ impl SocketPipe for PipeHandle {
     }
 
     fn close(self: Arc<Self>, end: End) {
-        if self.socket.is_monitored.load(Ordering::Relaxed)
+        self.connection.close();
+        if self.socket.is_watched()
             && let Some(pipe) = self.socket.core.lock().pipes.get(self.id)
         {
             pipe.note_end(end);

@@ -180,6 +180,11 @@ pub(crate) trait Endpoint: Send + Sync {
         given.to_owned()
     }
 
+    /// The network address at which a bound endpoint listens, if it is one of tcp or ws and not closed.
+    fn local_addr(&self) -> Option<SocketAddr> {
+        None
+    }
+
     /// Reads the files of TLS again, for new connections.
     ///
     /// # Errors

@@ -21,6 +21,18 @@ pub struct Keepalive {
     pub count: u8,
 }
 
+impl Keepalive {
+    /// The options that switch it on.
+    pub(in crate::api) fn settings(self) -> Result<[(SocketOption, i32); 4], Error> {
+        Ok([
+            (SocketOption::TcpKeepaliveIdle, seconds(self.idle)?),
+            (SocketOption::TcpKeepaliveInterval, seconds(self.interval)?),
+            (SocketOption::TcpKeepaliveCount, self.count.into()),
+            (SocketOption::TcpKeepalive, 1),
+        ])
+    }
+}
+
 fn seconds(time: Duration) -> Result<i32, Error> {
     let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
     i32::try_from(whole).map_err(|_| Error::InvalidArgument)
@@ -98,15 +110,11 @@ impl<P: Pattern> Socket<P> {
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     pub fn set_tcp_keepalive(&self, keepalive: Option<Keepalive>) -> Result<(), Error> {
-        let Some(Keepalive { idle, interval, count }) = keepalive else {
+        let Some(keepalive) = keepalive else {
             return self.set(SocketOption::TcpKeepalive, 0);
         };
-        self.enter()?.set_options(&[
-            (SocketOption::TcpKeepaliveIdle, Setting::Int(seconds(idle)?)),
-            (SocketOption::TcpKeepaliveInterval, Setting::Int(seconds(interval)?)),
-            (SocketOption::TcpKeepaliveCount, Setting::Int(count.into())),
-            (SocketOption::TcpKeepalive, Setting::Int(1)),
-        ])
+        let settings = keepalive.settings()?.map(|(option, value)| (option, Setting::Int(value)));
+        self.enter()?.set_options(&settings)
     }
 
     /// The time for which bytes that were sent over tcp or ws may stay unacknowledged before the connection is ended;

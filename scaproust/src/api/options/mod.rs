@@ -18,13 +18,13 @@ use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value, time_limit};
 
 /// A time in whole milliseconds, rounded up, so that a short time does not become zero.
-fn milliseconds(time: Duration) -> Result<i32, Error> {
+pub(super) fn milliseconds(time: Duration) -> Result<i32, Error> {
     let whole = time.as_nanos().div_ceil(1_000_000);
     i32::try_from(whole).map_err(|_| Error::InvalidArgument)
 }
 
 /// A time, or the number `none` for `None`.
-fn milliseconds_or(time: Option<Duration>, none: i32) -> Result<i32, Error> {
+pub(super) fn milliseconds_or(time: Option<Duration>, none: i32) -> Result<i32, Error> {
     time.map_or(Ok(none), milliseconds)
 }
 

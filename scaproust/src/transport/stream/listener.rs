@@ -3,6 +3,7 @@
 //! [`Accepting`] decides when to accept; the listener makes the calls.
 
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -251,6 +252,10 @@ impl Endpoint for Listener {
             Some(Chosen::Port(port)) => address::with_port(given, *port),
             Some(Chosen::Address(address)) => address.clone(),
         }
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        lock(&self.state).listening.as_ref()?.0.local_addr()
     }
 
     #[cfg(feature = "tls")]

@@ -167,7 +167,8 @@ fn listen_at(
     let family = address.family.limited(context.settings().ipv4_only);
     let at = network::interface(&address.host, address.port, family)?;
     let acceptor = platform::listen_to_network(at, family == Family::V6)?;
-    let chosen = if address.port == 0 { acceptor.port().map(Chosen::Port) } else { None };
+    let chosen =
+        if address.port == 0 { acceptor.local_addr().map(|at| Chosen::Port(at.port())) } else { None };
     Ok(Listener::start(acceptor, chosen, kind, mapping, context, reactor::current()?)?)
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
-use std::net::{Shutdown, SocketAddr};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr};
 use std::path::PathBuf;
 
 use if_addrs::Interface;
@@ -133,9 +133,9 @@ impl Acceptor {
         self.raw.accept().map(Stream)
     }
 
-    /// The port that it listens at, if it is one of tcp.
-    pub(in crate::transport::stream) fn port(&self) -> Option<u16> {
-        self.port
+    /// The network address that it listens at, if it is one of tcp.
+    pub(in crate::transport::stream) fn local_addr(&self) -> Option<SocketAddr> {
+        self.port.map(|port| (Ipv4Addr::LOCALHOST, port).into())
     }
 
     /// The machine chooses no names.

@@ -6,6 +6,7 @@ mod given;
 mod local;
 
 use std::io;
+use std::net::SocketAddr;
 use std::os::fd::{AsRawFd, RawFd};
 
 use libc::c_int;
@@ -138,9 +139,9 @@ impl Acceptor {
         Ok(stream)
     }
 
-    /// The port that it listens at, if it is one of tcp.
-    pub(in crate::transport::stream) fn port(&self) -> Option<u16> {
-        self.socket.local_addr().ok()?.as_socket().map(|address| address.port())
+    /// The network address that it listens at, if it is one of tcp.
+    pub(in crate::transport::stream) fn local_addr(&self) -> Option<SocketAddr> {
+        self.socket.local_addr().ok()?.as_socket()
     }
 
     /// The name in the abstract namespace that it listens at, without the leading zero.

@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::io;
+use std::net::SocketAddr;
 
 use mio::event::Source;
 use mio::net::TcpListener;
@@ -134,10 +135,10 @@ impl Acceptor {
         }
     }
 
-    /// The port that it listens at, if it is one of tcp.
-    pub(in crate::transport::stream) fn port(&self) -> Option<u16> {
+    /// The network address that it listens at, if it is one of tcp.
+    pub(in crate::transport::stream) fn local_addr(&self) -> Option<SocketAddr> {
         match &self.0 {
-            Kind::Network(listener) => lock(listener).local_addr().ok().map(|address| address.port()),
+            Kind::Network(listener) => lock(listener).local_addr().ok(),
             Kind::Pipe(_) => None,
         }
     }

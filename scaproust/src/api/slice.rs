@@ -1,0 +1,109 @@
+//! A part of a message, without a copy.
+
+use std::fmt;
+use std::ops::{Bound, Deref, Range, RangeBounds};
+
+use super::message::Message;
+
+/// A part of a message, which shares the memory of the message; from [`Message::slice`].
+///
+/// It dereferences to its bytes. Sending it copies them.
+#[derive(Clone)]
+pub struct MessageSlice {
+    message: Message,
+    range: Range<usize>,
+}
+
+impl Message {
+    /// A part of the message that shares its memory, so that it can be kept without the message and without a copy. Of a
+    /// message of up to 64 bytes it is a copy.
+    ///
+    /// # Panics
+    /// If the range begins after its end, or ends after the message.
+    ///
+    /// ```
+    /// # use scaproust::Message;
+    /// let message = Message::from(vec![7; 100_000]);
+    /// let (head, body) = (message.slice(..4), message.slice(4..));
+    /// assert_eq!(body.as_ptr(), message[4..].as_ptr());
+    /// drop(message);
+    /// assert_eq!((&*head, body.len()), (&[7; 4][..], 99_996));
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    #[must_use]
+    pub fn slice(&self, range: impl RangeBounds<usize>) -> MessageSlice {
+        let begin = match range.start_bound() {
+            Bound::Included(index) => *index,
+            Bound::Excluded(index) => index + 1,
+            Bound::Unbounded => 0,
+        };
+        let end = match range.end_bound() {
+            Bound::Included(index) => index + 1,
+            Bound::Excluded(index) => *index,
+            Bound::Unbounded => self.len(),
+        };
+        // Panics for a range that is not one of the message.
+        let range = begin..begin + self[begin..end].len();
+        MessageSlice { message: self.clone(), range }
+    }
+}
+
+impl Deref for MessageSlice {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.message[self.range.clone()]
+    }
+}
+
+impl AsRef<[u8]> for MessageSlice {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl PartialEq for MessageSlice {
+    fn eq(&self, other: &MessageSlice) -> bool {
+        **self == **other
+    }
+}
+
+impl Eq for MessageSlice {}
+
+impl fmt::Debug for MessageSlice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MessageSlice").field("length", &self.len()).finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slice_has_the_bytes_of_its_range() {
+        for length in [4, 5000] {
+            let message = Message::from((0..length).map(|index| index as u8).collect::<Vec<_>>());
+            let all = &message[..];
+            assert_eq!(*message.slice(..), all[..]);
+            assert_eq!(*message.slice(1..3), all[1..3]);
+            assert_eq!(*message.slice(1..=3), all[1..=3]);
+            assert_eq!(*message.slice((Bound::Excluded(1), Bound::Unbounded)), all[2..]);
+            assert!(message.slice(length as usize..).is_empty());
+        }
+    }
+
+    #[test]
+    fn a_slice_does_not_see_what_is_written_to_its_message() {
+        let mut message = Message::from(vec![1; 5000]);
+        let slice = message.slice(10..20);
+        message.make_mut().unwrap().fill(2);
+        assert_eq!(*slice, [1; 10]);
+    }
+
+    #[test]
+    #[should_panic = "out of range"]
+    fn a_range_beyond_the_message_panics() {
+        _ = Message::from("text").slice(..5);
+    }
+}

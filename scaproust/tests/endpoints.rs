@@ -1,0 +1,70 @@
+//! Endpoints of the Rust face: options of their own, and waiting for connections.
+
+#![cfg(not(any(loom, simulated)))]
+
+use std::time::{Duration, Instant};
+
+use scaproust::{Error, EventKind, Pair, Pull, Push};
+
+/// Later than any test ends.
+fn far() -> Instant {
+    Instant::now() + Duration::from_secs(60)
+}
+
+#[test]
+fn an_endpoint_waits_for_its_next_connection_after_a_loss() {
+    let (one, other) = (Pair::new().unwrap(), Pair::new().unwrap());
+    let listener = one.bind("tcp://127.0.0.1:0").unwrap();
+    let mut events = other.events().unwrap();
+    let soon = Duration::from_millis(1);
+    let dialer = other.dialer(listener.address().unwrap()).reconnect(soon..=soon).start().unwrap();
+    for round in 0..3 {
+        dialer.wait_connected(far()).unwrap();
+        listener.wait_connected(far()).unwrap();
+        one.send([round]).unwrap();
+        assert_eq!(other.recv().unwrap(), [round]);
+        let connected = events.find(|event| event.kind == EventKind::Connected);
+        other.disconnect(connected.unwrap().pipe.unwrap()).unwrap();
+        events.find(|event| event.kind == EventKind::Disconnected).unwrap();
+    }
+}
+
+#[test]
+fn closing_the_socket_ends_the_wait() {
+    let socket = Push::new().unwrap();
+    let endpoint = socket.connect("inproc://endpoints/nowhere").unwrap();
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| endpoint.wait_connected(far()));
+        socket.close().unwrap();
+        assert_eq!(waiting.join().unwrap(), Err(Error::Closed));
+    });
+}
+
+#[test]
+fn options_of_an_endpoint_do_not_change_those_of_the_socket() {
+    let socket = Pull::new().unwrap();
+    let waits = Duration::from_millis(7)..=Duration::from_millis(70);
+    socket.dialer("inproc://endpoints/options").priority(3).reconnect(waits).start().unwrap();
+    assert_eq!(socket.recv_priority(), Ok(8));
+    assert_eq!(socket.reconnect_interval(), Ok(Duration::from_millis(100)));
+}
+
+#[test]
+fn an_invalid_option_adds_no_endpoint() {
+    let socket = Push::new().unwrap();
+    let address = "inproc://endpoints/invalid";
+    let second = Duration::from_secs(1);
+    for dialer in [
+        socket.dialer(address).priority(0),
+        socket.dialer(address).reconnect(second..=Duration::ZERO),
+        socket.dialer(address).reconnect(Duration::ZERO..=Duration::MAX),
+        socket.dialer(address).tcp_user_timeout(Some(Duration::MAX)),
+    ] {
+        assert_eq!(dialer.start().err(), Some(Error::InvalidArgument));
+    }
+    assert_eq!(
+        socket.listener(address).accepted_networks("localhost").start().err(),
+        Some(Error::InvalidArgument)
+    );
+    assert_eq!(socket.bind(address).unwrap().id(), 1);
+}
