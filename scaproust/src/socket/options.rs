@@ -11,7 +11,7 @@ use super::pollable::Pollable;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption, Value};
 use crate::pipe::Edges;
-use crate::protocol::{BUS, PAIR, PAIR_V1, PULL, PipeId, Protocol, STAR, SUB};
+use crate::protocol::{PipeId, Protocol};
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
 use crate::tls::{Settings, TlsOption};
@@ -27,13 +27,11 @@ enum PollEvent {
 }
 
 impl Socket {
-    /// Whether the socket has an option: the system and the protocol do. A protocol whose messages refer to each
-    /// other keeps all that it has received.
+    /// Whether the socket has an option: the system and the protocol do.
     #[must_use]
     pub fn has_option(&self, option: SocketOption) -> bool {
         let drops_old = matches!(option, SocketOption::PreferNew | SocketOption::Conflate);
-        option.is_available()
-            && (!drops_old || [&PAIR, &PAIR_V1, &SUB, &PULL, &BUS, &STAR].contains(&self.info))
+        option.is_available() && (!drops_old || self.info.may_drop_old)
     }
 
     /// Sets an option common to all sockets.
