@@ -9,7 +9,7 @@ use super::Socket;
 use super::monitor::Monitoring;
 use super::pollable::Pollable;
 use crate::error::Error;
-use crate::option::{Setting, SocketOption, Value};
+use crate::option::{Setting, SocketOption, Value, before_zero};
 use crate::pipe::Edges;
 use crate::protocol::{PipeId, Protocol};
 use crate::sync::Descriptor;
@@ -47,7 +47,7 @@ impl Socket {
         match (option, setting) {
             (SocketOption::Monitor, Setting::Bytes(address)) => return owner.set_monitor(address),
             (SocketOption::TcpAccept, Setting::Bytes(networks)) => {
-                Networks::parse(networks.split(|byte| *byte == 0).next().unwrap_or_default())?;
+                Networks::parse(before_zero(networks))?;
             }
             _ => {}
         }
@@ -82,7 +82,7 @@ impl Socket {
     /// # Errors
     /// Those of [`Monitoring::begin`], and [`Error::Closed`] while the socket is being closed. Nothing is changed then.
     fn set_monitor(&self, address: &[u8]) -> Result<(), Error> {
-        let address = address.split(|byte| *byte == 0).next().unwrap_or_default();
+        let address = before_zero(address);
         let begun = match address {
             b"" => None,
             address => Some(Monitoring::begin(self.id, address)?),
@@ -146,7 +146,7 @@ impl Socket {
     /// [`Error::InvalidArgument`] for a text or a file that is malformed, or the operating system's for a file.
     #[cfg(feature = "tls")]
     pub fn set_tls_text(&self, option: TlsOption, text: &[u8]) -> Result<(), Error> {
-        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        let text = before_zero(text);
         if let Err(failure) = option.check(text) {
             self.explain(format!("{option:?}").as_bytes(), failure.error, &failure.reason);
             return Err(failure.error);
