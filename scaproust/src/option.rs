@@ -265,6 +265,11 @@ impl MessageType {
     }
 }
 
+/// The text of an option that is given as bytes: it ends before its first zero.
+pub(crate) fn before_zero(bytes: &[u8]) -> &[u8] {
+    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
+}
+
 /// A time limit in milliseconds as a duration; `None` if it is negative: there is no limit.
 #[must_use]
 pub fn time_limit(milliseconds: i32) -> Option<Duration> {
@@ -310,7 +315,7 @@ impl Options {
                 Value::Int(value)
             }
             (OptionType::Text { longest }, Setting::Bytes(text)) if text.len() <= longest => {
-                Value::Bytes(text.split(|byte| *byte == 0).next().unwrap_or_default().to_owned())
+                Value::Bytes(before_zero(text).to_owned())
             }
             (OptionType::Bytes, Setting::Bytes(bytes)) => Value::Bytes(bytes.to_owned()),
             _ => return Err(Error::InvalidArgument),

@@ -26,6 +26,8 @@ pub struct ProtocolInfo {
     pub is_exclusive: bool,
     /// Whether a send drops the message for peers that have no room, instead of blocking.
     pub drops: bool,
+    /// Whether its sockets may drop old messages for new ones: those of the others refer to each other.
+    pub may_drop_old: bool,
     /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. The
     /// socket does not ask other machines for either.
     pub acts_between_calls: bool,
@@ -60,12 +62,16 @@ pub static PROTOCOLS: [&ProtocolInfo; 12] =
     [&PAIR, &PAIR_V1, &PUB, &SUB, &REQ, &REP, &PUSH, &PULL, &SURVEYOR, &RESPONDENT, &BUS, &STAR];
 
 /// Sends to and receives from one peer.
-pub(crate) static PAIR: ProtocolInfo =
-    ProtocolInfo { is_exclusive: true, ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new())) };
+pub(crate) static PAIR: ProtocolInfo = ProtocolInfo {
+    is_exclusive: true,
+    may_drop_old: true,
+    ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new()))
+};
 
 /// PAIR with a hop count in front of each message.
 pub(crate) static PAIR_V1: ProtocolInfo = ProtocolInfo {
     is_exclusive: true,
+    may_drop_old: true,
     ..row(17, "pair1", &PAIR_V1, |is_raw, _| match is_raw {
         false => Machine::PairV1(Cooked::new(pair_v1::RawPairV1::new())),
         true => Machine::RawPairV1(pair_v1::RawPairV1::new()),
@@ -84,6 +90,7 @@ pub(crate) static PUB: ProtocolInfo = ProtocolInfo {
 /// Receives the messages that it has subscribed to.
 pub static SUB: ProtocolInfo = ProtocolInfo {
     can_send: false,
+    may_drop_old: true,
     filtering: Some((0xf021, "subf")),
     options: &[(SUBSCRIBE, OptionType::Bytes), (UNSUBSCRIBE, OptionType::Bytes), (FILTER, OptionType::FLAG)],
     contexts: Contexts::Push,
@@ -114,6 +121,7 @@ pub static PUSH: ProtocolInfo = ProtocolInfo {
 /// Receives from all its peers, in turn.
 pub(crate) static PULL: ProtocolInfo = ProtocolInfo {
     can_send: false,
+    may_drop_old: true,
     ..row(81, "pull", &PUSH, |_, _| Machine::Puller(pipeline::Puller::new()))
 };
 
@@ -135,6 +143,7 @@ pub(crate) static RESPONDENT: ProtocolInfo =
 /// Sends to all its peers, and receives from all.
 pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
     drops: true,
+    may_drop_old: true,
     ..row(112, "bus", &BUS, |is_raw, seed| match is_raw {
         false => Machine::Bus(Cooked::new(bus::RawBus::new(seed))),
         true => Machine::RawBus(bus::RawBus::new(seed)),
@@ -144,6 +153,7 @@ pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
 /// Sends to all its peers, receives from all, and forwards what it receives to the others.
 pub(crate) static STAR: ProtocolInfo = ProtocolInfo {
     drops: true,
+    may_drop_old: true,
     forwards: true,
     ..row(1600, "star", &STAR, |is_raw, _| match is_raw {
         false => Machine::Star(Cooked::new(star::RawStar::new())),
@@ -159,7 +169,8 @@ const fn row(
     machine: fn(bool, u32) -> Machine,
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
-    let (is_exclusive, drops, acts_between_calls, forwards) = (false, false, false, false);
+    let (is_exclusive, drops, may_drop_old) = (false, false, false);
+    let (acts_between_calls, forwards) = (false, false);
     ProtocolInfo {
         number,
         name,
@@ -168,6 +179,7 @@ const fn row(
         can_recv,
         is_exclusive,
         drops,
+        may_drop_old,
         acts_between_calls,
         forwards,
         filtering: None,

@@ -8,9 +8,9 @@ use super::Socket;
 use super::monitor::Monitoring;
 use super::pollable::Pollable;
 use crate::error::Error;
-use crate::option::{Setting, SocketOption, Value};
+use crate::option::{Setting, SocketOption, Value, before_zero};
 use crate::pipe::Edges;
-use crate::protocol::{BUS, PAIR, PAIR_V1, PULL, PipeId, Protocol, STAR, SUB};
+use crate::protocol::{PipeId, Protocol};
 use crate::sync::{Descriptor, Notifier};
 #[cfg(feature = "tls")]
 use crate::tls::{Settings, TlsOption};
@@ -26,13 +26,11 @@ enum PollEvent {
 }
 
 impl Socket {
-    /// Whether the socket has an option: the system and the protocol do. A protocol whose messages refer to each
-    /// other keeps all that it has received.
+    /// Whether the socket has an option: the system and the protocol do.
     #[must_use]
     pub fn has_option(&self, option: SocketOption) -> bool {
         let drops_old = matches!(option, SocketOption::PreferNew | SocketOption::Conflate);
-        option.is_available()
-            && (!drops_old || [&PAIR, &PAIR_V1, &SUB, &PULL, &BUS, &STAR].contains(&self.info))
+        option.is_available() && (!drops_old || self.info.may_drop_old)
     }
 
     /// Sets an option common to all sockets.
@@ -48,7 +46,7 @@ impl Socket {
         match (option, setting) {
             (SocketOption::Monitor, Setting::Bytes(address)) => return owner.set_monitor(address),
             (SocketOption::TcpAccept, Setting::Bytes(networks)) => {
-                Networks::parse(networks.split(|byte| *byte == 0).next().unwrap_or_default())?;
+                Networks::parse(before_zero(networks))?;
             }
             _ => {}
         }
@@ -83,7 +81,7 @@ impl Socket {
     /// # Errors
     /// Those of [`Monitoring::begin`], and [`Error::Closed`] while the socket is being closed. Nothing is changed then.
     fn set_monitor(&self, address: &[u8]) -> Result<(), Error> {
-        let address = address.split(|byte| *byte == 0).next().unwrap_or_default();
+        let address = before_zero(address);
         let begun = match address {
             b"" => None,
             address => Some(Monitoring::begin(self.id, address)?),
@@ -147,7 +145,7 @@ impl Socket {
     /// [`Error::InvalidArgument`] for a text or a file that is malformed, or the operating system's for a file.
     #[cfg(feature = "tls")]
     pub fn set_tls_text(&self, option: TlsOption, text: &[u8]) -> Result<(), Error> {
-        let text = text.split(|byte| *byte == 0).next().unwrap_or_default();
+        let text = before_zero(text);
         if let Err(failure) = option.check(text) {
             self.explain(format!("{option:?}").as_bytes(), failure.error, &failure.reason);
             return Err(failure.error);

@@ -4,7 +4,7 @@ use std::io;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
-use super::layers::Stream;
+use super::layers::{Link, Stream};
 use super::platform;
 #[cfg(feature = "tls")]
 use crate::sync::{Mutex, lock, rank};
@@ -40,6 +40,16 @@ impl StreamKind {
     pub(super) fn secure(settings: &Arc<Settings>, host: Option<String>) -> Result<StreamKind, Failure> {
         let config = Mutex::new(config(settings, host.as_deref())?);
         Ok(StreamKind::Secure(Security { settings: settings.clone(), host, config }))
+    }
+
+    /// What the streams of the operating system lead to.
+    pub(super) fn link(&self) -> Link {
+        match self {
+            StreamKind::Local => Link::Local,
+            StreamKind::Network => Link::Network,
+            #[cfg(feature = "tls")]
+            StreamKind::Secure(_) => Link::Network,
+        }
     }
 
     /// The stream over a connected one of the operating system.

@@ -38,11 +38,32 @@ pub(super) struct Stream {
 
 /// Where the peer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
+pub(super) enum Link {
     /// Behind TCP.
     Network,
     /// On this machine, behind a Unix-domain socket or a named pipe.
     Local,
+}
+
+impl Link {
+    /// The network addresses of the peer of `raw` and of this side, if they have such.
+    pub(super) fn network_addresses(
+        self,
+        raw: &platform::Stream,
+    ) -> (Option<SocketAddr>, Option<SocketAddr>) {
+        match self {
+            Link::Network => platform::network_addresses(raw),
+            Link::Local => (None, None),
+        }
+    }
+
+    /// The peer's process, if it is on this machine and the system names it.
+    pub(super) fn credentials(self, raw: &platform::Stream) -> Option<Credentials> {
+        match self {
+            Link::Network => None,
+            Link::Local => platform::credentials(raw),
+        }
+    }
 }
 
 /// How the connection's bytes travel over the operating system's stream.
@@ -95,18 +116,12 @@ impl Stream {
 
     /// The network addresses of the peer and of this side, if they have such.
     pub(super) fn network_addresses(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
-        match self.link {
-            Link::Network => platform::network_addresses(&self.raw),
-            Link::Local => (None, None),
-        }
+        self.link.network_addresses(&self.raw)
     }
 
     /// The peer's process, if it is on this machine and the system names it.
     pub(super) fn credentials(&self) -> Option<Credentials> {
-        match self.link {
-            Link::Network => None,
-            Link::Local => platform::credentials(&self.raw),
-        }
+        self.link.credentials(&self.raw)
     }
 
     /// Whether the stream carries TLS.

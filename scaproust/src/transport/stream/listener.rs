@@ -11,6 +11,7 @@ use mio::{Interest, Token};
 
 use super::connection::Connection;
 use super::kind::StreamKind;
+use super::layers::Link;
 use super::platform::{self, Acceptor, polled};
 #[cfg(feature = "tls")]
 use super::reload;
@@ -126,23 +127,15 @@ impl Listener {
         }
     }
 
-    fn take(self: &Arc<Self>, stream: platform::Stream) {
-        let stream = match self.kind.stream(stream) {
+    fn take(self: &Arc<Self>, raw: platform::Stream) {
+        if let Some(end) = self.refusal(&raw) {
+            let remote = self.kind.link().network_addresses(&raw).0;
+            return self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
+        }
+        let stream = match self.kind.stream(raw) {
             Ok(stream) => stream,
             Err(error) => return self.context.report(EndpointEvent::AcceptFailed(error.into())),
         };
-        let admission = &self.context.settings().admission;
-        let remote = || stream.network_addresses().0;
-        let refusal = if !admission.admits(stream.is_local(), remote, || stream.credentials()) {
-            Some(End::RULE)
-        } else {
-            // Refused before the greeting tells the peer that it is connected.
-            (!self.context.accepts_pipe()).then_some(End::BUSY)
-        };
-        if let Some(end) = refusal {
-            let remote = remote();
-            return self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
-        }
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
         let protocols = accepted_protocols(&*self.context);
         match Connection::start(stream, self.mapping.clone(), protocols, context, owner, reactor) {
@@ -165,6 +158,17 @@ impl Listener {
             }
             Err(error) => self.context.report(EndpointEvent::AcceptFailed(error.into())),
         }
+    }
+
+    /// Why a peer is refused, if it is: before a TLS session is made for it, and before the greeting tells it that it is
+    /// connected.
+    fn refusal(&self, raw: &platform::Stream) -> Option<End> {
+        let (link, admission) = (self.kind.link(), &self.context.settings().admission);
+        let remote = || link.network_addresses(raw).0;
+        if !admission.admits(link == Link::Local, remote, || link.credentials(raw)) {
+            return Some(End::RULE);
+        }
+        (!self.context.accepts_pipe()).then_some(End::BUSY)
     }
 
     /// A TLS handshake has ended. Accepts again if that has waited for it.
