@@ -1,5 +1,6 @@
 /*  What the benchmark needs of a messaging library. Each peer_*.c says it in the words of one library, with the plain
     calls that its users write and with its defaults: the one option that is set lifts a limit on the size of a message.
+    For TLS each takes its files from the environment: NN_TLS_CA_FILE, NN_TLS_CERT_FILE and NN_TLS_SERVER_NAME.
 
     One program is built from each of these files. A call that fails ends the process and says why.  */
 
