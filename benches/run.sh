@@ -7,7 +7,7 @@
 # environment selects some of those that benches/cases prints:
 #
 #     ONLY="flow/tcp/64 shape/push/tcp/*"   by their names
-#     KINDS="latency flow handover fanout calls shape busy one-core growth"
+#     KINDS="latency flow handover fanout calls topics filtered shape busy one-core growth"
 #     SHAPES="answer push"                  as in c/shapes.c
 #     TRANSPORTS="inproc ipc tcp ws tls+tcp wss"
 #     SIZES="1 64 1024 65536 1048576"
@@ -108,6 +108,8 @@ exists() {
         libzmq/*/ws* | omq/*/ws* | bare/*/ws*) return 1 ;;
         ours/*/tls+tcp | nng/*/tls+tcp | ours/*/wss | nng/*/wss) ;;
         */tls+tcp | */wss) return 1 ;;
+        ours/filtered/*) ;;
+        */filtered/* | bare/topics/*) return 1 ;;
         ours/* | libnanomsg/* | spin/latency/inproc) ;;
         spin/*) return 1 ;;
         bare/latency/* | bare/flow/* | bare/calls/ipc | bare/calls/tcp) ;;

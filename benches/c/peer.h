@@ -27,6 +27,9 @@ void peer_connect(peer_socket sock, const char *address);
 void peer_connect_again(peer_socket sock, const char *address, long number);
 void peer_subscribe(peer_socket sock, const void *topic, size_t size);
 
+/*  Lets the publisher send to each subscriber only what that has subscribed to, before connecting; of a PUB and of its SUB.  */
+void peer_filter(enum pattern pattern, peer_socket sock);
+
 /*  Lifts the library's limit on messages in flight, before connecting; the caller keeps their number low. Only
     libzmq, which learns late that a message was received, would drop messages of which only a few are in flight.  */
 void peer_keep_all(peer_socket sock);

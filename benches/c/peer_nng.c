@@ -98,6 +98,12 @@ void peer_subscribe(peer_socket sock, const void *topic, size_t size)
     check(nng_socket_set(of(sock), NNG_OPT_SUB_SUBSCRIBE, topic, size), NNG_OPT_SUB_SUBSCRIBE);
 }
 
+void peer_filter(enum pattern pattern, peer_socket sock)
+{
+    (void)pattern, (void)sock;
+    cannot("nng filters at the subscriber only");
+}
+
 void peer_keep_all(peer_socket sock)
 {
     (void)sock;
