@@ -119,7 +119,7 @@ function speed_row(kind, name,    p, peer, best, part, ours, bar, verdict, ratio
 
 # The bar: the factor to the best of the peers; "" if none is set.
 function bar_of(kind, transport, size) {
-    if (transport == "ws" || kind == "handover")
+    if (transport ~ /^(ws|wss|tls\+tcp)$/ || kind == "handover")
         return ""
     if (kind == "latency")
         return 1

@@ -7,9 +7,9 @@
 # environment selects some of those that benches/cases prints:
 #
 #     ONLY="flow/tcp/64 shape/push/tcp/*"   by their names
-#     KINDS="latency flow handover fanout calls shape busy one-core growth"
+#     KINDS="latency flow handover fanout calls topics filtered shape busy one-core growth"
 #     SHAPES="answer push"                  as in c/shapes.c
-#     TRANSPORTS="inproc ipc tcp ws"
+#     TRANSPORTS="inproc ipc tcp ws tls+tcp wss"
 #     SIZES="1 64 1024 65536 1048576"
 #     GO_ON=1                               only those that have not been measured yet
 #
@@ -39,6 +39,9 @@ WARM_UP=${WARM_UP:-0.08}
 SYSCALLS=${SYSCALLS:-1}
 read -ra under <<<"${UNDER:-}"
 TRACED_SECONDS=0.1
+# For tls+tcp and wss. The name is the certificate's; nng verifies no address of IP.
+certificates=$(cd "$(dirname "$0")/../scaproust/src/tls/certificates" && pwd)
+export NN_TLS_CA_FILE=$certificates/ca.pem NN_TLS_CERT_FILE=$certificates/server.pem NN_TLS_SERVER_NAME=localhost
 # The exit status of a program whose library cannot do the case (c/measure.h).
 CANNOT=3
 
@@ -102,7 +105,11 @@ cases() {
 # exists PEER: whether the peer can do the case
 exists() {
     case $1/$kind/$transport in
-        libzmq/*/ws | omq/*/ws | bare/*/ws) return 1 ;;
+        libzmq/*/ws* | omq/*/ws* | bare/*/ws*) return 1 ;;
+        ours/*/tls+tcp | nng/*/tls+tcp | ours/*/wss | nng/*/wss) ;;
+        */tls+tcp | */wss) return 1 ;;
+        ours/filtered/*) ;;
+        */filtered/* | bare/topics/*) return 1 ;;
         ours/* | libnanomsg/* | spin/latency/inproc) ;;
         spin/*) return 1 ;;
         bare/latency/* | bare/flow/* | bare/calls/ipc | bare/calls/tcp) ;;

@@ -1,9 +1,9 @@
 # Computes the medians of the runs that benches/run.sh has left. Prints for each case and peer, in the order of runs:
 #
-#     name, peer, speed, CPU time, switches, system calls, share lost, median, 99th percentile
+#     name, peer, speed, CPU time, switches, system calls, share lost, median, 99th percentile, bytes on the wire
 #
 # Speed is microseconds for a latency, else messages per second. CPU time (microseconds), switches and system calls are
-# those of one message. A figure that was not measured is a hyphen; the speed of a case that a peer cannot do is "cannot". The figures of
+# those of one message, and so are the bytes, which are measured for topics. A figure that was not measured is a hyphen; the speed of a case that a peer cannot do is "cannot". The figures of
 # growth are copied: name, peer, figure, value.
 
 BEGIN { FS = OFS = "\t" }
@@ -27,8 +27,9 @@ $1 == "run" {
     put("cpu", $6 / messages * 1e6)
     put("switches", $7 / messages)
     put("lost", $8)
-    put("median", NF > 11 ? $12 : "-")
-    put("p99", NF > 11 ? $13 : "-")
+    put("median", NF > 12 ? $12 : "-")
+    put("p99", NF > 12 ? $13 : "-")
+    put("wire", NF == 12 ? $12 / messages : "-")
     runs[key]++
 }
 
@@ -39,7 +40,7 @@ END {
             print key, "cannot"
         else
             print key, median("speed"), median("cpu"), median("switches"), (key in syscalls ? syscalls[key] : "-"),
-                median("lost"), median("median"), median("p99")
+                median("lost"), median("median"), median("p99"), median("wire")
     }
 }
 

@@ -1,4 +1,4 @@
-# Tables and figures as Markdown, for floods.awk, shapes.awk and growth.awk, which print their part of the page each in its
+# Tables and figures as Markdown, for floods.awk, topics.awk, shapes.awk and growth.awk, which print their part of the page each in its
 # END. `mode` is that of benches/report.
 
 BEGIN {

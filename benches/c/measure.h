@@ -31,6 +31,7 @@ struct look {
     long switches;      /* of all their threads together, voluntary or not */
     long messages[COUNTERS];
     long sequence[COUNTERS];
+    long wire_bytes; /* that the loopback device has carried, with the headers of TCP and IP */
 };
 
 /*  The exit status of a program whose library cannot do the case.  */
@@ -56,6 +57,9 @@ void nap(double seconds);
 /*  Runs a busy loop on each processor until the measuring process ends, in place of other programs' work. Their
     CPU time is not counted.  */
 void start_loops(void);
+
+/*  Gives this process and its workers a network of their own, so that look->wire_bytes are theirs alone.  */
+void leave_network(void);
 
 /*  Raises the limit of descriptors to the system's maximum, for this process and its workers. Returns the limit.  */
 long raise_descriptor_limit(void);

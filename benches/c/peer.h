@@ -1,5 +1,6 @@
 /*  What the benchmark needs of a messaging library. Each peer_*.c says it in the words of one library, with the plain
     calls that its users write and with its defaults: the one option that is set lifts a limit on the size of a message.
+    For TLS each takes its files from the environment: NN_TLS_CA_FILE, NN_TLS_CERT_FILE and NN_TLS_SERVER_NAME.
 
     One program is built from each of these files. A call that fails ends the process and says why.  */
 
@@ -25,6 +26,9 @@ void peer_connect(peer_socket sock, const char *address);
 /*  One of several connections of a socket to the same address, each with a number of its own.  */
 void peer_connect_again(peer_socket sock, const char *address, long number);
 void peer_subscribe(peer_socket sock, const void *topic, size_t size);
+
+/*  Lets the publisher send to each subscriber only what that has subscribed to, before connecting; of a PUB and of its SUB.  */
+void peer_filter(enum pattern pattern, peer_socket sock);
 
 /*  Lifts the library's limit on messages in flight, before connecting; the caller keeps their number low. Only
     libzmq, which learns late that a message was received, would drop messages of which only a few are in flight.  */

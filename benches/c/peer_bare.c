@@ -260,6 +260,12 @@ static void read_first(struct bare *bare)
     }
 }
 
+void peer_filter(enum pattern pattern, peer_socket sock)
+{
+    (void)pattern, (void)sock;
+    cannot("there are no publishers");
+}
+
 void peer_keep_all(peer_socket sock)
 {
     (void)sock;

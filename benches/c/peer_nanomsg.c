@@ -3,6 +3,7 @@
 #include "measure.h"
 #include "peer.h"
 
+#include <nanomsg/ext.h>
 #include <nanomsg/nn.h>
 #include <nanomsg/pair.h>
 #include <nanomsg/pipeline.h>
@@ -64,6 +65,17 @@ void peer_connect_again(peer_socket sock, const char *address, long number)
 void peer_subscribe(peer_socket sock, const void *topic, size_t size)
 {
     check(nn_setsockopt(sock.number, NN_SUB, NN_SUB_SUBSCRIBE, topic, size) == 0, "NN_SUB_SUBSCRIBE");
+}
+
+void peer_filter(enum pattern pattern, peer_socket sock)
+{
+    int on = 1;
+    int result = pattern == PEER_PUB ? nn_setsockopt(sock.number, NN_PUB, NN_PUB_FILTER, &on, sizeof on)
+                                     : nn_setsockopt(sock.number, NN_SUB, NN_SUB_FILTER_UPSTREAM, &on, sizeof on);
+
+    if (result < 0 && nn_errno() == ENOPROTOOPT)
+        cannot("libnanomsg filters at the subscriber only");
+    check(result == 0, "NN_PUB_FILTER");
 }
 
 void peer_keep_all(peer_socket sock)

@@ -11,6 +11,10 @@
 #include <nng/protocol/pubsub0/sub.h>
 #include <nng/protocol/reqrep0/rep.h>
 #include <nng/protocol/reqrep0/req.h>
+#include <nng/supplemental/tls/tls.h>
+
+#include <stdlib.h>
+#include <string.h>
 
 static int (*const OPEN[])(nng_socket *) = {
     [PEER_PAIR] = nng_pair0_open, [PEER_PUSH] = nng_push0_open, [PEER_PULL] = nng_pull0_open,
@@ -54,14 +58,33 @@ void peer_close(peer_socket sock)
     check(nng_close(of(sock)), "nng_close");
 }
 
+static int is_secure(const char *address)
+{
+    return strncmp(address, "tls+", 4) == 0 || strncmp(address, "wss:", 4) == 0;
+}
+
 void peer_bind(peer_socket sock, const char *address)
 {
-    check(nng_listen(of(sock), address, NULL, 0), "nng_listen");
+    nng_listener listener;
+
+    check(nng_listener_create(&listener, of(sock), address), "nng_listener_create");
+    if (is_secure(address))
+        check(nng_listener_set_string(listener, NNG_OPT_TLS_CERT_KEY_FILE, getenv("NN_TLS_CERT_FILE")),
+              NNG_OPT_TLS_CERT_KEY_FILE);
+    check(nng_listener_start(listener, 0), "nng_listener_start");
 }
 
 void peer_connect(peer_socket sock, const char *address)
 {
-    check(nng_dial(of(sock), address, NULL, 0), "nng_dial");
+    nng_dialer dialer;
+
+    check(nng_dialer_create(&dialer, of(sock), address), "nng_dialer_create");
+    if (is_secure(address)) {
+        check(nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, getenv("NN_TLS_CA_FILE")), NNG_OPT_TLS_CA_FILE);
+        check(nng_dialer_set_string(dialer, NNG_OPT_TLS_SERVER_NAME, getenv("NN_TLS_SERVER_NAME")),
+              NNG_OPT_TLS_SERVER_NAME);
+    }
+    check(nng_dialer_start(dialer, 0), "nng_dialer_start");
 }
 
 void peer_connect_again(peer_socket sock, const char *address, long number)
@@ -73,6 +96,12 @@ void peer_connect_again(peer_socket sock, const char *address, long number)
 void peer_subscribe(peer_socket sock, const void *topic, size_t size)
 {
     check(nng_socket_set(of(sock), NNG_OPT_SUB_SUBSCRIBE, topic, size), NNG_OPT_SUB_SUBSCRIBE);
+}
+
+void peer_filter(enum pattern pattern, peer_socket sock)
+{
+    (void)pattern, (void)sock;
+    cannot("nng filters at the subscriber only");
 }
 
 void peer_keep_all(peer_socket sock)

@@ -80,6 +80,12 @@ void peer_subscribe(peer_socket sock, const void *topic, size_t size)
     check(zmq_setsockopt(sock.pointer, ZMQ_SUBSCRIBE, topic, size) == 0, "ZMQ_SUBSCRIBE");
 }
 
+void peer_filter(enum pattern pattern, peer_socket sock)
+{
+    (void)pattern, (void)sock;
+    cannot("libzmq filters so without an option");
+}
+
 void peer_keep_all(peer_socket sock)
 {
     int no_limit = 0;
