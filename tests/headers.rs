@@ -163,6 +163,20 @@ fn headers_are_what_the_sources_say() {
     }
 }
 
+/// Some bindings (nnpy) read the headers line by line.
+#[test]
+fn prototypes_are_single_lines() {
+    let functions = include_str!("../capi-tests/exports.txt").lines();
+    let header = fs::read_to_string(root().join("include/nanomsg/nn.h")).expect("nn.h");
+    for function in functions {
+        let prototype = |line: &&str| {
+            let name = format!("{function}(");
+            line.starts_with("NN_EXPORT ") && line.contains(&name) && line.ends_with(");")
+        };
+        assert_eq!(header.lines().filter(prototype).count(), 1, "{function}");
+    }
+}
+
 #[test]
 fn no_header_is_forgotten() {
     let mut files: Vec<_> = fs::read_dir(root().join("include/nanomsg"))
