@@ -42,7 +42,8 @@ struct Output {
 }
 
 impl Output {
-    /// Sends what is there.
+    /// Sends what is there. Not inlined, since capi-tests/memcheck.supp has its name.
+    #[inline(never)]
     fn send(&mut self, raw: &platform::Stream) -> io::Result<()> {
         while self.sent < self.records.len() {
             self.sent += raw.send_with_flags(&self.records[self.sent..], NO_SIGNAL)?;
