@@ -72,7 +72,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-page site soak sanitize deny faults fuzz simulate bite upstream clean help
+        interop portable apple windows bench bench-rust bench-page site soak sanitize deny faults fuzz simulate bite upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -168,6 +168,9 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY="shape/push/*" ROUNDS=5 
 	@.ci/dependencies bench
 	@$(MAKE) --no-print-directory stage
 	@benches/run.sh "$(STAGE)"
+
+bench-rust: ## the costs of the Rust interface: tasks beside bare streams of tokio, a message beside one through the C interface
+	@$(CARGO) bench --bench face
 
 bench-page: # write docs/benchmarks.md from what has been measured in portions
 	@benches/page
