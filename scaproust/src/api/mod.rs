@@ -16,6 +16,7 @@ mod endpoint_builder;
 mod events;
 #[cfg(feature = "futures")]
 mod futures;
+pub mod guide;
 mod handle;
 mod io;
 mod message;
