@@ -8,8 +8,90 @@
 //! [`recv`](Socket::recv) block; [`try_send`](Socket::try_send) and [`try_recv`](Socket::try_recv) do
 //! not. [`recv_async`](Socket::recv_async) and [`send_async`](Socket::send_async) are for tasks, on any executor.
 //! Requests, replies and surveys are values: [`request`](Socket::request), [`accept`](Socket::accept),
-//! [`survey`](Socket::survey).
-//! Every failure is an [`Error`].
+//! [`survey`](Socket::survey). Every failure is an [`Error`]. [`guide`] has more, and pages for those who come from other libraries.
+//!
+//! # Choose a pattern
+//!
+//! | to | use |
+//! |---|---|
+//! | ask one of several servers, and get the answer | [`Req`] and [`Rep`] |
+//! | give each task to one of several workers | [`Push`] and [`Pull`] |
+//! | tell all that have subscribed | [`Pub`] and [`Sub`] |
+//! | ask all, and collect answers until a deadline | [`Surveyor`] and [`Respondent`] |
+//! | talk to one peer | [`Pair`]; [`PairV1`] to peers that use nng |
+//! | talk to all neighbours | [`Bus`]; [`Star`], in which a hub forwards |
+//! | forward between networks | [`device`] and [`raw`] sockets |
+//! | let a file of settings decide | [`AnySocket`] |
+//!
+//! # Threads and tasks
+//!
+//! Any number of threads and tasks use a socket at once, through references or an `Arc`. A call blocks its thread only; a
+//! future needs no runtime of its own. [`Poller`] waits for several sockets in one thread.
+//!
+//! ```
+//! use scaproust::{Pull, Push};
+//!
+//! let (source, worker) = (Push::new()?, Pull::new()?);
+//! source.bind("inproc://doc/threads")?;
+//! worker.connect("inproc://doc/threads")?;
+//! std::thread::scope(|scope| {
+//!     let workers = [(); 3].map(|()| scope.spawn(|| worker.iter().flatten().count()));
+//!     for task in 0..100 {
+//!         source.send(format!("task {task}"))?;
+//!     }
+//!     source.close()?;
+//!     while worker.statistics()?.messages_received < 100 {
+//!         std::thread::yield_now();
+//!     }
+//!     worker.close()?; // Ends the iterators.
+//!     assert_eq!(workers.map(|worker| worker.join().unwrap()).iter().sum::<usize>(), 100);
+//!     Ok::<(), scaproust::Error>(())
+//! })?;
+//! # Ok::<(), scaproust::Error>(())
+//! ```
+//!
+//! # Shutdown
+//!
+//! [`Socket::close`] ends the blocked calls and the futures of all threads and tasks on the socket with [`Error::Closed`], and
+//! its iterators and streams without an error. What was sent is still delivered to connected peers, for at most
+//! [`Socket::linger`]: one second by default. Dropping the last reference closes the socket in the same way. A process that
+//! exits closes the sockets that are open.
+//!
+//! # Errors
+//!
+//! [`Error`] says why a call has failed, [`Error::kind`] in terms of the standard library, and `?` makes an [`std::io::Error`]
+//! of it. A lost connection is no error of a call: it is made again, and [`Socket::events`] tells of it.
+//!
+//! ```
+//! use scaproust::{Error, Req};
+//! use std::time::Duration;
+//!
+//! fn ask(client: &Req, question: &str) -> Result<Option<String>, Error> {
+//!     match client.request(question)?.wait() {
+//!         Ok(answer) => Ok(Some(String::from_utf8_lossy(&answer).into_owned())),
+//!         Err(Error::TimedOut) => Ok(None),
+//!         Err(error) => Err(error),
+//!     }
+//! }
+//!
+//! let client = Req::new()?;
+//! client.connect("inproc://doc/errors")?; // Nothing is bound there.
+//! client.set_recv_timeout(Some(Duration::from_millis(5)))?;
+//! assert_eq!(ask(&client, "is anybody there?"), Ok(None));
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `tls` | the transports tls+tcp and wss, `TlsConfig` |
+//! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
+//! | `bytes` | `bytes::Bytes` from and into a [`Message`], which shares its memory |
+//! | `serde` | `Typed` sockets, which send and receive values |
+//! | `tracing` | connections that begin, fail and end, as events of the target `scaproust` |
 //!
 //! # The layers
 //!
@@ -81,7 +163,7 @@ pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
     Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
     Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
-    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, device, pattern, raw,
+    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, device, guide, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};

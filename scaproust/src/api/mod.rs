@@ -19,6 +19,7 @@ mod endpoint_builder;
 mod events;
 #[cfg(feature = "futures")]
 mod futures;
+pub mod guide;
 mod handle;
 mod io;
 mod message;
