@@ -8,6 +8,7 @@
 //! rest is a script that replays it.
 
 mod edges;
+mod extras;
 mod generate;
 mod groups;
 mod ledger;
