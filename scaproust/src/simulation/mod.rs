@@ -18,6 +18,7 @@ mod shapes;
 mod shrink;
 #[cfg(all(test, shuttle))]
 mod shuttle_tests;
+mod statistics;
 mod strangers;
 mod world;
 

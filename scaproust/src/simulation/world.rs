@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::machine::{self, Outcome, Place, running_time};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, Setting, SocketOption};
 use crate::protocol::ProtocolInfo;
-use crate::socket::{self, Statistic, Traffic, enter};
+use crate::socket::{self, enter};
 use crate::sync::now;
 
 /// A program that has not ended after this time never will.
@@ -35,7 +35,7 @@ pub(super) struct World {
     /// How many threads are opening one.
     opens_now: Cell<u32>,
     /// Those that a thread has begun to close.
-    closed: RefCell<BTreeSet<usize>>,
+    pub(super) closed: RefCell<BTreeSet<usize>>,
     began: Duration,
     /// The places of links that were damaged.
     damaged: RefCell<BTreeSet<String>>,
@@ -218,36 +218,6 @@ impl World {
         self.check_time(began, linger, "nn_close");
     }
 
-    /// Checks that what the endpoints of each socket have counted adds up to what the socket has.
-    fn check_statistics(&self) {
-        for (number, (id, protocol)) in self.ids.borrow().iter() {
-            let is_context_or_leaves = |(name, step): &(ThreadName, Step)| {
-                name.0 == *number && matches!(step, Step::Leave | Step::Share(_))
-            };
-            // A connect that times out removes its endpoint.
-            let may_time_out = |plan: &SocketPlan| {
-                plan.number == *number && plan.option(SocketOption::ConnectTimeout).is_some()
-            };
-            if self.closed.borrow().contains(number)
-                || self.plan.steps.iter().any(is_context_or_leaves)
-                || self.plan.sockets.iter().any(may_time_out)
-            {
-                continue;
-            }
-            let endpoints = self.endpoints.borrow().get(number).cloned().unwrap_or_default();
-            // A message that comes meanwhile may be counted in one place only.
-            let counts = || counts(*id, protocol, &endpoints);
-            if let (Some(before), Some(again)) = (counts(), counts())
-                && before == again
-                && before.0 != before.1
-            {
-                let what =
-                    format!("the socket {number} has counted {:?}, its endpoints {:?}", before.0, before.1);
-                machine::fail(what);
-            }
-        }
-    }
-
     /// Passes an hour in which nothing is sent, and checks that hardly a thread runs, of which so many wait in a call.
     fn idle(&self, waiting: u64) {
         let before = machine::steps();
@@ -421,29 +391,6 @@ impl World {
             || steps.iter().any(leaves)
             || self.plan.faults.iter().any(|(_, fault)| is_rare(fault))
     }
-}
-
-/// What a socket has counted, and what its endpoints have: messages received, their bytes, connections, and messages sent if
-/// each of them goes to one peer. `None` if the socket is closed.
-fn counts(id: i32, protocol: &ProtocolInfo, endpoints: &[i32]) -> Option<([u64; 4], [u64; 4])> {
-    let call = enter(id).ok()?;
-    let sends_once = matches!(protocol.name, "push" | "pair" | "pair1");
-    let statistic = |statistic| call.statistic(statistic).unwrap_or_default();
-    let own = [
-        statistic(Statistic::MessagesReceived),
-        statistic(Statistic::BytesReceived),
-        statistic(Statistic::Connections),
-        if sends_once { statistic(Statistic::MessagesSent) } else { 0 },
-    ];
-    let mut sums = [0; 4];
-    for endpoint in endpoints {
-        let statistics = call.endpoint_statistics(*endpoint).ok()?;
-        let Traffic { messages_received, bytes_received, messages_sent, .. } = statistics.traffic;
-        let sent = if sends_once { messages_sent } else { 0 };
-        let counted = [messages_received, bytes_received, statistics.current_connections.into(), sent];
-        sums.iter_mut().zip(counted).for_each(|(sum, counted)| *sum += counted);
-    }
-    Some((own, sums))
 }
 
 /// Lets everything fail that the plan wants, each at its time.
