@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::extras;
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
 use crate::machine::{Random, Settings};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, SocketOption};
@@ -27,6 +28,13 @@ const SOCKETS: usize = 50;
 
 /// The plan of a seed.
 pub(super) fn plan(seed: u64) -> Plan {
+    let mut plan = basic_plan(seed);
+    extras::add(&mut plan, seed);
+    plan
+}
+
+/// The same without the options that libnanomsg does not have.
+fn basic_plan(seed: u64) -> Plan {
     let mut random = Random::new(seed);
     // Whether messages may be lost on the way.
     let is_lossy = random.one_in(2);

@@ -232,6 +232,20 @@ impl Ledger {
         Ok(())
     }
 
+    /// Checks that the last message which the socket `sender` has sent was received. It is the last one of a thread; which
+    /// thread came last is not known.
+    pub(super) fn check_newest(&self, sender: usize) -> Result<(), String> {
+        let mut last: BTreeMap<ThreadName, Id> = BTreeMap::new();
+        let accepted =
+            self.sent.iter().filter(|(id, sent)| **sent == Sent::Accepted && id.sender.0 == sender);
+        last.extend(accepted.map(|(id, _)| (id.sender, *id)));
+        if last.is_empty() || last.values().any(|id| self.receipts(*id) > 0) {
+            return Ok(());
+        }
+        let row = "the receiver has set `NN_RCV_PREFER_NEW` or `NN_CONFLATE`, and is slow";
+        Err(broken(row, &format!("the last message of {sender} is lost, one of {last:?}")))
+    }
+
     /// Checks that no receiver has missed a message after the first one that it received of the
     /// socket `socket`, of those that it wants.
     pub(super) fn check_no_gap(

@@ -8,6 +8,7 @@
 //! rest is a script that replays it.
 
 mod edges;
+mod extras;
 mod generate;
 mod groups;
 mod ledger;
@@ -17,6 +18,7 @@ mod shapes;
 mod shrink;
 #[cfg(all(test, shuttle))]
 mod shuttle_tests;
+mod statistics;
 mod strangers;
 mod world;
 

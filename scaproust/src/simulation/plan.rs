@@ -169,6 +169,8 @@ pub(super) enum Check {
     PipeOrder(usize),
     /// All messages that a socket has sent were received.
     Delivery(usize),
+    /// The last message that this socket has sent was received, by receivers that drop old ones.
+    Newest(usize),
     /// No receiver has missed a message of this socket after the first one that it received, of those that it has
     /// subscribed to.
     NoGap(usize),
@@ -187,6 +189,7 @@ impl Check {
             "pipe-order" => Check::PipeOrder(number(&mut words)?),
             "idle" => Check::Idle,
             "delivery" => Check::Delivery(number(&mut words)?),
+            "newest" => Check::Newest(number(&mut words)?),
             "no-gap" => Check::NoGap(number(&mut words)?),
             "fair" => Check::Fair(number(&mut words)?),
             "prompt" => Check::Prompt(number(&mut words)?, number(&mut words)?),
@@ -202,6 +205,7 @@ impl fmt::Display for Check {
             Check::PipeOrder(socket) => write!(to, "pipe-order {socket}"),
             Check::Idle => write!(to, "idle"),
             Check::Delivery(socket) => write!(to, "delivery {socket}"),
+            Check::Newest(socket) => write!(to, "newest {socket}"),
             Check::NoGap(socket) => write!(to, "no-gap {socket}"),
             Check::Fair(socket) => write!(to, "fair {socket}"),
             Check::Prompt(socket, time) => write!(to, "prompt {socket} {time}"),

@@ -14,7 +14,7 @@ use crate::message::{Outgoing, Payload, ProtocolHeader};
 use crate::option::{Setting, SocketOption};
 use crate::protocol::{ProtocolInfo, SURVEY_DEADLINE};
 use crate::socket::poll::Polling;
-use crate::socket::{self, BlockingCall, enter};
+use crate::socket::{self, BlockingCall, Received, enter};
 use crate::sync::now;
 
 /// The row of docs/RELIABILITY.md on answers.
@@ -44,7 +44,7 @@ impl Program<'_> {
                 self.world.endpoints.borrow_mut().entry(self.name.0).or_default().push(endpoint);
             }
             Step::Connect(address) => {
-                let endpoint = self.retry(|| enter(self.id)?.connect(address.as_bytes()))?;
+                let endpoint = self.retry(|| self.connect(address))?;
                 self.world.endpoints.borrow_mut().entry(self.name.0).or_default().push(endpoint);
             }
             Step::Leave => {
@@ -107,6 +107,37 @@ impl Program<'_> {
         Ok(())
     }
 
+    /// Connects, and waits for the connection if `NN_CONNECT_TIMEO` is set; if there is none in that time, without waiting.
+    fn connect(&self, address: &str) -> Result<i32, Error> {
+        let longest = enter(self.id)?.timeout(SocketOption::ConnectTimeout);
+        let began = running_time();
+        let outcome = socket::connect(self.id, address.as_bytes());
+        self.world.check_time(began, longest, "nn_connect with a time-out");
+        match outcome {
+            Err(Error::TimedOut) => enter(self.id)?.connect(address.as_bytes()),
+            outcome => outcome,
+        }
+    }
+
+    /// Checks what `NN_PEER_INFO` says of a message: which connection it has come from.
+    pub(super) fn check_peer(&self, received: &Received<'_>) {
+        let peer = received.peer();
+        if peer.as_ref().is_some_and(|peer| peer.pipe != u64::from(received.pipe()) || peer.endpoint < 1) {
+            machine::fail(format!(
+                "{:?} received a message of {:?} from {peer:?}",
+                self.name,
+                received.pipe()
+            ));
+        }
+        let own = self.world.plan.sockets.iter().find(|socket| socket.number == self.name.0);
+        let is_context =
+            |(name, step): &(ThreadName, Step)| name.0 == self.name.0 && matches!(step, Step::Share(_));
+        let is_described = own.is_some_and(|own| own.option(SocketOption::PeerInfo) == Some(1));
+        if peer.is_none() && is_described && !self.world.plan.steps.iter().any(is_context) {
+            machine::fail(format!("{:?} received a message that is not described", self.name));
+        }
+    }
+
     /// Calls until there is a descriptor for it.
     fn retry<T>(&self, mut call: impl FnMut() -> Result<T, Error>) -> Result<T, Error> {
         loop {
@@ -142,6 +173,7 @@ impl Program<'_> {
 
     pub(super) fn receive_with(&self, dont_wait: bool) -> Result<(), Error> {
         let received = socket::recv(self.id, dont_wait, |received| {
+            self.check_peer(&received);
             let pipe = received.pipe();
             let (first, second) = received.body();
             let bytes = [first, second].concat();
@@ -214,6 +246,7 @@ impl Program<'_> {
         let received = socket::recv(self.id, false, |received| {
             let (first, second) = received.body();
             let bytes = [first, second].concat();
+            self.check_peer(&received);
             let pipe = received.pipe();
             let noted = decode(&bytes).and_then(|(_, id)| {
                 self.world.ledger.borrow_mut().note_received(self.name.0, self.protocol, pipe, id)
@@ -246,6 +279,7 @@ impl Program<'_> {
     /// Receives an answer and returns the number of the socket that gave it.
     fn receive_answer(&self, question: Id) -> Result<u8, Error> {
         socket::recv(self.id, false, |received| {
+            self.check_peer(&received);
             let (first, second) = received.body();
             match decode(&[first, second].concat()) {
                 Ok((kind, id)) if id == question && kind >= ANSWER => kind - ANSWER,

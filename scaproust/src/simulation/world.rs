@@ -35,7 +35,7 @@ pub(super) struct World {
     /// How many threads are opening one.
     opens_now: Cell<u32>,
     /// Those that a thread has begun to close.
-    closed: RefCell<BTreeSet<usize>>,
+    pub(super) closed: RefCell<BTreeSet<usize>>,
     began: Duration,
     /// The places of links that were damaged.
     damaged: RefCell<BTreeSet<String>>,
@@ -112,15 +112,19 @@ pub(super) fn live(plan: Plan) {
     if world.plan.checks.contains(&Check::Idle) {
         world.idle(endless.len() as u64);
     }
+    world.check_statistics();
     world.end();
     endless.into_iter().for_each(|(_, _, thread)| thread.join());
     let damaged = world.damaged_sockets();
     let checked = world.plan.checks.iter().try_for_each(|check| match check {
-        Check::Order(socket) | Check::Delivery(socket) | Check::NoGap(socket) if damaged.contains(socket) => {
+        Check::Order(socket) | Check::Delivery(socket) | Check::Newest(socket) | Check::NoGap(socket)
+            if damaged.contains(socket) =>
+        {
             Ok(())
         }
         Check::Order(socket) => world.ledger.borrow().check_order(*socket),
         Check::Delivery(socket) => world.ledger.borrow().check_delivery(*socket),
+        Check::Newest(socket) => world.ledger.borrow().check_newest(*socket),
         Check::NoGap(socket) => {
             let wants = |receiver, id: Id| {
                 world.plan.protocol(receiver).is_none_or(|protocol| protocol.name != "sub")
