@@ -343,6 +343,11 @@ deb: ## Debian packages, built from vendored crates, in target/deb
 	@.ci/dependencies deb
 	@packaging/deb "$(TARGET)/deb"
 
+deb-check: ## build them in a new Debian system, and run criterion, janus and Perl's NanoMsg::Raw there (root; some minutes)
+	$(call heading,Debian packages in a new system)
+	@.ci/dependencies deb-check
+	@.ci/deb-check "$(TARGET)/deb-check"
+
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
 clean: ## remove all build products
 	@$(CARGO) clean
