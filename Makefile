@@ -251,6 +251,13 @@ bindings: # bindings made from our headers, compared with those made from Debian
 	@$(MAKE) --no-print-directory stage
 	@.ci/bindings "$(STAGE)"
 
+.PHONY: bindings-check
+bindings-check: ## install bindings for Python, JavaScript, Perl, Rust and Ruby; run docs/bindings.md and their tests (ONLY="perl rust")
+	$(call heading,Bindings: docs/bindings.md)
+	@.ci/dependencies bindings
+	@$(MAKE) --no-print-directory stage
+	@.ci/bindings-check "$(STAGE)"
+
 capi: ## the C tests alone
 	$(call heading,C tests: capi-tests)
 	@$(MAKE) --no-print-directory stage
@@ -353,4 +360,4 @@ clean: ## remove all build products
 	@$(CARGO) clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
