@@ -262,6 +262,13 @@ bindings: # bindings made from our headers, compared with those made from Debian
 	@$(MAKE) --no-print-directory stage
 	@.ci/bindings "$(STAGE)"
 
+.PHONY: bindings-check
+bindings-check: ## install bindings for Python, JavaScript, Perl, Rust and Ruby; run docs/bindings.md and their tests (ONLY="perl rust")
+	$(call heading,Bindings: docs/bindings.md)
+	@.ci/dependencies bindings
+	@$(MAKE) --no-print-directory stage
+	@.ci/bindings-check "$(STAGE)"
+
 capi: ## the C tests alone
 	$(call heading,C tests: capi-tests)
 	@$(MAKE) --no-print-directory stage
@@ -354,9 +361,14 @@ deb: ## Debian packages, built from vendored crates, in target/deb
 	@.ci/dependencies deb
 	@packaging/deb "$(TARGET)/deb"
 
+deb-check: ## build them in a new Debian system, and run criterion, janus and Perl's NanoMsg::Raw there (root; some minutes)
+	$(call heading,Debian packages in a new system)
+	@.ci/dependencies deb-check
+	@.ci/deb-check "$(TARGET)/deb-check"
+
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
 clean: ## remove all build products
 	@$(CARGO) clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
