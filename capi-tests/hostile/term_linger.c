@@ -38,7 +38,7 @@ static void *read_all (void *argument)
 
 static void one_process (const char *transport)
 {
-    char address[NN_SOCKADDR_MAX];
+    char address[NN_SOCKADDR_MAX] = { 0 };
     for (int i = 0; i < SOCKETS; i++)
         open_stuck_socket (transport);
     int s = open_patient (NN_PUSH), count = 0;
