@@ -229,7 +229,10 @@ async fn serve(server: Arc<Rep>, ledger: Arc<Ledger>, seed: u64) {
             None | Some(Err(Error::TimedOut)) => {}
             Some(Ok((request, reply))) => {
                 ledger.note(&request);
-                reply.send(request).unwrap();
+                // A client does not wait for the reply to a request that it gives up.
+                if let Err(error) = reply.send(request) {
+                    return assert_eq!(error, Error::Closed);
+                }
             }
             Some(Err(error)) => return assert_eq!(error, Error::Closed),
         }
