@@ -89,7 +89,7 @@ mod plain {
 
         /// As [`Thread::join`], for at most `time`: a thread that takes longer is not joined.
         pub(crate) fn join_within(self, time: Duration) {
-            let mut end = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+            let mut end = timespec(Duration::ZERO);
             // SAFETY: `end` is valid for writing.
             unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut end) };
             let end = Duration::new(end.tv_sec.cast_unsigned(), end.tv_nsec as u32) + time;

@@ -8,6 +8,14 @@ use crate::sync::Wake;
 use crate::sync::atomic::AtomicU32;
 use crate::sync::system::timespec;
 
+/// The system call that takes a time of the width of [`libc::timespec`]: where a word has 32 bits, its seconds may have 64.
+const FUTEX: libc::c_long = {
+    let has_long_time = size_of::<libc::time_t>() > size_of::<libc::c_long>();
+    if has_long_time && !cfg!(target_arch = "x86_64") { FUTEX_TIME64 } else { libc::SYS_futex }
+};
+/// futex_time64, a number that the libc crate lacks: one for all processors, but that of MIPS counts from 4000.
+const FUTEX_TIME64: libc::c_long = if cfg!(target_arch = "mips") { 4422 } else { 422 };
+
 /// An atomic word with sleepers.
 #[derive(Debug)]
 pub(crate) struct Futex {
@@ -29,7 +37,7 @@ impl Futex {
         // SAFETY: the word and the time live across the call; the kernel only reads them.
         let result = unsafe {
             libc::syscall(
-                libc::SYS_futex,
+                FUTEX,
                 self.word.as_ptr(),
                 libc::FUTEX_WAIT_BITSET | libc::FUTEX_PRIVATE_FLAG,
                 expected,
@@ -52,12 +60,7 @@ impl Futex {
     pub(crate) fn wake(&self, count: i32) {
         // SAFETY: the kernel does not access the word here; its address names the sleepers.
         unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                self.word.as_ptr(),
-                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-                count,
-            );
+            libc::syscall(FUTEX, self.word.as_ptr(), libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, count);
         }
     }
 }

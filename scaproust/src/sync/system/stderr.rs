@@ -4,17 +4,17 @@
 //! not be changed. What cannot be written at once is dropped.
 
 use std::ffi::c_int;
-use std::mem::MaybeUninit;
-#[cfg(target_os = "linux")]
-use std::os::fd::FromRawFd;
-use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::fs::{File, FileType};
+use std::mem::{ManuallyDrop, MaybeUninit};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::FileTypeExt;
 use std::ptr;
 
 /// Writes a line to standard error if that does not block.
 pub(crate) fn print(line: &[u8]) {
     match kind() {
-        Some(libc::S_IFSOCK) => send(line),
-        Some(libc::S_IFREG) => write(libc::STDERR_FILENO, line),
+        Some(kind) if kind.is_socket() => send(line),
+        Some(kind) if kind.is_file() => write(libc::STDERR_FILENO, line),
         Some(_) => match reopened() {
             Some(own) => write(own.as_raw_fd(), line),
             None if has_room() => write(libc::STDERR_FILENO, line),
@@ -24,13 +24,12 @@ pub(crate) fn print(line: &[u8]) {
     }
 }
 
-/// The file type of standard error, as in `st_mode`.
-fn kind() -> Option<libc::mode_t> {
-    let mut status = MaybeUninit::<libc::stat>::uninit();
-    // SAFETY: valid for writing; it is read only if the call has filled it.
-    let status =
-        unsafe { (libc::fstat(libc::STDERR_FILENO, status.as_mut_ptr()) == 0).then(|| status.assume_init()) };
-    status.map(|status| status.st_mode & libc::S_IFMT)
+/// The file type of standard error, by the standard library: where a word has 32 bits, fstat(2) of C fails for a
+/// file of 2 GiB.
+fn kind() -> Option<FileType> {
+    // SAFETY: the file is not dropped: the descriptor stays open, and the host's.
+    let stderr = ManuallyDrop::new(unsafe { File::from_raw_fd(libc::STDERR_FILENO) });
+    stderr.metadata().ok().map(|status| status.file_type())
 }
 
 /// The same pipe or terminal, opened again in non-blocking mode; `None` if a pipe has no reader.

@@ -46,12 +46,12 @@ pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result
 }
 
 /// A time in the system's type.
-#[cfg(target_os = "linux")]
 pub(in crate::sync) fn timespec(time: Duration) -> libc::timespec {
-    libc::timespec {
-        tv_sec: libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX),
-        tv_nsec: libc::c_long::from(time.subsec_nanos().cast_signed()),
-    }
+    // SAFETY: plain data, for which all zeros are valid. It has padding where seconds are longer than words.
+    let mut system: libc::timespec = unsafe { std::mem::zeroed() };
+    system.tv_sec = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    system.tv_nsec = time.subsec_nanos().cast_signed().into();
+    system
 }
 
 /// As [`poll`], but an error is a negative errno. `signals` is the thread's signal mask while it sleeps.
@@ -121,7 +121,7 @@ fn errno() -> c_int {
 
 /// The time on the monotonic clock.
 pub(crate) fn now() -> Duration {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    let mut time = timespec(Duration::ZERO);
     // SAFETY: `time` is valid for writing; the monotonic clock exists on every Unix.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
     Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
@@ -180,7 +180,7 @@ impl SignalMask {
 
     /// Delivers pending signals that this mask does not block. Returns whether a handler has run.
     pub(crate) fn deliver_pending(&self) -> bool {
-        let time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        let time = timespec(Duration::ZERO);
         let null = std::ptr::null_mut();
         // SAFETY: no descriptors; the time and the set live across the call.
         let result = unsafe { libc::pselect(0, null, null, null, &raw const time, &raw const self.0) };
