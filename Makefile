@@ -366,9 +366,16 @@ deb-check: ## build them in a new Debian system, and run criterion, janus and Pe
 	@.ci/dependencies deb-check
 	@.ci/deb-check "$(TARGET)/deb-check"
 
+.PHONY: packaging-check
+packaging-check: ## build the RPM packages, and run the formula of Homebrew and the port of vcpkg with stand-ins for those
+	$(call heading,Packages for RPM and Homebrew and vcpkg)
+	@.ci/dependencies packaging
+	@$(MAKE) --no-print-directory build
+	@.ci/packaging/run "$(TARGET)/packaging"
+
 # --- Housekeeping ---------------------------------------------------------------------------------------------------
 clean: ## remove all build products
 	@$(CARGO) clean
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-14s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
