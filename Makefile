@@ -72,7 +72,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-rust bench-page site soak sanitize deny faults fuzz simulate bite upstream clean help
+        interop portable apple windows bench bench-rust bench-page site processors soak sanitize deny faults fuzz simulate bite upstream clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -300,6 +300,9 @@ apple: ## compile for macOS (builds Rust's standard library first; Debian only)
 
 windows: ## the tests on Windows, or with wine (Debian: builds Rust's standard library first)
 	@.ci/windows
+
+processors: ## the tests on other processors, most of them emulated (ONLY=s390x; builds Rust's standard library first)
+	@.ci/processors
 
 fuzz: ## each fuzz target for 17 seconds (ONLY=calls SECONDS_EACH=600; more in fuzz/run)
 	$(call heading,Fuzzing)

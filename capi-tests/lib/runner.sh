@@ -35,10 +35,10 @@ need() {
     done
 }
 
-# The C library, by the name that programs ask the loader for.
+# The C library, by the name that programs ask the loader for. It is always one of this machine's processor.
 need_reference() {
     local folder
-    for folder in $("$cc" -print-search-dirs | sed -n 's/^libraries: =//p' | tr : ' '); do
+    for folder in $("${PLAIN_CC:-$cc}" -print-search-dirs | sed -n 's/^libraries: =//p' | tr : ' '); do
         if [ -e "$folder/libnanomsg.so.5" ]; then
             reference=$(readlink -f "$folder/libnanomsg.so.5")
             return
@@ -141,12 +141,12 @@ asserts() {
 }
 
 on_reference() {
-    NN_REFERENCE=1 LD_LIBRARY_PATH='' timeout -k 5 "${LIMIT:-90}" "$@"
+    NN_REFERENCE=1 EMULATOR_THREADS=0 LD_LIBRARY_PATH='' timeout -k 5 "${LIMIT:-90}" "$@"
 }
 
-# loads FILE PROGRAM: whether the loader takes the library from the file.
+# loads FILE PROGRAM: whether the loader takes the library from the file. (ldd knows programs of this processor only.)
 loads() {
     local taken
-    taken=$(ldd "$2" | sed -n 's/^\s*libnanomsg\.so\.[0-9]* => \(\S*\) .*/\1/p')
+    taken=$(LD_TRACE_LOADED_OBJECTS=1 "$2" | sed -n 's/^\s*libnanomsg\.so\.[0-9]* => \(\S*\) .*/\1/p')
     [ -n "$taken" ] && [ "$(readlink -f "$taken")" = "$(readlink -f "$1")" ]
 }

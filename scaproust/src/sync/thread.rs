@@ -92,7 +92,7 @@ mod plain {
             let mut end = timespec(Duration::ZERO);
             // SAFETY: `end` is valid for writing.
             unsafe { libc::clock_gettime(libc::CLOCK_REALTIME, &raw mut end) };
-            let end = Duration::new(end.tv_sec.cast_unsigned(), end.tv_nsec as u32) + time;
+            let end = Duration::new(u64::try_from(end.tv_sec).unwrap_or(0), end.tv_nsec as u32) + time;
             let end = timespec(end);
             // SAFETY: this takes the thread; `end` lives across the call.
             unsafe { libc::pthread_timedjoin_np(self.0, ptr::null_mut(), &raw const end) };

@@ -124,7 +124,7 @@ pub(crate) fn now() -> Duration {
     let mut time = timespec(Duration::ZERO);
     // SAFETY: `time` is valid for writing; the monotonic clock exists on every Unix.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time) };
-    Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0))
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or(0), u32::try_from(time.tv_nsec).unwrap_or(0))
 }
 
 /// The number of processors that the process may run on; 1 if that is unknown.
