@@ -144,7 +144,8 @@ impl Socket {
             if let Some(mut own) = self.core.try_lock() {
                 self.join(&parent, &mut core, &mut own, &mut edges)?;
                 drop(own);
-                parent.process_ready(&mut core, &mut edges);
+                // From now on the I/O thread processes what comes, also if nothing has come so far.
+                parent.update_all(&mut core, &mut edges);
                 break;
             }
             drop(core);
@@ -339,6 +340,17 @@ mod tests {
 
     fn close_all(ids: impl IntoIterator<Item = i32>) {
         ids.into_iter().for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn the_io_thread_processes_what_comes_after_the_first_context() {
+        let parent = socket(&protocol::SUB);
+        let is_prompt =
+            || enter(parent).unwrap().needs_prompt_processing.load(std::sync::atomic::Ordering::Relaxed);
+        assert!(!is_prompt());
+        let context = context(&protocol::SUB, parent);
+        assert!(is_prompt());
+        close_all([context, parent]);
     }
 
     #[test]
