@@ -109,6 +109,7 @@ fn take(socket: c_int, step: &Step, known: &mut BTreeMap<(c_int, c_int), Vec<u8>
 fn is_text(level: c_int, name: c_int) -> bool {
     match level {
         NN_SOL_SOCKET => name == NN_SOCKET_NAME,
+        NN_TCP => name == NN_TCP_ACCEPT,
         NN_TLS => matches!(name, NN_TLS_CERT | NN_TLS_KEY | NN_TLS_SERVER_NAME) || is_file(level, name),
         _ => false,
     }
