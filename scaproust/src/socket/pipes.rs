@@ -453,7 +453,7 @@ impl Context for View<'_> {
                     traffic.bytes_sent += length as u64;
                     match self.check {
                         ReceiverCheck::None => {}
-                        ReceiverCheck::Lag if !batch.should_throttle(header.len() + length) => {}
+                        ReceiverCheck::Lag if !batch.should_throttle() => {}
                         ReceiverCheck::Lag => self.delay = Delay::Throttle,
                         // A connection empties its lane in batches: no pause is needed.
                         ReceiverCheck::RoomAfter(_) if peer.clone().direct_read().is_some() => {}

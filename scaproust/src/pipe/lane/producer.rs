@@ -140,12 +140,10 @@ impl Batch<'_> {
         fits
     }
 
-    /// Whether the producer should wait a moment: the lane is more than half full besides the message of `length` bytes that
-    /// was just pushed, and the consumer makes progress, so it is only slower. After [`MAX_THROTTLES`] calls without progress
-    /// this is `false`.
-    pub(crate) fn should_throttle(&mut self, length: usize) -> bool {
-        let crowd = (self.shared.limit / 2).saturating_add(length);
-        let is_crowded = |taken: usize| self.tail.written.wrapping_sub(taken) > crowd;
+    /// Whether the producer should wait a moment: the lane is more than half full, and the consumer makes
+    /// progress, so it is only slower. After [`MAX_THROTTLES`] calls without progress this is `false`.
+    pub(crate) fn should_throttle(&mut self) -> bool {
+        let is_crowded = |taken: usize| self.tail.written.wrapping_sub(taken) > self.shared.limit / 2;
         if !is_crowded(self.seen.taken) {
             return false;
         }
