@@ -148,6 +148,33 @@ bytes_case() {
     return "$status"
 }
 
+# A peer of TLS 1.2 may ask for another handshake. It is refused, and the next peer is served.
+renegotiation_case() {
+    local openssl cat status=0
+    mkfifo input
+    timeout -k 5 "$LIMIT" "$prefix/bin/nanocat" --pull --bind "tls+tcp://$(own_address)" --cert "$NN_TLS_CERT_FILE" \
+        --count 1 -A --monitor >messages.txt 2>events.txt &
+    cat=$!
+    wait_for events.txt listening || status=1
+    timeout -k 5 "$LIMIT" openssl s_client -tls1_2 -connect "$(own_address)" -CAfile "$NN_TLS_CA_FILE" \
+        <input >openssl.txt 2>&1 &
+    openssl=$!
+    exec {ends}>input
+    wait_for openssl.txt 'verify return' || status=1
+    echo R >&"$ends"
+    wait "$openssl" && { echo 'openssl has not failed'; status=1; }
+    exec {ends}>&-
+    grep 'no renegotiation' openssl.txt || status=1
+    timeout -k 5 "$LIMIT" "$prefix/bin/nanocat" --push --connect "tls+tcp://$(own_address)" --cacert "$NN_TLS_CA_FILE" \
+        --data served || status=1
+    wait "$cat" || status=1
+    [ "$(cat messages.txt)" = served ] || { echo 'not received: served'; status=1; }
+    [ "$status" = 0 ] || cat events.txt openssl.txt
+    return "$status"
+}
+
+renegotiation='openssl s_client, TLS 1.2: renegotiation'
+
 bytes_name() { echo "openssl s_$2, TLS $1: the bytes of a greeting and a message"; }
 
 run_bytes() {
@@ -157,6 +184,7 @@ run_bytes() {
             run_case "$(bytes_name "$version" "$side")" bytes_case "$version" "$side"
         done
     done
+    run_case "$renegotiation" renegotiation_case
 }
 
 write_bytes() {
@@ -174,4 +202,5 @@ write_bytes() {
         for version in "${tls_versions[@]}"; do row+=$(cell "$(bytes_name "$version" "$side")"); done
         echo "$row"
     done
+    echo "| s_client asks for renegotiation, and is refused |$(cell "$renegotiation") – |"
 }
