@@ -10,11 +10,10 @@ use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
 use super::pattern;
 use super::socket::Socket;
-use super::tasks::ReceivingCall;
 use super::transfer::{after, until};
 use crate::error::Error;
 use crate::protocol::RESEND_INTERVAL;
-use crate::socket::{self, SocketRef, Wait};
+use crate::socket::Wait;
 
 impl Socket<pattern::Req> {
     /// Sends a request. Never blocks: if no peer has room, the request is sent when one has.
@@ -41,10 +40,9 @@ impl Socket<pattern::Req> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn request(&self, message: impl IntoMessage) -> Result<Pending, Error> {
-        let mut conversation = self.conversations.begin(&self.handle, RESEND_INTERVAL)?;
-        message.lend_once(|message| socket::send_at(conversation.socket(), message, Wait::None, false))?;
-        conversation.is_open = true;
-        Ok(Pending { call: None, wait: None, ends_by_signals: self.ends_by_signals(), conversation })
+        let conversation =
+            self.conversations.ask(&self.handle, RESEND_INTERVAL, self.ends_by_signals(), message)?;
+        Ok(Pending { wait: None, conversation })
     }
 }
 
@@ -58,11 +56,8 @@ impl Socket<pattern::Req> {
 /// Those of [`Pending::wait`]; as a future never [`Error::Interrupted`], and as [`RecvFuture`](crate::RecvFuture).
 #[must_use = "a request that is dropped is given up"]
 pub struct Pending {
-    /// Set while the reply is awaited in a task. Declared first, and so dropped before the conversation ends.
-    call: Option<ReceivingCall<SocketRef>>,
     /// How long to wait, unless it is the receive timeout of the socket.
     wait: Option<Wait>,
-    ends_by_signals: bool,
     conversation: Conversation,
 }
 
@@ -135,14 +130,9 @@ impl Pending {
     }
 
     fn receive(&mut self, wait: Wait) -> Result<Message, Error> {
-        self.call = None;
-        let mut reply = Message::new();
-        let conversation = &mut self.conversation;
-        socket::recv_at(conversation.socket(), wait, self.ends_by_signals, |received| {
-            reply.fill::<false>(received)
-        })
-        .inspect(|_| conversation.is_open = false)??;
-        Ok(reply)
+        let received = self.conversation.receive(wait)?;
+        self.conversation.is_open = false;
+        received
     }
 }
 
@@ -150,16 +140,8 @@ impl Future for Pending {
     type Output = Result<Message, Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        if self.call.is_none() {
-            let mut call = ReceivingCall::new(self.conversation.socket().clone(), false);
-            call.set_wait(self.limit()?);
-            self.call = Some(call);
-        }
-        let Some(call) = &mut self.call else { return Poll::Pending };
-        let received = call.poll(context);
-        if received.is_ready() {
-            self.call = None;
-        }
+        let wait = self.wait;
+        let received = self.conversation.poll(wait, context);
         if let Poll::Ready(Ok(_)) = received {
             self.conversation.is_open = false;
         }

@@ -5,12 +5,15 @@
 //! no idle one, and stays open for later conversations until the socket is closed.
 
 use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll};
 
 use super::handle::Handle;
+use super::message::{IntoMessage, Message};
+use super::tasks::ReceivingCall;
 use super::transfer::after;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
-use crate::socket::{SocketRef, Wait, give_up_at};
+use crate::socket::{self, SocketRef, Wait, give_up_at};
 use crate::sync::{Mutex, lock, rank};
 
 /// The conversations of a socket, once it has had one.
@@ -18,23 +21,48 @@ use crate::sync::{Mutex, lock, rank};
 pub(super) struct Conversations(OnceLock<Arc<Pool>>);
 
 impl Conversations {
+    /// Sends a request or a survey in a conversation that is not in use. Never blocks. `socket` and `option` are those of
+    /// [`Conversations::begin`]. A signal ends a call that waits for a reply only if it `ends_by_signals`.
+    ///
+    /// # Errors
+    /// Those of opening a context, and those of sending.
+    pub(super) fn ask(
+        &self,
+        socket: &Handle,
+        option: i32,
+        ends_by_signals: bool,
+        message: impl IntoMessage,
+    ) -> Result<Conversation, Error> {
+        let mut conversation = self.begin(socket, option, ends_by_signals)?;
+        message.lend_once(|message| socket::send_at(conversation.socket(), message, Wait::None, false))?;
+        conversation.is_open = true;
+        Ok(conversation)
+    }
+
     /// Takes a conversation that is not in use. `socket` is the socket that the conversations belong to, and `option` an
     /// option of its protocol that each of them must have.
     ///
     /// # Errors
     /// Those of opening a context.
-    pub(super) fn begin(&self, socket: &Handle, option: i32) -> Result<Conversation, Error> {
+    fn begin(&self, socket: &Handle, option: i32, ends_by_signals: bool) -> Result<Conversation, Error> {
         let pool = self.0.get_or_init(|| Arc::new(Pool::new(socket.clone())));
+        let conversation = |context| Conversation {
+            call: None,
+            ends_by_signals,
+            pool: pool.clone(),
+            context,
+            is_open: false,
+        };
         let idle = {
             let mut state = lock(&pool.state);
             if !std::mem::replace(&mut state.is_own_in_use, true) {
-                return Ok(Conversation { pool: pool.clone(), context: None, is_open: false });
+                return Ok(conversation(None));
             }
             state.idle.pop()
         };
         let mut context = idle.map_or_else(|| OpenContext::new(socket), Ok)?;
         context.adopt(option, socket)?;
-        Ok(Conversation { pool: pool.clone(), context: Some(context), is_open: false })
+        Ok(conversation(Some(context)))
     }
 
     /// Closes the contexts: those in use when their conversations end.
@@ -104,6 +132,10 @@ impl Drop for OpenContext {
 
 /// A conversation in use. Dropping it gives up what was asked, and returns the conversation to its socket.
 pub(super) struct Conversation {
+    /// Set while a task waits for what comes.
+    call: Option<ReceivingCall<SocketRef>>,
+    /// A signal ends a call that waits for what comes.
+    ends_by_signals: bool,
     pool: Arc<Pool>,
     /// `None`: the conversation of the socket itself.
     context: Option<OpenContext>,
@@ -114,7 +146,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// The socket that the calls of this conversation are made at.
     #[inline]
-    pub(super) fn socket(&self) -> &SocketRef {
+    fn socket(&self) -> &SocketRef {
         self.context.as_ref().map_or(&self.pool.socket, |context| &context.handle).socket()
     }
 
@@ -130,9 +162,36 @@ impl Conversation {
         // A context has no timeout of its own.
         Ok(timeout.map_or(Wait::Option, after))
     }
-}
 
-impl Conversation {
+    /// Receives what comes. The errors inside are those of a message that has been received.
+    ///
+    /// # Errors
+    /// Those of a call that receives.
+    pub(super) fn receive(&mut self, wait: Wait) -> Result<Result<Message, Error>, Error> {
+        self.call = None;
+        let mut message = Message::new();
+        let filled = socket::recv_at(self.socket(), wait, self.ends_by_signals, |received| {
+            message.fill::<false>(received)
+        })?;
+        Ok(filled.map(|()| message))
+    }
+
+    /// As [`Conversation::receive`], in a task. `wait` is used by the first poll for each message; `None` is
+    /// [`Conversation::wait`].
+    pub(super) fn poll(&mut self, wait: Option<Wait>, context: &Context<'_>) -> Poll<Result<Message, Error>> {
+        if self.call.is_none() {
+            let mut call = ReceivingCall::new(self.socket().clone(), false);
+            call.set_wait(wait.map_or_else(|| self.wait(), Ok)?);
+            self.call = Some(call);
+        }
+        let Some(call) = &mut self.call else { return Poll::Pending };
+        let received = call.poll(context);
+        if received.is_ready() {
+            self.call = None;
+        }
+        received
+    }
+
     /// Gives up what was asked, unless it is over.
     pub(super) fn give_up(&mut self) {
         if std::mem::replace(&mut self.is_open, false) {
@@ -143,6 +202,8 @@ impl Conversation {
 
 impl Drop for Conversation {
     fn drop(&mut self) {
+        // The call is one of the conversation.
+        self.call = None;
         self.give_up();
         let context = self.context.take();
         let mut state = lock(&self.pool.state);

@@ -9,10 +9,8 @@ use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
 use super::pattern;
 use super::socket::Socket;
-use super::tasks::ReceivingCall;
 use crate::error::Error;
 use crate::protocol::SURVEY_DEADLINE;
-use crate::socket::{self, SocketRef, Wait};
 
 impl Socket<pattern::Surveyor> {
     /// Sends a survey to all peers. Never blocks: a peer that has no room misses it.
@@ -42,10 +40,9 @@ impl Socket<pattern::Surveyor> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn survey(&self, message: impl IntoMessage) -> Result<Answers, Error> {
-        let mut conversation = self.conversations.begin(&self.handle, SURVEY_DEADLINE)?;
-        message.lend_once(|message| socket::send_at(conversation.socket(), message, Wait::None, false))?;
-        conversation.is_open = true;
-        Ok(Answers { call: None, ends_by_signals: self.ends_by_signals(), conversation })
+        let conversation =
+            self.conversations.ask(&self.handle, SURVEY_DEADLINE, self.ends_by_signals(), message)?;
+        Ok(Answers { conversation })
     }
 }
 
@@ -57,9 +54,6 @@ impl Socket<pattern::Surveyor> {
 /// that come later are discarded too.
 #[must_use = "a survey ends when its answers are dropped"]
 pub struct Answers {
-    /// Set while an answer is awaited in a task. Declared first, and so dropped before the conversation ends.
-    call: Option<ReceivingCall<SocketRef>>,
-    ends_by_signals: bool,
     conversation: Conversation,
 }
 
@@ -122,28 +116,12 @@ impl Answers {
         if !self.conversation.is_open {
             return Poll::Ready(None);
         }
-        if self.call.is_none() {
-            let mut call = ReceivingCall::new(self.conversation.socket().clone(), false);
-            match self.conversation.wait() {
-                Ok(wait) => call.set_wait(wait),
-                Err(error) => return Poll::Ready(self.item(Err(error))),
-            }
-            self.call = Some(call);
-        }
-        let Some(call) = &mut self.call else { return Poll::Pending };
-        let Poll::Ready(received) = call.poll(context) else { return Poll::Pending };
-        self.call = None;
-        Poll::Ready(self.item(received))
+        self.conversation.poll(None, context).map(|received| self.item(received))
     }
 
     fn receive(&mut self) -> Result<Message, Error> {
-        self.call = None;
-        let mut answer = Message::new();
         let wait = self.conversation.wait()?;
-        socket::recv_at(self.conversation.socket(), wait, self.ends_by_signals, |received| {
-            answer.fill::<false>(received)
-        })??;
-        Ok(answer)
+        self.conversation.receive(wait)?
     }
 }
 
