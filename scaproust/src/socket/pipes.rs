@@ -508,12 +508,13 @@ impl Context for View<'_> {
 }
 
 #[cfg(all(test, not(loom)))]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::message::Chunk;
     use crate::pipe::NullPeer;
 
-    fn pipe() -> (Pipe, Producer, Consumer) {
+    /// A pipe, and the far ends of its lanes.
+    pub(in super::super) fn pipe() -> (Pipe, Producer, Consumer) {
         let (far_out, inbound) = lane(100);
         let (outbound, far_in) = lane(100);
         (Pipe::new(inbound, outbound, Arc::new(NullPeer), Arc::default()), far_out, far_in)

@@ -126,14 +126,8 @@ impl<'a> Received<'a> {
 mod tests {
     use super::*;
     use crate::message::Payload;
-    use crate::pipe::{Consumer, NullPeer, Producer, lane};
     use crate::protocol::PipeId;
-
-    fn pipe() -> (Pipe, Producer, Consumer) {
-        let (far_out, inbound) = lane(100);
-        let (outbound, far_in) = lane(100);
-        (Pipe::new(inbound, outbound, Arc::new(NullPeer), Arc::default()), far_out, far_in)
-    }
+    use crate::socket::pipes::tests::pipe;
 
     fn receive<'a>(delivery: &'a Delivery, pipe: &'a mut Pipe) -> Received<'a> {
         let length = pipe.inbound.peek().unwrap().len() - delivery.skip;
