@@ -250,17 +250,21 @@ impl Generator {
         }
     }
 
-    /// A socket and some new contexts of it. Some of these have a blocked call before they become one.
+    /// A socket and some new contexts of it, without those that answer already: these have a blocked call before they
+    /// become a context. A second thread that answers at the same socket would send its answer to the other's question.
     fn contexts_of(&mut self, parent: usize, name: &str) -> Vec<usize> {
         let mut all = vec![parent];
         for _ in 0..self.below(5) {
             let context = self.socket(name, false);
-            if self.chance(2) && matches!(name, "rep" | "respondent") {
+            let answers = self.chance(2) && matches!(name, "rep" | "respondent");
+            if answers {
                 self.step(context, 1, Step::Answer(0));
             }
             self.maybe_sleep(context);
             self.step(context, 0, Step::Share(parent));
-            all.push(context);
+            if !answers {
+                all.push(context);
+            }
         }
         all
     }
