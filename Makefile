@@ -2,7 +2,7 @@
 
 # --- Versions -------------------------------------------------------------------------------------------------------
 # The version for pkg-config and CMake: the C library's release with this interface. Cargo.toml has it for cargo-c.
-RELEASE := $(shell awk -F '"' '/^\[/ { here = ($$0 == "[package.metadata.capi.pkg_config]") } here && /^version/ { print $$2 }' Cargo.toml)
+RELEASE := $(shell packaging/version package.metadata.capi.pkg_config)
 # The interface version comes from the public header, as in build.rs: libnanomsg.so.6, in the file libnanomsg.so.6.0.1.
 header_version = $(shell awk '$$2 == "NN_VERSION_$(1)" { print $$3 }' include/nanomsg/nn.h)
 AGE := $(call header_version,AGE)
@@ -72,7 +72,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-rust bench-page site processors soak sanitize deny faults fuzz simulate bite upstream clean help
+        interop portable apple windows bench bench-rust bench-page site processors soak sanitize deny faults fuzz simulate bite upstream \
+        deb deb-check packaging-check bindings-check clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -262,7 +263,6 @@ bindings: # bindings made from our headers, compared with those made from Debian
 	@$(MAKE) --no-print-directory stage
 	@.ci/bindings "$(STAGE)"
 
-.PHONY: bindings-check
 bindings-check: ## install bindings for Python, JavaScript, Perl, Rust and Ruby; run docs/bindings.md and their tests (ONLY="perl rust")
 	$(call heading,Bindings: docs/bindings.md)
 	@.ci/dependencies bindings
@@ -357,8 +357,6 @@ upstream: ## the C library's own tests, each twenty times in a row, and as often
 	@REPEAT=$(REPEAT) CORE=0 JOBS=1 capi-tests/upstream "$(STAGE)"
 
 # --- Packages ---------------------------------------------------------------------------------------------------------
-.PHONY: deb deb-check
-
 deb: ## Debian packages, built from vendored crates, in target/deb
 	$(call heading,Debian packages)
 	@.ci/dependencies deb
@@ -369,7 +367,6 @@ deb-check: ## build them in a new Debian system, and run criterion, janus and Pe
 	@.ci/dependencies deb-check
 	@.ci/deb-check "$(TARGET)/deb-check"
 
-.PHONY: packaging-check
 packaging-check: ## build the RPM packages, and run the formula of Homebrew and the port of vcpkg with stand-ins for those
 	$(call heading,Packages for RPM and Homebrew and vcpkg)
 	@.ci/dependencies packaging
