@@ -96,7 +96,7 @@ fn address(transport: &str, name: &str) -> String {
     }
 }
 
-/// A case whose work is that of a task, beside another task that answers it.
+/// A case that one task runs, while another task answers it.
 fn round_trips<F: Future<Output = ()> + Send + 'static>(
     runtime: Runtime,
     answer: impl Future<Output = ()> + Send + 'static,

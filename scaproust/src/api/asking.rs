@@ -46,7 +46,7 @@ impl Socket<pattern::Req> {
     }
 }
 
-/// A request whose reply is awaited, from [`Socket::request`]: by [`Pending::wait`] in a thread, or as a future in a task.
+/// A pending request, from [`Socket::request`]. A thread takes its reply by [`Pending::wait`], and a task by awaiting it.
 ///
 /// Dropping it gives the request up: it is not sent again, and its reply is discarded if it comes. The server may have
 /// received it. Polling it and not polling it again, as `select!` does with a future that it borrows, loses nothing: the
