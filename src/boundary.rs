@@ -139,7 +139,12 @@ fn sleep_and_resume<B: BlockingCall<Output = c_int>>(suspended: *mut SuspendedCa
         match resume(suspended) {
             Ok(None) => {}
             Ok(Some(value)) => return value,
-            Err(errno) => return fail(errno, -1),
+            Err(errno) => {
+                // The signal of a request may have ended the sleep: musl sends it also where cancellation is disabled.
+                // SAFETY: `resume` has freed the call, and nothing else is to be dropped, as stated above.
+                unsafe { CancelState::test() };
+                return fail(errno, -1);
+            }
         }
     }
 }
