@@ -29,7 +29,9 @@ FEATURES := $(if $(filter no,$(TLS)),,--features tls)
 # What the Rust tests, the lints and the documentation cover: every feature of the library.
 ALL_FEATURES := --features "$(if $(filter no,$(TLS)),,tls )scaproust/futures scaproust/bytes scaproust/serde scaproust/tracing"
 TARGET := $(or $(CARGO_TARGET_DIR),target)
-BUILD = $(TARGET)/$(KIND)
+# RUST_TARGET: another system or processor, by Rust's name for it, such as x86_64-unknown-linux-musl.
+RUST_TARGET :=
+BUILD = $(TARGET)/$(if $(RUST_TARGET),$(RUST_TARGET)/)$(KIND)
 STAGE = $(TARGET)/$(if $(filter release,$(KIND)),,$(KIND)-)stage
 
 # $(call under,FOLDER,PATH): the path itself when it is absolute. (firstword: a path may have spaces.)
@@ -63,7 +65,13 @@ else
   LINK_BEFORE := libnanomsg.so.$(INTERFACE_BEFORE)
   LIBS_PRIVATE := -lutil -lrt -lpthread -lm -ldl
   RUNTIME_NAME := libnanomsg.so.$(INTERFACE)
-  STATIC_LIBRARY = install/static-library "$(1)" "$(2)" capi-tests/exports.txt
+  STATIC_LIBRARY = install/static-library "$(1)" "$(2)" capi-tests/exports.txt $(UNWINDER)
+endif
+# With musl there is the static library only. It contains the unwinder of Rust's standard library, as musl's compilers have none.
+IS_STATIC := $(findstring -musl,$(RUST_TARGET))
+ifdef IS_STATIC
+  LIBS_PRIVATE :=
+  UNWINDER = "$$(rustc --print sysroot)/lib/rustlib/$(RUST_TARGET)/lib/self-contained/libunwind.a"
 endif
 
 heading = @printf '\n== %s\n' "$(1)"
@@ -77,17 +85,20 @@ heading = @printf '\n== %s\n' "$(1)"
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
-	@if command -v $(CARGO) >/dev/null; then $(CARGO) build --locked $(FEATURES) $(if $(filter release,$(KIND)),--release) --workspace; \
+	@if command -v $(CARGO) >/dev/null; then \
+	    $(CARGO) build --locked $(FEATURES) $(if $(filter release,$(KIND)),--release) $(if $(RUST_TARGET),--target $(RUST_TARGET)) --workspace; \
 	elif [ -e "$(BUILD)/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
 	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
 
 install: install-library install-package ## install everything (PREFIX=/usr/local LIBDIR=lib MANDIR=share/man DESTDIR=)
-	@echo "installed $(FILE) into $(destdir)$(libdir)"
+	@echo "installed $(if $(IS_STATIC),libnanomsg.a,$(FILE)) into $(destdir)$(libdir)"
 
 install-library: build # the files that `cargo cinstall` installs too
 	@install -d "$(destdir)$(libdir)" "$(destdir)$(includedir)"
+ifndef IS_STATIC
 	@install -m 755 "$(BUILD)/$(BUILT)" "$(destdir)$(libdir)/$(FILE)"
 	@for link in $(LINKS); do ln -sf $(FILE) "$(destdir)$(libdir)/$$link"; done
+endif
 	@install -m 644 include/nanomsg/*.h "$(destdir)$(includedir)/"
 	@for page in $(MANUAL); do \
 	    install -d "$(destdir)$(mandir)/man$${page##*.}" && \
@@ -97,15 +108,18 @@ install-library: build # the files that `cargo cinstall` installs too
 # The files that cargo-c does not install, or installs differently: its static library exports all of Rust's symbols, and its
 # nanomsg.pc names -lgcc_s, which does not exist for a fully static program.
 install-package: build
-	@install -d "$(destdir)$(libdir)/pkgconfig" "$(destdir)$(cmakedir)"
-	@ln -sf $(FILE) "$(destdir)$(libdir)/$(LINK_BEFORE)"
+	@install -d "$(destdir)$(libdir)/pkgconfig"
 	@$(call STATIC_LIBRARY,$(BUILD)/libnanomsg.a,$(destdir)$(libdir)/libnanomsg.a)
 	@PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' LIBS_PRIVATE='$(LIBS_PRIVATE)' \
 	    pkgconfig/fill pkgconfig/nanomsg.pc.in > "$(destdir)$(libdir)/pkgconfig/nanomsg.pc"
+ifndef IS_STATIC
+	@install -d "$(destdir)$(cmakedir)"
+	@ln -sf $(FILE) "$(destdir)$(libdir)/$(LINK_BEFORE)"
 	@for file in $(CMAKE_FILES); do \
 	    PREFIX='$(prefix)' LIBDIR='$(LIBDIR)' VERSION='$(RELEASE)' FILE='$(FILE)' RUNTIME_NAME='$(RUNTIME_NAME)' \
 	        cmake/fill cmake/$$file.in > "$(destdir)$(cmakedir)/$$file" || exit 1; \
 	done
+endif
 
 cinstall: cargo-cinstall install-package install-nanocat ## the same as install, with `cargo cinstall` (needs cargo-c)
 

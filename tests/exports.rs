@@ -3,8 +3,8 @@
 //! Some programs define functions with names such as `nn_sleep`, which early releases of the C library
 //! exported by mistake. A further exported symbol could replace such a function.
 
-// Needs `nm`, and a shared library of a Unix system.
-#![cfg(unix)]
+// Needs `nm`, and a shared library of a Unix system. With musl there is only the static one.
+#![cfg(all(unix, not(target_env = "musl")))]
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

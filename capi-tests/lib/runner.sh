@@ -22,7 +22,14 @@ stop() {
 take_prefix() {
     [ $# -eq 1 ] || stop "usage: $0 PREFIX (the folder that make install PREFIX=… filled)"
     prefix=$(cd "$1" 2>/dev/null && pwd) || stop "$1: no such folder"
-    for file in include/nanomsg/nn.h lib/libnanomsg.so lib/libnanomsg.so.5; do
+    # An installation for musl has the static library only.
+    local files='include/nanomsg/nn.h lib/libnanomsg.so lib/libnanomsg.so.5' file
+    ours=$prefix/lib/libnanomsg.so.5
+    if [ -n "${STATIC:-}" ]; then
+        files='include/nanomsg/nn.h lib/libnanomsg.a'
+        ours=$prefix/lib/libnanomsg.a
+    fi
+    for file in $files; do
         [ -e "$prefix/$file" ] || stop "$prefix/$file is missing: run make install PREFIX=$1"
     done
     mkdir -p "$build"
@@ -135,8 +142,7 @@ asserts() {
     local source=$1 program=$results/$2/program
     shift 2
     compile "$program" "$source" "$@" -L "$prefix/lib" -lnanomsg || return 1
-    LD_LIBRARY_PATH=$prefix/lib loads "$prefix/lib/libnanomsg.so" "$program" ||
-        { echo "our library is not loaded"; return 1; }
+    loads_ours "$program" || return 1
     on_ours "$program"
 }
 
@@ -149,4 +155,10 @@ loads() {
     local taken
     taken=$(LD_TRACE_LOADED_OBJECTS=1 "$2" | sed -n 's/^\s*libnanomsg\.so\.[0-9]* => \(\S*\) .*/\1/p')
     [ -n "$taken" ] && [ "$(readlink -f "$taken")" = "$(readlink -f "$1")" ]
+}
+
+# loads_ours PROGRAM: whether the program runs with our library. With STATIC, it contains the library.
+loads_ours() {
+    [ -n "${STATIC:-}" ] || LD_LIBRARY_PATH=$prefix/lib loads "$ours" "$1" ||
+        { echo "our library is not loaded"; return 1; }
 }

@@ -70,7 +70,9 @@ mod tests {
     #[test]
     fn errors_of_the_system_have_its_texts() {
         let failure = Failure::socket("Can't bind")(Error::AddressInUse);
-        assert_eq!((failure.status, &*failure.text), (3, "Can't bind: Address already in use"));
+        let text = io::Error::from_raw_os_error(Error::AddressInUse.errno()).to_string();
+        assert_eq!(failure.status, 3);
+        assert!(format!("Can't bind: {text}").starts_with(&failure.text), "{}", failure.text);
         let failure = Failure::file("Can't read it", &io::ErrorKind::BrokenPipe.into());
         assert_eq!(failure.status, 141);
     }

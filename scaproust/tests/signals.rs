@@ -42,7 +42,7 @@ fn interrupt_until_it_ends<T>(thread: &JoinHandle<T>) {
 
 fn interrupt<T>(thread: &JoinHandle<T>) {
     // SAFETY: the thread is not joined yet.
-    unsafe { libc::pthread_kill(thread.as_pthread_t(), libc::SIGUSR1) };
+    unsafe { libc::pthread_kill(thread.as_pthread_t() as libc::pthread_t, libc::SIGUSR1) };
 }
 
 #[test]

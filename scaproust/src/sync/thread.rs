@@ -48,6 +48,9 @@ mod plain {
     #[must_use = "a thread that is not joined keeps its stack"]
     pub(crate) struct Thread(libc::pthread_t);
 
+    // SAFETY: any thread may join it. In some C libraries the number of a thread is a pointer, which this does not follow.
+    unsafe impl Send for Thread {}
+
     /// The argument of a new thread.
     struct Start {
         name: &'static CStr,

@@ -10,7 +10,7 @@ use crate::sync::system::timespec;
 
 /// The system call that takes a time of the width of [`libc::timespec`]: where a word has 32 bits, its seconds may have 64.
 const FUTEX: libc::c_long = {
-    let has_long_time = size_of::<libc::time_t>() > size_of::<libc::c_long>();
+    let has_long_time = size_of::<libc::timespec>() > 2 * size_of::<libc::c_long>();
     if has_long_time && !cfg!(target_arch = "x86_64") { FUTEX_TIME64 } else { libc::SYS_futex }
 };
 /// futex_time64, a number that the libc crate lacks: one for all processors, but that of MIPS counts from 4000.

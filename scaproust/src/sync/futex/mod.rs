@@ -80,15 +80,16 @@ mod tests {
             action.sa_flags = libc::SA_RESTART;
             assert_eq!(libc::sigaction(libc::SIGUSR1, &raw const action, std::ptr::null_mut()), 0);
         }
+        // As a number, since it is a pointer in some C libraries.
         // SAFETY: a plain call.
-        let this = unsafe { libc::pthread_self() };
+        let this = unsafe { libc::pthread_self() } as usize;
         let is_over = std::sync::atomic::AtomicBool::new(false);
         std::thread::scope(|scope| {
             let is_over = &is_over;
             scope.spawn(move || {
                 while !is_over.load(Ordering::SeqCst) {
                     // SAFETY: the thread lives until this one is joined.
-                    unsafe { libc::pthread_kill(this, libc::SIGUSR1) };
+                    unsafe { libc::pthread_kill(this as libc::pthread_t, libc::SIGUSR1) };
                     std::thread::yield_now();
                 }
             });

@@ -49,7 +49,8 @@ pub(crate) fn poll(entries: &mut [Polled], time: Option<Duration>) -> io::Result
 pub(in crate::sync) fn timespec(time: Duration) -> libc::timespec {
     // SAFETY: plain data, for which all zeros are valid. It has padding where seconds are longer than words.
     let mut system: libc::timespec = unsafe { std::mem::zeroed() };
-    system.tv_sec = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    // More seconds than the type has become the 68 years that every such type has.
+    system.tv_sec = time.as_secs().try_into().unwrap_or(i32::MAX.into());
     system.tv_nsec = time.subsec_nanos().cast_signed().into();
     system
 }
