@@ -114,14 +114,19 @@ impl Ledger {
 }
 
 fn number(message: &Message) -> usize {
-    usize::from_le_bytes(message[..8].try_into().unwrap())
+    u32::from_le_bytes(message[..4].try_into().unwrap()) as usize
+}
+
+/// A message with this number.
+fn numbered(number: usize) -> [u8; 4] {
+    (number as u32).to_le_bytes()
 }
 
 /// Sends each number by a future that is not dropped, after any number of them that were.
 async fn push(push: Arc<Push>, numbers: std::ops::Range<usize>) {
     let mut random = Random(numbers.start as u64 + 1);
     for number in numbers {
-        let message = number.to_le_bytes();
+        let message = numbered(number);
         let sent = loop {
             let future = push.send_async(message);
             if random.below(4) == 0 {
@@ -243,7 +248,7 @@ async fn serve(server: Arc<Rep>, ledger: Arc<Ledger>, seed: u64) {
 async fn ask(client: Arc<Req>, server: Arc<Rep>, ledger: Arc<Ledger>, numbers: std::ops::Range<usize>) {
     let mut random = Random(numbers.start as u64 + 1);
     for number in numbers {
-        let mut pending = client.request(number.to_le_bytes()).unwrap();
+        let mut pending = client.request(numbered(number)).unwrap();
         let reply = loop {
             let reply = dropped(&mut pending, Step::choose(&mut random)).await;
             if let Some(reply) = reply {
@@ -298,7 +303,7 @@ fn a_request_that_is_dropped_affects_no_other_one() {
             Box::pin(async move {
                 let mut random = Random(part as u64 + 1);
                 for number in COUNT / 4 * part..COUNT / 4 * (part + 1) {
-                    let pending = client.request(number.to_le_bytes()).unwrap();
+                    let pending = client.request(numbered(number)).unwrap();
                     if let Some(reply) = dropped(pending, Step::choose(&mut random)).await {
                         assert_eq!(self::number(&reply.unwrap()), number);
                     }
@@ -337,7 +342,7 @@ fn dropped_waits_for_answers_lose_and_double_none() {
             tasks.push(Box::pin(async move {
                 for _ in 0..2 {
                     let (_, reply) = respondent.accept_async().await.unwrap();
-                    reply.send(number.to_le_bytes()).unwrap();
+                    reply.send(numbered(number)).unwrap();
                 }
             }));
         }

@@ -1,10 +1,11 @@
 //! The executors on which the tests run their tasks: one that polls inside the waker, tokio and smol. And addresses.
 
 use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
-use std::task::{Context, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 
 pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -23,13 +24,19 @@ struct Inline {
 pub(crate) struct Tasks {
     left: Mutex<usize>,
     over: Condvar,
+    has_panicked: AtomicBool,
 }
 
 impl Tasks {
     /// Waits until all are over.
+    ///
+    /// # Panics
+    /// If a task has panicked: the library has contained that in the thread that woke the task.
     pub(crate) fn wait(&self) {
-        let left = self.over.wait_while(self.left.lock().unwrap(), |left| *left > 0).unwrap();
-        drop(left);
+        let has_panicked = || self.has_panicked.load(Ordering::SeqCst);
+        let goes_on = |left: &mut usize| *left > 0 && !has_panicked();
+        drop(self.over.wait_while(self.left.lock().unwrap(), goes_on).unwrap());
+        assert!(!has_panicked(), "a task has panicked");
     }
 
     /// Starts a task in this thread.
@@ -54,13 +61,17 @@ impl Wake for Inline {
             let Some(mut future) = taken else { return };
             self.is_woken.store(false, Ordering::SeqCst);
             let waker = Waker::from(self.this.upgrade().unwrap());
-            if future.as_mut().poll(&mut Context::from_waker(&waker)).is_ready() {
-                drop(future);
-                *self.tasks.left.lock().unwrap() -= 1;
-                self.tasks.over.notify_all();
-                return;
+            let polled =
+                catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut Context::from_waker(&waker))));
+            if polled.as_ref().is_ok_and(Poll::is_pending) {
+                *self.future.lock().unwrap() = Some(future);
+                continue;
             }
-            *self.future.lock().unwrap() = Some(future);
+            drop(future);
+            self.tasks.has_panicked.fetch_or(polled.is_err(), Ordering::SeqCst);
+            *self.tasks.left.lock().unwrap() -= 1;
+            self.tasks.over.notify_all();
+            return;
         }
     }
 }

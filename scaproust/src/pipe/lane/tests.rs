@@ -131,7 +131,7 @@ proptest! {
                 2 => {
                     // Half of the chunk is trimmed off, and still counts.
                     let chunk = Chunk::new(size).unwrap().trimmed(size / 2).unwrap();
-                    let record = 8 + 8 + head.len().next_multiple_of(8);
+                    let record = 8 + (head.len() + size_of::<usize>()).next_multiple_of(8);
                     model.push_back(record + chunk.footprint());
                     prop_assert!(chunk.footprint() >= size);
                     producer.batch().push(head, &mut Payload::Owned(chunk), Metadata::default()).unwrap();
