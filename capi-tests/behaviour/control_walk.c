@@ -12,7 +12,7 @@
 #define HEADER sizeof (struct nn_cmsghdr)
 
 /*  The previous content of a buffer: a repeated byte, or a plausible length. */
-static const size_t contents[] = { 0x5a5a5a5a5a5a5a5a, 0, 1, 8, 16, 24, 32, 48, 0x0101010101010101,
+static const size_t contents[] = { (size_t) 0x5a5a5a5a5a5a5a5a, 0, 1, 8, 16, 24, 32, 48, (size_t) 0x0101010101010101,
     SIZE_MAX, SIZE_MAX - 7, SIZE_MAX / 2 };
 
 struct pair {

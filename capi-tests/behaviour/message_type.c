@@ -61,8 +61,8 @@ static void receive (const char *what, int s, size_t room)
         type_names[type ? NN_CMSG_DATA (type)[0] : NONE]);
     for (struct nn_cmsghdr *item = NN_CMSG_FIRSTHDR (&header); item && item->cmsg_len > 0;
           item = NN_CMSG_NXTHDR (&header, item))
-        say ("  level %d, type %d, %d bytes", item->cmsg_level, item->cmsg_type,
-            (int) item->cmsg_len);
+        say ("  level %d, type %d, %d words behind the header", item->cmsg_level, item->cmsg_type,
+            (int) ((item->cmsg_len - sizeof (struct nn_cmsghdr)) / sizeof (size_t)));
 }
 
 static void join (int bound, int other, const char *transport)

@@ -64,11 +64,14 @@ static void lengths (int s)
             nn_setsockopt (s, 0, options[i].number, NULL, 0));
     }
 
+    /*  Equal bytes, as the order of bytes depends on the processor. */
     unsigned char bytes[16];
+    int equal = 0x01010101;
+    show ("set to equal bytes", nn_setsockopt (s, 0, NN_SNDBUF, &equal, sizeof (equal)));
     for (size_t room = 0; room <= 8; room += 2) {
         size_t size = room;
         memset (bytes, 0xee, sizeof (bytes));
-        int result = nn_getsockopt (s, 0, NN_MAXTTL, bytes, &size);
+        int result = nn_getsockopt (s, 0, NN_SNDBUF, bytes, &size);
         say ("get with %zu bytes of room: %d, length %zu, bytes %02x %02x %02x %02x %02x",
             room, result, size, bytes[0], bytes[1], bytes[2], bytes[3], bytes[4]);
     }

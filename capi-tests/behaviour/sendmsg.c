@@ -102,7 +102,7 @@ static void iteration (void)
 static void false_lengths (void)
 {
     static const size_t lengths[] = { 0, 1, 15, 16, 17, 24, 25, 1000, (size_t) -1,
-        (size_t) -16, (size_t) 1 << 63 };
+        (size_t) -16, SIZE_MAX / 2 + 1 };
     char control[64], in[64];
     struct nn_iovec part = { "x", 1 };
     struct nn_msghdr header = { &part, 1, control, sizeof (control) };

@@ -40,7 +40,7 @@ int main (void)
     char large[100];
     memset (large, 0x55, sizeof (large));
     say ("into more than it needs: %d",
-        nn_symbol_info (0, (struct nn_symbol_properties *) large, sizeof (large)));
+        nn_symbol_info (0, (struct nn_symbol_properties *) large, sizeof (large)) == sizeof (info));
     say ("  the rest is untouched: %d", large[sizeof (info)] == 0x55);
     say ("the value not wanted: %s", nn_symbol (0, NULL));
     if (only_ours ("it crashes on NULL"))
