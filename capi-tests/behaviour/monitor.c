@@ -22,6 +22,7 @@ static void wrong_values (void)
     bind_to (taken, fresh_address ("inproc", other));
     check_error (nn_setsockopt (s, NN_SOL_SOCKET, NN_MONITOR, "tcp://127.0.0.1:5555", 20), EINVAL);
     check_error (nn_setsockopt (s, NN_SOL_SOCKET, NN_MONITOR, "inproc", 6), EINVAL);
+    check_error (nn_setsockopt (s, NN_SOL_SOCKET, NN_MONITOR, "inproc://a\0b", 12), EINVAL);
     check_error (nn_setsockopt (s, NN_SOL_SOCKET, NN_MONITOR, "\1\0\0", 4), EINVAL);
     check_error (nn_setsockopt (s, NN_SOL_SOCKET, NN_MONITOR, NULL, 4), EFAULT);
     check_error (nn_setsockopt (s, NN_SOL_SOCKET, NN_MONITOR, longest, NN_SOCKADDR_MAX),

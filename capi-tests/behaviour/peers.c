@@ -101,13 +101,20 @@ static void wrong_values (void)
     check (get_int (s, NN_IPC, NN_IPC_PEER_UID) == -1 && get_int (s, NN_IPC, NN_IPC_PEER_GID) == -1);
     static char longest[2000];
     static const char *const wrong[] = { "10.0.0.0/33", "::/129", "localhost", "10.0.0.0/8,x", "/8",
-        "10.0.0.0/-1", "10.0.0.0/8/8", "\xff" };
+        "10.0.0.0/-1", "10.0.0.0/8/8", "\xff", ",", " ", " , ", "::ffff:10.0.0.0/95" };
     char networks[64] = "";
     set_text (s, NN_TCP, NN_TCP_ACCEPT, "10.0.0.0/8, ::1");
     for (size_t i = 0; i < sizeof (wrong) / sizeof (wrong[0]); i++)
         check_error (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, wrong[i], strlen (wrong[i])), EINVAL);
+    check_error (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, "\0::1", 4), EINVAL);
+    check_error (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, "::1\0,::2", 8), EINVAL);
+    check_error (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, "::1\0", 5), EINVAL);
     memset (longest, ' ', sizeof (longest));
+    memcpy (longest, "::1", 3);
     check_error (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, longest, 1024), EINVAL);
+    longest[1023] = '\0';
+    check (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, longest, 1024) == 0);
+    check (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, "10.0.0.0/8, ::1", 16) == 0);
     check_error (nn_setsockopt (s, NN_TCP, NN_TCP_ACCEPT, NULL, 5), EFAULT);
     size = sizeof (networks);
     check (nn_getsockopt (s, NN_TCP, NN_TCP_ACCEPT, networks, &size) == 0);

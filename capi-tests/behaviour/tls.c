@@ -71,6 +71,14 @@ static void bad_options (void)
     certificate ("ca", path, sizeof (path));
     check (nn_setsockopt (s, NN_TLS, NN_TLS_CA_FILE, path, strlen (path) + 1) == 0);
     expect_option (s, NN_TLS_CA_FILE, path);
+    /*  Nothing may follow that zero byte. */
+    size_t length = strlen (path);
+    memcpy (path + length + 1, "x", 2);
+    for (int i = 0; i < 4; i++)
+        check_error (nn_setsockopt (s, NN_TLS, files[i], path, length + 2), EINVAL);
+    check_error (nn_setsockopt (s, NN_TLS, NN_TLS_SERVER_NAME, "a.example\0b", 11), EINVAL);
+    expect_option (s, NN_TLS_CA_FILE, path);
+    expect_option (s, NN_TLS_SERVER_NAME, "a.example");
 
     /*  A key cannot be read. */
     check_error (nn_getsockopt (s, NN_TLS, NN_TLS_KEY, &value, &size), ENOPROTOOPT);

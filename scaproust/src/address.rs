@@ -3,11 +3,14 @@
 //! An address is a byte string. Any bytes may follow `ipc://` and `inproc://`; hosts, ports and paths
 //! of tcp and ws are text.
 
+mod networks;
+
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use crate::error::Error;
+pub(crate) use networks::Networks;
 
 /// The longest address in bytes: `NN_SOCKADDR_MAX` counts the terminating zero as well.
 pub const MAX_LENGTH: usize = 127;

@@ -17,8 +17,8 @@ pub mod message {
 }
 pub mod option {
     pub use crate::option::{
-        LEVEL_IPC, LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, Value, name,
-        time_limit,
+        LEVEL_IPC, LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, OptionType, Setting, SocketOption, TextRule, Value,
+        name, time_limit,
     };
 }
 pub mod pipe {

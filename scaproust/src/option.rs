@@ -3,12 +3,16 @@
 //! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's
 //! own options are kept by its machine, and their types are in the table of protocols.
 
+mod text;
+
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
 use crate::message::MessageType;
+pub use text::TextRule;
+pub(crate) use text::text_without_zero;
 
 /// The level of the options that every socket has.
 pub const LEVEL_SOCKET: i32 = 0;
@@ -22,7 +26,6 @@ pub const LEVEL_WS: i32 = -4;
 #[cfg(feature = "tls")]
 pub const LEVEL_TLS: i32 = -6;
 
-/// Names, at the socket's level, of what a socket does not keep as an option.
 /// Names, at the socket's level, of properties that are not kept as values.
 pub mod name {
     /// Descriptor that is readable when a send would not block.
@@ -57,10 +60,12 @@ pub enum OptionType {
         /// The greatest value allowed.
         most: i32,
     },
-    /// A text, such as a name. It ends before the first zero byte.
+    /// A text, such as a name.
     Text {
         /// The longest value in bytes.
         longest: usize,
+        /// What it must be.
+        rule: TextRule,
     },
     /// Any bytes.
     Bytes,
@@ -180,6 +185,8 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 const TABLE: [Row; 29] = {
     use OptionType as Type;
     use SocketOption as Key;
+    let address = Type::Text { longest: crate::address::MAX_LENGTH, rule: TextRule::WithoutZero };
+    let networks = Type::Text { longest: 1023, rule: TextRule::Networks };
     let ws_type = Type::Int { least: MessageType::Text.number(), most: MessageType::Binary.number() };
     [
         row(Key::Linger, (LEVEL_SOCKET, 1), Type::ANY_INT, 1000),
@@ -192,7 +199,7 @@ const TABLE: [Row; 29] = {
         row(Key::SendPriority, (LEVEL_SOCKET, 8), Type::PRIORITY, 8),
         row(Key::ReceivePriority, (LEVEL_SOCKET, 9), Type::PRIORITY, 8),
         row(Key::Ipv4Only, (LEVEL_SOCKET, 14), Type::FLAG, 1),
-        row(Key::SocketName, (LEVEL_SOCKET, 15), Type::Text { longest: 63 }, 0),
+        row(Key::SocketName, (LEVEL_SOCKET, 15), Type::Text { longest: 63, rule: TextRule::EndsAtZero }, 0),
         row(Key::MaxMessage, (LEVEL_SOCKET, 16), Type::Int { least: -1, most: i32::MAX }, 1024 * 1024),
         row(Key::MaxHops, (LEVEL_SOCKET, 17), Type::Int { least: 1, most: 255 }, 8),
         row(Key::TcpNodelay, (LEVEL_TCP, 1), Type::FLAG, 0),
@@ -205,11 +212,11 @@ const TABLE: [Row; 29] = {
         row(Key::TcpUserTimeout, (LEVEL_TCP, 105), Type::NATURAL, 0),
         row(Key::IpcPermissions, (LEVEL_IPC, 101), Type::Int { least: 0, most: 0o777 }, 0),
         row(Key::ConnectTimeout, (LEVEL_SOCKET, 1006), Type::ANY_INT, 0),
-        row(Key::Monitor, (LEVEL_SOCKET, 1001), Type::Text { longest: crate::address::MAX_LENGTH }, 0),
+        row(Key::Monitor, (LEVEL_SOCKET, 1001), address, 0),
         row(Key::PeerInfo, (LEVEL_SOCKET, 1002), Type::FLAG, 0),
         row(Key::IpcPeerUser, (LEVEL_IPC, 103), Type::Int { least: -1, most: i32::MAX }, -1),
         row(Key::IpcPeerGroup, (LEVEL_IPC, 104), Type::Int { least: -1, most: i32::MAX }, -1),
-        row(Key::TcpAccept, (LEVEL_TCP, 106), Type::Text { longest: 1023 }, 0),
+        row(Key::TcpAccept, (LEVEL_TCP, 106), networks, 0),
         row(Key::PreferNew, (LEVEL_SOCKET, 1007), Type::FLAG, 0),
         row(Key::Conflate, (LEVEL_SOCKET, 1008), Type::FLAG, 0),
     ]
@@ -265,11 +272,6 @@ impl MessageType {
     }
 }
 
-/// The text of an option that is given as bytes: it ends before its first zero.
-pub(crate) fn before_zero(bytes: &[u8]) -> &[u8] {
-    bytes.split(|byte| *byte == 0).next().unwrap_or_default()
-}
-
 /// A time limit in milliseconds as a duration; `None` if it is negative: there is no limit.
 #[must_use]
 pub fn time_limit(milliseconds: i32) -> Option<Duration> {
@@ -308,14 +310,14 @@ impl Options {
     /// Sets an option.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a value of another type, out of range or too long.
+    /// [`Error::InvalidArgument`] for a value of another type, out of range, too long or malformed.
     pub(crate) fn set(&mut self, option: SocketOption, setting: Setting<'_>) -> Result<(), Error> {
         let value = match (option.option_type(), setting) {
             (OptionType::Int { least, most }, Setting::Int(value)) if (least..=most).contains(&value) => {
                 Value::Int(value)
             }
-            (OptionType::Text { longest }, Setting::Bytes(text)) if text.len() <= longest => {
-                Value::Bytes(before_zero(text).to_owned())
+            (OptionType::Text { longest, rule }, Setting::Bytes(bytes)) => {
+                Value::Bytes(rule.apply(bytes, longest)?.to_owned())
             }
             (OptionType::Bytes, Setting::Bytes(bytes)) => Value::Bytes(bytes.to_owned()),
             _ => return Err(Error::InvalidArgument),

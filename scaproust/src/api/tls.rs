@@ -182,7 +182,7 @@ impl TlsConfig {
     pub(super) fn settings(&self) -> Result<Settings, Error> {
         let mut settings = Settings::new();
         for (option, text) in &self.texts {
-            option.check(text).map_err(|Failure { error, .. }| error)?;
+            let text = option.text(text).map_err(|Failure { error, .. }| error)?;
             settings.set_text(*option, text)?;
         }
         for (option, number) in &self.numbers {

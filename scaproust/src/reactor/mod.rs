@@ -153,9 +153,14 @@ impl Reactor {
         self.notify();
     }
 
-    /// Requests a call of [`Source::woken`].
+    /// Requests a call of [`Source::woken`]. Does nothing once the reactor was stopped.
     pub(crate) fn wake(&self, source: Arc<dyn Source>) {
-        lock(&self.mailbox).push_back(source);
+        let mut mailbox = lock(&self.mailbox);
+        if self.is_stopping.load(Ordering::SeqCst) {
+            return;
+        }
+        mailbox.push_back(source);
+        drop(mailbox);
         self.notify();
     }
 
@@ -174,9 +179,14 @@ impl Reactor {
         lock(&self.wakers).as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    /// Requests a call of [`Source::timeout`] at `moment`.
+    /// Requests a call of [`Source::timeout`] at `moment`. Does nothing once the reactor was stopped.
     pub(crate) fn at(&self, moment: Duration, source: Arc<dyn Source>) -> TimerId {
-        let (id, is_first) = lock(&self.timers).insert(moment, source);
+        let mut timers = lock(&self.timers);
+        if self.is_stopping.load(Ordering::SeqCst) {
+            return timers.next_id(moment);
+        }
+        let (id, is_first) = timers.insert(moment, source);
+        drop(timers);
         if is_first {
             self.notify();
         }
@@ -209,6 +219,8 @@ impl Reactor {
     /// Stops the thread, waits until it has left the poller, closes the poller and drops every source. Returns
     /// the wakers that the thread has not called.
     fn stop(&self) -> Wakers {
+        // `wake` and `at` check this under the lock of what they add a source to. So no source is added after all were
+        // taken out below: most sources keep the reactor, which would then keep them for good.
         self.is_stopping.store(true, Ordering::SeqCst);
         self.notify();
         let poll = lock(&self.poll).take();
@@ -311,5 +323,31 @@ mod tests {
         reactor.notify();
         thread.join().unwrap();
         assert_eq!(Arc::strong_count(&probe), 1);
+    }
+
+    /// A source that keeps its reactor, as connections do.
+    struct Keeper(Arc<Reactor>);
+
+    impl Source for Keeper {}
+
+    #[test]
+    fn a_stopped_reactor_keeps_no_source() {
+        let reactor = Reactor::idle();
+        let keeper = Arc::new(Keeper(reactor.clone()));
+        let request = |reactor: &Reactor| {
+            reactor.wake(keeper.clone());
+            reactor.at(now(), keeper.clone())
+        };
+        let timer = request(&reactor);
+        assert_eq!((Arc::strong_count(&keeper), reactor.next_timer()), (3, Some(timer.moment())));
+        assert!(reactor.stop().is_empty());
+        assert_eq!(Arc::strong_count(&keeper), 1);
+        let late = request(&keeper.0);
+        assert_ne!(late, timer);
+        keeper.0.cancel(late);
+        assert_eq!(Arc::strong_count(&keeper), 1);
+        let kept = Arc::downgrade(&reactor);
+        drop((keeper, reactor));
+        assert_eq!(kept.strong_count(), 0);
     }
 }

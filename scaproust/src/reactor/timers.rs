@@ -35,11 +35,16 @@ impl<T> Default for Timers<T> {
 impl<T> Timers<T> {
     /// Sets a timer. Returns its id, and whether it is the next one to fire.
     pub(crate) fn insert(&mut self, moment: Duration, what: T) -> (TimerId, bool) {
-        self.count += 1;
-        let id = TimerId { moment, number: self.count };
+        let id = self.next_id(moment);
         let is_first = self.waiting.first_key_value().is_none_or(|(first, _)| id < *first);
         self.waiting.insert(id, what);
         (id, is_first)
+    }
+
+    /// An id that no other timer has.
+    pub(crate) fn next_id(&mut self, moment: Duration) -> TimerId {
+        self.count += 1;
+        TimerId { moment, number: self.count }
     }
 
     /// Removes a timer.

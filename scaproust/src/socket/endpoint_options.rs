@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use crate::error::Error;
 use crate::option::{Options, Setting, SocketOption, Value};
-use crate::transport::Networks;
 
 /// The options that an endpoint has in place of those of its socket. Only options that are read when an endpoint is made
 /// have an effect.
@@ -32,7 +31,7 @@ impl EndpointOptions {
     /// The options of the endpoint, whose socket has the options `of_socket`.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a value out of range, [`Error::UnknownOption`] for an option that the operating
+    /// [`Error::InvalidArgument`] for a value out of range or malformed, [`Error::UnknownOption`] for an option that the operating
     /// system does not have.
     pub(super) fn over<'a>(&self, of_socket: &'a Options) -> Result<Cow<'a, Options>, Error> {
         let mut options = Cow::Borrowed(of_socket);
@@ -44,9 +43,6 @@ impl EndpointOptions {
                 Value::Int(value) => Setting::Int(*value),
                 Value::Bytes(bytes) => Setting::Bytes(bytes),
             };
-            if let (SocketOption::TcpAccept, Setting::Bytes(networks)) = (option, setting) {
-                Networks::parse(networks)?;
-            }
             options.to_mut().set(*option, setting)?;
         }
         #[cfg(feature = "tls")]
@@ -80,6 +76,8 @@ mod tests {
         for (option, value) in [
             (SocketOption::SendPriority, Value::Int(17)),
             (SocketOption::TcpAccept, Value::Bytes(b"localhost".to_vec())),
+            (SocketOption::TcpAccept, Value::Bytes(b",".to_vec())),
+            (SocketOption::TcpAccept, Value::Bytes(b"\0::1".to_vec())),
             (SocketOption::ReconnectInterval, Value::Bytes(Vec::new())),
         ] {
             let mut own = EndpointOptions::default();

@@ -8,13 +8,12 @@ use super::Socket;
 use super::monitor::Monitoring;
 use super::pollable::Pollable;
 use crate::error::Error;
-use crate::option::{Setting, SocketOption, Value, before_zero};
+use crate::option::{Setting, SocketOption, Value, text_without_zero};
 use crate::pipe::Edges;
 use crate::protocol::{PipeId, Protocol};
 use crate::sync::{Descriptor, Notifier};
 #[cfg(feature = "tls")]
 use crate::tls::{Settings, TlsOption};
-use crate::transport::Networks;
 
 /// What a descriptor signals.
 #[derive(Clone, Copy, Debug)]
@@ -36,19 +35,15 @@ impl Socket {
     /// Sets an option common to all sockets.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] for a value of another type, out of range or too long, and
+    /// [`Error::InvalidArgument`] for a value of another type, out of range, too long or malformed, and
     /// [`Error::UnknownOption`] if the socket does not have the option.
     pub fn set_option(&self, option: SocketOption, setting: Setting<'_>) -> Result<(), Error> {
         if !self.has_option(option) {
             return Err(Error::UnknownOption);
         }
         let owner = self.owner_of(option);
-        match (option, setting) {
-            (SocketOption::Monitor, Setting::Bytes(address)) => return owner.set_monitor(address),
-            (SocketOption::TcpAccept, Setting::Bytes(networks)) => {
-                Networks::parse(before_zero(networks))?;
-            }
-            _ => {}
+        if let (SocketOption::Monitor, Setting::Bytes(address)) = (option, setting) {
+            return owner.set_monitor(address);
         }
         let mut core = owner.core.lock();
         core.options.set(option, setting)?;
@@ -81,7 +76,7 @@ impl Socket {
     /// # Errors
     /// Those of [`Monitoring::begin`], and [`Error::Closed`] while the socket is being closed. Nothing is changed then.
     fn set_monitor(&self, address: &[u8]) -> Result<(), Error> {
-        let address = before_zero(address);
+        let address = text_without_zero(address)?;
         let begun = match address {
             b"" => None,
             address => Some(Monitoring::begin(self.id, address)?),
@@ -145,11 +140,10 @@ impl Socket {
     /// [`Error::InvalidArgument`] for a text or a file that is malformed, or the operating system's for a file.
     #[cfg(feature = "tls")]
     pub fn set_tls_text(&self, option: TlsOption, text: &[u8]) -> Result<(), Error> {
-        let text = before_zero(text);
-        if let Err(failure) = option.check(text) {
+        let text = option.text(text).map_err(|failure| {
             self.explain(format!("{option:?}").as_bytes(), failure.error, &failure.reason);
-            return Err(failure.error);
-        }
+            failure.error
+        })?;
         let mut core = self.core.lock();
         Arc::make_mut(&mut core.options.tls).set_text(option, text)
     }

@@ -10,6 +10,7 @@ use super::event::{EventKind, SocketEvent};
 use super::peer_info::EndpointName;
 use super::pipes::{Keep, Pipe};
 use super::recent_peers::MAX_PEERS;
+use crate::address::Networks;
 use crate::error::Error;
 use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
@@ -18,8 +19,8 @@ use crate::protocol::{PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
-    Admission, Batching, Endpoint, EndpointContext, EndpointEvent, Keepalive, LaneLimits, Networks,
-    PeerWatch, PipeEnds, Settings,
+    Admission, Batching, Endpoint, EndpointContext, EndpointEvent, Keepalive, LaneLimits, PeerWatch,
+    PipeEnds, Settings,
 };
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
@@ -43,8 +44,8 @@ impl SocketEndpoint {
             ipc_permissions: options.int(SocketOption::IpcPermissions).unsigned_abs(),
             peer_watch: peer_watch(options),
             admission: Admission {
-                // Checked when it was set.
-                networks: Networks::parse(options.bytes(SocketOption::TcpAccept)).unwrap_or_default(),
+                // Checked when it was set; a text that is not valid would admit nobody.
+                networks: Networks::parse(options.bytes(SocketOption::TcpAccept)).unwrap_or(Networks::NONE),
                 user: u32::try_from(options.int(SocketOption::IpcPeerUser)).ok(),
                 group: u32::try_from(options.int(SocketOption::IpcPeerGroup)).ok(),
             },

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::trust::anchors;
 use super::{Failure, material};
 use crate::error::Error;
-use crate::option::Value;
+use crate::option::{Value, text_without_zero};
 
 /// An option of the level `NN_TLS`. The numbers are those of the C API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +52,7 @@ pub enum TlsOption {
 pub enum TlsType {
     /// An integer.
     Int,
-    /// A text that ends before the first zero byte.
+    /// A text without zero bytes.
     Text,
 }
 
@@ -198,7 +198,7 @@ impl Settings {
         Ok(())
     }
 
-    /// Sets a text option to a text without zero bytes that was [checked](TlsOption::check). An empty text removes the value.
+    /// Sets a text option to a text that was [checked](TlsOption::text). An empty text removes the value.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for an integer option.
@@ -336,11 +336,17 @@ fn add(all: &mut Vec<u8>, text: &[u8]) {
 }
 
 impl TlsOption {
-    /// Checks the text of an option, or the content of the file that it names. An empty one is valid.
+    /// The text of an option that is given as these bytes, of which one zero at the end is not part. It is checked, or the
+    /// content of the file that it names. An empty one is valid.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`], or the operating system's for a file.
-    pub(crate) fn check(self, text: &[u8]) -> Result<(), Failure> {
+    pub(crate) fn text(self, bytes: &[u8]) -> Result<&[u8], Failure> {
+        let text = text_without_zero(bytes).map_err(|_| Failure::invalid("a zero byte within the text"))?;
+        self.check(text).map(|()| text)
+    }
+
+    fn check(self, text: &[u8]) -> Result<(), Failure> {
         if text.is_empty() {
             return Ok(());
         }

@@ -20,7 +20,7 @@ pub(crate) fn settings(files: &[(TlsOption, &str)], numbers: &[(TlsOption, i32)]
     for (option, name) in files {
         let path = file(name);
         let text = path.to_str().unwrap().as_bytes();
-        option.check(text).unwrap();
+        option.text(text).unwrap();
         settings.set_text(*option, text).unwrap();
     }
     for (option, value) in numbers {
@@ -255,24 +255,28 @@ fn unusable_settings_are_found_before_a_peer_comes() {
 fn a_text_is_checked_before_it_is_set() {
     let pem = |name| std::fs::read(file(name)).unwrap();
     for (option, name) in [(Ca, "ca"), (Cert, "server"), (Key, "server"), (Key, "rsa"), (Crl, "crl")] {
-        assert_eq!(option.check(&pem(name)), Ok(()));
-        assert_eq!(option.check(b""), Ok(()));
+        assert_eq!(option.text(&pem(name)).map(drop), Ok(()));
+        assert_eq!(option.text(b""), Ok(&b""[..]));
         for bad in [&b"text"[..], b"-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n"] {
-            assert_eq!(option.check(bad).unwrap_err().error, Error::InvalidArgument, "{option:?}");
+            assert_eq!(option.text(bad).unwrap_err().error, Error::InvalidArgument, "{option:?}");
         }
     }
     for (option, name) in [(Ca, "crl"), (Key, "ca"), (Crl, "ca")] {
-        assert_eq!(option.check(&pem(name)).unwrap_err().error, Error::InvalidArgument, "{option:?}");
+        assert_eq!(option.text(&pem(name)).unwrap_err().error, Error::InvalidArgument, "{option:?}");
     }
     for option in [CaFile, CertFile, KeyFile, CrlFile] {
-        assert_eq!(option.check(b"/there/is/no/such/file").unwrap_err().error, Error::Os(libc::ENOENT));
+        assert_eq!(option.text(b"/there/is/no/such/file").unwrap_err().error, Error::Os(libc::ENOENT));
         assert_eq!(
-            option.check(file("make").with_extension("").as_os_str().as_encoded_bytes()).unwrap_err().error,
+            option.text(file("make").with_extension("").as_os_str().as_encoded_bytes()).unwrap_err().error,
             Error::InvalidArgument
         );
     }
-    assert_eq!(ServerName.check(b"a.b"), Ok(()));
-    assert_eq!(ServerName.check(b"a b").unwrap_err().error, Error::InvalidArgument);
+    assert_eq!(ServerName.text(b"a.b\0"), Ok(&b"a.b"[..]));
+    assert_eq!(ServerName.text(b"a b").unwrap_err().error, Error::InvalidArgument);
+    for option in [Ca, Cert, Key, Crl, CaFile, CertFile, KeyFile, CrlFile, ServerName] {
+        assert_eq!(option.text(b"\0"), Ok(&b""[..]));
+        assert_eq!(option.text(b"a.b\0c").unwrap_err(), Failure::invalid("a zero byte within the text"));
+    }
 }
 
 #[test]

@@ -19,7 +19,7 @@ use crate::error::Error;
 use crate::message::MessageType;
 use crate::pipe::{Consumer, End, Peer, Producer, SocketPipe};
 use crate::protocol::{PipeRefused, ProtocolInfo};
-pub(crate) use admission::{Admission, Networks};
+pub(crate) use admission::Admission;
 pub(crate) use linger::Linger;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
 pub(crate) use stream::Secured;

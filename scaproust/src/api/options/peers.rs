@@ -104,14 +104,16 @@ impl<P: Pattern> Socket<P> {
     /// `10.0.0.0/8, fd00::/8, 192.168.1.5`. A peer from elsewhere is disconnected before anything is said to it.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if one of them is no network, or the text is longer than 1,023 bytes;
-    /// [`Error::Closed`].
+    /// [`Error::InvalidArgument`] if one of them is no network, if there is none in a text that is not empty, or if the text
+    /// is longer than 1,023 bytes; [`Error::Closed`].
     ///
     /// ```
     /// # use scaproust::{Error, Pull};
     /// let socket = Pull::new()?;
     /// socket.set_accepted_networks("127.0.0.0/8")?;
-    /// assert_eq!(socket.set_accepted_networks("localhost"), Err(Error::InvalidArgument));
+    /// for wrong in ["localhost", ","] {
+    ///     assert_eq!(socket.set_accepted_networks(wrong), Err(Error::InvalidArgument));
+    /// }
     /// assert_eq!(socket.accepted_networks()?, "127.0.0.0/8");
     /// # Ok::<(), Error>(())
     /// ```
@@ -169,7 +171,7 @@ impl<P: Pattern> Socket<P> {
     /// [`EventKind`](crate::EventKind). [`Socket::events`] is simpler.
     ///
     /// # Errors
-    /// [`Error::InvalidArgument`] if it is no inproc address, [`Error::AddressTooLong`], [`Error::AddressInUse`],
+    /// [`Error::InvalidArgument`] if it is no inproc address or has a zero byte, [`Error::AddressTooLong`], [`Error::AddressInUse`],
     /// [`Error::Closed`].
     ///
     /// ```
