@@ -3,11 +3,15 @@
     their own connections end, and other peers are served in the meantime. */
 
 #include "../lib/plain.h"
+#include "../lib/processes.h"
 #include "../lib/secure.h"
 #include <nanomsg/pipeline.h>
 
-/*  Half-open handshakes: more than a listener has at once. */
-#define HALF_OPEN 300
+/*  Half-open handshakes: four times as many as a listener has at once. */
+#define HALF_OPEN 1000
+/*  The most that a listener has at once, and the memory for each, in KiB. */
+#define PLACES 256
+#define PLACE_KIB 80
 /*  A handshake of both sides, their greetings and a message have about 3,000 bytes. */
 #define CONVERSATION 4000
 
@@ -79,37 +83,101 @@ static void mismatch (void)
     close_socket (pull);
 }
 
-/*  Handshakes that are never finished take bounded memory, and others are served: at the latest
-    when the first of them are over, after 5 seconds. */
+/*  Messages between honest peers, until there is a reason to stop. */
+struct honest {
+    int push, pull;
+    int stop;
+    long messages;
+};
+
+static void *exchange (void *argument)
+{
+    struct honest *honest = argument;
+    while (!__atomic_load_n (&honest->stop, __ATOMIC_SEQ_CST)) {
+        send_text (honest->push, "honest");
+        expect_text (honest->pull, "honest");
+        __atomic_add_fetch (&honest->messages, 1, __ATOMIC_SEQ_CST);
+    }
+    return NULL;
+}
+
+/*  Waits until so many more messages were exchanged. */
+static void expect_exchanged (struct honest *honest, long messages)
+{
+    long target = __atomic_load_n (&honest->messages, __ATOMIC_SEQ_CST) + messages;
+    wait_until (__atomic_load_n (&honest->messages, __ATOMIC_SEQ_CST) >= target);
+}
+
+/*  A peer that stops in the middle of its handshake: after nothing, after part of a record, or after
+    most of the longest message that there is. */
+static int half_open_peer (const char *address, int kind)
+{
+    static unsigned char record[5 + 16384];
+    int peer = plain_connect (address);
+    if (kind == 1)
+        check (plain_send (peer, "\x16\x03\x01\x02\x00\x01", 6) == 0);
+    if (kind == 2) {
+        memcpy (record, "\x16\x03\x01\x40\x00", 5);
+        for (int i = 0; i < 3; i++) {
+            /*  A hello of 65,535 bytes. */
+            memcpy (record + 5, i == 0 ? "\x01\x00\xff\xff" : "\0\0\0\0", 4);
+            /*  Fails if it is the turn of another peer meanwhile. */
+            plain_send (peer, record, sizeof (record));
+        }
+    }
+    return peer;
+}
+
+/*  Handshakes that are never finished take bounded memory. Peers that exist exchange messages all the
+    time, and new ones get the places of those that are silent. */
 static void half_open (void)
 {
     char address[NN_SOCKADDR_MAX], plain[NN_SOCKADDR_MAX];
     static int peers[HALF_OPEN];
+    pthread_t thread;
+    struct honest honest = { open_client (NN_PUSH), open_server (NN_PULL), 0, 0 };
     int pull = open_server (NN_PULL), push = open_client (NN_PUSH);
+    bind_to (honest.pull, fresh_address ("tls+tcp", address));
+    connect_to (honest.push, address);
     bind_to (pull, fresh_address ("tls+tcp", address));
     connect_to (push, address);
     honest_message (push, pull);
-    long before = memory_kib ("VmData");
+    check (pthread_create (&thread, NULL, exchange, &honest) == 0);
+    expect_exchanged (&honest, 1);
+
+    long before = memory_kib ("VmData"), most = 0;
+    long long errors = count (pull, NN_STAT_ACCEPT_ERRORS);
     for (int i = 0; i < HALF_OPEN; i++) {
-        peers[i] = plain_connect (plain_of (address, plain));
-        /*  Nothing, part of a record, and the announcement of a long message. */
-        if (i % 3 == 1)
-            plain_send (peers[i], "\x16\x03\x01\x02\x00\x01", 6);
-        else if (i % 3 == 2)
-            plain_send (peers[i], "\x16\x03\x01\x00\x04\x01\x00\xff\xff", 9);
+        peers[i] = half_open_peer (plain_of (address, plain), i % 3);
+        long grown = memory_kib ("VmData") - before;
+        most = grown > most ? grown : most;
+        if (i % 10 == 0)
+            honest_message (push, pull);
     }
-    /*  A connection that exists is not held up. */
-    for (int i = 0; i < 100; i++)
-        honest_message (push, pull);
-    check_growth ("VmData", before, 40000);
+    expect_exchanged (&honest, 100);
     int late = open_client (NN_PUSH);
     connect_to (late, address);
     honest_message (late, pull);
+    long long ended = count (pull, NN_STAT_ACCEPT_ERRORS) - errors;
+    expect_exchanged (&honest, 100);
+    for (int i = 0; i < 10; i++)
+        honest_message (push, pull);
+    /*  It had not to wait until all of them were over. */
+    check (ended < HALF_OPEN);
+    if (most > (long) PLACES * PLACE_KIB)
+        fail ("VmData has grown by %ld KiB", most);
+    fprintf (stderr, "%d half-open handshakes: %ld KiB, %.1f for each of %d places; %lld had ended when a new"
+        " peer was accepted\n", HALF_OPEN, most, (double) most / PLACES, PLACES, ended);
+
     for (int i = 0; i < HALF_OPEN; i++)
         expect_cut (peers[i]);
+    __atomic_store_n (&honest.stop, 1, __ATOMIC_SEQ_CST);
+    check (pthread_join (thread, NULL) == 0);
     close_socket (late);
     close_socket (push);
     close_socket (pull);
+    close_socket (honest.push);
+    close_socket (honest.pull);
 }
 
 /* ---- a network that cuts and changes bytes ------------------------------------- */
@@ -212,6 +280,7 @@ int main (void)
 {
     if (!has_tls ())
         return 0;
+    limit_descriptors (4 * HALF_OPEN);
     each_secure_transport (transport) {
         no_tls (transport);
         bad_network (transport, 1, 13);
