@@ -3,7 +3,6 @@
     their own connections end, and other peers are served in the meantime. */
 
 #include "../lib/plain.h"
-#include "../lib/processes.h"
 #include "../lib/secure.h"
 #include <nanomsg/pipeline.h>
 
