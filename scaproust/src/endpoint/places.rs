@@ -14,6 +14,9 @@ pub(crate) const LEAST_PATIENCE: Duration = Duration::from_millis(100);
 #[cfg(feature = "tls")]
 pub(crate) const MOST_PATIENCE: Duration = Duration::from_secs(1);
 
+/// The least time between two connections that lose their places: peers that come again at once must not keep the I/O thread busy.
+const INTERVAL: Duration = Duration::from_millis(1);
+
 /// Whether there is a place for another handshake.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Place<C> {
@@ -30,12 +33,14 @@ pub(crate) enum Place<C> {
 pub(crate) struct Places<C> {
     /// Each with the moment at which it has come; the first one came first.
     taken: VecDeque<(C, Duration)>,
+    /// When a place may be given away again.
+    next: Duration,
 }
 
 impl<C: Clone> Places<C> {
     /// All places are free.
     pub(crate) fn new() -> Places<C> {
-        Places { taken: VecDeque::new() }
+        Places { taken: VecDeque::new(), next: Duration::ZERO }
     }
 
     /// The number of handshakes.
@@ -54,11 +59,19 @@ impl<C: Clone> Places<C> {
         self.taken.retain(|(connection, _)| !is_it(connection));
     }
 
+    /// A connection loses its place at `now`.
+    pub(crate) fn note_loss(&mut self, now: Duration) {
+        self.next = now + INTERVAL;
+    }
+
     /// Looks for a place at `now`. `patience` is the time that a peer may keep its place without sending anything, at least
     /// [`LEAST_PATIENCE`]; `None` if it is not the peer that is awaited.
     pub(crate) fn look(&self, now: Duration, patience: impl Fn(&C) -> Option<Duration>) -> Place<C> {
         if self.taken.len() < PLACES {
             return Place::Free;
+        }
+        if now < self.next {
+            return Place::At(self.next);
         }
         let mut next = now + LEAST_PATIENCE;
         for (connection, since) in &self.taken {
@@ -103,6 +116,19 @@ mod tests {
         assert_eq!(places.look(end, silent), Place::Free);
         places.take(PLACES, end);
         assert_eq!(places.look(end, silent), Place::At(end + Duration::from_micros(1)));
+    }
+
+    #[test]
+    fn places_are_lost_one_after_the_other() {
+        let mut places = full();
+        let silent = |_: &usize| Some(LEAST_PATIENCE);
+        assert_eq!(places.look(LONG, silent), Place::Of(0));
+        places.note_loss(LONG);
+        places.leave(|number| *number == 0);
+        assert_eq!(places.look(LONG, silent), Place::Free);
+        places.take(PLACES, LONG);
+        assert_eq!(places.look(LONG, silent), Place::At(LONG + INTERVAL));
+        assert_eq!(places.look(LONG + INTERVAL, silent), Place::Of(1));
     }
 
     #[test]

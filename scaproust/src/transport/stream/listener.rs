@@ -111,6 +111,9 @@ impl Listener {
                 AcceptStep::Accept => {
                     let accepted = acceptor.accept();
                     let outcome = accepted.as_ref().map(|_| ()).map_err(io::Error::kind);
+                    if displaced.is_some() && accepted.is_ok() {
+                        state.handshakes.note_loss(now());
+                    }
                     (Some(accepted), state.accepting.finished(outcome), displaced)
                 }
                 step => (None, step, None),
