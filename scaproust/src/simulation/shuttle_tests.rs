@@ -196,6 +196,26 @@ fn shuttle_answers_to_contexts() {
     });
 }
 
+/// What a monitor tells agrees, while connections and sockets are closed.
+#[test]
+fn shuttle_events() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.socket(0, "push");
+        lines.socket(1, "pull");
+        lines.join();
+        lines.add("socket 2 sub");
+        lines.add(format!("2.0 watch {}", choose(2)));
+        lines.send("0.0");
+        lines.receive("1.0");
+        lines.maybe(&["0.2 leave", "1.2 leave", "1.2 close"]);
+        // A sender waits for ever if the receiver is closed.
+        lines.add(format!("0.3 sleep {}", choose_from(&[0, 1, 100])));
+        lines.add("0.3 close");
+        lines.live();
+    });
+}
+
 /// Contexts join, call and are closed while their parent is, in any order: every call ends, and a context of a closed parent
 /// is closed as well.
 #[test]
