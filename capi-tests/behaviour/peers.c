@@ -42,6 +42,7 @@ static void take (struct received *received, const struct nn_cmsghdr *cmsg)
     case NN_CMSG_PEER: text = received->peer; break;
     case NN_CMSG_LOCAL: text = received->local; break;
     case NN_CMSG_WS_URI: text = received->uri; break;
+    case NN_CMSG_TLS_PEER: break; /* That is in tls.c. */
     case NN_CMSG_CRED:
         received->has_credentials = 1;
         memcpy (&received->credentials, data, sizeof (received->credentials));
@@ -156,7 +157,7 @@ static void described (const char *transport)
         check (received.credentials.pid == getpid () && received.credentials.uid == geteuid ());
         check (received.credentials.gid == getegid () && strcmp (received.peer, "ipc://") == 0);
     }
-    check (strcmp (received.uri, strcmp (transport, "ws") == 0 ? "/" : "") == 0);
+    check (strcmp (received.uri, strncmp (transport, "ws", 2) == 0 ? "/" : "") == 0);
 
     /*  Also if the connection has ended meanwhile. */
     struct received before = received;

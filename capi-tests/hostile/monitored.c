@@ -84,8 +84,70 @@ static void everything (const char *transport)
     close_socket (peer);
 }
 
+/* ---- a subscriber that never reads ----------------------------------------------- */
+
+#define ENDPOINTS 2000
+#define NUMBERS 50000
+
+/*  Each endpoint is two events. */
+static void *endpoints (void *unused)
+{
+    char own[NN_SOCKADDR_MAX];
+    (void) unused;
+    for (int round = 0; round < ENDPOINTS; round++) {
+        memset (own, 'x', sizeof (own) - 1);
+        own[sizeof (own) - 1] = 0;
+        memcpy (own, "inproc://", 9);
+        check (nn_shutdown (monitored, bind_to (monitored, own)) == 0);
+    }
+    return NULL;
+}
+
+static void *numbers (void *argument)
+{
+    int peer = *(int *) argument;
+    for (int number = 0; number < NUMBERS; number++)
+        check (nn_send (peer, &number, sizeof (number), 0) == sizeof (number));
+    return NULL;
+}
+
+/*  It stops neither the messages of the socket nor the calls that cause events, and learns how many it has missed. */
+static void never_read (const char *transport)
+{
+    int peer = open_patient (NN_PUSH), events;
+    monitored = open_patient (NN_PULL);
+    events = monitor (monitored);
+    bind_to (monitored, fresh_address (transport, address));
+    connect_to (peer, address);
+    pthread_t threads[] = { start_thread (endpoints, NULL), start_thread (numbers, &peer) };
+    for (int expected = 0; expected < NUMBERS; expected++) {
+        int number = -1;
+        check (nn_recv (monitored, &number, sizeof (number), 0) == sizeof (number));
+        check (number == expected);
+    }
+    for (int i = 0; i < 2; i++)
+        join_thread (threads[i]);
+    /*  A few more are of the connection. */
+    uint64_t came = 0, lost = 0;
+    while (came + lost < 2 * ENDPOINTS) {
+        struct received_event event = next_event (events);
+        if (event.head.kind == NN_EVENT_LOST)
+            lost += event.head.value;
+        else
+            came++;
+    }
+    check (lost > 0 && came > 0);
+    fprintf (stderr, "%s: %d messages, %llu events and %llu lost ones\n", transport, NUMBERS,
+        (unsigned long long) came, (unsigned long long) lost);
+    close_socket (monitored);
+    close_socket (events);
+    close_socket (peer);
+}
+
 int main (void)
 {
+    each_plain_transport (transport)
+        never_read (transport);
     each_plain_transport (transport)
         everything (transport);
     return 0;

@@ -53,11 +53,20 @@ static inline const char *fresh_address (const char *transport, char *buffer)
     return buffer;
 }
 
-/*  The transports of the tests that hold for all of them. */
-static const char *const transports[] = { "inproc", "ipc", "tcp" };
+/*  The transports of the tests that hold for all of them. The runner may name another one: then they
+    are run for that one alone. */
+static inline const char *nth_transport (int index)
+{
+    static const char *const transports[] = { "inproc", "ipc", "tcp" };
+    const char *only = getenv ("NN_TEST_TRANSPORT");
+    if (only)
+        return index == 0 ? only : NULL;
+    return index < 3 ? transports[index] : NULL;
+}
+
 #define each_transport(t)                                                      \
-    for (int index_ = 0; index_ < 3; index_++)                                 \
-        for (const char *t = transports[index_]; t; t = NULL)
+    for (int index_ = 0; nth_transport (index_); index_++)                     \
+        for (const char *t = nth_transport (index_); t; t = NULL)
 
 /* ---- sockets -------------------------------------------------------------- */
 

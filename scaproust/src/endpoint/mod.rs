@@ -1,14 +1,20 @@
-//! The policies of dialers and listeners: the order of attempts to connect, the back-off between them, and the
-//! order and rate of accepting.
+//! The policies of dialers and listeners: the order of attempts to connect, the back-off between them, the
+//! order and rate of accepting, and the places for TLS handshakes.
 //!
 //! Does no I/O and reads no clock: it is given events and the time, and returns the next step or a delay.
 
 mod accepting;
 mod attempts;
 mod backoff;
+mod places;
 mod rate;
 
 pub(crate) use accepting::{AcceptStep, Accepting};
 pub(crate) use attempts::{Attempts, DialStep};
 pub(crate) use backoff::Backoff;
+#[cfg(all(test, feature = "tls"))]
+pub(crate) use places::PLACES;
+#[cfg(feature = "tls")]
+pub(crate) use places::{LEAST_PATIENCE, MOST_PATIENCE};
+pub(crate) use places::{Place, Places};
 use rate::Rate;

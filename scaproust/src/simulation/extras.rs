@@ -2,9 +2,12 @@
 //!
 //! They have random numbers of their own, so the rest of the world of a seed is the same with and without them.
 
-use super::plan::{Check, Plan, SocketPlan, Step};
+use std::time::Duration;
+
+use super::plan::{Check, Plan, SocketPlan, Step, ThreadName};
 use crate::machine::Random;
 use crate::option::LEVEL_SOCKET;
+use crate::protocol::SUB;
 
 // Names of options, as in ext.h.
 const PEER_INFO: i32 = 1002;
@@ -25,6 +28,23 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
     }
     if random.one_in(6) && may_drop(plan) {
         drop_old(plan, &mut random);
+    }
+    if random.one_in(6) {
+        watch(plan, &mut random);
+    }
+}
+
+/// Adds subscribers to the events of some sockets. The events of a context are those of its parent.
+fn watch(plan: &mut Plan, random: &mut Random) {
+    let is_context =
+        |number| plan.steps.iter().any(|(name, step)| name.0 == number && matches!(step, Step::Share(_)));
+    let mut watched: Vec<_> = plan.sockets.iter().map(|socket| socket.number).collect();
+    let first = watched.iter().max().map_or(0, |last| last + 1);
+    watched.retain(|number| random.one_in(3) && !is_context(*number));
+    for (number, watched) in (first..).zip(watched) {
+        let opens = Duration::ZERO;
+        plan.sockets.push(SocketPlan { number, protocol: &SUB, is_raw: false, opens, options: Vec::new() });
+        plan.steps.push((ThreadName(number, 0), Step::Watch(watched)));
     }
 }
 

@@ -20,6 +20,7 @@ mod shrink;
 mod shuttle_tests;
 mod statistics;
 mod strangers;
+mod watching;
 mod world;
 
 use std::time::Duration;

@@ -86,6 +86,8 @@ pub(super) enum Step {
     Relay,
     /// Runs a device between this socket and another one.
     Device(usize),
+    /// Checks the events of another socket until it is closed.
+    Watch(usize),
     Sleep(usize),
     Close,
 }
@@ -336,6 +338,7 @@ impl Step {
             "ask" => Step::Ask(number(words)?, number(words)?),
             "survey" => Step::Survey(number(words)?, number(words)?),
             "device" => Step::Device(number(words)?),
+            "watch" => Step::Watch(number(words)?),
             "sleep" => Step::Sleep(number(words)?),
             "close" => Step::Close,
             _ => return None,
@@ -356,6 +359,7 @@ impl Step {
                 | Step::RawAnswer
                 | Step::Relay
                 | Step::Device(_)
+                | Step::Watch(_)
         )
     }
 }
@@ -449,6 +453,7 @@ impl fmt::Display for Step {
             Step::Ask(count, size) => write!(to, "ask {count} {size}"),
             Step::Survey(count, size) => write!(to, "survey {count} {size}"),
             Step::Device(other) => write!(to, "device {other}"),
+            Step::Watch(other) => write!(to, "watch {other}"),
             Step::Sleep(time) => write!(to, "sleep {time}"),
             Step::Close => write!(to, "close"),
         }

@@ -94,6 +94,7 @@ impl Program<'_> {
                 let other = self.world.socket(*other).map_or(-1, |(id, _)| id);
                 forwarding::join(self.id, other)?.finish()?;
             }
+            Step::Watch(other) => self.watch(*other)?,
             Step::PollAll(sockets) => self.poll_all(sockets)?,
             Step::PollDescriptor => self.poll_descriptor()?,
             Step::PollSend(count, size) => self.poll_send(*count, *size)?,

@@ -1,6 +1,8 @@
 //! Random schedules of small worlds, mostly over inproc: nothing is lost or comes twice, and every call ends.
 
+use std::cell::Cell;
 use std::fmt::Write;
+use std::rc::Rc;
 
 use super::plan::Plan;
 use super::world;
@@ -166,6 +168,98 @@ fn shuttle_close_at_any_moment() {
     });
 }
 
+/// Each context gets the answers to its own requests, also in the place of one that was closed.
+#[test]
+fn shuttle_answers_to_contexts() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.socket(0, "req");
+        lines.socket(1, "rep");
+        lines.join();
+        lines.add("1.0 answer 0");
+        if choose(2) == 0 {
+            lines.add("socket 5 rep");
+            lines.add("5.0 share 1");
+            lines.add("5.0 answer 0");
+        }
+        lines.maybe(&["0.1 ask 2 30"]);
+        for context in [2, 3] {
+            lines.add(format!("socket {context} req"));
+            lines.add(format!("{context}.0 share 0"));
+            lines.add(format!("{context}.0 ask {} 30", 1 + choose(3)));
+        }
+        lines.maybe(&["2.1 close", "3.1 close", "0.2 close"]);
+        lines.add(format!("socket 4 req @{}", choose_from(&[0, 1])));
+        lines.add("4.0 share 0");
+        lines.add("4.0 ask 1 30");
+        lines.live();
+    });
+}
+
+/// What a monitor tells agrees, while connections and sockets are closed.
+#[test]
+fn shuttle_events() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        lines.socket(0, "push");
+        lines.socket(1, "pull");
+        lines.join();
+        lines.add("socket 2 sub");
+        lines.add(format!("2.0 watch {}", choose(2)));
+        lines.send("0.0");
+        lines.receive("1.0");
+        lines.maybe(&["0.2 leave", "1.2 leave", "1.2 close"]);
+        // A sender waits for ever if the receiver is closed.
+        lines.add(format!("0.3 sleep {}", choose_from(&[0, 1, 100])));
+        lines.add("0.3 close");
+        lines.live();
+    });
+}
+
+/// Contexts join, call and are closed while their parent is, in any order: every call ends, and a context of a closed parent
+/// is closed as well.
+#[test]
+fn shuttle_contexts_at_any_moment() {
+    explore(4000, quick_or_slow, || {
+        let (one, other) =
+            choose_from(&[("req", "rep"), ("rep", "req"), ("surveyor", "respondent"), ("sub", "pub")]);
+        let (parent, peer) = (open(one).unwrap(), open(other).unwrap());
+        enter(parent).unwrap().bind(address().as_bytes()).map(drop).unwrap();
+        for address in ["inproc://a", "ipc:///tmp/a"] {
+            enter(peer).unwrap().connect(address.as_bytes()).map(drop).unwrap();
+        }
+        let mut threads = vec![spawn(move || send_or_receive(parent)), spawn(move || send_or_receive(peer))];
+        let contexts = [(); 2].map(|()| open(one).unwrap());
+        let joining = contexts.map(|context| {
+            let has_joined = Rc::new(Cell::new(false));
+            let own = has_joined.clone();
+            threads.push(spawn(move || send_or_receive(context)));
+            match choose(3) {
+                0 => threads.push(spawn(move || poll(context))),
+                1 => threads.push(spawn(move || close_later(context))),
+                _ => {}
+            }
+            let thread = spawn(move || match enter(context)?.share(parent) {
+                // The parent was closed first.
+                Err(Error::InvalidArgument) => Ok(()),
+                joined => joined.map(|()| own.set(true)),
+            });
+            (context, has_joined, thread)
+        });
+        close_later(parent).unwrap();
+        for (context, has_joined, thread) in joining {
+            thread.join();
+            if has_joined.get() {
+                assert_eq!(socket::recv(context, true, |_| ()), Err(Error::Closed));
+            }
+            // Another thread may have closed it.
+            _ = socket::close(context);
+        }
+        socket::close(peer).unwrap();
+        threads.into_iter().for_each(Thread::join);
+    });
+}
+
 /// `nn_term` comes at any moment, and ends every call.
 #[test]
 fn shuttle_term_at_any_moment() {
@@ -203,6 +297,14 @@ fn spawn(call: impl FnOnce() -> Result<(), Error> + 'static) -> Thread {
     })
 }
 
+/// Closes a socket at any moment, unless another thread has closed it.
+fn close_later(id: i32) -> Result<(), Error> {
+    for _ in 0..choose(60) {
+        machine::point();
+    }
+    socket::close(id)
+}
+
 /// Sends or receives until the socket is closed.
 fn send_or_receive(id: i32) -> Result<(), Error> {
     for _ in 0.. {
@@ -212,7 +314,10 @@ fn send_or_receive(id: i32) -> Result<(), Error> {
             socket::recv(id, choose(2) == 0, |_| ())
         };
         match result {
-            Ok(()) | Err(Error::WouldBlock | Error::WrongState | Error::NotSupported) => machine::yield_now(),
+            // The last one at the deadline of a survey.
+            Ok(()) | Err(Error::WouldBlock | Error::WrongState | Error::NotSupported | Error::TimedOut) => {
+                machine::yield_now();
+            }
             Err(error) => return Err(error),
         }
     }

@@ -44,6 +44,8 @@ pub(super) struct World {
     pub(super) ledger: RefCell<Ledger>,
     pub(super) topics: RefCell<BTreeSet<(usize, u8)>>,
     pub(super) endpoints: RefCell<BTreeMap<usize, Vec<i32>>>,
+    /// The sockets that watch others, until these are closed.
+    pub(super) watchers: RefCell<BTreeSet<usize>>,
     /// The step in which each thread is.
     current: RefCell<BTreeMap<ThreadName, Step>>,
 }
@@ -74,6 +76,7 @@ pub(super) fn live(plan: Plan) {
         ledger: RefCell::new(ledger),
         topics: RefCell::default(),
         endpoints: RefCell::default(),
+        watchers: RefCell::default(),
         current: RefCell::default(),
     });
     world.plan.sockets.iter().filter(|wanted| wanted.opens.is_zero()).for_each(|wanted| world.open(wanted));
@@ -192,8 +195,24 @@ impl World {
         if self.plan.ends_by_term {
             return self.terminate();
         }
-        let numbers: Vec<_> = self.ids.borrow().keys().copied().collect();
-        numbers.into_iter().for_each(|number| self.close(number));
+        let (watchers, watched): (Vec<_>, Vec<_>) =
+            self.ids.borrow().keys().partition(|number| self.watchers.borrow().contains(number));
+        watched.into_iter().for_each(|number| self.close(number));
+        for number in watchers {
+            self.await_last_event(number);
+            self.close(number);
+        }
+    }
+
+    /// Waits until a socket that watches another one, which is closed, has received the last event.
+    fn await_last_event(&self, number: usize) {
+        let deadline = now() + QUIET.max(self.slack());
+        while self.watchers.borrow().contains(&number) {
+            if now() > deadline {
+                return machine::fail(format!("the socket {number} waits for events of a closed one"));
+            }
+            machine::sleep(Duration::from_millis(1));
+        }
     }
 
     fn terminate(&self) {

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Changed, Contexts, OWN, PipeId, Place, Protocol};
-use crate::sync::{Event, let_others_proceed};
+use crate::sync::Event;
 
 /// The place of a context at its parent.
 pub(super) struct Membership {
@@ -140,7 +140,7 @@ impl Socket {
             if core.is_closing {
                 return Err(Error::InvalidArgument);
             }
-            // The locks of sockets have no order, so this one must not wait.
+            // The locks of sockets have no order, so this one must not be waited for while the other is held.
             if let Some(mut own) = self.core.try_lock() {
                 self.join(&parent, &mut core, &mut own, &mut edges)?;
                 drop(own);
@@ -149,7 +149,8 @@ impl Socket {
                 break;
             }
             drop(core);
-            let_others_proceed();
+            // Not a loop without sleep: the holder may have a lower priority.
+            drop(self.core.lock());
         }
         edges.deliver();
         // Calls that are blocked go on as calls of a context.

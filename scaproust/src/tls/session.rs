@@ -172,6 +172,11 @@ impl Session {
         Failure { error: Error::Os(errno), reason: reason.to_owned() }
     }
 
+    /// Whether the peer's first message of the handshake has come and was accepted.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.connection.protocol_version().is_some()
+    }
+
     /// Whether the handshake is not done.
     #[cfg(any(fuzzing, test))]
     pub(crate) fn is_handshaking(&self) -> bool {

@@ -280,6 +280,23 @@ impl Stream {
         }
     }
 
+    /// Whether the kernel has bytes or the end of the peer's direction, or an error, that no read has returned yet.
+    #[cfg(feature = "tls")]
+    pub(super) fn has_input(&self) -> bool {
+        let outcome = self.raw.peek(&mut [MaybeUninit::uninit()]);
+        !outcome.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Whether the peer's first message of the TLS handshake has come and was accepted. `None` while it, or a later one, is being
+    /// processed, and for other streams.
+    #[cfg(feature = "tls")]
+    pub(super) fn handshake_has_begun(&self) -> Option<bool> {
+        match &self.layer {
+            Layer::Tls(tls) => tls.has_begun(),
+            _ => None,
+        }
+    }
+
     /// The peer, if it has shown a certificate.
     #[cfg(feature = "tls")]
     pub(super) fn peer_identity(&self) -> Option<PeerIdentity> {

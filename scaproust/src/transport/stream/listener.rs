@@ -1,6 +1,6 @@
 //! A listener: accepts connections, and owns them until they end.
 //!
-//! [`Accepting`] decides when to accept; the listener makes the calls.
+//! [`Accepting`] decides when to accept, and [`Places`] how many TLS handshakes there are at once; the listener makes the calls.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,7 +17,7 @@ use super::platform::{self, Acceptor, polled};
 use super::reload;
 use super::{Owner, accepted_protocols};
 use crate::address;
-use crate::endpoint::{AcceptStep, Accepting};
+use crate::endpoint::{AcceptStep, Accepting, Place, Places};
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::pipe::End;
@@ -33,10 +33,6 @@ pub(super) enum Chosen {
     /// The whole address.
     Address(Vec<u8>),
 }
-
-/// The most connections of a listener that are in a TLS handshake. A handshake takes up to 80 KiB of memory. While there are so
-/// many, further peers wait until they are accepted; a handshake takes five seconds at most.
-const MAX_HANDSHAKES: usize = 256;
 
 /// A bound endpoint of tcp, ipc or ws, or of tls+tcp or wss.
 pub(super) struct Listener {
@@ -54,9 +50,11 @@ struct State {
     connections: Vec<Arc<Connection>>,
     accepting: Accepting,
     /// The connections that are in a TLS handshake.
-    handshakes: usize,
-    /// No connection is accepted before a handshake has ended.
-    awaits_handshake: bool,
+    handshakes: Places<Arc<Connection>>,
+    /// No connection is accepted before a place for its handshake may be free.
+    awaits_place: bool,
+    /// A timer is set for that.
+    has_timer: bool,
 }
 
 impl Listener {
@@ -76,8 +74,9 @@ impl Listener {
             listening: None,
             connections: Vec::new(),
             accepting: Accepting::new(),
-            handshakes: 0,
-            awaits_handshake: false,
+            handshakes: Places::new(),
+            awaits_place: false,
+            has_timer: false,
         };
         let listener = Listener { chosen, mapping, kind, context, reactor, state: Mutex::new(state) };
         let listener = Arc::new(listener);
@@ -94,22 +93,35 @@ impl Listener {
 
     /// Accepts the next pending connection. Returns whether more may be pending.
     fn accept(self: &Arc<Self>) -> Progress {
-        let (accepted, next) = {
+        let (accepted, next, displaced) = {
             let state = &mut *lock(&self.state);
             let Some((acceptor, _)) = &state.listening else { return Progress::Done };
-            state.awaits_handshake = state.handshakes >= MAX_HANDSHAKES;
-            if state.awaits_handshake {
+            if state.awaits_place {
                 return Progress::Done;
             }
+            let displaced = match state.handshakes.look(now(), |connection| connection.patience()) {
+                Place::Free => None,
+                Place::Of(connection) => Some(connection),
+                Place::At(moment) => {
+                    self.await_place(state, moment);
+                    return Progress::Done;
+                }
+            };
             match state.accepting.next(now()) {
                 AcceptStep::Accept => {
                     let accepted = acceptor.accept();
                     let outcome = accepted.as_ref().map(|_| ()).map_err(io::Error::kind);
-                    (Some(accepted), state.accepting.finished(outcome))
+                    if displaced.is_some() && accepted.is_ok() {
+                        state.handshakes.note_loss(now());
+                    }
+                    (Some(accepted), state.accepting.finished(outcome), displaced)
                 }
-                step => (None, step),
+                step => (None, step, None),
             }
         };
+        if let (Some(displaced), Some(Ok(_))) = (displaced, &accepted) {
+            displaced.give_up_handshake();
+        }
         match (accepted, next) {
             (Some(Ok(stream)), _) => self.take(stream),
             (Some(Err(error)), AcceptStep::Pause(_)) => {
@@ -146,7 +158,9 @@ impl Listener {
                 let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
-                    state.handshakes += usize::from(self.kind.is_secure());
+                    if self.kind.is_secure() {
+                        state.handshakes.take(connection.clone(), now());
+                    }
                     state.listening.is_some()
                 };
                 // `close` has closed the connections that it found; this one came after it.
@@ -171,11 +185,19 @@ impl Listener {
         (!self.context.accepts_pipe()).then_some(End::BUSY)
     }
 
+    /// Accepts nothing until a handshake has ended, or `moment` has come, when another one may be ended.
+    fn await_place(self: &Arc<Self>, state: &mut State, moment: Duration) {
+        state.awaits_place = true;
+        if !std::mem::replace(&mut state.has_timer, true) {
+            self.reactor.at(moment, self.clone());
+        }
+    }
+
     /// A TLS handshake has ended. Accepts again if that has waited for it.
-    fn handshake_ended(&self) {
+    fn handshake_ended(&self, connection: &Arc<Connection>) {
         let mut state = lock(&self.state);
-        state.handshakes -= 1;
-        if std::mem::take(&mut state.awaits_handshake)
+        state.handshakes.leave(|other| Arc::ptr_eq(other, connection));
+        if std::mem::take(&mut state.awaits_place)
             && let Some((_, token)) = &state.listening
         {
             self.reactor.ready_again(*token, Ready::READ);
@@ -191,6 +213,8 @@ impl Source for Listener {
     fn timeout(self: Arc<Self>, _now: Duration) {
         let mut state = lock(&self.state);
         state.accepting.resume();
+        state.awaits_place = false;
+        state.has_timer = false;
         if let Some((_, token)) = &state.listening {
             self.reactor.ready_again(*token, Ready::READ);
         }
@@ -214,10 +238,10 @@ impl Owner for Listener {
         false
     }
 
-    fn established(&self, _connection: &Arc<Connection>) {
+    fn established(&self, connection: &Arc<Connection>) {
         if self.kind.is_secure() {
             self.context.report(EndpointEvent::Accepted);
-            self.handshake_ended();
+            self.handshake_ended(connection);
         }
     }
 
@@ -229,7 +253,7 @@ impl Owner for Listener {
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
         if self.kind.is_secure() && !connection.is_established() {
-            self.handshake_ended();
+            self.handshake_ended(connection);
         }
         lock(&self.state).connections.retain(|other| !Arc::ptr_eq(other, connection));
     }

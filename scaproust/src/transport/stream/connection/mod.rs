@@ -27,6 +27,8 @@ use super::Owner;
 use super::handshakes;
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
+#[cfg(feature = "tls")]
+use crate::endpoint::{LEAST_PATIENCE, MOST_PATIENCE};
 use crate::pipe::{DirectRead, End, Identity, Peer, Reason, SocketPipe, address_text};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
@@ -283,6 +285,26 @@ impl Connection {
     #[cfg(feature = "tls")]
     pub(super) fn end_to_wait(&self) {
         self.awaits_handshake.store(false, Ordering::SeqCst);
+    }
+
+    /// The time that the peer may take for its part of the TLS handshake while others wait for its place. `None` while it is
+    /// this side that has to go on.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        #[cfg(feature = "tls")]
+        if !self.awaits_handshake.load(Ordering::SeqCst) && !self.stream.has_input() {
+            let patience = |has_begun| if has_begun { MOST_PATIENCE } else { LEAST_PATIENCE };
+            return self.stream.handshake_has_begun().map(patience);
+        }
+        None
+    }
+
+    /// Ends the connection unless the peer's greeting has come, or is being read.
+    pub(super) fn give_up_handshake(self: &Arc<Self>) {
+        match try_lock(&self.reader) {
+            Some(mut reader) if !self.is_established() => reader.close(),
+            _ => return,
+        }
+        self.finish(End::SILENCE);
     }
 
     /// Whether the peer's greeting has come, and the socket has got a pipe.

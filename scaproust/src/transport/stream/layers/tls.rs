@@ -209,6 +209,11 @@ impl Tls {
         lock(&self.session).peer()
     }
 
+    /// As [`Stream::handshake_has_begun`](super::Stream::handshake_has_begun).
+    pub(super) fn has_begun(&self) -> Option<bool> {
+        try_lock(&self.session).map(|session| session.has_begun())
+    }
+
     /// Whether the session has failed.
     pub(super) fn has_failed(&self) -> bool {
         lock(&self.session).failure().is_some()

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 
 use super::*;
+#[cfg(feature = "tls")]
+use crate::endpoint::PLACES;
 use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end, sp_header};
 #[cfg(feature = "tls")]
 use crate::transport::stream::test_support::{GREETING, SecurePeer, configs, secure_settings};
@@ -236,26 +238,37 @@ fn a_connection_with_tls_is_accepted_with_its_greeting() {
     let mut alert = Vec::new();
     std::io::Read::read_to_end(&mut plain, &mut alert).unwrap();
     assert_eq!(alert[..3], [21, 3, 3]);
-    assert_eq!((Fixture::connections(&listener), lock(&listener.state).handshakes), (0, 0));
+    assert_eq!((Fixture::connections(&listener), lock(&listener.state).handshakes.taken()), (0, 0));
 }
 
+/// A peer that says nothing keeps no other out: when all places are taken, the one that has had its place longest is ended.
 #[test]
 #[cfg(feature = "tls")]
-fn the_number_of_handshakes_is_bounded() {
+fn the_number_of_handshakes_is_bounded_and_a_silent_one_makes_room() {
     let test = Fixture::new(Duration::ZERO);
     let (listener, address) = test.listen_securely();
     let mut peers = Vec::new();
-    for count in 1..=MAX_HANDSHAKES {
+    for count in 1..=PLACES {
         peers.push(TcpStream::connect(address).unwrap());
         test.reactor.run_until(|| Fixture::connections(&listener) == count);
     }
-    peers.push(TcpStream::connect(address).unwrap());
-    test.reactor.run_until(|| lock(&listener.state).awaits_handshake);
-    assert_eq!(Fixture::connections(&listener), MAX_HANDSHAKES);
-    drop(peers.remove(0));
-    assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::ECONNRESET)));
-    test.reactor.run_until(|| Fixture::connections(&listener) == MAX_HANDSHAKES);
-    assert_eq!(lock(&listener.state).handshakes, MAX_HANDSHAKES);
+    // All have come long ago.
+    {
+        let mut state = lock(&listener.state);
+        state.handshakes = Places::new();
+        for connection in state.connections.clone() {
+            state.handshakes.take(connection, Duration::ZERO);
+        }
+    }
+    // Nothing is ended before a peer waits for a place.
+    assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
+    assert!(lock(&test.socket.events).is_empty());
+    for first in 0..3 {
+        peers.push(TcpStream::connect(address).unwrap());
+        assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::ETIMEDOUT)));
+        assert_eq!(read_to_end(&peers[first]), 0);
+        assert_eq!(lock(&listener.state).handshakes.taken(), PLACES);
+    }
 }
 
 #[test]
