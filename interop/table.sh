@@ -115,7 +115,7 @@ write_table() {
     echo
     echo '| binds, connects | tls+tcp: ours, pynng | tls+tcp: pynng, ours | wss: ours, pynng | wss: pynng, ours |'
     echo '|---|---|---|---|---|'
-    for pattern in "${pynng_patterns[@]}"; do
+    for pattern in "${patterns[@]}"; do
         row="| ${pattern/ /, } |"
         for transport in tls+tcp wss; do
             for pair in 'ours pynng' 'pynng ours'; do
