@@ -171,6 +171,8 @@ write_table() {
         echo "| $line |$(cell "ipc: events, $line")$(cell "tcp: events, $line")$(cell "ws: events, $line")"
     done
     echo
+    write_features
+    echo
     echo '## Versions'
     echo
     echo 'The versions with which this page was last written. Each run compares everything above.'

@@ -1,0 +1,71 @@
+# Features that only this library has, with sockets of other libraries and with programs that have none: the Python programs in
+# features/, one call of them for each row of the table. Sourced by interop/run.
+# shellcheck shell=bash
+
+# Each line: the section, what is checked, with what, and the program with its arguments. The first word of the fourth field is
+# "root" if the program needs to be run by root: without root its line of the table stays as it is.
+features=(
+    'Contexts of other patterns|64 subscribers, each with its own messages|pynng|contexts.py subscribers pynng tcp'
+    'Contexts of other patterns|64 subscribers, each with its own messages|libnanomsg|contexts.py subscribers libnanomsg ipc'
+    'Contexts of other patterns|64 surveyors, each with one response of each respondent|pynng|contexts.py surveyors pynng ipc'
+    'Contexts of other patterns|64 surveyors, each with one response of each respondent|libnanomsg|contexts.py surveyors libnanomsg tcp'
+    'Contexts of other patterns|64 respondents, one for each survey|pynng|contexts.py respondents pynng ws'
+    'Contexts of other patterns|64 respondents, one for each survey|libnanomsg|contexts.py respondents libnanomsg tcp'
+)
+
+# What stands above the lines of a section.
+declare -A feature_notes=(
+    ['Contexts of other patterns']='The contexts are those of one socket of ours, which binds.'
+)
+
+# feature_name LINE
+feature_name() {
+    local section what with
+    IFS='|' read -r section what with _ <<<"$1"
+    echo "$section: $what, $with"
+}
+
+# can_run LINE
+can_run() { [[ "$1" != *'|root '* ]] || [ "$(id -u)" = 0 ]; }
+
+feature_case() {
+    local program=$1
+    shift
+    INTEROP_PREFIX=$prefix INTEROP_REFERENCE=$reference PYTHONDONTWRITEBYTECODE=1 \
+        timeout -k 5 "$LIMIT" "$python" "$interop/features/$program" "$@"
+}
+
+run_features() {
+    local line command
+    for line in "${features[@]}"; do
+        command=${line##*|}
+        if can_run "$line"; then
+            # shellcheck disable=SC2086 # A command of many words.
+            run_case "$(feature_name "$line")" feature_case ${command#root }
+        else
+            echo "not run, since it needs root: $(feature_name "$line")"
+        fi
+    done
+}
+
+write_features() {
+    local line section what with last=
+    for line in "${features[@]}"; do
+        IFS='|' read -r section what with _ <<<"$line"
+        if [ "$section" != "$last" ]; then
+            [ -z "$last" ] || echo
+            echo "## $section"
+            echo
+            echo "${feature_notes[$section]}"
+            echo
+            echo '| what | with | |'
+            echo '|---|---|---|'
+            last=$section
+        fi
+        if can_run "$line"; then
+            echo "| $what | $with |$(cell "$(feature_name "$line")")"
+        else
+            grep -F "| $what | $with |" "$table"
+        fi
+    done
+}
