@@ -11,11 +11,24 @@ features=(
     'Contexts of other patterns|64 surveyors, each with one response of each respondent|libnanomsg|contexts.py surveyors libnanomsg tcp'
     'Contexts of other patterns|64 respondents, one for each survey|pynng|contexts.py respondents pynng ws'
     'Contexts of other patterns|64 respondents, one for each survey|libnanomsg|contexts.py respondents libnanomsg tcp'
+    'Peers of messages|the addresses, and the number of the connection|pynng|identity.py addresses pynng'
+    'Peers of messages|the addresses, and the number of the connection|libnanomsg|identity.py addresses libnanomsg'
+    'Peers of messages|over ipc, the process, user and group|nngcat of another user|root identity.py credentials nngcat'
+    'Peers of messages|over ipc, the process, user and group|nanocat of Debian, of another user|root identity.py credentials /usr/bin/nanocat'
+    'Peers of messages|over tls+tcp, the certificate|pynng, TLS 1.3|identity.py of_pynng tls+tcp'
+    'Peers of messages|over tls+tcp, the certificate|nngcat, TLS 1.2|identity.py of_nngcat tls+tcp'
+    'Peers of messages|over wss, the certificate|pynng, TLS 1.3|identity.py of_pynng wss'
+    'Peers of messages|over wss, the certificate|nngcat, TLS 1.2|identity.py of_nngcat wss'
+    'Peers of messages|over ws, the request|pynng|identity.py request pynng'
+    'Peers of messages|over ws, the request|libnanomsg|identity.py request libnanomsg'
+    'Peers of messages|one of two peers is sent away|pynng|identity.py pipe_close pynng'
+    'Peers of messages|one of two peers is sent away|libnanomsg|identity.py pipe_close libnanomsg'
 )
 
 # What stands above the lines of a section.
 declare -A feature_notes=(
     ['Contexts of other patterns']='The contexts are those of one socket of ours, which binds.'
+    ['Peers of messages']='What this library says of the peer of a message (`NN_PEER_INFO`), and `NN_PIPE_CLOSE`.'
 )
 
 # feature_name LINE
@@ -31,7 +44,9 @@ can_run() { [[ "$1" != *'|root '* ]] || [ "$(id -u)" = 0 ]; }
 feature_case() {
     local program=$1
     shift
-    INTEROP_PREFIX=$prefix INTEROP_REFERENCE=$reference PYTHONDONTWRITEBYTECODE=1 \
+    # The certificates are options here.
+    unset NN_TLS_CERT_FILE NN_TLS_CA_FILE NN_TLS_SERVER_NAME
+    INTEROP_PREFIX=$prefix INTEROP_REFERENCE=$reference INTEROP_CERTIFICATES=$certificates PYTHONDONTWRITEBYTECODE=1 \
         timeout -k 5 "$LIMIT" "$python" "$interop/features/$program" "$@"
 }
 

@@ -213,11 +213,11 @@ class Facts(dict):
         return self[name].split(b"\0")[0].decode()
 
     def pipe(self):
-        return struct.unpack("=Q", self["PIPE"])[0]
+        return struct.unpack_from("=Q", self["PIPE"])[0]
 
     def credentials(self):
         """pid, uid and gid."""
-        return CREDENTIALS.unpack(self["CRED"])
+        return CREDENTIALS.unpack_from(self["CRED"])
 
 
 class Events:

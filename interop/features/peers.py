@@ -1,6 +1,10 @@
 """Sockets of the other libraries, with the methods of nanomsg.Socket that the programs of this folder use."""
 
+import contextlib
+import os
+import subprocess
 import sys
+import tempfile
 import time
 
 import pynng
@@ -68,6 +72,43 @@ def wait_until(condition, what):
         if time.monotonic() > end:
             sys.exit(f"never: {what}")
         time.sleep(0.01)
+
+
+# Another user than root, and the user's group: "nobody" of Debian.
+OTHER_UID, OTHER_GID = 65534, 65534
+
+
+def as_other_user(command):
+    """The command as another user, in the same process."""
+    return ["setpriv", f"--reuid={OTHER_UID}", f"--regid={OTHER_GID}", "--clear-groups", *command]
+
+
+@contextlib.contextmanager
+def open_folder():
+    """A folder that other users can enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        yield folder
+
+
+@contextlib.contextmanager
+def running(command, **options):
+    """A command that is killed at the end of the block."""
+    with subprocess.Popen(command, **options) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def certificate(name):
+    """The path of one of the certificates of the tests."""
+    return os.path.join(os.environ["INTEROP_CERTIFICATES"], f"{name}.pem")
+
+
+def read(path):
+    with open(path, encoding="ascii") as file:
+        return file.read()
 
 
 def check(condition, what):
