@@ -23,12 +23,23 @@ features=(
     'Peers of messages|over ws, the request|libnanomsg|identity.py request libnanomsg'
     'Peers of messages|one of two peers is sent away|pynng|identity.py pipe_close pynng'
     'Peers of messages|one of two peers is sent away|libnanomsg|identity.py pipe_close libnanomsg'
+    'Rules for peers|a user id over ipc|nngcat of two users|root admission.py user nngcat'
+    'Rules for peers|a user id over ipc|nanocat of Debian, of two users|root admission.py user /usr/bin/nanocat'
+    'Rules for peers|a group id over ipc|nngcat of two groups|root admission.py group nngcat'
+    'Rules for peers|a group id over ipc|nanocat of Debian, of two groups|root admission.py group /usr/bin/nanocat'
+    'Rules for peers|the mode of the file of ipc|nngcat of two users|root admission.py permissions nngcat'
+    'Rules for peers|the mode of the file of ipc|nanocat of Debian, of two users|root admission.py permissions /usr/bin/nanocat'
+    'Rules for peers|networks over tcp|nanocat of Debian, from two addresses|admission.py sources tcp'
+    'Rules for peers|networks over tcp|pynng|admission.py networks tcp'
+    'Rules for peers|networks over ws|nanocat of Debian, from two addresses|admission.py sources ws'
+    'Rules for peers|networks over ws|pynng|admission.py networks ws'
 )
 
 # What stands above the lines of a section.
 declare -A feature_notes=(
     ['Contexts of other patterns']='The contexts are those of one socket of ours, which binds.'
     ['Peers of messages']='What this library says of the peer of a message (`NN_PEER_INFO`), and `NN_PIPE_CLOSE`.'
+    ['Rules for peers']='A peer that a rule of this library excludes is refused, and another one is served.'
 )
 
 # feature_name LINE
