@@ -33,6 +33,23 @@ features=(
     'Rules for peers|networks over tcp|pynng|admission.py networks tcp'
     'Rules for peers|networks over ws|nanocat of Debian, from two addresses|admission.py sources ws'
     'Rules for peers|networks over ws|pynng|admission.py networks ws'
+    'Events over TLS|tls+tcp: a peer connects, sends, and is killed|nngcat|secure_events.py accepted nngcat tls+tcp'
+    'Events over TLS|tls+tcp: a peer connects, sends, and closes|pynng|secure_events.py accepted pynng tls+tcp'
+    'Events over TLS|tls+tcp: this side connects, and the peer closes|pynng|secure_events.py connected pynng tls+tcp'
+    'Events over TLS|tls+tcp: this side connects, and the peer is killed|openssl s_server|secure_events.py connected openssl tls+tcp'
+    'Events over TLS|tls+tcp: the peer does not trust the certificate|nngcat|secure_events.py distrusted nngcat tls+tcp'
+    'Events over TLS|tls+tcp: the peer has no TLS|nngcat|secure_events.py plain nngcat tls+tcp'
+    'Events over TLS|tls+tcp: the peer shows no certificate, and must|nngcat|secure_events.py unknown nngcat tls+tcp'
+    'Events over TLS|wss: a peer connects, sends, and is killed|nngcat|secure_events.py accepted nngcat wss'
+    'Events over TLS|wss: a peer connects, sends, and closes|pynng|secure_events.py accepted pynng wss'
+    'Events over TLS|wss: this side connects, and the peer closes|pynng|secure_events.py connected pynng wss'
+    'Events over TLS|wss: the peer does not trust the certificate|nngcat|secure_events.py distrusted nngcat wss'
+    'Events over TLS|wss: the peer has no TLS|nngcat|secure_events.py plain nngcat wss'
+    'Events over TLS|wss: the peer shows no certificate, and must|nngcat|secure_events.py unknown nngcat wss'
+    'Events over TLS|tls+tcp: the certificate of the server is of another CA|openssl s_server|secure_events.py refused openssl other'
+    'Events over TLS|tls+tcp: the certificate of the server has expired|openssl s_server|secure_events.py refused openssl expired'
+    'Events over TLS|tls+tcp: the certificate of the server has another name|openssl s_server|secure_events.py refused openssl wrong-name'
+    'Events over TLS|tls+tcp: the certificate of the server is revoked|openssl s_server|secure_events.py refused openssl revoked'
 )
 
 # What stands above the lines of a section.
@@ -40,6 +57,7 @@ declare -A feature_notes=(
     ['Contexts of other patterns']='The contexts are those of one socket of ours, which binds.'
     ['Peers of messages']='What this library says of the peer of a message (`NN_PEER_INFO`), and `NN_PIPE_CLOSE`.'
     ['Rules for peers']='A peer that a rule of this library excludes is refused, and another one is served.'
+    ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
 )
 
 # feature_name LINE

@@ -165,10 +165,15 @@ write_table() {
     echo
     echo 'What `nanocat --pull --monitor` of this library prints of a peer of another one, which connects.'
     echo
-    echo '| the peer | ipc | tcp | ws |'
-    echo '|---|---|---|---|'
+    echo "| the peer |$(printf ' %s |' "${event_transports[@]}")"
+    echo "|---|$(printf '%.s---|' "${event_transports[@]}")"
     for line in "${strangers[@]}"; do
-        echo "| $line |$(cell "ipc: events, $line")$(cell "tcp: events, $line")$(cell "ws: events, $line")"
+        row="| $line |"
+        for transport in "${event_transports[@]}"; do
+            can_talk "$transport" "$line" || { row+=' – |'; continue; }
+            row+=$(cell "$transport: events, $line")
+        done
+        echo "$row"
     done
     echo
     write_features

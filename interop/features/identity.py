@@ -9,11 +9,9 @@ import hashlib
 import ssl
 import struct
 
-import pynng
-
 from nanomsg import ours
 from peers import OTHER_GID, OTHER_UID, PynngSocket, as_other_user, certificate, check, check_equal
-from peers import open_folder, open_peer, read, run, running
+from peers import client_config, open_folder, open_peer, read, run, running
 
 
 def pull(**options):
@@ -88,16 +86,9 @@ def first_certificate(text):
 
 def of_pynng(transport):
     """The certificate of a client of pynng, over TLS 1.3."""
-    own = read(certificate("client"))
     with secure_pull() as socket, PynngSocket("NN_PUSH") as peer:
         socket.bind(f"{transport}://127.0.0.1:0")
-        peer.socket.tls_config = pynng.TLSConfig(
-            pynng.TLSConfig.MODE_CLIENT,
-            ca_string=read(certificate("ca")),
-            own_cert_string=own,
-            own_key_string=own,
-            server_name="localhost",
-        )
+        peer.socket.tls_config = client_config("client")
         peer.connect(socket.address())
         peer.send(b"message")
         message, facts = socket.receive_described()

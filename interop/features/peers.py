@@ -111,6 +111,24 @@ def read(path):
         return file.read()
 
 
+def client_config(name=None):
+    """The TLS of a client of pynng, which trusts the CA, and has one of the certificates if there is a name."""
+    own = read(certificate(name)) if name else None
+    return pynng.TLSConfig(
+        pynng.TLSConfig.MODE_CLIENT,
+        ca_string=read(certificate("ca")),
+        own_cert_string=own,
+        own_key_string=own,
+        server_name="localhost",
+    )
+
+
+def server_config():
+    """The TLS of a server of pynng."""
+    own = read(certificate("server"))
+    return pynng.TLSConfig(pynng.TLSConfig.MODE_SERVER, own_cert_string=own, own_key_string=own)
+
+
 def check(condition, what):
     """Ends the program as failed unless the condition is true."""
     if not condition:
