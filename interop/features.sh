@@ -2,8 +2,11 @@
 # features/, one call of them for each row of the table. Sourced by interop/run.
 # shellcheck shell=bash
 
+shopt -s extglob
+
 # Each line: the section, what is checked, with what, and the program with its arguments. The first word of the fourth field is
-# "root" if the program needs to be run by root: without root its line of the table stays as it is.
+# "root" if the program needs to be run by root, and "network" if it needs a network of its own too: where these are missing, its
+# line of the table stays as it is.
 features=(
     'Contexts of other patterns|64 subscribers, each with its own messages|pynng|contexts.py subscribers pynng tcp'
     'Contexts of other patterns|64 subscribers, each with its own messages|libnanomsg|contexts.py subscribers libnanomsg ipc'
@@ -50,6 +53,30 @@ features=(
     'Events over TLS|tls+tcp: the certificate of the server has expired|openssl s_server|secure_events.py refused openssl expired'
     'Events over TLS|tls+tcp: the certificate of the server has another name|openssl s_server|secure_events.py refused openssl wrong-name'
     'Events over TLS|tls+tcp: the certificate of the server is revoked|openssl s_server|secure_events.py refused openssl revoked'
+    'Waiting for a connection|ipc: the peer is there|pynng|connecting.py served pynng ipc'
+    'Waiting for a connection|ipc: the peer comes late|pynng|connecting.py late pynng ipc'
+    'Waiting for a connection|ipc: the peer has another protocol|pynng|connecting.py mismatch pynng ipc'
+    'Waiting for a connection|ipc: the peer is there|libnanomsg|connecting.py served libnanomsg ipc'
+    'Waiting for a connection|ipc: the peer comes late|libnanomsg|connecting.py late libnanomsg ipc'
+    'Waiting for a connection|ipc: the peer has another protocol|libnanomsg|connecting.py mismatch libnanomsg ipc'
+    'Waiting for a connection|ipc: the peer says nothing|a socket that listens|connecting.py silent ipc'
+    'Waiting for a connection|ipc: there is no peer|nothing|connecting.py absent ipc'
+    'Waiting for a connection|tcp: the peer is there|pynng|connecting.py served pynng tcp'
+    'Waiting for a connection|tcp: the peer comes late|pynng|connecting.py late pynng tcp'
+    'Waiting for a connection|tcp: the peer has another protocol|pynng|connecting.py mismatch pynng tcp'
+    'Waiting for a connection|tcp: the peer is there|libnanomsg|connecting.py served libnanomsg tcp'
+    'Waiting for a connection|tcp: the peer comes late|libnanomsg|connecting.py late libnanomsg tcp'
+    'Waiting for a connection|tcp: the peer has another protocol|libnanomsg|connecting.py mismatch libnanomsg tcp'
+    'Waiting for a connection|tcp: the peer says nothing|a socket that listens|connecting.py silent tcp'
+    'Waiting for a connection|tcp: there is no peer|nothing|connecting.py absent tcp'
+    'Waiting for a connection|ws: the peer is there|pynng|connecting.py served pynng ws'
+    'Waiting for a connection|ws: the peer comes late|pynng|connecting.py late pynng ws'
+    'Waiting for a connection|ws: the peer has another protocol|pynng|connecting.py mismatch pynng ws'
+    'Waiting for a connection|ws: the peer is there|libnanomsg|connecting.py served libnanomsg ws'
+    'Waiting for a connection|ws: the peer comes late|libnanomsg|connecting.py late libnanomsg ws'
+    'Waiting for a connection|ws: the peer has another protocol|libnanomsg|connecting.py mismatch libnanomsg ws'
+    'Waiting for a connection|ws: the peer says nothing|a socket that listens|connecting.py silent ws'
+    'Waiting for a connection|ws: there is no peer|nothing|connecting.py absent ws'
 )
 
 # What stands above the lines of a section.
@@ -58,6 +85,7 @@ declare -A feature_notes=(
     ['Peers of messages']='What this library says of the peer of a message (`NN_PEER_INFO`), and `NN_PIPE_CLOSE`.'
     ['Rules for peers']='A peer that a rule of this library excludes is refused, and another one is served.'
     ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
+    ['Waiting for a connection']='`NN_CONNECT_TIMEO`: `nn_connect` of ours returns when there is a connection, or fails.'
 )
 
 # feature_name LINE
@@ -68,7 +96,12 @@ feature_name() {
 }
 
 # can_run LINE
-can_run() { [[ "$1" != *'|root '* ]] || [ "$(id -u)" = 0 ]; }
+can_run() {
+    case ${1##*|} in
+    root\ *) [ "$(id -u)" = 0 ] ;;
+    network\ *) [ "$(id -u)" = 0 ] && unshare --net ip link add name probe type veth 2>/dev/null ;;
+    esac
+}
 
 feature_case() {
     local program=$1
@@ -84,10 +117,10 @@ run_features() {
     for line in "${features[@]}"; do
         command=${line##*|}
         if can_run "$line"; then
-            # shellcheck disable=SC2086 # A command of many words.
-            run_case "$(feature_name "$line")" feature_case ${command#root }
+            # shellcheck disable=SC2086 # A command of many words, from the program on.
+            run_case "$(feature_name "$line")" feature_case ${command#@(root|network) }
         else
-            echo "not run, since it needs root: $(feature_name "$line")"
+            echo "not run, since it needs ${command%% *}: $(feature_name "$line")"
         fi
     done
 }
