@@ -77,6 +77,14 @@ features=(
     'Waiting for a connection|ws: the peer has another protocol|libnanomsg|connecting.py mismatch libnanomsg ws'
     'Waiting for a connection|ws: the peer says nothing|a socket that listens|connecting.py silent ws'
     'Waiting for a connection|ws: there is no peer|nothing|connecting.py absent ws'
+    'Queues and counters|a slow receiver drops the oldest messages (`NN_RCV_PREFER_NEW`)|pynng|counting.py prefer_new pynng'
+    'Queues and counters|the newest message of each of two peers is kept (`NN_CONFLATE`)|pynng|counting.py conflate pynng'
+    'Queues and counters|messages and bytes of two endpoints and of three connections|pynng|counting.py endpoints pynng'
+    'Queues and counters|messages and bytes of a pair, in both directions|pynng|counting.py both_ways pynng'
+    'Queues and counters|a slow receiver drops the oldest messages (`NN_RCV_PREFER_NEW`)|libnanomsg|counting.py prefer_new libnanomsg'
+    'Queues and counters|the newest message of each of two peers is kept (`NN_CONFLATE`)|libnanomsg|counting.py conflate libnanomsg'
+    'Queues and counters|messages and bytes of two endpoints and of three connections|libnanomsg|counting.py endpoints libnanomsg'
+    'Queues and counters|messages and bytes of a pair, in both directions|libnanomsg|counting.py both_ways libnanomsg'
 )
 
 # What stands above the lines of a section.
@@ -86,6 +94,7 @@ declare -A feature_notes=(
     ['Rules for peers']='A peer that a rule of this library excludes is refused, and another one is served.'
     ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
     ['Waiting for a connection']='`NN_CONNECT_TIMEO`: `nn_connect` of ours returns when there is a connection, or fails.'
+    ['Queues and counters']='Ours receives, and `NN_ENDPOINT_STATISTICS` and `NN_PIPE_STATISTICS` say what the peer has sent.'
 )
 
 # feature_name LINE
