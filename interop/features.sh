@@ -85,6 +85,14 @@ features=(
     'Queues and counters|the newest message of each of two peers is kept (`NN_CONFLATE`)|libnanomsg|counting.py conflate libnanomsg'
     'Queues and counters|messages and bytes of two endpoints and of three connections|libnanomsg|counting.py endpoints libnanomsg'
     'Queues and counters|messages and bytes of a pair, in both directions|libnanomsg|counting.py both_ways libnanomsg'
+    'Options of TCP|tcp: keepalive and timeout of both ends, as the system and `ss` show them|pynng|network.py options pynng tcp'
+    'Options of TCP|ws: keepalive and timeout of both ends, as the system and `ss` show them|pynng|network.py options pynng ws'
+    'Options of TCP|tcp: keepalive and timeout of both ends, as the system and `ss` show them|libnanomsg|network.py options libnanomsg tcp'
+    'Options of TCP|ws: keepalive and timeout of both ends, as the system and `ss` show them|libnanomsg|network.py options libnanomsg ws'
+    'Options of TCP|a message is not acknowledged in time (`NN_TCP_USER_TIMEOUT`)|nngcat, whose network goes|network network.py user_timeout nngcat'
+    'Options of TCP|a silent peer answers no probe (`NN_TCP_KEEPALIVE`)|nngcat, whose network goes|network network.py keepalive nngcat'
+    'Options of TCP|a message is not acknowledged in time (`NN_TCP_USER_TIMEOUT`)|nanocat of Debian, whose network goes|network network.py user_timeout libnanomsg'
+    'Options of TCP|a silent peer answers no probe (`NN_TCP_KEEPALIVE`)|nanocat of Debian, whose network goes|network network.py keepalive libnanomsg'
 )
 
 # What stands above the lines of a section.
@@ -95,6 +103,7 @@ declare -A feature_notes=(
     ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
     ['Waiting for a connection']='`NN_CONNECT_TIMEO`: `nn_connect` of ours returns when there is a connection, or fails.'
     ['Queues and counters']='Ours receives, and `NN_ENDPOINT_STATISTICS` and `NN_PIPE_STATISTICS` say what the peer has sent.'
+    ['Options of TCP']='Of connections that ours accepts and makes.'
 )
 
 # feature_name LINE
