@@ -93,6 +93,15 @@ features=(
     'Options of TCP|a silent peer answers no probe (`NN_TCP_KEEPALIVE`)|nngcat, whose network goes|network network.py keepalive nngcat'
     'Options of TCP|a message is not acknowledged in time (`NN_TCP_USER_TIMEOUT`)|nanocat of Debian, whose network goes|network network.py user_timeout libnanomsg'
     'Options of TCP|a silent peer answers no probe (`NN_TCP_KEEPALIVE`)|nanocat of Debian, whose network goes|network network.py keepalive libnanomsg'
+    'Sessions and trust of TLS|TLS 1.2: the peer resumes its session|openssl s_client|sessions.py client 1.2'
+    'Sessions and trust of TLS|TLS 1.2: the peer does not, after `NN_TLS_RELOAD`|openssl s_client|sessions.py reload 1.2'
+    'Sessions and trust of TLS|TLS 1.2: ours resumes its session|openssl s_server|sessions.py server 1.2'
+    'Sessions and trust of TLS|TLS 1.3: the peer resumes its session|openssl s_client|sessions.py client 1.3'
+    'Sessions and trust of TLS|TLS 1.3: the peer does not, after `NN_TLS_RELOAD`|openssl s_client|sessions.py reload 1.3'
+    'Sessions and trust of TLS|TLS 1.3: ours resumes its session|openssl s_server|sessions.py server 1.3'
+    'Sessions and trust of TLS|the authorities of the system (`SSL_CERT_FILE`)|openssl s_server|trust.py roots'
+    'Sessions and trust of TLS|a revocation list, and a client that it names|openssl s_client|trust.py crl client'
+    'Sessions and trust of TLS|a revocation list, and a server that it names|openssl s_server|trust.py crl server'
 )
 
 # What stands above the lines of a section.
@@ -101,6 +110,7 @@ declare -A feature_notes=(
     ['Peers of messages']='What this library says of the peer of a message (`NN_PEER_INFO`), and `NN_PIPE_CLOSE`.'
     ['Rules for peers']='A peer that a rule of this library excludes is refused, and another one is served.'
     ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
+    ['Sessions and trust of TLS']='What the commands of openssl print, and the events of ours.'
     ['Waiting for a connection']='`NN_CONNECT_TIMEO`: `nn_connect` of ours returns when there is a connection, or fails.'
     ['Queues and counters']='Ours receives, and `NN_ENDPOINT_STATISTICS` and `NN_PIPE_STATISTICS` say what the peer has sent.'
     ['Options of TCP']='Of connections that ours accepts and makes.'

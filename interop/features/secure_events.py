@@ -12,11 +12,9 @@ The error of an event is what NN_MONITOR says; the words are those of NN_PRINT_E
 import os
 import subprocess
 
-from nanomsg import ours
-from peers import PynngSocket, certificate, check, check_equal, client_config, run, running, server_config, wait_until
+from peers import PynngSocket, certificate, check, check_equal, client_config, run, running, server_config
+from secure import PULL_GREETING, Printed, client, openssl_server, say, server
 
-# The greeting of a PULL socket.
-GREETING = b"\0SP\0\0\x51\0\0"
 # For each certificate of a server that is refused, words of the reason.
 REFUSED = {
     "other": "UnknownIssuer",
@@ -24,38 +22,6 @@ REFUSED = {
     "wrong-name": "not valid for name",
     "revoked": "Revoked",
 }
-
-
-class Printed:
-    """What is written on standard error, which is a file from now on."""
-
-    def __init__(self):
-        self.path = "errors.txt"
-        os.environ["NN_PRINT_ERRORS"] = "1"
-        self.before = os.dup(2)
-        with open(self.path, "wb") as file:
-            os.dup2(file.fileno(), 2)
-
-    def wait_for(self, words):
-        """Waits until a line has these words, and ends this."""
-        wait_until(lambda: words in self.read(), f"{words} is printed")
-        os.dup2(self.before, 2)
-
-    def read(self):
-        with open(self.path, encoding="utf-8") as file:
-            return file.read()
-
-
-def server(transport, authority=None):
-    """A bound PULL socket, its address, and its events. With an authority it asks for certificates."""
-    socket = ours().socket("NN_PULL")
-    socket.set("NN_TLS_CERT_FILE", certificate("server"), "NN_TLS")
-    if authority:
-        socket.set("NN_TLS_CA_FILE", certificate(authority), "NN_TLS")
-        socket.set("NN_TLS_AUTH", 2, "NN_TLS")
-    events = socket.events()
-    socket.bind(f"{transport}://127.0.0.1:0")
-    return socket, socket.address().replace("127.0.0.1", "localhost"), events
 
 
 def nngcat(address, authority="ca"):
@@ -95,14 +61,6 @@ def check_disconnected(events, begin, reasons):
     check(end.reason in reasons, f"{end.reason} is one of {reasons}")
 
 
-def client():
-    """A PUSH socket that trusts the CA."""
-    socket = ours().socket("NN_PUSH", RECONNECT_IVL=20)
-    socket.set("NN_TLS_CA_FILE", certificate("ca"), "NN_TLS")
-    socket.set("NN_TLS_SERVER_NAME", "localhost", "NN_TLS")
-    return socket, socket.events()
-
-
 def connected(program, transport):
     """This side connects; the peer goes, and the next attempt is announced."""
     socket, events = client()
@@ -116,8 +74,7 @@ def connected(program, transport):
             check_equal(peer.receive(), b"message", "the message")
     else:
         with openssl_server("server") as (peer, address):
-            peer.stdin.write(GREETING)
-            peer.stdin.flush()
+            say(peer, PULL_GREETING)
             check_connected(socket, events, address, "NN_PULL")
     end = events.wait_for("DISCONNECTED")
     check(end.reason in ("PEER", "NETWORK"), f"{end.reason} is of the peer")
@@ -131,25 +88,6 @@ def check_connected(socket, events, address, protocol):
     event = events.wait_for("CONNECTED")
     check_equal(event.properties["peer"], address, "the peer's address")
     check_equal(event.protocol, socket.library.numbers[protocol], "the peer's protocol")
-
-
-class openssl_server:
-    """`openssl s_server` with one of the certificates, and its address."""
-
-    def __init__(self, name):
-        port = os.environ["NN_TEST_PORT"]
-        self.address = f"tls+tcp://127.0.0.1:{port}"
-        command = ["openssl", "s_server", "-quiet", "-accept", f"127.0.0.1:{port}", "-cert", certificate(name)]
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-
-    def __enter__(self):
-        return self.process, self.address
-
-    def __exit__(self, *_):
-        self.process.kill()
-        self.process.wait()
 
 
 def expect_failure(events, error, words, printed, count):
