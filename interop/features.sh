@@ -5,8 +5,8 @@
 shopt -s extglob
 
 # Each line: the section, what is checked, with what, and the program with its arguments. The first word of the fourth field is
-# "root" if the program needs to be run by root, and "network" if it needs a network of its own too: where these are missing, its
-# line of the table stays as it is.
+# "root" if the program needs to be run by root, "network" if it needs a network of its own too, and "set-ID" if the system must
+# respect the set-ID bits of files: where these are missing, its line of the table stays as it is.
 features=(
     'Contexts of other patterns|64 subscribers, each with its own messages|pynng|contexts.py subscribers pynng tcp'
     'Contexts of other patterns|64 subscribers, each with its own messages|libnanomsg|contexts.py subscribers libnanomsg ipc'
@@ -102,6 +102,8 @@ features=(
     'Sessions and trust of TLS|the authorities of the system (`SSL_CERT_FILE`)|openssl s_server|trust.py roots'
     'Sessions and trust of TLS|a revocation list, and a client that it names|openssl s_client|trust.py crl client'
     'Sessions and trust of TLS|a revocation list, and a server that it names|openssl s_server|trust.py crl server'
+    'Programs with more rights|set-user-ID: `NN_TLS_` variables and `SSL_CERT_FILE` do not count|nngcat|set-ID rights.py user'
+    'Programs with more rights|set-group-ID: `NN_TLS_` variables and `SSL_CERT_FILE` do not count|nngcat|set-ID rights.py group'
 )
 
 # What stands above the lines of a section.
@@ -111,6 +113,7 @@ declare -A feature_notes=(
     ['Rules for peers']='A peer that a rule of this library excludes is refused, and another one is served.'
     ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
     ['Sessions and trust of TLS']='What the commands of openssl print, and the events of ours.'
+    ['Programs with more rights']='A copy of a program without the bit uses the variables; the one with it ignores those of its caller.'
     ['Waiting for a connection']='`NN_CONNECT_TIMEO`: `nn_connect` of ours returns when there is a connection, or fails.'
     ['Queues and counters']='Ours receives, and `NN_ENDPOINT_STATISTICS` and `NN_PIPE_STATISTICS` say what the peer has sent.'
     ['Options of TCP']='Of connections that ours accepts and makes.'
@@ -128,6 +131,10 @@ can_run() {
     case ${1##*|} in
     root\ *) [ "$(id -u)" = 0 ] ;;
     network\ *) [ "$(id -u)" = 0 ] && unshare --net ip link add name probe type veth 2>/dev/null ;;
+    set-ID\ *)
+        [ "$(id -u)" = 0 ] && grep -q '^NoNewPrivs:.0' /proc/self/status &&
+            [[ "$(findmnt -no OPTIONS --target "${TMPDIR:-/tmp}")" != *nosuid* ]]
+        ;;
     esac
 }
 
@@ -146,7 +153,7 @@ run_features() {
         command=${line##*|}
         if can_run "$line"; then
             # shellcheck disable=SC2086 # A command of many words, from the program on.
-            run_case "$(feature_name "$line")" feature_case ${command#@(root|network) }
+            run_case "$(feature_name "$line")" feature_case ${command#@(root|network|set-ID) }
         else
             echo "not run, since it needs ${command%% *}: $(feature_name "$line")"
         fi
