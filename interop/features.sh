@@ -104,6 +104,12 @@ features=(
     'Sessions and trust of TLS|a revocation list, and a server that it names|openssl s_server|trust.py crl server'
     'Programs with more rights|set-user-ID: `NN_TLS_` variables and `SSL_CERT_FILE` do not count|nngcat|set-ID rights.py user'
     'Programs with more rights|set-group-ID: `NN_TLS_` variables and `SSL_CERT_FILE` do not count|nngcat|set-ID rights.py group'
+    'STAR|ipc: three processes, of which one binds|ours|star.py hub ipc'
+    'STAR|ipc: three processes, and a fourth with a device|ours|star.py device ipc'
+    'STAR|tcp: three processes, of which one binds|ours|star.py hub tcp'
+    'STAR|tcp: three processes, and a fourth with a device|ours|star.py device tcp'
+    'STAR|ws: three processes, of which one binds|ours|star.py hub ws'
+    'STAR|ws: three processes, and a fourth with a device|ours|star.py device ws'
 )
 
 # What stands above the lines of a section.
@@ -114,6 +120,7 @@ declare -A feature_notes=(
     ['Events over TLS']='What `NN_MONITOR` and `NN_PRINT_ERRORS` say of connections and of handshakes that fail, with the reason.'
     ['Sessions and trust of TLS']='What the commands of openssl print, and the events of ours.'
     ['Programs with more rights']='A copy of a program without the bit uses the variables; the one with it ignores those of its caller.'
+    ['STAR']='No other library that can be had here has this pattern: all processes are of ours.'
     ['Waiting for a connection']='`NN_CONNECT_TIMEO`: `nn_connect` of ours returns when there is a connection, or fails.'
     ['Queues and counters']='Ours receives, and `NN_ENDPOINT_STATISTICS` and `NN_PIPE_STATISTICS` say what the peer has sent.'
     ['Options of TCP']='Of connections that ours accepts and makes.'
