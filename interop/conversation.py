@@ -1,17 +1,20 @@
 """The Python package pynng, which has nng 1.11 with TLS 1.3, in a conversation, with the arguments of conversation.c, which
 describes it:
 
-    conversation.py pair|pair1|req|rep|push|pull binary [ADDRESS]
+    conversation.py ROLE binary [ADDRESS]
 
 The certificates are in the variables of our library.
 """
 
 import os
+import select
 import sys
 
 import pynng
 
 LIMIT_MS = 20000
+# The time to wait for an answer before "hello" is sent again.
+GREETING_MS = 20
 SIZES = [0, 1, 125, 126, 2048, 2049, 65535, 65536, 100000, 3000000]
 BURST, BURST_SIZE, ANSWERS = 10, 100, 7
 PORTS = 40
@@ -24,9 +27,18 @@ def message(number, size):
     return (LETTERS * (size // 23 + 2))[start : start + size]
 
 
-def told():
+def is_told(timeout):
+    """Whether the other side has written something within so many milliseconds."""
+    if not select.select([0], [], [], timeout / 1000)[0]:
+        return False
     if os.read(0, 1) != b"+":
         sys.exit("the other side has gone")
+    return True
+
+
+def told():
+    if not is_told(LIMIT_MS):
+        sys.exit("the other side tells nothing")
 
 
 def tell():
@@ -50,9 +62,22 @@ def check(received, wanted):
         sys.exit(f"not {len(wanted)} bytes but {len(received)} bytes: {received[:100]}")
 
 
-def ask(socket):
-    socket.send(b"hello")
-    check(receive(socket), b"hello")
+def greet(socket, timeout):
+    """Sends "hello" until it is answered."""
+    socket.recv_timeout = timeout
+    while True:
+        socket.send(b"hello")
+        try:
+            check(receive(socket), b"hello")
+            break
+        except pynng.Timeout:
+            if timeout == LIMIT_MS:
+                raise
+    socket.recv_timeout = LIMIT_MS
+
+
+def ask(socket, timeout):
+    greet(socket, timeout)
     for number, size in enumerate(SIZES):
         socket.send(message(number, size))
         check(next_message(socket), message(ANSWERS + number, size))
@@ -76,9 +101,12 @@ def answer(socket):
         sys.exit("nothing was asked")
 
 
-def send_all(socket):
+def send_all(socket, timeout):
     socket.send(b"hello")
-    told()
+    while not is_told(timeout):
+        if timeout == LIMIT_MS:
+            sys.exit("the other side tells nothing")
+        socket.send(b"hello")
     for number, size in enumerate(SIZES):
         socket.send(message(number, size))
         told()
@@ -122,8 +150,12 @@ def read_address():
     return address.decode().strip()
 
 
+def is_secure(address):
+    return address.startswith(("tls+tcp", "wss"))
+
+
 def set_tls(socket, address, is_server):
-    if not address.startswith(("tls+tcp", "wss")):
+    if not is_secure(address):
         return
     if is_server:
         own = read("NN_TLS_CERT_FILE")
@@ -148,23 +180,38 @@ def main():
         "rep": pynng.Rep0,
         "push": pynng.Push0,
         "pull": pynng.Pull0,
+        "pub": pynng.Pub0,
+        "sub": pynng.Sub0,
+        "surveyor": pynng.Surveyor0,
+        "respondent": pynng.Respondent0,
+        "bus": pynng.Bus0,
     }
     is_pair = role.startswith("pair")
     with protocols[role](recv_timeout=LIMIT_MS, send_timeout=LIMIT_MS, recv_max_size=0) as socket:
+        if role == "sub":
+            socket.subscribe(b"")
+        if role == "surveyor":
+            socket.survey_time = LIMIT_MS
         address = wanted[0] if wanted else read_address()
         set_tls(socket, address, bool(wanted))
         if wanted:
             listen(socket, address)
         else:
             socket.dial(address)
+        # A publisher cannot see whether a subscriber is connected.
         if role == "req" or (is_pair and wanted):
-            ask(socket)
-        elif role == "rep" or is_pair:
-            answer(socket)
-        elif role == "push":
-            send_all(socket)
-        else:
+            ask(socket, LIMIT_MS)
+        elif role == "surveyor" or (role == "bus" and wanted):
+            ask(socket, GREETING_MS)
+        elif role in ("push", "pub"):
+            send_all(socket, LIMIT_MS if role == "push" else GREETING_MS)
+        elif role in ("pull", "sub"):
             receive_all(socket)
+        else:
+            answer(socket)
+        # Closing over TLS, nng 1.11 sometimes panics in a thread of its own. All messages have been delivered.
+        if is_secure(address):
+            os._exit(0)
 
 
 main()

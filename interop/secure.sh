@@ -109,6 +109,12 @@ tls_versions=(1.2 1.3)
 greeting='\0SP\0\0\20\0\0'
 frame='\0\0\0\0\0\0\0\10'
 
+# wait_for_bytes FILE OTHER: until the one file has as many bytes as the other.
+wait_for_bytes() {
+    local end=$((SECONDS + LIMIT))
+    until [ "$(stat -c %s "$1")" -ge "$(stat -c %s "$2")" ] || [ "$SECONDS" -ge "$end" ]; do sleep 0.05; done
+}
+
 # bytes_case VERSION SIDE: nanocat has the message "question", and openssl writes the bytes of the message "response". SIDE: the
 # one of openssl.
 bytes_case() {
@@ -136,10 +142,11 @@ bytes_case() {
         cat=$!
         ;;
     esac
-    # The input must not end before the output does: openssl ends with the first of them.
+    # The input must not end before all output is there: openssl ends with the first of them.
     exec {ends}>input
     cat to-send >&"$ends"
     wait "$cat" || { echo "nanocat: status $?"; status=1; }
+    wait_for_bytes received expected
     exec {ends}>&-
     wait "$openssl" || { echo "openssl: status $?"; status=1; }
     [ "$(cat messages.txt)" = response ] || { echo 'not received: response'; status=1; }

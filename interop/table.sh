@@ -115,7 +115,7 @@ write_table() {
     echo
     echo '| binds, connects | tls+tcp: ours, pynng | tls+tcp: pynng, ours | wss: ours, pynng | wss: pynng, ours |'
     echo '|---|---|---|---|---|'
-    for pattern in "${pynng_patterns[@]}"; do
+    for pattern in "${patterns[@]}"; do
         row="| ${pattern/ /, } |"
         for transport in tls+tcp wss; do
             for pair in 'ours pynng' 'pynng ours'; do
@@ -165,11 +165,18 @@ write_table() {
     echo
     echo 'What `nanocat --pull --monitor` of this library prints of a peer of another one, which connects.'
     echo
-    echo '| the peer | ipc | tcp | ws |'
-    echo '|---|---|---|---|'
+    echo "| the peer |$(printf ' %s |' "${event_transports[@]}")"
+    echo "|---|$(printf '%.s---|' "${event_transports[@]}")"
     for line in "${strangers[@]}"; do
-        echo "| $line |$(cell "ipc: events, $line")$(cell "tcp: events, $line")$(cell "ws: events, $line")"
+        row="| $line |"
+        for transport in "${event_transports[@]}"; do
+            can_talk "$transport" "$line" || { row+=' – |'; continue; }
+            row+=$(cell "$transport: events, $line")
+        done
+        echo "$row"
     done
+    echo
+    write_features
     echo
     echo '## Versions'
     echo
