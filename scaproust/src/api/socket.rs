@@ -68,8 +68,10 @@ impl<P: Pattern> Socket<P> {
     }
 
     /// The same socket with another role, which must be one of the same protocol.
-    pub(super) fn with_role<Q: Pattern>(self) -> Socket<Q> {
-        let socket = Socket::at(self.handle.clone(), self.protocol);
+    pub(super) fn with_role<Q: Pattern>(mut self) -> Socket<Q> {
+        let mut socket = Socket::at(self.handle.clone(), self.protocol);
+        // Some may be in use, the socket's own among them.
+        socket.conversations = std::mem::take(&mut self.conversations);
         socket.ends_by_signals.store(self.ends_by_signals(), Ordering::Relaxed);
         // Dropping this value closes nothing.
         socket.is_closed.store(self.is_closed.swap(true, Ordering::Relaxed), Ordering::Relaxed);
