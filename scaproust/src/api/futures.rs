@@ -56,7 +56,9 @@ impl<P: Sends> Socket<P> {
 
 /// The messages that a socket receives, as a stream. It ends when the socket is closed; other errors are items.
 ///
-/// Dropping it loses nothing: it has taken only the messages that it has returned.
+/// Dropping it loses nothing: it has taken only the messages that it has returned. A stream that waits and is not polled, such
+/// as one of which a `next()` was dropped, takes no message from others either, but may delay one by ten milliseconds; see
+/// [`RecvFuture`](crate::RecvFuture).
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct MessageStream<S> {
     socket: SocketRef,

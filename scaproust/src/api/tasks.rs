@@ -87,6 +87,9 @@ impl<P: Sends> Socket<P> {
 /// Dropping it before it is ready loses nothing: it has not taken a message, and if it was about to get one, another
 /// task or thread that waits is woken in its place. If it has returned a message, that is all that it takes.
 ///
+/// Poll it soon after it was woken, or drop it. If it is kept and not polled, as a `select!` may do that has polled it by
+/// reference, another task or thread that waits is woken in its place, but only after ten milliseconds.
+///
 /// # Errors
 /// Those of [`Socket::recv`], but never [`Error::Interrupted`]; and an error of the operating system if it must wait and
 /// there is no thread or descriptor to spare. A future that is polled again after it was ready returns

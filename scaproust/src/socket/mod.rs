@@ -53,6 +53,7 @@ mod queries;
 mod received;
 mod receiving;
 mod recent_peers;
+mod recheck;
 mod registry;
 mod sending;
 mod socket_endpoint;
@@ -89,6 +90,7 @@ pub use self::pending::{Entered, Pending, Step};
 pub use self::received::Received;
 pub(crate) use self::receiving::recv_at;
 pub use self::receiving::{Receiving, receive, recv};
+use self::recheck::Rechecks;
 pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
 pub(crate) use self::sending::send_at;
@@ -122,6 +124,7 @@ pub struct Socket {
     senders: CachePadded<Event>,
     /// Wakes blocked receivers.
     receivers: CachePadded<Event>,
+    rechecks: Rechecks,
     /// Wakes calls that wait for the first connection of their endpoint.
     connects: Event,
     /// A thread that puts an entry on the ready list must process it at once, since no call may come:
@@ -156,6 +159,7 @@ impl Socket {
             ready: CachePadded(ReadyList::new()),
             senders: CachePadded(Event::for_tasks(reactor::wake_tasks)),
             receivers: CachePadded(Event::for_tasks(reactor::wake_tasks)),
+            rechecks: Rechecks::default(),
             connects: Event::new(),
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),

@@ -270,7 +270,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 Wait::None => return Err(Error::WouldBlock),
                 Wait::Option => {
                     let timeout = timeout_of_context.unwrap_or_else(|| core.options.timeout(A::TIMEOUT));
-                    timeout.map(|time| now() + time)
+                    timeout.map(|time| now().saturating_add(time))
                 }
                 Wait::Until(deadline) => Some(deadline),
             };
@@ -296,7 +296,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
         }
         drop(core);
         if self.leave_queue(call) && has_failed {
-            A::event(call, self.is_context).notify_one();
+            call.notify_next(A::event(call, self.is_context));
         }
     }
 
