@@ -24,6 +24,8 @@ mod sealed {
     pub trait Role {
         /// Whether its sockets are raw ones.
         const IS_RAW: bool = false;
+        /// Whether its sockets are cooked ones of any protocol.
+        const IS_ANY: bool = false;
     }
 
     /// A role of one protocol.
@@ -54,6 +56,12 @@ pub trait Sends: Outbound {}
 
 /// A role that receives messages which belong to no other message.
 pub trait Receives: Inbound {}
+
+/// A role that sends requests; see [`Socket::request`](crate::Socket::request).
+pub trait Requests: Inbound + Outbound {}
+
+/// A role that sends surveys; see [`Socket::survey`](crate::Socket::survey).
+pub trait Surveys: Inbound + Outbound {}
 
 /// A role that receives requests or surveys; see [`Socket::accept`](crate::Socket::accept).
 pub trait Replies: Inbound + Outbound {}
@@ -116,6 +124,7 @@ pub enum Req {}
 
 impl Outbound for Req {}
 impl Inbound for Req {}
+impl Requests for Req {}
 
 /// Receives requests and sends the replies; see [`crate::Rep`].
 #[derive(Debug)]
@@ -163,6 +172,7 @@ pub enum Surveyor {}
 
 impl Outbound for Surveyor {}
 impl Inbound for Surveyor {}
+impl Surveys for Surveyor {}
 
 /// Receives surveys and sends responses; see [`crate::Respondent`].
 #[derive(Debug)]
@@ -176,11 +186,16 @@ impl Replies for Respondent {}
 #[derive(Debug)]
 pub enum Any {}
 
-impl Role for Any {}
+impl Role for Any {
+    const IS_ANY: bool = true;
+}
 impl Outbound for Any {}
 impl Sends for Any {}
 impl Inbound for Any {}
 impl Receives for Any {}
+impl Requests for Any {}
+impl Surveys for Any {}
+impl Replies for Any {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message

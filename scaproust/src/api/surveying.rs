@@ -5,21 +5,23 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
+use super::any_socket::Protocol;
 use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
-use super::pattern;
+use super::pattern::Surveys;
 use super::socket::Socket;
 use crate::error::Error;
 use crate::protocol::SURVEY_DEADLINE;
 
-impl Socket<pattern::Surveyor> {
+impl<P: Surveys> Socket<P> {
     /// Sends a survey to all peers. Never blocks: a peer that has no room misses it.
     ///
     /// Any number of surveys may be open at the same time, as with [`Socket::request`], and each gets its own answers, until
     /// [`Socket::survey_deadline`] has passed.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`].
+    /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`], and [`Error::NotSupported`] if an
+    /// [`AnySocket`](crate::AnySocket) has another protocol.
     ///
     /// ```
     /// # use scaproust::{Error, Respondent, Surveyor};
@@ -40,6 +42,7 @@ impl Socket<pattern::Surveyor> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn survey(&self, message: impl IntoMessage) -> Result<Answers, Error> {
+        self.check_protocol(|protocol| protocol == Protocol::Surveyor)?;
         let conversation =
             self.conversations.ask(&self.handle, SURVEY_DEADLINE, self.ends_by_signals(), message)?;
         Ok(Answers { conversation })
