@@ -159,6 +159,8 @@ mod tls;
 mod transport;
 mod wire;
 
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use api::TypedAnswerStream;
 pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
     Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
@@ -168,7 +170,7 @@ pub use api::{
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};
 #[cfg(feature = "serde")]
-pub use api::{Format, Typed, TypedError};
+pub use api::{Format, Typed, TypedAnswers, TypedError, TypedPending, TypedReply};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

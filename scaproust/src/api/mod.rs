@@ -37,6 +37,8 @@ mod tls;
 mod transfer;
 #[cfg(feature = "serde")]
 mod typed;
+#[cfg(feature = "serde")]
+mod typed_conversations;
 
 pub use accepting::{AcceptFuture, Reply};
 pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
@@ -65,6 +67,10 @@ pub use tls::{TlsAuth, TlsConfig, TlsVersion};
 pub use transfer::{IntoIter, Iter, Unsent};
 #[cfg(feature = "serde")]
 pub use typed::{Format, Typed, TypedError};
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use typed_conversations::TypedAnswerStream;
+#[cfg(feature = "serde")]
+pub use typed_conversations::{TypedAnswers, TypedPending, TypedReply};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///
