@@ -164,8 +164,9 @@ pub use api::TypedAnswerStream;
 pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
     Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
-    Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
-    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, device, guide, pattern, raw,
+    Poller, Protocol, Pub, Pull, Push, Readable, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent,
+    SendFuture, Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writable, Writer, device,
+    guide, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};

@@ -127,6 +127,11 @@ impl Pending {
         self
     }
 
+    /// The conversation of the request.
+    pub(super) fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
     /// How long to wait.
     fn limit(&self) -> Result<Wait, Error> {
         self.wait.map_or_else(|| self.conversation.wait(), Ok)

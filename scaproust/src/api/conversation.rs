@@ -146,7 +146,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// The socket that the calls of this conversation are made at.
     #[inline]
-    fn socket(&self) -> &SocketRef {
+    pub(super) fn socket(&self) -> &SocketRef {
         self.context.as_ref().map_or(&self.pool.socket, |context| &context.handle).socket()
     }
 

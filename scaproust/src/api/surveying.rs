@@ -105,6 +105,11 @@ impl Answers {
         AnswerStream(self)
     }
 
+    /// The conversation of the survey.
+    pub(super) fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
     /// The outcome of a call as an item: the errors with which a survey ends are none.
     fn item(&mut self, outcome: Result<Message, Error>) -> Option<Result<Message, Error>> {
         let ends =
