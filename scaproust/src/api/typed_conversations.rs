@@ -121,7 +121,7 @@ impl<P: Replies, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
     /// # Errors
     /// Those of [`Socket::accept`](crate::Socket::accept), and those of the format, with which the request is lost and gets no
     /// reply. A server that replies to such a request too accepts from [`Typed::socket`].
-    pub fn accept(&self) -> Result<(In, TypedReply<F, Out>), TypedError<F::Error>> {
+    pub fn accept(&self) -> Accepted<F, Out, In> {
         accepted(self.socket().accept())
     }
 
@@ -129,7 +129,7 @@ impl<P: Replies, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
     ///
     /// # Errors
     /// Those of [`Socket::try_accept`](crate::Socket::try_accept), and those of the format, as [`Typed::accept`].
-    pub fn try_accept(&self) -> Result<(In, TypedReply<F, Out>), TypedError<F::Error>> {
+    pub fn try_accept(&self) -> Accepted<F, Out, In> {
         accepted(self.socket().try_accept())
     }
 
@@ -137,10 +137,7 @@ impl<P: Replies, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
     ///
     /// # Errors
     /// Those of [`Socket::accept_deadline`](crate::Socket::accept_deadline), and those of the format, as [`Typed::accept`].
-    pub fn accept_deadline(
-        &self,
-        deadline: Instant,
-    ) -> Result<(In, TypedReply<F, Out>), TypedError<F::Error>> {
+    pub fn accept_deadline(&self, deadline: Instant) -> Accepted<F, Out, In> {
         accepted(self.socket().accept_deadline(deadline))
     }
 
@@ -149,7 +146,7 @@ impl<P: Replies, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
     ///
     /// # Errors
     /// Those of [`Socket::accept`](crate::Socket::accept), and those of the format, as [`Typed::accept`].
-    pub async fn accept_async(&self) -> Result<(In, TypedReply<F, Out>), TypedError<F::Error>> {
+    pub async fn accept_async(&self) -> Accepted<F, Out, In> {
         accepted(self.socket().accept_async().await)
     }
 }
