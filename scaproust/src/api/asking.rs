@@ -21,7 +21,8 @@ impl<P: Requests> Socket<P> {
     ///
     /// Any number of requests may be pending at the same time, from any threads and tasks, and each gets its own reply. The
     /// request is sent again if its connection is lost, or after [`Socket::resend_interval`]. Each request that is pending
-    /// besides another one takes one of the 65,536 socket numbers of the process, which is then kept for later requests.
+    /// besides another one takes one of the 65,536 socket numbers of the process. A socket keeps up to 1024 of them for later
+    /// requests.
     ///
     /// # Errors
     /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`], and [`Error::NotSupported`] if an
