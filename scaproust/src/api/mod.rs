@@ -10,6 +10,7 @@
 mod accepting;
 mod any_socket;
 mod asking;
+mod closing;
 mod context;
 mod conversation;
 mod descriptor;
@@ -44,6 +45,7 @@ mod typed_conversations;
 pub use accepting::{AcceptFuture, Reply};
 pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
 pub use asking::Pending;
+pub use closing::CloseFuture;
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
 pub use endpoint_builder::{Dialer, EndpointBuilder, Listener};
