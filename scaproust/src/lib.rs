@@ -89,7 +89,7 @@
 //! |---|---|
 //! | `tls` | the transports tls+tcp and wss, `TlsConfig` |
 //! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
-//! | `bytes` | `bytes::Bytes` from and into a [`Message`], which shares its memory |
+//! | `bytes` | a [`Message`] into `bytes::Bytes`, which shares its memory; `Bytes` into a message, which copies them once |
 //! | `serde` | `Typed` sockets, which send and receive values |
 //! | `tracing` | connections that begin, fail and end, as events of the target `scaproust` |
 //!
