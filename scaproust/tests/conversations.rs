@@ -162,7 +162,7 @@ fn each_of_many_requests_gets_its_own_reply_in_tasks() {
 }
 
 #[test]
-#[ignore = "takes a minute in a debug build"]
+#[ignore = "takes a minute in a debug build: `make soak` runs it"]
 fn each_of_many_requests_gets_its_own_reply_in_a_thousand_rounds() {
     for address in addresses("thousand") {
         requests_by_threads(&address, 1000);
