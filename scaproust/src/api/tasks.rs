@@ -77,6 +77,10 @@ impl<P: Receives> Socket<P> {
     /// As [`Socket::recv`], in a task: waits without blocking the thread. Any executor can poll the future; timeouts are
     /// timers of the library's I/O thread. Threads and other tasks may use the socket at the same time.
     ///
+    /// Wakers are called in the thread that sends or receives at the other end, or in the I/O thread, which serves all sockets
+    /// of the process. So a waker must not block: it hands its task to an executor, as those of all common executors do. One that
+    /// polls its task at once is allowed if that does not block either.
+    ///
     /// ```
     /// # use scaproust::{Error, Pull, Push};
     /// # fn block_on<F: Future>(future: F) -> F::Output { smol::block_on(future) }
