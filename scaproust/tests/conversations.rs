@@ -339,6 +339,25 @@ fn surveys_at_the_same_time_get_their_own_answers() {
 }
 
 #[test]
+fn answers_end_at_a_deadline_of_their_own() {
+    let (surveyor, respondent) = surveyor_and_respondent("inproc://conversations/own_deadline");
+    surveyor.set_survey_deadline(None).unwrap();
+    let surveys = [(); 2].map(|()| surveyor.survey("who is there?").unwrap());
+    for _ in 0..2 {
+        respondent.accept().unwrap().1.send("me").unwrap();
+    }
+    let [first, second] = surveys;
+    let mut first = first.deadline(Instant::now() + Duration::from_secs(60));
+    assert_eq!(first.next().unwrap().unwrap(), "me");
+    let mut first = first.timeout(Duration::from_millis(1));
+    assert_eq!((first.next(), first.next()), (None, None));
+    let mut second = second.timeout(Duration::from_secs(60));
+    assert_eq!(smol::block_on(second.next_async()).unwrap().unwrap(), "me");
+    let mut second = second.deadline(Instant::now());
+    assert_eq!(smol::block_on(second.next_async()), None);
+}
+
+#[test]
 fn answers_to_a_dropped_survey_reach_no_other_one() {
     let (surveyor, respondent) = surveyor_and_respondent("inproc://conversations/dropped_survey");
     surveyor.set_survey_deadline(Some(Duration::from_secs(10))).unwrap();

@@ -242,6 +242,20 @@ impl<F: Format, In: DeserializeOwned> TypedAnswers<F, In> {
     }
 }
 
+impl<F, In> TypedAnswers<F, In> {
+    /// Sets the moment at which the answers end, as [`Answers::deadline`].
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.answers = self.answers.deadline(deadline);
+        self
+    }
+
+    /// Sets the time after which the answers end, as [`Answers::timeout`].
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.answers = self.answers.timeout(time);
+        self
+    }
+}
+
 impl<F: Format, In: DeserializeOwned> Iterator for TypedAnswers<F, In> {
     type Item = Result<In, TypedError<F::Error>>;
 
