@@ -162,11 +162,11 @@ mod wire;
 #[cfg(all(feature = "serde", feature = "futures"))]
 pub use api::TypedAnswerStream;
 pub use api::{
-    AcceptFuture, Answers, AnySocket, Bus, CloseFuture, Dialer, Endpoint, EndpointBuilder, Events, IntoIter,
-    IntoMessage, Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending,
-    PollDescriptor, Poller, Protocol, Pub, Pull, Push, Readable, Reader, Ready, RecvFuture, Rep, Reply, Req,
-    Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writable,
-    Writer, device, guide, pattern, raw,
+    AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Dialer, Endpoint, EndpointBuilder,
+    Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair,
+    PairV1, Pending, PollDescriptor, Poller, Protocol, Pub, Pull, Push, Readable, Reader, Ready, RecvFuture,
+    Rep, Reply, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol,
+    Unsent, Writable, Writer, device, guide, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};

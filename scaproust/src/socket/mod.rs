@@ -75,7 +75,7 @@ pub(crate) use self::blocking::{BlockedSignals, TURNS, finish_and_wake};
 pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
-pub(crate) use self::connecting::{connect_in, wait_connected};
+pub(crate) use self::connecting::{Connecting, connect_in, wait_connected};
 use self::contexts::Membership;
 pub(crate) use self::conversing::{give_up_at, reply_at};
 use self::core::Core;
@@ -160,7 +160,7 @@ impl Socket {
             senders: CachePadded(Event::for_tasks(reactor::wake_tasks)),
             receivers: CachePadded(Event::for_tasks(reactor::wake_tasks)),
             rechecks: Rechecks::default(),
-            connects: Event::new(),
+            connects: Event::for_tasks(reactor::wake_tasks),
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),
