@@ -331,10 +331,11 @@ bite: ## puts back old faults one at a time, and requires that simulated worlds 
 	@simulation/bite
 
 soak: MINUTES ?= 60
-soak: ## an hour of mixed traffic after a minute of races; `make check` has a minute and five seconds (MINUTES=60)
+soak: ## an hour of mixed traffic after a minute of races and 800,000 requests; `make check` has a minute and five seconds (MINUTES=60)
 	@.ci/dependencies check
 	@$(MAKE) --no-print-directory stage
 	@ONLY=races SECONDS_OF_RACES=60 capi-tests/hostile/run "$(STAGE)"
+	@$(CARGO) test --locked --release --package scaproust --test conversations -- --ignored
 	@SECONDS_OF_LOAD=$$(($(MINUTES) * 60)) capi-tests/load/run "$(STAGE)"
 
 faults: ## fault tests at full length: 10,000 killed peers, the library unloaded 1,000 times

@@ -172,8 +172,10 @@ impl Direction {
     fn begin_wait(&mut self, missing: Missing, from: &Call, to: &Call) {
         let deadline = match &self.wait {
             Some(wait) if wait.missing.message == missing.message => wait.deadline,
-            _ if missing.message => from.timeout(SocketOption::ReceiveTimeout).map(|time| now() + time),
-            _ => to.timeout(SocketOption::SendTimeout).map(|time| now() + time),
+            _ if missing.message => {
+                from.timeout(SocketOption::ReceiveTimeout).map(|time| now().saturating_add(time))
+            }
+            _ => to.timeout(SocketOption::SendTimeout).map(|time| now().saturating_add(time)),
         };
         self.wait = Some(DirectionWait { missing, deadline });
     }

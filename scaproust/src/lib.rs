@@ -89,7 +89,7 @@
 //! |---|---|
 //! | `tls` | the transports tls+tcp and wss, `TlsConfig` |
 //! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
-//! | `bytes` | `bytes::Bytes` from and into a [`Message`], which shares its memory |
+//! | `bytes` | a [`Message`] into `bytes::Bytes`, which shares its memory; `Bytes` into a message, which copies them once |
 //! | `serde` | `Typed` sockets, which send and receive values |
 //! | `tracing` | connections that begin, fail and end, as events of the target `scaproust` |
 //!
@@ -159,16 +159,19 @@ mod tls;
 mod transport;
 mod wire;
 
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use api::TypedAnswerStream;
 pub use api::{
-    AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
-    Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
-    Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
-    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, device, guide, pattern, raw,
+    AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Dialer, Endpoint, EndpointBuilder,
+    Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair,
+    PairV1, Pending, PollDescriptor, Poller, Protocol, Pub, Pull, Push, Readable, Reader, Ready, RecvFuture,
+    Rep, Reply, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol,
+    Unsent, Writable, Writer, device, guide, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};
 #[cfg(feature = "serde")]
-pub use api::{Format, Typed, TypedError};
+pub use api::{Format, Typed, TypedAnswers, TypedError, TypedPending, TypedReply};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;

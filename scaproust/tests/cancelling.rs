@@ -7,9 +7,9 @@ mod executors;
 
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::{Arc, mpsc};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use executors::{Boxed, address, transports};
@@ -143,6 +143,23 @@ async fn push(push: Arc<Push>, numbers: std::ops::Range<usize>) {
     }
 }
 
+/// Sends each number through a sink, whose futures are dropped, and which is dropped when it has sent what it keeps.
+#[cfg(feature = "futures")]
+async fn push_into_sinks(push: Arc<Push>, numbers: std::ops::Range<usize>) {
+    use futures_util::SinkExt;
+    let mut random = Random(numbers.start as u64 + 1);
+    let mut sink = push.clone().into_sink();
+    for number in numbers {
+        // A future that was dropped has not given its message to the sink.
+        while dropped(sink.feed(number.to_le_bytes()), Step::choose(&mut random)).await.is_none() {}
+        if random.below(4) == 0 {
+            while dropped(SinkExt::<Message>::flush(&mut sink), Step::choose(&mut random)).await.is_none() {}
+            sink = push.clone().into_sink();
+        }
+    }
+    SinkExt::<Message>::close(&mut sink).await.unwrap();
+}
+
 async fn pull(pull: Arc<Pull>, ledger: Arc<Ledger>, seed: u64) {
     let mut random = Random(seed);
     loop {
@@ -202,11 +219,14 @@ fn dropped_senders_and_receivers_lose_and_double_nothing() {
             sender.connect(&address).unwrap();
             let ledger = Arc::new(Ledger::new(PUSHED));
             let half = PUSHED / 2;
-            let senders =
-                [0..half, half..PUSHED].map(|numbers| Box::pin(push(sender.clone(), numbers)) as Boxed);
+            let first = Box::pin(push(sender.clone(), 0..half)) as Boxed;
+            #[cfg(feature = "futures")]
+            let second = Box::pin(push_into_sinks(sender.clone(), half..PUSHED)) as Boxed;
+            #[cfg(not(feature = "futures"))]
+            let second = Box::pin(push(sender.clone(), half..PUSHED)) as Boxed;
             let receivers =
                 [11, 12].map(|seed| Box::pin(pull(receiver.clone(), ledger.clone(), seed)) as Boxed);
-            let tasks = receivers.into_iter().chain(senders);
+            let tasks = receivers.into_iter().chain([first, second]);
             #[cfg(feature = "futures")]
             let tasks =
                 tasks.chain([Box::pin(pull_from_streams(receiver.clone(), ledger.clone(), 13)) as Boxed]);
@@ -361,5 +381,114 @@ fn dropped_waits_for_answers_lose_and_double_none() {
         }
         run(tasks);
         ledgers.iter().for_each(|ledger| ledger.assert_each_once());
+    }
+}
+
+/// A waker that reports that it was called.
+struct Report(mpsc::Sender<()>);
+
+impl Wake for Report {
+    fn wake(self: Arc<Self>) {
+        _ = self.0.send(());
+    }
+}
+
+/// Polls a future that is not ready. Returns where its waker reports.
+fn poll_pending<F: Future + Unpin>(future: &mut F) -> mpsc::Receiver<()> {
+    let (sender, woken) = mpsc::channel();
+    let waker = Waker::from(Arc::new(Report(sender)));
+    assert!(Pin::new(future).poll(&mut Context::from_waker(&waker)).is_pending());
+    woken
+}
+
+/// Longer than any test takes: a wake-up that is lost fails the test and does not hang it.
+const LOST: Duration = Duration::from_secs(60);
+
+/// Each future that is woken and not polled leaves the message to the next one, and at last to a thread.
+#[test]
+fn a_receiver_that_is_woken_and_not_polled_leaves_the_message_to_others() {
+    for transport in transports() {
+        let (sender, receiver) = (Push::new().unwrap(), Arc::new(Pull::new().unwrap()));
+        let address = address(transport, "cancel-unpolled");
+        receiver.bind(&address).unwrap();
+        sender.connect(&address).unwrap();
+        let [mut first, mut second, mut third] = [(); 3].map(|()| receiver.recv_async());
+        let woken = [&mut first, &mut second, &mut third].map(poll_pending);
+        sender.send("a message").unwrap();
+        for woken in woken {
+            woken.recv_timeout(LOST).unwrap();
+        }
+        assert_eq!(smol::block_on(third).unwrap(), "a message");
+    }
+}
+
+#[test]
+fn a_sender_that_is_woken_and_not_polled_leaves_the_room_to_others() {
+    for transport in transports() {
+        let (sender, receiver) = (Push::new().unwrap(), Pull::new().unwrap());
+        let address = address(transport, "cancel-unpolled-sender");
+        receiver.bind(&address).unwrap();
+        let [mut first, mut second] = ["unsent", "sent"].map(|text| sender.send_async(text));
+        let woken = [&mut first, &mut second].map(poll_pending);
+        sender.connect(&address).unwrap();
+        for woken in woken {
+            woken.recv_timeout(LOST).unwrap();
+        }
+        smol::block_on(second).unwrap();
+        assert_eq!(receiver.recv().unwrap(), "sent");
+    }
+}
+
+#[cfg(feature = "futures")]
+#[test]
+fn a_stream_of_which_a_next_was_dropped_leaves_the_message_to_others() {
+    use futures_util::StreamExt;
+    for transport in transports() {
+        let (sender, receiver) = (Push::new().unwrap(), Pull::new().unwrap());
+        let address = address(transport, "cancel-next");
+        receiver.bind(&address).unwrap();
+        sender.connect(&address).unwrap();
+        let (mut stream, mut future) = (receiver.stream(), receiver.recv_async());
+        let stream_woken = poll_pending(&mut stream.next());
+        let woken = poll_pending(&mut future);
+        sender.send("a message").unwrap();
+        stream_woken.recv_timeout(LOST).unwrap();
+        woken.recv_timeout(LOST).unwrap();
+        assert_eq!(smol::block_on(future).unwrap(), "a message");
+    }
+}
+
+#[cfg(feature = "futures")]
+#[test]
+fn dropped_waits_for_events_lose_and_double_none() {
+    use futures_util::StreamExt;
+    use scaproust::EventKind;
+    const ENDPOINTS: usize = 200;
+    for (executor, run) in executors::ALL {
+        let socket = Pull::new().unwrap();
+        let mut events = socket.events().unwrap().into_stream();
+        let bind = async move {
+            for number in 0..ENDPOINTS {
+                let address = format!("inproc://cancelling/events/{executor}/{number}");
+                socket.bind(address).unwrap().close().unwrap();
+                smol::future::yield_now().await;
+            }
+        };
+        let watch = async move {
+            let mut random = Random(41);
+            let mut kinds = Vec::new();
+            loop {
+                match dropped(events.next(), Step::choose(&mut random)).await {
+                    Some(Some(event)) => kinds.push((event.kind, event.endpoint.is_some())),
+                    Some(None) => break,
+                    None => {}
+                }
+            }
+            let each = [(EventKind::Listening, true), (EventKind::Closed, true)];
+            let mut expected = each.repeat(ENDPOINTS);
+            expected.push((EventKind::Closed, false));
+            assert_eq!(kinds, expected);
+        };
+        run(vec![Box::pin(watch) as Boxed, Box::pin(bind)]);
     }
 }

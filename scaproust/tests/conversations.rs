@@ -162,7 +162,7 @@ fn each_of_many_requests_gets_its_own_reply_in_tasks() {
 }
 
 #[test]
-#[ignore = "takes a minute in a debug build"]
+#[ignore = "takes a minute in a debug build: `make soak` runs it"]
 fn each_of_many_requests_gets_its_own_reply_in_a_thousand_rounds() {
     for address in addresses("thousand") {
         requests_by_threads(&address, 1000);
@@ -286,6 +286,41 @@ fn waiting_for_a_reply_may_be_interrupted_and_go_on() {
 }
 
 #[test]
+fn a_socket_that_gets_another_type_keeps_its_conversations() {
+    for address in addresses("retyped") {
+        let (client, server) = client_and_server(&address);
+        let before = ["a", "b"].map(|text| (text, client.request(text).unwrap()));
+        let client: Req = client.into_any().downcast().unwrap();
+        let after = ["c", "d"].map(|text| (text, client.request(text).unwrap()));
+        for _ in 0..4 {
+            let (request, reply) = server.accept().unwrap();
+            reply.send(answer(&request)).unwrap();
+        }
+        for (text, pending) in before.into_iter().chain(after) {
+            assert_eq!(pending.wait().unwrap(), answer(text.as_bytes()));
+        }
+    }
+}
+
+#[test]
+fn a_surveyor_that_gets_another_type_keeps_its_surveys() {
+    for address in addresses("retyped_survey") {
+        let (surveyor, respondent) = surveyor_and_respondent(&address);
+        surveyor.set_survey_deadline(Some(Duration::from_secs(60))).unwrap();
+        let before = surveyor.survey("before").unwrap();
+        let surveyor: Surveyor = surveyor.into_any().downcast().unwrap();
+        let after = surveyor.survey("after").unwrap();
+        for _ in 0..2 {
+            let (survey, reply) = respondent.accept().unwrap();
+            reply.send(answer(&survey)).unwrap();
+        }
+        for (text, mut answers) in [("before", before), ("after", after)] {
+            assert_eq!(answers.next().unwrap().unwrap(), answer(text.as_bytes()));
+        }
+    }
+}
+
+#[test]
 fn surveys_at_the_same_time_get_their_own_answers() {
     for address in addresses("surveys") {
         let (surveyor, respondent) = surveyor_and_respondent(&address);
@@ -301,6 +336,25 @@ fn surveys_at_the_same_time_get_their_own_answers() {
         });
         assert!(surveys.iter_mut().all(|answers| answers.next().is_none() && answers.next().is_none()));
     }
+}
+
+#[test]
+fn answers_end_at_a_deadline_of_their_own() {
+    let (surveyor, respondent) = surveyor_and_respondent("inproc://conversations/own_deadline");
+    surveyor.set_survey_deadline(None).unwrap();
+    let surveys = [(); 2].map(|()| surveyor.survey("who is there?").unwrap());
+    for _ in 0..2 {
+        respondent.accept().unwrap().1.send("me").unwrap();
+    }
+    let [first, second] = surveys;
+    let mut first = first.deadline(Instant::now() + Duration::from_secs(60));
+    assert_eq!(first.next().unwrap().unwrap(), "me");
+    let mut first = first.timeout(Duration::from_millis(1));
+    assert_eq!((first.next(), first.next()), (None, None));
+    let mut second = second.timeout(Duration::from_secs(60));
+    assert_eq!(smol::block_on(second.next_async()).unwrap().unwrap(), "me");
+    let mut second = second.deadline(Instant::now());
+    assert_eq!(smol::block_on(second.next_async()), None);
 }
 
 #[test]

@@ -68,3 +68,37 @@ fn an_invalid_option_adds_no_endpoint() {
     );
     assert_eq!(socket.bind(address).unwrap().id(), 1);
 }
+
+#[test]
+fn tasks_wait_for_a_connection() {
+    for address in ["inproc://endpoints/tasks", "tcp://127.0.0.1:0"] {
+        let (one, other) = (Pull::new().unwrap(), Push::new().unwrap());
+        let listener = one.bind(address).unwrap();
+        let timed = listener.wait_connected_async().timeout(Duration::from_millis(1));
+        assert_eq!(smol::block_on(timed), Err(Error::TimedOut));
+        let mut waits = [(); 2].map(|()| listener.wait_connected_async().deadline(far()));
+        for wait in &mut waits {
+            assert_eq!(smol::block_on(smol::future::poll_once(wait)), None);
+        }
+        let dialer = other.connect(listener.address().unwrap()).unwrap();
+        for wait in waits {
+            smol::block_on(wait).unwrap();
+        }
+        smol::block_on(dialer.wait_connected_async()).unwrap();
+    }
+}
+
+#[test]
+fn closing_the_endpoint_s_socket_ends_the_waits_of_tasks() {
+    let socket = Push::new().unwrap();
+    let endpoint = socket.connect("inproc://endpoints/nowhere").unwrap();
+    let mut wait = endpoint.wait_connected_async();
+    assert_eq!(smol::block_on(smol::future::poll_once(&mut wait)), None);
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| smol::block_on(&mut wait));
+        socket.close().unwrap();
+        assert_eq!(waiting.join().unwrap(), Err(Error::Closed));
+    });
+    assert_eq!(smol::block_on(wait), Err(Error::WrongState));
+    assert_eq!(smol::block_on(endpoint.wait_connected_async()), Err(Error::Closed));
+}

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use scaproust::{Error, Poller, Pull, Push};
+use scaproust::{AnySocket, Error, Poller, Protocol, Pull, Push, Rep, Req, Respondent, Surveyor, raw};
 
 #[test]
 fn every_message_of_several_sockets_is_found() {
@@ -57,4 +57,68 @@ fn closing_a_socket_ends_the_wait_for_it() {
         other.close().unwrap();
         assert_eq!(waiting.join().unwrap(), Some(Error::Closed));
     });
+}
+
+#[test]
+fn requests_replies_and_answers_are_waited_for_at_the_same_time() {
+    let (client, server) = (Req::new().unwrap(), Rep::new().unwrap());
+    let (surveyor, respondent) = (Surveyor::new().unwrap(), Respondent::new().unwrap());
+    server.bind("inproc://poller/server").unwrap();
+    client.connect("inproc://poller/server").unwrap();
+    surveyor.bind("inproc://poller/surveyor").unwrap();
+    respondent.connect("inproc://poller/surveyor").unwrap();
+    surveyor.set_survey_deadline(None).unwrap();
+    // The first of each is the socket's own conversation, the second one that of a context.
+    let mut requests = ["a", "b"].map(|text| client.request(text).unwrap());
+    let mut surveys = ["c", "d"].map(|text| surveyor.survey(text).unwrap());
+    let both = Poller::new().readable(&server).readable(&respondent);
+    let ready = both.wait(None).unwrap();
+    assert!(ready.is_readable(&server) && ready.is_readable(&respondent));
+
+    for index in [1, 0] {
+        // In this order, so that the one that is answered second must not be ready.
+        let (request, survey) = (&mut requests, &mut surveys);
+        let replies = [server.accept().unwrap().1, respondent.accept().unwrap().1];
+        let all = Poller::new()
+            .readable(&request[0])
+            .readable(&request[1])
+            .readable(&survey[0])
+            .readable(&survey[1]);
+        assert!(all.wait(Duration::ZERO).unwrap().is_empty());
+        std::thread::scope(|scope| {
+            scope.spawn(|| replies.into_iter().for_each(|reply| reply.send("answer").unwrap()));
+            let is_ready = |ready: &scaproust::Ready| [0, 1].map(|one| ready.is_readable(&request[one]));
+            let found =
+                is_ready(&Poller::new().readable(&request[0]).readable(&request[1]).wait(None).unwrap());
+            assert_eq!(found, [index == 1, index == 0]);
+            let ready = Poller::new().readable(&survey[0]).readable(&survey[1]).wait(None).unwrap();
+            assert_eq!([0, 1].map(|one| ready.is_readable(&survey[one])), found);
+        });
+        let answered = 1 - index;
+        assert_eq!(requests[answered].try_wait().unwrap(), "answer");
+        assert_eq!(surveys[answered].next().unwrap().unwrap(), "answer");
+    }
+}
+
+#[test]
+fn a_protocol_that_is_known_at_run_time_is_waited_for_as_far_as_it_goes() {
+    let poll = |protocol, is_readable| {
+        let any = AnySocket::open(protocol).unwrap();
+        let poller = if is_readable { Poller::new().readable(&any) } else { Poller::new().writable(&any) };
+        poller.wait(Duration::ZERO).map(|ready| ready.is_empty())
+    };
+    for protocol in Protocol::ALL {
+        let asks = matches!(protocol, Protocol::Req | Protocol::Surveyor);
+        let readable = poll(protocol, true);
+        assert_eq!(readable.is_ok(), protocol.receives() && !asks, "{protocol}");
+        let writable = poll(protocol, false);
+        assert_eq!(writable.is_ok(), protocol.sends() && !protocol.has_conversations(), "{protocol}");
+        for refused in [readable, writable].into_iter().filter(Result::is_err) {
+            assert_eq!(refused, Err(Error::NotSupported));
+        }
+    }
+    let device = raw::AnySocket::open(Protocol::Req).unwrap();
+    assert!(Poller::new().readable(&device).writable(&device).wait(Duration::ZERO).unwrap().is_empty());
+    let source = raw::AnySocket::open(Protocol::Push).unwrap();
+    assert_eq!(Poller::new().readable(&source).wait(None).err(), Some(Error::NotSupported));
 }

@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::any_socket::Protocol;
 use super::message::{IntoMessage, Message};
 use super::pattern::Replies;
 use super::socket::Socket;
@@ -80,7 +81,7 @@ impl<P: Replies> Socket<P> {
     /// # Errors
     /// [`Error::TimedOut`], [`Error::Interrupted`] by a signal if the socket
     /// [is interruptible](Socket::set_interruptible), [`Error::Closed`], or [`Error::OutOfMemory`], in which case the request
-    /// is lost.
+    /// is lost; [`Error::NotSupported`] if an [`AnySocket`](crate::AnySocket) has another protocol.
     ///
     /// ```
     /// # use scaproust::{Error, Rep, Req};
@@ -159,10 +160,12 @@ impl<P: Replies> Socket<P> {
     pub fn accept_async(&self) -> AcceptFuture<'_> {
         let socket = self.handle.socket();
         let receiving = TaskReceiving { place: Accepted::default(), put: Accepted::fill };
-        AcceptFuture { socket, call: Some(TaskCall::new(socket, receiving, Wait::Option)) }
+        let call = self.check_protocol(Protocol::accepts);
+        AcceptFuture { socket, call: call.map(|()| Some(TaskCall::new(socket, receiving, Wait::Option))) }
     }
 
     fn accept_waiting(&self, wait: Wait) -> Result<(Message, Reply), Error> {
+        self.check_protocol(Protocol::accepts)?;
         let mut accepted = Accepted::default();
         let socket = self.handle.socket();
         socket::recv_at(socket, wait, self.ends_by_signals(), |received| accepted.fill(received))??;
@@ -180,14 +183,14 @@ impl<P: Replies> Socket<P> {
 #[must_use = "a future does nothing unless it is polled"]
 pub struct AcceptFuture<'a> {
     socket: &'a SocketRef,
-    /// `None` after it was ready.
-    call: Option<TaskCall<&'a SocketRef, TaskReceiving<Accepted>>>,
+    /// `Ok(None)` after it was ready.
+    call: Result<Option<TaskCall<&'a SocketRef, TaskReceiving<Accepted>>>, Error>,
 }
 
 impl AcceptFuture<'_> {
     /// Sets the moment at which it fails with [`Error::TimedOut`], whatever [`Socket::recv_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.call.iter_mut().for_each(|call| call.wait = until(deadline));
+        self.call.iter_mut().flatten().for_each(|call| call.wait = until(deadline));
         self
     }
 
@@ -201,7 +204,7 @@ impl AcceptFuture<'_> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.call.iter_mut().for_each(|call| call.wait = after(time));
+        self.call.iter_mut().flatten().for_each(|call| call.wait = after(time));
         self
     }
 }
@@ -210,10 +213,14 @@ impl Future for AcceptFuture<'_> {
     type Output = Result<(Message, Reply), Error>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(call) = &mut self.call else { return Poll::Ready(Err(Error::WrongState)) };
+        let call = match &mut self.call {
+            Ok(Some(call)) => call,
+            Ok(None) => return Poll::Ready(Err(Error::WrongState)),
+            Err(error) => return Poll::Ready(Err(*error)),
+        };
         let Poll::Ready(received) = call.poll(context.waker()) else { return Poll::Pending };
         let accepted = std::mem::take(&mut call.attempt.place);
-        self.call = None;
+        self.call = Ok(None);
         Poll::Ready(received.and_then(|filled| filled).and_then(|()| accepted.with(self.socket)))
     }
 }
@@ -226,6 +233,8 @@ impl fmt::Debug for Reply {
 
 impl fmt::Debug for AcceptFuture<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("AcceptFuture").field("is_over", &self.call.is_none()).finish_non_exhaustive()
+        f.debug_struct("AcceptFuture")
+            .field("is_over", &matches!(self.call, Ok(None)))
+            .finish_non_exhaustive()
     }
 }

@@ -10,8 +10,8 @@ use crate::protocol::{self, PROTOCOLS, ProtocolInfo};
 
 /// A socket of a protocol that is known only at run time, for tools and for settings.
 ///
-/// It has the methods of every socket that sends and receives. What its protocol does not do fails with
-/// [`Error::NotSupported`]. [`Socket::downcast`] gives the typed socket, with the methods of its protocol.
+/// It has the methods of every socket that sends and receives, and those for conversations. What its protocol does not do
+/// fails with [`Error::NotSupported`]. [`Socket::downcast`] gives the typed socket, with the options of its protocol.
 ///
 /// ```
 /// use scaproust::{AnySocket, Error, Protocol, Push, Sub};
@@ -24,6 +24,16 @@ use crate::protocol::{self, PROTOCOLS, ProtocolInfo};
 /// source.send("a task")?;
 /// assert_eq!(worker.recv()?, "a task");
 /// assert_eq!(worker.send("an answer"), Err(Error::NotSupported));
+///
+/// // A message of some protocols belongs to a conversation.
+/// let (client, server) = (AnySocket::open(Protocol::Req)?, AnySocket::open(Protocol::Rep)?);
+/// server.bind("inproc://doc/any_socket/server")?;
+/// client.connect("inproc://doc/any_socket/server")?;
+/// assert_eq!(client.send("a question, without a place for the answer"), Err(Error::NotSupported));
+/// let pending = client.request("a question")?;
+/// let (_, reply) = server.accept()?;
+/// reply.send("an answer")?;
+/// assert_eq!(pending.wait()?, "an answer");
 ///
 /// let subscriber: Sub = AnySocket::open(Protocol::Sub)?.downcast().unwrap();
 /// subscriber.subscribe(b"weather/")?;
@@ -112,6 +122,23 @@ impl Protocol {
     pub fn receives(self) -> bool {
         self.info().can_recv
     }
+
+    /// Whether each message belongs to a request or to a survey. Cooked sockets of such a protocol have
+    /// [`Socket::request`], [`Socket::survey`] or [`Socket::accept`], and neither [`Socket::send`] nor [`Socket::recv`].
+    ///
+    /// ```
+    /// use scaproust::Protocol;
+    /// assert!(Protocol::Rep.has_conversations() && !Protocol::Pair.has_conversations());
+    /// ```
+    #[must_use]
+    pub fn has_conversations(self) -> bool {
+        matches!(self, Protocol::Req | Protocol::Surveyor) || self.accepts()
+    }
+
+    /// Whether its sockets receive requests or surveys.
+    pub(super) fn accepts(self) -> bool {
+        matches!(self, Protocol::Rep | Protocol::Respondent)
+    }
 }
 
 impl fmt::Display for Protocol {
@@ -182,6 +209,25 @@ impl<P: Pattern> Socket<P> {
         Protocol::of(self.protocol)
     }
 
+    /// Refuses what the protocol does not do, where the type does not say which protocol it is.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`].
+    #[inline]
+    pub(super) fn check_protocol(&self, does: fn(Protocol) -> bool) -> Result<(), Error> {
+        if P::IS_ANY && !does(self.protocol()) { Err(Error::NotSupported) } else { Ok(()) }
+    }
+
+    /// Refuses messages that belong to no conversation, if the protocol has only such that do: the socket would mix those of
+    /// different callers.
+    ///
+    /// # Errors
+    /// [`Error::NotSupported`].
+    #[inline]
+    pub(super) fn check_plain(&self) -> Result<(), Error> {
+        self.check_protocol(|protocol| !protocol.has_conversations())
+    }
+
     /// The same socket with its protocol in its type: a socket of [`pattern::Any`](crate::pattern::Any) becomes a typed one.
     ///
     /// # Errors
@@ -216,7 +262,7 @@ impl<P: Known> Socket<P> {
 #[cfg(all(test, not(any(loom, simulated))))]
 mod tests {
     use super::*;
-    use crate::{Pair, Push};
+    use crate::{Message, Pair, Push, Unsent};
 
     #[test]
     fn every_protocol_of_the_library_has_a_name_here() {
@@ -255,5 +301,73 @@ mod tests {
         let any = Push::new().unwrap().into_any();
         assert_eq!(any.recv().err(), Some(Error::NotSupported));
         assert_eq!(any.try_recv_into(&mut []), Err(Error::NotSupported));
+        assert_eq!(any.accept().err(), Some(Error::NotSupported));
+        assert_eq!(smol::block_on(any.accept_async()).err(), Some(Error::NotSupported));
+        assert_eq!(any.request("a question").err(), Some(Error::NotSupported));
+        assert_eq!(any.survey("a question").err(), Some(Error::NotSupported));
+    }
+
+    /// Else threads that share the socket would get each other's messages.
+    #[test]
+    fn a_protocol_with_conversations_has_no_messages_without() {
+        let with_conversations = Protocol::ALL.into_iter().filter(|protocol| protocol.has_conversations());
+        assert_eq!(with_conversations.clone().count(), 4);
+        for any in with_conversations.map(|protocol| AnySocket::open(protocol).unwrap()) {
+            let message = || Message::from("text");
+            let unsent = Unsent { error: Error::NotSupported, message: message() };
+            assert_eq!(any.send("text"), Err(Error::NotSupported));
+            assert_eq!(any.try_send_message(message()), Err(unsent));
+            assert_eq!(smol::block_on(any.send_async("text")).unwrap_err().message, message());
+            assert_eq!(any.recv(), Err(Error::NotSupported));
+            assert_eq!(any.try_recv_into(&mut []), Err(Error::NotSupported));
+            assert_eq!(smol::block_on(any.recv_async()), Err(Error::NotSupported));
+            #[cfg(feature = "futures")]
+            smol::block_on(async {
+                use futures_util::{SinkExt, StreamExt};
+                assert_eq!(any.stream().next().await, Some(Err(Error::NotSupported)));
+                assert_eq!(any.sink().send("text").await.unwrap_err().message, message());
+            });
+        }
+    }
+
+    #[test]
+    fn conversations_of_a_shared_socket_get_their_own_answers() {
+        for (asking, answering) in
+            [(Protocol::Req, Protocol::Rep), (Protocol::Surveyor, Protocol::Respondent)]
+        {
+            let (asking, answering) = (AnySocket::open(asking).unwrap(), AnySocket::open(answering).unwrap());
+            asking.bind(format!("inproc://any_socket/{asking:?}")).unwrap();
+            answering.connect(format!("inproc://any_socket/{asking:?}")).unwrap();
+            std::thread::scope(|scope| {
+                for worker in 0..3 {
+                    let answering = &answering;
+                    scope.spawn(move || {
+                        while let Ok((question, reply)) = if worker == 0 {
+                            smol::block_on(answering.accept_async())
+                        } else {
+                            answering.accept()
+                        } {
+                            reply.send(question).unwrap();
+                        }
+                    });
+                }
+                let callers = ["a", "b", "c"].map(|name| {
+                    let asking = &asking;
+                    scope.spawn(move || {
+                        for number in 0..200 {
+                            let question = format!("{name} {number}");
+                            let answer = match asking.protocol() {
+                                Protocol::Req => asking.request(&question).unwrap().wait(),
+                                _ => asking.survey(&question).unwrap().next().unwrap(),
+                            };
+                            assert_eq!(answer.unwrap(), question);
+                        }
+                    })
+                });
+                let outcomes = callers.map(|caller| caller.join());
+                answering.close().unwrap();
+                outcomes.into_iter().for_each(|outcome| outcome.unwrap());
+            });
+        }
     }
 }

@@ -6,24 +6,27 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::any_socket::Protocol;
 use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
-use super::pattern;
+use super::pattern::Requests;
 use super::socket::Socket;
 use super::transfer::{after, until};
 use crate::error::Error;
 use crate::protocol::RESEND_INTERVAL;
 use crate::socket::Wait;
 
-impl Socket<pattern::Req> {
+impl<P: Requests> Socket<P> {
     /// Sends a request. Never blocks: if no peer has room, the request is sent when one has.
     ///
     /// Any number of requests may be pending at the same time, from any threads and tasks, and each gets its own reply. The
     /// request is sent again if its connection is lost, or after [`Socket::resend_interval`]. Each request that is pending
-    /// besides another one takes one of the 65,536 socket numbers of the process, which is then kept for later requests.
+    /// besides another one takes one of the 65,536 socket numbers of the process. A socket keeps up to 1024 of them for later
+    /// requests.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`].
+    /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`], and [`Error::NotSupported`] if an
+    /// [`AnySocket`](crate::AnySocket) has another protocol.
     ///
     /// ```
     /// # use scaproust::{Error, Rep, Req};
@@ -40,6 +43,7 @@ impl Socket<pattern::Req> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn request(&self, message: impl IntoMessage) -> Result<Pending, Error> {
+        self.check_protocol(|protocol| protocol == Protocol::Req)?;
         let conversation =
             self.conversations.ask(&self.handle, RESEND_INTERVAL, self.ends_by_signals(), message)?;
         Ok(Pending { wait: None, conversation })
@@ -122,6 +126,11 @@ impl Pending {
     pub fn timeout(mut self, time: Duration) -> Self {
         self.wait = Some(after(time));
         self
+    }
+
+    /// The conversation of the request.
+    pub(super) fn conversation(&self) -> &Conversation {
+        &self.conversation
     }
 
     /// How long to wait.

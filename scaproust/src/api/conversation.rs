@@ -2,7 +2,7 @@
 //!
 //! The socket itself has the first conversation, so that a program which asks one question at a time needs nothing else, and
 //! its receiver may read from the connections itself. The others are contexts of the socket. A context is opened when there is
-//! no idle one, and stays open for later conversations until the socket is closed.
+//! no idle one, and stays open for later conversations until the socket is closed, unless [`MAX_IDLE`] others are idle.
 
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
@@ -13,8 +13,13 @@ use super::tasks::ReceivingCall;
 use super::transfer::after;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
+use crate::reactor;
 use crate::socket::{self, SocketRef, Wait, give_up_at};
 use crate::sync::{Mutex, lock, rank};
+
+/// So many contexts of a socket are kept for later conversations. Each has one of the socket numbers of the process, which
+/// after a burst of requests others may need.
+const MAX_IDLE: usize = 1024;
 
 /// The conversations of a socket, once it has had one.
 #[derive(Default)]
@@ -94,6 +99,18 @@ struct Idle {
     is_closed: bool,
 }
 
+impl Idle {
+    /// Keeps a context for a later conversation. Returns those to be closed, without the lock: at most two, so that no
+    /// conversation takes long to end.
+    fn keep(&mut self, context: OpenContext) -> Vec<OpenContext> {
+        self.idle.push(context);
+        let surplus = self.idle.len().saturating_sub(MAX_IDLE).min(2);
+        // There each would need a thread to be closed; the next conversation that ends elsewhere closes them.
+        let closed = if reactor::is_io_thread() { 0 } else { surplus };
+        self.idle.split_off(self.idle.len() - closed)
+    }
+}
+
 impl Pool {
     fn new(socket: Handle) -> Pool {
         Pool { socket, state: Mutex::default() }
@@ -146,7 +163,7 @@ pub(super) struct Conversation {
 impl Conversation {
     /// The socket that the calls of this conversation are made at.
     #[inline]
-    fn socket(&self) -> &SocketRef {
+    pub(super) fn socket(&self) -> &SocketRef {
         self.context.as_ref().map_or(&self.pool.socket, |context| &context.handle).socket()
     }
 
@@ -209,11 +226,43 @@ impl Drop for Conversation {
         let mut state = lock(&self.pool.state);
         match context {
             None => state.is_own_in_use = false,
-            Some(context) if !state.is_closed => state.idle.push(context),
+            Some(context) if !state.is_closed => {
+                let surplus = state.keep(context);
+                drop(state);
+                drop(surplus);
+            }
             Some(context) => {
                 drop(state);
                 drop(context);
             }
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, simulated))))]
+mod tests {
+    use super::*;
+    use crate::Req;
+
+    #[test]
+    fn after_a_burst_a_bounded_number_of_contexts_is_kept() {
+        let client = Req::new().unwrap();
+        let burst = || (0..MAX_IDLE + 100).map(|_| client.request("unanswered").unwrap());
+        let idle = || lock(&client.conversations.0.get().unwrap().state).idle.len();
+        for _ in 0..2 {
+            let pending: Vec<_> = burst().collect();
+            assert_eq!(idle(), 0);
+            drop(pending);
+            assert_eq!(idle(), MAX_IDLE);
+        }
+    }
+
+    #[test]
+    fn a_few_at_a_time_are_closed_of_too_many() {
+        let client = Req::new().unwrap();
+        let contexts = || OpenContext::new(&client.handle).unwrap();
+        let mut state = Idle { idle: (0..MAX_IDLE + 8).map(|_| contexts()).collect(), ..Idle::default() };
+        assert_eq!(state.keep(contexts()).len(), 2);
+        assert_eq!((state.keep(contexts()).len(), state.idle.len()), (2, MAX_IDLE + 6));
     }
 }

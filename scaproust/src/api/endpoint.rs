@@ -25,6 +25,11 @@ impl Endpoint {
         Endpoint { socket: socket.clone(), id }
     }
 
+    /// Its socket.
+    pub(super) fn handle(&self) -> &Handle {
+        &self.socket
+    }
+
     /// Enters a call of its socket.
     #[cfg(feature = "tls")]
     pub(super) fn enter(&self) -> Result<crate::socket::Call, Error> {

@@ -62,6 +62,11 @@ impl Events {
         self.next_with(Sub::try_recv)
     }
 
+    /// The socket that receives them.
+    pub(super) fn subscriber(&self) -> &Sub {
+        &self.subscriber
+    }
+
     fn next_with(&mut self, receive: impl Fn(&Sub) -> Result<crate::Message, Error>) -> Option<SocketEvent> {
         while !self.has_ended {
             let message = match receive(&self.subscriber) {

@@ -33,34 +33,60 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn stream(&self) -> MessageStream<&Socket<P>> {
-        MessageStream { socket: self.handle.socket().clone(), is_raw: P::IS_RAW, call: None, owner: self }
+        MessageStream {
+            socket: self.handle.socket().clone(),
+            is_raw: P::IS_RAW,
+            allowed: self.check_plain(),
+            call: None,
+            owner: self,
+        }
     }
 
     /// As [`Socket::stream`], for a stream that shares the socket.
     pub fn into_stream(self: Arc<Self>) -> MessageStream<Arc<Socket<P>>> {
-        MessageStream { socket: self.handle.socket().clone(), is_raw: P::IS_RAW, call: None, owner: self }
+        MessageStream {
+            socket: self.handle.socket().clone(),
+            is_raw: P::IS_RAW,
+            allowed: self.check_plain(),
+            call: None,
+            owner: self,
+        }
     }
 }
 
 impl<P: Sends> Socket<P> {
     /// A sink that sends messages; see [`Socket::stream`] for an example.
     pub fn sink(&self) -> MessageSink<&Socket<P>> {
-        MessageSink { socket: self.handle.socket().clone(), call: None, owner: self }
+        MessageSink {
+            socket: self.handle.socket().clone(),
+            allowed: self.check_plain(),
+            call: None,
+            owner: self,
+        }
     }
 
     /// As [`Socket::sink`], for a sink that shares the socket.
     pub fn into_sink(self: Arc<Self>) -> MessageSink<Arc<Socket<P>>> {
-        MessageSink { socket: self.handle.socket().clone(), call: None, owner: self }
+        MessageSink {
+            socket: self.handle.socket().clone(),
+            allowed: self.check_plain(),
+            call: None,
+            owner: self,
+        }
     }
 }
 
 /// The messages that a socket receives, as a stream. It ends when the socket is closed; other errors are items.
 ///
-/// Dropping it loses nothing: it has taken only the messages that it has returned.
+/// Dropping it loses nothing: it has taken only the messages that it has returned. A stream that waits and is not polled, such
+/// as one of which a `next()` was dropped, takes no message from others either, but may delay one by ten milliseconds; see
+/// [`RecvFuture`](crate::RecvFuture).
 #[must_use = "a stream does nothing unless it is polled"]
 pub struct MessageStream<S> {
     socket: SocketRef,
     is_raw: bool,
+    /// Whether the protocol allows to receive so.
+    allowed: Result<(), Error>,
     /// Set while a message is awaited.
     call: Option<ReceivingCall<SocketRef>>,
     owner: S,
@@ -77,8 +103,9 @@ impl<S: Unpin> Stream for MessageStream<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let MessageStream { socket, is_raw, call, .. } = &mut *self;
-        let call_now = call.get_or_insert_with(|| ReceivingCall::new(socket.clone(), *is_raw));
+        let MessageStream { socket, is_raw, allowed, call, .. } = &mut *self;
+        let call_now =
+            call.get_or_insert_with(|| ReceivingCall::new(socket.clone(), *is_raw).if_allowed(*allowed));
         let received = ready!(call_now.poll(context));
         *call = None;
         Poll::Ready(unless_closed(received))
@@ -92,6 +119,8 @@ impl<S: Unpin> Stream for MessageStream<S> {
 #[must_use = "a sink does nothing unless it is polled"]
 pub struct MessageSink<S> {
     socket: SocketRef,
+    /// Whether the protocol allows to send so.
+    allowed: Result<(), Error>,
     /// The message that is being sent.
     call: Option<SendingCall<SocketRef>>,
     owner: S,
@@ -120,7 +149,7 @@ impl<S: Unpin, M: IntoMessage> Sink<M> for MessageSink<S> {
 
     fn start_send(mut self: Pin<&mut Self>, message: M) -> Result<(), Unsent> {
         let message = message.into_message().map_err(|error| Unsent { error, message: Message::new() })?;
-        self.call = Some(SendingCall::new(self.socket.clone(), message));
+        self.call = Some(SendingCall::new(self.socket.clone(), message, self.allowed));
         Ok(())
     }
 

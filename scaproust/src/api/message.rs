@@ -15,7 +15,8 @@ use crate::socket::{LendMessage, PeerInfo, Received};
 /// A message: bytes in memory that is sent and received without being copied.
 ///
 /// It dereferences to its bytes. Up to 64 of them are in the value itself; a clone of a longer message shares its
-/// memory until one of the two is written to. It is made from bytes, text or a vector by `From`, which copies, and
+/// memory until one of the two is written to. It is made from bytes, text or a vector by `From`, which copies, since C
+/// programs in the process receive the same memory, with bookkeeping in front of it. It
 /// is appended to through [`io::Write`]; [`io::Cursor`] reads from one. Two messages are equal if their bytes and their protocol headers are.
 ///
 /// ```
@@ -502,7 +503,8 @@ fn layout(length: usize) -> Layout {
 
 #[cfg(feature = "bytes")]
 impl From<Message> for bytes::Bytes {
-    /// The same memory, without a copy.
+    /// The same memory, without a copy. The way back, from `Bytes` to a message, copies: to send the same bytes several
+    /// times, make one message of them and send clones of it.
     fn from(message: Message) -> bytes::Bytes {
         bytes::Bytes::from_owner(message)
     }

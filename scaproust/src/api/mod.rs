@@ -10,6 +10,8 @@
 mod accepting;
 mod any_socket;
 mod asking;
+mod closing;
+mod connected;
 mod context;
 mod conversation;
 mod descriptor;
@@ -25,6 +27,7 @@ mod io;
 mod message;
 mod options;
 pub mod pattern;
+mod polled;
 mod poller;
 pub mod raw;
 mod slice;
@@ -37,10 +40,14 @@ mod tls;
 mod transfer;
 #[cfg(feature = "serde")]
 mod typed;
+#[cfg(feature = "serde")]
+mod typed_conversations;
 
 pub use accepting::{AcceptFuture, Reply};
 pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
 pub use asking::Pending;
+pub use closing::CloseFuture;
+pub use connected::ConnectedFuture;
 pub use descriptor::PollDescriptor;
 pub use endpoint::Endpoint;
 pub use endpoint_builder::{Dialer, EndpointBuilder, Listener};
@@ -52,6 +59,7 @@ pub use futures::{MessageSink, MessageStream};
 pub use io::{Reader, Writer};
 pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
+pub use polled::{Readable, Writable};
 pub use poller::{Poller, Ready};
 pub use slice::MessageSlice;
 pub use socket::Socket;
@@ -65,6 +73,10 @@ pub use tls::{TlsAuth, TlsConfig, TlsVersion};
 pub use transfer::{IntoIter, Iter, Unsent};
 #[cfg(feature = "serde")]
 pub use typed::{Format, Typed, TypedError};
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use typed_conversations::TypedAnswerStream;
+#[cfg(feature = "serde")]
+pub use typed_conversations::{TypedAnswers, TypedPending, TypedReply};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///

@@ -24,6 +24,8 @@ mod sealed {
     pub trait Role {
         /// Whether its sockets are raw ones.
         const IS_RAW: bool = false;
+        /// Whether its sockets are cooked ones of any protocol.
+        const IS_ANY: bool = false;
     }
 
     /// A role of one protocol.
@@ -52,11 +54,21 @@ pub trait Inbound: Pattern {}
 /// A role that sends messages which belong to no other message.
 pub trait Sends: Outbound {}
 
+/// A role to whose sockets messages come that answer no request or survey of theirs. A [`Poller`](crate::Poller) waits for
+/// them.
+pub trait Incoming: Inbound {}
+
 /// A role that receives messages which belong to no other message.
-pub trait Receives: Inbound {}
+pub trait Receives: Incoming {}
+
+/// A role that sends requests; see [`Socket::request`](crate::Socket::request).
+pub trait Requests: Inbound + Outbound {}
+
+/// A role that sends surveys; see [`Socket::survey`](crate::Socket::survey).
+pub trait Surveys: Inbound + Outbound {}
 
 /// A role that receives requests or surveys; see [`Socket::accept`](crate::Socket::accept).
-pub trait Replies: Inbound + Outbound {}
+pub trait Replies: Incoming + Outbound {}
 
 impl<P: Role> Pattern for P {}
 
@@ -85,6 +97,7 @@ pub enum Pair {}
 impl Outbound for Pair {}
 impl Sends for Pair {}
 impl Inbound for Pair {}
+impl Incoming for Pair {}
 impl Receives for Pair {}
 
 /// One peer, both directions, with a hop count; see [`crate::PairV1`].
@@ -94,6 +107,7 @@ pub enum PairV1 {}
 impl Outbound for PairV1 {}
 impl Sends for PairV1 {}
 impl Inbound for PairV1 {}
+impl Incoming for PairV1 {}
 impl Receives for PairV1 {}
 
 /// Sends to all subscribers; see [`crate::Pub`].
@@ -108,6 +122,7 @@ impl Sends for Pub {}
 pub enum Sub {}
 
 impl Inbound for Sub {}
+impl Incoming for Sub {}
 impl Receives for Sub {}
 
 /// Sends requests and receives the replies; see [`crate::Req`].
@@ -116,6 +131,7 @@ pub enum Req {}
 
 impl Outbound for Req {}
 impl Inbound for Req {}
+impl Requests for Req {}
 
 /// Receives requests and sends the replies; see [`crate::Rep`].
 #[derive(Debug)]
@@ -123,6 +139,7 @@ pub enum Rep {}
 
 impl Outbound for Rep {}
 impl Inbound for Rep {}
+impl Incoming for Rep {}
 impl Replies for Rep {}
 
 /// Sends each message to one of its peers; see [`crate::Push`].
@@ -137,6 +154,7 @@ impl Sends for Push {}
 pub enum Pull {}
 
 impl Inbound for Pull {}
+impl Incoming for Pull {}
 impl Receives for Pull {}
 
 /// Sends to all its peers, and receives from all; see [`crate::Bus`].
@@ -146,6 +164,7 @@ pub enum Bus {}
 impl Outbound for Bus {}
 impl Sends for Bus {}
 impl Inbound for Bus {}
+impl Incoming for Bus {}
 impl Receives for Bus {}
 
 /// Sends to all its peers, receives from all, and forwards what it receives; see [`crate::Star`].
@@ -155,6 +174,7 @@ pub enum Star {}
 impl Outbound for Star {}
 impl Sends for Star {}
 impl Inbound for Star {}
+impl Incoming for Star {}
 impl Receives for Star {}
 
 /// Sends surveys to all its peers and receives the responses; see [`crate::Surveyor`].
@@ -163,6 +183,7 @@ pub enum Surveyor {}
 
 impl Outbound for Surveyor {}
 impl Inbound for Surveyor {}
+impl Surveys for Surveyor {}
 
 /// Receives surveys and sends responses; see [`crate::Respondent`].
 #[derive(Debug)]
@@ -170,17 +191,24 @@ pub enum Respondent {}
 
 impl Outbound for Respondent {}
 impl Inbound for Respondent {}
+impl Incoming for Respondent {}
 impl Replies for Respondent {}
 
 /// A role whose protocol is known only at run time; see [`crate::AnySocket`].
 #[derive(Debug)]
 pub enum Any {}
 
-impl Role for Any {}
+impl Role for Any {
+    const IS_ANY: bool = true;
+}
 impl Outbound for Any {}
 impl Sends for Any {}
 impl Inbound for Any {}
+impl Incoming for Any {}
 impl Receives for Any {}
+impl Requests for Any {}
+impl Surveys for Any {}
+impl Replies for Any {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
@@ -220,6 +248,7 @@ impl<P: Known> Known for Raw<P> {
 impl<P: Outbound> Outbound for Raw<P> {}
 impl<P: Inbound> Inbound for Raw<P> {}
 impl<P: Outbound> Sends for Raw<P> {}
+impl<P: Inbound> Incoming for Raw<P> {}
 impl<P: Inbound> Receives for Raw<P> {}
 
 #[cfg(test)]

@@ -4,8 +4,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use super::pattern::{Pattern, Receives, Sends};
-use super::socket::Socket;
+use super::polled::{Direction, Polled, Readable, Writable};
 use crate::error::Error;
 use crate::socket::poll::{PollEntry, Polling};
 use crate::socket::{BlockingCall, SocketRef, finish_and_wake};
@@ -33,6 +32,26 @@ use crate::sync::Sleep;
 /// # Ok::<(), Error>(())
 /// ```
 ///
+/// Servers, requests, surveys and events are waited for as sockets are:
+///
+/// ```
+/// # use scaproust::{Error, EventKind, Poller, Rep, Req};
+/// let (client, server) = (Req::new()?, Rep::new()?);
+/// let mut events = server.events()?;
+/// server.bind("inproc://doc/poller/server")?;
+/// client.connect("inproc://doc/poller/server")?;
+/// let pending = client.request("ping")?;
+/// let ready = Poller::new().readable(&server).readable(&pending).readable(&events).wait(None)?;
+/// assert!(ready.is_readable(&events) && !ready.is_readable(&pending));
+/// assert_eq!(events.try_next().unwrap().kind, EventKind::Listening);
+/// assert!(Poller::new().readable(&server).wait(None)?.is_readable(&server));
+///
+/// server.try_accept()?.1.send("pong")?;
+/// assert!(Poller::new().readable(&pending).wait(None)?.is_readable(&pending));
+/// assert_eq!(pending.wait()?, "pong");
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// A socket that cannot receive does not compile:
 ///
 /// ```compile_fail,E0277
@@ -47,6 +66,8 @@ pub struct Poller<'a> {
     sockets: Vec<SocketRef>,
     /// What is waited for at each of them.
     entries: Vec<PollEntry>,
+    /// Why it cannot wait.
+    refusal: Option<Error>,
     ends_by_signals: bool,
     borrows: PhantomData<&'a ()>,
 }
@@ -57,22 +78,26 @@ impl<'a> Poller<'a> {
         Poller::default()
     }
 
-    /// Waits until a message can be received from this socket, among others. [`Socket::try_recv`] may still fail, if
-    /// another thread is faster.
-    pub fn readable<P: Receives>(self, socket: &'a Socket<P>) -> Poller<'a> {
-        self.with(socket.handle.socket(), true)
+    /// Waits until a message can be received from this socket, request, survey or sequence of events, among others.
+    /// [`Socket::try_recv`](crate::Socket::try_recv) may still fail, if another thread is faster.
+    pub fn readable<S: Readable>(self, source: &'a S) -> Poller<'a> {
+        self.with(source, Direction::In)
     }
 
     /// Waits until a message can be sent by this socket, among others.
-    pub fn writable<P: Sends>(self, socket: &'a Socket<P>) -> Poller<'a> {
-        self.with(socket.handle.socket(), false)
+    pub fn writable<S: Writable>(self, socket: &'a S) -> Poller<'a> {
+        self.with(socket, Direction::Out)
     }
 
-    fn with(mut self, socket: &SocketRef, readable: bool) -> Poller<'a> {
+    fn with(mut self, polled: &impl Polled, direction: Direction) -> Poller<'a> {
+        if let Err(error) = polled.check(direction) {
+            self.refusal.get_or_insert(error);
+        }
+        let socket = polled.target().0;
         self.entries.push(PollEntry {
             socket: socket.id,
-            readable,
-            writable: !readable,
+            readable: direction == Direction::In,
+            writable: direction == Direction::Out,
             is_readable: false,
             is_writable: false,
         });
@@ -81,7 +106,7 @@ impl<'a> Poller<'a> {
     }
 
     /// Sets whether a signal handler that runs in the waiting thread ends the wait, with [`Error::Interrupted`]: not by
-    /// default, whatever [`Socket::is_interruptible`] is.
+    /// default, whatever [`Socket::is_interruptible`](crate::Socket::is_interruptible) is.
     pub fn interruptible(mut self, interruptible: bool) -> Poller<'a> {
         self.ends_by_signals = interruptible;
         self
@@ -91,7 +116,8 @@ impl<'a> Poller<'a> {
     /// if the time is over.
     ///
     /// # Errors
-    /// [`Error::Closed`] if one of the sockets is closed, [`Error::Interrupted`], [`Error::OutOfMemory`].
+    /// [`Error::Closed`] if one of the sockets is closed, [`Error::Interrupted`], [`Error::OutOfMemory`]; and
+    /// [`Error::NotSupported`] for an [`AnySocket`](crate::AnySocket) whose protocol does not receive, or send, such messages.
     ///
     /// ```
     /// # use scaproust::{Error, Poller, Push};
@@ -104,6 +130,9 @@ impl<'a> Poller<'a> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn wait(&self, timeout: impl Into<Option<Duration>>) -> Result<Ready, Error> {
+        if let Some(refusal) = self.refusal {
+            return Err(refusal);
+        }
         let (sockets, entries) = (self.sockets.clone(), self.entries.clone());
         let polling = Polling::of(sockets, entries, timeout.into(), self.ends_by_signals);
         let entries = finish_and_wake(Wait(polling), self.ends_by_signals)?;
@@ -147,20 +176,20 @@ impl Ready {
         self.sockets.is_empty()
     }
 
-    /// Whether a message could be received from this socket, if the poller was to wait for that.
+    /// Whether a message could be received there, if the poller was to wait for that.
     #[must_use]
-    pub fn is_readable<P: Receives>(&self, socket: &Socket<P>) -> bool {
-        self.of(socket).any(|entry| entry.is_readable)
+    pub fn is_readable<S: Readable>(&self, source: &S) -> bool {
+        self.of(source).any(|entry| entry.is_readable)
     }
 
     /// Whether a message could be sent by this socket, if the poller was to wait for that.
     #[must_use]
-    pub fn is_writable<P: Sends>(&self, socket: &Socket<P>) -> bool {
+    pub fn is_writable<S: Writable>(&self, socket: &S) -> bool {
         self.of(socket).any(|entry| entry.is_writable)
     }
 
-    fn of<P: Pattern>(&self, socket: &Socket<P>) -> impl Iterator<Item = &PollEntry> {
-        let socket = socket.handle.socket();
+    fn of(&self, polled: &impl Polled) -> impl Iterator<Item = &PollEntry> {
+        let socket = polled.target().0;
         self.sockets.iter().filter(|(ready, _)| ready.is_same(socket)).map(|(_, entry)| entry)
     }
 }

@@ -20,13 +20,13 @@ use crate::socket::{Call, connect_in};
 /// [`Bus`](crate::Bus).
 ///
 /// Any number of threads and tasks may use a socket at the same time, through references or an `Arc`. Dropping
-/// it closes it, which can take up to [`Socket::linger`] if messages are still to be delivered; in a waker that runs
-/// in the library's I/O thread it closes it in the background. In the
+/// it closes it, which blocks the thread for up to [`Socket::linger`] if messages are still to be delivered: a task first
+/// awaits [`Socket::close_async`]. In a waker that runs in the library's I/O thread it is closed in the background. In the
 /// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
 pub struct Socket<P: Pattern> {
     pub(super) handle: Handle,
     pub(super) protocol: &'static ProtocolInfo,
-    is_closed: AtomicBool,
+    pub(super) is_closed: AtomicBool,
     /// A signal handler ends a blocked call.
     pub(super) ends_by_signals: AtomicBool,
     pub(super) conversations: Conversations,
@@ -68,8 +68,10 @@ impl<P: Pattern> Socket<P> {
     }
 
     /// The same socket with another role, which must be one of the same protocol.
-    pub(super) fn with_role<Q: Pattern>(self) -> Socket<Q> {
-        let socket = Socket::at(self.handle.clone(), self.protocol);
+    pub(super) fn with_role<Q: Pattern>(mut self) -> Socket<Q> {
+        let mut socket = Socket::at(self.handle.clone(), self.protocol);
+        // Some may be in use, the socket's own among them.
+        socket.conversations = std::mem::take(&mut self.conversations);
         socket.ends_by_signals.store(self.ends_by_signals(), Ordering::Relaxed);
         // Dropping this value closes nothing.
         socket.is_closed.store(self.is_closed.swap(true, Ordering::Relaxed), Ordering::Relaxed);
@@ -161,7 +163,8 @@ impl<P: Pattern> Socket<P> {
 
     /// Closes the socket: calls of other threads on it fail with [`Error::Closed`], and messages already
     /// sent are delivered, within [`Socket::linger`]. Dropping the socket does the same; this method is
-    /// for stopping threads and tasks that share the socket. In a waker that runs in the library's I/O thread it returns
+    /// for stopping threads and tasks that share the socket. A task uses [`Socket::close_async`], which does not block its
+    /// thread. In a waker that runs in the library's I/O thread it returns
     /// before the socket is closed.
     ///
     /// # Errors

@@ -4,22 +4,27 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
+use super::any_socket::Protocol;
 use super::conversation::Conversation;
 use super::message::{IntoMessage, Message};
-use super::pattern;
+use super::pattern::Surveys;
 use super::socket::Socket;
+use super::transfer::{after, until};
 use crate::error::Error;
 use crate::protocol::SURVEY_DEADLINE;
+use crate::socket::Wait;
 
-impl Socket<pattern::Surveyor> {
+impl<P: Surveys> Socket<P> {
     /// Sends a survey to all peers. Never blocks: a peer that has no room misses it.
     ///
     /// Any number of surveys may be open at the same time, as with [`Socket::request`], and each gets its own answers, until
     /// [`Socket::survey_deadline`] has passed.
     ///
     /// # Errors
-    /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`].
+    /// [`Error::Closed`], [`Error::TooManySockets`], [`Error::OutOfMemory`], and [`Error::NotSupported`] if an
+    /// [`AnySocket`](crate::AnySocket) has another protocol.
     ///
     /// ```
     /// # use scaproust::{Error, Respondent, Surveyor};
@@ -40,24 +45,50 @@ impl Socket<pattern::Surveyor> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn survey(&self, message: impl IntoMessage) -> Result<Answers, Error> {
+        self.check_protocol(|protocol| protocol == Protocol::Surveyor)?;
         let conversation =
             self.conversations.ask(&self.handle, SURVEY_DEADLINE, self.ends_by_signals(), message)?;
-        Ok(Answers { conversation })
+        Ok(Answers { wait: None, conversation })
     }
 }
 
 /// The answers to a survey, from [`Socket::survey`]: an iterator that blocks, or in a task
 /// [`Answers::next_async`], and with the feature `futures` a stream.
 ///
-/// It ends at the deadline of the survey, when no answer has come for [`Socket::recv_timeout`], or when the socket is closed;
+/// It ends at the deadline of the survey or its [own](Answers::deadline), when no answer has come for
+/// [`Socket::recv_timeout`], or when the socket is closed;
 /// other errors are items. What has come but was not taken by the deadline is discarded. Dropping it ends the survey: answers
 /// that come later are discarded too.
 #[must_use = "a survey ends when its answers are dropped"]
 pub struct Answers {
+    /// How long to wait for each, unless it is the receive timeout of the socket.
+    wait: Option<Wait>,
     conversation: Conversation,
 }
 
 impl Answers {
+    /// Sets the moment at which the answers end, if the survey does not end before, whatever [`Socket::recv_timeout`] is.
+    pub fn deadline(mut self, deadline: Instant) -> Self {
+        self.wait = Some(until(deadline));
+        self
+    }
+
+    /// Sets the time after which the answers end, from now on; as [`Answers::deadline`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Surveyor};
+    /// # use std::time::Duration;
+    /// let surveyor = Surveyor::new()?;
+    /// surveyor.set_survey_deadline(None)?;
+    /// let mut answers = surveyor.survey("is anybody there?")?.timeout(Duration::from_millis(5));
+    /// assert_eq!(answers.next(), None);
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn timeout(mut self, time: Duration) -> Self {
+        self.wait = Some(after(time));
+        self
+    }
+
     /// The next answer, in a task; `None` after the last one.
     ///
     /// ```
@@ -102,6 +133,11 @@ impl Answers {
         AnswerStream(self)
     }
 
+    /// The conversation of the survey.
+    pub(super) fn conversation(&self) -> &Conversation {
+        &self.conversation
+    }
+
     /// The outcome of a call as an item: the errors with which a survey ends are none.
     fn item(&mut self, outcome: Result<Message, Error>) -> Option<Result<Message, Error>> {
         let ends =
@@ -116,11 +152,11 @@ impl Answers {
         if !self.conversation.is_open {
             return Poll::Ready(None);
         }
-        self.conversation.poll(None, context).map(|received| self.item(received))
+        self.conversation.poll(self.wait, context).map(|received| self.item(received))
     }
 
     fn receive(&mut self) -> Result<Message, Error> {
-        let wait = self.conversation.wait()?;
+        let wait = self.wait.map_or_else(|| self.conversation.wait(), Ok)?;
         self.conversation.receive(wait)?
     }
 }

@@ -15,44 +15,71 @@ use crate::error::Error;
 use crate::socket::{SocketRef, TaskCall, TaskReceiving, TaskSending, Wait};
 
 /// Receives in a task. It is used for one message.
-pub(super) struct ReceivingCall<S: Borrow<SocketRef>>(TaskCall<S, TaskReceiving<Message>>);
+pub(super) struct ReceivingCall<S: Borrow<SocketRef>> {
+    call: TaskCall<S, TaskReceiving<Message>>,
+    /// Why it may not receive.
+    refusal: Option<Error>,
+}
 
 impl<S: Borrow<SocketRef>> ReceivingCall<S> {
     pub(super) fn new(socket: S, is_raw: bool) -> ReceivingCall<S> {
         let put = if is_raw { Message::fill::<true> } else { Message::fill::<false> };
-        ReceivingCall(TaskCall::new(socket, TaskReceiving { place: Message::new(), put }, Wait::Option))
+        let receiving = TaskReceiving { place: Message::new(), put };
+        ReceivingCall { call: TaskCall::new(socket, receiving, Wait::Option), refusal: None }
+    }
+
+    /// Lets it fail unless it is `allowed`.
+    pub(super) fn if_allowed(mut self, allowed: Result<(), Error>) -> ReceivingCall<S> {
+        self.refusal = allowed.err();
+        self
     }
 
     /// Sets how long it waits, from its first poll on.
     pub(super) fn set_wait(&mut self, wait: Wait) {
-        self.0.wait = wait;
+        self.call.wait = wait;
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Message, Error>> {
-        self.0.poll(context.waker()).map(|received| {
+        if let Some(refusal) = self.refusal {
+            return Poll::Ready(Err(refusal));
+        }
+        self.call.poll(context.waker()).map(|received| {
             received??;
-            Ok(std::mem::take(&mut self.0.attempt.place))
+            Ok(std::mem::take(&mut self.call.attempt.place))
         })
     }
 }
 
 /// Sends in a task. It is used for one message.
-pub(super) struct SendingCall<S: Borrow<SocketRef>>(TaskCall<S, TaskSending<Message>>);
+pub(super) struct SendingCall<S: Borrow<SocketRef>> {
+    call: TaskCall<S, TaskSending<Message>>,
+    /// Why it may not send.
+    refusal: Option<Error>,
+}
 
 impl<S: Borrow<SocketRef>> SendingCall<S> {
-    pub(super) fn new(socket: S, message: Message) -> SendingCall<S> {
-        SendingCall(TaskCall::new(socket, TaskSending(message), Wait::Option))
+    /// A call that fails unless it is `allowed`.
+    pub(super) fn new(socket: S, message: Message, allowed: Result<(), Error>) -> SendingCall<S> {
+        let call = TaskCall::new(socket, TaskSending(message), Wait::Option);
+        SendingCall { call, refusal: allowed.err() }
     }
 
     pub(super) fn poll(&mut self, context: &Context<'_>) -> Poll<Result<(), Unsent>> {
-        let sent = self.0.poll(context.waker());
-        sent.map_err(|error| Unsent { error, message: std::mem::take(&mut self.0.attempt.0) })
+        let sent = match self.refusal {
+            Some(refusal) => Poll::Ready(Err(refusal)),
+            None => self.call.poll(context.waker()),
+        };
+        sent.map_err(|error| Unsent { error, message: std::mem::take(&mut self.call.attempt.0) })
     }
 }
 
 impl<P: Receives> Socket<P> {
     /// As [`Socket::recv`], in a task: waits without blocking the thread. Any executor can poll the future; timeouts are
     /// timers of the library's I/O thread. Threads and other tasks may use the socket at the same time.
+    ///
+    /// Wakers are called in the thread that sends or receives at the other end, or in the I/O thread, which serves all sockets
+    /// of the process. So a waker must not block: it hands its task to an executor, as those of all common executors do. One that
+    /// polls its task at once is allowed if that does not block either.
     ///
     /// ```
     /// # use scaproust::{Error, Pull, Push};
@@ -68,7 +95,8 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn recv_async(&self) -> RecvFuture<'_> {
-        RecvFuture { call: Some(ReceivingCall::new(self.handle.socket(), P::IS_RAW)) }
+        let call = ReceivingCall::new(self.handle.socket(), P::IS_RAW).if_allowed(self.check_plain());
+        RecvFuture { call: Some(call) }
     }
 }
 
@@ -77,7 +105,9 @@ impl<P: Sends> Socket<P> {
     ///
     /// A publisher whose receivers are far behind pauses before its next message, and not after this one.
     pub fn send_async(&self, message: impl IntoMessage) -> SendFuture<'_> {
-        let call = message.into_message().map(|message| SendingCall::new(self.handle.socket(), message));
+        let call = message
+            .into_message()
+            .map(|message| SendingCall::new(self.handle.socket(), message, self.check_plain()));
         SendFuture { call: call.map(Some) }
     }
 }
@@ -86,6 +116,9 @@ impl<P: Sends> Socket<P> {
 ///
 /// Dropping it before it is ready loses nothing: it has not taken a message, and if it was about to get one, another
 /// task or thread that waits is woken in its place. If it has returned a message, that is all that it takes.
+///
+/// Poll it soon after it was woken, or drop it. If it is kept and not polled, as a `select!` may do that has polled it by
+/// reference, another task or thread that waits is woken in its place, but only after ten milliseconds.
 ///
 /// # Errors
 /// Those of [`Socket::recv`], but never [`Error::Interrupted`]; and an error of the operating system if it must wait and
@@ -148,7 +181,7 @@ pub struct SendFuture<'a> {
 impl SendFuture<'_> {
     /// Sets the moment at which it fails with [`Error::TimedOut`], whatever [`Socket::send_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.call.iter_mut().flatten().for_each(|call| call.0.wait = until(deadline));
+        self.call.iter_mut().flatten().for_each(|call| call.call.wait = until(deadline));
         self
     }
 
@@ -163,7 +196,7 @@ impl SendFuture<'_> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.call.iter_mut().flatten().for_each(|call| call.0.wait = after(time));
+        self.call.iter_mut().flatten().for_each(|call| call.call.wait = after(time));
         self
     }
 }

@@ -7,6 +7,7 @@ use super::message::{IntoMessage, Message};
 use super::pattern::{Pattern, Receives, Sends};
 use super::socket::Socket;
 use crate::error::Error;
+use crate::message::Outgoing;
 use crate::socket::{self, LendMessage, Received, Wait};
 use crate::sync::now;
 
@@ -168,15 +169,17 @@ impl<P: Sends> Socket<P> {
 
     #[inline]
     fn send_waiting(&self, message: impl IntoMessage, wait: Wait) -> Result<(), Error> {
+        self.check_plain()?;
         message
             .lend_once(|message| socket::send_at(self.handle.socket(), message, wait, self.ends_by_signals()))
     }
 
     #[inline]
     fn send_owned(&self, mut message: Message, wait: Wait) -> Result<(), Unsent> {
-        message
-            .lend(|message| socket::send_at(self.handle.socket(), message, wait, self.ends_by_signals()))
-            .map_err(|error| Unsent { error, message })
+        let send = |message: &mut Outgoing<'_>| {
+            socket::send_at(self.handle.socket(), message, wait, self.ends_by_signals())
+        };
+        self.check_plain().and_then(|()| message.lend(send)).map_err(|error| Unsent { error, message })
     }
 }
 
@@ -302,6 +305,7 @@ impl<P: Receives> Socket<P> {
 
     #[inline]
     fn receive<R>(&self, wait: Wait, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
+        self.check_plain()?;
         socket::recv_at(self.handle.socket(), wait, self.ends_by_signals(), take)
     }
 }

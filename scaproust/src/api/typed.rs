@@ -87,7 +87,8 @@ pub trait Format {
 /// ```
 ///
 /// A client and a server have two types: `Typed<pattern::Req, Json, Question, Answer>` and
-/// `Typed<pattern::Rep, Json, Answer, Question>`.
+/// `Typed<pattern::Rep, Json, Answer, Question>`. They converse by [`Typed::request`] and [`Typed::accept`], and those of a
+/// survey by [`Typed::survey`] and [`Typed::accept`].
 pub struct Typed<P: Pattern, F, Out, In = Out> {
     socket: Socket<P>,
     /// The types that it uses; it holds no values of them.
@@ -172,13 +173,13 @@ impl<P: Receives, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
     }
 }
 
-fn encode<F: Format, T: Serialize>(value: &T) -> Result<Message, TypedError<F::Error>> {
+pub(super) fn encode<F: Format, T: Serialize>(value: &T) -> Result<Message, TypedError<F::Error>> {
     let mut message = Message::new();
     F::encode(value, &mut message).map_err(TypedError::Format)?;
     Ok(message)
 }
 
-fn decode<F: Format, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TypedError<F::Error>> {
+pub(super) fn decode<F: Format, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, TypedError<F::Error>> {
     F::decode(bytes).map_err(TypedError::Format)
 }
 
@@ -193,7 +194,8 @@ impl<P: Pattern, F, Out, In> fmt::Debug for Typed<P, F, Out, In> {
 pub enum TypedError<E> {
     /// An error of the socket.
     Socket(Error),
-    /// An error of the format.
+    /// A value could not be encoded, or a message not be decoded: the error of the format, which is the
+    /// [source](std::error::Error::source) of this one.
     Format(E),
 }
 
@@ -203,13 +205,20 @@ impl<E> From<Error> for TypedError<E> {
     }
 }
 
-impl<E: fmt::Display> fmt::Display for TypedError<E> {
+impl<E> fmt::Display for TypedError<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             TypedError::Socket(error) => error.fmt(f),
-            TypedError::Format(error) => error.fmt(f),
+            TypedError::Format(_) => f.write_str("a message does not have the format of its type"),
         }
     }
 }
 
-impl<E: std::error::Error> std::error::Error for TypedError<E> {}
+impl<E: std::error::Error + 'static> std::error::Error for TypedError<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            TypedError::Socket(error) => error.source(),
+            TypedError::Format(error) => Some(error),
+        }
+    }
+}

@@ -11,6 +11,7 @@ use super::endpoint_connections::EndpointConnections;
 use super::pending::{Attempt, CallOutput, Entered, Pending, Try};
 use super::pipes::Delay;
 use super::registry::{Call, SocketRef, enter};
+use super::task_call::TaskAttempt;
 use super::wait_policy::{Wait, WaitPolicy};
 use crate::error::Error;
 use crate::option::SocketOption;
@@ -77,7 +78,7 @@ pub(crate) fn wait_connected(
 }
 
 /// A call that waits for a connection of an endpoint.
-struct Connecting {
+pub(crate) struct Connecting {
     endpoint: i32,
     connections: Arc<EndpointConnections>,
     /// One that has ended meanwhile does not do.
@@ -85,9 +86,11 @@ struct Connecting {
 }
 
 impl Connecting {
+    /// A call of a thread, or of a task. If the connection `must_be_open`, one that has ended meanwhile does not do.
+    ///
     /// # Errors
     /// [`Error::InvalidArgument`] if there is no such endpoint: another thread has shut it down.
-    fn of(call: &Call, endpoint: i32, must_be_open: bool) -> Result<Connecting, Error> {
+    pub(crate) fn of(call: &Call, endpoint: i32, must_be_open: bool) -> Result<Connecting, Error> {
         let connections = call.core.lock().endpoints.open.get(&endpoint).map(|open| open.connections.clone());
         Ok(Connecting { endpoint, connections: connections.ok_or(Error::InvalidArgument)?, must_be_open })
     }
@@ -95,6 +98,23 @@ impl Connecting {
     /// Whether the call need not wait any longer.
     fn is_done(&self) -> bool {
         if self.must_be_open { self.connections.is_any_open() } else { self.connections.were_any() }
+    }
+
+    /// One try.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]; [`Error::InvalidArgument`] if there is no such endpoint any more.
+    fn check(&self, core: &Core) -> Result<Try<()>, Error> {
+        if core.is_closing {
+            Err(Error::Closed)
+        } else if self.is_done() {
+            Ok(Try::Done((), Delay::None))
+        } else if core.endpoints.open.contains_key(&self.endpoint) {
+            Ok(Try::Blocked)
+        } else {
+            // Another thread has shut it down.
+            Err(Error::InvalidArgument)
+        }
     }
 
     /// The call, which waits as `wait` says. `epoch` is older than its first check.
@@ -137,15 +157,26 @@ impl Attempt for Connecting {
         _slept: Option<Duration>,
         _edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
-        if core.is_closing {
-            Err(Error::Closed)
-        } else if self.is_done() {
-            Ok(Try::Done((), Delay::None))
-        } else if core.endpoints.open.contains_key(&self.endpoint) {
-            Ok(Try::Blocked)
-        } else {
-            // Another thread has shut it down.
-            Err(Error::InvalidArgument)
-        }
+        self.check(core)
+    }
+}
+
+impl TaskAttempt for Connecting {
+    const TIMEOUT: SocketOption = SocketOption::ConnectTimeout;
+    const RECEIVES: bool = false;
+    const SENDS: bool = false;
+
+    fn event(socket: &Socket, _is_context: bool) -> &Event {
+        &socket.connects
+    }
+
+    fn attempt(
+        &mut self,
+        _socket: &Socket,
+        _event: &Event,
+        core: &mut Core,
+        _edges: &mut Edges,
+    ) -> Result<Try<()>, Error> {
+        self.check(core)
     }
 }

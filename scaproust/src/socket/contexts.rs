@@ -234,11 +234,11 @@ impl Socket {
         while let Some(Changed { place, has_ended }) = core.protocol.next_changed() {
             core.update_face(place, edges);
             let context = core.seat(place).and_then(|seat| seat.socket.as_ref());
-            let receivers = context.map_or(&self.receivers, |socket| &socket.receivers);
+            let socket = context.map_or(self, |socket| socket);
             if has_ended {
-                receivers.notify_all()
+                socket.receivers.notify_all()
             } else {
-                receivers.notify_one()
+                socket.notify_receiver()
             }
             core.process_ready(&self.ready, edges);
         }

@@ -62,7 +62,7 @@ impl Socket {
     /// receiver continues, and so does the I/O thread if it `must_be_prompt`.
     fn resume_later(&self, must_be_prompt: bool) {
         if self.receivers.has_waiters() {
-            self.receivers.notify_one();
+            self.notify_receiver();
         }
         if must_be_prompt && let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) {
             reactor.wake(this);

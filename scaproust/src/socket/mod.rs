@@ -53,6 +53,7 @@ mod queries;
 mod received;
 mod receiving;
 mod recent_peers;
+mod recheck;
 mod registry;
 mod sending;
 mod socket_endpoint;
@@ -74,7 +75,7 @@ pub(crate) use self::blocking::{BlockedSignals, TURNS, finish_and_wake};
 pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
-pub(crate) use self::connecting::{connect_in, wait_connected};
+pub(crate) use self::connecting::{Connecting, connect_in, wait_connected};
 use self::contexts::Membership;
 pub(crate) use self::conversing::{give_up_at, reply_at};
 use self::core::Core;
@@ -89,6 +90,7 @@ pub use self::pending::{Entered, Pending, Step};
 pub use self::received::Received;
 pub(crate) use self::receiving::recv_at;
 pub use self::receiving::{Receiving, receive, recv};
+use self::recheck::Rechecks;
 pub(crate) use self::registry::SocketRef;
 pub use self::registry::{Call, enter};
 pub(crate) use self::sending::send_at;
@@ -122,6 +124,7 @@ pub struct Socket {
     senders: CachePadded<Event>,
     /// Wakes blocked receivers.
     receivers: CachePadded<Event>,
+    rechecks: Rechecks,
     /// Wakes calls that wait for the first connection of their endpoint.
     connects: Event,
     /// A thread that puts an entry on the ready list must process it at once, since no call may come:
@@ -156,7 +159,8 @@ impl Socket {
             ready: CachePadded(ReadyList::new()),
             senders: CachePadded(Event::for_tasks(reactor::wake_tasks)),
             receivers: CachePadded(Event::for_tasks(reactor::wake_tasks)),
-            connects: Event::new(),
+            rechecks: Rechecks::default(),
+            connects: Event::for_tasks(reactor::wake_tasks),
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),
             max_message: AtomicI32::new(max_message),

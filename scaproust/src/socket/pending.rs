@@ -234,7 +234,7 @@ impl<A: Attempt> Pending<A> {
             Wake::TimedOut => Err(Error::TimedOut),
             Wake::Interrupted => {
                 if was_notified {
-                    event.notify_one();
+                    call.notify_next(event);
                 }
                 Err(Error::Interrupted)
             }
@@ -277,7 +277,7 @@ impl<A: Attempt> Pending<A> {
         };
         if let (Some(call), None) = (&self.call, &self.direct_reads) {
             // The try has hit the drop limit: another sleeper continues with what is left.
-            A::event(call, self.is_context).notify_one();
+            call.notify_next(A::event(call, self.is_context));
         }
         outcome
     }

@@ -122,7 +122,7 @@ impl Polling {
             has_checked: false,
             has_ready_entry: false,
             hit_drop_limit: false,
-            deadline: timeout.map(|time| now() + time),
+            deadline: timeout.map(|time| now().saturating_add(time)),
             ends_by_signals,
             waiter: None,
             epoch: None,
@@ -250,7 +250,7 @@ impl Polling {
         };
         // A call that does not wait has unwanted messages dropped for a short time.
         let time = if self.waits || !self.hit_drop_limit { Duration::ZERO } else { DROP_TIME };
-        deadline + time <= now()
+        deadline.saturating_add(time) <= now()
     }
 
     /// Reads what the I/O thread does not read, and checks those sockets once more. Returns the number of

@@ -201,7 +201,7 @@ impl Socket {
             && self.receivers.has_waiters()
             && (core.call(edges, |protocol, context| protocol.can_recv(context)) || core.hit_drop_limit())
         {
-            self.receivers.notify_one();
+            self.notify_receiver();
         }
         outcome
     }

@@ -241,7 +241,7 @@ impl Socket {
             && self.senders.has_waiters()
             && core.call(edges, |protocol, context| protocol.can_send(context))
         {
-            self.senders.notify_one();
+            self.notify_sender();
         }
         outcome
     }

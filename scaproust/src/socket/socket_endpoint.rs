@@ -313,13 +313,13 @@ impl Peer for PipeHandle {
     fn readable(self: Arc<Self>, _size: usize) {
         self.list().push(&self.readable);
         self.process_if_prompt();
-        self.socket.receivers.notify_one();
+        self.socket.notify_receiver();
     }
 
     fn writable(self: Arc<Self>) {
         self.list().push(&self.writable);
         self.process_if_prompt();
-        self.socket.senders.notify_one();
+        self.socket.notify_sender();
         // After the entry is on the list: the next call finds the pipe.
         if self.connection.open() {
             self.socket.connects.notify_all();

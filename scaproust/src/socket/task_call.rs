@@ -33,12 +33,14 @@ use crate::transport;
 /// A poll tries this many times while the event keeps changing. Then the task lets others run.
 const TRIES: usize = 16;
 
-/// What a task's call tries: to send or to receive.
+/// What a task's call tries: to send, to receive, or to find a connection.
 pub(crate) trait TaskAttempt: CallOutput {
     /// The option with the timeout.
     const TIMEOUT: SocketOption;
     /// The call receives.
     const RECEIVES: bool;
+    /// The call sends, and so waits for room and obeys pauses.
+    const SENDS: bool;
 
     /// The event after whose change a try may succeed.
     /// `is_context` says whether the socket is a context.
@@ -71,6 +73,7 @@ impl<T> CallOutput for TaskReceiving<T> {
 impl<T> TaskAttempt for TaskReceiving<T> {
     const TIMEOUT: SocketOption = SocketOption::ReceiveTimeout;
     const RECEIVES: bool = true;
+    const SENDS: bool = false;
 
     fn event(socket: &Socket, is_context: bool) -> &Event {
         if is_context { socket.receivers_of_context() } else { &socket.receivers }
@@ -105,6 +108,7 @@ impl<M> CallOutput for TaskSending<M> {
 impl<M: LendMessage> TaskAttempt for TaskSending<M> {
     const TIMEOUT: SocketOption = SocketOption::SendTimeout;
     const RECEIVES: bool = false;
+    const SENDS: bool = true;
 
     fn event(socket: &Socket, _is_context: bool) -> &Event {
         &socket.senders
@@ -245,7 +249,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 }
                 continue;
             }
-            transport::before_blocking((!A::RECEIVES).then_some(&call.batching));
+            transport::before_blocking(A::SENDS.then_some(&call.batching));
             drop(call);
             return match self.set_alarm(alarm, waker) {
                 Ok(()) => Poll::Pending,
@@ -270,7 +274,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 Wait::None => return Err(Error::WouldBlock),
                 Wait::Option => {
                     let timeout = timeout_of_context.unwrap_or_else(|| core.options.timeout(A::TIMEOUT));
-                    timeout.map(|time| now() + time)
+                    timeout.map(|time| now().saturating_add(time))
                 }
                 Wait::Until(deadline) => Some(deadline),
             };
@@ -296,7 +300,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
         }
         drop(core);
         if self.leave_queue(call) && has_failed {
-            A::event(call, self.is_context).notify_one();
+            call.notify_next(A::event(call, self.is_context));
         }
     }
 
@@ -308,7 +312,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
 
     /// When the call must be polled again, even if nothing happens.
     fn alarm_time(&self, core: &Core) -> Option<Time> {
-        let pause = Some(core.send_not_before).filter(|end| !A::RECEIVES && !end.is_zero());
+        let pause = Some(core.send_not_before).filter(|end| A::SENDS && !end.is_zero());
         pause.into_iter().chain(self.deadline).min()
     }
 

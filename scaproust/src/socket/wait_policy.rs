@@ -101,7 +101,7 @@ impl WaitPolicy {
             self.is_blocked = true;
             let timeout = || self.timeout_of_context.unwrap_or_else(|| core.options.timeout(self.option));
             let time = if self.dont_wait { Some(DROP_TIME) } else { timeout() };
-            self.deadline = self.until.or_else(|| time.map(|time| now() + time));
+            self.deadline = self.until.or_else(|| time.map(|time| now().saturating_add(time)));
         }
         self.has_fetched |= self.dont_wait && !hit_drop_limit;
         Ok(())

@@ -217,9 +217,10 @@ impl Event {
         self.waiter_count.load(Ordering::Relaxed) > 0
     }
 
-    /// Counts a change and wakes the first waiter.
-    pub(crate) fn notify_one(&self) {
-        self.notify(1);
+    /// Counts a change and wakes the first waiter. Returns whether that is a task with other waiters behind it, which sleep
+    /// on if the task is not polled.
+    pub(crate) fn notify_one(&self) -> bool {
+        self.notify(1)
     }
 
     /// Counts a change and wakes all waiters.
@@ -227,16 +228,15 @@ impl Event {
         self.notify(usize::MAX);
     }
 
-    fn notify(&self, count: usize) {
+    fn notify(&self, count: usize) -> bool {
         self.changes.fetch_add(1, Ordering::Release);
         fence(Ordering::SeqCst);
-        if self.has_waiters() {
-            self.wake(count);
-        }
+        self.has_waiters() && self.wake(count)
     }
 
     #[cold]
-    fn wake(&self, count: usize) {
+    fn wake(&self, count: usize) -> bool {
+        let has_others;
         let mut threads = SmallVec::<[_; 1]>::new();
         let mut wakers = Wakers::default();
         {
@@ -249,11 +249,14 @@ impl Event {
                 }
             }
             self.update_count(&waiters);
+            has_others = !waiters.queue.is_empty();
         }
         threads.iter().for_each(|notifier| notifier.notify());
-        if !wakers.is_empty() {
-            (self.deliver)(wakers);
+        if wakers.is_empty() {
+            return false;
         }
+        (self.deliver)(wakers);
+        has_others
     }
 }
 

@@ -56,6 +56,8 @@ macro_rules! ranks {
 
 // From the lock that is taken first to the lock that is taken last. Each comment says what the lock guards.
 ranks! {
+    /// The outcome of closing a socket in a task of the Rust interface.
+    Closing,
     /// The idle conversations of a REQ or SURVEYOR socket of the Rust interface.
     Conversations,
     /// The allocator of socket numbers. Held while the reactor is stopped after the last socket.

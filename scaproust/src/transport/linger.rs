@@ -27,7 +27,7 @@ pub(crate) struct Unfinished(Arc<Linger>);
 impl Linger {
     /// A closing that begins now and may take `time`; `None` is without a limit.
     pub(crate) fn begin(time: Option<Duration>) -> Arc<Linger> {
-        let deadline = time.map(|time| now() + time);
+        let deadline = time.map(|time| now().saturating_add(time));
         Arc::new(Linger { deadline, unfinished: AtomicUsize::new(0), changed: Event::new() })
     }
 

@@ -34,7 +34,7 @@ impl Keepalive {
 }
 
 fn seconds(time: Duration) -> Result<i32, Error> {
-    let whole = time.as_secs() + u64::from(time.subsec_nanos() > 0);
+    let whole = time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0));
     i32::try_from(whole).map_err(|_| Error::InvalidArgument)
 }
 
