@@ -12,6 +12,8 @@ mod any_socket;
 mod asking;
 mod context;
 mod conversation;
+#[cfg(all(unix, not(simulated)))]
+pub mod custom;
 mod descriptor;
 pub mod device;
 mod endpoint;

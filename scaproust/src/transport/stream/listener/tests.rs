@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::Ordering;
 
 use super::*;
+use crate::transport::stream::platform::Acceptor;
 use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end, sp_header};
 #[cfg(feature = "tls")]
 use crate::transport::stream::test_support::{GREETING, SecurePeer, configs, secure_settings};
