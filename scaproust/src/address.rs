@@ -169,7 +169,7 @@ impl Address {
     ///
     /// # Errors
     /// [`Error::AddressTooLong`], or [`Error::InvalidArgument`] when there is no `://`.
-    fn split(address: &[u8]) -> Result<(&[u8], &[u8]), Error> {
+    pub(crate) fn split(address: &[u8]) -> Result<(&[u8], &[u8]), Error> {
         if address.len() > MAX_LENGTH {
             return Err(Error::AddressTooLong);
         }

@@ -22,6 +22,7 @@
 //! | talk to all neighbours | [`Bus`]; [`Star`], in which a hub forwards |
 //! | forward between networks | [`device`] and [`raw`] sockets |
 //! | let a file of settings decide | [`AnySocket`] |
+//! | use a transport of one's own | `custom`, on Unix |
 //!
 //! # Threads and tasks
 //!
@@ -109,7 +110,7 @@
 //! | `endpoint` | rules of endpoints: attempts to connect, back-off, accept rate |
 //! | `pipe` | lanes, ready lists, edges |
 //! | `reactor` | the I/O thread: readiness, timers, mailbox |
-//! | `transport` | inproc, ipc, tcp and ws: addresses become pipes |
+//! | `transport` | inproc, ipc, tcp and ws, and transports of the program: addresses become pipes |
 //! | `socket` | sockets: sending, receiving, blocking, options, closing |
 //! | `forwarding` | devices, which forward between two sockets |
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
@@ -161,6 +162,8 @@ mod wire;
 
 #[cfg(all(feature = "serde", feature = "futures"))]
 pub use api::TypedAnswerStream;
+#[cfg(all(unix, not(simulated)))]
+pub use api::custom;
 pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Dialer, Endpoint, EndpointBuilder,
     Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair,

@@ -25,3 +25,38 @@ fn a_child_neither_reaches_nor_closes_the_sockets_of_its_parent() {
     assert_eq!((waited, status), (child, 0));
     assert_eq!(parent.try_recv().err(), Some(Error::WouldBlock));
 }
+
+// The simulated machine has no transports of the program.
+#[cfg(not(simulated))]
+#[test]
+fn a_child_begins_without_the_transports_of_its_parent() {
+    use scaproust::custom::{ByteStream, StreamListener, Transport, add_transport};
+    use std::io;
+
+    struct Failing;
+
+    impl Transport for Failing {
+        fn listen(&self, _address: &[u8]) -> io::Result<Box<dyn StreamListener>> {
+            Err(Error::NoSuchInterface.into())
+        }
+
+        fn connect(&self, _address: &[u8]) -> io::Result<Box<dyn ByteStream>> {
+            Err(io::ErrorKind::ConnectionRefused.into())
+        }
+    }
+
+    add_transport("inherited", Failing).unwrap();
+    // SAFETY: as above.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let bind = || Pair::new().and_then(|own| own.bind("inherited://x").map(drop));
+        let forgotten = bind() == Err(Error::UnknownTransport);
+        let again = add_transport("inherited", Failing).is_ok() && bind() == Err(Error::NoSuchInterface);
+        // SAFETY: a plain call.
+        unsafe { libc::_exit(i32::from(!(forgotten && again))) };
+    }
+    let mut status = -1;
+    // SAFETY: `status` is valid for writing.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!((waited, status), (child, 0));
+}

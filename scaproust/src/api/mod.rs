@@ -14,6 +14,8 @@ mod closing;
 mod connected;
 mod context;
 mod conversation;
+#[cfg(all(unix, not(simulated)))]
+pub mod custom;
 mod descriptor;
 pub mod device;
 mod endpoint;

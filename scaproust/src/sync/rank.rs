@@ -99,6 +99,9 @@ ranks! {
     ConnectionTimers,
     /// The names of inproc, and their endpoints.
     InprocRegistry,
+    /// The transports that the program has added.
+    #[cfg(all(unix, not(simulated)))]
+    Transports,
     /// The look-ups of host names.
     Lookups,
     /// The reactor of the process, and its thread.

@@ -1,11 +1,13 @@
 //! `bind` and `connect`: an address becomes pipes.
 //!
 //! Owns the transports: inproc joins two sockets of the process by a pair of lanes; tcp, ipc and
-//! ws put a connection behind each pipe, also over sockets that the program has opened. Must not know
+//! ws put a connection behind each pipe, also over sockets that the program has opened, and over streams of its own transports. Must not know
 //! sockets, nor what a protocol does with a message: a socket gives each endpoint an [`EndpointContext`],
 //! the endpoint attaches pipes to it, and reports edges and the end of each pipe to its [`SocketPipe`].
 
 mod admission;
+#[cfg(all(unix, not(simulated)))]
+pub(crate) mod custom;
 mod inproc;
 mod linger;
 mod stream;
@@ -200,7 +202,15 @@ pub(crate) trait Endpoint: Send + Sync {
 /// # Errors
 /// Those of the address, and of the operating system.
 pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    match Address::to_bind(address)? {
+    let known = match Address::to_bind(address) {
+        #[cfg(all(unix, not(simulated)))]
+        Err(Error::UnknownTransport) => {
+            let (transport, rest) = custom::find(address)?;
+            return stream::custom::bind(&*transport, rest, context);
+        }
+        known => known?,
+    };
+    match known {
         Address::Inproc(name) => inproc::bind(name, context),
         Address::Ipc(name) => stream::bind_ipc(&name, context),
         Address::Tcp(address) => stream::bind_tcp(&address, context),
@@ -221,7 +231,15 @@ pub(crate) fn bind(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<
 /// # Errors
 /// Those of the address, and of the operating system.
 pub(crate) fn connect(address: &[u8], context: Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error> {
-    match Address::to_connect(address)? {
+    let known = match Address::to_connect(address) {
+        #[cfg(all(unix, not(simulated)))]
+        Err(Error::UnknownTransport) => {
+            let (transport, rest) = custom::find(address)?;
+            return stream::custom::connect(transport, rest, context);
+        }
+        known => known?,
+    };
+    match known {
         Address::Inproc(name) => Ok(inproc::connect(name, context)),
         Address::Ipc(name) => stream::connect_ipc(&name, context),
         Address::Tcp(address) => stream::connect_tcp(address, context),

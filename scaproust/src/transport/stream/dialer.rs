@@ -15,7 +15,10 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
+use super::carrier::Carrier;
 use super::connection::Connection;
+#[cfg(all(unix, not(simulated)))]
+use super::custom::CustomAddress;
 use super::kind::StreamKind;
 use super::names::{self, Answer, Requester};
 use super::platform::{self, LocalAddress, polled};
@@ -45,6 +48,9 @@ pub(super) enum Target {
     },
     /// A local socket.
     Local(LocalAddress),
+    /// Somewhere that a transport of the program knows.
+    #[cfg(all(unix, not(simulated)))]
+    Custom(CustomAddress),
 }
 
 /// One address to connect to.
@@ -59,6 +65,9 @@ pub(super) enum Destination {
     },
     /// A local socket.
     Local(LocalAddress),
+    /// Somewhere that a transport of the program knows.
+    #[cfg(all(unix, not(simulated)))]
+    Custom(CustomAddress),
 }
 
 /// A connected endpoint of tcp, ipc or ws, or of tls+tcp or wss.
@@ -105,7 +114,7 @@ enum Phase {
     /// The look-up is finished; the I/O thread connects to this address, if there is one.
     Resolved(Option<Destination>),
     /// The kernel is connecting.
-    Connecting { stream: platform::Stream, token: Token },
+    Connecting { stream: Carrier, token: Token },
     /// There is a connection.
     Connected(Arc<Connection>),
     /// The timer of the next attempt is set.
@@ -119,18 +128,16 @@ impl Destination {
     ///
     /// # Errors
     /// The operating system's.
-    fn connect(&self) -> io::Result<platform::Stream> {
+    fn connect(&self) -> io::Result<Carrier> {
         match self {
-            Destination::Network { address, local } => platform::connect_to_network(*address, *local),
-            Destination::Local(address) => platform::connect_local(address),
+            Destination::Network { address, local } => {
+                platform::connect_to_network(*address, *local).map(Carrier::System)
+            }
+            Destination::Local(address) => platform::connect_local(address).map(Carrier::System),
+            #[cfg(all(unix, not(simulated)))]
+            Destination::Custom(address) => address.connect(),
         }
     }
-}
-
-/// Ends a connect that is not needed any more. Closing is not enough: a forked child may have a copy of the descriptor.
-fn abandon(stream: &platform::Stream) {
-    // Fails if the peer was first.
-    let _ = stream.shutdown(std::net::Shutdown::Both);
 }
 
 impl Dialer {
@@ -210,6 +217,8 @@ impl Dialer {
                 Destination::Network { address: network::numeric(host, *port)?, local: *local }
             }
             Target::Local(address) => Destination::Local(address.clone()),
+            #[cfg(all(unix, not(simulated)))]
+            Target::Custom(address) => Destination::Custom(address.clone()),
         };
         Ok(Some(DialStep::Connect(known)))
     }
@@ -241,19 +250,19 @@ impl Dialer {
     ///
     /// # Errors
     /// When the connect has failed, or the stream cannot be registered.
-    fn connecting(self: &Arc<Self>, stream: platform::Stream) -> io::Result<()> {
+    fn connecting(self: &Arc<Self>, stream: Carrier) -> io::Result<()> {
         self.context.report(EndpointEvent::Connecting);
-        let is_connected = platform::is_connected(&stream)?;
+        let is_connected = stream.is_connected()?;
         let mut state = lock(&self.state);
         if matches!(state.phase, Phase::Closed(_)) {
-            abandon(&stream);
+            stream.abandon();
             return Ok(());
         }
         if is_connected {
             return self.connected(state, stream);
         }
         // Under the lock, so that the reactor's event finds the phase set.
-        let token = self.reactor.register(polled(&stream), Interest::WRITABLE, self.clone())?;
+        let token = self.reactor.register(polled(stream.raw()), Interest::WRITABLE, self.clone())?;
         state.phase = Phase::Connecting { stream, token };
         Ok(())
     }
@@ -262,7 +271,7 @@ impl Dialer {
     fn check_connecting(self: &Arc<Self>) {
         let mut state = lock(&self.state);
         let outcome = match &state.phase {
-            Phase::Connecting { stream, .. } => platform::is_connected(stream),
+            Phase::Connecting { stream, .. } => stream.is_connected(),
             _ => return,
         };
         if matches!(&outcome, Ok(false)) {
@@ -272,7 +281,7 @@ impl Dialer {
         else {
             return;
         };
-        self.reactor.deregister(polled(&stream), token);
+        self.reactor.deregister(polled(stream.raw()), token);
         let connected = match outcome {
             Ok(_) => self.connected(state, stream),
             Err(error) => {
@@ -293,7 +302,7 @@ impl Dialer {
     fn connected(
         self: &Arc<Self>,
         mut state: MutexGuard<'_, State, rank::Dialer>,
-        stream: platform::Stream,
+        stream: Carrier,
     ) -> io::Result<()> {
         let stream = self.kind.stream(stream)?;
         let mapping = self.mapping.clone();
@@ -364,9 +373,9 @@ impl Source for Dialer {
     fn lost(self: Arc<Self>) {
         let mut state = lock(&self.state);
         if let Phase::Connecting { stream, token } = &state.phase
-            && let Err(error) = self.reactor.register_again(polled(stream), Interest::WRITABLE, *token)
+            && let Err(error) = self.reactor.register_again(polled(stream.raw()), Interest::WRITABLE, *token)
         {
-            self.reactor.deregister(polled(stream), *token);
+            self.reactor.deregister(polled(stream.raw()), *token);
             state.phase = Phase::Proceeding;
             drop(state);
             let step = self.failed(error);
@@ -444,8 +453,8 @@ impl Endpoint for Dialer {
                 (Phase::Closed(Some(connection.clone())), Some(connection))
             }
             Phase::Connecting { stream, token } => {
-                self.reactor.deregister(polled(&stream), token);
-                abandon(&stream);
+                self.reactor.deregister(polled(stream.raw()), token);
+                stream.abandon();
                 (Phase::Closed(None), None)
             }
             Phase::Waiting(timer) => {

@@ -62,7 +62,7 @@ pub(in crate::transport) fn connect(
         let mut slot = lock(&endpoint.0);
         let owner = endpoint.clone();
         let connection = Connection::start(
-            kind.stream(stream)?,
+            kind.stream(stream.into())?,
             mapping,
             protocol_pair(context.protocol()),
             context.clone(),

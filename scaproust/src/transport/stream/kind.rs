@@ -4,8 +4,8 @@ use std::io;
 #[cfg(feature = "tls")]
 use std::sync::Arc;
 
+use super::carrier::Carrier;
 use super::layers::{Link, Stream};
-use super::platform;
 #[cfg(feature = "tls")]
 use crate::sync::{Mutex, lock, rank};
 #[cfg(feature = "tls")]
@@ -20,6 +20,9 @@ pub(super) enum StreamKind {
     /// TLS over TCP.
     #[cfg(feature = "tls")]
     Secure(Security),
+    /// Of a transport of the program.
+    #[cfg(all(unix, not(simulated)))]
+    Custom,
 }
 
 /// The TLS of an endpoint.
@@ -49,17 +52,26 @@ impl StreamKind {
             StreamKind::Network => Link::Network,
             #[cfg(feature = "tls")]
             StreamKind::Secure(_) => Link::Network,
+            #[cfg(all(unix, not(simulated)))]
+            StreamKind::Custom => Link::Custom,
         }
     }
 
-    /// The stream over a connected one of the operating system.
+    /// The stream over a connected one.
     ///
     /// # Errors
     /// If there are no random numbers for TLS.
-    pub(super) fn stream(&self, raw: platform::Stream) -> io::Result<Stream> {
+    pub(super) fn stream(&self, carrier: Carrier) -> io::Result<Stream> {
+        let raw = match carrier {
+            Carrier::System(raw) => raw,
+            #[cfg(all(unix, not(simulated)))]
+            Carrier::Custom(custom) => return Ok(Stream::custom(custom)),
+        };
         match self {
             StreamKind::Network => Ok(Stream::over_network(raw)),
             StreamKind::Local => Ok(Stream::local(raw)),
+            #[cfg(all(unix, not(simulated)))]
+            StreamKind::Custom => Ok(Stream::over_network(raw)),
             #[cfg(feature = "tls")]
             StreamKind::Secure(security) => {
                 let config = lock(&security.config).clone();
@@ -74,6 +86,8 @@ impl StreamKind {
             StreamKind::Network | StreamKind::Local => false,
             #[cfg(feature = "tls")]
             StreamKind::Secure(_) => true,
+            #[cfg(all(unix, not(simulated)))]
+            StreamKind::Custom => false,
         }
     }
 

@@ -22,6 +22,8 @@ use self::masked::Masked;
 pub(crate) use self::secured::Secured;
 #[cfg(feature = "tls")]
 use self::tls::Tls;
+#[cfg(all(unix, not(simulated)))]
+use super::custom::{CustomLayer, CustomStream};
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::pipe::Credentials;
 use crate::sync::Descriptor;
@@ -43,6 +45,9 @@ pub(super) enum Link {
     Network,
     /// On this machine, behind a Unix-domain socket or a named pipe.
     Local,
+    /// Behind a transport of the program.
+    #[cfg(all(unix, not(simulated)))]
+    Custom,
 }
 
 impl Link {
@@ -54,6 +59,9 @@ impl Link {
         match self {
             Link::Network => platform::network_addresses(raw),
             Link::Local => (None, None),
+            // There are none unless its descriptor is that of a socket of TCP.
+            #[cfg(all(unix, not(simulated)))]
+            Link::Custom => platform::network_addresses(raw),
         }
     }
 
@@ -62,6 +70,8 @@ impl Link {
         match self {
             Link::Network => None,
             Link::Local => platform::credentials(raw),
+            #[cfg(all(unix, not(simulated)))]
+            Link::Custom => None,
         }
     }
 }
@@ -73,6 +83,9 @@ enum Layer {
     /// As records of TLS.
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
+    /// As the stream of a transport of the program carries them.
+    #[cfg(all(unix, not(simulated)))]
+    Custom(CustomLayer),
     /// Changed, for the tests of the driver.
     #[cfg(all(test, not(loom)))]
     Masked(Masked),
@@ -96,6 +109,13 @@ impl Stream {
     /// A stream within this machine, connected.
     pub(super) fn local(raw: platform::Stream) -> Stream {
         Stream { raw, link: Link::Local, layer: Layer::Plain }
+    }
+
+    /// A connected stream of a transport of the program.
+    #[cfg(all(unix, not(simulated)))]
+    pub(super) fn custom(custom: CustomStream) -> Stream {
+        let (raw, layer) = custom.into_parts();
+        Stream { raw, link: Link::Custom, layer: Layer::Custom(layer) }
     }
 
     /// A stream within this machine with the layer of the tests.
@@ -138,6 +158,8 @@ impl Stream {
         match self.link {
             Link::Network => self.raw.set_tcp_nodelay(is_set),
             Link::Local => Ok(()),
+            #[cfg(all(unix, not(simulated)))]
+            Link::Custom => Ok(()),
         }
     }
 
@@ -149,6 +171,8 @@ impl Stream {
         match self.link {
             Link::Network => platform::watch_peer(&self.raw, watch),
             Link::Local => Ok(()),
+            #[cfg(all(unix, not(simulated)))]
+            Link::Custom => Ok(()),
         }
     }
 
@@ -162,6 +186,9 @@ impl Stream {
             Layer::Tls(tls) if tls.holds_plaintext() => None,
             #[cfg(feature = "tls")]
             Layer::Tls(_) => platform::descriptor(&self.raw),
+            // The program's stream may hold bytes that it has read ahead.
+            #[cfg(all(unix, not(simulated)))]
+            Layer::Custom(_) => None,
             #[cfg(all(test, not(loom)))]
             Layer::Masked(_) => None,
         }
@@ -173,6 +200,8 @@ impl Stream {
             Layer::Plain => true,
             #[cfg(feature = "tls")]
             Layer::Tls(_) => false,
+            #[cfg(all(unix, not(simulated)))]
+            Layer::Custom(_) => false,
             #[cfg(all(test, not(loom)))]
             Layer::Masked(_) => false,
         }
@@ -196,6 +225,8 @@ impl Stream {
             }
             #[cfg(feature = "tls")]
             (Layer::Tls(tls), _) => tls.read(&self.raw, spill),
+            #[cfg(all(unix, not(simulated)))]
+            (Layer::Custom(custom), _) => custom.read(spill),
             #[cfg(all(test, not(loom)))]
             (Layer::Masked(masked), _) => masked.read(&self.raw, spill),
         }
@@ -207,6 +238,8 @@ impl Stream {
             Layer::Plain => SHORT_READ_IS_ALL,
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.short_read_is_all(),
+            #[cfg(all(unix, not(simulated)))]
+            Layer::Custom(_) => false,
             #[cfg(all(test, not(loom)))]
             Layer::Masked(_) => false,
         }
@@ -222,6 +255,8 @@ impl Stream {
             (Layer::Plain, pieces) => self.raw.send_vectored_with_flags(pieces, NO_SIGNAL),
             #[cfg(feature = "tls")]
             (Layer::Tls(tls), pieces) => tls.write(&self.raw, pieces),
+            #[cfg(all(unix, not(simulated)))]
+            (Layer::Custom(custom), pieces) => custom.write(pieces),
             #[cfg(all(test, not(loom)))]
             (Layer::Masked(masked), pieces) => masked.write(&self.raw, pieces),
         }
@@ -246,6 +281,8 @@ impl Stream {
             Layer::Plain => Ok(()),
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.flush(&self.raw),
+            #[cfg(all(unix, not(simulated)))]
+            Layer::Custom(_) => Ok(()),
             #[cfg(all(test, not(loom)))]
             Layer::Masked(masked) => masked.flush(&self.raw),
         }
@@ -257,6 +294,8 @@ impl Stream {
             Layer::Plain => false,
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.wants_flush(),
+            #[cfg(all(unix, not(simulated)))]
+            Layer::Custom(_) => false,
             #[cfg(all(test, not(loom)))]
             Layer::Masked(masked) => masked.wants_flush(),
         }
@@ -320,6 +359,10 @@ impl Stream {
         #[cfg(feature = "tls")]
         if let Layer::Tls(tls) = &self.layer {
             tls.close(&self.raw, how);
+        }
+        #[cfg(all(unix, not(simulated)))]
+        if let Layer::Custom(custom) = &self.layer {
+            return custom.shutdown(how);
         }
         // Fails if the peer was first.
         let _ = self.raw.shutdown(how);

@@ -9,10 +9,11 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
+use super::carrier::{AnyAcceptor, Carrier};
 use super::connection::Connection;
 use super::kind::StreamKind;
 use super::layers::Link;
-use super::platform::{self, Acceptor, polled};
+use super::platform::{self, polled};
 #[cfg(feature = "tls")]
 use super::reload;
 use super::{Owner, accepted_protocols};
@@ -46,7 +47,7 @@ pub(super) struct Listener {
 
 struct State {
     /// The acceptor and its registration; `None` once the endpoint is closed.
-    listening: Option<(Acceptor, Token)>,
+    listening: Option<(AnyAcceptor, Token)>,
     connections: Vec<Arc<Connection>>,
     accepting: Accepting,
     /// The connections that are in a TLS handshake.
@@ -63,7 +64,7 @@ impl Listener {
     /// # Errors
     /// The operating system's.
     pub(super) fn start(
-        acceptor: Acceptor,
+        acceptor: impl Into<AnyAcceptor>,
         chosen: Option<Chosen>,
         kind: StreamKind,
         mapping: Mapping,
@@ -80,12 +81,14 @@ impl Listener {
         };
         let listener = Listener { chosen, mapping, kind, context, reactor, state: Mutex::new(state) };
         let listener = Arc::new(listener);
+        let acceptor = acceptor.into();
         // Before the first connection.
         listener.context.bound(&*listener);
         {
             // The lock is held meanwhile, so that the first connection finds the acceptor.
             let mut state = lock(&listener.state);
-            let token = listener.reactor.register(polled(&acceptor), Interest::READABLE, listener.clone())?;
+            let token =
+                listener.reactor.register(polled(acceptor.raw()), Interest::READABLE, listener.clone())?;
             state.listening = Some((acceptor, token));
         }
         Ok(listener)
@@ -139,12 +142,12 @@ impl Listener {
         }
     }
 
-    fn take(self: &Arc<Self>, raw: platform::Stream) {
-        if let Some(end) = self.refusal(&raw) {
-            let remote = self.kind.link().network_addresses(&raw).0;
+    fn take(self: &Arc<Self>, carrier: Carrier) {
+        if let Some(end) = self.refusal(carrier.raw()) {
+            let remote = self.kind.link().network_addresses(carrier.raw()).0;
             return self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
         }
-        let stream = match self.kind.stream(raw) {
+        let stream = match self.kind.stream(carrier) {
             Ok(stream) => stream,
             Err(error) => return self.context.report(EndpointEvent::AcceptFailed(error.into())),
         };
@@ -223,7 +226,7 @@ impl Source for Listener {
     fn lost(self: Arc<Self>) {
         let again = match &lock(&self.state).listening {
             Some((acceptor, token)) => {
-                self.reactor.register_again(polled(acceptor), Interest::READABLE, *token)
+                self.reactor.register_again(polled(acceptor.raw()), Interest::READABLE, *token)
             }
             None => Ok(()),
         };
@@ -266,7 +269,7 @@ impl Endpoint for Listener {
             (state.listening.take(), state.connections.clone())
         };
         if let Some((acceptor, token)) = listening {
-            self.reactor.deregister(polled(&acceptor), token);
+            self.reactor.deregister(polled(acceptor.raw()), token);
             acceptor.stop();
         }
         for connection in connections {

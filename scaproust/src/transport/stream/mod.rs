@@ -5,7 +5,10 @@
 //! stream. Its [`Mapping`] decides the bytes: ws is another mapping over tcp.
 
 mod batching;
+mod carrier;
 mod connection;
+#[cfg(all(unix, not(simulated)))]
+pub(super) mod custom;
 mod dialer;
 #[cfg(all(unix, not(simulated)))]
 pub(super) mod given;

@@ -24,6 +24,8 @@ fn kind_of(target: &Target) -> StreamKind {
     match target {
         Target::Host { .. } => StreamKind::Network,
         Target::Local(_) => StreamKind::Local,
+        #[cfg(all(unix, not(simulated)))]
+        Target::Custom(_) => StreamKind::Custom,
     }
 }
 
@@ -60,7 +62,7 @@ impl Fixture {
         stream.set_nonblocking(true).unwrap();
         let stream = platform::Stream::from(stream);
         let token = self.reactor.register(polled(&stream), Interest::WRITABLE, dialer.clone()).unwrap();
-        lock(&dialer.state).phase = Phase::Connecting { stream, token };
+        lock(&dialer.state).phase = Phase::Connecting { stream: stream.into(), token };
     }
 
     /// Waits for the outcome of the next attempt. One that fails at once is not reported as connecting.
@@ -356,7 +358,7 @@ fn a_connect_that_another_thread_starts_while_the_dialer_is_closed_is_abandoned(
     let _copy = stream.try_clone().unwrap();
     stream.set_nonblocking(true).unwrap();
     dialer.close(&at_once());
-    assert!(dialer.connecting(stream.into()).is_ok());
+    assert!(dialer.connecting(platform::Stream::from(stream).into()).is_ok());
     assert_eq!(read_to_end(&listener.accept().unwrap().0), 0);
     assert_eq!(test.next_event(), Connecting);
     test.expect_nothing_more();

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use super::*;
 #[cfg(feature = "tls")]
 use crate::endpoint::PLACES;
+use crate::transport::stream::platform::Acceptor;
 use crate::transport::stream::test_support::{Fixture, expect_greeting, read_to_end, sp_header};
 #[cfg(feature = "tls")]
 use crate::transport::stream::test_support::{GREETING, SecurePeer, configs, secure_settings};
