@@ -83,6 +83,8 @@ ranks! {
     Socket,
     /// The subscribers of a socket's monitor.
     Monitor,
+    /// The viewers that ask for the report of the process.
+    Reporter,
     /// The outbound direction of a connection.
     Writer,
     /// Changes of a connection's read lease.
@@ -97,6 +99,8 @@ ranks! {
     ConnectionTimers,
     /// The names of inproc, and their endpoints.
     InprocRegistry,
+    /// Where the process serves its report. Changed while the allocator of socket numbers is locked.
+    Reporting,
     /// The look-ups of host names.
     Lookups,
     /// The reactor of the process, and its thread.
