@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use crate::error::Error;
+
 /// A JSON value that is being written. The caller opens and closes objects and arrays in pairs.
 #[derive(Debug, Default)]
 pub(super) struct Json {
@@ -11,6 +13,14 @@ pub(super) struct Json {
 }
 
 impl Json {
+    /// Makes room for so many bytes more.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(super) fn reserve(&mut self, bytes: usize) -> Result<(), Error> {
+        self.text.try_reserve(bytes).map_err(|_| Error::OutOfMemory)
+    }
+
     /// Opens an object, which is a value of an array, or the whole.
     pub(super) fn open_object(&mut self) {
         self.separate();

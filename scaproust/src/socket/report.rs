@@ -6,6 +6,7 @@ use super::monitor::time;
 use super::registry::{SOCKETS, enter};
 use super::snapshot::{EndpointSnapshot, PipeSnapshot, Snapshot};
 use super::traffic::Traffic;
+use crate::error::Error;
 use crate::sync::{nanoseconds, now};
 
 /// The version of the form. It increases when a member changes its meaning or is removed; members may be added.
@@ -13,6 +14,8 @@ const REPORT_VERSION: i32 = 1;
 
 /// About how many sockets and connections one step reports.
 const PER_STEP: usize = 64;
+/// More bytes than a socket, an endpoint or a connection takes in the report, without what depends on it.
+const PER_ITEM: usize = 3 * 1024;
 
 /// A report that is being written.
 pub(super) struct Report {
@@ -38,22 +41,30 @@ impl Report {
 
     /// Reports some more sockets. Returns whether all are reported. It holds the lock of one socket at a time, and does not
     /// wait for the table of sockets, whose lock is held while the I/O thread is stopped.
-    pub(super) fn proceed(&mut self) -> bool {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`]: the report must be given up.
+    pub(super) fn proceed(&mut self) -> Result<bool, Error> {
         if self.end.is_none() {
             self.end = SOCKETS.get().try_end();
         }
-        let Some(end) = self.end else { return false };
+        let Some(end) = self.end else { return Ok(false) };
         let mut count = 0;
         while self.next < end && count < PER_STEP {
-            let snapshot = enter(self.next).ok().and_then(|socket| socket.snapshot());
+            let snapshot = match enter(self.next) {
+                Ok(socket) => socket.snapshot()?,
+                Err(_) => None,
+            };
             self.next += 1;
             count += 1;
             if let Some(snapshot) = snapshot {
-                count += snapshot.pipes.len();
+                let items = 1 + snapshot.endpoints.len() + snapshot.pipes.len();
+                self.json.reserve(items * PER_ITEM)?;
                 write_socket(&mut self.json, &snapshot);
+                count += snapshot.pipes.len();
             }
         }
-        self.next >= end
+        Ok(self.next >= end)
     }
 
     /// The text, when all is reported.
@@ -165,7 +176,7 @@ mod tests {
     fn report_of(id: i32) -> Option<String> {
         let mut report = Report::begin();
         // The table's lock may be taken by another test.
-        while !report.proceed() {}
+        while !report.proceed().unwrap() {}
         let report = report.finish();
         assert!(report.starts_with(&format!("{{\"version\":1,\"pid\":{},", std::process::id())), "{report}");
         assert!(report.ends_with("]}"));

@@ -174,7 +174,7 @@ impl Reporter {
         let bytes = text.as_bytes();
         let mut body = match bytes.len() {
             ..=INLINE_MAX => Payload::Borrowed(bytes),
-            // Without memory there is no reply, and the viewer asks again.
+            // As without memory for the report.
             _ => match Chunk::copy_of(bytes) {
                 Some(chunk) => Payload::Owned(chunk),
                 None => return,
@@ -231,10 +231,11 @@ impl Source for Reporter {
         let job = lock(&self.state).next_job(&mut edges);
         edges.deliver();
         let Some(mut job) = job else { return };
-        if job.report.proceed() {
-            self.send(job);
-        } else {
-            lock(&self.state).job = Some(job);
+        match job.report.proceed() {
+            Ok(true) => self.send(job),
+            Ok(false) => lock(&self.state).job = Some(job),
+            // There is no reply, and the viewer asks again.
+            Err(_) => {}
         }
         self.schedule();
     }

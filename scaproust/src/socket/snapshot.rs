@@ -81,7 +81,10 @@ impl PipeSnapshot {
 
 impl Socket {
     /// The state of the socket; `None` if it is being closed.
-    pub(super) fn snapshot(&self) -> Option<Snapshot> {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(super) fn snapshot(&self) -> Result<Option<Snapshot>, Error> {
         let parent = self.parent().map(|parent| parent.id);
         self.observe(|core| {
             let mut snapshot = Snapshot {
@@ -96,18 +99,22 @@ impl Socket {
             };
             if parent.is_none() {
                 if core.is_closing {
-                    return None;
+                    return Ok(None);
                 }
-                snapshot.fill(core);
+                snapshot.fill(core)?;
             }
-            Some(snapshot)
+            Ok(Some(snapshot))
         })
     }
 }
 
 impl Snapshot {
     /// Adds what a socket has that is no context.
-    fn fill(&mut self, core: &mut Core) {
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    fn fill(&mut self, core: &mut Core) -> Result<(), Error> {
+        self.pipes.try_reserve(core.pipes.open()).map_err(|_| Error::OutOfMemory)?;
         let counters =
             Statistic::all().filter(|(statistic, _)| !matches!(statistic, Statistic::SendPriority));
         self.statistics = counters.map(|(statistic, name)| (name, core.statistic(statistic))).collect();
@@ -140,5 +147,6 @@ impl Snapshot {
             });
         });
         self.endpoints = endpoints.into_values().collect();
+        Ok(())
     }
 }
