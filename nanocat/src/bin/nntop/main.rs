@@ -25,6 +25,9 @@ use ask::Viewer;
 use failure::Failure;
 
 fn main() -> ExitCode {
+    // Or nntop would serve its own report there, if no process does.
+    // SAFETY: there is no other thread yet, which could read a variable at the same time.
+    unsafe { std::env::remove_var("NN_MONITOR") };
     match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.exit(),
