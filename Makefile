@@ -138,39 +138,49 @@ uninstall: ## remove the installed files (same PREFIX, LIBDIR and DESTDIR)
 stage: # an installation inside the build folder, for the demo, the tests and the benchmark
 	@$(MAKE) --no-print-directory install PREFIX='$(STAGE)' LIBDIR=lib DESTDIR=
 
-# --- nanocat: the program, its links, its manual page and its completions ---------------------------------------------
+# --- nanocat and nntop: the programs, nanocat's links, their manual pages and their completions ------------------------
+TOOLS := nanocat nntop
 bindir := $(prefix)/bin
 man1dir := $(mandir)/man1
-# The file with the completions for each shell.
-COMPLETIONS := bash:share/bash-completion/completions/nanocat zsh:share/zsh/site-functions/_nanocat \
-               fish:share/fish/vendor_completions.d/nanocat.fish
+# The file with the completions for each shell; + stands for the program.
+COMPLETIONS := bash:share/bash-completion/completions/+ zsh:share/zsh/site-functions/_+ \
+               fish:share/fish/vendor_completions.d/+.fish
 
-.PHONY: install-nanocat uninstall-nanocat installed-nanocat
+.PHONY: install-nanocat uninstall-nanocat installed-nanocat installed-nntop
 install: install-nanocat
 uninstall: uninstall-nanocat
-installed: installed-nanocat
+installed: installed-nanocat installed-nntop
 
 install-nanocat: build
 	@install -d "$(destdir)$(bindir)" "$(destdir)$(man1dir)"
-	@install -m 755 "$(BUILD)/nanocat" "$(destdir)$(bindir)/"
 	@for link in $$("$(BUILD)/nanocat" --generate links); do ln -sf nanocat "$(destdir)$(bindir)/$$link"; done
-	@"$(BUILD)/nanocat" --generate man > "$(destdir)$(man1dir)/nanocat.1"
-	@for file in $(COMPLETIONS); do \
-	    install -d "$(destdir)$(prefix)/$$(dirname "$${file#*:}")" && \
-	        "$(BUILD)/nanocat" --generate "$${file%%:*}" > "$(destdir)$(prefix)/$${file#*:}" || exit 1; \
+	@for tool in $(TOOLS); do \
+	    install -m 755 "$(BUILD)/$$tool" "$(destdir)$(bindir)/" && \
+	        "$(BUILD)/$$tool" --generate man > "$(destdir)$(man1dir)/$$tool.1" || exit 1; \
+	    for file in $(COMPLETIONS); do \
+	        shell=$${file%%:*} file="$(destdir)$(prefix)/$$(echo "$${file#*:}" | sed "s/+/$$tool/")"; \
+	        install -d "$$(dirname "$$file")" && "$(BUILD)/$$tool" --generate "$$shell" > "$$file" || exit 1; \
+	    done; \
 	done
 
 uninstall-nanocat:
 	@for link in "$(destdir)$(bindir)"/nn_*; do \
 	    if [ "$$(readlink "$$link")" = nanocat ]; then rm -f "$$link"; fi; \
 	done
-	@rm -f "$(destdir)$(bindir)/nanocat" "$(destdir)$(man1dir)/nanocat.1"
-	@for file in $(COMPLETIONS); do rm -f "$(destdir)$(prefix)/$${file#*:}"; done
+	@for tool in $(TOOLS); do \
+	    rm -f "$(destdir)$(bindir)/$$tool" "$(destdir)$(man1dir)/$$tool.1"; \
+	    for file in $(COMPLETIONS); do rm -f "$(destdir)$(prefix)/$$(echo "$${file#*:}" | sed "s/+/$$tool/")"; done; \
+	done
 
 installed-nanocat:
 	$(call heading,Installation: nanocat)
 	@$(MAKE) --no-print-directory stage
 	@.ci/installed-nanocat "$(STAGE)"
+
+installed-nntop: # in a terminal of tmux
+	$(call heading,Installation: nntop)
+	@$(MAKE) --no-print-directory stage
+	@.ci/installed-nntop "$(STAGE)"
 
 # --- Demo and benchmark ---------------------------------------------------------------------------------------------
 demo: ## build the library, then run three small C programs with it

@@ -4,8 +4,6 @@ use std::fmt::Display;
 use std::io;
 use std::process;
 
-use scaproust::Error;
-
 /// The arguments are wrong.
 const USAGE: u8 = 1;
 /// A file cannot be read or written.
@@ -36,7 +34,7 @@ impl Failure {
     }
 
     /// A socket operation, described by `what`, failed.
-    pub(crate) fn socket(what: &str) -> impl Fn(Error) -> Failure {
+    pub(crate) fn socket<E: Display>(what: &str) -> impl Fn(E) -> Failure {
         move |error| Failure { status: SOCKET, text: format!("{what}: {}", plain(error)) }
     }
 
@@ -66,6 +64,7 @@ fn plain(error: impl Display) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use scaproust::Error;
 
     #[test]
     fn errors_of_the_system_have_its_texts() {

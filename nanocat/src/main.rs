@@ -10,6 +10,7 @@ mod definition;
 mod failure;
 mod format;
 mod generate;
+mod manual;
 mod monitor;
 mod socket_type;
 mod talk;
@@ -41,10 +42,7 @@ use talk::TransferOptions;
 fn main() -> ExitCode {
     match run() {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.print();
-            ExitCode::from(failure.status)
-        }
+        Err(failure) => failure.exit(),
     }
 }
 

@@ -42,7 +42,7 @@ set(VCPKG_POLICY_SKIP_LIB_CMAKE_MERGE_CHECK enabled)
 vcpkg_fixup_pkgconfig()
 
 if("tool" IN_LIST FEATURES)
-    vcpkg_copy_tools(TOOL_NAMES nanocat AUTO_CLEAN)
+    vcpkg_copy_tools(TOOL_NAMES nanocat nntop AUTO_CLEAN)
 endif()
 file(REMOVE_RECURSE "${CURRENT_PACKAGES_DIR}/bin")
 

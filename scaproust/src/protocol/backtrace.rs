@@ -24,7 +24,7 @@ pub(super) fn next_question(word: u32) -> u32 {
 }
 
 /// The backtrace in front of a question; `None` when it has no last word among the first `max_hops`.
-pub(super) fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
+pub(crate) fn backtrace(front: Front<'_>, max_hops: usize) -> Option<ProtocolHeader> {
     let mut words = ProtocolHeader::new();
     for index in 0..max_hops {
         let word = front.word(index)?;

@@ -49,6 +49,7 @@ mod survey;
 mod table;
 mod trie;
 
+pub(crate) use backtrace::backtrace;
 pub(crate) use machine::Machine;
 pub(crate) use pubsub::{FILTER, SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::{RESEND_INTERVAL, ReplyRoute};

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::registry::{SOCKETS, SocketRef};
-use super::{Socket, opening, trace};
+use super::{Socket, opening, reporter, trace};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
@@ -81,6 +81,7 @@ pub fn terminate() {
 fn release_shared() {
     let mut wakers = Wakers::default();
     SOCKETS.get().if_empty(|| {
+        reporter::end();
         wakers = reactor::stop();
         message::release_spare_memory();
     });

@@ -11,7 +11,7 @@ use super::monitor::Watch;
 use super::peer_info::EndpointName;
 use super::pipes::{Delay, Finished, Origin, Pipes, ReceiverCheck, View};
 use super::recent_peers::RecentPeers;
-use super::statistics::Statistics;
+use super::statistics::{Statistic, Statistics};
 use super::traffic::{EndpointCounters, EndpointStatistics, PipeStatistics, Traffic};
 use crate::message::Metadata;
 use crate::option::Options;
@@ -272,13 +272,24 @@ impl Core {
         }
     }
 
+    /// The value of a statistic other than [`Statistic::SendPriority`], which is a question to the protocol.
+    pub(super) fn statistic(&self, statistic: Statistic) -> u64 {
+        match statistic {
+            Statistic::Connections => self.pipes.ready() as u64,
+            Statistic::Subscriptions => self.protocol.subscriptions(),
+            Statistic::InvalidMessages => self.protocol.invalid_messages(),
+            Statistic::MessagesDropped => self.watch.dropped,
+            counter => self.statistics[counter],
+        }
+    }
+
     /// The statistics of a connection; `None` if there is no such pipe.
     pub(super) fn pipe_statistics(&mut self, id: PipeId) -> Option<PipeStatistics> {
         let pipe = self.pipes.get(id)?;
-        let mut traffic = pipe.traffic;
-        if pipe.peer.is_some() {
-            traffic.messages_dropped = self.protocol.missed_by(id);
-        }
+        let traffic = match pipe.peer {
+            Some(_) => pipe.traffic_with(self.protocol.missed_by(id)),
+            None => pipe.traffic,
+        };
         Some(PipeStatistics {
             pipe: id.0.into(),
             endpoint: pipe.endpoint.as_ref()?.id,
@@ -292,9 +303,7 @@ impl Core {
         let mut statistics = self.endpoints.counters.get(&id)?.statistics(id);
         self.pipes.for_each_open(|pipe_id, pipe| {
             if pipe.endpoint.as_ref().is_some_and(|endpoint| endpoint.id == id) {
-                statistics.current_connections += u32::from(pipe.is_ready);
-                statistics.traffic += pipe.traffic;
-                statistics.traffic.messages_dropped += self.protocol.missed_by(pipe_id);
+                statistics.add(pipe.is_ready, pipe.traffic_with(self.protocol.missed_by(pipe_id)));
             }
         });
         Some(statistics)

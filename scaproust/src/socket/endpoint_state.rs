@@ -66,6 +66,16 @@ impl EndpointState {
         Some(new_error)
     }
 
+    /// Whether the endpoint is making a connection.
+    pub(super) fn is_connecting(&self) -> bool {
+        self.is_connecting
+    }
+
+    /// The last error since the endpoint last had a connection that was not there before.
+    pub(super) fn last_error(&self) -> Option<Error> {
+        self.errors.last().copied()
+    }
+
     /// The endpoint was shut down: it no longer counts as connecting or failing.
     pub(super) fn end(&mut self, statistics: &mut Statistics) {
         self.set_connecting(false, statistics);

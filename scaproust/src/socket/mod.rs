@@ -21,6 +21,7 @@
 //! | `sending`, `receiving`, `conversing`, `poll`, `queries`, `options`, `endpoints`, `connecting` | the calls |
 //! | `task_call` | calls of tasks, which wait without a thread |
 //! | `socket_endpoint` | a socket as its transports see it |
+//! | `snapshot`, `json`, `report`, `reporter` | the report of the process, and serving it |
 //! | `exit`, `opening`, `closing` | the beginning and the end |
 
 mod blocking;
@@ -40,6 +41,7 @@ mod exit;
 mod face;
 mod guarded;
 mod id_table;
+mod json;
 mod monitor;
 mod opening;
 mod options;
@@ -55,7 +57,10 @@ mod receiving;
 mod recent_peers;
 mod recheck;
 mod registry;
+mod report;
+mod reporter;
 mod sending;
+mod snapshot;
 mod socket_endpoint;
 mod statistics;
 mod table;

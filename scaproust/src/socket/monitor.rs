@@ -201,7 +201,7 @@ impl Subscriber {
 }
 
 /// The time since the beginning of 1970.
-fn time() -> Duration {
+pub(super) fn time() -> Duration {
     #[cfg(simulated)]
     return crate::sync::now();
     #[cfg(not(simulated))]

@@ -1,8 +1,8 @@
 //! Opening sockets, and the stage of the library: unused, used or terminated.
 
-use super::Socket;
 use super::exit::exit;
 use super::registry::SOCKETS;
+use super::{Socket, reporter};
 use crate::error::Error;
 use crate::message;
 use crate::protocol::ProtocolInfo;
@@ -47,7 +47,10 @@ pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Resul
         begin_use()?;
         // Under the lock under which the last closing releases it.
         message::keep_spare_memory();
-        Ok(Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw))
+        let socket = Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw);
+        // As above.
+        reporter::begin(socket.prints_errors);
+        Ok(socket)
     })
 }
 

@@ -110,10 +110,32 @@ impl Pipe {
         }
     }
 
+    /// The messages that have passed, with those that the protocol has counted as `missed`, while the peer is not gone.
+    pub(super) fn traffic_with(&self, missed: u64) -> Traffic {
+        Traffic { messages_dropped: missed, ..self.traffic }
+    }
+
+    /// About how many bytes of the peer's messages wait to be received, and the bound of their queue.
+    pub(super) fn receive_queue(&self) -> (usize, usize) {
+        let before = self.intake.as_ref().map_or(0, |intake| intake.source.waiting());
+        (self.inbound.waiting() + before, self.inbound.limit())
+    }
+
+    /// About how many bytes of messages wait to be sent to the peer, and the bound of their queue.
+    pub(super) fn send_queue(&self) -> (usize, usize) {
+        (self.outbound.waiting(), self.outbound.limit())
+    }
+
+    /// The peer, if it was described before.
+    pub(super) fn known(&self) -> Option<&Arc<PeerInfo>> {
+        self.info.as_ref().or(self.announced.as_ref())
+    }
+
     /// The peer; `None` once it is gone.
     pub(super) fn describe(&self, id: PipeId) -> Option<Arc<PeerInfo>> {
-        let known = self.info.as_ref().or(self.announced.as_ref()).cloned();
-        known.or_else(|| Some(Arc::new(self.endpoint.as_ref()?.peer_info(id, self.peer.as_ref()?))))
+        self.known()
+            .cloned()
+            .or_else(|| Some(Arc::new(self.endpoint.as_ref()?.peer_info(id, self.peer.as_ref()?))))
     }
 
     /// Has the end of the pipe published. Returns the peer, if that is new.

@@ -86,13 +86,7 @@ impl Socket {
         if let Some(parent) = self.parent() {
             return parent.statistic(statistic);
         }
-        Ok(self.observe(|core| match statistic {
-            Statistic::Connections => core.pipes.ready() as u64,
-            Statistic::Subscriptions => core.protocol.subscriptions(),
-            Statistic::InvalidMessages => core.protocol.invalid_messages(),
-            Statistic::MessagesDropped => core.watch.dropped,
-            counter => core.statistics[counter],
-        }))
+        Ok(self.observe(|core| core.statistic(statistic)))
     }
 
     /// The statistics of an endpoint; for a context, those of its parent's.
@@ -115,7 +109,7 @@ impl Socket {
     }
 
     /// Looks at the state, in which a connection counts as soon as a call could use it.
-    fn observe<R>(&self, look: impl FnOnce(&mut Core) -> R) -> R {
+    pub(super) fn observe<R>(&self, look: impl FnOnce(&mut Core) -> R) -> R {
         let mut edges = Edges::default();
         let result = {
             let mut core = self.core.lock();

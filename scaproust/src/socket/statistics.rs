@@ -49,28 +49,28 @@ pub enum Statistic {
     Subscriptions,
 }
 
-/// Every statistic with its `NN_STAT_` number, in the order of [`Statistic`].
-const TABLE: [(Statistic, i32); 20] = [
-    (Statistic::Established, 101),
-    (Statistic::Accepted, 102),
-    (Statistic::Dropped, 103),
-    (Statistic::Broken, 104),
-    (Statistic::ConnectErrors, 105),
-    (Statistic::BindErrors, 106),
-    (Statistic::AcceptErrors, 107),
-    (Statistic::Connections, 201),
-    (Statistic::Connecting, 202),
-    (Statistic::Failing, 203),
-    (Statistic::MessagesSent, 301),
-    (Statistic::MessagesReceived, 302),
-    (Statistic::BytesSent, 303),
-    (Statistic::BytesReceived, 304),
-    (Statistic::SendPriority, 401),
-    (Statistic::Refused, 1001),
-    (Statistic::HandshakeErrors, 1002),
-    (Statistic::MessagesDropped, 1003),
-    (Statistic::InvalidMessages, 1004),
-    (Statistic::Subscriptions, 1005),
+/// Every statistic with its `NN_STAT_` number and the name of that, in the order of [`Statistic`].
+const TABLE: [(Statistic, i32, &str); 20] = [
+    (Statistic::Established, 101, "established_connections"),
+    (Statistic::Accepted, 102, "accepted_connections"),
+    (Statistic::Dropped, 103, "dropped_connections"),
+    (Statistic::Broken, 104, "broken_connections"),
+    (Statistic::ConnectErrors, 105, "connect_errors"),
+    (Statistic::BindErrors, 106, "bind_errors"),
+    (Statistic::AcceptErrors, 107, "accept_errors"),
+    (Statistic::Connections, 201, "current_connections"),
+    (Statistic::Connecting, 202, "inprogress_connections"),
+    (Statistic::Failing, 203, "current_ep_errors"),
+    (Statistic::MessagesSent, 301, "messages_sent"),
+    (Statistic::MessagesReceived, 302, "messages_received"),
+    (Statistic::BytesSent, 303, "bytes_sent"),
+    (Statistic::BytesReceived, 304, "bytes_received"),
+    (Statistic::SendPriority, 401, "current_snd_priority"),
+    (Statistic::Refused, 1001, "refused_connections"),
+    (Statistic::HandshakeErrors, 1002, "handshake_errors"),
+    (Statistic::MessagesDropped, 1003, "messages_dropped"),
+    (Statistic::InvalidMessages, 1004, "invalid_messages"),
+    (Statistic::Subscriptions, 1005, "current_subscriptions"),
 ];
 
 impl Statistic {
@@ -78,6 +78,11 @@ impl Statistic {
     #[must_use]
     pub fn from_number(number: i32) -> Option<Statistic> {
         TABLE.iter().find(|known| known.1 == number).map(|known| known.0)
+    }
+
+    /// Every statistic with its name: that of its `NN_STAT_` number without the prefix, in lower case.
+    pub(super) fn all() -> impl Iterator<Item = (Statistic, &'static str)> {
+        TABLE.into_iter().map(|(statistic, _, name)| (statistic, name))
     }
 }
 
@@ -125,7 +130,7 @@ mod tests {
 
     #[test]
     fn the_table_is_in_the_order_of_the_statistics() {
-        for (index, (statistic, number)) in TABLE.into_iter().enumerate() {
+        for (index, (statistic, number, _)) in TABLE.into_iter().enumerate() {
             assert_eq!(statistic as usize, index);
             assert_eq!(Statistic::from_number(number), Some(statistic));
         }

@@ -82,6 +82,14 @@ pub struct EndpointStatistics {
     pub broken_connections: u64,
 }
 
+impl EndpointStatistics {
+    /// Adds a connection whose peer is not gone. `is_ready` says whether it is up.
+    pub(super) fn add(&mut self, is_ready: bool, traffic: Traffic) {
+        self.current_connections += u32::from(is_ready);
+        self.traffic += traffic;
+    }
+}
+
 /// What is counted for an endpoint, under the socket's lock.
 #[derive(Debug, Default)]
 pub(super) struct EndpointCounters {

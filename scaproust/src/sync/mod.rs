@@ -6,6 +6,7 @@
 //! are shuttle's, which switches threads at each; all else is that of the simulated machine.
 
 mod entry_lock;
+mod environment;
 mod event;
 mod futex;
 mod locks;
@@ -23,6 +24,9 @@ mod unload;
 mod wakers;
 
 pub(crate) use entry_lock::EntryLock;
+#[cfg(all(unix, not(simulated)))]
+pub(crate) use environment::has_more_rights;
+pub(crate) use environment::trusted;
 pub(crate) use event::{Epoch, Event, Sleeper, TaskPlace};
 pub(crate) use futex::Futex;
 pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};

@@ -85,6 +85,8 @@ ranks! {
     Socket,
     /// The subscribers of a socket's monitor.
     Monitor,
+    /// The viewers that ask for the report of the process.
+    Reporter,
     /// The outbound direction of a connection.
     Writer,
     /// Changes of a connection's read lease.
@@ -102,6 +104,8 @@ ranks! {
     /// The transports that the program has added.
     #[cfg(all(unix, not(simulated)))]
     Transports,
+    /// Where the process serves its report. Changed while the allocator of socket numbers is locked.
+    Reporting,
     /// The look-ups of host names.
     Lookups,
     /// The reactor of the process, and its thread.

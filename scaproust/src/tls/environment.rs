@@ -1,7 +1,8 @@
 //! The environment's settings, for programs that set none.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
+
+use crate::sync::trusted;
 
 /// What the environment says, where the program says nothing. Nothing in it can switch verification off.
 #[derive(Clone, Debug, Default)]
@@ -34,29 +35,4 @@ impl Environment {
     pub(super) fn system_file() -> Option<PathBuf> {
         trusted(std::env::var_os("SSL_CERT_FILE")).map(PathBuf::from)
     }
-}
-
-/// The value of a variable, if it is set, not empty, and the process has no more rights than its caller.
-fn trusted(value: Option<OsString>) -> Option<OsString> {
-    value.filter(|value| !value.is_empty() && !has_more_rights())
-}
-
-/// Whether the process has more rights than its caller, as a set-user-ID program has: then the caller's variables do not count.
-#[cfg(target_os = "linux")]
-fn has_more_rights() -> bool {
-    // SAFETY: the call reads a value that the kernel has given to the process.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
-}
-
-/// Whether the process has more rights than its caller, as a set-user-ID program has: then the caller's variables do not count.
-#[cfg(all(unix, not(target_os = "linux")))]
-fn has_more_rights() -> bool {
-    // SAFETY: these calls have no arguments, and cannot fail.
-    unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() }
-}
-
-/// Windows starts no program with more rights than its caller without asking the user.
-#[cfg(windows)]
-fn has_more_rights() -> bool {
-    false
 }

@@ -129,6 +129,16 @@ impl Consumer {
         !self.advance()
     }
 
+    /// About how many bytes wait in the lane, as its bound counts them.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    /// The lane's bound in bytes.
+    pub(crate) fn limit(&self) -> usize {
+        self.shared.limit
+    }
+
     /// The first message, if an earlier call has found it and it was not taken.
     #[inline]
     pub(crate) fn peek(&self) -> Option<Front<'_>> {

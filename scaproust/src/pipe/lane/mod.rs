@@ -115,6 +115,13 @@ struct Tail {
 unsafe impl Send for Tail {}
 
 impl Shared {
+    /// What waits in the lane, in what `charge` counts, as it was a moment ago.
+    fn waiting(&self) -> usize {
+        // Read first: what was taken by then was pushed before.
+        let taken = self.consumer.taken.load(Ordering::Acquire);
+        self.tail.lock().written.wrapping_sub(taken)
+    }
+
     /// A block with room for a record of `size` bytes; `None` when out of memory.
     fn block(&self, size: usize, is_first: bool) -> Option<Block> {
         if is_first && size <= SMALL {

@@ -71,6 +71,16 @@ impl Producer {
         self.batch().has_room_or_waits_for(half)
     }
 
+    /// About how many bytes wait in the lane, as its bound counts them.
+    pub(crate) fn waiting(&self) -> usize {
+        self.shared.waiting()
+    }
+
+    /// The lane's bound in bytes.
+    pub(crate) fn limit(&self) -> usize {
+        self.shared.limit
+    }
+
     /// Takes the tail's lock, for several pushes.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
         Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen: &mut self.seen }

@@ -9,6 +9,7 @@ use socket2::{Socket, Type};
 
 use super::{Acceptor, Stream};
 use crate::address::{GivenDescriptor, abstract_address};
+use crate::sync::has_more_rights;
 
 /// The first descriptor that systemd passes (`SD_LISTEN_FDS_START`).
 const FIRST_PASSED: RawFd = 3;
@@ -127,7 +128,7 @@ impl Drop for Original {
 /// The descriptor that systemd has passed to this process under this name; see sd_listen_fds(3). The name is `unknown`
 /// if it gives none.
 fn passed(name: &[u8]) -> Option<RawFd> {
-    if has_foreign_environment() {
+    if has_more_rights() {
         return None;
     }
     let number = |text: Option<std::ffi::OsString>| text?.to_str()?.parse::<RawFd>().ok();
@@ -140,16 +141,6 @@ fn passed(name: &[u8]) -> Option<RawFd> {
     let mut names = names.split(|byte| *byte == b':').filter(|name| !name.is_empty());
     let place = (0..count).find(|_| names.next().unwrap_or(b"unknown") == name)?;
     FIRST_PASSED.checked_add(place)
-}
-
-/// Whether the environment comes from a user with fewer rights than the process has.
-fn has_foreign_environment() -> bool {
-    #[cfg(any(target_os = "linux", target_os = "android"))]
-    // SAFETY: the call has no preconditions.
-    return unsafe { libc::getauxval(libc::AT_SECURE) } != 0;
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
-    // SAFETY: the calls have no preconditions.
-    return unsafe { libc::getuid() != libc::geteuid() || libc::getgid() != libc::getegid() };
 }
 
 fn is_listening(socket: &Socket) -> bool {
