@@ -163,7 +163,7 @@ pub(crate) trait EndpointContext: Send + Sync {
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
     /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. An event is counted, and not printed if it is
-    /// an error that was printed before.
+    /// an error that was printed before. [`EndpointEvent::Unopened`] is reported, with the reason as its explanation.
     #[cfg(feature = "tls")]
     fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str);
 }

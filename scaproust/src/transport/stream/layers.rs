@@ -26,7 +26,7 @@ use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
-use crate::tls::{Config, Failure, PeerIdentity};
+use crate::tls::{Config, Failure, Fault, PeerIdentity};
 use crate::transport::PeerWatch;
 
 /// A stream of bytes to a peer.
@@ -275,8 +275,17 @@ impl Stream {
     pub(super) fn has_alert(&self) -> bool {
         match &self.layer {
             #[cfg(feature = "tls")]
-            Layer::Tls(tls) => tls.has_failed(),
+            Layer::Tls(tls) => tls.fault().is_some(),
             _ => false,
+        }
+    }
+
+    /// The kind of the layer's failure, if it has failed: the error of a read does not tell it.
+    #[cfg(feature = "tls")]
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match &self.layer {
+            Layer::Tls(tls) => tls.fault(),
+            _ => None,
         }
     }
 
