@@ -73,7 +73,7 @@ impl Socket {
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
     ) -> Result<i32, Error> {
         if self.is_context() {
-            return Err(Error::NotSupported);
+            return self.check_parent().and(Err(Error::NotSupported));
         }
         let this = self.this.upgrade().ok_or(Error::Closed)?;
         let (context, id) = {
