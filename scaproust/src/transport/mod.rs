@@ -174,6 +174,10 @@ pub(crate) trait Endpoint: Send + Sync {
     /// of `linger`, which counts the connections that are not done. A second call replaces the deadline.
     fn close(&self, linger: &Arc<Linger>);
 
+    /// The call that has made the endpoint succeeds: what the program has given belongs to the endpoint. If the call fails, the
+    /// endpoint is closed without this.
+    fn keep(&self) {}
+
     /// The endpoint's address, which the program has `given`, with what the system has chosen: the port if that was 0,
     /// for example.
     fn address(&self, given: &[u8]) -> Vec<u8> {
