@@ -46,7 +46,7 @@ pub unsafe extern "C" fn nn_setsockopt(
     optvallen: size_t,
 ) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
+        let socket = socket::enter_open(s)?;
         // SAFETY: as the caller promises; the call below does not keep the bytes.
         let value = unsafe { bytes_at(optval, optvallen) }?;
         option::set(&socket, level, option, value).map(|()| 0)
@@ -71,7 +71,7 @@ pub unsafe extern "C" fn nn_getsockopt(
     optvallen: *mut size_t,
 ) -> c_int {
     boundary::call(-1, || {
-        let socket = socket::enter(s)?;
+        let socket = socket::enter_open(s)?;
         if optval.is_null() || optvallen.is_null() {
             return Err(Error::BadPointer);
         }

@@ -12,7 +12,7 @@ use scaproust::ffi::socket::{self, EndpointStatistics, PipeStatistics, Statistic
 #[unsafe(no_mangle)]
 pub extern "C" fn nn_get_statistic(s: c_int, stat: c_int) -> u64 {
     boundary::call(u64::MAX, || {
-        let socket = socket::enter(s)?;
+        let socket = socket::enter_open(s)?;
         socket.statistic(Statistic::from_number(stat).ok_or(Error::InvalidArgument)?)
     })
 }

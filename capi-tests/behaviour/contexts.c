@@ -1,6 +1,6 @@
 /*  Contexts: sockets that share the connections of another one. The C library has none. */
 
-#include "../lib/test.h"
+#include "../lib/events.h"
 #include <nanomsg/ext.h>
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
@@ -285,6 +285,41 @@ static void subscriptions (const char *transport)
     close_socket (pub);
 }
 
+/*  When the parent is closed, each call of a context fails, and only that it is closed is left to do. */
+static void orphaned (void)
+{
+    int parent = open_socket (NN_REQ), s = context_of (parent), fd, value = 1;
+    char text[NN_SOCKADDR_MAX] = "";
+    size_t size = sizeof (text);
+    struct nn_iovec body = { text, 1 };
+    struct nn_msghdr header = { &body, 1, NULL, 0 };
+    struct nn_pollfd polled = { s, NN_POLLIN | NN_POLLOUT, 0 };
+    static const int read[] = { NN_LINGER, NN_SNDTIMEO, NN_SOCKET_NAME, NN_DOMAIN, NN_PROTOCOL, NN_SNDFD,
+        NN_RCVFD, NN_SHARE, NN_MONITOR, NN_LAST_ENDPOINT, NN_ENDPOINT_ADDRESS };
+    static const int written[] = { NN_LINGER, NN_SNDTIMEO, NN_SHARE, NN_PEER_INFO };
+    fd = get_int (s, NN_SOL_SOCKET, NN_RCVFD);
+    check (!is_readable (fd, 0));
+    close_socket (parent);
+    check (is_readable (fd, LIMIT_MS));
+    check_error (nn_send (s, "x", 1, 0), EBADF);
+    check_error (nn_recv (s, text, 1, 0), EBADF);
+    check_error (nn_sendmsg (s, &header, 0), EBADF);
+    check_error (nn_recvmsg (s, &header, 0), EBADF);
+    check_error (nn_poll (&polled, 1, -1), EBADF);
+    check_error (nn_bind (s, "inproc://orphan"), EBADF);
+    check_error (nn_connect (s, "inproc://orphan"), EBADF);
+    check_error (nn_shutdown (s, 1), EBADF);
+    for (size_t i = 0; i < sizeof (read) / sizeof (read[0]); i++)
+        check_error (nn_getsockopt (s, NN_SOL_SOCKET, read[i], text, &size), EBADF);
+    for (size_t i = 0; i < sizeof (written) / sizeof (written[0]); i++)
+        check_error (nn_setsockopt (s, NN_SOL_SOCKET, written[i], &value, sizeof (value)), EBADF);
+    check_error (nn_getsockopt (s, NN_REQ, NN_REQ_RESEND_IVL, text, &size), EBADF);
+    check_error (nn_setsockopt (s, NN_REQ, NN_REQ_RESEND_IVL, &value, sizeof (value)), EBADF);
+    check (nn_get_statistic (s, NN_STAT_MESSAGES_SENT) == (uint64_t) -1 && nn_errno () == EBADF);
+    close_socket (s);
+    check_error (nn_close (s), EBADF);
+}
+
 static void *receive_closed (void *argument)
 {
     char byte;
@@ -307,6 +342,30 @@ static void terminated (void)
         check (pthread_join (threads[i], NULL) == 0);
 }
 
+/*  What a socket publishes ends when it becomes a context; then the option is that of the parent. */
+static void monitored (void)
+{
+    char text[NN_SOCKADDR_MAX];
+    size_t size = sizeof (text);
+    int parent = open_socket (NN_REP), s = open_socket (NN_REP), other = open_socket (NN_REP);
+    int events = open_patient (NN_SUB);
+    set_text (events, NN_SUB, NN_SUB_SUBSCRIBE, "");
+    set_text (s, NN_SOL_SOCKET, NN_MONITOR, "inproc://before");
+    connect_to (events, "inproc://before");
+    check (share (s, parent) == 0);
+    expect_event (events, NN_EVENT_CLOSED);
+    set_text (other, NN_SOL_SOCKET, NN_MONITOR, "inproc://before");
+    check (nn_getsockopt (s, NN_SOL_SOCKET, NN_MONITOR, text, &size) == 0 && size == 0);
+    set_text (s, NN_SOL_SOCKET, NN_MONITOR, "inproc://afterwards");
+    size = sizeof (text);
+    check (nn_getsockopt (parent, NN_SOL_SOCKET, NN_MONITOR, text, &size) == 0);
+    check (strcmp (text, "inproc://afterwards") == 0);
+    close_socket (s);
+    close_socket (parent);
+    close_socket (other);
+    close_socket (events);
+}
+
 int main (void)
 {
     int s = open_socket (NN_REP), other = open_socket (NN_REP);
@@ -317,6 +376,8 @@ int main (void)
     if (!only_ours ("it has no contexts"))
         return 0;
     refused ();
+    monitored ();
+    orphaned ();
     each_transport (transport)
     {
         many (transport);

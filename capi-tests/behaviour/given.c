@@ -135,6 +135,39 @@ static void closing (void)
     close_socket (receiver);
 }
 
+/*  A call that waits in vain leaves the descriptor to the program, at the end of its connection. */
+static void timed (void)
+{
+    int halves[2], s = open_socket (NN_PAIR), other = open_patient (NN_PAIR);
+    char byte;
+    /*  First the descriptors of the I/O thread, and of a thread that waits. */
+    bind_to (s, "ipc://timed.ipc");
+    set_int (s, NN_SOL_SOCKET, NN_CONNECT_TIMEO, 10);
+    check_error (nn_connect (s, "inproc://nobody"), ETIMEDOUT);
+    check (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, halves) == 0);
+    ino_t socket = socket_of (halves[0]);
+    int count = count_descriptors ();
+    check_error (nn_connect (s, address ("fd", halves[0])), ETIMEDOUT);
+    check (socket_of (halves[0]) == socket);
+    for (int i = 0; i < 8; i++)
+        check (read (halves[1], &byte, 1) == 1);
+    check (read (halves[1], &byte, 1) == 0);
+    wait_until (count_descriptors () <= count);
+    check (close (halves[0]) == 0);
+    close (halves[1]);
+
+    set_int (s, NN_SOL_SOCKET, NN_CONNECT_TIMEO, -1);
+    check (socketpair (AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, halves) == 0);
+    socket = socket_of (halves[0]);
+    connect_to (other, address ("fd", halves[1]));
+    connect_to (s, address ("fd", halves[0]));
+    check (socket_of (halves[0]) != socket);
+    send_text (s, "in time");
+    expect_text (other, "in time");
+    close_socket (s);
+    close_socket (other);
+}
+
 /*  The call fails, and the descriptor stays as it was. */
 static void refuse (int s, int descriptor, int bind_error, int connect_error)
 {
@@ -161,6 +194,9 @@ static void bad_descriptors (void)
     check_error (nn_connect (s, "socket://-1"), EINVAL);
     check_error (nn_bind (s, "fd://no-such-name"), ENOENT);
     check_error (nn_connect (s, "fd://no-such-name"), ENOENT);
+    /*  What is not all digits is a name. */
+    check_error (nn_bind (s, "fd://-1"), ENOENT);
+    check_error (nn_connect (s, "fd://7a"), ENOENT);
     int unused = next_descriptor ();
     refuse (s, unused, ENOTSOCK, ENOTSOCK);
     check (pipe (pipes) == 0);
@@ -177,7 +213,7 @@ static void bad_descriptors (void)
     refuse (s, halves[0], EINVAL, EINVAL);
     close (halves[0]);
     close (halves[1]);
-    check (nn_get_statistic (s, NN_STAT_BIND_ERRORS) == 4 + 5 * 2);
+    check (nn_get_statistic (s, NN_STAT_BIND_ERRORS) == 5 + 5 * 2);
     char target[NN_SOCKADDR_MAX];
     int listener = plain_listen (fresh_address ("tcp", target));
     check_error (nn_connect (s, address ("fd", listener)), EINVAL);
@@ -258,6 +294,7 @@ int main (int count, char **arguments)
         pairs ();
         mappings ();
         closing ();
+        timed ();
         bad_descriptors ();
         run_passed (arguments[0]);
     }

@@ -11,6 +11,7 @@ struct received_event {
     struct nn_event head;
     char peer[256];     /* "" if there is no such property */
     char local[256];
+    char explanation[256];
 };
 
 static inline void set_text (int s, int level, int option, const char *text)
@@ -58,6 +59,8 @@ static inline struct received_event event_at (const char *file, int line, int ev
             snprintf (event.peer, sizeof (event.peer), "%s", message + at + 5);
         else if (strncmp (message + at, "local=", 6) == 0)
             snprintf (event.local, sizeof (event.local), "%s", message + at + 6);
+        else if (strncmp (message + at, "explanation=", 12) == 0)
+            snprintf (event.explanation, sizeof (event.explanation), "%s", message + at + 12);
         else
             fail ("an unknown property: %s", message + at);
     }

@@ -114,6 +114,9 @@
 /* Reason: there is no memory. */
 #define NN_REASON_MEMORY 9
 
+/* Reason: the peer's certificate was refused, or it has shown none. */
+#define NN_REASON_CERTIFICATE 10
+
 /* Connections that were refused. */
 #define NN_STAT_REFUSED_CONNECTIONS 1001
 

@@ -95,6 +95,7 @@ fn json(event: &SocketEvent) -> String {
         ("reason", event.reason.map(|reason| text(reason.name()))),
         ("errno", event.error.map(|error| error.errno().to_string())),
         ("error", event.error.map(|error| text(&error.to_string()))),
+        ("explanation", event.explanation.as_deref().map(text)),
         ("value", (event.value > 0).then(|| event.value.to_string())),
     ];
     for (name, value) in members {

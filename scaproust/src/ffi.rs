@@ -36,8 +36,8 @@ pub mod socket {
     pub use crate::socket::{
         AF_SP, AF_SP_RAW, BlockingCall, Call, EVENT_SIZE, EVENT_VERSION, EndpointStatistics, Entered,
         EventKind, PeerInfo, Pending, PipeStatistics, Received, Receiving, Sending, Socket, SocketEvent,
-        Statistic, Step, ToSend, Traffic, close, connect, enter, open, open_protocol, receive, recv, send,
-        terminate, try_send,
+        Statistic, Step, ToSend, Traffic, close, connect, enter, enter_open, open, open_protocol, receive,
+        recv, send, terminate, try_send,
     };
     pub mod poll {
         pub use crate::socket::poll::{PollEntry, Polling, room_for};

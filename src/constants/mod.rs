@@ -212,6 +212,7 @@ mod tests {
             (NN_REASON_BUSY, Reason::Busy),
             (NN_REASON_RULE, Reason::Rule),
             (NN_REASON_MEMORY, Reason::Memory),
+            (NN_REASON_CERTIFICATE, Reason::Certificate),
         ] {
             assert_eq!(number, reason as i32);
         }

@@ -53,6 +53,8 @@ pub const NN_REASON_BUSY: c_int = 7;
 pub const NN_REASON_RULE: c_int = 8;
 /// Reason: there is no memory.
 pub const NN_REASON_MEMORY: c_int = 9;
+/// Reason: the peer's certificate was refused, or it has shown none.
+pub const NN_REASON_CERTIFICATE: c_int = 10;
 
 /// Connections that were refused.
 pub const NN_STAT_REFUSED_CONNECTIONS: c_int = 1001;

@@ -80,7 +80,8 @@ impl<P: Pattern> Socket<P> {
 
     /// Enters a call.
     pub(super) fn enter(&self) -> Result<Call, Error> {
-        self.handle.enter()
+        let call = self.handle.enter()?;
+        call.check_parent().map(|()| call)
     }
 
     /// Calls `call` with the socket's id, which is not reused meanwhile.

@@ -61,6 +61,8 @@ pub enum Reason {
     Rule = 8,
     /// There is no memory.
     Memory = 9,
+    /// The peer's certificate was refused, or it has shown none.
+    Certificate = 10,
 }
 
 /// The end of a connection.
@@ -81,6 +83,16 @@ impl End {
     pub(crate) const SILENCE: End = End { reason: Reason::Silence, error: Some(Error::TimedOut) };
     /// The peer has sent something that its mapping does not allow.
     pub(crate) const INVALID: End = End { reason: Reason::Invalid, error: Some(Error::Os(libc::EPROTO)) };
+    /// The peer's certificate was refused, or it has shown none.
+    #[cfg(feature = "tls")]
+    pub(crate) const CERTIFICATE: End =
+        End { reason: Reason::Certificate, error: Some(Error::Os(libc::EACCES)) };
+    /// The peer has refused this side, and has said so.
+    #[cfg(feature = "tls")]
+    pub(crate) const ALERT: End = End { reason: Reason::Peer, error: Some(Error::Os(libc::EPROTO)) };
+    /// The stream has ended, and the peer has not said that it ends: its process has.
+    #[cfg(feature = "tls")]
+    pub(crate) const CUT: End = End { reason: Reason::Peer, error: Some(Error::Os(libc::ECONNRESET)) };
     /// There is no memory.
     pub(crate) const MEMORY: End = End { reason: Reason::Memory, error: Some(Error::OutOfMemory) };
     /// The socket accepts no further peer.

@@ -45,17 +45,17 @@ fn connect_with(
         return call.connect(address);
     }
     let epoch = call.connects.epoch();
-    let endpoint = call.connect(address)?;
-    let connecting = Connecting::of(&call, endpoint, false)?;
+    let (id, endpoint) = call.begin_connect(address)?;
+    let connecting = Connecting::of(&call, id, false)?;
     let socket = SocketRef::of(&call);
     let outcome = connecting.begin(call, epoch, Wait::Option).and_then(finish);
-    if outcome.is_err()
-        && let Ok(call) = socket.enter()
-    {
+    if outcome.is_ok() {
+        endpoint.keep();
+    } else if let Ok(call) = socket.enter() {
         // Fails if another thread was first, or closes the socket.
-        let _ = call.shutdown(endpoint);
+        let _ = call.shutdown(id);
     }
-    outcome.map(|()| endpoint)
+    outcome.map(|()| id)
 }
 
 /// Waits until an endpoint has a connection. A signal ends the call only if it `ends_by_signals`.

@@ -7,6 +7,7 @@
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use super::Socket;
 use super::core::Core;
@@ -93,6 +94,15 @@ impl Socket {
         self.membership.get().is_some()
     }
 
+    /// Does nothing, unless the socket is a context whose parent is closed. For calls that do not begin with
+    /// [`Socket::lock`].
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(crate) fn check_parent(&self) -> Result<(), Error> {
+        if self.is_context() { self.lock().map(drop) } else { Ok(()) }
+    }
+
     /// The parent, if the socket is a context.
     #[must_use]
     pub fn parent(&self) -> Option<&Socket> {
@@ -135,7 +145,7 @@ impl Socket {
             return Err(Error::InvalidArgument);
         }
         let mut edges = Edges::default();
-        loop {
+        let monitoring = loop {
             let mut core = parent.core.lock();
             if core.is_closing {
                 return Err(Error::InvalidArgument);
@@ -143,16 +153,22 @@ impl Socket {
             // The locks of sockets have no order, so this one must not be waited for while the other is held.
             if let Some(mut own) = self.core.try_lock() {
                 self.join(&parent, &mut core, &mut own, &mut edges)?;
+                // As the values of the other options that are the parent's.
+                let monitoring = own.watch.monitoring.take();
+                self.is_monitored.store(false, Ordering::Relaxed);
                 drop(own);
                 // From now on the I/O thread processes what comes, also if nothing has come so far.
                 parent.update_all(&mut core, &mut edges);
-                break;
+                break monitoring;
             }
             drop(core);
             // Not a loop without sleep: the holder may have a lower priority.
             drop(self.core.lock());
-        }
+        };
         edges.deliver();
+        if let Some(monitoring) = monitoring {
+            monitoring.end_with(std::iter::empty());
+        }
         // Calls that are blocked go on as calls of a context.
         self.senders.notify_all();
         self.receivers.notify_all();
@@ -289,7 +305,7 @@ impl Core {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
     use std::thread;
     use std::time::Duration;
 

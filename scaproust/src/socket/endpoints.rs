@@ -32,7 +32,7 @@ impl Socket {
     /// # Errors
     /// As [`Socket::bind`], and [`Error::InvalidArgument`] or [`Error::UnknownOption`] for an option.
     pub(crate) fn bind_with(&self, address: &[u8], options: &EndpointOptions) -> Result<i32, Error> {
-        let bound = self.add_endpoint(address, true, options, transport::bind);
+        let bound = self.add_endpoint(address, true, options, transport::bind).map(kept);
         if let Err(error) = bound {
             let mut edges = Edges::default();
             {
@@ -62,7 +62,15 @@ impl Socket {
     /// # Errors
     /// As [`Socket::connect`], and [`Error::InvalidArgument`] or [`Error::UnknownOption`] for an option.
     pub(crate) fn connect_with(&self, address: &[u8], options: &EndpointOptions) -> Result<i32, Error> {
-        self.add_endpoint(address, false, options, transport::connect)
+        self.add_endpoint(address, false, options, transport::connect).map(kept)
+    }
+
+    /// As [`Socket::connect`], for a call that may still fail: if it succeeds, it [keeps](Endpoint::keep) the endpoint.
+    ///
+    /// # Errors
+    /// As [`Socket::connect`].
+    pub(super) fn begin_connect(&self, address: &[u8]) -> Result<(i32, Arc<dyn Endpoint>), Error> {
+        self.add_endpoint(address, false, &EndpointOptions::default(), transport::connect)
     }
 
     fn add_endpoint(
@@ -71,9 +79,9 @@ impl Socket {
         is_bound: bool,
         options: &EndpointOptions,
         make: impl FnOnce(&[u8], Arc<dyn EndpointContext>) -> Result<Arc<dyn Endpoint>, Error>,
-    ) -> Result<i32, Error> {
+    ) -> Result<(i32, Arc<dyn Endpoint>), Error> {
         if self.is_context() {
-            return Err(Error::NotSupported);
+            return self.check_parent().and(Err(Error::NotSupported));
         }
         let this = self.this.upgrade().ok_or(Error::Closed)?;
         let (context, id) = {
@@ -99,8 +107,9 @@ impl Socket {
             endpoint.close(&Linger::begin(Some(Duration::ZERO)));
             return Err(Error::Closed);
         }
-        core.endpoints.open.insert(id, OpenEndpoint { endpoint, state, connections, name });
-        Ok(id)
+        let open = OpenEndpoint { endpoint: endpoint.clone(), state, connections, name };
+        core.endpoints.open.insert(id, open);
+        Ok((id, endpoint))
     }
 
     /// The address of an endpoint, with what the system has chosen: a port, for example.
@@ -170,4 +179,10 @@ impl Socket {
         self.connects.notify_all();
         Ok(())
     }
+}
+
+/// The id of an endpoint, which a call that succeeds keeps.
+fn kept((id, endpoint): (i32, Arc<dyn Endpoint>)) -> i32 {
+    endpoint.keep();
+    id
 }

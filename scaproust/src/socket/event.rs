@@ -92,7 +92,7 @@ impl EventKind {
 
 impl Reason {
     /// Every reason.
-    const ALL: [Reason; 9] = [
+    const ALL: [Reason; 10] = [
         Reason::Local,
         Reason::Peer,
         Reason::Network,
@@ -102,6 +102,7 @@ impl Reason {
         Reason::Busy,
         Reason::Rule,
         Reason::Memory,
+        Reason::Certificate,
     ];
 
     /// Its name, in lower case.
@@ -117,6 +118,7 @@ impl Reason {
             Reason::Busy => "busy",
             Reason::Rule => "rule",
             Reason::Memory => "memory",
+            Reason::Certificate => "certificate",
         }
     }
 }
@@ -147,6 +149,8 @@ pub struct SocketEvent {
     pub peer: Option<Vec<u8>>,
     /// This side's address.
     pub local: Option<Vec<u8>>,
+    /// Why a handshake has failed, in words of the TLS library.
+    pub explanation: Option<String>,
 }
 
 impl SocketEvent {
@@ -164,6 +168,7 @@ impl SocketEvent {
             value: 0,
             peer: None,
             local: None,
+            explanation: None,
         }
     }
 
@@ -180,7 +185,13 @@ impl SocketEvent {
         message.extend(self.pipe.unwrap_or(0).to_ne_bytes());
         message.extend(crate::sync::nanoseconds(self.time).to_ne_bytes());
         message.extend(self.value.to_ne_bytes());
-        for (name, text) in [("peer=", &self.peer), ("local=", &self.local)] {
+        let explanation = self.explanation.as_ref().map(String::as_bytes);
+        let properties = [
+            ("peer=", self.peer.as_deref()),
+            ("local=", self.local.as_deref()),
+            ("explanation=", explanation),
+        ];
+        for (name, text) in properties {
             if let Some(text) = text {
                 message.extend(name.bytes());
                 message.extend(text);
@@ -224,6 +235,7 @@ impl SocketEvent {
             value: long(40)?,
             peer: property("peer="),
             local: property("local="),
+            explanation: property("explanation=").map(|text| String::from_utf8_lossy(&text).into_owned()),
         })
     }
 }
@@ -255,6 +267,9 @@ impl fmt::Display for SocketEvent {
         if let Some(error) = self.error {
             write!(f, " error=\"{error}\"")?;
         }
+        if let Some(explanation) = &self.explanation {
+            write!(f, " explanation=\"{}\"", explanation.escape_debug())?;
+        }
         Ok(())
     }
 }
@@ -275,6 +290,7 @@ mod tests {
             value: u64::MAX,
             peer: Some(b"tcp://10.0.0.7:41022".to_vec()),
             local: Some(b"tcp://10.0.0.1:5".to_vec()),
+            explanation: Some("not \"signed\"".to_owned()),
             ..SocketEvent::new(EventKind::Disconnected)
         }
     }
@@ -321,6 +337,7 @@ mod tests {
             "disconnected peer=tcp://10.0.0.7:41022 local=tcp://10.0.0.1:5 endpoint=2 pipe=4294967295 \
              protocol=81 reason=network error=\""
         ));
+        assert!(shown.ends_with("explanation=\"not \\\"signed\\\"\""), "{shown}");
         let retry = SocketEvent {
             value: 100,
             peer: Some(b"ipc://a\nb".to_vec()),

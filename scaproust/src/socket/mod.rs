@@ -97,7 +97,7 @@ pub(crate) use self::receiving::recv_at;
 pub use self::receiving::{Receiving, receive, recv};
 use self::recheck::Rechecks;
 pub(crate) use self::registry::SocketRef;
-pub use self::registry::{Call, enter};
+pub use self::registry::{Call, enter, enter_open};
 pub(crate) use self::sending::send_at;
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;

@@ -21,8 +21,9 @@ use crate::transport::{
     self, Batching, Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds, Settings,
 };
 
-/// The bytes that a subscriber may be behind, besides its own `NN_RCVBUF`: 1,024 events with two of the longest addresses.
-const BACKLOG: usize = 1024 * 384;
+/// The bytes that a subscriber may be behind, besides its own `NN_RCVBUF`: 1,024 events with two of the longest addresses and
+/// an explanation.
+const BACKLOG: usize = 1024 * 640;
 
 /// The shortest time between two events with the number of dropped messages, unless another event comes in between.
 const DROPS_INTERVAL: Duration = Duration::from_secs(1);

@@ -24,6 +24,15 @@ pub fn enter(id: i32) -> Result<Call, Error> {
     SOCKETS.get().enter(id)
 }
 
+/// As [`enter`], for a call about options or statistics.
+///
+/// # Errors
+/// [`Error::Closed`], also for a context whose parent is closed.
+pub fn enter_open(id: i32) -> Result<Call, Error> {
+    let call = enter(id)?;
+    call.check_parent().map(|()| call)
+}
+
 /// A reference to a socket that does not keep it open, for a later call.
 ///
 /// Ids are reused: a call enters only if the id still belongs to this socket.

@@ -192,12 +192,12 @@ impl SocketEndpoint {
             if let Some(counters) = core.endpoints.counters.get_mut(&self.name.id) {
                 counters.count(event, begins_attempt);
             }
-            // A failed handshake is published as such.
-            if reason.is_empty()
+            // A failed handshake is published as the end of its connection, and not as a failure of the endpoint too.
+            if (reason.is_empty() || matches!(event, EndpointEvent::Unopened { .. }))
                 && core.watch.wants_events()
                 && let Some(event) = self.published(event)
             {
-                core.watch.publish(event, &mut edges);
+                core.watch.publish(SocketEvent { explanation: explanation(reason), ..event }, &mut edges);
             }
             let printed = new_error.filter(|_| self.socket.prints_errors);
             printed.map(|error| error_line(core.options.name(), self.name.bare_address(), error, reason))
@@ -207,6 +207,13 @@ impl SocketEndpoint {
             print(&line);
         }
     }
+}
+
+/// The explanation of an event. A peer may have a part in the reason, so it is shortened, and has printable ASCII only.
+fn explanation(reason: &str) -> Option<String> {
+    const LONGEST: usize = 160;
+    let printable = |c: char| if c == ' ' || c.is_ascii_graphic() { c } else { '?' };
+    Some(reason.chars().map(printable).take(LONGEST).collect()).filter(|text: &String| !text.is_empty())
 }
 
 /// What new pipes drop, if they drop old messages.

@@ -84,6 +84,7 @@ mod enabled {
                         local = local.as_deref(),
                         reason,
                         error = event.error.map(tracing::field::display),
+                        explanation = event.explanation.as_deref(),
                         value = (event.value != 0).then_some(event.value),
                         "{}",
                         event.kind.name()

@@ -17,7 +17,7 @@ use std::fmt;
 use crate::error::Error;
 pub(crate) use config::Config;
 pub use identity::PeerIdentity;
-pub(crate) use session::{Plaintext, RECORD, Session};
+pub(crate) use session::{Fault, Plaintext, RECORD, Session};
 pub(crate) use settings::Settings;
 pub use settings::{TlsOption, TlsType};
 
@@ -59,15 +59,17 @@ fn words(error: &rustls::Error) -> String {
     }
 }
 
+/// Whether an error is about the certificate of the peer.
+fn is_of_certificate(error: &rustls::Error) -> bool {
+    use rustls::Error::{InvalidCertRevocationList, InvalidCertificate, NoCertificatesPresented};
+
+    matches!(error, InvalidCertificate(_) | InvalidCertRevocationList(_) | NoCertificatesPresented)
+}
+
 impl From<rustls::Error> for Failure {
     /// The failure of a handshake or of a record.
     fn from(error: rustls::Error) -> Failure {
-        let errno = match &error {
-            rustls::Error::InvalidCertificate(_)
-            | rustls::Error::InvalidCertRevocationList(_)
-            | rustls::Error::NoCertificatesPresented => libc::EACCES,
-            _ => libc::EPROTO,
-        };
+        let errno = if is_of_certificate(&error) { libc::EACCES } else { libc::EPROTO };
         Failure { error: Error::Os(errno), reason: words(&error) }
     }
 }

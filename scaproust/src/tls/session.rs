@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 use rustls::Connection;
 use smallvec::SmallVec;
 
-use super::{Failure, PeerIdentity};
+use super::{Failure, PeerIdentity, is_of_certificate};
 use crate::error::Error;
 
 /// The most bytes of a record, with its header.
@@ -30,13 +30,34 @@ pub(crate) enum Plaintext {
     Cut,
 }
 
+/// The kind of a session's failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The certificate of the peer was refused, or it has shown none.
+    Certificate,
+    /// The peer has refused this side, and has said so.
+    Alert,
+    /// The peer has sent something invalid, or proposes nothing that this side can do.
+    Invalid,
+}
+
+impl From<&rustls::Error> for Fault {
+    fn from(error: &rustls::Error) -> Fault {
+        match error {
+            rustls::Error::AlertReceived(_) => Fault::Alert,
+            error if is_of_certificate(error) => Fault::Certificate,
+            _ => Fault::Invalid,
+        }
+    }
+}
+
 /// The TLS of one connection.
 pub(crate) struct Session {
     connection: Connection,
     /// The certificate of the peer is verified, if it shows one.
     verifies: bool,
     /// Why the session has failed.
-    failure: Option<Failure>,
+    failure: Option<(Fault, Failure)>,
     /// The stream has ended.
     has_ended: bool,
     /// The own direction is ended.
@@ -61,19 +82,18 @@ impl Session {
             Ok(_) => {}
             Err(error) => {
                 *input = &[];
-                return Err(
-                    self.failed(Failure { error: Error::Os(libc::EPROTO), reason: error.to_string() })
-                );
+                let failure = Failure { error: Error::Os(libc::EPROTO), reason: error.to_string() };
+                return Err(self.failed(Fault::Invalid, failure));
             }
         }
         match self.connection.process_new_packets() {
             Ok(_) => Ok(()),
-            Err(error) => Err(self.failed(error.into())),
+            Err(error) => Err(self.failed(Fault::from(&error), error.into())),
         }
     }
 
-    fn failed(&mut self, failure: Failure) -> Failure {
-        self.failure.get_or_insert(failure).clone()
+    fn failed(&mut self, fault: Fault, failure: Failure) -> Failure {
+        self.failure.get_or_insert((fault, failure)).1.clone()
     }
 
     /// The stream has ended.
@@ -156,12 +176,17 @@ impl Session {
 
     /// Why the session has failed, if it has.
     pub(crate) fn failure(&self) -> Option<&Failure> {
-        self.failure.as_ref()
+        self.failure.as_ref().map(|(_, failure)| failure)
+    }
+
+    /// The kind of its failure, if it has failed.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        self.failure.as_ref().map(|(fault, _)| *fault)
     }
 
     /// Why the peer's greeting has not come, when the connection has ended.
     pub(crate) fn reason(&self) -> Failure {
-        if let Some(failure) = &self.failure {
+        if let Some((_, failure)) = &self.failure {
             return failure.clone();
         }
         let (errno, reason) = match (self.connection.is_handshaking(), self.has_ended) {

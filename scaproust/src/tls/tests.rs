@@ -80,6 +80,8 @@ fn sides(client: &Settings, server: &Settings, host: &str) -> (Session, Session)
 fn expect_failure(session: &Session, errno: i32, words: &str) {
     let failure = session.failure().unwrap_or_else(|| panic!("no failure: {words}"));
     assert_eq!(failure.error, Error::Os(errno), "{failure:?}");
+    let is_of_certificate = session.fault() == Some(Fault::Certificate);
+    assert_eq!(is_of_certificate, errno == libc::EACCES, "{failure:?}");
     assert!(failure.reason.contains(words), "{failure:?}: {words}");
 }
 

@@ -165,7 +165,7 @@ pub(crate) trait EndpointContext: Send + Sync {
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
     fn report(&self, event: EndpointEvent);
     /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. An event is counted, and not printed if it is
-    /// an error that was printed before.
+    /// an error that was printed before. [`EndpointEvent::Unopened`] is reported, with the reason as its explanation.
     #[cfg(feature = "tls")]
     fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str);
 }
@@ -175,6 +175,10 @@ pub(crate) trait Endpoint: Send + Sync {
     /// Closes the endpoint and its pipes. Messages already sent on them are delivered until the deadline
     /// of `linger`, which counts the connections that are not done. A second call replaces the deadline.
     fn close(&self, linger: &Arc<Linger>);
+
+    /// The call that has made the endpoint succeeds: what the program has given belongs to the endpoint. If the call fails, the
+    /// endpoint is closed without this.
+    fn keep(&self) {}
 
     /// The endpoint's address, which the program has `given`, with what the system has chosen: the port if that was 0,
     /// for example.

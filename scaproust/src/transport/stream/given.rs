@@ -1,14 +1,15 @@
 //! `fd://` and `socket://`: endpoints on sockets that the program has opened.
 //!
 //! A listening socket becomes a [`Listener`], a connected one a [`GivenConnection`]. The program's descriptor belongs to
-//! the library only once the endpoint exists.
+//! the library only once the call that makes the endpoint succeeds: [`Taken`] has it until then.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::connection::Connection;
 use super::kind::StreamKind;
 use super::listener::{Chosen, Listener};
-use super::platform::{Given, Role};
+use super::platform::{Given, Original, Role};
 use super::{Owner, protocol_pair};
 use crate::address::DescriptorAddress;
 use crate::error::Error;
@@ -41,8 +42,7 @@ pub(in crate::transport) fn bind(
     let (acceptor, original) = given.into_acceptor();
     let chosen = chosen.map(Chosen::Address);
     let listener = Listener::start(acceptor, chosen, kind, mapping, context, reactor::current()?)?;
-    original.keep();
-    Ok(listener)
+    Ok(Arc::new(Taken { endpoint: listener, original }))
 }
 
 /// Makes an endpoint of a connected socket of the program.
@@ -55,7 +55,7 @@ pub(in crate::transport) fn connect(
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let given = Given::new(&address.descriptor, Role::Connection)?;
     let (mapping, kind) = kind(&given, address.is_tcp);
-    let (stream, original) = given.into_stream();
+    let (stream, mut original) = given.into_stream();
     let endpoint = Arc::new(GivenConnection::default());
     let connection = {
         // The lock is held meanwhile, so that the end of the connection finds it.
@@ -72,10 +72,35 @@ pub(in crate::transport) fn connect(
         *slot = Some(connection.clone());
         connection
     };
-    original.keep();
+    // From now on the connection is used up, also if the call fails.
+    original.forget_flags();
     context.report(EndpointEvent::Connected);
     connection.greet();
-    Ok(endpoint)
+    Ok(Arc::new(Taken { endpoint, original }))
+}
+
+/// An endpoint, and the descriptor of the program that it was made of.
+struct Taken {
+    endpoint: Arc<dyn Endpoint>,
+    original: Original,
+}
+
+impl Endpoint for Taken {
+    fn close(&self, linger: &Arc<Linger>) {
+        self.endpoint.close(linger);
+    }
+
+    fn keep(&self) {
+        self.original.keep();
+    }
+
+    fn address(&self, given: &[u8]) -> Vec<u8> {
+        self.endpoint.address(given)
+    }
+
+    fn local_addr(&self) -> Option<SocketAddr> {
+        self.endpoint.local_addr()
+    }
 }
 
 /// The endpoint of a connected socket. There is no address to connect to again: without its connection it does nothing

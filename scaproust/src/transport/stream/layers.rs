@@ -28,7 +28,7 @@ use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
-use crate::tls::{Config, Failure, PeerIdentity};
+use crate::tls::{Config, Failure, Fault, PeerIdentity};
 use crate::transport::PeerWatch;
 
 /// A stream of bytes to a peer.
@@ -314,7 +314,7 @@ impl Stream {
     pub(super) fn has_alert(&self) -> bool {
         match &self.layer {
             #[cfg(feature = "tls")]
-            Layer::Tls(tls) => tls.has_failed(),
+            Layer::Tls(tls) => tls.fault().is_some(),
             _ => false,
         }
     }
@@ -332,6 +332,15 @@ impl Stream {
     pub(super) fn handshake_has_begun(&self) -> Option<bool> {
         match &self.layer {
             Layer::Tls(tls) => tls.has_begun(),
+            _ => None,
+        }
+    }
+
+    /// The kind of the layer's failure, if it has failed: the error of a read does not tell it.
+    #[cfg(feature = "tls")]
+    pub(super) fn fault(&self) -> Option<Fault> {
+        match &self.layer {
+            Layer::Tls(tls) => tls.fault(),
             _ => None,
         }
     }

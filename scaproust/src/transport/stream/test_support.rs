@@ -342,6 +342,8 @@ impl EndpointContext for TestSocket {
 
     #[cfg(feature = "tls")]
     fn explain(&self, event: Option<EndpointEvent>, _error: crate::Error, _reason: &str) {
-        lock(&self.events).extend(event);
+        if let Some(event) = event {
+            self.report(event);
+        }
     }
 }

@@ -255,24 +255,31 @@ impl Connection {
     /// Reports the end. A connection with TLS whose peer's greeting has not come has never been made.
     fn report_end(&self, end: End) {
         let is_local = end.reason == Reason::Local;
-        #[cfg(feature = "tls")]
-        let failure = if self.is_established() { None } else { self.stream.handshake_failure() };
         if let Some(pipe) = self.end.get() {
             pipe.clone().close(end);
         } else if !is_local {
-            let protocol = self.peer_protocol.load(Ordering::Relaxed);
-            #[cfg(feature = "tls")]
-            let end = End { error: failure.as_ref().map_or(end.error, |failure| Some(failure.error)), ..end };
-            self.context.report(EndpointEvent::Unopened { remote: self.remote, protocol, end });
+            self.report_unopened(end);
         }
         #[cfg(feature = "tls")]
-        if let Some(failure) = failure {
+        if let Some(failure) = self.stream.handshake_failure().filter(|_| !self.is_established()) {
             if !is_local {
                 self.owner.handshake_failed(&failure);
             }
             return;
         }
         self.context.report(if is_local { EndpointEvent::Dropped } else { EndpointEvent::Broken });
+    }
+
+    /// Reports that the connection has ended before it had a pipe. TLS explains the end, unless it is a refusal.
+    fn report_unopened(&self, end: End) {
+        let (remote, protocol) = (self.remote, self.peer_protocol.load(Ordering::Relaxed));
+        #[cfg(feature = "tls")]
+        if let Some(failure) = self.stream.handshake_failure().filter(|_| !end.is_refusal()) {
+            let end = End { error: end.error.or(Some(failure.error)), ..end };
+            let event = EndpointEvent::Unopened { remote, protocol, end };
+            return self.context.explain(Some(event), failure.error, &failure.reason);
+        }
+        self.context.report(EndpointEvent::Unopened { remote, protocol, end });
     }
 
     /// Notes that the connection waits for the thread of handshakes. Returns whether it did not before.

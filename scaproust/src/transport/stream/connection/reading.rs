@@ -14,6 +14,8 @@ use crate::error::Error;
 use crate::message::{Metadata, Payload};
 use crate::pipe::{Batch, End, Full, Producer, Reason, SocketPipe, lane};
 use crate::sync::{lock, now};
+#[cfg(feature = "tls")]
+use crate::tls::Fault;
 use crate::transport::stream::platform::is_scarce;
 use crate::transport::{LaneLimits, PipeEnds};
 use crate::wire::{BadFrame, BadGreeting, Greeted, Inbound};
@@ -173,7 +175,7 @@ impl Connection {
                     reader.inbound.note_back_pressure(true);
                     return Ok(Stop::OutOfMemory);
                 }
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(Failure::silent(self.end_of_read(error))),
             };
             effects.has_read = true;
             let direct = count.min(direct_size);
@@ -291,6 +293,19 @@ impl Connection {
     fn answer_ping(self: &Arc<Self>, payload: &[u8]) {
         lock(&self.writer).outbound.answer_ping(payload);
         self.request(WRITE);
+    }
+
+    /// The end of the connection after a read that has failed.
+    fn end_of_read(&self, error: io::Error) -> End {
+        #[cfg(feature = "tls")]
+        match self.stream.fault() {
+            Some(Fault::Certificate) => return End::CERTIFICATE,
+            Some(Fault::Alert) => return End::ALERT,
+            Some(Fault::Invalid) => return End::INVALID,
+            None if error.kind() == io::ErrorKind::UnexpectedEof => return End::CUT,
+            None => {}
+        }
+        error.into()
     }
 
     /// The failure after invalid bytes of the peer.

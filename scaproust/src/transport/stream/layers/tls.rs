@@ -11,7 +11,7 @@ use std::net::Shutdown;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::sync::{Mutex, lock, rank, try_lock};
-use crate::tls::{Config, Failure, PeerIdentity, Plaintext, RECORD, Session};
+use crate::tls::{Config, Failure, Fault, PeerIdentity, Plaintext, RECORD, Session};
 use crate::transport::stream::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
 
 /// The most records, in bytes, that are read into little memory: as many as a session always takes at once.
@@ -214,9 +214,9 @@ impl Tls {
         try_lock(&self.session).map(|session| session.has_begun())
     }
 
-    /// Whether the session has failed.
-    pub(super) fn has_failed(&self) -> bool {
-        lock(&self.session).failure().is_some()
+    /// The kind of the session's failure, if it has failed.
+    pub(super) fn fault(&self) -> Option<Fault> {
+        lock(&self.session).fault()
     }
 
     /// Why the peer's greeting has not come, when the connection has ended.

@@ -29,7 +29,7 @@ pub(super) use own::{
     local_address, network_addresses, note_writable, polled, watch_peer,
 };
 #[cfg(all(unix, not(simulated)))]
-pub(super) use own::{Given, Role};
+pub(super) use own::{Given, Original, Role};
 #[cfg(not(simulated))]
 use own::{is_in_progress, take_port};
 pub(super) use sockets::{connect_to_network, interfaces, listen_to_network, look_up};

@@ -3,6 +3,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use libc::c_int;
 use socket2::{Socket, Type};
@@ -36,8 +37,10 @@ pub(in crate::transport::stream) struct Original {
     number: RawFd,
     /// It stays open: systemd's descriptors keep their numbers, so that their names stay valid.
     is_passed: bool,
-    /// The flags of the open file, which the duplicate shares.
-    flags: c_int,
+    /// The flags of the open file, which the duplicate shares, if they are to be restored.
+    flags: Option<c_int>,
+    /// It belongs to the library.
+    is_kept: AtomicBool,
 }
 
 impl Given {
@@ -70,7 +73,9 @@ impl Given {
         }
         // SAFETY: as above; the duplicate is open.
         let flags = unsafe { libc::fcntl(duplicate, libc::F_GETFL) };
-        let given = Given { socket, original: Original { number, is_passed, flags } };
+        let flags = Some(flags).filter(|flags| *flags >= 0);
+        let original = Original { number, is_passed, flags, is_kept: AtomicBool::new(false) };
+        let given = Given { socket, original };
         given.socket.set_nonblocking(true)?;
         #[cfg(target_vendor = "apple")]
         given.socket.set_nosigpipe(true)?;
@@ -105,8 +110,16 @@ impl Given {
 }
 
 impl Original {
+    /// Leaves the flags of the open file as they are, also if the descriptor stays the program's.
+    pub(in crate::transport::stream) fn forget_flags(&mut self) {
+        self.flags = None;
+    }
+
     /// The library has the socket from now on: closes the program's descriptor.
-    pub(in crate::transport::stream) fn keep(self) {
+    pub(in crate::transport::stream) fn keep(&self) {
+        if self.is_kept.swap(true, Ordering::Relaxed) {
+            return;
+        }
         if !self.is_passed {
             // SAFETY: the program has given the descriptor away, and does not use it any more.
             unsafe { libc::close(self.number) };
@@ -114,14 +127,15 @@ impl Original {
             // SAFETY: the call has no preconditions. A program that is executed must not inherit the descriptor.
             unsafe { libc::fcntl(self.number, libc::F_SETFD, libc::FD_CLOEXEC) };
         }
-        std::mem::forget(self);
     }
 }
 
 impl Drop for Original {
     fn drop(&mut self) {
-        // SAFETY: the call has no preconditions.
-        unsafe { libc::fcntl(self.number, libc::F_SETFL, self.flags) };
+        if let (Some(flags), false) = (self.flags, *self.is_kept.get_mut()) {
+            // SAFETY: the call has no preconditions.
+            unsafe { libc::fcntl(self.number, libc::F_SETFL, flags) };
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use socket2::{SockRef, Socket};
 pub(in crate::transport::stream) use super::sockets::{is_connected, network_addresses};
 use crate::sync::{Descriptor, above_standard, is_standard};
 use crate::transport::PeerWatch;
-pub(in crate::transport::stream) use given::{Given, Role};
+pub(in crate::transport::stream) use given::{Given, Original, Role};
 use local::SocketFile;
 pub(in crate::transport::stream) use local::{
     LocalAddress, connect_local, credentials, listen_locally, local_address,
