@@ -57,7 +57,7 @@ def expect_accepted(socket, events):
 
 def check_disconnected(events, begin, reasons):
     end = events.wait_for("DISCONNECTED")
-    check_equal((end.pipe, end.properties), (begin.pipe, begin.properties), "the connection that has ended")
+    check_equal((end.pipe, end.properties["peer"]), (begin.pipe, begin.properties["peer"]), "what has ended")
     check(end.reason in reasons, f"{end.reason} is one of {reasons}")
 
 
