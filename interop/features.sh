@@ -48,7 +48,8 @@ feature_case() {
     shift
     # The certificates are options here.
     unset NN_TLS_CERT_FILE NN_TLS_CA_FILE NN_TLS_SERVER_NAME
-    INTEROP_PREFIX=$prefix INTEROP_REFERENCE=$reference INTEROP_CERTIFICATES=$certificates PYTHONDONTWRITEBYTECODE=1 \
+    INTEROP_PREFIX=$prefix INTEROP_REFERENCE=$reference INTEROP_CERTIFICATES=$certificates INTEROP_HOST=$(own_host) \
+        PYTHONDONTWRITEBYTECODE=1 \
         timeout -k 5 "$LIMIT" "$python" "$interop/features/$program" "$@"
 }
 

@@ -16,7 +16,7 @@ import sys
 import termios
 
 from nanomsg import ours
-from peers import check, check_equal, open_peer, run, running, wait_until
+from peers import check, check_equal, open_peer, own_place, run, running, wait_until
 
 # The options by their names in the system, with values that no system has as default.
 WANTED = {
@@ -80,7 +80,7 @@ def options(library, transport):
         connects.connect(socket.address())
         check_options(events, "ACCEPTED")
         with open_peer(library, "NN_PUSH") as binds:
-            address = f"{transport}://127.0.0.1:{os.environ['NN_TEST_PORT']}"
+            address = f"{transport}://{own_place()}"
             binds.bind(address)
             socket.connect(address)
             check_options(events, "CONNECTED")
