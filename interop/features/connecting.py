@@ -4,19 +4,18 @@
     connecting.py silent|absent TRANSPORT
 """
 
-import os
 import socket as system
 import threading
 
 from nanomsg import NanomsgError, ours
-from peers import check_equal, open_peer, run
+from peers import check_equal, open_peer, own_place, run
 
 # Milliseconds for a peer that never answers.
 SHORT = 200
 
 
 def address_of(transport):
-    return "ipc://features.ipc" if transport == "ipc" else f"{transport}://127.0.0.1:{os.environ['NN_TEST_PORT']}"
+    return "ipc://features.ipc" if transport == "ipc" else f"{transport}://{own_place()}"
 
 
 def expect_timeout(socket, address):

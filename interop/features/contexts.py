@@ -7,7 +7,7 @@ import threading
 
 import pynng
 
-from nanomsg import NanomsgError, ours
+from nanomsg import LIMIT_MS, NanomsgError, ours
 from peers import PynngSocket, check, check_equal, open_peer, run
 
 CONTEXTS = 64
@@ -59,12 +59,15 @@ def subscribers(library, transport):
     close_all(contexts)
 
 
-def answer(peer, name):
-    """Answers surveys until the socket is closed."""
+def answer(peer, name, others=None):
+    """Answers surveys until the socket is closed; with a barrier, when so many others have one too."""
     try:
         while True:
-            peer.send(name + peer.receive())
-    except (NanomsgError, pynng.Closed):
+            survey = peer.receive()
+            if others:
+                others.wait(LIMIT_MS / 1000)
+            peer.send(name + survey)
+    except (NanomsgError, pynng.Closed, threading.BrokenBarrierError):
         pass
 
 
@@ -112,9 +115,10 @@ def questions(library, address):
 
 
 def respondents(library, transport):
-    """Each survey is received by one context, which responds to its surveyor."""
+    """Each survey is received by one context, which responds to its surveyor; several have one at the same time."""
     socket, contexts = opened("NN_RESPONDENT", transport)
-    threads = [threading.Thread(target=answer, args=[context, b"heard: "]) for context in contexts]
+    others = threading.Barrier(AT_ONCE)
+    threads = [threading.Thread(target=answer, args=[context, b"heard: ", others]) for context in contexts]
     events = socket.events()
     parent, surveys, receive = questions(library, socket.address())
     for _ in range(1 if library == "pynng" else CONTEXTS):

@@ -11,7 +11,7 @@ import struct
 
 LIMIT_MS = 20000
 AF_SP, AF_SP_RAW = 1, 2
-# The layout of `struct nn_event`, and the names of its members that are used.
+# The layouts of structures of <nanomsg/ext.h>, and of nn_cmsghdr.
 EVENT = struct.Struct("=BBHiiiiIQQQ")
 CONTROL_HEADER = struct.Struct("@nii")
 CREDENTIALS = struct.Struct("=iII")
@@ -81,6 +81,7 @@ class Library:
     def name_of(self, prefix, number):
         """The name of the constant with a prefix, such as NN_EVENT_, that has this value; without the prefix."""
         for name, value in self.numbers.items():
+            # The version of the structure is no kind of event.
             if name.startswith(prefix) and value == number and name != f"{prefix}VERSION":
                 return name.removeprefix(prefix)
         return str(number)
@@ -100,8 +101,6 @@ class Socket:
         self.set("SNDTIMEO", LIMIT_MS)
         for option, value in options.items():
             self.set(option, value)
-        if protocol == "NN_SUB" and domain == AF_SP:
-            self.subscriptions = []
 
     def __enter__(self):
         return self
@@ -123,7 +122,7 @@ class Socket:
         self.library.must("nn_setsockopt", self.number, numbers[level], number, value, ctypes.c_size_t(len(value)))
 
     def read(self, option, value=b"", level="NN_SOL_SOCKET"):
-        """The bytes of an option; `value` is what the buffer has before the call."""
+        """The bytes of an option; `value` is what the buffer holds before the call."""
         buffer = ctypes.create_string_buffer(value, 1024)
         size = ctypes.c_size_t(len(value) or 1024)
         numbers = self.library.numbers
@@ -184,9 +183,7 @@ class Socket:
 
     def pipe_statistics(self, pipe):
         """The counters of a connection."""
-        values = PIPE_STATISTICS.unpack(
-            self.read("PIPE_STATISTICS", PIPE_STATISTICS.pack(pipe, *[0] * 8))
-        )
+        values = PIPE_STATISTICS.unpack(self.read("PIPE_STATISTICS", PIPE_STATISTICS.pack(pipe, *[0] * 8)))
         return dict(zip(PIPE_COUNTERS, values[3:]), endpoint=values[1], is_connected=values[2])
 
     def endpoint_statistics(self, endpoint):

@@ -1,10 +1,10 @@
 """Options of TCP: as the system has them, and what they do when the network fails.
 
-    network.py options pynng|libnanomsg TRANSPORT
+    network.py options pynng|libnanomsg tcp|ws
     network.py user_timeout|keepalive nngcat|libnanomsg
 
-`options` reads back the options of both ends of the connections of this library. The others need root: the peer, a program, is in a
-network namespace of its own, whose link is set down.
+`options` reads back the options of the connections that this library accepts and makes. The others need root: the peer, a program,
+is in a network namespace of its own, whose link is set down.
 """
 
 import fcntl
@@ -16,7 +16,7 @@ import sys
 import termios
 
 from nanomsg import ours
-from peers import check, check_equal, open_peer, run, running, wait_until
+from peers import check, check_equal, open_peer, own_place, run, running, wait_until
 
 # The options by their names in the system, with values that no system has as default.
 WANTED = {
@@ -72,17 +72,18 @@ def check_options(events, kind):
 
 def options(library, transport):
     """Of a connection that this side accepts, and of one that it makes."""
-    with ours().socket("NN_PULL") as socket, open_peer(library, "NN_PUSH") as bound, open_peer(library, "NN_PUSH") as peer:
+    with ours().socket("NN_PULL") as socket, open_peer(library, "NN_PUSH") as connects:
         for name, value in WANTED.values():
             socket.set(name, value, "NN_TCP")
         events = socket.events()
         socket.bind(f"{transport}://127.0.0.1:0")
-        peer.connect(socket.address())
+        connects.connect(socket.address())
         check_options(events, "ACCEPTED")
-        address = f"{transport}://127.0.0.1:{os.environ['NN_TEST_PORT']}"
-        bound.bind(address)
-        socket.connect(address)
-        check_options(events, "CONNECTED")
+        with open_peer(library, "NN_PUSH") as binds:
+            address = f"{transport}://{own_place()}"
+            binds.bind(address)
+            socket.connect(address)
+            check_options(events, "CONNECTED")
 
 
 def ip(*arguments, process=None):

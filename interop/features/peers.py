@@ -101,6 +101,11 @@ def running(command, **options):
             process.kill()
 
 
+def own_place(offset=0):
+    """A host and a port that nothing else has, for a peer that binds."""
+    return f"{os.environ['INTEROP_HOST']}:{int(os.environ['NN_TEST_PORT']) + offset}"
+
+
 def certificate(name):
     """The path of one of the certificates of the tests."""
     return os.path.join(os.environ["INTEROP_CERTIFICATES"], f"{name}.pem")

@@ -6,7 +6,7 @@ import os
 import subprocess
 
 from nanomsg import ours
-from peers import certificate, wait_until
+from peers import certificate, own_place, wait_until
 
 # The greetings of sockets.
 PULL_GREETING, PUSH_GREETING = b"\0SP\0\0\x51\0\0", b"\0SP\0\0\x50\0\0"
@@ -63,7 +63,7 @@ def client(authority="ca"):
 @contextlib.contextmanager
 def openssl_server(name, *options):
     """`openssl s_server` with one of the certificates: the process, and its address. Its output is in server.txt."""
-    place = f"127.0.0.1:{os.environ['NN_TEST_PORT']}"
+    place = own_place()
     command = ["openssl", "s_server", "-accept", place, "-cert", certificate(name), *options]
     with openssl(command, "server.txt") as process:
         yield process, f"tls+tcp://{place}"

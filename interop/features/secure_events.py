@@ -9,10 +9,10 @@
 The error of an event is what NN_MONITOR says; the words are those of NN_PRINT_ERRORS.
 """
 
-import os
 import subprocess
 
-from peers import PynngSocket, certificate, check, check_equal, client_config, run, running, server_config
+from peers import PynngSocket, certificate, check, check_equal, client_config, own_place, run, running
+from peers import server_config
 from secure import PULL_GREETING, Printed, client, openssl_server, say, server
 
 # For each certificate of a server that is refused, words of the reason.
@@ -57,7 +57,7 @@ def expect_accepted(socket, events):
 
 def check_disconnected(events, begin, reasons):
     end = events.wait_for("DISCONNECTED")
-    check_equal((end.pipe, end.properties), (begin.pipe, begin.properties), "the connection that has ended")
+    check_equal((end.pipe, end.properties["peer"]), (begin.pipe, begin.properties["peer"]), "what has ended")
     check(end.reason in reasons, f"{end.reason} is one of {reasons}")
 
 
@@ -67,7 +67,7 @@ def connected(program, transport):
     if program == "pynng":
         with PynngSocket("NN_PULL") as peer:
             peer.socket.tls_config = server_config()
-            address = f"{transport}://127.0.0.1:{os.environ['NN_TEST_PORT']}"
+            address = f"{transport}://{own_place()}"
             peer.bind(address)
             check_connected(socket, events, address, "NN_PULL")
             socket.send(b"message")

@@ -6,12 +6,11 @@ The same program is called for each process: `member ADDRESS`, `bound ADDRESS`, 
 """
 
 import contextlib
-import os
 import subprocess
 import sys
 
 from nanomsg import AF_SP_RAW, NanomsgError, ours
-from peers import check_equal, run
+from peers import check_equal, own_place, run
 
 # The number of sockets that send and receive.
 MEMBERS = 3
@@ -92,9 +91,8 @@ class Process:
 
 def addresses_of(transport):
     """Two addresses."""
-    port = int(os.environ["NN_TEST_PORT"])
     return [
-        f"ipc://{place}.ipc" if transport == "ipc" else f"{transport}://127.0.0.1:{port + place}" for place in range(2)
+        f"ipc://{place}.ipc" if transport == "ipc" else f"{transport}://{own_place(place)}" for place in range(2)
     ]
 
 
