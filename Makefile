@@ -80,7 +80,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-rust bench-page site processors soak sanitize deny faults fuzz simulate bite upstream \
+        interop portable apple windows bench bench-rust bench-page site processors soak sanitize deny semver faults fuzz simulate bite upstream \
         deb deb-check packaging-check bindings-check clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
@@ -367,6 +367,11 @@ sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind, a
 	@.ci/sanitize thread
 	$(call heading,Memory: valgrind memcheck)
 	@.ci/sanitize memcheck
+
+semver: BASELINE ?=
+semver: ## compares the Rust interface with that of the last tag (BASELINE=REVISION; builds cargo-semver-checks first, which takes long)
+	$(call heading,Interface: cargo semver-checks)
+	@.ci/semver "$(TARGET)" $(BASELINE)
 
 deny: ## licences, advisories and sources of the dependencies (builds cargo-deny first, which takes long)
 	$(call heading,Dependencies: cargo deny)

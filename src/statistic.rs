@@ -20,7 +20,7 @@ pub extern "C" fn nn_get_statistic(s: c_int, stat: c_int) -> u64 {
 /// The bytes of a `struct nn_endpoint_statistics`.
 pub(super) fn encode_endpoint(statistics: &EndpointStatistics) -> Vec<u8> {
     let mut bytes = Vec::new();
-    bytes.extend(statistics.endpoint.to_ne_bytes());
+    bytes.extend(statistics.endpoint.get().to_ne_bytes());
     bytes.extend(statistics.current_connections.to_ne_bytes());
     put(&mut bytes, traffic(&statistics.traffic));
     put(
@@ -42,7 +42,7 @@ pub(super) fn encode_endpoint(statistics: &EndpointStatistics) -> Vec<u8> {
 pub(super) fn encode_pipe(statistics: &PipeStatistics) -> Vec<u8> {
     let mut bytes = Vec::new();
     bytes.extend(statistics.pipe.to_ne_bytes());
-    bytes.extend(statistics.endpoint.to_ne_bytes());
+    bytes.extend(statistics.endpoint.get().to_ne_bytes());
     bytes.extend(u32::from(statistics.is_connected).to_ne_bytes());
     put(&mut bytes, traffic(&statistics.traffic));
     bytes

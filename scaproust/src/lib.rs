@@ -180,6 +180,6 @@ pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};
-pub use socket::{EndpointStatistics, EventKind, PeerInfo, PipeStatistics, SocketEvent, Traffic};
+pub use socket::{EndpointId, EndpointStatistics, EventKind, PeerInfo, PipeStatistics, SocketEvent, Traffic};
 #[cfg(feature = "tls")]
 pub use tls::PeerIdentity;

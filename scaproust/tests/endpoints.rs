@@ -66,7 +66,7 @@ fn an_invalid_option_adds_no_endpoint() {
         socket.listener(address).accepted_networks("localhost").start().err(),
         Some(Error::InvalidArgument)
     );
-    assert_eq!(socket.bind(address).unwrap().id(), 1);
+    assert_eq!(socket.bind(address).unwrap().id().get(), 1);
 }
 
 #[test]

@@ -91,7 +91,7 @@ impl ControlData<'_> {
 /// Calls `each` for each control message that describes a peer, with its type, and its data in two slices.
 fn describe_peer(peer: &PeerInfo, mut each: impl FnMut(c_int, &[u8], &[u8])) {
     each(NN_CMSG_PIPE, &peer.pipe.to_ne_bytes(), &[]);
-    each(NN_CMSG_ENDPOINT, &peer.endpoint.to_ne_bytes(), &[]);
+    each(NN_CMSG_ENDPOINT, &peer.endpoint.get().to_ne_bytes(), &[]);
     each(NN_CMSG_PEER, &peer.address, &[0]);
     if let Some(local) = &peer.local_address {
         each(NN_CMSG_LOCAL, local, &[0]);

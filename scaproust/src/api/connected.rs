@@ -32,7 +32,7 @@ impl Endpoint {
     /// ```
     pub fn wait_connected_async(&self) -> ConnectedFuture<'_> {
         let socket = self.handle().socket();
-        let connecting = self.handle().enter().and_then(|call| Connecting::of(&call, self.id(), true));
+        let connecting = self.handle().enter().and_then(|call| Connecting::of(&call, self.id().get(), true));
         let call = connecting.map(|connecting| Some(TaskCall::new(socket, connecting, after(Duration::MAX))));
         ConnectedFuture { call }
     }

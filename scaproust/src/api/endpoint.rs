@@ -6,8 +6,7 @@ use std::time::Instant;
 use super::handle::Handle;
 use super::transfer::until;
 use crate::error::Error;
-use crate::socket::EndpointStatistics;
-use crate::socket::wait_connected;
+use crate::socket::{EndpointId, EndpointStatistics, wait_connected};
 
 /// An address that a socket is bound or connected to, returned by [`Socket::bind`](crate::Socket::bind)
 /// and [`Socket::connect`](crate::Socket::connect), or made with options of its own by
@@ -36,10 +35,10 @@ impl Endpoint {
         self.socket.enter()
     }
 
-    /// The number of the endpoint: 1 for the first one of a socket, then 2, and so on.
+    /// The number of the endpoint, as events, peers and statistics have it.
     #[must_use]
-    pub fn id(&self) -> i32 {
-        self.id
+    pub fn id(&self) -> EndpointId {
+        EndpointId(self.id)
     }
 
     /// The address of the endpoint, with what the system has chosen: a port in place of port 0, a name in place of
@@ -144,7 +143,7 @@ impl Endpoint {
     /// let socket = Push::new()?;
     /// let first = socket.bind("inproc://doc/endpoint/first")?;
     /// let second = socket.bind("inproc://doc/endpoint/second")?;
-    /// assert_eq!((first.id(), second.id()), (1, 2));
+    /// assert_eq!((first.id().get(), second.id().get()), (1, 2));
     /// first.close()?;
     /// drop(socket);
     /// assert_eq!(second.close(), Err(Error::Closed));

@@ -157,7 +157,7 @@ impl Message {
     /// source.send(b"a task")?;
     /// let message = worker.recv()?;
     /// let peer = message.peer().unwrap();
-    /// assert_eq!((peer.endpoint, &peer.address[..]), (1, &b"inproc://doc/peer"[..]));
+    /// assert_eq!((peer.endpoint.get(), &peer.address[..]), (1, &b"inproc://doc/peer"[..]));
     /// # Ok::<(), scaproust::Error>(())
     /// ```
     #[must_use]

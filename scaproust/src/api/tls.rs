@@ -231,6 +231,6 @@ impl Endpoint {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn reload_tls(&self) -> Result<(), Error> {
-        self.enter()?.set_tls_int(TlsOption::Reload, self.id())
+        self.enter()?.set_tls_int(TlsOption::Reload, self.id().get())
     }
 }

@@ -123,7 +123,10 @@ impl Program<'_> {
     /// Checks what `NN_PEER_INFO` says of a message: which connection it has come from.
     pub(super) fn check_peer(&self, received: &Received<'_>) {
         let peer = received.peer();
-        if peer.as_ref().is_some_and(|peer| peer.pipe != u64::from(received.pipe()) || peer.endpoint < 1) {
+        if peer
+            .as_ref()
+            .is_some_and(|peer| peer.pipe != u64::from(received.pipe()) || peer.endpoint.get() < 1)
+        {
             machine::fail(format!(
                 "{:?} received a message of {:?} from {peer:?}",
                 self.name,

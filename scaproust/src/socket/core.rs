@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::endpoint_connections::EndpointConnections;
+use super::endpoint_id::EndpointId;
 use super::endpoint_state::SharedEndpointState;
 use super::event::{EventKind, SocketEvent};
 use super::face::{Face, Faces};
@@ -292,7 +293,7 @@ impl Core {
         };
         Some(PipeStatistics {
             pipe: id.0.into(),
-            endpoint: pipe.endpoint.as_ref()?.id,
+            endpoint: EndpointId(pipe.endpoint.as_ref()?.id),
             is_connected: pipe.peer.is_some(),
             traffic,
         })
@@ -300,7 +301,7 @@ impl Core {
 
     /// The statistics of an endpoint; `None` if there is no such endpoint.
     pub(super) fn endpoint_statistics(&mut self, id: i32) -> Option<EndpointStatistics> {
-        let mut statistics = self.endpoints.counters.get(&id)?.statistics(id);
+        let mut statistics = self.endpoints.counters.get(&id)?.statistics(EndpointId(id));
         self.pipes.for_each_open(|pipe_id, pipe| {
             if pipe.endpoint.as_ref().is_some_and(|endpoint| endpoint.id == id) {
                 statistics.add(pipe.is_ready, pipe.traffic_with(self.protocol.missed_by(pipe_id)));

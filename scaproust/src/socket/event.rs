@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::endpoint_id::EndpointId;
 use crate::error::Error;
 use crate::pipe::Reason;
 
@@ -134,7 +135,7 @@ pub struct SocketEvent {
     /// The number of the socket.
     pub socket: i32,
     /// The id of the endpoint, if the event is one of an endpoint.
-    pub endpoint: Option<i32>,
+    pub endpoint: Option<EndpointId>,
     /// The number of the connection, if there is one; see [`PeerInfo::pipe`](crate::PeerInfo::pipe).
     pub pipe: Option<u64>,
     /// The peer's protocol, if it is known.
@@ -178,7 +179,7 @@ impl SocketEvent {
         message.extend([self.kind as u8, EVENT_VERSION]);
         message.extend(self.peer_protocol.unwrap_or(0).to_ne_bytes());
         message.extend(self.socket.to_ne_bytes());
-        message.extend(self.endpoint.unwrap_or(0).to_ne_bytes());
+        message.extend(self.endpoint.map_or(0, EndpointId::get).to_ne_bytes());
         message.extend(self.reason.map_or(0, |reason| reason as i32).to_ne_bytes());
         message.extend(self.error.map_or(0, Error::errno).to_ne_bytes());
         message.extend((EVENT_SIZE as u32).to_ne_bytes());
@@ -227,7 +228,7 @@ impl SocketEvent {
             kind,
             time: Duration::from_nanos(long(32)?),
             socket: int(4)?,
-            endpoint: Some(int(8)?).filter(|id| *id != 0),
+            endpoint: Some(int(8)?).filter(|id| *id != 0).map(EndpointId),
             pipe: Some(long(24)?).filter(|id| *id != 0),
             peer_protocol: Some(u16::from_ne_bytes(part(message, 2)?)).filter(|number| *number != 0),
             reason: Reason::ALL.into_iter().find(|known| *known as i32 == reason),
@@ -282,7 +283,7 @@ mod tests {
         SocketEvent {
             time: Duration::from_nanos(1_234_567_890_123_456_789),
             socket: 3,
-            endpoint: Some(2),
+            endpoint: Some(EndpointId(2)),
             pipe: Some(u64::from(u32::MAX)),
             peer_protocol: Some(81),
             reason: Some(Reason::Network),

@@ -33,6 +33,7 @@ mod core;
 mod direct_read;
 mod drive;
 mod endpoint_connections;
+mod endpoint_id;
 mod endpoint_options;
 mod endpoint_state;
 mod endpoints;
@@ -84,6 +85,7 @@ pub(crate) use self::connecting::{Connecting, connect_in, wait_connected};
 use self::contexts::Membership;
 pub(crate) use self::conversing::{give_up_at, reply_at};
 use self::core::Core;
+pub use self::endpoint_id::EndpointId;
 pub(crate) use self::endpoint_options::EndpointOptions;
 pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]

@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
+use super::endpoint_id::EndpointId;
 use super::event::{EventKind, SocketEvent};
 use crate::pipe::{Credentials, Peer};
 use crate::protocol::PipeId;
@@ -16,7 +17,7 @@ pub struct PeerInfo {
     /// The number of the connection, never zero. Another connection of the socket has it only after 2^31 others.
     pub pipe: u64,
     /// The id of the endpoint that the connection belongs to.
-    pub endpoint: i32,
+    pub endpoint: EndpointId,
     /// The address of the peer, such as `tcp://10.0.0.7:41022`. A client of ipc has no name: `ipc://`. Over inproc it is the
     /// address of the endpoint.
     pub address: Vec<u8>,
@@ -90,7 +91,7 @@ impl EndpointName {
 
     /// An event of the endpoint.
     pub(super) fn event(&self, kind: EventKind) -> SocketEvent {
-        let mut event = SocketEvent { endpoint: Some(self.id), ..SocketEvent::new(kind) };
+        let mut event = SocketEvent { endpoint: Some(EndpointId(self.id)), ..SocketEvent::new(kind) };
         *(if self.is_bound { &mut event.local } else { &mut event.peer }) = Some(self.address().to_owned());
         event
     }
@@ -102,7 +103,7 @@ impl EndpointName {
         let local = identity.local.map(|local| self.with_scheme(&local));
         PeerInfo {
             pipe: pipe.0.into(),
-            endpoint: self.id,
+            endpoint: EndpointId(self.id),
             address: identity.remote.map_or_else(own, |remote| self.with_scheme(&remote)),
             local_address: local.or_else(|| self.is_bound.then(own)),
             credentials: identity.credentials,
@@ -126,7 +127,7 @@ mod tests {
         assert_eq!(EndpointName::default().with_scheme(b"x"), b"x");
         let peer: Arc<dyn Peer> = Arc::new(NullPeer);
         let bound = name(true, "inproc://a").peer_info(PipeId(7), &peer);
-        assert_eq!((bound.pipe, bound.endpoint, &bound.address[..]), (7, 1, &b"inproc://a"[..]));
+        assert_eq!((bound.pipe, bound.endpoint.get(), &bound.address[..]), (7, 1, &b"inproc://a"[..]));
         assert_eq!(bound.local_address.as_deref(), Some(&b"inproc://a"[..]));
         assert_eq!(name(false, "inproc://a").peer_info(PipeId(7), &peer).local_address, None);
     }

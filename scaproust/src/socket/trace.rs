@@ -32,6 +32,7 @@ mod enabled {
     use tracing::Level;
 
     use crate::pipe::{Edges, Peer};
+    use crate::socket::EndpointId;
     use crate::socket::event::{EventKind, SocketEvent};
     use crate::sync::contained;
 
@@ -78,7 +79,7 @@ mod enabled {
                         target: TARGET,
                         Level::$level,
                         socket = event.socket,
-                        endpoint = event.endpoint,
+                        endpoint = event.endpoint.map(EndpointId::get),
                         pipe = event.pipe,
                         peer = peer.as_deref(),
                         local = local.as_deref(),

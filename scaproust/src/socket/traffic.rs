@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use super::endpoint_id::EndpointId;
 use super::statistics::{Statistic, Statistics};
 use crate::transport::EndpointEvent;
 
@@ -49,7 +50,7 @@ pub struct PipeStatistics {
     /// The number of the connection; see [`PeerInfo::pipe`](crate::PeerInfo::pipe).
     pub pipe: u64,
     /// The id of its endpoint.
-    pub endpoint: i32,
+    pub endpoint: EndpointId,
     /// Whether the connection is up. If not, messages of the peer can still be received.
     pub is_connected: bool,
     /// Its messages.
@@ -61,7 +62,7 @@ pub struct PipeStatistics {
 #[non_exhaustive]
 pub struct EndpointStatistics {
     /// The id of the endpoint.
-    pub endpoint: i32,
+    pub endpoint: EndpointId,
     /// Connections that are up.
     pub current_connections: u32,
     /// The messages of all its connections, also of those that have ended.
@@ -112,7 +113,7 @@ impl EndpointCounters {
     }
 
     /// The statistics of the endpoint with this id, apart from the connections that are up.
-    pub(super) fn statistics(&self, endpoint: i32) -> EndpointStatistics {
+    pub(super) fn statistics(&self, endpoint: EndpointId) -> EndpointStatistics {
         let sum = |one, other| self.events[one] + self.events[other];
         EndpointStatistics {
             endpoint,
