@@ -22,7 +22,7 @@
 //! | talk to all neighbours | [`Bus`]; [`Star`], in which a hub forwards |
 //! | forward between networks | [`device`] and [`raw`] sockets |
 //! | let a file of settings decide | [`AnySocket`] |
-//! | use a transport of one's own | `custom`, on Unix |
+//! | use a transport or a protocol of one's own | [`custom`] |
 //!
 //! # Threads and tasks
 //!
@@ -92,6 +92,7 @@
 //! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
 //! | `bytes` | `bytes::Bytes` from and into a [`Message`], which shares its memory |
 //! | `serde` | `Typed` sockets, which send and receive values |
+//! | `testing` | `custom::testing`: simulated pipes for tests of the program's protocols |
 //! | `tracing` | connections that begin, fail and end, as events of the target `scaproust` |
 //!
 //! # The layers
@@ -160,13 +161,12 @@ mod tls;
 mod transport;
 mod wire;
 
-#[cfg(all(unix, not(simulated)))]
-pub use api::custom;
 pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
     Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
     Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
-    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, device, guide, pattern, raw,
+    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, custom, device, guide, pattern,
+    raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};

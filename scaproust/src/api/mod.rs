@@ -12,7 +12,6 @@ mod any_socket;
 mod asking;
 mod context;
 mod conversation;
-#[cfg(all(unix, not(simulated)))]
 pub mod custom;
 mod descriptor;
 pub mod device;
