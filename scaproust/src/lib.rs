@@ -22,6 +22,7 @@
 //! | talk to all neighbours | [`Bus`]; [`Star`], in which a hub forwards |
 //! | forward between networks | [`device`] and [`raw`] sockets |
 //! | let a file of settings decide | [`AnySocket`] |
+//! | give a part of the program I/O threads and inproc names of its own | [`Context`] |
 //! | use a transport or a protocol of one's own | [`custom`] |
 //!
 //! # Threads and tasks
@@ -162,11 +163,11 @@ mod transport;
 mod wire;
 
 pub use api::{
-    AcceptFuture, Answers, AnySocket, Bus, Dialer, Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage,
-    Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor,
-    Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture,
-    Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent, Writer, custom, device, guide, pattern,
-    raw,
+    AcceptFuture, Answers, AnySocket, Bus, Context, ContextBuilder, Dialer, Endpoint, EndpointBuilder,
+    Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair,
+    PairV1, Pending, PollDescriptor, Poller, Protocol, Pub, Pull, Push, Reader, Ready, RecvFuture, Rep,
+    Reply, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol, Unsent,
+    Writer, custom, device, guide, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};

@@ -12,6 +12,7 @@
 //! A [`Protocol`] has a number of its own and a [`StateMachine`], which decides where each message goes. The library does all the rest: transports,
 //! queues, waiting, deadlines, tasks, polling, closing. The example `protocol` of this crate has one.
 
+use super::Context;
 use super::handle::Handle;
 use super::pattern::Custom;
 use super::socket::Socket;
@@ -38,5 +39,14 @@ impl Protocol {
     pub fn open(&'static self) -> Result<Socket<Custom>, Error> {
         let info = self.info()?;
         Ok(Socket::at(Handle::open(info, false)?, info))
+    }
+
+    /// Opens a socket of the protocol in a context.
+    ///
+    /// # Errors
+    /// As [`Protocol::open`]; [`Error::Closed`] in a forked child of the process that has made the context.
+    pub fn open_in(&'static self, context: &Context) -> Result<Socket<Custom>, Error> {
+        let info = self.info()?;
+        Ok(Socket::at(context.open_handle(info, false)?, info))
     }
 }

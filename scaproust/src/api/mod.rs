@@ -23,6 +23,7 @@ mod futures;
 pub mod guide;
 mod handle;
 mod io;
+mod io_context;
 mod message;
 mod options;
 pub mod pattern;
@@ -51,6 +52,7 @@ pub use events::Events;
 #[cfg(feature = "futures")]
 pub use futures::{MessageSink, MessageStream};
 pub use io::{Reader, Writer};
+pub use io_context::{Context, ContextBuilder};
 pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
 pub use poller::{Poller, Ready};
