@@ -27,7 +27,7 @@ KIND := release
 TLS := yes
 FEATURES := $(if $(filter no,$(TLS)),,--features tls)
 # What the Rust tests, the lints and the documentation cover: every feature of the library.
-ALL_FEATURES := --features "$(if $(filter no,$(TLS)),,tls )scaproust/futures scaproust/bytes scaproust/serde scaproust/tracing"
+ALL_FEATURES := --features "$(if $(filter no,$(TLS)),,tls )scaproust/futures scaproust/bytes scaproust/serde scaproust/testing scaproust/tracing"
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 # RUST_TARGET: another system or processor, by Rust's name for it, such as x86_64-unknown-linux-musl.
 RUST_TARGET :=

@@ -22,7 +22,8 @@
 //! | talk to all neighbours | [`Bus`]; [`Star`], in which a hub forwards |
 //! | forward between networks | [`device`] and [`raw`] sockets |
 //! | let a file of settings decide | [`AnySocket`] |
-//! | use a transport of one's own | `custom`, on Unix |
+//! | give a part of the program I/O threads and inproc names of its own | [`Context`] |
+//! | use a transport or a protocol of one's own | [`custom`] |
 //!
 //! # Threads and tasks
 //!
@@ -92,6 +93,7 @@
 //! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
 //! | `bytes` | a [`Message`] into `bytes::Bytes`, which shares its memory; `Bytes` into a message, which copies them once |
 //! | `serde` | `Typed` sockets, which send and receive values |
+//! | `testing` | `custom::testing`: simulated pipes for tests of the program's protocols |
 //! | `tracing` | connections that begin, fail and end, as events of the target `scaproust` |
 //!
 //! # The layers
@@ -162,14 +164,12 @@ mod wire;
 
 #[cfg(all(feature = "serde", feature = "futures"))]
 pub use api::TypedAnswerStream;
-#[cfg(all(unix, not(simulated)))]
-pub use api::custom;
 pub use api::{
-    AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Dialer, Endpoint, EndpointBuilder,
-    Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message, MessageSlice, NextAnswer, Pair,
-    PairV1, Pending, PollDescriptor, Poller, Protocol, Pub, Pull, Push, Readable, Reader, Ready, RecvFuture,
-    Rep, Reply, Req, Respondent, SendFuture, Socket, Star, Statistics, Sub, Surveyor, UnknownProtocol,
-    Unsent, Writable, Writer, device, guide, pattern, raw,
+    AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Context, ContextBuilder, Dialer,
+    Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message,
+    MessageSlice, NextAnswer, Pair, PairV1, Pending, PollDescriptor, Poller, Protocol, Pub, Pull, Push,
+    Readable, Reader, Ready, RecvFuture, Rep, Reply, Req, Respondent, SendFuture, Socket, Star, Statistics,
+    Sub, Surveyor, UnknownProtocol, Unsent, Writable, Writer, custom, device, guide, pattern, raw,
 };
 #[cfg(feature = "futures")]
 pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};

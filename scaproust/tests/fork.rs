@@ -60,3 +60,27 @@ fn a_child_begins_without_the_transports_of_its_parent() {
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
     assert_eq!((waited, status), (child, 0));
 }
+
+#[test]
+fn a_child_opens_no_socket_in_a_context_of_its_parent() {
+    use scaproust::Context;
+
+    let context = Context::builder().io_threads(2).build().unwrap();
+    let parent: Pair = context.socket().unwrap();
+    parent.bind("tcp://127.0.0.1:0").unwrap();
+    // SAFETY: as above.
+    let child = unsafe { libc::fork() };
+    if child == 0 {
+        let refused = context.socket::<scaproust::pattern::Pair>().err() == Some(Error::Closed);
+        drop((parent, context));
+        let own = Context::builder().build().and_then(|own| own.socket::<scaproust::pattern::Pair>());
+        let works = own.is_ok_and(|own| own.bind("tcp://127.0.0.1:0").is_ok());
+        // SAFETY: a plain call.
+        unsafe { libc::_exit(i32::from(!(refused && works))) };
+    }
+    let mut status = -1;
+    // SAFETY: `status` is valid for writing.
+    let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
+    assert_eq!((waited, status), (child, 0));
+    assert!(parent.bind("tcp://127.0.0.1:0").is_ok());
+}

@@ -63,7 +63,7 @@ macro_rules! protocols {
             /// Every protocol.
             pub const ALL: [Protocol; PROTOCOLS.len()] = [$(Protocol::$name),+];
 
-            fn info(self) -> &'static ProtocolInfo {
+            pub(super) fn info(self) -> &'static ProtocolInfo {
                 match self {
                     $(Protocol::$name => &protocol::$constant,)+
                 }

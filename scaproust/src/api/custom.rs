@@ -1,7 +1,52 @@
-//! Transports of the program's own, by which each socket of the process binds and connects to a further scheme. On Unix.
+//! Transports and protocols of the program's own.
 //!
-//! A [`Transport`] makes streams of bytes whose readiness the system can report: a kind of socket that the library does not know
-//! (vsock, RFCOMM), a serial line, a local socket whose bytes are compressed. The library does all the rest, as over tcp: greetings, frames,
-//! queues, attempts to connect, closing. The example `transport` of this crate has one.
+//! # Transports
+//!
+//! On Unix, `add_transport` gives a scheme to a `Transport`, by which each socket of the process binds and connects from then on. It
+//! makes streams of bytes whose readiness the system can report: a kind of socket that the library does not know (vsock, RFCOMM), a
+//! serial line, a local socket whose bytes are compressed. The library does all the rest, as over tcp: greetings, frames, queues, attempts
+//! to connect, closing. The example `transport` of this crate has one.
+//!
+//! # Protocols
+//!
+//! A [`Protocol`] has a number of its own and a [`StateMachine`], which decides where each message goes. The library does all the rest: transports,
+//! queues, waiting, deadlines, tasks, polling, closing. The example `protocol` of this crate has one.
 
+use super::Context;
+use super::handle::Handle;
+use super::pattern::Custom;
+use super::socket::Socket;
+use crate::error::Error;
+pub use crate::message::{Front, Metadata};
+pub use crate::protocol::{
+    Body, Chosen, CustomProtocol as Protocol, PipeId, Pipes, Priorities, Refusal, StateMachine,
+};
+#[cfg(all(unix, not(simulated)))]
 pub use crate::transport::custom::{ByteStream, StreamListener, Transport, add_transport};
+
+/// Tests of a program's protocol by the simulated pipes with which the library tests its own. With the feature `testing`.
+#[cfg(feature = "testing")]
+pub mod testing {
+    pub use crate::protocol::testing::{Bench, Manner, check_contract};
+}
+
+impl Protocol {
+    /// Opens a socket of the protocol. What the protocol does not do fails with [`Error::NotSupported`].
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] if its number or its name is one of the library's, or the name has other characters than ASCII
+    /// letters, digits and `-`; [`Error::TooManySockets`], [`Error::Terminated`].
+    pub fn open(&'static self) -> Result<Socket<Custom>, Error> {
+        let info = self.info()?;
+        Ok(Socket::at(Handle::open(info, false)?, info))
+    }
+
+    /// Opens a socket of the protocol in a context.
+    ///
+    /// # Errors
+    /// As [`Protocol::open`]; [`Error::Closed`] in a forked child of the process that has made the context.
+    pub fn open_in(&'static self, context: &Context) -> Result<Socket<Custom>, Error> {
+        let info = self.info()?;
+        Ok(Socket::at(context.open_handle(info, false)?, info))
+    }
+}

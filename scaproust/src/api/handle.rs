@@ -1,9 +1,11 @@
 //! A handle to a socket, which detects that its id was reused.
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
+use crate::reactor::IoContext;
 use crate::socket::{self, Call, SocketRef};
 
 /// A handle to a socket in the table.
@@ -16,7 +18,22 @@ impl Handle {
     /// # Errors
     /// [`Error::TooManySockets`], [`Error::Terminated`].
     pub(super) fn open(protocol: &'static ProtocolInfo, is_raw: bool) -> Result<Handle, Error> {
-        let id = socket::open_protocol(Some(protocol), is_raw)?;
+        Handle::of(socket::open_protocol(Some(protocol), is_raw)?)
+    }
+
+    /// Opens a socket with an I/O thread of the context.
+    ///
+    /// # Errors
+    /// [`Error::TooManySockets`], [`Error::Terminated`]; [`Error::Closed`] if another process has made the context.
+    pub(super) fn open_in(
+        context: &Arc<IoContext>,
+        protocol: &'static ProtocolInfo,
+        is_raw: bool,
+    ) -> Result<Handle, Error> {
+        Handle::of(socket::open_in(context, protocol, is_raw)?)
+    }
+
+    fn of(id: i32) -> Result<Handle, Error> {
         Ok(Handle(SocketRef::of(&socket::enter(id)?)))
     }
 

@@ -14,7 +14,6 @@ mod closing;
 mod connected;
 mod context;
 mod conversation;
-#[cfg(all(unix, not(simulated)))]
 pub mod custom;
 mod descriptor;
 pub mod device;
@@ -26,6 +25,7 @@ mod futures;
 pub mod guide;
 mod handle;
 mod io;
+mod io_context;
 mod message;
 mod options;
 pub mod pattern;
@@ -59,6 +59,7 @@ pub use events::Events;
 #[cfg(feature = "futures")]
 pub use futures::{MessageSink, MessageStream};
 pub use io::{Reader, Writer};
+pub use io_context::{Context, ContextBuilder};
 pub use message::{IntoMessage, Message};
 pub use options::Keepalive;
 pub use polled::{Readable, Writable};

@@ -210,6 +210,16 @@ impl Requests for Any {}
 impl Surveys for Any {}
 impl Replies for Any {}
 
+/// A role whose protocol is the program's own; see [`crate::custom`].
+#[derive(Debug)]
+pub enum Custom {}
+
+impl Role for Custom {}
+impl Outbound for Custom {}
+impl Sends for Custom {}
+impl Inbound for Custom {}
+impl Receives for Custom {}
+
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,
 /// but keeps no state: a received message has its protocol header ([`Message::header`]), and a message
 /// is sent with the header that it has.

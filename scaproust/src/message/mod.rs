@@ -105,6 +105,12 @@ impl<'a> Front<'a> {
         self.head.len() + self.body.len()
     }
 
+    /// Whether it has no bytes.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The big-endian 32-bit word at `4 * index`; `None` if the message ends before its end.
     #[must_use]
     pub fn word(&self, index: usize) -> Option<u32> {

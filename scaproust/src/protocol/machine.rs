@@ -4,6 +4,7 @@
 //! [`Context`], and the socket's calls to the machine.
 
 use super::cooked::Cooked;
+use super::custom::Custom;
 use super::shared::{Changed, Place, Shared};
 use super::{
     Context, Delivery, PipeId, PipeOptions, PipeRefused, Protocol, Refusal, Time, bus, pair, pair_v1,
@@ -52,6 +53,8 @@ pub enum Machine {
     RawStar(star::RawStar),
     /// That of a socket with contexts, of any protocol that can have them.
     Shared(Box<Shared>),
+    /// That of a protocol of the program.
+    Custom(Custom),
 }
 
 /// Calls a method of the machine in each variant.
@@ -76,6 +79,7 @@ macro_rules! of_each {
             Machine::Star($it) => $call,
             Machine::RawStar($it) => $call,
             Machine::Shared($it) => $call,
+            Machine::Custom($it) => $call,
         }
     };
 }

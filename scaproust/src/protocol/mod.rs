@@ -32,6 +32,7 @@ mod bus;
 #[cfg(test)]
 mod contract;
 mod cooked;
+mod custom;
 mod hops;
 mod machine;
 mod pair;
@@ -41,15 +42,19 @@ mod policy;
 mod pubsub;
 mod reqrep;
 mod shared;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(not(test), allow(dead_code, reason = "the library's own tests use more of it"))]
 mod simulation;
 mod slab;
 mod star;
 mod survey;
 mod table;
+#[cfg(feature = "testing")]
+pub(crate) mod testing;
 mod trie;
 
 pub(crate) use backtrace::backtrace;
+pub use custom::{Body, Chosen, CustomProtocol, Pipes, Priorities, StateMachine};
 pub(crate) use machine::Machine;
 pub(crate) use pubsub::{FILTER, SUBSCRIBE, UNSUBSCRIBE};
 pub(crate) use reqrep::{RESEND_INTERVAL, ReplyRoute};

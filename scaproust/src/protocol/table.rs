@@ -162,7 +162,7 @@ pub(crate) static STAR: ProtocolInfo = ProtocolInfo {
 };
 
 /// A row for a protocol whose sockets send and receive, with any number of peers.
-const fn row(
+pub(super) const fn row(
     number: u16,
     name: &'static str,
     peer: &'static ProtocolInfo,

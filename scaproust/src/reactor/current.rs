@@ -1,21 +1,15 @@
-//! The reactor of this process, and the thread that runs it: started on demand, stopped with the last socket.
+//! The I/O thread of this process, for the sockets that belong to no [context](super::IoContext).
 
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::Reactor;
-use super::worker::Worker;
-use crate::sync::{Mutex, PerProcess, Wakers, before_unload, lock, pass_up, rank, try_lock};
+use super::context::stop_contexts;
+use super::io_thread::IoThread;
+use crate::sync::{PerProcess, Wakers, before_unload, pass_up};
 
-/// The reactor, and the thread that runs it or waits for the next one.
-#[derive(Default)]
-struct Current {
-    reactor: Option<Arc<Reactor>>,
-    worker: Option<Worker>,
-}
-
-static CURRENT: PerProcess<Mutex<Current, rank::CurrentReactor>> = PerProcess::new(Mutex::default);
+static CURRENT: PerProcess<IoThread> = PerProcess::new(IoThread::default);
 
 /// How long an exit of the process waits for the end of a spare thread.
 const EXIT_TIME: Duration = Duration::from_millis(100);
@@ -25,29 +19,18 @@ const EXIT_TIME: Duration = Duration::from_millis(100);
 /// # Errors
 /// The operating system's, when it has no descriptor or thread to spare.
 pub(crate) fn current() -> io::Result<Arc<Reactor>> {
-    let mut current = lock(CURRENT.get());
-    if let Some(reactor) = &current.reactor {
-        return Ok(reactor.clone());
-    }
-    let reactor = Reactor::new()?;
-    let own = reactor.clone();
-    let job = Box::new(move || own.run());
-    let worker = match current.worker.take() {
-        Some(worker) => worker.run(job)?,
-        None => {
-            before_unload(unload);
-            Worker::start(job)?
-        }
-    };
-    *current = Current { reactor: Some(reactor.clone()), worker: Some(worker) };
-    Ok(reactor)
+    CURRENT.get().reactor(watch_unloading)
+}
+
+/// Has all threads end before the library is unloaded.
+pub(super) fn watch_unloading() {
+    before_unload(unload);
 }
 
 /// Announces that the reactor, if there is one, is about to be stopped. Its thread leaves the poller, so that
 /// [`stop`] need not wait for that. If the stop does not follow, the thread continues as before.
 pub(crate) fn prepare_to_stop() {
-    let current = lock(CURRENT.get());
-    if let Some(reactor) = &current.reactor {
+    if let Some(reactor) = CURRENT.get().present() {
         reactor.announce_stop();
     }
 }
@@ -55,13 +38,12 @@ pub(crate) fn prepare_to_stop() {
 /// Stops the reactor, if there is one, and waits until its thread has left it. Then it has no sources and no
 /// descriptors. The thread stays for a moment, as a spare one. Returns the wakers that are still to be called.
 pub(crate) fn stop() -> Wakers {
-    let reactor = lock(CURRENT.get()).reactor.take();
-    reactor.map(|reactor| reactor.stop()).unwrap_or_default()
+    CURRENT.get().stop()
 }
 
 /// Whether the calling thread is the I/O thread, for instance in a waker.
 pub(crate) fn is_io_thread() -> bool {
-    lock(CURRENT.get()).reactor.as_ref().is_some_and(|reactor| reactor.is_run_by_this_thread())
+    CURRENT.get().present().is_some_and(|reactor| reactor.is_run_by_this_thread())
 }
 
 /// Calls the wakers at the end of the calling thread's [`run_then_wake`](crate::sync::run_then_wake), or in the
@@ -71,8 +53,7 @@ pub(crate) fn wake_tasks(wakers: Wakers) {
     if wakers.is_empty() {
         return;
     }
-    let reactor = lock(CURRENT.get()).reactor.clone();
-    let rest = match reactor {
+    let rest = match CURRENT.get().present() {
         Some(reactor) => reactor.wake_later(wakers),
         None => wakers,
     };
@@ -82,26 +63,21 @@ pub(crate) fn wake_tasks(wakers: Wakers) {
 
 /// Ends a spare thread at once.
 pub(crate) fn end_spare_thread() {
-    let spare = take_spare_worker(&mut lock(CURRENT.get()));
-    if let Some(worker) = spare {
+    if let Some(worker) = CURRENT.get().take_spare() {
         worker.end();
     }
 }
 
 /// As [`end_spare_thread`], for an exit of the process, which must not wait for a lock.
 pub(crate) fn end_spare_thread_at_exit() {
-    let spare = try_lock(CURRENT.get()).and_then(|mut current| take_spare_worker(&mut current));
-    if let Some(worker) = spare {
+    if let Some(worker) = CURRENT.get().try_take_spare() {
         worker.end_within(EXIT_TIME);
     }
 }
 
-fn take_spare_worker(current: &mut Current) -> Option<Worker> {
-    if current.reactor.is_none() { current.worker.take() } else { None }
-}
-
 /// The library is being unloaded: no thread may run its code afterwards.
 fn unload() {
+    stop_contexts();
     stop().wake();
     end_spare_thread();
 }

@@ -5,7 +5,9 @@
 //! is called: it has no notion of messages, pipes or sockets. The thread starts on demand, and
 //! blocks all signals. Stopping the reactor closes its descriptors. The thread ends shortly after.
 
+mod context;
 mod current;
+mod io_thread;
 mod poller;
 mod short_wait;
 #[cfg(all(test, shuttle))]
@@ -24,6 +26,7 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
+pub(crate) use self::context::{IoContext, Seat};
 pub(crate) use self::current::{
     current, end_spare_thread, end_spare_thread_at_exit, is_io_thread, prepare_to_stop, stop, wake_tasks,
 };

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
-use crate::reactor;
+use crate::reactor::{self, Seat};
 use crate::sync::{Wakers, contained, start_detached};
 use crate::transport::{Endpoint, Linger};
 
@@ -29,7 +29,14 @@ pub fn close(id: i32) -> Result<(), Error> {
         }
         socket.interrupt_calls().begin().wait();
     };
-    if SOCKETS.get().close(id, interrupt, |socket| socket.teardown())? {
+    let mut seat = None;
+    let teardown = |socket: Arc<Socket>| {
+        seat = socket.seat.clone();
+        socket.teardown();
+    };
+    let was_last = SOCKETS.get().close(id, interrupt, teardown)?;
+    seat.into_iter().for_each(Seat::leave);
+    if was_last {
         release_shared();
     }
     Ok(())
@@ -67,10 +74,12 @@ pub fn terminate() {
         closings.iter().filter_map(|socket| contained(|| socket.interrupt_calls())).collect();
     let endpoints: Vec<_> = endpoints.into_iter().map(ClosingEndpoints::begin).collect();
     endpoints.into_iter().for_each(ClosingEndpoints::wait);
-    let mut was_last = false;
+    let (mut was_last, mut seats) = (false, Vec::new());
     for closing in closings {
+        seats.extend(closing.seat.clone());
         was_last |= closing.finish(|socket| socket.teardown());
     }
+    seats.into_iter().for_each(Seat::leave);
     if was_last {
         release_shared();
     }
@@ -137,9 +146,9 @@ impl Socket {
             let pollables = [core.face.sendable.take(), core.face.receivable.take()];
             (core.pipes.take_all(), core.timer.take(), pollables, core.watch.monitoring.take())
         };
-        // Only if there is a timer, since `current` starts the I/O thread.
+        // Only if there is a timer, since this starts the I/O thread.
         if let Some((_, timer)) = timer
-            && let Ok(reactor) = reactor::current()
+            && let Ok(reactor) = self.reactor()
         {
             reactor.cancel(timer);
         }

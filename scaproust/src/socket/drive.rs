@@ -10,7 +10,7 @@ use super::Socket;
 use super::core::Core;
 use crate::pipe::Edges;
 use crate::protocol::Protocol;
-use crate::reactor::{self, Source};
+use crate::reactor::Source;
 use crate::sync::Uncancellable;
 use crate::sync::atomic::{Ordering, fence};
 
@@ -64,7 +64,7 @@ impl Socket {
         if self.receivers.has_waiters() {
             self.notify_receiver();
         }
-        if must_be_prompt && let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) {
+        if must_be_prompt && let (Some(this), Ok(reactor)) = (self.this.upgrade(), self.reactor()) {
             reactor.wake(this);
         }
     }
@@ -77,7 +77,7 @@ impl Socket {
             return;
         }
         // If no I/O thread can be started, the next call tries again.
-        let (Some(this), Ok(reactor)) = (self.this.upgrade(), reactor::current()) else { return };
+        let (Some(this), Ok(reactor)) = (self.this.upgrade(), self.reactor()) else { return };
         if let Some((_, timer)) = core.timer.take() {
             reactor.cancel(timer);
         }

@@ -73,6 +73,7 @@ mod traffic;
 mod wait_policy;
 
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io;
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock, Weak};
 
@@ -91,6 +92,7 @@ pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]
 pub(crate) use self::exit::flush as write_at_exit;
 use self::guarded::Guarded;
+pub(crate) use self::opening::open_in;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::peer_info::PeerInfo;
 pub use self::pending::{Entered, Pending, Step};
@@ -109,7 +111,7 @@ pub(crate) use self::wait_policy::Wait;
 use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
-use crate::reactor;
+use crate::reactor::{self, Reactor, Seat};
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::sync::{CachePadded, EntryLock, Event};
 use crate::transport::Batching;
@@ -122,6 +124,8 @@ pub struct Socket {
     id: i32,
     info: &'static ProtocolInfo,
     is_raw: bool,
+    /// Its I/O thread, if that is not the one of the process.
+    seat: Option<Seat>,
     core: CachePadded<Guarded<Core>>,
     /// Set once the socket is a context of another one.
     membership: OnceLock<Membership>,
@@ -151,7 +155,13 @@ pub struct Socket {
 }
 
 impl Socket {
-    fn new(id: i32, entry: &'static EntryLock, info: &'static ProtocolInfo, is_raw: bool) -> Arc<Socket> {
+    fn new(
+        id: i32,
+        entry: &'static EntryLock,
+        info: &'static ProtocolInfo,
+        is_raw: bool,
+        seat: Option<Seat>,
+    ) -> Arc<Socket> {
         // Ids that peers may remember are counted from here.
         let seed = RandomState::new().build_hasher().finish() as u32;
         let core = Core::new(id, (info.machine)(is_raw, seed), seed, !info.forwards);
@@ -161,6 +171,7 @@ impl Socket {
             id,
             info,
             is_raw,
+            seat,
             core: CachePadded(Guarded::new(entry, core)),
             membership: OnceLock::new(),
             ready: CachePadded(ReadyList::new()),
@@ -176,6 +187,14 @@ impl Socket {
             prints_errors: std::env::var_os("NN_PRINT_ERRORS").is_some_and(|value| !value.is_empty()),
             acts_between_calls: info.forwards || info.acts_between_calls && !is_raw,
         })
+    }
+
+    /// The reactor that serves the socket. Starts one, and its thread, if there is none.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no descriptor or thread to spare.
+    fn reactor(&self) -> io::Result<Arc<Reactor>> {
+        self.seat.as_ref().map_or_else(reactor::current, Seat::reactor)
     }
 
     /// Whether the events of connections are published or traced.

@@ -1,11 +1,14 @@
 //! Opening sockets, and the stage of the library: unused, used or terminated.
 
+use std::sync::Arc;
+
 use super::exit::exit;
 use super::registry::SOCKETS;
 use super::{Socket, reporter};
 use crate::error::Error;
 use crate::message;
 use crate::protocol::ProtocolInfo;
+use crate::reactor::{IoContext, Seat};
 use crate::sync::atomic::{AtomicU8, Ordering};
 use crate::sync::{PerProcess, before_exit};
 
@@ -41,13 +44,30 @@ pub fn open(domain: i32, protocol: i32) -> Result<i32, Error> {
 /// # Errors
 /// [`Error::Terminated`], [`Error::TooManySockets`], or [`Error::InvalidArgument`] without a protocol.
 pub fn open_protocol(info: Option<&'static ProtocolInfo>, is_raw: bool) -> Result<i32, Error> {
+    open_at(None, info, is_raw)
+}
+
+/// Opens a socket with an I/O thread of the context.
+///
+/// # Errors
+/// As [`open_protocol`]; [`Error::Closed`] in a forked child of the process that has made the context.
+pub(crate) fn open_in(
+    context: &Arc<IoContext>,
+    info: &'static ProtocolInfo,
+    is_raw: bool,
+) -> Result<i32, Error> {
+    let seat = context.join()?;
+    open_at(Some(&seat), Some(info), is_raw).inspect_err(|_| seat.clone().leave())
+}
+
+fn open_at(seat: Option<&Seat>, info: Option<&'static ProtocolInfo>, is_raw: bool) -> Result<i32, Error> {
     SOCKETS.get().open(|id, entry| {
         // Checked under the table's lock, which a termination takes after it has set the stage: it finds all
         // sockets.
         begin_use()?;
         // Under the lock under which the last closing releases it.
         message::keep_spare_memory();
-        let socket = Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw);
+        let socket = Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw, seat.cloned());
         // As above.
         reporter::begin(socket.prints_errors);
         Ok(socket)

@@ -1,5 +1,6 @@
 //! A socket as its transports see it: the context of an endpoint, and the socket's end of a pipe.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use crate::message::MessageType;
 use crate::option::{Options, SocketOption};
 use crate::pipe::{Change, Edges, End, Entry, Peer, ReadyList, SocketPipe, address_text};
 use crate::protocol::{PipeId, PipeOptions, PipeRefused, Protocol, ProtocolInfo};
+use crate::reactor::{Reactor, Seat};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
@@ -123,6 +125,14 @@ impl EndpointContext for SocketEndpoint {
 
     fn max_message(&self) -> Option<usize> {
         usize::try_from(self.socket.max_message.load(Ordering::Relaxed)).ok()
+    }
+
+    fn reactor(&self) -> io::Result<Arc<Reactor>> {
+        self.socket.reactor()
+    }
+
+    fn namespace(&self) -> u64 {
+        self.socket.seat.as_ref().map_or(0, Seat::context)
     }
 
     fn socket_number(&self) -> i32 {

@@ -62,6 +62,10 @@ ranks! {
     Conversations,
     /// The allocator of socket numbers. Held while the reactor is stopped after the last socket.
     SocketNumbers,
+    /// The sockets of a context. Held while its reactors are stopped after the last of them.
+    ContextSockets,
+    /// The contexts of the process, for its end.
+    Contexts,
     /// What the I/O thread polls. That thread holds it except while it waits for an announced stop.
     Poll,
     /// The links of an inproc endpoint.

@@ -1,7 +1,7 @@
 //! inproc: two sockets of one process, joined by a pair of lanes.
 //!
 //! The lane that one socket fills is the lane that the other takes from: no third thread handles a
-//! message. Names belong to the process, in a registry. A connected endpoint without a pipe stays in the
+//! message. Names belong to the process or to a context, in a registry. A connected endpoint without a pipe stays in the
 //! registry, and is tried again when an endpoint is bound to its name, or when a pipe of the bound one ends.
 
 use std::collections::HashMap;
@@ -20,12 +20,15 @@ struct RegistryEntry {
     connected: Vec<Arc<Inproc>>,
 }
 
-static REGISTRY: PerProcess<Mutex<HashMap<Vec<u8>, RegistryEntry>, rank::InprocRegistry>> =
+/// A name, and the number of the context to which it belongs.
+type Name = (u64, Vec<u8>);
+
+static REGISTRY: PerProcess<Mutex<HashMap<Name, RegistryEntry>, rank::InprocRegistry>> =
     PerProcess::new(Mutex::default);
 
 /// An endpoint.
 struct Inproc {
-    name: Vec<u8>,
+    name: Name,
     /// Whether it was connected, and not bound.
     is_connector: bool,
     context: Arc<dyn EndpointContext>,
@@ -119,7 +122,7 @@ pub(super) fn connect(name: Vec<u8>, context: Arc<dyn EndpointContext>) -> Arc<d
 }
 
 /// Joins the bound endpoint of a name with all connected ones that have no pipe.
-fn join_waiting(name: &[u8]) {
+fn join_waiting(name: &Name) {
     let (bound, connected) = match lock(REGISTRY.get()).get(name) {
         Some(RegistryEntry { bound: Some(bound), connected }) => (bound.clone(), connected.clone()),
         _ => return,
@@ -236,6 +239,7 @@ fn separate(near: &Arc<Inproc>, far: &Arc<Inproc>) {
 
 impl Inproc {
     fn new(name: Vec<u8>, is_connector: bool, context: Arc<dyn EndpointContext>) -> Arc<Inproc> {
+        let name = (context.namespace(), name);
         Arc::new(Inproc { name, is_connector, context, links: Mutex::default() })
     }
 

@@ -12,6 +12,7 @@ mod inproc;
 mod linger;
 mod stream;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,6 +22,7 @@ use crate::error::Error;
 use crate::message::MessageType;
 use crate::pipe::{Consumer, End, Peer, Producer, SocketPipe};
 use crate::protocol::{PipeRefused, ProtocolInfo};
+use crate::reactor::{self, Reactor};
 pub(crate) use admission::Admission;
 pub(crate) use linger::Linger;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
@@ -152,6 +154,17 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn message_type(&self) -> MessageType;
     /// The longest message to receive in bytes (`NN_RCVMAXSIZE`), at present.
     fn max_message(&self) -> Option<usize>;
+    /// The reactor that serves the socket's connections. Starts one, and its thread, if there is none.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no descriptor or thread to spare.
+    fn reactor(&self) -> io::Result<Arc<Reactor>> {
+        reactor::current()
+    }
+    /// Sockets with the same number share the names of inproc.
+    fn namespace(&self) -> u64 {
+        0
+    }
     /// The number of the socket, by which two contexts are compared.
     fn socket_number(&self) -> i32;
     /// Gives the socket a pipe. The socket sends nothing on it before [`Peer::writable`] is called on the

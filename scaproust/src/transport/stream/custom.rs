@@ -16,7 +16,6 @@ use super::kind::StreamKind;
 use super::listener::{Chosen, Listener};
 use super::platform;
 use crate::error::Error;
-use crate::reactor;
 use crate::sync::contained;
 use crate::transport::custom::{ByteStream, StreamListener, Transport};
 use crate::transport::{Endpoint, EndpointContext};
@@ -37,7 +36,7 @@ pub(in crate::transport) fn bind(
     let listener = guarded(|| transport.listen(address))?;
     let chosen = guarded(|| Ok(listener.address()))?.map(String::into_bytes).map(Chosen::Address);
     let acceptor = AnyAcceptor::Custom(CustomAcceptor::new(listener)?);
-    let reactor = reactor::current()?;
+    let reactor = context.reactor()?;
     Ok(Listener::start(acceptor, chosen, StreamKind::Custom, Mapping::Tcp, context, reactor)?)
 }
 
@@ -51,7 +50,8 @@ pub(in crate::transport) fn connect(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let target = Target::Custom(CustomAddress { transport, address: address.into() });
-    Ok(Dialer::start(target, StreamKind::Custom, Mapping::Tcp, context, reactor::current()?))
+    let reactor = context.reactor()?;
+    Ok(Dialer::start(target, StreamKind::Custom, Mapping::Tcp, context, reactor))
 }
 
 /// Where a transport of the program is to connect to.

@@ -13,7 +13,6 @@ use super::platform::{Given, Original, Role};
 use super::{Owner, protocol_pair};
 use crate::address::DescriptorAddress;
 use crate::error::Error;
-use crate::reactor;
 use crate::sync::{Mutex, lock, rank};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
@@ -41,7 +40,8 @@ pub(in crate::transport) fn bind(
     let chosen = if address.is_tcp && given.is_local() { None } else { given.address() };
     let (acceptor, original) = given.into_acceptor();
     let chosen = chosen.map(Chosen::Address);
-    let listener = Listener::start(acceptor, chosen, kind, mapping, context, reactor::current()?)?;
+    let reactor = context.reactor()?;
+    let listener = Listener::start(acceptor, chosen, kind, mapping, context, reactor)?;
     Ok(Arc::new(Taken { endpoint: listener, original }))
 }
 
@@ -67,7 +67,7 @@ pub(in crate::transport) fn connect(
             protocol_pair(context.protocol()),
             context.clone(),
             owner,
-            reactor::current()?,
+            context.reactor()?,
         )?;
         *slot = Some(connection.clone());
         connection

@@ -29,7 +29,6 @@ use super::{Endpoint, EndpointContext};
 use crate::address::{self, Family, LocalName, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
-use crate::reactor;
 use crate::wire::{GreetingOrder, Mapping, ProtocolId, ProtocolPair, Protocols};
 pub(crate) use batching::{Batching, before_blocking};
 use connection::Connection;
@@ -172,7 +171,8 @@ fn listen_at(
     let acceptor = platform::listen_to_network(at, family == Family::V6)?;
     let chosen =
         if address.port == 0 { acceptor.local_addr().map(|at| Chosen::Port(at.port())) } else { None };
-    Ok(Listener::start(acceptor, chosen, kind, mapping, context, reactor::current()?)?)
+    let reactor = context.reactor()?;
+    Ok(Listener::start(acceptor, chosen, kind, mapping, context, reactor)?)
 }
 
 fn dial(
@@ -191,7 +191,8 @@ fn dial(
         return Err(Error::InvalidArgument);
     }
     let target = Target::Host { host, port, local, family };
-    Ok(Dialer::start(target, kind, mapping, context, reactor::current()?))
+    let reactor = context.reactor()?;
+    Ok(Dialer::start(target, kind, mapping, context, reactor))
 }
 
 /// Binds an ipc endpoint.
@@ -206,7 +207,8 @@ pub(super) fn bind_ipc(
     let is_nameless = matches!(name, LocalName::Abstract(name) if name.is_empty());
     let name = if is_nameless { acceptor.abstract_name() } else { None };
     let chosen = name.map(|name| Chosen::Address(address::abstract_address(&name)));
-    Ok(Listener::start(acceptor, chosen, StreamKind::Local, Mapping::Ipc, context, reactor::current()?)?)
+    let reactor = context.reactor()?;
+    Ok(Listener::start(acceptor, chosen, StreamKind::Local, Mapping::Ipc, context, reactor)?)
 }
 
 /// Connects an ipc endpoint.
@@ -218,7 +220,8 @@ pub(super) fn connect_ipc(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(name)?;
-    Ok(Dialer::start(Target::Local(address), StreamKind::Local, Mapping::Ipc, context, reactor::current()?))
+    let reactor = context.reactor()?;
+    Ok(Dialer::start(Target::Local(address), StreamKind::Local, Mapping::Ipc, context, reactor))
 }
 
 /// A protocol and its peer, as the greetings identify them.
