@@ -1,6 +1,8 @@
 //! The report of the process: all its sockets, their endpoints and connections, as JSON. The manual page nn_monitor(7) has its
 //! form.
 
+use std::vec;
+
 use super::json::Json;
 use super::monitor::time;
 use super::registry::{SOCKETS, enter};
@@ -12,8 +14,8 @@ use crate::sync::{nanoseconds, now};
 /// The version of the form. It increases when a member changes its meaning or is removed; members may be added.
 const REPORT_VERSION: i32 = 1;
 
-/// About how many sockets and connections one step reports.
-const PER_STEP: usize = 64;
+/// How many sockets and connections one step reports: about 100 µs of work.
+const PER_STEP: usize = 16;
 /// More bytes than a socket, an endpoint or a connection takes in the report, without what depends on it.
 const PER_ITEM: usize = 3 * 1024;
 
@@ -24,6 +26,8 @@ pub(super) struct Report {
     next: i32,
     /// The end of the numbers to report; sockets that are opened later are left out.
     end: Option<i32>,
+    /// The connections that are still to be written of the socket before the next one, whose object is open.
+    pipes: Option<vec::IntoIter<PipeSnapshot>>,
 }
 
 impl Report {
@@ -36,11 +40,11 @@ impl Report {
         json.number("time", nanoseconds(time()));
         json.number("clock", nanoseconds(now()));
         json.open_array("sockets");
-        Report { json, next: 0, end: None }
+        Report { json, next: 0, end: None, pipes: None }
     }
 
-    /// Reports some more sockets. Returns whether all are reported. It holds the lock of one socket at a time, and does not
-    /// wait for the table of sockets, whose lock is held while the I/O thread is stopped.
+    /// Writes some more. Returns whether all is written. It holds the lock of one socket at a time, and does not wait for the
+    /// table of sockets, whose lock is held while the I/O thread is stopped.
     ///
     /// # Errors
     /// [`Error::OutOfMemory`]: the report must be given up.
@@ -49,22 +53,41 @@ impl Report {
             self.end = SOCKETS.get().try_end();
         }
         let Some(end) = self.end else { return Ok(false) };
-        let mut count = 0;
-        while self.next < end && count < PER_STEP {
-            let snapshot = match enter(self.next) {
-                Ok(socket) => socket.snapshot()?,
-                Err(_) => None,
-            };
-            self.next += 1;
-            count += 1;
-            if let Some(snapshot) = snapshot {
-                let items = 1 + snapshot.endpoints.len() + snapshot.pipes.len();
-                self.json.reserve(items * PER_ITEM)?;
-                write_socket(&mut self.json, &snapshot);
-                count += snapshot.pipes.len();
+        for _ in 0..PER_STEP {
+            match self.pipes.as_mut().map(Iterator::next) {
+                Some(Some(pipe)) => {
+                    self.json.reserve(PER_ITEM)?;
+                    write_connection(&mut self.json, &pipe);
+                }
+                Some(None) => {
+                    self.pipes = None;
+                    self.json.close_array();
+                    self.json.close_object();
+                }
+                None if self.next < end => self.begin_socket()?,
+                None => return Ok(true),
             }
         }
-        Ok(self.next >= end)
+        Ok(false)
+    }
+
+    /// Writes the next socket, if it is open, up to its connections.
+    fn begin_socket(&mut self) -> Result<(), Error> {
+        let snapshot = match enter(self.next) {
+            Ok(socket) => socket.snapshot()?,
+            Err(_) => None,
+        };
+        self.next += 1;
+        let Some(snapshot) = snapshot else { return Ok(()) };
+        self.json.reserve((1 + snapshot.endpoints.len()) * PER_ITEM)?;
+        write_socket(&mut self.json, &snapshot);
+        if snapshot.parent.is_some() {
+            self.json.close_object();
+        } else {
+            self.json.open_array("connections");
+            self.pipes = Some(snapshot.pipes.into_iter());
+        }
+        Ok(())
     }
 
     /// The text, when all is reported.
@@ -75,6 +98,7 @@ impl Report {
     }
 }
 
+/// Writes a socket without its connections; its object stays open.
 fn write_socket(json: &mut Json, socket: &Snapshot) {
     json.open_object();
     json.number("socket", socket.number);
@@ -82,21 +106,16 @@ fn write_socket(json: &mut Json, socket: &Snapshot) {
     json.flag("raw", socket.is_raw);
     json.bytes("name", &socket.name);
     if let Some(parent) = socket.parent {
-        json.number("parent", parent);
-    } else {
-        json.open_member("statistics");
-        for (name, value) in &socket.statistics {
-            json.number(name, *value);
-        }
-        json.close_object();
-        json.open_array("endpoints");
-        socket.endpoints.iter().for_each(|endpoint| write_endpoint(json, endpoint));
-        json.close_array();
-        json.open_array("connections");
-        socket.pipes.iter().for_each(|pipe| write_connection(json, pipe));
-        json.close_array();
+        return json.number("parent", parent);
+    }
+    json.open_member("statistics");
+    for (name, value) in &socket.statistics {
+        json.number(name, *value);
     }
     json.close_object();
+    json.open_array("endpoints");
+    socket.endpoints.iter().for_each(|endpoint| write_endpoint(json, endpoint));
+    json.close_array();
 }
 
 fn write_endpoint(json: &mut Json, endpoint: &EndpointSnapshot) {

@@ -103,5 +103,8 @@
 //! assert_eq!(accepted.endpoint, Some(listener.id()));
 //! # Ok::<(), scaproust::Error>(())
 //! ```
+//!
+//! From outside: a process that is started with `NN_MONITOR=ipc:///tmp/worker` in its environment reports its sockets, peers and
+//! queues there. `nntop ipc:///tmp/worker` shows them; the manual page nn_monitor(7) has the form of the report, which is JSON.
 
 pub mod migration;
