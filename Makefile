@@ -80,7 +80,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-rust bench-page site processors soak sanitize deny semver faults fuzz simulate bite upstream \
+        interop portable apple windows bench bench-rust bench-beside bench-page site processors soak sanitize deny semver faults fuzz \
+        simulate bite upstream \
         deb deb-check packaging-check bindings-check clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
@@ -196,6 +197,10 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY="shape/push/*" ROUNDS=5 
 
 bench-rust: ## the costs of the Rust interface: tasks beside bare streams of tokio, a message beside one through the C interface
 	@$(CARGO) bench --bench face
+
+bench-beside: ## a ping-pong with a process that has TLS handshakes, half-open ones, or a monitor meanwhile (ROUNDS=5)
+	@$(MAKE) --no-print-directory stage
+	@benches/beside "$(STAGE)"
 
 bench-page: # write docs/benchmarks.md from what has been measured in portions
 	@benches/page

@@ -218,6 +218,7 @@ impl Role for Custom {}
 impl Outbound for Custom {}
 impl Sends for Custom {}
 impl Inbound for Custom {}
+impl Incoming for Custom {}
 impl Receives for Custom {}
 
 /// The raw form of a role, for programs that forward messages. It sends and receives as the role does,

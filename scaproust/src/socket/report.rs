@@ -122,7 +122,7 @@ fn write_endpoint(json: &mut Json, endpoint: &EndpointSnapshot) {
     let (state, error) = endpoint.state();
     let statistics = &endpoint.statistics;
     json.open_object();
-    json.number("endpoint", statistics.endpoint);
+    json.number("endpoint", statistics.endpoint.get());
     json.bytes("address", endpoint.name.address());
     json.flag("bound", endpoint.name.is_bound);
     json.bytes("state", state.as_bytes());
@@ -149,7 +149,7 @@ fn write_connection(json: &mut Json, pipe: &PipeSnapshot) {
     let peer = pipe.describe();
     json.open_object();
     json.number("pipe", peer.pipe);
-    json.number("endpoint", peer.endpoint);
+    json.number("endpoint", peer.endpoint.get());
     json.bytes("peer", &peer.address);
     if let Some(local) = &peer.local_address {
         json.bytes("local", local);

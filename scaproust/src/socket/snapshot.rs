@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Socket;
 use super::core::Core;
 use super::endpoint_connections::EndpointConnections;
+use super::endpoint_id::EndpointId;
 use super::endpoint_state::SharedEndpointState;
 use super::peer_info::{EndpointName, PeerInfo};
 use super::statistics::Statistic;
@@ -123,7 +124,7 @@ impl Snapshot {
             let Some(counters) = core.endpoints.counters.get(id) else { continue };
             let endpoint = EndpointSnapshot {
                 name: open.name.clone(),
-                statistics: counters.statistics(*id),
+                statistics: counters.statistics(EndpointId(*id)),
                 state: open.state.clone(),
                 connections: open.connections.clone(),
             };

@@ -54,13 +54,13 @@ impl Budget {
 
 /// Reads from a connection in its handshake: at once, or by the other thread. Called by the I/O thread.
 pub(super) fn proceed(connection: &Arc<Connection>) {
-    let is_allowed = {
+    let is_allowed = !connection.is_being_read() && {
         let mut handshakes = lock(HANDSHAKES.get());
         handshakes.waiting.is_empty() && handshakes.budget.allows(now())
     };
     if is_allowed || !enqueue(connection) {
         let begin = now();
-        connection.receive();
+        connection.proceed();
         lock(HANDSHAKES.get()).budget.note(now().saturating_sub(begin));
     }
 }
@@ -82,8 +82,7 @@ fn enqueue(connection: &Arc<Connection>) -> bool {
 fn work() {
     while let Some(connection) = next() {
         if let Some(connection) = connection.upgrade() {
-            connection.end_to_wait();
-            contained(|| connection.receive());
+            contained(|| connection.end_to_wait());
         }
     }
 }

@@ -88,6 +88,9 @@ pub(super) struct Connection {
     /// The connection is in the queue of [`handshakes`].
     #[cfg(feature = "tls")]
     awaits_handshake: AtomicBool,
+    /// The poller has reported the end of the stream during the handshake.
+    #[cfg(feature = "tls")]
+    has_end: AtomicBool,
 }
 
 /// Why a thread has stopped reading or writing for now.
@@ -163,6 +166,8 @@ impl Connection {
             timers: Mutex::default(),
             #[cfg(feature = "tls")]
             awaits_handshake: AtomicBool::new(false),
+            #[cfg(feature = "tls")]
+            has_end: AtomicBool::new(false),
         });
         {
             // The lock keeps the greeting from being read before its timer is set, which it cancels.
@@ -288,10 +293,24 @@ impl Connection {
         !self.awaits_handshake.swap(true, Ordering::SeqCst)
     }
 
-    /// Notes that the wait is over: what comes now is read, or the connection waits again.
+    /// Notes that the wait is over, and goes on with the handshake. What comes now is read, or the connection waits again.
     #[cfg(feature = "tls")]
-    pub(super) fn end_to_wait(&self) {
+    pub(super) fn end_to_wait(self: &Arc<Self>) {
         self.awaits_handshake.store(false, Ordering::SeqCst);
+        self.proceed();
+    }
+
+    /// Goes on with the handshake.
+    #[cfg(feature = "tls")]
+    pub(super) fn proceed(self: &Arc<Self>) {
+        lock(&self.reader).note_end(self.has_end.load(Ordering::Relaxed));
+        self.receive();
+    }
+
+    /// Whether another thread is reading, which performs the handshake.
+    #[cfg(feature = "tls")]
+    pub(super) fn is_being_read(&self) -> bool {
+        try_lock(&self.reader).is_none()
     }
 
     /// The time that the peer may take for its part of the TLS handshake while others wait for its place. `None` while it is
@@ -423,12 +442,14 @@ impl Source for Connection {
             }
         }
         if ready.read || reads {
-            lock(&self.reader).note_end(ready.end);
             #[cfg(feature = "tls")]
             if self.stream.is_secure() && !self.is_established() {
+                // Without the reader's lock, with which another thread may perform the handshake.
+                self.has_end.fetch_or(ready.end, Ordering::Relaxed);
                 handshakes::proceed(&self);
                 return Progress::Done;
             }
+            lock(&self.reader).note_end(ready.end);
             self.receive();
         }
         Progress::Done

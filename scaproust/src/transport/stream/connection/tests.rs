@@ -483,6 +483,54 @@ fn a_handshake_is_performed_by_another_thread() {
     peer.read_to_end(&mut Vec::new()).unwrap();
 }
 
+/// While that thread is busy with one, the I/O thread goes on.
+#[test]
+#[cfg(feature = "tls")]
+fn a_message_passes_while_a_handshake_takes_long() {
+    let reactor = Reactor::running();
+    let start = |stream, context: &Arc<TestSocket>| {
+        let protocols = protocol_pair(context.protocol());
+        let (context, owner, reactor) = (context.clone(), Arc::new(NullPeer), reactor.clone());
+        Connection::start(stream, Mapping::Tcp, protocols, context, owner, reactor).unwrap()
+    };
+    let (client, server) = configs(&[]);
+    let (ours, theirs) = connected_over_network();
+    let (sender, established) = mpsc::channel();
+    let secure = TestSocket::new(&PUSH, Arc::new(Reporter(sender)));
+    crate::transport::stream::handshakes::exhaust_budget();
+    let shaking = start(Stream::secure(ours, &server).unwrap(), &secure);
+    shaking.greet();
+    let (ours, mut other) = connected_over_network();
+    let (sender, edges) = mpsc::channel();
+    let plain = TestSocket::new(&PAIR, Arc::new(Reporter(sender)));
+    let connection = start(Stream::over_network(ours), &plain);
+    connection.greet();
+    other.write_all(&[0, b'S', b'P', 0, 0, 16, 0, 0]).unwrap();
+    edges.recv().unwrap();
+    let PipeEnds { mut inbound, .. } = lock(&plain.pipe).take().unwrap();
+    assert!(inbound.front().is_none());
+
+    // As long as the thread would need to sign something, it waits here.
+    let busy = lock(&shaking.reader);
+    let mut peer = SecurePeer::new(theirs, &client);
+    peer.write_all(&GREETING).unwrap();
+    for number in 0..100 {
+        other.write_all(&[0, 0, 0, 0, 0, 0, 0, 1, number]).unwrap();
+        edges.recv().unwrap();
+        let (body, rest) = inbound.front().unwrap().split(0);
+        assert_eq!([body, rest].concat(), [number]);
+        inbound.pop();
+        // This lets the next push be reported.
+        assert!(inbound.front().is_none());
+    }
+    assert!(!shaking.is_established());
+    drop(busy);
+    crate::transport::stream::test_support::expect_greeting(&mut peer);
+    established.recv().unwrap();
+    assert!(shaking.is_established());
+    [shaking, connection].iter().for_each(|connection| connection.finish(End::LOCAL));
+}
+
 /// What comes before invalid bytes, or before the end, is received, although one read brings both; then the connection ends,
 /// although the peer does not close its stream.
 #[test]
