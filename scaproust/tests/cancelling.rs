@@ -7,9 +7,9 @@ mod executors;
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use executors::{Boxed, address, transports};
@@ -381,80 +381,6 @@ fn dropped_waits_for_answers_lose_and_double_none() {
         }
         run(tasks);
         ledgers.iter().for_each(|ledger| ledger.assert_each_once());
-    }
-}
-
-/// A waker that reports that it was called.
-struct Report(mpsc::Sender<()>);
-
-impl Wake for Report {
-    fn wake(self: Arc<Self>) {
-        _ = self.0.send(());
-    }
-}
-
-/// Polls a future that is not ready. Returns where its waker reports.
-fn poll_pending<F: Future + Unpin>(future: &mut F) -> mpsc::Receiver<()> {
-    let (sender, woken) = mpsc::channel();
-    let waker = Waker::from(Arc::new(Report(sender)));
-    assert!(Pin::new(future).poll(&mut Context::from_waker(&waker)).is_pending());
-    woken
-}
-
-/// Longer than any test takes: a wake-up that is lost fails the test and does not hang it.
-const LOST: Duration = Duration::from_secs(60);
-
-/// Each future that is woken and not polled leaves the message to the next one, and at last to a thread.
-#[test]
-fn a_receiver_that_is_woken_and_not_polled_leaves_the_message_to_others() {
-    for transport in transports() {
-        let (sender, receiver) = (Push::new().unwrap(), Arc::new(Pull::new().unwrap()));
-        let address = address(transport, "cancel-unpolled");
-        receiver.bind(&address).unwrap();
-        sender.connect(&address).unwrap();
-        let [mut first, mut second, mut third] = [(); 3].map(|()| receiver.recv_async());
-        let woken = [&mut first, &mut second, &mut third].map(poll_pending);
-        sender.send("a message").unwrap();
-        for woken in woken {
-            woken.recv_timeout(LOST).unwrap();
-        }
-        assert_eq!(smol::block_on(third).unwrap(), "a message");
-    }
-}
-
-#[test]
-fn a_sender_that_is_woken_and_not_polled_leaves_the_room_to_others() {
-    for transport in transports() {
-        let (sender, receiver) = (Push::new().unwrap(), Pull::new().unwrap());
-        let address = address(transport, "cancel-unpolled-sender");
-        receiver.bind(&address).unwrap();
-        let [mut first, mut second] = ["unsent", "sent"].map(|text| sender.send_async(text));
-        let woken = [&mut first, &mut second].map(poll_pending);
-        sender.connect(&address).unwrap();
-        for woken in woken {
-            woken.recv_timeout(LOST).unwrap();
-        }
-        smol::block_on(second).unwrap();
-        assert_eq!(receiver.recv().unwrap(), "sent");
-    }
-}
-
-#[cfg(feature = "futures")]
-#[test]
-fn a_stream_of_which_a_next_was_dropped_leaves_the_message_to_others() {
-    use futures_util::StreamExt;
-    for transport in transports() {
-        let (sender, receiver) = (Push::new().unwrap(), Pull::new().unwrap());
-        let address = address(transport, "cancel-next");
-        receiver.bind(&address).unwrap();
-        sender.connect(&address).unwrap();
-        let (mut stream, mut future) = (receiver.stream(), receiver.recv_async());
-        let stream_woken = poll_pending(&mut stream.next());
-        let woken = poll_pending(&mut future);
-        sender.send("a message").unwrap();
-        stream_woken.recv_timeout(LOST).unwrap();
-        woken.recv_timeout(LOST).unwrap();
-        assert_eq!(smol::block_on(future).unwrap(), "a message");
     }
 }
 
