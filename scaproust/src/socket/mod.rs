@@ -40,6 +40,7 @@ mod exit;
 mod face;
 mod guarded;
 mod id_table;
+mod looks;
 mod monitor;
 mod opening;
 mod options;
