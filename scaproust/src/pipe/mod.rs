@@ -66,6 +66,9 @@ pub(crate) trait DirectRead: Send + Sync {
     fn fetch_if_leased(self: Arc<Self>) -> bool;
     /// Ends a [`DirectRead::acquire`] that has returned a descriptor.
     fn release(self: Arc<Self>);
+    /// Acquires the read lease for a caller that will not release it: the lease ends when it was not used for some
+    /// milliseconds. Returns `false` if there is no lease to acquire.
+    fn lend(self: Arc<Self>) -> bool;
     /// Has the I/O thread read from now on.
     fn revoke(self: Arc<Self>);
 }

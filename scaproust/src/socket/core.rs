@@ -65,7 +65,7 @@ pub(crate) struct Core {
     pub(super) revocations: Arc<AtomicU32>,
     /// Whether a pipe drops old messages: then every edge is processed at once.
     pub(super) drops_old: bool,
-    /// How many tasks wait to receive. While there are some, the I/O thread reads.
+    /// How many tasks wait to receive. While there are some, the I/O thread reads, unless the only one looks itself.
     pub(super) receiving_tasks: u32,
     /// Tasks send nothing before this moment, since a receiver is far behind; zero if none is.
     pub(super) send_not_before: Time,

@@ -4,7 +4,8 @@
 //! socket's event, and reads into the lanes, as the I/O thread would. Only one call at a socket does this,
 //! the one that has claimed the event's descriptors; other receivers only sleep. Of many connections it
 //! acquires the recently active ones, if they are few. The I/O thread reads from the others, and from all
-//! connections of a socket with a descriptor for receiving, with contexts, or with tasks that wait to receive.
+//! connections of a socket with a descriptor for receiving, with contexts, or with tasks that wait to receive,
+//! unless the only such task looks itself for the moment (`looks.rs`).
 
 use std::sync::Arc;
 
@@ -33,6 +34,12 @@ struct Revocations {
     before: u32,
 }
 
+impl Revocations {
+    fn have_come(&self) -> bool {
+        self.count.load(Ordering::SeqCst) != self.before
+    }
+}
+
 impl DirectReads {
     /// The number of connections.
     pub(super) fn len(&self) -> usize {
@@ -42,6 +49,30 @@ impl DirectReads {
     /// Whether there are none.
     pub(super) fn is_empty(&self) -> bool {
         self.connections.is_empty()
+    }
+
+    /// Leases the connections until they have not been read from for some milliseconds. Returns `false` if none is leased,
+    /// or if they were returned to the I/O thread since they were chosen.
+    pub(super) fn lend(&self) -> bool {
+        let mut any = false;
+        for direct_read in &self.connections {
+            any |= direct_read.clone().lend();
+        }
+        let Some(revocations) = &self.revocations else { return false };
+        if revocations.have_come() {
+            self.connections.iter().cloned().for_each(DirectRead::revoke);
+            return false;
+        }
+        any
+    }
+
+    /// Reads from those connections that the I/O thread does not read from at present. Returns whether there are any.
+    pub(super) fn fetch_if_leased(&self) -> bool {
+        let mut any = false;
+        for direct_read in &self.connections {
+            any |= direct_read.clone().fetch_if_leased();
+        }
+        any
     }
 }
 
@@ -68,11 +99,7 @@ impl Core {
 
     /// The connections that a call should read from directly.
     pub(super) fn direct_reads(&mut self) -> DirectReads {
-        if self.face.receivable.is_some()
-            || self.faces.is_some()
-            || self.receiving_tasks > 0
-            || !self.may_read_directly
-        {
+        if self.face.receivable.is_some() || self.faces.is_some() || !self.may_read_directly {
             return DirectReads::default();
         }
         let connections: SmallVec<_> = if self.pipes.open() <= MAX_PEERS {
@@ -88,8 +115,20 @@ impl Core {
         DirectReads { connections, revocations }
     }
 
-    /// As `direct_reads`, for a call that is about to acquire them.
+    /// As `direct_reads`, for a call that is about to acquire them; none while tasks wait to receive. A task that reads
+    /// itself leaves that to the I/O thread.
     pub(super) fn begin_direct_reads(&mut self) -> DirectReads {
+        if self.receiving_tasks > 0 {
+            if self.reads_directly {
+                self.revoke_direct_reads();
+            }
+            return DirectReads::default();
+        }
+        self.choose_direct_reads()
+    }
+
+    /// As `direct_reads`, for a call that is about to acquire them, or have them lent.
+    pub(super) fn choose_direct_reads(&mut self) -> DirectReads {
         let direct_reads = self.direct_reads();
         self.reads_directly = !direct_reads.is_empty();
         direct_reads
@@ -148,8 +187,8 @@ impl Acquired {
 
 impl Drop for Acquired {
     fn drop(&mut self) {
-        let Some(Revocations { count, before }) = self.direct_reads.revocations.take() else { return };
-        let is_revoked = count.load(Ordering::SeqCst) != before;
+        let Some(revocations) = self.direct_reads.revocations.take() else { return };
+        let is_revoked = revocations.have_come();
         for direct_read in self.direct_reads.connections.drain(..) {
             let twin = is_revoked.then(|| direct_read.clone());
             direct_read.release();
@@ -172,12 +211,8 @@ impl Socket {
 
     /// Reads from those connections that the I/O thread does not read from at present, for a call that does
     /// not wait.
-    pub(super) fn fetch_if_leased(&self, direct_reads: DirectReads) {
-        let mut any = false;
-        for direct_read in direct_reads.connections {
-            any |= direct_read.fetch_if_leased();
-        }
-        if !any {
+    pub(super) fn fetch_if_leased(&self, direct_reads: &DirectReads) {
+        if !direct_reads.fetch_if_leased() {
             // Another call may be about to acquire them. Then what arrives is read by that call or, shortly
             // after its end, by the I/O thread: the same as if this call had been made a moment earlier.
             self.core.lock().reads_directly = false;
@@ -222,6 +257,10 @@ mod tests {
             self.0.load(Ordering::Relaxed)
         }
         fn release(self: Arc<Self>) {}
+        fn lend(self: Arc<Self>) -> bool {
+            self.0.store(true, Ordering::Relaxed);
+            true
+        }
         fn revoke(self: Arc<Self>) {
             self.0.store(false, Ordering::Relaxed);
         }

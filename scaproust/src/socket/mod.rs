@@ -43,6 +43,7 @@ mod face;
 mod guarded;
 mod id_table;
 mod json;
+mod looks;
 mod monitor;
 mod opening;
 mod options;

@@ -178,7 +178,7 @@ impl<A: Attempt> Pending<A> {
         let Pending { policy, call, epoch, is_context, acquired, sleeper, sleep, start, signals, .. } = self;
         let Some(inside) = call else { return false };
         if policy.dont_wait {
-            inside.fetch_if_leased(direct_reads);
+            inside.fetch_if_leased(&direct_reads);
             return false;
         }
         transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));

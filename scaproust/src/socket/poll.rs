@@ -258,7 +258,7 @@ impl Polling {
     fn finish_check(&mut self) -> Result<usize, Error> {
         self.waits = false;
         for Candidate { entry, call, direct_reads } in std::mem::take(&mut self.candidates) {
-            call.fetch_if_leased(direct_reads);
+            call.fetch_if_leased(&direct_reads);
             self.check(entry, call)?;
         }
         self.candidates.clear();

@@ -32,7 +32,7 @@ impl Socket {
             let mut core = self.core.lock();
             if core.reads_directly { core.direct_reads() } else { return Ok(false) }
         };
-        self.fetch_if_leased(direct_reads);
+        self.fetch_if_leased(&direct_reads);
         self.ask_until_sure(|protocol, context| protocol.can_recv(context))
     }
 

@@ -2,7 +2,7 @@
 //!
 //! Owns the task's place in the queue of the socket's event, and its alarm. Must not know executors. Between two
 //! polls the call is not inside the socket. While tasks wait to receive, the I/O thread reads from the
-//! connections: a task could not give a read lease back in time.
+//! connections; a task that may get an answer soon reads itself before it waits (`looks.rs`).
 //!
 //! Nothing is taken from the socket, and nothing is given to it, except by the poll that returns `Ready`. So a
 //! call may be dropped at any time. If it was notified it passes the notification on.
@@ -15,6 +15,7 @@ use std::time::Duration;
 
 use super::Socket;
 use super::core::Core;
+use super::looks::Looks;
 use super::pending::{Attempt, CallOutput, Try};
 use super::pipes::{Delay, ReceiverCheck};
 use super::received::Received;
@@ -152,6 +153,8 @@ pub(crate) struct TaskCall<S: Borrow<SocketRef>, A: TaskAttempt> {
     /// Set from the first wait on. The event of the socket may have removed the task from its queue.
     place: Option<TaskPlace>,
     alarm: Option<SetAlarm>,
+    /// Set while the call reads itself: it is not in the queue of the event then, and has woken its task.
+    looks: Option<Looks>,
 }
 
 impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
@@ -166,6 +169,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
             is_context: false,
             place: None,
             alarm: None,
+            looks: None,
         }
     }
 
@@ -175,7 +179,14 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
     /// As a blocking call, but never [`Error::Interrupted`]; and the operating system's, when it has no thread or
     /// descriptor to spare for the I/O thread.
     pub(crate) fn poll(&mut self, waker: &Waker) -> Poll<Result<A::Output, Error>> {
-        run_then_wake(|| self.try_and_wait(waker))
+        run_then_wake(|| {
+            if let Some(looks) = &mut self.looks
+                && let Ok(inside) = self.socket.borrow().enter()
+            {
+                looks.fetch(&inside);
+            }
+            self.try_and_wait(waker)
+        })
     }
 
     fn try_and_wait(&mut self, waker: &Waker) -> Poll<Result<A::Output, Error>> {
@@ -203,6 +214,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 Ok(core) => core,
                 Err(error) => {
                     self.is_blocked = false;
+                    self.looks = None;
                     self.leave_queue(&call);
                     return Poll::Ready(Err(error));
                 }
@@ -218,11 +230,14 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                     hit_drop_limit = true;
                     None
                 }
-                Ok(Try::Blocked) => self.begin_wait(&mut core, timeout_of_context).err().map(Err),
+                Ok(Try::Blocked) => self.begin_wait(&mut core, event, timeout_of_context).err().map(Err),
                 Ok(Try::Done(output, _)) => Some(Ok(output)),
                 Err(error) => Some(Err(error)),
             };
             if let Some(outcome) = outcome {
+                if let Some(looks) = self.looks.take() {
+                    looks.end(event, outcome.is_ok());
+                }
                 if self.is_blocked {
                     self.end_wait(&call, core, outcome.is_err());
                     drop(call);
@@ -241,6 +256,15 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
             edges.deliver();
             if hit_drop_limit {
                 continue;
+            }
+            if let Some(looks) = &mut self.looks {
+                transport::before_blocking(None);
+                if !looks.prepare() {
+                    continue;
+                }
+                drop(call);
+                waker.wake_by_ref();
+                return Poll::Pending;
             }
             if !event.enlist(&mut self.place, waker, epoch) {
                 if self.is_context {
@@ -267,8 +291,12 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
     fn begin_wait(
         &mut self,
         core: &mut Core,
+        event: &Event,
         timeout_of_context: Option<Option<Duration>>,
     ) -> Result<(), Error> {
+        if let Some(looks) = self.looks.take_if(|looks| self.is_context || looks.are_over()) {
+            looks.end(event, false);
+        }
         if !self.is_blocked {
             self.deadline = match self.wait {
                 Wait::None => return Err(Error::WouldBlock),
@@ -284,9 +312,10 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
             // No receiver of a socket with contexts reads directly.
             if A::RECEIVES && !self.is_context {
                 core.receiving_tasks += 1;
+                self.looks = Looks::begin(core, event);
             }
         }
-        if A::RECEIVES && core.reads_directly {
+        if A::RECEIVES && core.reads_directly && self.looks.is_none() {
             core.revoke_direct_reads();
         }
         if self.deadline.is_some_and(|deadline| deadline <= now()) { Err(Error::TimedOut) } else { Ok(()) }

@@ -130,13 +130,32 @@ impl Spin {
 
     /// Whether this wait should spin: there is no back-off, and the typical wait is at most `longest`.
     fn should_spin(&self, longest: u32) -> bool {
+        self.may_try() && self.typical() <= longest
+    }
+
+    /// Counts a wait. Returns whether it may begin with tries that take processor time, and not sleep at once: there is no
+    /// back-off. How that ends is to be noted with [`Spin::note_outcome`].
+    pub(crate) fn may_try(&self) -> bool {
         let backoff = self.backoff.load(Ordering::Relaxed);
         if backoff > 0 {
             self.backoff.store(backoff - 1, Ordering::Relaxed);
             return false;
         }
         // loom would explore spinning without end.
-        !cfg!(loom) && self.typical() <= longest
+        !cfg!(loom)
+    }
+
+    /// Notes whether the tries of a wait have found something. Begins a back-off of up to `max_backoff` waits if they
+    /// repeatedly have not.
+    pub(crate) fn note_outcome(&self, is_found: bool, max_backoff: u32) {
+        if is_found {
+            self.next_backoff.store(0, Ordering::Relaxed);
+        } else {
+            // The first in a row has none: it may be the end of a burst.
+            let backoff = self.next_backoff.load(Ordering::Relaxed);
+            self.backoff.store(backoff, Ordering::Relaxed);
+            self.next_backoff.store((2 * backoff).clamp(1, max_backoff), Ordering::Relaxed);
+        }
     }
 
     /// What the next wait usually takes, in nanoseconds.
@@ -178,15 +197,7 @@ impl Spin {
             spent = processors.since(start);
         }
         SPINNING.fetch_sub(1, Ordering::Relaxed);
-        match found {
-            Some(_) => self.next_backoff.store(0, Ordering::Relaxed),
-            None => {
-                // The first in a row has none: it may be the end of a burst.
-                let backoff = self.next_backoff.load(Ordering::Relaxed);
-                self.backoff.store(backoff, Ordering::Relaxed);
-                self.next_backoff.store((2 * backoff).clamp(1, MAX_BACKOFF), Ordering::Relaxed);
-            }
-        }
+        self.note_outcome(found.is_some(), MAX_BACKOFF);
         found
     }
 

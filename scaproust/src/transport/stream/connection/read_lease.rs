@@ -2,7 +2,8 @@
 //!
 //! While it is held, the poller does not report bytes that come, so that they do not wake the I/O thread. It outlasts the
 //! call of a receiver by [`LEASE_TIME`], so that the next call of a busy receiver finds it; then a timer ends it. A receiver
-//! that seldom uses it ends it itself. Invariant: while reading is leased, a receiver is counted in `holders`, or the timer is
+//! that seldom uses it ends it itself. A task holds no lease while it waits, since it may never be polled again: it reads from
+//! connections that are *lent* to it, until it has not done so for that time. Invariant: while reading is leased, a receiver is counted in `holders`, or the timer is
 //! set.
 
 use std::sync::Arc;
@@ -49,6 +50,11 @@ enum LeaseCheck {
 impl ReadLease {
     fn is_leased(&self) -> bool {
         self.is_leased.load(Ordering::SeqCst)
+    }
+
+    /// Notes a use at `now`.
+    fn note_use(&self, now: u64) {
+        self.last_use.store(now, Ordering::Relaxed);
     }
 
     /// Counts a holder, if reading is leased or `begin` can begin the lease. Returns whether that is so.
@@ -159,7 +165,7 @@ impl DirectRead for Connection {
     fn fetch_if_leased(self: Arc<Self>) -> bool {
         let is_leased = self.is_reading_leased();
         if is_leased {
-            self.lease.last_use.store(nanoseconds(now()), Ordering::Relaxed);
+            self.lease.note_use(nanoseconds(now()));
             self.receive();
         }
         is_leased
@@ -167,6 +173,16 @@ impl DirectRead for Connection {
 
     fn release(self: Arc<Self>) {
         self.act_on_lease(self.lease.release(nanoseconds(now())));
+    }
+
+    fn lend(self: Arc<Self>) -> bool {
+        // Not rare, so that the release does not end the lease.
+        self.lease.note_use(nanoseconds(now()));
+        let is_acquired = self.clone().acquire().is_some();
+        if is_acquired {
+            self.release();
+        }
+        is_acquired
     }
 
     fn revoke(self: Arc<Self>) {
@@ -235,6 +251,26 @@ mod loom_tests {
                 fire(&lease, now);
                 holder.join().unwrap();
                 assert_eq!(lease.holders.load(Ordering::SeqCst), 0);
+                assert!(!lease.is_leased() || lease.timer.load(Ordering::SeqCst) != 0);
+            });
+        }
+    }
+
+    /// A task reads for a while, and a timer fires: whatever comes first, the lease ends, or a timer will end it.
+    #[test]
+    fn loom_a_lease_that_was_lent_ends() {
+        for now in [LEASE_TIME, 2 * LEASE_TIME] {
+            loom::model(move || {
+                let lease = loom::sync::Arc::new(ReadLease::default());
+                acquire_and_release(&lease, 0);
+                let twin = lease.clone();
+                let task = loom::thread::spawn(move || {
+                    twin.note_use(LEASE_TIME);
+                    acquire_and_release(&twin, LEASE_TIME);
+                    twin.note_use(LEASE_TIME + 1);
+                });
+                fire(&lease, now);
+                task.join().unwrap();
                 assert!(!lease.is_leased() || lease.timer.load(Ordering::SeqCst) != 0);
             });
         }
