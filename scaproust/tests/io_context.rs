@@ -179,6 +179,10 @@ mod threads {
         assert_eq!(io_threads().len(), 0);
         let addresses =
             servers.each_ref().map(|server| server.bind("tcp://127.0.0.1:0").unwrap().address().unwrap());
+        // A thread gives itself its name, when it runs.
+        while io_threads().len() < 2 {
+            std::thread::yield_now();
+        }
         let own = io_threads();
         assert_eq!(own.len(), 2);
 
