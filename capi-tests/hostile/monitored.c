@@ -86,7 +86,7 @@ static void everything (const char *transport)
 
 /* ---- a subscriber that never reads ----------------------------------------------- */
 
-#define ENDPOINTS 2000
+#define ENDPOINTS 4000
 #define NUMBERS 50000
 
 /*  Each endpoint is two events. */
