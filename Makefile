@@ -80,9 +80,8 @@ heading = @printf '\n== %s\n' "$(1)"
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
         components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
-        interop portable apple windows bench bench-rust bench-beside bench-page site processors soak sanitize deny semver faults fuzz \
-        simulate bite upstream \
-        deb deb-check packaging-check bindings-check clean help
+        interop portable apple windows bench bench-rust bench-rust-peers bench-beside bench-page site processors soak sanitize \
+        deny semver faults fuzz simulate bite upstream deb deb-check packaging-check bindings-check clean help
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
@@ -197,6 +196,10 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY="shape/push/*" ROUNDS=5 
 
 bench-rust: ## the costs of the Rust interface: tasks beside bare streams of tokio, a message beside one through the C interface
 	@$(CARGO) bench --bench face
+
+bench-rust-peers: ## round trips of tasks beside those of anng and zeromq, which are fetched from crates.io (some minutes)
+	@.ci/dependencies bench
+	@$(CARGO) run --quiet --locked --release --manifest-path benches/rust-peers/Cargo.toml --target-dir "$(TARGET)/rust-peers"
 
 bench-beside: ## a ping-pong with a process that has TLS handshakes, half-open ones, or a monitor meanwhile (ROUNDS=5)
 	@$(MAKE) --no-print-directory stage

@@ -258,6 +258,10 @@ static void passed (void)
     unsetenv ("LISTEN_FDNAMES");
     check_error (nn_bind (s, "fd://two"), ENOENT);
     bind_to (s, "fd://unknown");
+    /*  An empty name keeps its place. */
+    setenv ("LISTEN_FDNAMES", ":two", 1);
+    bind_to (s, "fd://two");
+    check (strcmp (last_address (s), expected) == 0);
     close_socket (s);
 }
 

@@ -1,9 +1,10 @@
 /*  Which environment variables count:
 
-        rights ADDRESS CA
+        rights ADDRESS CA REPORT
 
     The address is one of tls+tcp, at which a PULL socket listens. Prints a line for each variable, with what comes of it, and
-    first whether the program has more rights than its caller. CA is the file of a certificate that is trusted in any case. */
+    first whether the program has more rights than its caller. CA is the file of a certificate that is trusted in any case, and
+    REPORT the file of the address in NN_MONITOR. */
 
 #include <nanomsg/ext.h>
 #include <nanomsg/nn.h>
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <unistd.h>
 
 /*  Milliseconds for a connection that must come about, and for one that must not. */
 #define LONG 20000
@@ -43,11 +45,12 @@ static void set_name (int s)
 int main (int count, char **arguments)
 {
     int secure = getauxval (AT_SECURE) != 0, one = 1;
-    if (count < 3)
+    if (count < 4)
         return 2;
     printf ("AT_SECURE: %d\n", secure);
 
     int s = open_socket (LONG);
+    printf ("NN_MONITOR: %s\n", access (arguments[3], F_OK) == 0 ? "works" : "ignored");
     set_name (s);
     show ("NN_TLS_CA_FILE", nn_connect (s, arguments[1]));
     nn_close (s);

@@ -13,6 +13,7 @@ from peers import OTHER_GID, OTHER_UID, certificate, check_equal, open_folder, r
 
 PLAIN = """\
 AT_SECURE: 0
+NN_MONITOR: works
 NN_TLS_CA_FILE: works
 NN_TLS_CERT_FILE: works
 NN_TLS_SERVER_NAME: ETIMEDOUT
@@ -20,6 +21,7 @@ SSL_CERT_FILE: works
 """
 MORE_RIGHTS = """\
 AT_SECURE: 1
+NN_MONITOR: ignored
 NN_TLS_CA_FILE: EINVAL
 NN_TLS_CERT_FILE: EINVAL
 NN_TLS_SERVER_NAME: works
@@ -46,7 +48,9 @@ def output_of(program, folder, address):
     ca = f"{folder}/ca.pem"
     environment = {"NN_TLS_CA_FILE": ca, "NN_TLS_CERT_FILE": f"{folder}/server.pem", "SSL_CERT_FILE": ca}
     environment["NN_TLS_SERVER_NAME"] = "elsewhere"
-    command = [program, address, ca]
+    report = f"{program}.report"
+    environment["NN_MONITOR"] = f"ipc://{report}"
+    command = [program, address, ca, report]
     return subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
 
 

@@ -100,7 +100,7 @@ impl Socket {
         outcome
     }
 
-    /// Ends the connection with this number, without delivering what was sent on it. A connected endpoint connects again.
+    /// Ends the connection with this number, without sending what waits for it. A connected endpoint connects again.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] if there is no such connection.

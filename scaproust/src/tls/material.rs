@@ -106,3 +106,14 @@ pub(super) fn system_certificates() -> Result<Vec<CertificateDer<'static>>, Fail
     })?;
     certificates(&read(&file)?)
 }
+/// A text without its private keys: they are given once, and not read back.
+pub(super) fn without_keys(text: &[u8]) -> Vec<u8> {
+    let mut in_key = false;
+    let kept = text.split_inclusive(|byte| *byte == b'\n').filter(|line| {
+        in_key |= line.starts_with(b"-----BEGIN ") && line.trim_ascii_end().ends_with(b"PRIVATE KEY-----");
+        let is_kept = !in_key;
+        in_key &= !line.starts_with(b"-----END ");
+        is_kept
+    });
+    kept.flatten().copied().collect()
+}

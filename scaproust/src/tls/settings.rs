@@ -223,12 +223,12 @@ impl Settings {
         Ok(())
     }
 
-    /// The value of an option, as the program has set it; `None` for one that cannot be read: a key.
+    /// The value of an option, as the program has set it, but for keys; `None` for one that cannot be read.
     pub(crate) fn get(&self, option: TlsOption) -> Option<Value> {
         let file = |path: &Option<PathBuf>| path.as_deref().map(bytes).unwrap_or_default();
         Some(match option {
-            TlsOption::Ca => Value::Bytes(self.ca.clone()),
-            TlsOption::Cert => Value::Bytes(self.cert.text()),
+            TlsOption::Ca => Value::Bytes(material::without_keys(&self.ca)),
+            TlsOption::Cert => Value::Bytes(material::without_keys(&self.cert.text())),
             TlsOption::Crl => Value::Bytes(self.crl.clone()),
             TlsOption::CaFile => Value::Bytes(file(&self.ca_file)),
             TlsOption::CertFile => Value::Bytes(self.cert.file()),

@@ -131,6 +131,21 @@ fn the_name_to_verify_can_be_set() {
 }
 
 #[test]
+fn a_key_that_was_given_with_a_certificate_is_not_read_back() {
+    let text = std::fs::read(file("server")).unwrap();
+    let mut settings = Settings::new();
+    for option in [Cert, Ca] {
+        settings.set_text(option, &text).unwrap();
+        let Some(crate::option::Value::Bytes(read)) = settings.get(option) else { panic!("{option:?}") };
+        let read = String::from_utf8(read).unwrap();
+        assert!(read.contains("CERTIFICATE") && !read.contains("PRIVATE"), "{option:?}: {read}");
+        assert!(String::from_utf8(text.clone()).unwrap().contains("PRIVATE KEY"));
+    }
+    // The key is still there.
+    assert!(sides(&client("ca"), &settings, "localhost").1.failure().is_none());
+}
+
+#[test]
 fn a_revoked_certificate_is_refused() {
     let client = settings(&[(CaFile, "ca"), (CrlFile, "crl")], &[]);
     expect_success(&sides(&client, &server("server"), "localhost"));

@@ -184,7 +184,18 @@ fn socket_label(socket: &Socket) -> String {
     let raw = if socket.raw { "raw " } else { "" };
     let label = format!("{} {raw}{}", socket.socket, socket.protocol.to_uppercase());
     // A socket that was not named has its number for a name.
-    if socket.name == socket.socket.to_string() { label } else { format!("{label} {}", socket.name) }
+    let label =
+        if socket.name == socket.socket.to_string() { label } else { format!("{label} {}", socket.name) };
+    printable(&label)
+}
+
+/// A text of a report, for a terminal that must not be controlled by it.
+fn printable(text: &str) -> String {
+    let shown = |letter: char| {
+        let escaped = letter.is_control().then(|| letter.escape_unicode()).into_iter().flatten();
+        escaped.chain(Some(letter).filter(|letter| !letter.is_control()))
+    };
+    text.chars().flat_map(shown).collect()
 }
 
 fn endpoint_row(endpoint: &Endpoint, rates: Option<Rates>) -> Row {
@@ -192,8 +203,15 @@ fn endpoint_row(endpoint: &Endpoint, rates: Option<Rates>) -> Row {
         Some(error) => format!("{} ({error})", endpoint.address),
         None => endpoint.address.clone(),
     };
-    let (state, totals) = (endpoint.state.clone(), endpoint.traffic);
-    Row { level: Level::Endpoint, label, state, totals, rates, waiting: Waiting::default() }
+    let (state, totals) = (printable(&endpoint.state), endpoint.traffic);
+    Row {
+        level: Level::Endpoint,
+        label: printable(&label),
+        state,
+        totals,
+        rates,
+        waiting: Waiting::default(),
+    }
 }
 
 fn peer_row(connection: &Connection, rates: Option<Rates>) -> Row {
@@ -202,6 +220,7 @@ fn peer_row(connection: &Connection, rates: Option<Rates>) -> Row {
         None => connection.peer.clone(),
     };
     let state = if connection.ready { "" } else { "greeting" }.to_owned();
+    let label = printable(&label);
     Row { level: Level::Peer, label, state, totals: connection.traffic, rates, waiting: connection.waiting }
 }
 
@@ -251,6 +270,11 @@ mod tests {
 
     fn labels(rows: &[Row]) -> Vec<&str> {
         rows.iter().map(|row| &*row.label).collect()
+    }
+
+    #[test]
+    fn control_characters_of_a_report_do_not_reach_the_terminal() {
+        assert_eq!(printable("a\u{1b}]52;c\u{7}\nb\u{e9}"), "a\\u{1b}]52;c\\u{7}\\u{a}b\u{e9}");
     }
 
     #[test]

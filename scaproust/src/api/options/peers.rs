@@ -42,7 +42,7 @@ impl<P: Pattern> Socket<P> {
         self.set(SocketOption::PeerInfo, names_peers.into())
     }
 
-    /// Ends one connection of the socket, without delivering what was sent on it. `pipe` is
+    /// Ends one connection of the socket. What has not left this side is dropped, and what has arrived is still received. `pipe` is
     /// [`PeerInfo::pipe`](crate::PeerInfo::pipe) or [`SocketEvent::pipe`](crate::SocketEvent::pipe). The peer, or this
     /// side's endpoint, connects again as after any other loss of the connection.
     ///

@@ -152,7 +152,8 @@ fn passed(name: &[u8]) -> Option<RawFd> {
     if u32::try_from(pid) != Ok(std::process::id()) || count < 0 {
         return None;
     }
-    let mut names = names.split(|byte| *byte == b':').filter(|name| !name.is_empty());
+    // An empty name keeps its place.
+    let mut names = (!names.is_empty()).then(|| names.split(|byte| *byte == b':')).into_iter().flatten();
     let place = (0..count).find(|_| names.next().unwrap_or(b"unknown") == name)?;
     FIRST_PASSED.checked_add(place)
 }
