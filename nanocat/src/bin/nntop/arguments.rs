@@ -131,6 +131,7 @@ fn command() -> Command {
         .about("Shows the sockets of a running process, their peers, rates, queues and drops")
         .long_about(DESCRIPTION)
         .after_help(format!("Status: {STATUS}"))
+        .override_usage("nntop [OPTIONS] ADDRESS")
         .disable_help_flag(true)
         .disable_version_flag(true)
         .arg(

@@ -109,8 +109,9 @@ fn restore_on_signals() -> io::Result<()> {
     let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
     thread::spawn(move || {
         for signal in &mut signals {
-            // Fails if the terminal is gone.
+            // Both fail if the terminal is gone.
             _ = ratatui::try_restore();
+            _ = ratatui::crossterm::execute!(io::stdout(), ratatui::crossterm::cursor::Show);
             // Does not return, since each of these ends the program.
             _ = signal_hook::low_level::emulate_default_handler(signal);
         }
