@@ -14,7 +14,7 @@ impl Socket<pattern::Sub> {
     /// fails with [`Error::Closed`]. A context of a context is one of this socket too.
     ///
     /// # Errors
-    /// [`Error::TooManySockets`], [`Error::Terminated`], [`Error::OutOfMemory`], or [`Error::InvalidArgument`] if this
+    /// [`Error::TooManySockets`], [`Error::Terminated`], [`Error::OutOfMemory`], or [`Error::Closed`] if this
     /// socket is closed.
     ///
     /// ```

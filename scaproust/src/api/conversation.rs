@@ -193,15 +193,16 @@ impl Conversation {
         Ok(filled.map(|()| message))
     }
 
-    /// As [`Conversation::receive`], in a task. `wait` is used by the first poll for each message; `None` is
-    /// [`Conversation::wait`].
+    /// As [`Conversation::receive`], in a task. `wait` may be another one at each poll for a message; `None` is that of the poll
+    /// before, and [`Conversation::wait`] at the first.
     pub(super) fn poll(&mut self, wait: Option<Wait>, context: &Context<'_>) -> Poll<Result<Message, Error>> {
         if self.call.is_none() {
             let mut call = ReceivingCall::new(self.socket().clone(), false);
-            call.set_wait(wait.map_or_else(|| self.wait(), Ok)?);
+            call.set_wait(self.wait()?);
             self.call = Some(call);
         }
         let Some(call) = &mut self.call else { return Poll::Pending };
+        wait.into_iter().for_each(|wait| call.set_wait(wait));
         let received = call.poll(context);
         if received.is_ready() {
             self.call = None;

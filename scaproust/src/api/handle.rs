@@ -40,14 +40,16 @@ impl Handle {
     /// Opens a context of this socket, or of its parent.
     ///
     /// # Errors
-    /// Those of [`Handle::open`], [`Error::OutOfMemory`], or [`Error::InvalidArgument`] if this socket is closed.
+    /// Those of [`Handle::open`], [`Error::OutOfMemory`], or [`Error::Closed`] if this socket is closed.
     pub(super) fn open_context(&self) -> Result<Handle, Error> {
         let context = Handle::open(self.enter()?.protocol(), false)?;
         let shared = self.with_id(|id| context.enter()?.share(id));
         if shared.is_err() {
             _ = context.close();
         }
-        shared.map(|()| context)
+        // It is a new socket of the same protocol: what is wrong with the other one is that it is being closed.
+        let error = |error| if error == Error::InvalidArgument { Error::Closed } else { error };
+        shared.map(|()| context).map_err(error)
     }
 
     /// The socket.

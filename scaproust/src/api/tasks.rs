@@ -34,7 +34,7 @@ impl<S: Borrow<SocketRef>> ReceivingCall<S> {
         self
     }
 
-    /// Sets how long it waits, from its first poll on.
+    /// Sets how long it waits, from its next poll on.
     pub(super) fn set_wait(&mut self, wait: Wait) {
         self.call.wait = wait;
     }

@@ -304,7 +304,7 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                     let timeout = timeout_of_context.unwrap_or_else(|| core.options.timeout(A::TIMEOUT));
                     timeout.map(|time| now().saturating_add(time))
                 }
-                Wait::Until(deadline) => Some(deadline),
+                Wait::Until(_) => None,
             };
             // Started here, so that it can call wakers. It runs as long as the socket is open.
             reactor::current()?;
@@ -314,6 +314,10 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 core.receiving_tasks += 1;
                 self.looks = Looks::begin(core, event);
             }
+        }
+        // It may have been set, or set anew, after the call began to wait.
+        if let Wait::Until(deadline) = self.wait {
+            self.deadline = Some(deadline);
         }
         if A::RECEIVES && core.reads_directly && self.looks.is_none() {
             core.revoke_direct_reads();
@@ -370,7 +374,12 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> Drop for TaskCall<S, A> {
             // A socket that is closed has no waiters.
             if let Ok(call) = self.socket.borrow().enter_locked() {
                 // SAFETY: the call has taken the lock by entering.
-                let core = unsafe { call.core.assume_locked() };
+                let mut core = unsafe { call.core.assume_locked() };
+                if let Some(looks) = self.looks.take() {
+                    // The lease must not be left to run out: the next call may begin, and be dropped, before that.
+                    looks.end(A::event(&call, self.is_context), false);
+                    core.revoke_direct_reads();
+                }
                 self.end_wait(&call, core, true);
             }
         });
@@ -429,6 +438,50 @@ mod tests {
     use crate::protocol;
     use crate::socket::{AF_SP, close, enter, open, send};
 
+    fn receiving() -> TaskReceiving<usize> {
+        TaskReceiving {
+            place: 0,
+            put: |length: &mut usize, received| {
+                *length = received.length();
+                Ok(())
+            },
+        }
+    }
+
+    /// A socket that has sent a message over tcp, and its peer, which has received it.
+    fn asking_pair() -> [i32; 2] {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let address = format!("tcp://127.0.0.1:{port}");
+        let pair = [(); 2].map(|()| open(AF_SP, protocol::PAIR.number.into()).unwrap());
+        enter(pair[0]).unwrap().bind(address.as_bytes()).unwrap();
+        enter(pair[1]).unwrap().connect(address.as_bytes()).unwrap();
+        send(pair[0], &mut Outgoing::new(Payload::Borrowed(b"question")), false).unwrap();
+        crate::socket::recv(pair[1], false, |_| ()).unwrap();
+        pair
+    }
+
+    #[test]
+    fn a_task_that_is_dropped_while_it_looks_returns_the_connections() {
+        let [one, other] = asking_pair();
+        let mut call = TaskCall::new(SocketRef::of(&enter(one).unwrap()), receiving(), Wait::Option);
+        assert!(call.poll(Waker::noop()).is_pending());
+        let reads_directly = || enter(one).unwrap().core.lock().reads_directly;
+        assert!(call.looks.is_some() && reads_directly());
+        drop(call);
+        assert!(!reads_directly());
+        [one, other].into_iter().for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_deadline_can_be_set_while_the_task_waits() {
+        let [one, other] = asking_pair();
+        let mut call = TaskCall::new(SocketRef::of(&enter(other).unwrap()), receiving(), Wait::Option);
+        assert!(call.poll(Waker::noop()).is_pending());
+        call.wait = Wait::Until(now());
+        assert_eq!(call.poll(Waker::noop()), Poll::Ready(Err(Error::TimedOut)));
+        [one, other].into_iter().for_each(|id| close(id).unwrap());
+    }
+
     #[test]
     fn a_task_that_waits_goes_on_as_one_of_a_context() {
         for (number, peer) in [(protocol::REP, protocol::REQ), (protocol::SUB, protocol::PUB)] {
@@ -440,14 +493,7 @@ mod tests {
             if peer == protocol::PUB {
                 enter(late).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
             }
-            let receiving = TaskReceiving {
-                place: 0,
-                put: |length: &mut usize, received| {
-                    *length = received.length();
-                    Ok(())
-                },
-            };
-            let mut call = TaskCall::new(SocketRef::of(&enter(late).unwrap()), receiving, Wait::Option);
+            let mut call = TaskCall::new(SocketRef::of(&enter(late).unwrap()), receiving(), Wait::Option);
             assert!(call.poll(Waker::noop()).is_pending());
             enter(late).unwrap().share(parent).unwrap();
             assert!(!enter(late).unwrap().receivers.has_waiters(), "it was woken");
