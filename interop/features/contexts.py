@@ -86,12 +86,16 @@ def surveyors(library, transport):
     threads = [threading.Thread(target=answer, args=[peer, name]) for peer, name in zip(peers, names)]
     for thread in threads:
         thread.start()
+    # A RESPONDENT of libnanomsg drops a response while it is still sending the one before: there each survey waits for the last.
+    at_once = len(contexts) if library == "pynng" else 1
     for turn in range(ROUNDS):
-        for number, context in enumerate(contexts):
-            context.send(f"{number}, {turn}".encode())
-        for number, context in enumerate(contexts):
-            responses = sorted(context.receive() for _ in names)
-            check_equal(responses, [name + f"{number}, {turn}".encode() for name in names], f"context {number}")
+        for first in range(0, len(contexts), at_once):
+            asking = list(enumerate(contexts))[first : first + at_once]
+            for number, context in asking:
+                context.send(f"{number}, {turn}".encode())
+            for number, context in asking:
+                responses = sorted(context.receive() for _ in names)
+                check_equal(responses, [name + f"{number}, {turn}".encode() for name in names], f"context {number}")
     check(not any(context.has_message() for context in contexts), "there is no other response")
     check_equal(socket.statistic("MESSAGES_RECEIVED"), CONTEXTS * ROUNDS * len(names), "responses")
     close_all(peers)
