@@ -1,6 +1,7 @@
 //! A socket as a `Stream` and as a `Sink` of the futures crates.
 
 use std::fmt;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,7 +10,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use super::message::{IntoMessage, Message};
-use super::pattern::{Receives, Sends};
+use super::pattern::{Pattern, Receives, Sends};
 use super::socket::Socket;
 use super::tasks::{ReceivingCall, SendingCall};
 use super::transfer::{Unsent, unless_closed};
@@ -33,46 +34,24 @@ impl<P: Receives> Socket<P> {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn stream(&self) -> MessageStream<&Socket<P>> {
-        MessageStream {
-            socket: self.handle.socket().clone(),
-            is_raw: P::IS_RAW,
-            allowed: self.check_plain(),
-            call: None,
-            owner: self,
-        }
+        MessageStream::of(self)
     }
 
     /// As [`Socket::stream`], for a stream that shares the socket.
     pub fn into_stream(self: Arc<Self>) -> MessageStream<Arc<Socket<P>>> {
-        MessageStream {
-            socket: self.handle.socket().clone(),
-            is_raw: P::IS_RAW,
-            allowed: self.check_plain(),
-            call: None,
-            owner: self,
-        }
+        MessageStream::of(self)
     }
 }
 
 impl<P: Sends> Socket<P> {
     /// A sink that sends messages; see [`Socket::stream`] for an example.
     pub fn sink(&self) -> MessageSink<&Socket<P>> {
-        MessageSink {
-            socket: self.handle.socket().clone(),
-            allowed: self.check_plain(),
-            call: None,
-            owner: self,
-        }
+        MessageSink::of(self)
     }
 
     /// As [`Socket::sink`], for a sink that shares the socket.
     pub fn into_sink(self: Arc<Self>) -> MessageSink<Arc<Socket<P>>> {
-        MessageSink {
-            socket: self.handle.socket().clone(),
-            allowed: self.check_plain(),
-            call: None,
-            owner: self,
-        }
+        MessageSink::of(self)
     }
 }
 
@@ -93,6 +72,14 @@ pub struct MessageStream<S> {
 }
 
 impl<S> MessageStream<S> {
+    fn of<P: Pattern>(owner: S) -> MessageStream<S>
+    where
+        S: Deref<Target = Socket<P>>,
+    {
+        let (socket, allowed) = (owner.handle.socket().clone(), owner.check_plain());
+        MessageStream { socket, is_raw: P::IS_RAW, allowed, call: None, owner }
+    }
+
     /// The socket.
     pub fn socket(&self) -> &S {
         &self.owner
@@ -127,6 +114,14 @@ pub struct MessageSink<S> {
 }
 
 impl<S> MessageSink<S> {
+    fn of<P: Pattern>(owner: S) -> MessageSink<S>
+    where
+        S: Deref<Target = Socket<P>>,
+    {
+        let (socket, allowed) = (owner.handle.socket().clone(), owner.check_plain());
+        MessageSink { socket, allowed, call: None, owner }
+    }
+
     /// The socket.
     pub fn socket(&self) -> &S {
         &self.owner
