@@ -1,4 +1,4 @@
-//! A protocol of one's own: requests with the same key go to the same server, as long as that is there and has room.
+//! A protocol of the program: requests with the same key go to the same server, as long as that is there and has room.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -1,4 +1,4 @@
-//! A transport of one's own: `counted://path` is a local socket whose bytes are counted.
+//! A transport of the program: `counted://path` is a local socket, and its bytes are counted.
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     #[cfg(all(unix, not(simulated)))]

@@ -29,7 +29,7 @@ pub(super) struct Snapshot {
     /// Its statistics with their names.
     pub(super) statistics: Vec<(&'static str, u64)>,
     pub(super) endpoints: Vec<EndpointSnapshot>,
-    /// The connections whose peers are not gone.
+    /// The connections that have not ended.
     pub(super) pipes: Vec<PipeSnapshot>,
 }
 

@@ -27,7 +27,7 @@ pub(crate) struct Socket {
     #[serde(default)]
     pub(crate) raw: bool,
     pub(crate) name: String,
-    /// The number of the socket whose connections it uses, if it is a context.
+    /// The number of the parent, if the socket is a context.
     pub(crate) parent: Option<i32>,
     #[serde(default)]
     pub(crate) statistics: Traffic,
