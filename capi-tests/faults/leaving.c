@@ -1,4 +1,4 @@
-/*  Programs that end without nn_close: exit(3) writes what nn_send has accepted, and does not wait for
+/*  Programs that end without nn_close, or in the middle of it: exit(3) writes what nn_send has accepted, and does not wait for
     a peer that does not read. */
 
 #include "../lib/secure.h"
@@ -29,15 +29,24 @@ static const struct pattern patterns[] = {
     { "REQ", NN_REQ, NN_REP, 1 },
 };
 
+/*  How a program ends. */
+enum end { EXIT, EXIT_BY_ANOTHER_THREAD, EXIT_DURING_CLOSE, ENDS };
+
 static void *leave (void *unused)
 {
     (void) unused;
     exit (0);
 }
 
+static void *close_socket_of (void *s)
+{
+    close_socket (*(int *) s);
+    return NULL;
+}
+
 /*  A program that sends the requested messages, and calls exit in its main thread, or in another
-    one while the main thread is in nn_recv. */
-static pid_t start_sender (int protocol, const char *address, int messages, int flags, int by_another)
+    one while the main thread is in nn_recv, or while another thread closes the socket. */
+static pid_t start_sender (int protocol, const char *address, int messages, int flags, enum end end)
 {
     pid_t child = start_process ();
     if (child == 0) {
@@ -47,16 +56,20 @@ static pid_t start_sender (int protocol, const char *address, int messages, int 
         wait_until (nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS) == 1);
         for (int i = 0; i < messages && nn_send (s, &i, sizeof (i), flags) == sizeof (i); i++)
             ;
-        if (by_another) {
+        if (end == EXIT_BY_ANOTHER_THREAD) {
             start_thread (leave, NULL);
             nn_recv (blocked, &byte, 1, 0);
+        }
+        if (end == EXIT_DURING_CLOSE) {
+            start_thread (close_socket_of, &s);
+            wait_until (nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS) == UINT64_MAX);
         }
         exit (0);
     }
     return child;
 }
 
-static void all_arrive (const char *transport, const struct pattern *pattern, int messages, int by_another)
+static void all_arrive (const char *transport, const struct pattern *pattern, int messages, enum end end)
 {
     char address[NN_SOCKADDR_MAX];
     int s = open_patient (pattern->receives);
@@ -64,7 +77,7 @@ static void all_arrive (const char *transport, const struct pattern *pattern, in
         check (nn_setsockopt (s, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0);
     bind_to (s, fresh_address (transport, address));
     for (int program = 0; program < PROGRAMS; program++) {
-        pid_t sender = start_sender (pattern->sends, address, messages, 0, by_another);
+        pid_t sender = start_sender (pattern->sends, address, messages, 0, end);
         for (int i = 0, number; i < messages; i++) {
             check (nn_recv (s, &number, sizeof (number), 0) == sizeof (number));
             check (number == i);
@@ -79,8 +92,8 @@ static void each_number_arrives (const char *transport, const struct pattern *pa
 {
     static const int messages[] = { 1, 10, 100, 20000 };
     for (int k = 0; k < 4 && messages[k] <= pattern->most; k++)
-        for (int by_another = 0; by_another < 2; by_another++)
-            all_arrive (transport, pattern, messages[k], by_another);
+        for (enum end end = EXIT; end < ENDS; end++)
+            all_arrive (transport, pattern, messages[k], end);
     say ("%s, %s: %d programs sent up to %d messages each and ended: all of them arrived", transport, pattern->name,
         PROGRAMS, pattern->most);
 }
@@ -91,7 +104,7 @@ static void a_deaf_peer_is_not_waited_for (const char *transport)
     int pull = open_socket (NN_PULL);
     bind_to (pull, fresh_address (transport, address));
     int64_t begin = now_ms ();
-    join_process (start_sender (NN_PUSH, address, 100000000, NN_DONTWAIT, 0));
+    join_process (start_sender (NN_PUSH, address, 100000000, NN_DONTWAIT, EXIT));
     say ("%s: a program whose peer does not read ended after %d ms", transport, (int) (now_ms () - begin));
     check (now_ms () - begin < PATIENCE_MS);
     close_socket (pull);

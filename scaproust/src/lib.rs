@@ -56,8 +56,9 @@
 //!
 //! [`Socket::close`] ends the blocked calls and the futures of all threads and tasks on the socket with [`Error::Closed`], and
 //! its iterators and streams without an error. What was sent is still delivered to connected peers, for at most
-//! [`Socket::linger`]: one second by default. Dropping the last reference closes the socket in the same way. A process that
-//! exits closes the sockets that are open.
+//! [`Socket::linger`]: one second by default. Dropping the last reference closes the socket in the same way. On Linux, a process that
+//! exits first writes what its sockets still have to send, those included that other threads or tasks are closing: for at most a
+//! second, and at most 100 ms without progress.
 //!
 //! # Errors
 //!

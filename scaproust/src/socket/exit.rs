@@ -2,6 +2,7 @@
 //!
 //! It waits for no lock, since the exiting thread may hold one.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::registry::SOCKETS;
@@ -21,20 +22,26 @@ pub(super) fn exit() {
     reactor::end_spare_thread_at_exit();
 }
 
-/// Writes what the outbound lanes of all sockets hold.
+/// Writes what the outbound lanes of all sockets hold, those included that other threads are closing.
 pub(crate) fn flush() {
     let sockets = SOCKETS.get();
-    let calls = (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter(id).ok());
-    let mut peers: Vec<_> = calls
-        .filter_map(|call| Some(call.core.try_lock()?.pipes.peers().cloned().collect::<Vec<_>>()))
-        .flatten()
-        .collect();
+    let mut calls: Vec<_> =
+        (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter_while_there(id)).collect();
+    let mut peers = Vec::new();
     let end = now() + MAX_TIME;
     let (mut written, mut last_progress) = (0, now());
     loop {
+        calls.retain(|call| match call.core.try_lock() {
+            Some(core) => {
+                peers.extend(core.pipes.peers().cloned());
+                false
+            }
+            // Another thread holds the lock for a moment, or this one does, for good.
+            None => true,
+        });
         let mut sum = 0_usize;
         peers.retain(|peer| {
-            let left = peer.clone().write_now();
+            let left = Arc::clone(peer).write_now();
             sum = sum.wrapping_add(left.unwrap_or_default());
             left.is_some()
         });
@@ -42,7 +49,7 @@ pub(crate) fn flush() {
         if std::mem::replace(&mut written, sum) != sum {
             last_progress = now;
         }
-        if peers.is_empty() || now >= end || now >= last_progress + MAX_STALL {
+        if calls.is_empty() && peers.is_empty() || now >= end || now >= last_progress + MAX_STALL {
             return;
         }
         crate::sync::pause(PAUSE);

@@ -96,6 +96,12 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         if slot.entry.enter() { Ok(Call { slot }) } else { Err(Error::Closed) }
     }
 
+    /// Enters a call also if another thread is closing the number, which waits in [`Closing::finish`] until the call has left.
+    pub(crate) fn enter_while_there(&self, id: i32) -> Option<Call<T>> {
+        let slot = self.slot(id)?;
+        slot.entry.enter_while_there().then(|| Call { slot })
+    }
+
     /// Enters a call, and takes its lock.
     ///
     /// # Errors
@@ -294,16 +300,18 @@ mod loom_tests {
         }
     }
 
-    #[test]
-    fn loom_a_call_never_sees_a_freed_value() {
-        loom::model(|| {
+    /// A thread calls `enter`, and looks at the value if that succeeds, while another closes the number.
+    fn never_sees_a_freed_value(
+        enter: impl Fn(&Table<Value, 1>) -> Option<Call<Value>> + Copy + Send + Sync + 'static,
+    ) {
+        loom::model(move || {
             let freed = LoomArc::new(AtomicBool::new(false));
             let table = LoomArc::new(Table::<Value, 1>::new());
             table.open(|_, _| Ok(Arc::new(Value(freed.clone())))).unwrap();
             let caller = {
                 let table = table.clone();
                 loom::thread::spawn(move || {
-                    if let Ok(call) = table.enter(0) {
+                    if let Some(call) = enter(&table) {
                         assert!(!call.0.load(Ordering::Relaxed));
                     }
                 })
@@ -311,8 +319,18 @@ mod loom_tests {
             assert_eq!(table.close(0, |_| {}, drop), Ok(true));
             assert!(freed.load(Ordering::Relaxed));
             caller.join().unwrap();
-            assert!(table.enter(0).is_err());
+            assert!(enter(&table).is_none());
         });
+    }
+
+    #[test]
+    fn loom_a_call_never_sees_a_freed_value() {
+        never_sees_a_freed_value(|table| table.enter(0).ok());
+    }
+
+    #[test]
+    fn loom_a_call_during_closing_never_sees_a_freed_value() {
+        never_sees_a_freed_value(|table| table.enter_while_there(0));
     }
 
     #[test]

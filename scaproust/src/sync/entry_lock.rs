@@ -10,9 +10,9 @@ use super::atomic::Ordering;
 use super::rank::{self, Rank as _};
 use super::{Futex, now};
 
-/// There is an object: calls may enter.
+/// There is an object: calls may enter unless it is being closed.
 const OPEN: u32 = 1 << 31;
-/// The object is being closed: no call can enter.
+/// The object is being closed; without `OPEN`, its last call has left.
 const CLOSING: u32 = 1 << 30;
 /// The lock is held.
 const LOCKED: u32 = 1 << 29;
@@ -59,6 +59,15 @@ impl EntryLock {
             self.leave();
         }
         is_open
+    }
+
+    /// As [`EntryLock::enter`], but also while the object is being closed, until its last call has left.
+    pub(crate) fn enter_while_there(&self) -> bool {
+        let is_there = self.state.word.fetch_add(1, Ordering::Acquire) & OPEN != 0;
+        if !is_there {
+            self.leave();
+        }
+        is_there
     }
 
     /// Enters and takes the lock, if that is open. Returns whether it is.
@@ -200,13 +209,10 @@ impl EntryLock {
         self.state.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).is_ok()
     }
 
-    /// Waits until no call is in flight.
+    /// Waits until no call is in flight. From then on not even [`EntryLock::enter_while_there`] enters.
     pub(crate) fn wait_until_empty(&self) {
-        loop {
-            let word = self.state.word.load(Ordering::Acquire);
-            if word & IN_FLIGHT == 0 {
-                return;
-            }
+        let mark = |word| (word & IN_FLIGHT == 0).then_some(word & !OPEN);
+        while let Err(word) = self.state.word.fetch_update(Ordering::Acquire, Ordering::Acquire, mark) {
             self.state.wait(word, None);
         }
     }
@@ -237,8 +243,12 @@ mod tests {
         entry.unlock_and_leave();
         assert!(!entry.enter_locked());
         entry.leave();
+        assert!(entry.enter_while_there());
+        entry.leave();
         entry.wait_until_empty();
+        assert!(!entry.enter_while_there());
         entry.close();
+        assert!(!entry.enter_while_there());
         entry.open();
         assert!(entry.enter_locked());
     }
