@@ -276,16 +276,19 @@ impl Connection {
         let ends = PipeEnds { is_filtering, ..PipeEnds::plain(inbound, outbound, self.clone()) };
         let attached = self.context.attach(ends);
         let end = attached.map_err(|_| Failure::silent(End::BUSY))?;
-        // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
-        if !lock(&self.writer).open(consumer, &greeted.reply) {
-            effects.unused = Some(end);
-            return Err(Failure::silent(End::LOCAL));
+        {
+            // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
+            let mut writer = lock(&self.writer);
+            if !writer.open(consumer, &greeted.reply) {
+                effects.unused = Some(end);
+                return Err(Failure::silent(End::LOCAL));
+            }
+            // Under the lock: who finds the lane finds the pipe. Cannot fail, as a greeting is completed once.
+            let _ = self.end.set(end);
         }
         if !greeted.reply.is_empty() {
             self.request(WRITE);
         }
-        // Cannot fail: a greeting is completed once.
-        let _ = self.end.set(end);
         Ok(producer)
     }
 
