@@ -1,10 +1,11 @@
-//! The exit handler of the process: open sockets write what they still have to send.
+//! The exit handler of the process: open sockets write what they still have to send, and the file of the report is removed.
 //!
 //! It waits for no lock, since the exiting thread may hold one.
 
 use std::time::Duration;
 
 use super::registry::SOCKETS;
+use super::reporter;
 use crate::reactor;
 use crate::sync::now;
 
@@ -18,6 +19,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The process exits, perhaps without having closed its sockets.
 pub(super) fn exit() {
     flush();
+    reporter::exit();
     reactor::end_spare_thread_at_exit();
 }
 

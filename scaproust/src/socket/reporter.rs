@@ -17,7 +17,7 @@ use crate::pipe::{Consumer, Edges, End, Peer, Producer, SocketPipe};
 use crate::protocol::{self, PipeRefused, ProtocolInfo, backtrace};
 use crate::reactor::{self, Reactor, Source};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, PerProcess, lock, print, rank, trusted};
+use crate::sync::{Mutex, PerProcess, lock, print, rank, trusted, try_lock};
 use crate::transport::{
     self, Batching, Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds, Settings,
 };
@@ -82,6 +82,15 @@ pub(super) fn end() {
         let state = std::mem::take(&mut *lock(&reporter.state));
         // Outside the lock.
         drop(state);
+    }
+}
+
+/// The process exits, perhaps without having closed its sockets: removes the file. Waits for no lock.
+pub(super) fn exit() {
+    if let Some(reporting) = try_lock(REPORTING.get())
+        && let Reporting::On(_, endpoint) = &*reporting
+    {
+        endpoint.remove_file();
     }
 }
 

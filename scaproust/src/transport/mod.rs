@@ -193,6 +193,9 @@ pub(crate) trait Endpoint: Send + Sync {
     /// endpoint is closed without this.
     fn keep(&self) {}
 
+    /// The process exits: removes the file of a bound endpoint, if there is one. Waits for no lock.
+    fn remove_file(&self) {}
+
     /// The endpoint's address, which the program has `given`, with what the system has chosen: the port if that was 0,
     /// for example.
     fn address(&self, given: &[u8]) -> Vec<u8> {

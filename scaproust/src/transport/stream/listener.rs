@@ -23,7 +23,7 @@ use crate::endpoint::{AcceptStep, Accepting, Place, Places};
 use crate::error::Error;
 use crate::pipe::End;
 use crate::reactor::{Progress, Reactor, Ready, Source};
-use crate::sync::{Mutex, lock, now, rank};
+use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
@@ -316,6 +316,13 @@ impl Endpoint for Listener {
             None => given.to_owned(),
             Some(Chosen::Port(port)) => address::with_port(given, *port),
             Some(Chosen::Address(address)) => address.clone(),
+        }
+    }
+
+    fn remove_file(&self) {
+        if let Some((acceptor, _)) = try_lock(&self.state).as_ref().and_then(|state| state.listening.as_ref())
+        {
+            acceptor.remove_file();
         }
     }
 
