@@ -207,7 +207,10 @@ impl Connection {
         effects: &mut ReadEffects,
     ) -> Result<(), Failure> {
         let greeted = reader.inbound.greet(&mut input);
-        let bad = |BadGreeting { final_reply }| Failure { final_reply, end: End::INVALID };
+        let bad = |BadGreeting { final_reply, is_mismatch }| Failure {
+            final_reply,
+            end: if is_mismatch { End::MISMATCH } else { End::INVALID },
+        };
         if let Some(mut greeted) = greeted.map_err(bad)? {
             self.peer_protocol.store(greeted.protocol, Ordering::Relaxed);
             if let Some(resource) = greeted.resource.take() {
@@ -259,7 +262,7 @@ impl Connection {
 
     /// Whether a publisher filters on the connection. Fails if the peer has another protocol.
     fn is_filtering(&self, greeted: &Greeted) -> Result<bool, Failure> {
-        let mismatch = || Failure::silent(End { reason: Reason::Mismatch, error: None });
+        let mismatch = || Failure::silent(End::MISMATCH);
         Ok(greeted.own.ok_or_else(mismatch)?.number != self.context.protocol().number)
     }
 
