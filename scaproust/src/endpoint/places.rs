@@ -144,17 +144,23 @@ impl<C: Handshaking> Places<C> {
 
     /// Finds the connection that has kept this side waiting longest, of the sites with `most` places.
     fn find(&self, most: usize, patience: Duration, now: Duration) -> Place<C> {
-        let mut candidates: Vec<_> =
-            self.taken.iter().filter(|taken| self.share(taken.site) == most).collect();
-        candidates.sort_by_key(|taken| taken.awaited_since());
+        // Read once: other threads answer peers meanwhile.
+        let mut candidates: Vec<(Duration, Duration, &C)> = self
+            .taken
+            .iter()
+            .filter(|taken| self.share(taken.site) == most)
+            .map(|taken| match taken.connection.answered() {
+                Some(answered) => (answered, patience, &taken.connection),
+                None => (taken.since, LEAST_PATIENCE, &taken.connection),
+            })
+            .collect();
+        candidates.sort_by_key(|(since, ..)| *since);
         let mut next = now + LEAST_PATIENCE;
-        for candidate in candidates {
-            let has_answer = candidate.connection.answered().is_some();
-            let end = candidate.awaited_since() + if has_answer { patience } else { LEAST_PATIENCE };
-            if now < end {
-                next = next.min(end);
-            } else if candidate.connection.awaits_peer() {
-                return Place::Of(candidate.connection.clone());
+        for (since, patience, connection) in candidates {
+            if now < since + patience {
+                next = next.min(since + patience);
+            } else if connection.awaits_peer() {
+                return Place::Of(connection.clone());
             }
         }
         Place::At(next)
@@ -178,15 +184,11 @@ impl<C: Handshaking> Places<C> {
     }
 }
 
-impl<C: Handshaking> Taken<C> {
-    /// Since when the peer is awaited, unless it is this side that has to go on.
-    fn awaited_since(&self) -> Duration {
-        self.connection.answered().unwrap_or(self.since)
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::rc::Rc;
+
     use super::*;
 
     const LONG: Duration = Duration::from_secs(1);
@@ -327,6 +329,33 @@ mod tests {
         // Half of the places, and those are the flood's.
         assert_eq!(ended, (0..PLACES / 2).collect::<Vec<_>>());
         assert_eq!(places.share(site(2)), places.share(site(FLOOD)));
+    }
+
+    /// A peer whose first message is answered again and again.
+    #[derive(Clone, Debug)]
+    struct Restless(Rc<Cell<u64>>);
+
+    impl Handshaking for Restless {
+        fn answered(&self) -> Option<Duration> {
+            self.0.set(self.0.get().wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
+            (self.0.get() >> 63 == 0).then(|| Duration::from_nanos(self.0.get() >> 40))
+        }
+
+        fn awaits_peer(&self) -> bool {
+            false
+        }
+    }
+
+    /// Other threads do so while a place is looked for.
+    #[test]
+    fn peers_are_answered_while_a_place_is_looked_for() {
+        let (mut places, clock) = (Places::new(), Rc::new(Cell::new(7)));
+        for _ in 0..PLACES {
+            places.take(Restless(clock.clone()), site(FLOOD), Duration::ZERO);
+        }
+        for step in 0..100 {
+            assert!(matches!(places.look(site(2), LONG + INTERVAL * step), Place::At(_)));
+        }
     }
 
     #[test]
