@@ -79,7 +79,7 @@ heading = @printf '\n== %s\n' "$(1)"
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
 .PHONY: build install install-library install-package cinstall cargo-cinstall uninstall stage demo check dependencies \
-        components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi memcheck \
+        components fmt clippy doc package test loom shuttle installed cinstalled abi bindings capi debug-capi without-tls memcheck \
         interop portable apple windows bench bench-rust bench-rust-peers bench-beside bench-page site processors soak sanitize \
         deny semver faults fuzz simulate bite upstream deb deb-check packaging-check bindings-check clean help
 
@@ -215,7 +215,7 @@ site: ## build the documentation site and run the programs on it (builds mdBook 
 	@.ci/site "$(TARGET)" "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
-check: dependencies components fmt clippy doc package test loom shuttle installed abi bindings capi debug-capi memcheck interop fuzz simulate ## all tests
+check: dependencies components fmt clippy doc package test loom shuttle installed abi bindings capi debug-capi without-tls memcheck interop fuzz simulate ## all tests
 	$(call heading,All checks passed)
 
 dependencies: # Debian packages: the C library to compare with, its headers, its nanocat
@@ -316,6 +316,11 @@ debug-capi: ## some of the C tests, with a library that checks the order of its 
 	@capi-tests/behaviour/run "$(STAGE)"
 	@ONLY="close_race races requests stranger term websocket" capi-tests/hostile/run "$(STAGE)"
 	@ONLY="exiting forking killed" capi-tests/faults/run "$(STAGE)"
+
+without-tls: ## some of the C tests, with a library without TLS
+	$(call heading,C tests: a library without TLS)
+	@$(MAKE) --no-print-directory stage KIND=debug TLS=no STAGE="$(TARGET)/without-tls"
+	@.ci/without-tls "$(TARGET)/without-tls"
 
 interop: ## conversations with the C library, nng, a browser and node (UPDATE_INTEROP=1 writes docs/interop.md)
 	$(call heading,Interoperability: docs/interop.md)

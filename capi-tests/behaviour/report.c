@@ -161,6 +161,30 @@ static void forked (void)
     check (!file_exists (name));
 }
 
+/*  A process that exits without closing its sockets leaves no file, and one that is killed leaves one that the next process
+    replaces. */
+static void left (void)
+{
+    for (int kills = 0; kills < 2; kills++) {
+        pid_t child = start_process ();
+        if (child == 0) {
+            open_socket (NN_PAIR);
+            check (file_exists (FILE_NAME));
+            if (kills)
+                raise (SIGKILL);
+            exit (0);
+        }
+        int status;
+        check (waitpid (child, &status, 0) == child);
+        check (file_exists (FILE_NAME) == kills);
+    }
+    int s = open_socket (NN_PAIR), asked = viewer (ADDRESS);
+    report (asked);
+    close_socket (asked);
+    close_socket (s);
+    check (!file_exists (FILE_NAME));
+}
+
 /*  An address that cannot be bound does no harm, and is printed once. */
 static void refused (const char *address, const char *line)
 {
@@ -215,6 +239,7 @@ int main (void)
         run (bad_viewers, ADDRESS);
         run (terminated, ADDRESS);
         run (forked, ADDRESS "-%p");
+        run (left, ADDRESS);
         run (refusals, "");
     }
     return 0;

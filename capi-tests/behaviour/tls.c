@@ -26,13 +26,18 @@ static void expect_option (int s, int option, const char *value)
     check (size == strlen (value) && strcmp (buffer, value) == 0);
 }
 
+#define EMPTY(what) "-----BEGIN " what "-----\n-----END " what "-----\n"
+
 static void bad_options (void)
 {
     char path[4096];
+    static const char *const empty[] = { EMPTY ("CERTIFICATE"), EMPTY ("CERTIFICATE"), EMPTY ("PRIVATE KEY"),
+        EMPTY ("X509 CRL") };
     int s = open_socket (NN_PAIR), value = 0;
     size_t size = sizeof (value);
     for (int i = 0; i < 4; i++) {
         check_error (nn_setsockopt (s, NN_TLS, texts[i], "no PEM", 6), EINVAL);
+        check_error (nn_setsockopt (s, NN_TLS, texts[i], empty[i], strlen (empty[i])), EINVAL);
         check_error (nn_setsockopt (s, NN_TLS, texts[i], NULL, 6), EFAULT);
         check (nn_setsockopt (s, NN_TLS, texts[i], "", 0) == 0);
         check_error (nn_setsockopt (s, NN_TLS, files[i], "missing.pem", 11), ENOENT);

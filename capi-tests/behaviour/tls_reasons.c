@@ -68,16 +68,20 @@ static void other_peers (const char *transport)
     close_socket (server);
 }
 
-/*  A refusal that TLS has no part in is as without it. */
-static void mismatch (void)
+/*  A refusal that TLS has no part in is as without it. A client of ws names no protocol but that of
+    the server which it wants. */
+static void mismatch (const char *transport)
 {
     char address[NN_SOCKADDR_MAX];
     int server = open_server (NN_PULL), events = monitor (server), client = open_client (NN_PULL);
-    bind_to (server, fresh_address ("tls+tcp", address));
+    bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     struct received_event event = wait_for_event (events, NN_EVENT_REFUSED);
     check (event.head.reason == NN_REASON_MISMATCH && event.head.error == 0);
-    check (event.head.peer_protocol == NN_PULL && !event.explanation[0]);
+    check (event.head.peer_protocol == (strcmp (transport, "tls+tcp") == 0 ? NN_PULL : 0));
+    check (!event.explanation[0] && event.peer[0]);
+    check (nn_get_statistic (server, NN_STAT_REFUSED_CONNECTIONS) > 0);
+    check (nn_get_statistic (server, NN_STAT_HANDSHAKE_ERRORS) == 0);
     close_socket (client);
     close_socket (events);
     close_socket (server);
@@ -90,7 +94,8 @@ int main (void)
     each_secure_transport (transport) {
         certificates (transport);
         other_peers (transport);
+        mismatch (transport);
     }
-    mismatch ();
+    mismatch ("ws");
     return 0;
 }

@@ -2,6 +2,7 @@
     peer's connection; the host and other peers go on. RLIMIT_AS limits the address space to what
     is in use and `ROOM` more. */
 
+#include "../lib/events.h"
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
 #include <nanomsg/pubsub.h>
@@ -128,6 +129,7 @@ static void endless_frames (const char *transport)
     static char piece[1 << 20];
     char address[NN_SOCKADDR_MAX];
     int pull = open_patient (NN_PULL), push = open_patient (NN_PUSH);
+    int events = monitor (pull);
     set_int (pull, 0, NN_RCVMAXSIZE, -1);
     bind_to (pull, fresh_address (transport, address));
     connect_to (push, address);
@@ -140,8 +142,11 @@ static void endless_frames (const char *transport)
             sent += sizeof (piece);
         check (sent < 2 * ROOM);
         expect_cut (peer);
+        struct received_event event = wait_for_event (events, NN_EVENT_DISCONNECTED);
+        check (event.head.reason == NN_REASON_MEMORY && event.head.error == ENOMEM);
         honest_message (push, pull);
     }
+    close_socket (events);
     close_socket (push);
     close_socket (pull);
 }

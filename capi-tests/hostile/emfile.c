@@ -1,6 +1,7 @@
 /*  Without free descriptors a listener cannot accept: its connections go on, and it accepts
     again when descriptors are free. */
 
+#include "../lib/events.h"
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
 
@@ -88,6 +89,7 @@ static void exhausted (const char *transport, int raise_limit)
     pid_t child = start_peers (address, commands, answers);
 
     int pull = open_patient (NN_PULL), push = open_patient (NN_PUSH);
+    int events = monitor (pull);
     bind_to (pull, address);
     connect_to (push, address);
     honest_message (push, pull);
@@ -99,6 +101,8 @@ static void exhausted (const char *transport, int raise_limit)
     int heard = messages (pull);
     check (heard < 20);
     rests (pull);
+    struct received_event event = wait_for_event (events, NN_EVENT_ACCEPT_FAILED);
+    check (event.head.error == EMFILE && event.head.endpoint > 0 && event.head.reason == 0);
     for (int i = 0; i < 20; i++)
         honest_message (push, pull);
 
@@ -135,6 +139,7 @@ static void exhausted (const char *transport, int raise_limit)
     close (commands[0]);
     close (answers[0]);
     close (answers[1]);
+    close_socket (events);
     close_socket (push);
     close_socket (pull);
 }

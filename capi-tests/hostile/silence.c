@@ -1,7 +1,8 @@
 /*  Peers that fall silent in the middle: a peer that does not finish its header is disconnected
     after 5 seconds, one that stops inside a frame after 30. Between frames a peer may be silent
-    without limit, and a slow peer is not a silent one. */
+    without limit, and a slow peer is not a silent one. The events say that it was silent. */
 
+#include "../lib/events.h"
 #include "../lib/plain.h"
 #include <nanomsg/pipeline.h>
 
@@ -12,6 +13,7 @@ struct scene {
     char address[NN_SOCKADDR_MAX];
     int pull;
     int push;
+    int events;
     int header[HEADERS]; /* stopped inside the connection header */
     int frame[FRAMES];   /* stopped inside a frame */
     int idle;            /* stopped between frames */
@@ -26,6 +28,7 @@ static void set_up (struct scene *scene, const char *transport)
     static const size_t stops[HEADERS] = { 0, 1, 7 };
     scene->pull = open_patient (NN_PULL);
     scene->push = open_patient (NN_PUSH);
+    scene->events = monitor (scene->pull);
     bind_to (scene->pull, fresh_address (transport, scene->address));
     connect_to (scene->push, scene->address);
     honest_message (scene->push, scene->pull);
@@ -65,6 +68,15 @@ static void trickle (struct scene *scene)
         fail ("the slow peer was cut off");
 }
 
+/*  As many events of this kind say that a peer was silent. */
+static void expect_silent (struct scene *scene, int kind, int count)
+{
+    while (count-- > 0) {
+        struct received_event event = wait_for_event (scene->events, kind);
+        check (event.head.reason == NN_REASON_SILENCE && event.head.error == ETIMEDOUT);
+    }
+}
+
 static void finish (struct scene *scene)
 {
     char text[200];
@@ -78,6 +90,7 @@ static void finish (struct scene *scene)
     honest_message (scene->push, scene->pull);
     close (scene->idle);
     close (scene->slow);
+    close_socket (scene->events);
     close_socket (scene->push);
     close_socket (scene->pull);
 }
@@ -116,10 +129,14 @@ int main (void)
         memcpy (frames + i * FRAMES, scenes[i].frame, sizeof (scenes[i].frame));
     }
     wait_for_cuts (scenes, headers, 2 * HEADERS, "their header");
+    for (int i = 0; i < 2; i++)
+        expect_silent (&scenes[i], NN_EVENT_HANDSHAKE_FAILED, HEADERS);
     for (int i = 0; i < 2 * FRAMES; i++)
         if (!is_open (frames[i]))
             fail ("a connection inside a frame was cut off with those in their header");
     wait_for_cuts (scenes, frames, 2 * FRAMES, "a frame");
+    for (int i = 0; i < 2; i++)
+        expect_silent (&scenes[i], NN_EVENT_DISCONNECTED, FRAMES);
     for (int i = 0; i < 2; i++)
         finish (&scenes[i]);
     return 0;

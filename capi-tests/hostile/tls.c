@@ -285,7 +285,6 @@ int main (void)
     limit_descriptors (4 * HALF_OPEN);
     each_secure_transport (transport) {
         no_tls (transport);
-        bad_network (transport, NN_TLS_1_3, 1, 13);
         bad_network (transport, NN_TLS_1_3, 0, 13);
     }
     /*  At every byte, unless the program runs under a tool that makes it slow. */
@@ -293,6 +292,7 @@ int main (void)
     int step = given ? atoi (given) : 1;
     bad_network ("tls+tcp", NN_TLS_1_2, 1, step);
     bad_network ("tls+tcp", NN_TLS_1_3, 1, step);
+    bad_network ("wss", NN_TLS_1_3, 1, step);
     mismatch ();
     half_open ();
     return 0;

@@ -2,24 +2,48 @@
 
     connecting.py served|late|mismatch pynng|libnanomsg TRANSPORT
     connecting.py silent|absent TRANSPORT
+    connecting.py greeted|shaken openssl
+    connecting.py distrusted pynng tls+tcp|wss
 """
 
 import socket as system
 import threading
 
 from nanomsg import NanomsgError, ours
-from peers import check_equal, open_peer, own_place, run
+from peers import certificate, check, check_equal, open_peer, own_place, run, server_config
+from secure import PULL_GREETING, openssl_server, say, wait_for_output
 
-# Milliseconds for a peer that never answers.
-SHORT = 200
+# Milliseconds for a peer that never answers, and for one that first has to do its part of a handshake.
+SHORT, LONG = 200, 2000
 
 
 def address_of(transport):
     return "ipc://features.ipc" if transport == "ipc" else f"{transport}://{own_place()}"
 
 
-def expect_timeout(socket, address):
-    socket.set("CONNECT_TIMEO", SHORT)
+def is_secure(transport):
+    return transport in ("tls+tcp", "wss")
+
+
+def open_client(transport, authority="ca"):
+    """A PUSH socket of this library. Over TLS it trusts an authority."""
+    socket = ours().socket("NN_PUSH", RECONNECT_IVL=20)
+    if is_secure(transport):
+        socket.set("NN_TLS_CA_FILE", certificate(authority), "NN_TLS")
+        socket.set("NN_TLS_SERVER_NAME", "localhost", "NN_TLS")
+    return socket
+
+
+def open_server(library, protocol, transport):
+    """A socket of the other library. Over TLS it has a certificate."""
+    peer = open_peer(library, protocol)
+    if is_secure(transport):
+        peer.socket.tls_config = server_config()
+    return peer
+
+
+def expect_timeout(socket, address, time=SHORT):
+    socket.set("CONNECT_TIMEO", time)
     try:
         socket.connect(address)
     except NanomsgError as error:
@@ -40,14 +64,14 @@ def expect_connection(socket, address, peer):
 
 def served(library, transport):
     """The peer is there."""
-    with open_peer(library, "NN_PULL") as peer, ours().socket("NN_PUSH") as socket:
+    with open_server(library, "NN_PULL", transport) as peer, open_client(transport) as socket:
         peer.bind(address_of(transport))
         expect_connection(socket, address_of(transport), peer)
 
 
 def late(library, transport):
     """The peer comes after the first attempt has failed."""
-    with open_peer(library, "NN_PULL") as peer, ours().socket("NN_PUSH", RECONNECT_IVL=20) as socket:
+    with open_server(library, "NN_PULL", transport) as peer, open_client(transport) as socket:
         events = socket.events()
 
         def come():
@@ -62,7 +86,7 @@ def late(library, transport):
 
 def mismatch(library, transport):
     """The peer has another protocol."""
-    with open_peer(library, "NN_PUB") as peer, ours().socket("NN_PUSH") as socket:
+    with open_server(library, "NN_PUB", transport) as peer, open_client(transport) as socket:
         peer.bind(address_of(transport))
         expect_timeout(socket, address_of(transport))
 
@@ -89,4 +113,38 @@ def absent(transport):
         expect_timeout(socket, "ipc://absent.ipc" if transport == "ipc" else address)
 
 
-run({"served": served, "late": late, "mismatch": mismatch, "silent": silent, "absent": absent})
+def greeted(_program):
+    """The peer is a program of TLS that sends the greeting of a socket."""
+    with openssl_server("server") as (peer, address), open_client("tls+tcp") as socket:
+        say(peer, PULL_GREETING)
+        socket.set("CONNECT_TIMEO", 20000)
+        socket.connect(address)
+        check_equal(socket.statistic("CURRENT_CONNECTIONS"), 1, "connections")
+
+
+def shaken(_program):
+    """The peer says nothing after the handshake of TLS."""
+    with openssl_server("server") as (_, address), open_client("tls+tcp") as socket:
+        wait_for_output("server.txt", "ACCEPT")
+        expect_timeout(socket, address, LONG)
+        wait_for_output("server.txt", "CIPHER is")
+
+
+def distrusted(library, transport):
+    """This side does not trust the peer."""
+    with open_server(library, "NN_PULL", transport) as peer, open_client(transport, "other-ca") as socket:
+        peer.bind(address_of(transport))
+        expect_timeout(socket, address_of(transport))
+        check(socket.statistic("CONNECT_ERRORS") > 0, "it was refused")
+
+
+run({
+    "served": served,
+    "late": late,
+    "mismatch": mismatch,
+    "silent": silent,
+    "absent": absent,
+    "greeted": greeted,
+    "shaken": shaken,
+    "distrusted": distrusted,
+})

@@ -66,6 +66,7 @@ pub(crate) struct TlsOptions {
     pub cert: Option<PathBuf>,
     pub key: Option<PathBuf>,
     pub is_insecure: bool,
+    pub requires_cert: bool,
     pub server_name: Option<Vec<u8>>,
 }
 
@@ -207,6 +208,7 @@ fn options(socket_type: SocketType, matches: &ArgMatches) -> Options {
             cert: path(id::CERT),
             key: path(id::KEY),
             is_insecure: matches.get_flag(id::INSECURE),
+            requires_cert: matches.get_flag(id::REQUIRE_CERT),
             server_name: matches.get_one::<Vec<u8>>(id::SERVER_NAME).cloned(),
         },
         subscriptions: matches.get_many::<Vec<u8>>(id::SUBSCRIBE).unwrap_or_default().cloned().collect(),

@@ -48,10 +48,11 @@ pub(crate) mod id {
     pub(crate) const CERT: &str = "cert";
     pub(crate) const KEY: &str = "key";
     pub(crate) const INSECURE: &str = "insecure";
+    pub(crate) const REQUIRE_CERT: &str = "require-cert";
     pub(crate) const SERVER_NAME: &str = "server-name";
 
     /// The options of tls+tcp and wss.
-    pub(crate) const TLS: &[&str] = &[CA_CERT, CERT, KEY, INSECURE, SERVER_NAME];
+    pub(crate) const TLS: &[&str] = &[CA_CERT, CERT, KEY, INSECURE, REQUIRE_CERT, SERVER_NAME];
     /// The options of sockets that send.
     pub(crate) const SENDING: &[&str] = &[DATA, FILE, LINES, INTERVAL, SEND_TIMEOUT];
     /// The options of sockets that receive.
@@ -206,13 +207,15 @@ fn socket_options() -> [Arg; 8] {
 }
 
 /// The options of tls+tcp and wss, which exist in a program without them too: then the addresses are refused.
-fn tls() -> [Arg; 5] {
+fn tls() -> [Arg; 6] {
     let file = |name| last(value(name, "PATH", ValueParser::path_buf())).value_hint(ValueHint::FilePath);
     [
         file(id::CA_CERT).help("Trust the certificates in the file PATH"),
         file(id::CERT).short('E').help("Show the certificate in the file PATH, which may have its key too"),
         file(id::KEY).help("Use the private key in the file PATH"),
         flag(id::INSECURE, "Do not verify the certificates of servers").short('k'),
+        flag(id::REQUIRE_CERT, "Require that clients show a certificate, which --cacert trusts")
+            .conflicts_with(id::INSECURE),
         last(value(id::SERVER_NAME, "NAME", bytes()))
             .help("Require that the certificates of servers have NAME, in place of the host in the address"),
     ]

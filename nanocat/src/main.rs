@@ -219,6 +219,9 @@ fn set_tls<P: Pattern>(socket: &Socket<P>, options: &TlsOptions) -> Result<(), F
     if options.is_insecure {
         config = config.auth(TlsAuth::None);
     }
+    if options.requires_cert {
+        config = config.auth(TlsAuth::Required);
+    }
     if let Some(name) = &options.server_name {
         config = config.server_name(String::from_utf8_lossy(name));
     }

@@ -4,6 +4,7 @@
 //! of tcp and ws are text.
 
 mod networks;
+mod site;
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 
 use crate::error::Error;
 pub(crate) use networks::Networks;
+pub(crate) use site::Site;
 
 /// The longest address in bytes: `NN_SOCKADDR_MAX` counts the terminating zero as well.
 pub const MAX_LENGTH: usize = 127;

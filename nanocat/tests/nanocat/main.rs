@@ -3,4 +3,5 @@
 #[cfg(unix)]
 mod compared;
 mod programs;
+mod reports;
 mod talks;

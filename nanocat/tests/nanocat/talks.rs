@@ -196,6 +196,31 @@ fn certificates_are_given_as_files() {
     assert_eq!(refused.status, Some(3));
 }
 
+#[test]
+#[cfg(feature = "tls")]
+fn a_server_demands_certificates_of_its_clients() {
+    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../scaproust/src/tls/certificates");
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let receiver = Program::start(
+        Which::Ours,
+        &format!(
+            "--pull --bind tls+tcp://127.0.0.1:{port} --cert {certificates}/server.pem \
+             --cacert {certificates}/ca.pem --require-cert -A --count 1"
+        ),
+    );
+    let client = |own: &str| {
+        run(
+            Which::Ours,
+            &format!("--push --connect tls+tcp://localhost:{port} --cacert {certificates}/ca.pem {own}"),
+        )
+    };
+    for nobody in [String::new(), format!("--cert {certificates}/other.pem")] {
+        assert_eq!(client(&format!("{nobody} -Dsecret --send-timeout 0.5")).status, Some(3));
+    }
+    assert_eq!(client(&format!("--cert {certificates}/client.pem -Dwelcome")).status, Some(0));
+    assert_eq!(receiver.end().stdout, b"welcome\n");
+}
+
 /// The options for TLS do not make an abbreviation ambiguous that the C library's nanocat has.
 #[test]
 fn abbreviations_mean_what_they_mean_to_the_c_library() {

@@ -7,6 +7,7 @@ mod accepting;
 mod attempts;
 mod backoff;
 mod places;
+mod pressure;
 mod rate;
 
 pub(crate) use accepting::{AcceptStep, Accepting};
@@ -14,7 +15,6 @@ pub(crate) use attempts::{Attempts, DialStep};
 pub(crate) use backoff::Backoff;
 #[cfg(all(test, feature = "tls"))]
 pub(crate) use places::PLACES;
-#[cfg(feature = "tls")]
-pub(crate) use places::{LEAST_PATIENCE, MOST_PATIENCE};
-pub(crate) use places::{Place, Places};
+pub(crate) use places::{Handshaking, Place, Places};
+use pressure::Pressure;
 use rate::Rate;

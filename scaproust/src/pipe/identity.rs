@@ -95,6 +95,8 @@ impl End {
     pub(crate) const CUT: End = End { reason: Reason::Peer, error: Some(Error::Os(libc::ECONNRESET)) };
     /// There is no memory.
     pub(crate) const MEMORY: End = End { reason: Reason::Memory, error: Some(Error::OutOfMemory) };
+    /// The peer's protocol is not the one that belongs to this socket's.
+    pub(crate) const MISMATCH: End = End { reason: Reason::Mismatch, error: None };
     /// The socket accepts no further peer.
     pub(crate) const BUSY: End = End { reason: Reason::Busy, error: None };
     /// A rule of the endpoint excludes the peer.

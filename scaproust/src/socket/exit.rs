@@ -1,4 +1,4 @@
-//! The exit handler of the process: open sockets write what they still have to send.
+//! The exit handler of the process: open sockets write what they still have to send, and the file of the report is removed.
 //!
 //! It waits for no lock, since the exiting thread may hold one.
 
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::registry::SOCKETS;
+use super::reporter;
 use crate::reactor;
 use crate::sync::now;
 
@@ -19,6 +20,7 @@ const PAUSE: Duration = Duration::from_millis(1);
 /// The process exits, perhaps without having closed its sockets.
 pub(super) fn exit() {
     flush();
+    reporter::exit();
     reactor::end_spare_thread_at_exit();
 }
 

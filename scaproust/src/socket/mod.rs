@@ -45,6 +45,7 @@ mod id_table;
 mod json;
 mod looks;
 mod monitor;
+mod numbered;
 mod opening;
 mod options;
 mod peer_info;

@@ -11,15 +11,14 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::event::{EventKind, SocketEvent};
+use super::numbered::Numbered;
 use super::trace;
 use crate::error::Error;
-use crate::message::{MessageType, Metadata, Payload};
+use crate::message::{Metadata, Payload};
 use crate::pipe::{Consumer, Edges, End, Peer, Producer, SocketPipe};
 use crate::protocol::{self, PipeRefused, ProtocolInfo};
 use crate::sync::{Mutex, lock, now, rank};
-use crate::transport::{
-    self, Batching, Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds, Settings,
-};
+use crate::transport::{self, Batching, Endpoint, EndpointContext, LaneLimits, Linger, PipeEnds, Settings};
 
 /// The bytes that a subscriber may be behind, besides its own `NN_RCVBUF`: 1,024 events with two of the longest addresses and
 /// an explanation.
@@ -136,19 +135,11 @@ struct Monitor {
     settings: Settings,
     /// Is never used, since over inproc nothing is batched.
     batching: Arc<Batching>,
-    subscribers: Mutex<Subscribers, rank::Monitor>,
-}
-
-#[derive(Default)]
-struct Subscribers {
-    all: Vec<Subscriber>,
-    /// The last number given out.
-    last_number: u64,
+    subscribers: Mutex<Numbered<Subscriber>, rank::Monitor>,
 }
 
 /// A subscriber.
 struct Subscriber {
-    number: u64,
     outbound: Producer,
     peer: Arc<dyn Peer>,
     /// Both sides have accepted the pipe: events are published to it from now on.
@@ -163,7 +154,7 @@ impl Monitor {
     fn publish(&self, mut event: SocketEvent, edges: &mut Edges) {
         self.stamp(&mut event);
         let message = event.encode();
-        for subscriber in &mut lock(&self.subscribers).all {
+        for (_, subscriber) in lock(&self.subscribers).iter_mut() {
             if subscriber.is_ready
                 && !(self.announce_loss(subscriber, edges) && subscriber.push(&message, edges))
             {
@@ -221,9 +212,7 @@ impl Peer for SubscriberPipe {
 
     fn writable(self: Arc<Self>) {
         let mut edges = Edges::default();
-        if let Some(subscriber) =
-            lock(&self.monitor.subscribers).all.iter_mut().find(|subscriber| subscriber.number == self.number)
-        {
+        if let Some(subscriber) = lock(&self.monitor.subscribers).get_mut(self.number) {
             subscriber.is_ready = true;
             self.monitor.announce_loss(subscriber, &mut edges);
         }
@@ -233,10 +222,7 @@ impl Peer for SubscriberPipe {
 
 impl SocketPipe for SubscriberPipe {
     fn close(self: Arc<Self>, _end: End) {
-        let mut subscribers = lock(&self.monitor.subscribers);
-        let index = subscribers.all.iter().position(|subscriber| subscriber.number == self.number);
-        let closed = index.map(|index| subscribers.all.swap_remove(index));
-        drop(subscribers);
+        let closed = lock(&self.monitor.subscribers).remove(self.number);
         // Outside the lock.
         drop(closed);
     }
@@ -251,56 +237,20 @@ impl EndpointContext for Monitor {
         &protocol::PUB
     }
 
-    fn accepts_pipe(&self) -> bool {
-        true
-    }
-
     fn lane_limits(&self) -> LaneLimits {
         LaneLimits { receive: 0, send: BACKLOG, receive_is_set: false }
-    }
-
-    fn nodelay(&self) -> bool {
-        true
     }
 
     fn batching(&self) -> &Arc<Batching> {
         &self.batching
     }
 
-    fn message_type(&self) -> MessageType {
-        MessageType::Binary
-    }
-
-    fn filters(&self) -> bool {
-        false
-    }
-
-    fn max_message(&self) -> Option<usize> {
-        None
-    }
-
-    /// No socket has this number.
-    fn socket_number(&self) -> i32 {
-        -1
-    }
-
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
         let PipeEnds { inbound, outbound, peer, .. } = ends;
         let monitor = self.this.upgrade().ok_or(PipeRefused)?;
-        let mut subscribers = lock(&self.subscribers);
-        subscribers.all.try_reserve(1).map_err(|_| PipeRefused)?;
-        subscribers.last_number += 1;
-        let number = subscribers.last_number;
-        let (is_ready, lost) = (false, 0);
-        subscribers.all.push(Subscriber { number, outbound, peer, is_ready, lost, _inbound: inbound });
+        let subscriber = Subscriber { outbound, peer, is_ready: false, lost: 0, _inbound: inbound };
+        let added = lock(&self.subscribers).add(subscriber);
+        let number = added.map_err(|_| PipeRefused)?;
         Ok(Arc::new(SubscriberPipe { monitor, number }))
     }
-
-    fn bound(&self, _endpoint: &dyn Endpoint) {}
-
-    /// Nothing is counted.
-    fn report(&self, _event: EndpointEvent) {}
-
-    #[cfg(feature = "tls")]
-    fn explain(&self, _event: Option<EndpointEvent>, _error: Error, _reason: &str) {}
 }

@@ -10,17 +10,16 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::numbered::Numbered;
 use super::report::Report;
 use crate::error::Error;
-use crate::message::{Chunk, INLINE_MAX, MessageType, Metadata, Payload, ProtocolHeader};
+use crate::message::{Chunk, INLINE_MAX, Metadata, Payload, ProtocolHeader};
 use crate::pipe::{Consumer, Edges, End, Peer, Producer, SocketPipe};
 use crate::protocol::{self, PipeRefused, ProtocolInfo, backtrace};
 use crate::reactor::{self, Reactor, Source};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{Mutex, PerProcess, lock, print, rank, trusted};
-use crate::transport::{
-    self, Batching, Endpoint, EndpointContext, EndpointEvent, LaneLimits, Linger, PipeEnds, Settings,
-};
+use crate::sync::{Mutex, PerProcess, lock, print, rank, trusted, try_lock};
+use crate::transport::{self, Batching, Endpoint, EndpointContext, LaneLimits, Linger, PipeEnds, Settings};
 
 /// The most viewers at once.
 const MAX_VIEWERS: usize = 16;
@@ -85,6 +84,15 @@ pub(super) fn end() {
     }
 }
 
+/// The process exits, perhaps without having closed its sockets: removes the file. Waits for no lock.
+pub(super) fn exit() {
+    if let Some(reporting) = try_lock(REPORTING.get())
+        && let Reporting::On(_, endpoint) = &*reporting
+    {
+        endpoint.remove_file();
+    }
+}
+
 /// The address with the process id in the place of each `%p`.
 fn with_process_id(value: &[u8]) -> Vec<u8> {
     let mut address = Vec::with_capacity(value.len() + 8);
@@ -114,16 +122,13 @@ struct Reporter {
 
 #[derive(Default)]
 struct State {
-    viewers: Vec<Viewer>,
-    /// The last number given out.
-    last_number: u64,
+    viewers: Numbered<Viewer>,
     /// The report that is being written.
     job: Option<Job>,
 }
 
 /// A connection of a viewer.
 struct Viewer {
-    number: u64,
     inbound: Consumer,
     outbound: Producer,
     peer: Arc<dyn Peer>,
@@ -181,7 +186,7 @@ impl Reporter {
             },
         };
         let mut edges = Edges::default();
-        if let Some(viewer) = lock(&self.state).viewers.iter_mut().find(|other| other.number == viewer) {
+        if let Some(viewer) = lock(&self.state).viewers.get_mut(viewer) {
             let pushed = viewer.outbound.batch().push(&header, &mut body, Metadata::default());
             if pushed.is_ok_and(|pushed| pushed.edge) {
                 edges.add_readable(&viewer.peer, bytes.len());
@@ -194,19 +199,22 @@ impl Reporter {
 impl State {
     /// The next report to write: the one that was begun, or one for a viewer that has asked and has room for the reply.
     fn next_job(&mut self, edges: &mut Edges) -> Option<Job> {
-        let job =
-            self.job.take().or_else(|| self.viewers.iter_mut().find_map(|viewer| viewer.request(edges)));
+        let mut asked = || {
+            self.viewers.iter_mut().find_map(|(number, viewer)| {
+                viewer.request(edges).map(|header| Job { viewer: number, header, report: Report::begin() })
+            })
+        };
+        let job = self.job.take().or_else(&mut asked);
         // The next one is another viewer's, if one waits.
-        if !self.viewers.is_empty() {
-            self.viewers.rotate_left(1);
-        }
+        self.viewers.rotate();
         job
     }
 }
 
 impl Viewer {
-    /// Takes the viewer's next request, if there is room for the reply. Drops messages that are no requests.
-    fn request(&mut self, edges: &mut Edges) -> Option<Job> {
+    /// Takes the viewer's next request, if there is room for the reply, and returns its backtrace. Drops messages that are no
+    /// requests.
+    fn request(&mut self, edges: &mut Edges) -> Option<ProtocolHeader> {
         if !self.outbound.has_room() {
             return None;
         }
@@ -215,8 +223,8 @@ impl Viewer {
             if self.inbound.pop() {
                 edges.add_writable(&self.peer);
             }
-            if let Some(header) = header {
-                return Some(Job { viewer: self.number, header, report: Report::begin() });
+            if header.is_some() {
+                return header;
             }
         }
         None
@@ -261,10 +269,7 @@ impl Peer for ViewerPipe {
 
 impl SocketPipe for ViewerPipe {
     fn close(self: Arc<Self>, _end: End) {
-        let mut state = lock(&self.reporter.state);
-        let index = state.viewers.iter().position(|viewer| viewer.number == self.number);
-        let closed = index.map(|index| state.viewers.swap_remove(index));
-        drop(state);
+        let closed = lock(&self.reporter.state).viewers.remove(self.number);
         // Outside the lock.
         drop(closed);
     }
@@ -283,33 +288,16 @@ impl EndpointContext for Reporter {
         lock(&self.state).viewers.len() < MAX_VIEWERS
     }
 
-    fn filters(&self) -> bool {
-        false
-    }
-
     fn lane_limits(&self) -> LaneLimits {
         LaneLimits { receive: ONE_MESSAGE, send: ONE_MESSAGE, receive_is_set: true }
-    }
-
-    fn nodelay(&self) -> bool {
-        true
     }
 
     fn batching(&self) -> &Arc<Batching> {
         &self.batching
     }
 
-    fn message_type(&self) -> MessageType {
-        MessageType::Binary
-    }
-
     fn max_message(&self) -> Option<usize> {
         Some(MAX_REQUEST)
-    }
-
-    /// No socket has this number.
-    fn socket_number(&self) -> i32 {
-        -1
     }
 
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused> {
@@ -319,19 +307,11 @@ impl EndpointContext for Reporter {
         if state.viewers.len() >= MAX_VIEWERS {
             return Err(PipeRefused);
         }
-        state.last_number += 1;
-        let number = state.last_number;
-        state.viewers.push(Viewer { number, inbound, outbound, peer });
+        let added = state.viewers.add(Viewer { inbound, outbound, peer });
+        drop(state);
+        let number = added.map_err(|_| PipeRefused)?;
         Ok(Arc::new(ViewerPipe { reporter, number }))
     }
-
-    fn bound(&self, _endpoint: &dyn Endpoint) {}
-
-    /// Nothing is counted.
-    fn report(&self, _event: EndpointEvent) {}
-
-    #[cfg(feature = "tls")]
-    fn explain(&self, _event: Option<EndpointEvent>, _error: Error, _reason: &str) {}
 }
 
 #[cfg(all(test, not(loom)))]

@@ -34,6 +34,8 @@ pub(crate) use notifier::Notifier;
 pub(crate) use per_process::PerProcess;
 #[cfg(simulated)]
 pub(crate) use per_process::forget_world;
+#[cfg(feature = "tls")]
+pub(crate) use processors::processors;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, WaitKind, let_others_proceed};

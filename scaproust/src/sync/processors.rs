@@ -66,6 +66,12 @@ pub(super) struct Processors<M> {
 /// The processors of this process. A forked child inherits the state.
 pub(super) static PROCESSORS: Processors<RealMachine> = Processors::new(RealMachine);
 
+/// The number of processors that the process may run on, or what it was a short time ago.
+#[cfg(feature = "tls")]
+pub(crate) fn processors() -> u32 {
+    PROCESSORS.count(now())
+}
+
 /// The next simulated world knows nothing of the processors of the last one.
 #[cfg(simulated)]
 pub(super) fn forget_world() {

@@ -84,12 +84,15 @@ pub(super) fn check_key(pem: &[u8], provider: &CryptoProvider) -> Result<(), Fai
     loaded.map(drop).map_err(|error| Failure::invalid(format_args!("bad private key: {error}")))
 }
 
-fn all<T: PemObject>(pem: &[u8], what: &str) -> Result<Vec<T>, Failure> {
+fn all<T: PemObject + AsRef<[u8]>>(pem: &[u8], what: &str) -> Result<Vec<T>, Failure> {
     let found: Vec<T> = T::pem_slice_iter(pem)
         .collect::<Result<_, _>>()
         .map_err(|error| Failure::invalid(format_args!("bad {what}: {error}")))?;
     if found.is_empty() {
         return Err(Failure::invalid(format_args!("no {what} in PEM form")));
+    }
+    if found.iter().any(|item| item.as_ref().is_empty()) {
+        return Err(Failure::invalid(format_args!("a {what} in PEM form is empty")));
     }
     Ok(found)
 }

@@ -133,7 +133,8 @@ pub(crate) struct LaneLimits {
     pub(crate) receive_is_set: bool,
 }
 
-/// A socket, as one of its endpoints sees it.
+/// A socket, as one of its endpoints sees it. What has a default is, by default, as for a socket that the program does not have:
+/// it has no number and no options, and nothing counts its events.
 pub(crate) trait EndpointContext: Send + Sync {
     /// The settings of the endpoint.
     fn settings(&self) -> &Settings;
@@ -141,19 +142,29 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn protocol(&self) -> &'static ProtocolInfo;
     /// Whether [`EndpointContext::attach`] is likely to succeed: a hint, by which a peer is refused before
     /// it has sent anything.
-    fn accepts_pipe(&self) -> bool;
+    fn accepts_pipe(&self) -> bool {
+        true
+    }
     /// Whether a new pipe is filtering if the peer wants that as well.
-    fn filters(&self) -> bool;
+    fn filters(&self) -> bool {
+        false
+    }
     /// The bounds of a new pipe's lanes.
     fn lane_limits(&self) -> LaneLimits;
     /// Whether connections set `TCP_NODELAY`: yes, unless the program has set `NN_TCP_NODELAY` to 0.
-    fn nodelay(&self) -> bool;
+    fn nodelay(&self) -> bool {
+        true
+    }
     /// The socket's state of batching, which decides when its messages are written.
     fn batching(&self) -> &Arc<Batching>;
     /// The type in which WebSocket messages are sent that have none of their own.
-    fn message_type(&self) -> MessageType;
+    fn message_type(&self) -> MessageType {
+        MessageType::Binary
+    }
     /// The longest message to receive in bytes (`NN_RCVMAXSIZE`), at present.
-    fn max_message(&self) -> Option<usize>;
+    fn max_message(&self) -> Option<usize> {
+        None
+    }
     /// The reactor that serves the socket's connections. Starts one, and its thread, if there is none.
     ///
     /// # Errors
@@ -165,8 +176,10 @@ pub(crate) trait EndpointContext: Send + Sync {
     fn namespace(&self) -> u64 {
         0
     }
-    /// The number of the socket, by which two contexts are compared.
-    fn socket_number(&self) -> i32;
+    /// The number of the socket, by which two contexts are compared; -1 is that of no socket of the program.
+    fn socket_number(&self) -> i32 {
+        -1
+    }
     /// Gives the socket a pipe. The socket sends nothing on it before [`Peer::writable`] is called on the
     /// returned end, so that a pipe which the other side refuses can be withdrawn without loss.
     ///
@@ -174,13 +187,13 @@ pub(crate) trait EndpointContext: Send + Sync {
     /// [`PipeRefused`].
     fn attach(&self, ends: PipeEnds) -> Result<Arc<dyn SocketPipe>, PipeRefused>;
     /// The endpoint is bound, and its address known: connections may come from now on.
-    fn bound(&self, endpoint: &dyn Endpoint);
+    fn bound(&self, _endpoint: &dyn Endpoint) {}
     /// Counts an event, and prints it if `NN_PRINT_ERRORS` asks for that.
-    fn report(&self, event: EndpointEvent);
+    fn report(&self, _event: EndpointEvent) {}
     /// Prints an error with its reason, if `NN_PRINT_ERRORS` asks for that. An event is counted, and not printed if it is
     /// an error that was printed before. [`EndpointEvent::Unopened`] is reported, with the reason as its explanation.
     #[cfg(feature = "tls")]
-    fn explain(&self, event: Option<EndpointEvent>, error: Error, reason: &str);
+    fn explain(&self, _event: Option<EndpointEvent>, _error: Error, _reason: &str) {}
 }
 
 /// A bound or connected address of a socket.
@@ -192,6 +205,9 @@ pub(crate) trait Endpoint: Send + Sync {
     /// The call that has made the endpoint succeeds: what the program has given belongs to the endpoint. If the call fails, the
     /// endpoint is closed without this.
     fn keep(&self) {}
+
+    /// The process exits: removes the file of a bound endpoint, if there is one. Waits for no lock.
+    fn remove_file(&self) {}
 
     /// The endpoint's address, which the program has `given`, with what the system has chosen: the port if that was 0,
     /// for example.

@@ -95,12 +95,19 @@ pub(crate) struct Greeted {
 pub(crate) struct BadGreeting {
     /// Bytes to send to the peer before closing; often none.
     pub(crate) final_reply: Vec<u8>,
+    /// It is valid but for the protocol.
+    pub(crate) is_mismatch: bool,
 }
 
 impl BadGreeting {
     /// Without a final reply.
     pub(crate) fn silent() -> BadGreeting {
-        BadGreeting { final_reply: Vec::new() }
+        BadGreeting { final_reply: Vec::new(), is_mismatch: false }
+    }
+
+    /// The same, since the peer's protocol is another one.
+    pub(crate) fn of_mismatch(self) -> BadGreeting {
+        BadGreeting { is_mismatch: true, ..self }
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn sums(row: &Row) -> [String; 6] {
 }
 
 fn waiting(row: &Row) -> String {
-    short((row.waiting.send_waiting + row.waiting.receive_waiting) as f64)
+    short(row.waiting.sum() as f64)
 }
 
 /// A number in five characters at most, rounded: `0.4`, `999`, `1.23k`, `45.6M`.

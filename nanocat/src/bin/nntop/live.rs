@@ -25,11 +25,11 @@ const PAGE: isize = 10;
 ///
 /// # Errors
 /// A failure of the terminal.
-pub(crate) fn run(viewer: Viewer, interval: Duration) -> Result<(), Failure> {
+pub(crate) fn run(mut viewer: Viewer, interval: Duration) -> Result<(), Failure> {
     let view = View::new(viewer.address());
     let (sender, updates) = channel();
     // Ends with the process.
-    thread::spawn(move || ask_on(&viewer, interval, &sender));
+    thread::spawn(move || ask_on(&mut viewer, interval, &sender));
     let failure = |error: io::Error| Failure::file("Can't use the terminal", &error);
     restore_on_signals().map_err(failure)?;
     // Restores the terminal if there is a panic, too.
@@ -39,16 +39,16 @@ pub(crate) fn run(viewer: Viewer, interval: Duration) -> Result<(), Failure> {
 }
 
 /// Asks for reports while they are wanted.
-fn ask_on(viewer: &Viewer, interval: Duration, updates: &Sender<Update>) {
+fn ask_on(viewer: &mut Viewer, interval: Duration, updates: &Sender<Update>) {
     loop {
         let start = Instant::now();
         let update = match viewer.ask(SILENCE).map(|answer| report::parse(&answer)) {
             Ok(Ok(report)) => Update::Report(report),
             Ok(Err(error)) => Update::Unreadable(error),
-            Err(_) => Update::Silence,
+            Err(silence) => Update::Silence(silence),
         };
         // A process that is back is shown at once.
-        let pause = if matches!(update, Update::Silence) { Duration::ZERO } else { interval };
+        let pause = if matches!(update, Update::Silence(_)) { Duration::ZERO } else { interval };
         if updates.send(update).is_err() {
             return;
         }

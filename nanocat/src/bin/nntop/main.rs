@@ -38,11 +38,11 @@ fn run() -> Result<(), Failure> {
     let text = match arguments::parse(std::env::args_os())? {
         Request::Print(text) => text,
         Request::Run(options) => {
-            let viewer = Viewer::connect(&options.address)?;
+            let mut viewer = Viewer::connect(&options.address)?;
             let has_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
             match options.mode {
                 Mode::Live if has_terminal => return live::run(viewer, options.interval),
-                mode => once(&viewer, mode, &options)?,
+                mode => once(&mut viewer, mode, &options)?,
             }
         }
     };
@@ -51,9 +51,10 @@ fn run() -> Result<(), Failure> {
 }
 
 /// The text of one report.
-fn once(viewer: &Viewer, mode: Mode, options: &Options) -> Result<String, Failure> {
+fn once(viewer: &mut Viewer, mode: Mode, options: &Options) -> Result<String, Failure> {
+    let answer = viewer.ask(options.timeout);
     let address = viewer.address();
-    let answer = viewer.ask(options.timeout).map_err(Failure::socket(&format!("Can't ask {address}")))?;
+    let answer = answer.map_err(Failure::socket(&format!("Can't ask {address}")))?;
     let report = report::parse(&answer).map_err(Failure::socket(&format!("{address} has no report")))?;
     Ok(match mode {
         Mode::Json => String::from_utf8_lossy(&answer).into_owned() + "\n",

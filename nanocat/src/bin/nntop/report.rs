@@ -91,10 +91,17 @@ pub(crate) struct Waiting {
     pub(crate) receive_waiting: u64,
 }
 
+impl Waiting {
+    /// All that waits.
+    pub(crate) fn sum(&self) -> u64 {
+        self.send_waiting.saturating_add(self.receive_waiting)
+    }
+}
+
 impl AddAssign for Waiting {
     fn add_assign(&mut self, other: Waiting) {
-        self.send_waiting += other.send_waiting;
-        self.receive_waiting += other.receive_waiting;
+        self.send_waiting = self.send_waiting.saturating_add(other.send_waiting);
+        self.receive_waiting = self.receive_waiting.saturating_add(other.receive_waiting);
     }
 }
 
@@ -168,6 +175,35 @@ pub(crate) mod tests {
         assert_eq!((one.waiting.send_waiting, one.peer_pid), (1_234_567, None));
         assert_eq!((other.traffic.messages_sent, other.peer_pid), (40, Some(99)));
         assert_eq!((report.sockets[1].parent, report.sockets[1].raw), (Some(0), true));
+    }
+
+    #[test]
+    fn the_beginning_of_a_report_is_refused() {
+        for end in 0..REPORT.len() {
+            assert!(parse(&REPORT.as_bytes()[..end]).is_err(), "{end}");
+        }
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        for (member, wrong) in [
+            ("\"pid\":7", "\"pid\":-7"),
+            ("\"pid\":7", "\"pid\":4294967296"),
+            ("\"clock\":2000000000", "\"clock\":18446744073709551616"),
+            ("\"clock\":2000000000", "\"clock\":1e400"),
+            ("\"socket\":0", "\"socket\":2147483648"),
+            ("\"messages_sent\":20", "\"messages_sent\":-1"),
+            ("\"send_waiting\":1234567", "\"send_waiting\":1.5"),
+        ] {
+            assert!(REPORT.contains(member));
+            assert!(parse(REPORT.replace(member, wrong).as_bytes()).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn deep_nesting_is_refused() {
+        let deep = "[".repeat(1_000_000);
+        assert!(parse(REPORT.replace("[{}]", &deep).as_bytes()).is_err());
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub(crate) struct Rates {
 impl Traffic {
     /// All that were dropped.
     pub(crate) fn drops(&self) -> u64 {
-        self.messages_dropped + self.messages_missed
+        self.messages_dropped.saturating_add(self.messages_missed)
     }
 
     /// The rates since `before`, which was so many seconds ago; `None` if a counter has decreased, since then the number
@@ -124,7 +124,8 @@ impl<'a> Earlier<'a> {
 
 /// The messages of a socket. Those that it has dropped after they had come are counted by its endpoints.
 fn socket_traffic(socket: &Socket) -> Traffic {
-    let missed = socket.endpoints.iter().map(|endpoint| endpoint.traffic.messages_missed).sum();
+    let missed = socket.endpoints.iter().map(|endpoint| endpoint.traffic.messages_missed);
+    let missed = missed.fold(0, u64::saturating_add);
     Traffic { messages_missed: missed, ..socket.statistics }
 }
 
@@ -189,13 +190,16 @@ fn socket_label(socket: &Socket) -> String {
     printable(&label)
 }
 
+/// The most characters of a label that are shown: more than names and addresses have.
+const LABEL: usize = 512;
+
 /// A text of a report, for a terminal that must not be controlled by it.
 fn printable(text: &str) -> String {
     let shown = |letter: char| {
         let escaped = letter.is_control().then(|| letter.escape_unicode()).into_iter().flatten();
         escaped.chain(Some(letter).filter(|letter| !letter.is_control()))
     };
-    text.chars().flat_map(shown).collect()
+    text.chars().flat_map(shown).take(LABEL).collect()
 }
 
 fn endpoint_row(endpoint: &Endpoint, rates: Option<Rates>) -> Row {
@@ -247,10 +251,11 @@ fn sort(blocks: &mut [Vec<Row>], order: Order) {
         let Some(row) = block.first() else { return (0.0, 0) };
         let rates = row.rates.unwrap_or_default();
         match order {
-            Order::Traffic => {
-                (rates.bytes_sent + rates.bytes_received, row.totals.bytes_sent + row.totals.bytes_received)
-            }
-            Order::Waiting => (0.0, row.waiting.send_waiting + row.waiting.receive_waiting),
+            Order::Traffic => (
+                rates.bytes_sent + rates.bytes_received,
+                row.totals.bytes_sent.saturating_add(row.totals.bytes_received),
+            ),
+            Order::Waiting => (0.0, row.waiting.sum()),
             Order::Drops => (rates.drops, row.totals.drops()),
             Order::Number => (0.0, 0),
         }

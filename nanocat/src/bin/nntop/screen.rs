@@ -61,8 +61,9 @@ fn right(text: impl Into<Text<'static>>) -> Cell<'static> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::report::parse;
+    use super::super::plain;
     use super::super::report::tests::REPORT;
+    use super::super::report::{Traffic, Waiting, parse};
     use super::super::view::{Command, Update};
     use super::*;
     use ratatui::Terminal;
@@ -98,6 +99,55 @@ mod tests {
             assert_eq!(words, ["tcp://10.0.0.1:1", "0", "0", "0", "2.50M", "1.23M", "0"], "{}", lines[4]);
             assert_eq!(lines[3].contains("listening"), has_state);
             assert!(lines[9].starts_with("q quit"));
+        }
+    }
+
+    /// Whatever a report says, it is shown: the greatest numbers, counters that decrease, names without end, a socket that is its
+    /// own parent, and a clock that stands still.
+    #[test]
+    fn a_false_report_is_shown() {
+        let name = "\u{1b}]0;x\u{7}\u{9b}2J".repeat(100_000);
+        let mut report = parse(REPORT.as_bytes()).unwrap();
+        for socket in &mut report.sockets {
+            (socket.name, socket.protocol) = (name.clone(), name.clone());
+            (socket.socket, socket.parent) = (i32::MIN, Some(i32::MIN));
+            let greatest = Traffic {
+                messages_sent: u64::MAX,
+                bytes_sent: u64::MAX,
+                messages_received: u64::MAX,
+                bytes_received: u64::MAX,
+                messages_dropped: u64::MAX,
+                messages_missed: u64::MAX,
+            };
+            socket.statistics = greatest;
+            for endpoint in &mut socket.endpoints {
+                (endpoint.address, endpoint.state) = (name.clone(), name.clone());
+                (endpoint.error, endpoint.traffic) = (Some(name.clone()), greatest);
+            }
+            socket.endpoints.extend(socket.endpoints.clone());
+            for connection in &mut socket.connections {
+                (connection.peer, connection.traffic) = (name.clone(), greatest);
+                connection.waiting = Waiting { send_waiting: u64::MAX, receive_waiting: u64::MAX };
+            }
+        }
+        let mut later = report.clone();
+        later.clock = u64::MAX;
+        let text = plain::text(&report);
+        let mut view = view();
+        for update in [report.clone(), report.clone(), later, parse(REPORT.as_bytes()).unwrap(), report] {
+            view.update(Update::Report(update));
+            for command in [Command::Sort, Command::Last, Command::Move(1)] {
+                view.obey(command);
+                for (width, height) in [(0, 0), (1, 1), (120, 3), (500, 50)] {
+                    let lines = lines(&view, width, height);
+                    assert!(
+                        !lines
+                            .iter()
+                            .chain([&text.replace('\n', "")])
+                            .any(|line| line.contains(char::is_control))
+                    );
+                }
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! What the screen shows: the last reports, the order, the place in the list. It knows no terminal and no clock.
 
+use super::ask::Silence;
 use super::report::{Report, Unreadable};
 use super::rows::{Order, Row, rows};
 
@@ -11,7 +12,7 @@ pub(crate) enum Update {
     /// Something else.
     Unreadable(Unreadable),
     /// Nothing, for a while.
-    Silence,
+    Silence(Silence),
 }
 
 /// What the user wants.
@@ -62,7 +63,7 @@ impl View {
     /// Takes in what has come.
     pub(crate) fn update(&mut self, update: Update) {
         match update {
-            Update::Silence => self.trouble = Some(format!("waiting for {}", self.address)),
+            Update::Silence(why) => self.trouble = Some(format!("waiting for {}: {why}", self.address)),
             Update::Unreadable(error) => self.trouble = Some(format!("the answer is no report: {error}")),
             Update::Report(_) if self.is_paused => self.trouble = None,
             Update::Report(report) => {
@@ -138,6 +139,7 @@ mod tests {
     use super::super::report::parse;
     use super::super::report::tests::REPORT;
     use super::*;
+    use crate::ask::State;
 
     fn report() -> Update {
         Update::Report(parse(REPORT.as_bytes()).unwrap())
@@ -149,8 +151,9 @@ mod tests {
         assert_eq!((&*view.headline(), view.rows().len()), ("waiting for ipc://x", 0));
         view.update(report());
         assert_eq!((&*view.headline(), view.rows().len()), ("ipc://x  process 7  2 sockets", 5));
-        view.update(Update::Silence);
-        assert_eq!((&*view.headline(), view.rows().len()), ("waiting for ipc://x", 5));
+        view.update(Update::Silence(Silence::Late(State::Connected)));
+        let headline = "waiting for ipc://x: the process does not answer";
+        assert_eq!((&*view.headline(), view.rows().len()), (headline, 5));
         assert!(view.is_stale());
         view.update(Update::Unreadable(Unreadable::Version(9)));
         assert!(view.headline().contains("no report: it has version 9"));

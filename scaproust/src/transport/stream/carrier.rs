@@ -98,6 +98,13 @@ impl AnyAcceptor {
         self.raw().local_addr()
     }
 
+    /// Removes the file that it listens at, if there is one.
+    pub(super) fn remove_file(&self) {
+        if let AnyAcceptor::System(acceptor) = self {
+            acceptor.remove_file();
+        }
+    }
+
     /// Stops listening, also in processes that have a copy of the descriptor; one of the program's transports stops when it is
     /// dropped.
     pub(super) fn stop(&self) {

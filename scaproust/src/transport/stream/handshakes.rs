@@ -1,20 +1,23 @@
-//! TLS handshakes are performed by the I/O thread, or in a flood of them by a thread of their own.
+//! TLS handshakes are performed by the I/O thread, or in a flood of them by threads of their own.
 //!
 //! A handshake takes up to a millisecond, in which the I/O thread serves no other connection. A thousand peers that connect
 //! at once would stop all others for a second. So the I/O thread spends a small part of its time on them; what is more than
-//! that waits in a queue, for a thread that runs while there is any.
+//! that waits in a queue, for threads that run while there is any: for each second processor one, so that the others are left to
+//! messages.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::connection::Connection;
-use crate::sync::{Mutex, PerProcess, contained, lock, now, rank, start_detached};
+use crate::sync::{Mutex, PerProcess, contained, lock, now, processors, rank, start_detached};
 
 /// One part in so many of the I/O thread's time is for handshakes.
 const SHARE: u32 = 8;
 /// The time that the I/O thread may spend on handshakes at once.
 const BURST: Duration = Duration::from_millis(2);
+/// The most threads for handshakes, on any machine.
+const MAX_THREADS: usize = 4;
 
 static HANDSHAKES: PerProcess<Mutex<Handshakes, rank::Handshakes>> = PerProcess::new(Mutex::default);
 
@@ -24,8 +27,8 @@ struct Handshakes {
     budget: Budget,
     /// Connections with something to read.
     waiting: VecDeque<Weak<Connection>>,
-    /// The thread runs.
-    has_thread: bool,
+    /// The number of threads that run.
+    threads: usize,
 }
 
 /// The time of the I/O thread.
@@ -52,7 +55,7 @@ impl Budget {
     }
 }
 
-/// Reads from a connection in its handshake: at once, or by the other thread. Called by the I/O thread.
+/// Reads from a connection in its handshake: at once, or by another thread. Called by the I/O thread.
 pub(super) fn proceed(connection: &Arc<Connection>) {
     let is_allowed = !connection.is_being_read() && {
         let mut handshakes = lock(HANDSHAKES.get());
@@ -68,17 +71,24 @@ pub(super) fn proceed(connection: &Arc<Connection>) {
 /// Puts a connection into the queue. Returns whether it is there; not so if no thread can be started.
 fn enqueue(connection: &Arc<Connection>) -> bool {
     let mut handshakes = lock(HANDSHAKES.get());
-    if !handshakes.has_thread {
+    if handshakes.threads == 0 || !handshakes.waiting.is_empty() && handshakes.threads < most_threads() {
         // Under the lock, so that the thread finds the connection.
-        handshakes.has_thread = start_detached("nanomsg-tls", work).is_ok();
+        let has_started = start_detached("nanomsg-tls", work).is_ok();
+        handshakes.threads += usize::from(has_started);
     }
-    if handshakes.has_thread && connection.begin_to_wait() {
+    let has_thread = handshakes.threads > 0;
+    if has_thread && connection.begin_to_wait() {
         handshakes.waiting.push_back(Arc::downgrade(connection));
     }
-    handshakes.has_thread
+    has_thread
 }
 
-/// The body of the thread.
+/// The most threads for handshakes on this machine.
+fn most_threads() -> usize {
+    usize::try_from(processors() / 2).map_or(1, |half| half.clamp(1, MAX_THREADS))
+}
+
+/// The body of a thread.
 fn work() {
     while let Some(connection) = next() {
         if let Some(connection) = connection.upgrade() {
@@ -92,13 +102,13 @@ fn next() -> Option<Weak<Connection>> {
     let mut handshakes = lock(HANDSHAKES.get());
     let next = handshakes.waiting.pop_front();
     if next.is_none() {
-        handshakes.has_thread = false;
+        handshakes.threads -= 1;
         handshakes.waiting = VecDeque::new();
     }
     next
 }
 
-/// Has all handshakes of the process performed by the thread, for a while.
+/// Has all handshakes of the process performed by other threads, for a while.
 #[cfg(all(test, not(any(loom, simulated))))]
 pub(super) fn exhaust_budget() {
     lock(HANDSHAKES.get()).budget.note(Duration::from_secs(1));

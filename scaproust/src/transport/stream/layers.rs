@@ -145,9 +145,11 @@ impl Stream {
     }
 
     /// Whether the stream carries TLS.
-    #[cfg(feature = "tls")]
     pub(super) fn is_secure(&self) -> bool {
-        matches!(self.layer, Layer::Tls(_))
+        #[cfg(feature = "tls")]
+        return matches!(self.layer, Layer::Tls(_));
+        #[cfg(not(feature = "tls"))]
+        false
     }
 
     /// Sets `TCP_NODELAY`, if there is TCP.
@@ -360,6 +362,17 @@ impl Stream {
         match &self.layer {
             Layer::Tls(tls) => Some(tls.reason()),
             _ => None,
+        }
+    }
+
+    /// Shuts down both directions of a connection that was never made. Another thread that performs the TLS handshake is not
+    /// waited for: there is nothing to tell the peer then.
+    pub(super) fn abandon(&self) {
+        if self.is_free() {
+            self.shutdown(Shutdown::Both);
+        } else {
+            // Fails if the peer was first.
+            let _ = self.raw.shutdown(Shutdown::Both);
         }
     }
 

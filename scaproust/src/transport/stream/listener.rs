@@ -17,13 +17,13 @@ use super::platform::{self, polled};
 #[cfg(feature = "tls")]
 use super::reload;
 use super::{Owner, accepted_protocols};
-use crate::address;
+use crate::address::{self, Site};
 use crate::endpoint::{AcceptStep, Accepting, Place, Places};
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::pipe::End;
 use crate::reactor::{Progress, Reactor, Ready, Source};
-use crate::sync::{Mutex, lock, now, rank};
+use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
 
@@ -52,6 +52,8 @@ struct State {
     accepting: Accepting,
     /// The connections that are in a TLS handshake.
     handshakes: Places<Arc<Connection>>,
+    /// A connection that was accepted, and waits for a place among them.
+    waiting: Option<Carrier>,
     /// No connection is accepted before a place for its handshake may be free.
     awaits_place: bool,
     /// A timer is set for that.
@@ -76,6 +78,7 @@ impl Listener {
             connections: Vec::new(),
             accepting: Accepting::new(),
             handshakes: Places::new(),
+            waiting: None,
             awaits_place: false,
             has_timer: false,
         };
@@ -96,45 +99,36 @@ impl Listener {
 
     /// Accepts the next pending connection. Returns whether more may be pending.
     fn accept(self: &Arc<Self>) -> Progress {
-        let (accepted, next, displaced) = {
+        let (accepted, next) = {
             let state = &mut *lock(&self.state);
             let Some((acceptor, _)) = &state.listening else { return Progress::Done };
             if state.awaits_place {
                 return Progress::Done;
             }
-            let displaced = match state.handshakes.look(now(), |connection| connection.patience()) {
-                Place::Free => None,
-                Place::Of(connection) => Some(connection),
-                Place::At(moment) => {
-                    self.await_place(state, moment);
-                    return Progress::Done;
-                }
-            };
-            match state.accepting.next(now()) {
-                AcceptStep::Accept => {
-                    let accepted = acceptor.accept();
-                    let outcome = accepted.as_ref().map(|_| ()).map_err(io::Error::kind);
-                    if displaced.is_some() && accepted.is_ok() {
-                        state.handshakes.note_loss(now());
+            if let Some(waiting) = state.waiting.take() {
+                (Some(Ok(waiting)), AcceptStep::Accept)
+            } else {
+                match state.accepting.next(now()) {
+                    AcceptStep::Accept => {
+                        let accepted = acceptor.accept();
+                        let outcome = accepted.as_ref().map(|_| ()).map_err(io::Error::kind);
+                        (Some(accepted), state.accepting.finished(outcome))
                     }
-                    (Some(accepted), state.accepting.finished(outcome), displaced)
+                    step => (None, step),
                 }
-                step => (None, step, None),
             }
         };
-        if let (Some(displaced), Some(Ok(_))) = (displaced, &accepted) {
-            displaced.give_up_handshake();
-        }
-        match (accepted, next) {
-            (Some(Ok(stream)), _) => self.take(stream),
-            (Some(Err(error)), AcceptStep::Pause(_)) => {
+        let is_done = match accepted {
+            Some(Ok(carrier)) => self.admit(carrier),
+            Some(Err(error)) if matches!(next, AcceptStep::Pause(_)) => {
                 self.context.report(EndpointEvent::AcceptFailed(error.into()));
+                true
             }
-            _ => {}
-        }
+            _ => true,
+        };
         match next {
-            AcceptStep::Accept => Progress::More,
-            AcceptStep::Await => Progress::Done,
+            AcceptStep::Accept if is_done => Progress::More,
+            AcceptStep::Accept | AcceptStep::Await => Progress::Done,
             AcceptStep::Pause(time) => {
                 self.reactor.at(now() + time, self.clone());
                 Progress::Done
@@ -142,11 +136,50 @@ impl Listener {
         }
     }
 
-    fn take(self: &Arc<Self>, carrier: Carrier) {
+    /// Takes a connection that was accepted, or refuses it. Returns whether that is done: not so if it waits for a place for
+    /// its handshake.
+    fn admit(self: &Arc<Self>, carrier: Carrier) -> bool {
+        let remote = |carrier: &Carrier| self.kind.link().network_addresses(carrier.raw()).0;
         if let Some(end) = self.refusal(carrier.raw()) {
-            let remote = self.kind.link().network_addresses(carrier.raw()).0;
-            return self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
+            self.report_refused(remote(&carrier), end);
+            return true;
         }
+        if !self.kind.is_secure() {
+            self.take(carrier, None);
+            return true;
+        }
+        let remote = remote(&carrier);
+        let site = Site::of(remote.map(|address| address.ip()));
+        let place = {
+            let state = &mut *lock(&self.state);
+            let place = state.handshakes.look(site, now());
+            if let Place::At(moment) = place {
+                if state.listening.is_some() {
+                    state.waiting = Some(carrier);
+                    self.await_place(state, moment);
+                }
+                return false;
+            }
+            place
+        };
+        match place {
+            Place::Never => {
+                self.report_refused(remote, End::BUSY);
+                return true;
+            }
+            Place::Of(connection) => connection.give_up_handshake(),
+            Place::Free | Place::At(_) => {}
+        }
+        self.take(carrier, Some(site));
+        true
+    }
+
+    fn report_refused(&self, remote: Option<SocketAddr>, end: End) {
+        self.context.report(EndpointEvent::Unopened { remote, protocol: 0, end });
+    }
+
+    /// Makes a connection. One with TLS has a place for its handshake, as a peer of `site`.
+    fn take(self: &Arc<Self>, carrier: Carrier, site: Option<Site>) {
         let stream = match self.kind.stream(carrier) {
             Ok(stream) => stream,
             Err(error) => return self.context.report(EndpointEvent::AcceptFailed(error.into())),
@@ -155,14 +188,14 @@ impl Listener {
         let protocols = accepted_protocols(&*self.context);
         match Connection::start(stream, self.mapping.clone(), protocols, context, owner, reactor) {
             Ok(connection) => {
-                if !self.kind.is_secure() {
+                if site.is_none() {
                     self.context.report(EndpointEvent::Accepted);
                 }
                 let is_open = {
                     let mut state = lock(&self.state);
                     state.connections.push(connection.clone());
-                    if self.kind.is_secure() {
-                        state.handshakes.take(connection.clone(), now());
+                    if let Some(site) = site {
+                        state.handshakes.take(connection.clone(), site, now());
                     }
                     state.listening.is_some()
                 };
@@ -196,10 +229,10 @@ impl Listener {
         }
     }
 
-    /// A TLS handshake has ended. Accepts again if that has waited for it.
-    fn handshake_ended(&self, connection: &Arc<Connection>) {
+    /// A TLS handshake has ended, and has succeeded or not. Accepts again if that has waited for it.
+    fn handshake_ended(&self, connection: &Arc<Connection>, is_done: bool) {
         let mut state = lock(&self.state);
-        state.handshakes.leave(|other| Arc::ptr_eq(other, connection));
+        state.handshakes.leave(|other| Arc::ptr_eq(other, connection), is_done, now());
         if std::mem::take(&mut state.awaits_place)
             && let Some((_, token)) = &state.listening
         {
@@ -244,7 +277,7 @@ impl Owner for Listener {
     fn established(&self, connection: &Arc<Connection>) {
         if self.kind.is_secure() {
             self.context.report(EndpointEvent::Accepted);
-            self.handshake_ended(connection);
+            self.handshake_ended(connection, true);
         }
     }
 
@@ -256,7 +289,7 @@ impl Owner for Listener {
 
     fn ended(self: Arc<Self>, connection: &Arc<Connection>) {
         if self.kind.is_secure() && !connection.is_established() {
-            self.handshake_ended(connection);
+            self.handshake_ended(connection, false);
         }
         lock(&self.state).connections.retain(|other| !Arc::ptr_eq(other, connection));
     }
@@ -264,10 +297,11 @@ impl Owner for Listener {
 
 impl Endpoint for Listener {
     fn close(&self, linger: &Arc<Linger>) {
-        let (listening, connections) = {
+        let (listening, waiting, connections) = {
             let mut state = lock(&self.state);
-            (state.listening.take(), state.connections.clone())
+            (state.listening.take(), state.waiting.take(), state.connections.clone())
         };
+        drop(waiting);
         if let Some((acceptor, token)) = listening {
             self.reactor.deregister(polled(acceptor.raw()), token);
             acceptor.stop();
@@ -282,6 +316,13 @@ impl Endpoint for Listener {
             None => given.to_owned(),
             Some(Chosen::Port(port)) => address::with_port(given, *port),
             Some(Chosen::Address(address)) => address.clone(),
+        }
+    }
+
+    fn remove_file(&self) {
+        if let Some((acceptor, _)) = try_lock(&self.state).as_ref().and_then(|state| state.listening.as_ref())
+        {
+            acceptor.remove_file();
         }
     }
 

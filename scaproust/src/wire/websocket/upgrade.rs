@@ -117,7 +117,8 @@ impl UpgradeServer {
             };
             asked.find_map(|name| Some((name, pair_of(name)?)))
         };
-        let (chosen, pair) = chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")))?;
+        let (chosen, pair) =
+            chosen.ok_or_else(|| bad(&format!("The subprotocol here is {own}.")).of_mismatch())?;
 
         let mut reply = format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
@@ -179,9 +180,9 @@ impl UpgradeClient {
         match response.parse(&self.received) {
             Ok(Status::Complete(length)) => {
                 cut(input, count, &self.received, length);
-                let protocol = self.agreed(&response).ok_or(BadGreeting::silent())?;
+                self.check(&response)?;
                 Ok(Some(Greeted {
-                    protocol,
+                    protocol: self.protocols.peer.number,
                     own: Some(self.protocols.own),
                     reply: Vec::new(),
                     resource: None,
@@ -195,20 +196,24 @@ impl UpgradeClient {
         }
     }
 
-    /// The peer's protocol number, if the response matches the request. Without a subprotocol it is the
-    /// requested one.
-    fn agreed(&self, response: &Response<'_, '_>) -> Option<u16> {
+    /// Checks that the response matches the request. The subprotocol is the requested one, also if none is named.
+    fn check(&self, response: &Response<'_, '_>) -> Result<(), BadGreeting> {
         let fields = &*response.headers;
         let asked = subprotocol(self.protocols.peer);
         let mut named = values(fields, "Sec-WebSocket-Protocol").filter(|name| !name.is_empty());
-        let is_agreed = response.code == Some(101)
+        let is_upgraded = response.code == Some(101)
             && has_token(fields, "Upgrade", "websocket")
             && has_token(fields, "Connection", "Upgrade")
             && only(fields, "Sec-WebSocket-Accept") == Some(self.accept.as_bytes())
-            && named.all(|name| name.eq_ignore_ascii_case(asked.as_bytes()))
             // No extension was requested.
             && values(fields, "Sec-WebSocket-Extensions").flat_map(tokens).next().is_none();
-        is_agreed.then_some(self.protocols.peer.number)
+        if !is_upgraded {
+            return Err(BadGreeting::silent());
+        }
+        if !named.all(|name| name.eq_ignore_ascii_case(asked.as_bytes())) {
+            return Err(BadGreeting::silent().of_mismatch());
+        }
+        Ok(())
     }
 }
 
@@ -272,7 +277,7 @@ fn refusal(status: &str, fields: &str, why: &str) -> BadGreeting {
         "HTTP/1.1 {status}\r\n{fields}Connection: close\r\nContent-Type: text/plain\r\n\
          Content-Length: {length}\r\n\r\n{why}\n"
     );
-    BadGreeting { final_reply: response.into_bytes() }
+    BadGreeting { final_reply: response.into_bytes(), is_mismatch: false }
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@
 //!   [`Batching`](super::Batching).
 //! * The I/O thread reads, unless a blocking receiver holds the [`ReadLease`] and reads itself.
 
+mod handshake;
 mod interest;
 mod read_lease;
 mod reading;
@@ -23,12 +24,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use super::Owner;
-#[cfg(feature = "tls")]
-use super::handshakes;
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
-#[cfg(feature = "tls")]
-use crate::endpoint::{LEAST_PATIENCE, MOST_PATIENCE};
 use crate::pipe::{DirectRead, End, Identity, Peer, Reason, SocketPipe, address_text};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
@@ -85,12 +82,8 @@ pub(super) struct Connection {
     /// Messages gather in the lane. A copy of what `writer` knows, to be read without its lock.
     is_gathering: AtomicBool,
     timers: Mutex<Timers, rank::ConnectionTimers>,
-    /// The connection is in the queue of [`handshakes`].
     #[cfg(feature = "tls")]
-    awaits_handshake: AtomicBool,
-    /// The poller has reported the end of the stream during the handshake.
-    #[cfg(feature = "tls")]
-    has_end: AtomicBool,
+    handshake: handshake::Progress,
 }
 
 /// Why a thread has stopped reading or writing for now.
@@ -165,9 +158,7 @@ impl Connection {
             is_gathering: AtomicBool::new(false),
             timers: Mutex::default(),
             #[cfg(feature = "tls")]
-            awaits_handshake: AtomicBool::new(false),
-            #[cfg(feature = "tls")]
-            has_end: AtomicBool::new(false),
+            handshake: handshake::Progress::default(),
         });
         {
             // The lock keeps the greeting from being read before its timer is set, which it cancels.
@@ -190,7 +181,7 @@ impl Connection {
     /// Ends the connection once everything that was sent on it is delivered, or at the deadline of `linger`.
     pub(super) fn close(self: &Arc<Self>, linger: &Arc<Linger>) {
         // First, so that the peer's greeting brings no pipe after this.
-        lock(&self.reader).close();
+        self.close_reader();
         if let Some(end) = self.end.get() {
             end.clone().close(End::LOCAL);
         }
@@ -202,6 +193,19 @@ impl Connection {
         self.set_leased(false);
         if let Some(deadline) = linger.deadline() {
             self.set_timer(Purpose::Deadline, deadline);
+        }
+    }
+
+    /// Drops everything that the peer sends from now on. A thread that performs the TLS handshake is not waited for: it finds
+    /// that the connection takes no pipe, and then that the stream has ended.
+    fn close_reader(&self) {
+        if let Some(mut reader) = try_lock(&self.reader) {
+            return reader.close();
+        }
+        lock(&self.writer).refuse_lane();
+        if !self.stream.is_secure() || self.is_established() {
+            // The lock is soon free.
+            lock(&self.reader).close();
         }
     }
 
@@ -246,10 +250,13 @@ impl Connection {
         if end.reason != Reason::Local {
             abandon_unsent(self.stream.raw());
         }
-        // Fails if the peer has ended the stream before.
-        self.stream.shutdown(std::net::Shutdown::Both);
+        if self.is_established() {
+            self.stream.shutdown(std::net::Shutdown::Both);
+        } else {
+            self.stream.abandon();
+        }
         drop(lane);
-        lock(&self.reader).close();
+        self.close_reader();
         // A peer that ends a closing connection has not broken it.
         self.report_end(closing.as_ref().map_or(end, |closing| closing.end));
         self.owner.clone().ended(self);
@@ -266,8 +273,8 @@ impl Connection {
             self.report_unopened(end);
         }
         #[cfg(feature = "tls")]
-        if let Some(failure) = self.stream.handshake_failure().filter(|_| !self.is_established()) {
-            if !is_local {
+        if self.stream.is_secure() && !self.is_established() {
+            if let Some(failure) = self.stream.handshake_failure().filter(|_| !is_local) {
                 self.owner.handshake_failed(&failure);
             }
             return;
@@ -285,52 +292,6 @@ impl Connection {
             return self.context.explain(Some(event), failure.error, &failure.reason);
         }
         self.context.report(EndpointEvent::Unopened { remote, protocol, end });
-    }
-
-    /// Notes that the connection waits for the thread of handshakes. Returns whether it did not before.
-    #[cfg(feature = "tls")]
-    pub(super) fn begin_to_wait(&self) -> bool {
-        !self.awaits_handshake.swap(true, Ordering::SeqCst)
-    }
-
-    /// Notes that the wait is over, and goes on with the handshake. What comes now is read, or the connection waits again.
-    #[cfg(feature = "tls")]
-    pub(super) fn end_to_wait(self: &Arc<Self>) {
-        self.awaits_handshake.store(false, Ordering::SeqCst);
-        self.proceed();
-    }
-
-    /// Goes on with the handshake.
-    #[cfg(feature = "tls")]
-    pub(super) fn proceed(self: &Arc<Self>) {
-        lock(&self.reader).note_end(self.has_end.load(Ordering::Relaxed));
-        self.receive();
-    }
-
-    /// Whether another thread is reading, which performs the handshake.
-    #[cfg(feature = "tls")]
-    pub(super) fn is_being_read(&self) -> bool {
-        try_lock(&self.reader).is_none()
-    }
-
-    /// The time that the peer may take for its part of the TLS handshake while others wait for its place. `None` while it is
-    /// this side that has to go on.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        #[cfg(feature = "tls")]
-        if !self.awaits_handshake.load(Ordering::SeqCst) && !self.stream.has_input() {
-            let patience = |has_begun| if has_begun { MOST_PATIENCE } else { LEAST_PATIENCE };
-            return self.stream.handshake_has_begun().map(patience);
-        }
-        None
-    }
-
-    /// Ends the connection unless the peer's greeting has come, or is being read.
-    pub(super) fn give_up_handshake(self: &Arc<Self>) {
-        match try_lock(&self.reader) {
-            Some(mut reader) if !self.is_established() => reader.close(),
-            _ => return,
-        }
-        self.finish(End::SILENCE);
     }
 
     /// Whether the peer's greeting has come, and the socket has got a pipe.
@@ -444,9 +405,7 @@ impl Source for Connection {
         if ready.read || reads {
             #[cfg(feature = "tls")]
             if self.stream.is_secure() && !self.is_established() {
-                // Without the reader's lock, with which another thread may perform the handshake.
-                self.has_end.fetch_or(ready.end, Ordering::Relaxed);
-                handshakes::proceed(&self);
+                self.handshake_ready(ready.end);
                 return Progress::Done;
             }
             lock(&self.reader).note_end(ready.end);

@@ -207,7 +207,10 @@ impl Connection {
         effects: &mut ReadEffects,
     ) -> Result<(), Failure> {
         let greeted = reader.inbound.greet(&mut input);
-        let bad = |BadGreeting { final_reply }| Failure { final_reply, end: End::INVALID };
+        let bad = |BadGreeting { final_reply, is_mismatch }| Failure {
+            final_reply,
+            end: if is_mismatch { End::MISMATCH } else { End::INVALID },
+        };
         if let Some(mut greeted) = greeted.map_err(bad)? {
             self.peer_protocol.store(greeted.protocol, Ordering::Relaxed);
             if let Some(resource) = greeted.resource.take() {
@@ -259,7 +262,7 @@ impl Connection {
 
     /// Whether a publisher filters on the connection. Fails if the peer has another protocol.
     fn is_filtering(&self, greeted: &Greeted) -> Result<bool, Failure> {
-        let mismatch = || Failure::silent(End { reason: Reason::Mismatch, error: None });
+        let mismatch = || Failure::silent(End::MISMATCH);
         Ok(greeted.own.ok_or_else(mismatch)?.number != self.context.protocol().number)
     }
 
@@ -276,16 +279,19 @@ impl Connection {
         let ends = PipeEnds { is_filtering, ..PipeEnds::plain(inbound, outbound, self.clone()) };
         let attached = self.context.attach(ends);
         let end = attached.map_err(|_| Failure::silent(End::BUSY))?;
-        // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
-        if !lock(&self.writer).open(consumer, &greeted.reply) {
-            effects.unused = Some(end);
-            return Err(Failure::silent(End::LOCAL));
+        {
+            // Not too late: the socket sends nothing on the pipe before `receive` reports that it is writable.
+            let mut writer = lock(&self.writer);
+            if !writer.open(consumer, &greeted.reply) {
+                effects.unused = Some(end);
+                return Err(Failure::silent(End::LOCAL));
+            }
+            // Under the lock: who finds the lane finds the pipe. Cannot fail, as a greeting is completed once.
+            let _ = self.end.set(end);
         }
         if !greeted.reply.is_empty() {
             self.request(WRITE);
         }
-        // Cannot fail: a greeting is completed once.
-        let _ = self.end.set(end);
         Ok(producer)
     }
 

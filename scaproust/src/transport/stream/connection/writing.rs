@@ -30,6 +30,8 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbound: Outbound,
     pub(super) lifecycle: Lifecycle,
+    /// No outbound lane is taken any more.
+    refuses_lane: bool,
     /// Why writing has failed.
     failure: Option<End>,
 }
@@ -74,18 +76,29 @@ impl Closing {
 impl Writer {
     /// A writer without a lane: the peer's greeting has not arrived yet.
     pub(super) fn new(outbound: Outbound) -> Writer {
-        Writer { lane: None, outbound, lifecycle: Lifecycle::Open, failure: None }
+        Writer { lane: None, outbound, lifecycle: Lifecycle::Open, refuses_lane: false, failure: None }
     }
 
     /// Sets the outbound lane, after the peer's greeting, and appends the reply to that. Returns whether the connection is
     /// still open.
     pub(super) fn open(&mut self, lane: Consumer, reply: &[u8]) -> bool {
-        let is_open = matches!(self.lifecycle, Lifecycle::Open);
+        let is_open = matches!(self.lifecycle, Lifecycle::Open) && !self.refuses_lane;
         if is_open {
             self.lane = Some(lane);
             self.outbound.append(reply);
         }
         is_open
+    }
+
+    /// Takes no outbound lane from now on.
+    pub(super) fn refuse_lane(&mut self) {
+        self.refuses_lane = true;
+    }
+
+    /// Whether the connection has ended.
+    #[cfg(feature = "tls")]
+    pub(super) fn has_ended(&self) -> bool {
+        matches!(self.lifecycle, Lifecycle::Ended)
     }
 
     /// Begins a closing, if something may have to be delivered and there is time for it. Returns whether that is so. A
@@ -134,7 +147,7 @@ impl Connection {
 
     /// As `flush`, with the lock held; to be followed by `act_on` without it.
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
-        let Writer { lane, outbound, lifecycle, failure } = writer;
+        let Writer { lane, outbound, lifecycle, failure, .. } = writer;
         let mut has_room = false;
         let mut write = || {
             for _ in 0..PER_TURN {

@@ -156,7 +156,7 @@ fn a_connection_that_is_accepted_while_the_listener_is_closed_ends_at_once() {
     let peer = TcpStream::connect(address).unwrap();
     let accepted = lock(&listener.state).listening.as_ref().unwrap().0.accept().unwrap();
     listener.close(&at_once());
-    listener.take(accepted);
+    assert!(listener.admit(accepted));
     assert_eq!(test.events(), [Accepted, Dropped]);
     assert_eq!(read_to_end(&peer), 0);
     test.expect_nothing_more();
@@ -258,7 +258,8 @@ fn the_number_of_handshakes_is_bounded_and_a_silent_one_makes_room() {
         let mut state = lock(&listener.state);
         state.handshakes = Places::new();
         for connection in state.connections.clone() {
-            state.handshakes.take(connection, Duration::ZERO);
+            let site = Site::of(Some(address.ip()));
+            state.handshakes.take(connection, site, Duration::ZERO);
         }
     }
     // Nothing is ended before a peer waits for a place.

@@ -143,6 +143,9 @@ impl Acceptor {
         None
     }
 
+    /// The process does not exit.
+    pub(in crate::transport::stream) fn remove_file(&self) {}
+
     /// There are no forked children.
     pub(in crate::transport::stream) fn stop(&self) {}
 }

@@ -104,6 +104,9 @@ fn the_subprotocol_is_that_of_the_bound_side() {
     assert_eq!(ask(REP, &rep).unwrap().unwrap().protocol, 48);
     assert!(!accepts(REQ, &rep));
     assert_eq!(status(&rep), 400);
+    for (request, is_mismatch) in [(&rep, true), (&asks("Sec-WebSocket-Version: 8"), false)] {
+        assert_eq!(UpgradeServer::new(PAIR).feed(&mut &request[..]).unwrap_err().is_mismatch, is_mismatch);
+    }
     assert_eq!(status(&asks("Sec-WebSocket-Protocol: pair")), 400);
     // The response repeats the name as the request has it.
     let Ok(Some(Greeted { reply, .. })) =
@@ -161,21 +164,24 @@ fn a_request_has_a_longest_length() {
 }
 
 /// The protocol that a client finds in a response; `ACCEPT` in it is replaced by the right value.
-fn agreed(protocols: ProtocolPair, response: &str) -> Option<u16> {
+fn agreed(protocols: ProtocolPair, response: &str) -> Result<Option<u16>, BadGreeting> {
     let mut random = Random::new(RandomState::new());
     let (mut client, request) = UpgradeClient::new(protocols, "h:1", "/x", &mut random);
     let request = String::from_utf8(request).unwrap();
     assert!(request.starts_with("GET /x HTTP/1.1\r\nHost: h:1\r\n"), "{request}");
     let response = response.replace("ACCEPT", &client.accept);
-    client.feed(&mut response.as_bytes()).ok().flatten().map(|greeted| greeted.protocol)
+    Ok(client.feed(&mut response.as_bytes())?.map(|greeted| greeted.protocol))
 }
 
 #[test]
 fn a_response_must_match_the_request() {
     let good = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                 Sec-WebSocket-Accept: ACCEPT\r\nSec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n\r\n";
-    assert_eq!(agreed(REQ, good), Some(49));
-    assert_eq!(agreed(REQ, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")), Some(49));
+    assert_eq!(agreed(REQ, good), Ok(Some(49)));
+    assert_eq!(
+        agreed(REQ, &good.replace("Sec-WebSocket-Protocol: rep.sp.nanomsg.org\r\n", "")),
+        Ok(Some(49))
+    );
     for (part, instead) in [
         ("101 Switching Protocols", "200 OK"),
         ("HTTP/1.1", "HTTP/3"),
@@ -187,9 +193,11 @@ fn a_response_must_match_the_request() {
         ("rep.sp.nanomsg.org", "rep.sp.nanomsg.org\r\nSec-WebSocket-Extensions: permessage-deflate"),
     ] {
         assert!(good.contains(part));
-        assert_eq!(agreed(REQ, &good.replace(part, instead)), None, "{instead}");
+        let refused = agreed(REQ, &good.replace(part, instead)).unwrap_err();
+        assert_eq!(refused.is_mismatch, part == "rep.sp", "{instead}");
     }
-    assert_eq!(agreed(REQ, &good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)))), None);
+    let endless = good.replace("\r\n\r\n", &format!("\r\nX: {}", "x".repeat(HEAD_MAX)));
+    assert_eq!(agreed(REQ, &endless), Err(BadGreeting::silent()));
 }
 
 #[test]

@@ -106,8 +106,7 @@ pub(in crate::transport::stream) fn is_scarce(error: &io::Error) -> bool {
 /// A listening socket, and its file if it has one.
 pub(in crate::transport::stream) struct Acceptor {
     socket: Socket,
-    /// Removed when the acceptor is dropped.
-    #[expect(dead_code, reason = "only its destructor is needed")]
+    /// Removed when the acceptor is dropped, or the process exits.
     file: Option<SocketFile>,
     /// The program has given the socket to the library: other processes may listen at it too.
     is_given: bool,
@@ -147,6 +146,13 @@ impl Acceptor {
     /// The name in the abstract namespace that it listens at, without the leading zero.
     pub(in crate::transport::stream) fn abstract_name(&self) -> Option<Vec<u8>> {
         self.socket.local_addr().ok()?.as_abstract_namespace().map(<[u8]>::to_vec)
+    }
+
+    /// Removes the file that it listens at, if there is one.
+    pub(in crate::transport::stream) fn remove_file(&self) {
+        if let Some(file) = &self.file {
+            file.remove();
+        }
     }
 
     /// Stops listening, for each process that has the descriptor: a forked child would keep the socket listening,

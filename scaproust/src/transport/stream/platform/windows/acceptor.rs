@@ -148,6 +148,9 @@ impl Acceptor {
         None
     }
 
+    /// Does nothing: a named pipe has no file.
+    pub(in crate::transport::stream) fn remove_file(&self) {}
+
     /// Does nothing: closing the handles stops listening, as no other process has them.
     pub(in crate::transport::stream) fn stop(&self) {}
 }
