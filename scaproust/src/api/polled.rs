@@ -85,15 +85,16 @@ impl<P: Pattern> Polled for Socket<P> {
     }
 
     fn check(&self, direction: Direction) -> Result<(), Error> {
-        let protocol = self.protocol();
         let has_direction = match direction {
-            Direction::In => protocol.receives(),
-            Direction::Out => protocol.sends(),
+            Direction::In => self.protocol.can_recv,
+            Direction::Out => self.protocol.can_send,
         };
         match direction {
             _ if !has_direction => Err(Error::NotSupported),
-            Direction::In if protocol.accepts() => Ok(()),
-            Direction::In | Direction::Out => self.check_plain(),
+            Direction::In => {
+                self.check_protocol(|protocol| protocol.accepts() || !protocol.has_conversations())
+            }
+            Direction::Out => self.check_plain(),
         }
     }
 }
