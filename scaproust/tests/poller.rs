@@ -75,26 +75,21 @@ fn requests_replies_and_answers_are_waited_for_at_the_same_time() {
     let ready = both.wait(None).unwrap();
     assert!(ready.is_readable(&server) && ready.is_readable(&respondent));
 
-    for index in [1, 0] {
-        // In this order, so that the one that is answered second must not be ready.
+    // In this order, so that the one that is answered second must not be ready.
+    for (answered, open) in [(0, vec![0, 1]), (1, vec![1])] {
         let (request, survey) = (&mut requests, &mut surveys);
         let replies = [server.accept().unwrap().1, respondent.accept().unwrap().1];
-        let all = Poller::new()
-            .readable(&request[0])
-            .readable(&request[1])
-            .readable(&survey[0])
-            .readable(&survey[1]);
-        assert!(all.wait(Duration::ZERO).unwrap().is_empty());
+        let of_requests = open.iter().fold(Poller::new(), |poller, one| poller.readable(&request[*one]));
+        let of_surveys = open.iter().fold(Poller::new(), |poller, one| poller.readable(&survey[*one]));
+        assert!(of_requests.wait(Duration::ZERO).unwrap().is_empty());
+        assert!(of_surveys.wait(Duration::ZERO).unwrap().is_empty());
         std::thread::scope(|scope| {
             scope.spawn(|| replies.into_iter().for_each(|reply| reply.send("answer").unwrap()));
-            let is_ready = |ready: &scaproust::Ready| [0, 1].map(|one| ready.is_readable(&request[one]));
-            let found =
-                is_ready(&Poller::new().readable(&request[0]).readable(&request[1]).wait(None).unwrap());
-            assert_eq!(found, [index == 1, index == 0]);
-            let ready = Poller::new().readable(&survey[0]).readable(&survey[1]).wait(None).unwrap();
-            assert_eq!([0, 1].map(|one| ready.is_readable(&survey[one])), found);
+            let ready = of_requests.wait(None).unwrap();
+            assert_eq!([0, 1].map(|one| ready.is_readable(&request[one])), [answered == 0, answered == 1]);
+            let ready = of_surveys.wait(None).unwrap();
+            assert_eq!([0, 1].map(|one| ready.is_readable(&survey[one])), [answered == 0, answered == 1]);
         });
-        let answered = 1 - index;
         assert_eq!(requests[answered].try_wait().unwrap(), "answer");
         assert_eq!(surveys[answered].next().unwrap().unwrap(), "answer");
     }
@@ -121,4 +116,54 @@ fn a_protocol_that_is_known_at_run_time_is_waited_for_as_far_as_it_goes() {
     assert!(Poller::new().readable(&device).writable(&device).wait(Duration::ZERO).unwrap().is_empty());
     let source = raw::AnySocket::open(Protocol::Push).unwrap();
     assert_eq!(Poller::new().readable(&source).wait(None).err(), Some(Error::NotSupported));
+}
+
+/// What takes a message from one of these does not block, so a wait for it would have no end.
+#[test]
+fn what_is_over_is_ready_at_once() {
+    let (client, server) = (Req::new().unwrap(), Rep::new().unwrap());
+    server.bind("inproc://poller/over").unwrap();
+    client.connect("inproc://poller/over").unwrap();
+    // The first of each is the socket's own conversation, the second one that of a context.
+    let mut pending = ["a", "b"].map(|text| client.request(text).unwrap());
+    for pending in &mut pending {
+        server.accept().unwrap().1.send("reply").unwrap();
+        assert!(Poller::new().readable(&*pending).wait(None).unwrap().is_readable(&*pending));
+        assert_eq!(pending.try_wait().unwrap(), "reply");
+        assert!(Poller::new().readable(&*pending).wait(None).unwrap().is_readable(&*pending));
+        assert_eq!(pending.try_wait(), Err(Error::WrongState));
+    }
+
+    let mut events = server.events().unwrap();
+    server.close().unwrap();
+    while events.next().is_some() {}
+    assert!(Poller::new().readable(&events).wait(None).unwrap().is_readable(&events));
+    assert!(events.try_next().is_none());
+
+    let surveyor = Surveyor::new().unwrap();
+    surveyor.set_survey_deadline(Some(Duration::from_millis(5))).unwrap();
+    for mut answers in ["a", "b"].map(|text| surveyor.survey(text).unwrap()) {
+        for _ in 0..2 {
+            assert!(Poller::new().readable(&answers).wait(None).unwrap().is_readable(&answers));
+            assert!(answers.next().is_none());
+        }
+    }
+}
+
+#[test]
+fn a_deadline_of_ones_own_ends_the_wait() {
+    let (client, surveyor) = (Req::new().unwrap(), Surveyor::new().unwrap());
+    surveyor.set_survey_deadline(None).unwrap();
+    let soon = Duration::from_millis(5);
+    let (unlimited, limited) = (client.request("a").unwrap(), client.request("b").unwrap().timeout(soon));
+    let poller = Poller::new().readable(&unlimited).readable(&limited);
+    for _ in 0..2 {
+        let ready = poller.wait(None).unwrap();
+        assert!(ready.is_readable(&limited) && !ready.is_readable(&unlimited));
+    }
+    assert_eq!(limited.wait().err(), Some(Error::TimedOut));
+
+    let mut answers = surveyor.survey("who is there?").unwrap().timeout(soon);
+    assert!(Poller::new().readable(&answers).wait(None).unwrap().is_readable(&answers));
+    assert!(answers.next().is_none());
 }

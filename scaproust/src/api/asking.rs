@@ -134,6 +134,11 @@ impl Pending {
     }
 
     /// How long to wait.
+    /// How long to wait, unless it is the receive timeout of the socket.
+    pub(super) fn own_wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
     fn limit(&self) -> Result<Wait, Error> {
         self.wait.map_or_else(|| self.conversation.wait(), Ok)
     }

@@ -14,6 +14,7 @@ use super::transfer::after;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
 use crate::reactor;
+use crate::protocol::Time;
 use crate::socket::{self, SocketRef, Wait, give_up_at};
 use crate::sync::{Mutex, lock, rank};
 
@@ -181,6 +182,16 @@ impl Conversation {
     }
 
     /// Receives what comes. The errors inside are those of a message that has been received.
+    /// From when on a call that receives does not block, whatever has come: always if nothing more comes. `wait` is the value's
+    /// own, if it has one.
+    pub(super) fn end(&self, wait: Option<Wait>) -> Option<Time> {
+        match wait {
+            _ if !self.is_open => Some(Time::ZERO),
+            Some(Wait::Until(deadline)) => Some(deadline),
+            _ => None,
+        }
+    }
+
     ///
     /// # Errors
     /// Those of a call that receives.

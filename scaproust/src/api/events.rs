@@ -67,6 +67,11 @@ impl Events {
         &self.subscriber
     }
 
+    /// Whether the last event was received.
+    pub(super) fn are_over(&self) -> bool {
+        self.has_ended
+    }
+
     fn next_with(&mut self, receive: impl Fn(&Sub) -> Result<crate::Message, Error>) -> Option<SocketEvent> {
         while !self.has_ended {
             let message = match receive(&self.subscriber) {

@@ -11,9 +11,11 @@ use super::pattern::{Incoming, Pattern, Sends};
 use super::socket::Socket;
 use super::surveying::Answers;
 use crate::error::Error;
+use crate::protocol::Time;
 
 mod sealed {
     use crate::error::Error;
+    use crate::protocol::Time;
     use crate::socket::SocketRef;
 
     /// What is waited for at a socket.
@@ -40,13 +42,19 @@ mod sealed {
         fn check(&self, _direction: Direction) -> Result<(), Error> {
             Ok(())
         }
+
+        /// From when on there is nothing to wait for, whether a message has come or not: always if it is over.
+        fn end(&self) -> Option<Time> {
+            None
+        }
     }
 }
 
 /// What a [`Poller`](crate::Poller) can wait for a message from: a socket that receives or accepts, a request that is
 /// [`Pending`], [`Answers`] or [`Events`], and a reference to one. Other types cannot implement it.
 ///
-/// For answers it waits until there is one; their deadline does not end the wait.
+/// A request, answers or events that are over are ready at once, and requests and answers are so at their deadlines too: what
+/// takes the next message does not block, and says what has happened.
 pub trait Readable: Polled {}
 
 /// What a [`Poller`](crate::Poller) can wait for to send a message: a socket that sends, and a reference to one. Other types cannot
@@ -69,6 +77,10 @@ macro_rules! references {
 
             fn check(&self, direction: Direction) -> Result<(), Error> {
                 (**self).check(direction)
+            }
+
+            fn end(&self) -> Option<Time> {
+                (**self).end()
             }
         }
 
@@ -103,16 +115,28 @@ impl Polled for Pending {
     fn target(&self) -> Target<'_> {
         Target(self.conversation().socket())
     }
+
+    fn end(&self) -> Option<Time> {
+        self.conversation().end(self.own_wait())
+    }
 }
 
 impl Polled for Answers {
     fn target(&self) -> Target<'_> {
         Target(self.conversation().socket())
     }
+
+    fn end(&self) -> Option<Time> {
+        self.conversation().end(self.own_wait())
+    }
 }
 
 impl Polled for Events {
     fn target(&self) -> Target<'_> {
         self.subscriber().target()
+    }
+
+    fn end(&self) -> Option<Time> {
+        self.are_over().then_some(Time::ZERO)
     }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::polled::{Direction, Polled, Readable, Writable};
 use crate::error::Error;
+use crate::protocol::Time;
 use crate::socket::poll::{PollEntry, Polling};
 use crate::socket::{BlockingCall, SocketRef, finish_and_wake};
-use crate::sync::Sleep;
+use crate::sync::{Sleep, now};
 
 /// Waits until one of several sockets can receive, or send.
 ///
@@ -66,6 +67,8 @@ pub struct Poller<'a> {
     sockets: Vec<SocketRef>,
     /// What is waited for at each of them.
     entries: Vec<PollEntry>,
+    /// From when on each of them is ready, whatever has come.
+    ends: Vec<Option<Time>>,
     /// Why it cannot wait.
     refusal: Option<Error>,
     ends_by_signals: bool,
@@ -102,6 +105,7 @@ impl<'a> Poller<'a> {
             is_writable: false,
         });
         self.sockets.push(socket.clone());
+        self.ends.push(polled.end());
         self
     }
 
@@ -134,8 +138,14 @@ impl<'a> Poller<'a> {
             return Err(refusal);
         }
         let (sockets, entries) = (self.sockets.clone(), self.entries.clone());
-        let polling = Polling::of(sockets, entries, timeout.into(), self.ends_by_signals);
-        let entries = finish_and_wake(Wait(polling), self.ends_by_signals)?;
+        let until_end = self.ends.iter().flatten().min().map(|end| end.saturating_sub(now()));
+        let timeout = timeout.into().into_iter().chain(until_end).min();
+        let polling = Polling::of(sockets, entries, timeout, self.ends_by_signals);
+        let mut entries = finish_and_wake(Wait(polling), self.ends_by_signals)?;
+        let now = now();
+        for (entry, end) in entries.iter_mut().zip(&self.ends) {
+            entry.is_readable |= entry.readable && end.is_some_and(|end| end <= now);
+        }
         let found = self.sockets.iter().zip(entries);
         let ready = found.filter(|(_, entry)| entry.is_readable || entry.is_writable);
         Ok(Ready { sockets: ready.map(|(socket, entry)| (socket.clone(), entry)).collect() })

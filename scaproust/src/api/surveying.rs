@@ -139,6 +139,11 @@ impl Answers {
     }
 
     /// The outcome of a call as an item: the errors with which a survey ends are none.
+    /// How long to wait for each, unless it is the receive timeout of the socket.
+    pub(super) fn own_wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
     fn item(&mut self, outcome: Result<Message, Error>) -> Option<Result<Message, Error>> {
         let ends =
             matches!(outcome, Err(Error::TimedOut | Error::WrongState | Error::Closed | Error::Terminated));
