@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::any_socket::Protocol;
 use super::conversation::Conversation;
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::pattern::Requests;
 use super::socket::Socket;
 use super::transfer::{after, until};
@@ -133,12 +134,12 @@ impl Pending {
         &self.conversation
     }
 
-    /// How long to wait.
     /// How long to wait, unless it is the receive timeout of the socket.
     pub(super) fn own_wait(&self) -> Option<Wait> {
         self.wait
     }
 
+    /// How long to wait.
     fn limit(&self) -> Result<Wait, Error> {
         self.wait.map_or_else(|| self.conversation.wait(), Ok)
     }

@@ -8,13 +8,14 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use super::handle::Handle;
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::tasks::ReceivingCall;
 use super::transfer::after;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
-use crate::reactor;
 use crate::protocol::Time;
+use crate::reactor;
 use crate::socket::{self, SocketRef, Wait, give_up_at};
 use crate::sync::{Mutex, lock, rank};
 
@@ -181,7 +182,6 @@ impl Conversation {
         Ok(timeout.map_or(Wait::Option, after))
     }
 
-    /// Receives what comes. The errors inside are those of a message that has been received.
     /// From when on a call that receives does not block, whatever has come: always if nothing more comes. `wait` is the value's
     /// own, if it has one.
     pub(super) fn end(&self, wait: Option<Wait>) -> Option<Time> {
@@ -192,6 +192,7 @@ impl Conversation {
         }
     }
 
+    /// Receives what comes. The errors inside are those of a message that has been received.
     ///
     /// # Errors
     /// Those of a call that receives.

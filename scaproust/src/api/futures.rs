@@ -9,7 +9,8 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 use futures_sink::Sink;
 
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::pattern::{Pattern, Receives, Sends};
 use super::socket::Socket;
 use super::tasks::{ReceivingCall, SendingCall};

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::any_socket::Protocol;
 use super::conversation::Conversation;
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::pattern::Surveys;
 use super::socket::Socket;
 use super::transfer::{after, until};
@@ -138,12 +139,12 @@ impl Answers {
         &self.conversation
     }
 
-    /// The outcome of a call as an item: the errors with which a survey ends are none.
     /// How long to wait for each, unless it is the receive timeout of the socket.
     pub(super) fn own_wait(&self) -> Option<Wait> {
         self.wait
     }
 
+    /// The outcome of a call as an item: the errors with which a survey ends are none.
     fn item(&mut self, outcome: Result<Message, Error>) -> Option<Result<Message, Error>> {
         let ends =
             matches!(outcome, Err(Error::TimedOut | Error::WrongState | Error::Closed | Error::Terminated));
