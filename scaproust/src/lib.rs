@@ -90,7 +90,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `tls` | the transports tls+tcp and wss, `TlsConfig` |
-//! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
+//! | `futures` | sockets, also `Typed` ones, and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
 //! | `bytes` | a [`Message`] into `bytes::Bytes`, which shares its memory; `Bytes` into a message, which copies them once |
 //! | `serde` | `Typed` sockets, which send and receive values |
 //! | `testing` | `custom::testing`: simulated pipes for tests of the program's protocols |
@@ -162,8 +162,6 @@ mod tls;
 mod transport;
 mod wire;
 
-#[cfg(all(feature = "serde", feature = "futures"))]
-pub use api::TypedAnswerStream;
 pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Context, ContextBuilder, Dialer,
     Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message,
@@ -178,6 +176,8 @@ pub use api::{Format, Typed, TypedAnswers, TypedError, TypedPending, TypedReply}
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
 pub use error::Error;
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use api::{TypedAnswerStream, TypedSink, TypedStream};
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};
 pub use socket::{EndpointId, EndpointStatistics, EventKind, PeerInfo, PipeStatistics, SocketEvent, Traffic};

@@ -153,11 +153,11 @@ async fn push_into_sinks(push: Arc<Push>, numbers: std::ops::Range<usize>) {
         // A future that was dropped has not given its message to the sink.
         while dropped(sink.feed(number.to_le_bytes()), Step::choose(&mut random)).await.is_none() {}
         if random.below(4) == 0 {
-            while dropped(SinkExt::<Message>::flush(&mut sink), Step::choose(&mut random)).await.is_none() {}
+            while dropped(sink.flush(), Step::choose(&mut random)).await.is_none() {}
             sink = push.clone().into_sink();
         }
     }
-    SinkExt::<Message>::close(&mut sink).await.unwrap();
+    sink.close().await.unwrap();
 }
 
 async fn pull(pull: Arc<Pull>, ledger: Arc<Ledger>, seed: u64) {
