@@ -28,7 +28,8 @@
 //! # Threads and tasks
 //!
 //! Any number of threads and tasks use a socket at once, through references or an `Arc`. A call blocks its thread only; a
-//! future needs no runtime of its own. [`Poller`] waits for several sockets in one thread.
+//! future needs no runtime of its own. [`Poller`] waits for several sockets in one thread. [`guide::tasks`] is about executors,
+//! `select!`, timeouts and cancelling: a future that is dropped has taken nothing and sent nothing.
 //!
 //! ```
 //! use scaproust::{Pull, Push};
@@ -175,9 +176,9 @@ pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};
 pub use api::{Format, Typed, TypedAnswers, TypedError, TypedPending, TypedReply};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
-pub use error::Error;
 #[cfg(all(feature = "serde", feature = "futures"))]
 pub use api::{TypedAnswerStream, TypedSink, TypedStream};
+pub use error::Error;
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};
 pub use socket::{EndpointId, EndpointStatistics, EventKind, PeerInfo, PipeStatistics, SocketEvent, Traffic};

@@ -1,4 +1,4 @@
-//! Pages about the library, without code of their own: how to do common things, and [`migration`] from other libraries.
+//! Pages about the library, without code of their own: how to do common things, [`tasks`], and [`migration`] from other libraries.
 //!
 //! # Wait for the peer
 //!
@@ -108,3 +108,4 @@
 //! queues there. `nntop ipc:///tmp/worker` shows them; the manual page nn_monitor(7) has the form of the report, which is JSON.
 
 pub mod migration;
+pub mod tasks;
