@@ -109,7 +109,7 @@ impl Pending {
 
     /// Sets the moment at which waiting fails with [`Error::TimedOut`], whatever [`Socket::recv_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.wait = Some(until(deadline));
+        self.set_wait(until(deadline));
         self
     }
 
@@ -125,7 +125,7 @@ impl Pending {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.wait = Some(after(time));
+        self.set_wait(after(time));
         self
     }
 
@@ -139,6 +139,11 @@ impl Pending {
         self.wait
     }
 
+    fn set_wait(&mut self, wait: Wait) {
+        self.wait = Some(wait);
+        self.conversation.limit(wait);
+    }
+
     /// How long to wait.
     fn limit(&self) -> Result<Wait, Error> {
         self.wait.map_or_else(|| self.conversation.wait(), Ok)
@@ -146,7 +151,7 @@ impl Pending {
 
     fn receive(&mut self, wait: Wait) -> Result<Message, Error> {
         let received = self.conversation.receive(wait)?;
-        self.conversation.is_open = false;
+        self.conversation.end();
         received
     }
 }
@@ -158,7 +163,7 @@ impl Future for Pending {
         let wait = self.wait;
         let received = self.conversation.poll(wait, context);
         if let Poll::Ready(Ok(_)) = received {
-            self.conversation.is_open = false;
+            self.conversation.end();
         }
         received
     }

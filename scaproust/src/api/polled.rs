@@ -1,6 +1,6 @@
 //! What a poller can wait for.
 
-pub(super) use sealed::{Direction, Polled, Target};
+pub(super) use sealed::{Direction, Knowledge, Polled, Target};
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,9 +14,11 @@ use crate::error::Error;
 use crate::protocol::Time;
 
 mod sealed {
+    use std::sync::Arc;
+
     use crate::error::Error;
-    use crate::protocol::Time;
     use crate::socket::SocketRef;
+    use crate::socket::poll::Watch;
 
     /// What is waited for at a socket.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +36,15 @@ mod sealed {
         }
     }
 
+    /// What pollers know of a value besides its socket.
+    pub struct Knowledge(pub(in crate::api) Arc<Watch>);
+
+    impl std::fmt::Debug for Knowledge {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_tuple("Knowledge").finish_non_exhaustive()
+        }
+    }
+
     /// What belongs to a socket or context.
     pub trait Polled {
         fn target(&self) -> Target<'_>;
@@ -43,10 +54,8 @@ mod sealed {
             Ok(())
         }
 
-        /// From when on there is nothing to wait for, whether a message has come or not: always if it is over.
-        fn end(&self) -> Option<Time> {
-            None
-        }
+        /// What pollers must know of it besides its socket.
+        fn watch(&self) -> Knowledge;
     }
 }
 
@@ -79,8 +88,8 @@ macro_rules! references {
                 (**self).check(direction)
             }
 
-            fn end(&self) -> Option<Time> {
-                (**self).end()
+            fn watch(&self) -> Knowledge {
+                (**self).watch()
             }
         }
 
@@ -94,6 +103,10 @@ references!(&T, Box<T>, Rc<T>, Arc<T>);
 impl<P: Pattern> Polled for Socket<P> {
     fn target(&self) -> Target<'_> {
         Target(self.handle.socket())
+    }
+
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.watched.share(None))
     }
 
     fn check(&self, direction: Direction) -> Result<(), Error> {
@@ -116,8 +129,8 @@ impl Polled for Pending {
         Target(self.conversation().socket())
     }
 
-    fn end(&self) -> Option<Time> {
-        self.conversation().end(self.own_wait())
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.conversation().watch(self.own_wait()))
     }
 }
 
@@ -126,8 +139,8 @@ impl Polled for Answers {
         Target(self.conversation().socket())
     }
 
-    fn end(&self) -> Option<Time> {
-        self.conversation().end(self.own_wait())
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.conversation().watch(self.own_wait()))
     }
 }
 
@@ -136,7 +149,7 @@ impl Polled for Events {
         self.subscriber().target()
     }
 
-    fn end(&self) -> Option<Time> {
-        self.are_over().then_some(Time::ZERO)
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.watched().share(Some(self.are_over().then_some(Time::ZERO))))
     }
 }

@@ -70,7 +70,7 @@ pub struct Answers {
 impl Answers {
     /// Sets the moment at which the answers end, if the survey does not end before, whatever [`Socket::recv_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.wait = Some(until(deadline));
+        self.set_wait(until(deadline));
         self
     }
 
@@ -86,7 +86,7 @@ impl Answers {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.wait = Some(after(time));
+        self.set_wait(after(time));
         self
     }
 
@@ -142,6 +142,11 @@ impl Answers {
     /// How long to wait for each, unless it is the receive timeout of the socket.
     pub(super) fn own_wait(&self) -> Option<Wait> {
         self.wait
+    }
+
+    fn set_wait(&mut self, wait: Wait) {
+        self.wait = Some(wait);
+        self.conversation.limit(wait);
     }
 
     /// The outcome of a call as an item: the errors with which a survey ends are none.

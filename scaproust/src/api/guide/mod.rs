@@ -43,7 +43,7 @@
 //! use scaproust::{Error, Pair, Poller, Pull};
 //!
 //! fn serve(jobs: &Pull, orders: &Pair) -> Result<usize, Error> {
-//!     let (poller, mut done) = (Poller::new().readable(jobs).readable(orders), 0);
+//!     let (mut poller, mut done) = (Poller::new().readable(jobs).readable(orders), 0);
 //!     loop {
 //!         let ready = poller.wait(None)?;
 //!         if ready.is_readable(orders) {
