@@ -43,7 +43,7 @@ pub trait Pattern: Role {}
 pub trait BuiltIn: Pattern {}
 
 /// A role whose protocol is known when the program is compiled: each of the library's but [`Any`].
-pub trait Known: BuiltIn + Fixed {
+pub trait Known: Pattern + BuiltIn + Fixed {
     /// The role of the same sockets when the protocol is known only at run time.
     type Erased: Pattern;
 }
