@@ -381,10 +381,10 @@ sanitize: ## all C tests under AddressSanitizer, ThreadSanitizer and valgrind, a
 	$(call heading,Memory: valgrind memcheck)
 	@.ci/sanitize memcheck
 
-semver: BASELINE ?=
-semver: ## compares the Rust interface with that of the last tag (BASELINE=REVISION; builds cargo-semver-checks first, which takes long)
+semver: BASE ?=
+semver: ## compares the Rust interface with that of the last tag (BASE=REVISION for another one; builds cargo-semver-checks first, which takes long)
 	$(call heading,Interface: cargo semver-checks)
-	@.ci/semver "$(TARGET)" $(BASELINE)
+	@.ci/semver "$(TARGET)" $(BASE)
 
 deny: ## licences, advisories and sources of the dependencies (builds cargo-deny first, which takes long)
 	$(call heading,Dependencies: cargo deny)

@@ -28,7 +28,8 @@
 //! # Threads and tasks
 //!
 //! Any number of threads and tasks use a socket at once, through references or an `Arc`. A call blocks its thread only; a
-//! future needs no runtime of its own. [`Poller`] waits for several sockets in one thread.
+//! future needs no runtime of its own. [`Poller`] waits for several sockets in one thread. [`guide::tasks`] is about executors,
+//! `select!`, timeouts and cancelling: a future that is dropped has taken nothing and sent nothing.
 //!
 //! ```
 //! use scaproust::{Pull, Push};
@@ -91,7 +92,7 @@
 //! | feature | adds |
 //! |---|---|
 //! | `tls` | the transports tls+tcp and wss, `TlsConfig` |
-//! | `futures` | sockets and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
+//! | `futures` | sockets, also `Typed` ones, and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
 //! | `bytes` | a [`Message`] into `bytes::Bytes`, which shares its memory; `Bytes` into a message, which copies them once |
 //! | `serde` | `Typed` sockets, which send and receive values |
 //! | `testing` | `custom::testing`: simulated pipes for tests of the program's protocols |
@@ -163,8 +164,6 @@ mod tls;
 mod transport;
 mod wire;
 
-#[cfg(all(feature = "serde", feature = "futures"))]
-pub use api::TypedAnswerStream;
 pub use api::{
     AcceptFuture, Answers, AnySocket, Bus, CloseFuture, ConnectedFuture, Context, ContextBuilder, Dialer,
     Endpoint, EndpointBuilder, Events, IntoIter, IntoMessage, Iter, Keepalive, Listener, Message,
@@ -178,6 +177,8 @@ pub use api::{AnswerStream, EventStream, MessageSink, MessageStream};
 pub use api::{Format, Typed, TypedAnswers, TypedError, TypedPending, TypedReply};
 #[cfg(feature = "tls")]
 pub use api::{TlsAuth, TlsConfig, TlsVersion};
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use api::{TypedAnswerStream, TypedSink, TypedStream};
 pub use error::Error;
 pub use message::MessageType;
 pub use pipe::{Credentials, Reason};

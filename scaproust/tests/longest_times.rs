@@ -36,7 +36,7 @@ fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
 #[test]
 fn a_poller_waits_until_something_happens() {
     let (one, other) = pair("poller");
-    let poller = Poller::new().readable(&one);
+    let mut poller = Poller::new().readable(&one);
     std::thread::scope(|scope| {
         let waiting = scope.spawn(|| poller.wait(MAX));
         other.send("hello").unwrap();

@@ -319,7 +319,7 @@ mod futures {
             for number in 0..1000_u32 {
                 sink.feed(number.to_le_bytes()).await.unwrap();
             }
-            SinkExt::<Message>::flush(&mut sink).await.unwrap();
+            sink.flush().await.unwrap();
             let mut stream = pull.clone().into_stream();
             for number in 0..1000_u32 {
                 assert_eq!(stream.next().await.unwrap().unwrap(), number.to_le_bytes());
@@ -333,8 +333,30 @@ mod futures {
     fn a_sink_returns_the_message_that_it_cannot_send() {
         let push = Push::new().unwrap();
         push.set_send_timeout(Some(Duration::from_millis(1))).unwrap();
-        let unsent = smol::block_on(push.sink().send("kept")).unwrap_err();
-        assert_eq!((unsent.error, unsent.message), (Error::TimedOut, Message::from("kept")));
+        let mut sink = push.sink();
+        assert_eq!(smol::block_on(sink.send("kept")), Err(Error::TimedOut));
+        assert_eq!(sink.take_unsent().unwrap(), "kept");
+        assert_eq!(smol::block_on(sink.send("kept until the next one")), Err(Error::TimedOut));
+        push.set_send_timeout(None).unwrap();
+        smol::block_on(sink.feed("another one")).unwrap();
+        assert_eq!(sink.take_unsent(), None);
+    }
+
+    #[test]
+    fn a_stream_is_forwarded_to_a_sink() {
+        let (push, front) = push_and_pull("inproc://tasks/forward/front");
+        let (back, pull) = push_and_pull("inproc://tasks/forward/back");
+        for number in 0..100_u32 {
+            push.send(number.to_le_bytes()).unwrap();
+        }
+        smol::block_on(front.stream().take(100).forward(back.sink())).unwrap();
+        for number in 0..100_u32 {
+            assert_eq!(pull.recv().unwrap(), number.to_le_bytes());
+        }
+        // An error of the sink ends it.
+        push.send("last").unwrap();
+        back.close().unwrap();
+        assert_eq!(smol::block_on(front.stream().forward(back.sink())), Err(Error::Closed));
     }
 }
 

@@ -6,7 +6,8 @@ use std::error::Error as _;
 use std::time::{Duration, Instant};
 
 use scaproust::{
-    Error, Format, Message, Rep, Req, Respondent, Surveyor, Typed, TypedError, TypedPending, pattern,
+    Error, Format, Message, Pull, Push, Rep, Req, Respondent, Surveyor, Typed, TypedError, TypedPending,
+    pattern,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -114,4 +115,62 @@ fn answers_to_a_survey_are_values() {
             _ => assert_eq!(answers.next().unwrap().unwrap(), expected),
         }
     }
+}
+
+#[test]
+fn text_is_sent_by_reference() {
+    let source: Typed<pattern::Push, Json, str> = Typed::new(Push::new().unwrap());
+    let worker: Typed<pattern::Pull, Json, String> = Typed::new(Pull::new().unwrap());
+    source.socket().bind("inproc://typed/text").unwrap();
+    worker.socket().connect("inproc://typed/text").unwrap();
+    source.send("one").unwrap();
+    smol::block_on(source.send_async(&String::from("two"))).unwrap();
+    assert_eq!([worker.recv().unwrap(), worker.recv().unwrap()], ["one", "two"]);
+
+    let server: Typed<pattern::Rep, Json, [u32], String> = Typed::new(Rep::new().unwrap());
+    let client: Typed<pattern::Req, Json, str, Vec<u32>> = Typed::new(Req::new().unwrap());
+    server.socket().bind("inproc://typed/slice").unwrap();
+    client.socket().connect("inproc://typed/slice").unwrap();
+    let pending = client.request("numbers").unwrap();
+    server.accept().unwrap().1.send(&[1, 2]).unwrap();
+    assert_eq!(pending.wait().unwrap(), [1, 2]);
+}
+
+#[cfg(feature = "futures")]
+#[test]
+fn values_are_streamed_and_forwarded() {
+    use futures_util::{SinkExt, StreamExt, TryStreamExt};
+    use std::sync::Arc;
+    type Numbers<P> = Typed<P, Json, u32>;
+    let pair = |name: &str| {
+        let ends: (Numbers<pattern::Push>, Arc<Numbers<pattern::Pull>>) =
+            (Typed::new(Push::new().unwrap()), Arc::new(Typed::new(Pull::new().unwrap())));
+        ends.0.socket().bind(format!("inproc://typed/{name}")).unwrap();
+        ends.1.socket().connect(format!("inproc://typed/{name}")).unwrap();
+        ends
+    };
+    let (source, front) = pair("front");
+    let (back, worker) = pair("back");
+    smol::block_on(async {
+        let mut sink = source.sink();
+        for number in 0..100 {
+            sink.feed(number).await.unwrap();
+        }
+        sink.close().await.unwrap();
+        front.stream().take(100).forward(back.sink()).await.unwrap();
+        let received: Vec<u32> = worker.clone().into_stream().take(100).try_collect().await.unwrap();
+        assert!(received.into_iter().eq(0..100));
+
+        source.socket().send("no number").unwrap();
+        let mut stream = front.clone().into_stream();
+        assert!(matches!(stream.next().await, Some(Err(TypedError::Format(_)))));
+        front.socket().close().unwrap();
+        assert!(stream.next().await.is_none());
+
+        let source = Arc::new(source);
+        source.socket().close().unwrap();
+        let mut sink = source.into_sink();
+        assert!(matches!(sink.send(&7).await, Err(TypedError::Socket(Error::Closed))));
+        assert_eq!(sink.take_unsent().unwrap(), "7");
+    });
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::pattern::{Any, Known, Pattern, Raw};
+use super::pattern::{Any, BuiltIn, Known, Pattern, Raw};
 use super::socket::Socket;
 use crate::error::Error;
 use crate::protocol::{self, PROTOCOLS, ProtocolInfo};
@@ -100,6 +100,7 @@ protocols! {
 }
 
 impl Protocol {
+    /// The protocol of this row of the library's table.
     fn of(info: &ProtocolInfo) -> Protocol {
         // A test compares the two lists.
         Protocol::ALL.into_iter().find(|protocol| protocol.info() == info).unwrap_or(Protocol::Pair)
@@ -197,25 +198,35 @@ impl Socket<Raw<Any>> {
     }
 }
 
-impl<P: Pattern> Socket<P> {
-    /// The protocol of the socket.
+impl<P: BuiltIn> Socket<P> {
+    /// The protocol of the socket. One of the program's own ([`custom`](crate::custom)) is none of these, and its sockets do not
+    /// have this method.
     ///
     /// ```
     /// use scaproust::{Protocol, Rep};
     /// assert_eq!(Rep::new()?.protocol(), Protocol::Rep);
     /// # Ok::<(), scaproust::Error>(())
     /// ```
+    ///
+    /// ```compile_fail,E0277
+    /// use scaproust::{Socket, pattern::Custom};
+    /// fn name(socket: &Socket<Custom>) -> String {
+    ///     socket.protocol().to_string()
+    /// }
+    /// ```
     pub fn protocol(&self) -> Protocol {
         Protocol::of(self.protocol)
     }
+}
 
+impl<P: Pattern> Socket<P> {
     /// Refuses what the protocol does not do, where the type does not say which protocol it is.
     ///
     /// # Errors
     /// [`Error::NotSupported`].
     #[inline]
     pub(super) fn check_protocol(&self, does: fn(Protocol) -> bool) -> Result<(), Error> {
-        if P::IS_ANY && !does(self.protocol()) { Err(Error::NotSupported) } else { Ok(()) }
+        if P::IS_ANY && !does(Protocol::of(self.protocol)) { Err(Error::NotSupported) } else { Ok(()) }
     }
 
     /// Refuses messages that belong to no conversation, if the protocol has only such that do: the socket would mix those of
@@ -325,7 +336,9 @@ mod tests {
             smol::block_on(async {
                 use futures_util::{SinkExt, StreamExt};
                 assert_eq!(any.stream().next().await, Some(Err(Error::NotSupported)));
-                assert_eq!(any.sink().send("text").await.unwrap_err().message, message());
+                let mut sink = any.sink();
+                assert_eq!(sink.send("text").await, Err(Error::NotSupported));
+                assert_eq!((sink.take_unsent(), sink.take_unsent()), (Some(message()), None));
             });
         }
     }

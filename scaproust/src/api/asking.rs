@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::any_socket::Protocol;
 use super::conversation::Conversation;
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::pattern::Requests;
 use super::socket::Socket;
 use super::transfer::{after, until};
@@ -108,7 +109,7 @@ impl Pending {
 
     /// Sets the moment at which waiting fails with [`Error::TimedOut`], whatever [`Socket::recv_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.wait = Some(until(deadline));
+        self.set_wait(until(deadline));
         self
     }
 
@@ -124,13 +125,23 @@ impl Pending {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.wait = Some(after(time));
+        self.set_wait(after(time));
         self
     }
 
     /// The conversation of the request.
     pub(super) fn conversation(&self) -> &Conversation {
         &self.conversation
+    }
+
+    /// How long to wait, unless it is the receive timeout of the socket.
+    pub(super) fn own_wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
+    fn set_wait(&mut self, wait: Wait) {
+        self.wait = Some(wait);
+        self.conversation.limit(wait);
     }
 
     /// How long to wait.
@@ -140,7 +151,7 @@ impl Pending {
 
     fn receive(&mut self, wait: Wait) -> Result<Message, Error> {
         let received = self.conversation.receive(wait)?;
-        self.conversation.is_open = false;
+        self.conversation.end();
         received
     }
 }
@@ -152,7 +163,7 @@ impl Future for Pending {
         let wait = self.wait;
         let received = self.conversation.poll(wait, context);
         if let Poll::Ready(Ok(_)) = received {
-            self.conversation.is_open = false;
+            self.conversation.end();
         }
         received
     }

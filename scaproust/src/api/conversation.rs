@@ -8,12 +8,15 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use super::handle::Handle;
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::tasks::ReceivingCall;
 use super::transfer::after;
 use crate::error::Error;
 use crate::option::{Setting, SocketOption};
+use crate::protocol::Time;
 use crate::reactor;
+use crate::socket::poll::{Watch, Watched, notify_polls};
 use crate::socket::{self, SocketRef, Wait, give_up_at};
 use crate::sync::{Mutex, lock, rank};
 
@@ -57,6 +60,7 @@ impl Conversations {
             pool: pool.clone(),
             context,
             is_open: false,
+            watched: Watched::default(),
         };
         let idle = {
             let mut state = lock(&pool.state);
@@ -158,6 +162,7 @@ pub(super) struct Conversation {
     context: Option<OpenContext>,
     /// Something was asked, and more may come.
     pub(super) is_open: bool,
+    watched: Watched,
 }
 
 impl Conversation {
@@ -178,6 +183,26 @@ impl Conversation {
         let timeout = self.pool.socket.enter()?.timeout(SocketOption::ReceiveTimeout);
         // A context has no timeout of its own.
         Ok(timeout.map_or(Wait::Option, after))
+    }
+
+    /// What pollers know of the conversation. `wait` is how long its value waits, if that has a time of its own.
+    pub(super) fn watch(&self, wait: Option<Wait>) -> Arc<Watch> {
+        self.watched.share(Some(if self.is_open { end_of(wait) } else { Some(Time::ZERO) }))
+    }
+
+    /// Tells pollers how long the value of the conversation waits from now on.
+    pub(super) fn limit(&self, wait: Wait) {
+        if self.is_open {
+            self.watched.set_end(end_of(Some(wait)));
+        }
+    }
+
+    /// Notes that nothing more comes.
+    pub(super) fn end(&mut self) {
+        self.is_open = false;
+        if self.watched.set_end(Some(Time::ZERO)) {
+            notify_polls(self.socket());
+        }
     }
 
     /// Receives what comes. The errors inside are those of a message that has been received.
@@ -212,14 +237,25 @@ impl Conversation {
 
     /// Gives up what was asked, unless it is over.
     pub(super) fn give_up(&mut self) {
-        if std::mem::replace(&mut self.is_open, false) {
+        if self.is_open {
             give_up_at(self.socket());
+            self.end();
         }
+    }
+}
+
+/// From when on a call with this wait does not block, whatever has come.
+fn end_of(wait: Option<Wait>) -> Option<Time> {
+    match wait {
+        Some(Wait::Until(deadline)) => Some(deadline),
+        _ => None,
     }
 }
 
 impl Drop for Conversation {
     fn drop(&mut self) {
+        // Before the next conversation of the context begins.
+        self.watched.leave();
         // The call is one of the conversation.
         self.call = None;
         self.give_up();

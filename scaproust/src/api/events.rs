@@ -1,5 +1,6 @@
 //! The events of a socket, as an iterator.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 #[cfg(feature = "futures")]
 use std::{
@@ -17,6 +18,8 @@ use super::futures::MessageStream;
 use super::pattern::Pattern;
 use super::socket::Socket;
 use crate::error::Error;
+use crate::protocol::Time;
+use crate::socket::poll::{Watched, notify_polls};
 use crate::socket::{EventKind, SocketEvent};
 
 /// The events of a socket, from the call of [`Socket::events`] on. The iterator blocks until there is an event, and ends
@@ -39,10 +42,10 @@ use crate::socket::{EventKind, SocketEvent};
 /// assert_eq!(kinds, [EventKind::Listening, EventKind::Accepted, EventKind::Disconnected, EventKind::Closed]);
 /// # Ok::<(), scaproust::Error>(())
 /// ```
-#[derive(Debug)]
 pub struct Events {
     subscriber: Sub,
     has_ended: bool,
+    watched: Watched,
 }
 
 impl Events {
@@ -54,7 +57,7 @@ impl Events {
         let subscriber = Sub::new()?;
         subscriber.subscribe(b"")?;
         subscriber.connect(address)?;
-        Ok(Events { subscriber, has_ended: false })
+        Ok(Events { subscriber, has_ended: false, watched: Watched::default() })
     }
 
     /// The next event; `None` if there is none at present, or the socket is closed.
@@ -67,6 +70,15 @@ impl Events {
         &self.subscriber
     }
 
+    /// Whether the last event was received.
+    pub(super) fn are_over(&self) -> bool {
+        self.has_ended
+    }
+
+    pub(super) fn watched(&self) -> &Watched {
+        &self.watched
+    }
+
     fn next_with(&mut self, receive: impl Fn(&Sub) -> Result<crate::Message, Error>) -> Option<SocketEvent> {
         while !self.has_ended {
             let message = match receive(&self.subscriber) {
@@ -76,6 +88,9 @@ impl Events {
             // A message of another kind is one of a later version.
             if let Some(event) = SocketEvent::decode(&message) {
                 self.has_ended = is_last(&event);
+                if self.has_ended && self.watched.set_end(Some(Time::ZERO)) {
+                    notify_polls(self.subscriber.handle.socket());
+                }
                 return Some(event);
             }
         }
@@ -94,6 +109,16 @@ impl Iterator for Events {
 
     fn next(&mut self) -> Option<SocketEvent> {
         self.next_with(Sub::recv)
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Events { subscriber, has_ended, .. } = self;
+        f.debug_struct("Events")
+            .field("subscriber", subscriber)
+            .field("are_over", has_ended)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,9 +1,6 @@
-//! A message owned by the program, and what can be sent as one.
+//! A message owned by the program.
 
-use std::alloc::{Layout, handle_alloc_error};
-use std::cmp::Ordering;
 use std::fmt;
-use std::hash::{Hash, Hasher};
 use std::io;
 use std::ops::Deref;
 use std::sync::Arc;
@@ -294,51 +291,31 @@ impl AsRef<[u8]> for Message {
 }
 
 impl fmt::Debug for Message {
+    /// The protocol header if there is one, the first bytes, and the length.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Message").field("header", &self.header()).field("length", &self.len()).finish()
-    }
-}
-
-impl PartialEq for Message {
-    fn eq(&self, other: &Message) -> bool {
-        **self == **other && self.header == other.header
-    }
-}
-
-impl Eq for Message {}
-
-impl PartialOrd for Message {
-    fn partial_cmp(&self, other: &Message) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Message {
-    /// By their bytes, and then by their protocol headers.
-    fn cmp(&self, other: &Message) -> Ordering {
-        (**self).cmp(&**other).then_with(|| self.header.cmp(&other.header))
-    }
-}
-
-impl Hash for Message {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        (**self).hash(state);
-        self.header.hash(state);
-    }
-}
-
-/// Compares a message's bytes, whatever its header is: `bytes_of(generics: type, …)`.
-macro_rules! equals {
-    ($([$($generics:tt)*] $type:ty),+) => { $(
-        impl<$($generics)*> PartialEq<$type> for Message {
-            fn eq(&self, other: &$type) -> bool {
-                **self == *AsRef::<[u8]>::as_ref(other)
-            }
+        let mut message = f.debug_struct("Message");
+        if !self.header().is_empty() {
+            message.field("header", &self.header());
         }
-    )+ };
+        message.field("bytes", &Excerpt(self)).field("length", &self.len()).finish()
+    }
 }
 
-equals!([] [u8], [] &[u8], [const N: usize] [u8; N], [const N: usize] &[u8; N], [] str, [] &str, [] Vec<u8>, [] String);
+/// The first bytes of a message, for debugging: as a byte string, with dots in place of those that follow.
+pub(super) struct Excerpt<'a>(pub(super) &'a [u8]);
+
+/// The longest excerpt, in bytes.
+const EXCERPT: usize = 64;
+
+impl fmt::Debug for Excerpt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, dots) = match self.0.split_at_checked(EXCERPT) {
+            Some((first, rest)) if !rest.is_empty() => (first, "…"),
+            _ => (self.0, ""),
+        };
+        write!(f, "b\"{}\"{dots}", first.escape_ascii())
+    }
+}
 
 /// Appends to the message, which has room for as much as there is memory.
 ///
@@ -361,13 +338,6 @@ impl io::Write for Message {
     }
 }
 
-impl From<Message> for Vec<u8> {
-    /// A copy.
-    fn from(message: Message) -> Vec<u8> {
-        message.to_vec()
-    }
-}
-
 impl LendMessage for Message {
     #[inline]
     fn lend<R>(&mut self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R {
@@ -387,126 +357,6 @@ impl LendMessage for Message {
             _ => {}
         }
         result
-    }
-}
-
-/// What can be sent as a message: bytes, text, and a [`Message`]. A large [`Message`] is sent without being copied,
-/// all others are copied once.
-///
-/// ```
-/// # use scaproust::{Pair, Message};
-/// let (one, other) = (Pair::new()?, Pair::new()?);
-/// one.bind("inproc://doc/into_message")?;
-/// other.connect("inproc://doc/into_message")?;
-/// one.send("text")?;
-/// one.send(b"bytes")?;
-/// one.send(vec![1, 2, 3])?;
-/// one.send(Message::zeroed(2)?)?;
-/// for expected in ["text".as_bytes(), b"bytes", &[1, 2, 3], &[0, 0]] {
-///     assert_eq!(other.recv()?, expected);
-/// }
-/// # Ok::<(), scaproust::Error>(())
-/// ```
-pub trait IntoMessage: sealed::Sendable {
-    /// Makes the message.
-    ///
-    /// # Errors
-    /// [`Error::OutOfMemory`].
-    fn into_message(self) -> Result<Message, Error>;
-}
-
-pub(super) mod sealed {
-    use crate::message::Outgoing;
-
-    /// What can be sent in the duration of a call.
-    pub trait Sendable {
-        /// Calls `send` with the message.
-        fn lend_once<R>(self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R;
-    }
-}
-
-impl IntoMessage for Message {
-    fn into_message(self) -> Result<Message, Error> {
-        Ok(self)
-    }
-}
-
-impl sealed::Sendable for Message {
-    #[inline]
-    fn lend_once<R>(mut self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R {
-        self.lend(send)
-    }
-}
-
-impl IntoMessage for &Message {
-    /// The message shares its memory.
-    fn into_message(self) -> Result<Message, Error> {
-        Ok(self.clone())
-    }
-}
-
-impl sealed::Sendable for &Message {
-    #[inline]
-    fn lend_once<R>(self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R {
-        self.clone().lend(send)
-    }
-}
-
-/// Implements the traits for types that are bytes, and `From` for messages: `sendable([generics] type, …)`.
-macro_rules! sendable {
-    ($($(#[$condition:meta])? [$($generics:tt)*] $type:ty),+ $(,)?) => { $(
-        $(#[$condition])?
-        impl<$($generics)*> IntoMessage for $type {
-            fn into_message(self) -> Result<Message, Error> {
-                Message::copy_of(self)
-            }
-        }
-
-        $(#[$condition])?
-        impl<$($generics)*> sealed::Sendable for $type {
-            #[inline]
-            fn lend_once<R>(self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R {
-                send(&mut Outgoing::new(Payload::Borrowed(AsRef::<[u8]>::as_ref(&self))))
-            }
-        }
-
-        $(#[$condition])?
-        impl<$($generics)*> From<$type> for Message {
-            /// A message with a copy of these bytes. Without memory for it the process is aborted, as by a vector that
-            /// grows; [`Message::copy_of`] fails instead.
-            fn from(bytes: $type) -> Message {
-                let length = AsRef::<[u8]>::as_ref(&bytes).len();
-                Message::copy_of(bytes).unwrap_or_else(|_| handle_alloc_error(layout(length)))
-            }
-        }
-    )+ };
-}
-
-sendable!(
-    [] &[u8],
-    [const N: usize] [u8; N],
-    [const N: usize] &[u8; N],
-    [] Vec<u8>,
-    [] &Vec<u8>,
-    [] Box<[u8]>,
-    [] &str,
-    [] String,
-    [] &String,
-    #[cfg(feature = "bytes")] [] bytes::Bytes,
-    #[cfg(feature = "bytes")] [] &bytes::Bytes,
-);
-
-#[cold]
-fn layout(length: usize) -> Layout {
-    Layout::array::<u8>(length).unwrap_or(Layout::new::<Message>())
-}
-
-#[cfg(feature = "bytes")]
-impl From<Message> for bytes::Bytes {
-    /// The same memory, without a copy. The way back, from `Bytes` to a message, copies: to send the same bytes several
-    /// times, make one message of them and send clones of it.
-    fn from(message: Message) -> bytes::Bytes {
-        bytes::Bytes::from_owner(message)
     }
 }
 
@@ -542,15 +392,19 @@ mod tests {
     }
 
     #[test]
-    fn messages_with_other_headers_are_not_equal() {
-        let mut one = Message::from("text");
-        let other = one.clone();
-        one.set_header(&[1]);
-        assert_ne!(one, other);
-        assert_eq!(one.cmp(&other), Ordering::Greater);
-        assert!(
-            one == "text" && other == *b"text" && one == b"text"[..] && other == vec![b't', b'e', b'x', b't']
-        );
+    fn debugging_shows_the_first_bytes() {
+        assert_eq!(format!("{:?}", Message::new()), r#"Message { bytes: b"", length: 0 }"#);
+        let mut message = Message::from(b"say \"hi\"\n\xff");
+        message.set_header(&[1]);
+        let shown = r#"Message { header: [1], bytes: b"say \"hi\"\n\xff", length: 10 }"#;
+        assert_eq!(format!("{message:?}"), shown);
+        let shown = |length, bytes, dots| {
+            format!("Message {{ bytes: b\"{}\"{dots}, length: {length} }}", "a".repeat(bytes))
+        };
+        assert_eq!(format!("{:?}", Message::from(vec![b'a'; 64])), shown(64, 64, ""));
+        assert_eq!(format!("{:?}", Message::from(vec![b'a'; 65])), shown(65, 64, "…"));
+        let slice = Message::from("0123").slice(1..3);
+        assert_eq!(format!("{slice:?}"), r#"MessageSlice { bytes: b"12", length: 2 }"#);
     }
 
     #[test]

@@ -24,9 +24,11 @@ mod events;
 mod futures;
 pub mod guide;
 mod handle;
+mod into_message;
 mod io;
 mod io_context;
 mod message;
+mod message_conversions;
 mod options;
 pub mod pattern;
 mod polled;
@@ -44,6 +46,8 @@ mod transfer;
 mod typed;
 #[cfg(feature = "serde")]
 mod typed_conversations;
+#[cfg(all(feature = "serde", feature = "futures"))]
+mod typed_streams;
 
 pub use accepting::{AcceptFuture, Reply};
 pub use any_socket::{AnySocket, Protocol, UnknownProtocol};
@@ -58,9 +62,10 @@ pub use events::EventStream;
 pub use events::Events;
 #[cfg(feature = "futures")]
 pub use futures::{MessageSink, MessageStream};
+pub use into_message::IntoMessage;
 pub use io::{Reader, Writer};
 pub use io_context::{Context, ContextBuilder};
-pub use message::{IntoMessage, Message};
+pub use message::Message;
 pub use options::Keepalive;
 pub use polled::{Readable, Writable};
 pub use poller::{Poller, Ready};
@@ -80,6 +85,8 @@ pub use typed::{Format, Typed, TypedError};
 pub use typed_conversations::TypedAnswerStream;
 #[cfg(feature = "serde")]
 pub use typed_conversations::{TypedAnswers, TypedPending, TypedReply};
+#[cfg(all(feature = "serde", feature = "futures"))]
+pub use typed_streams::{TypedSink, TypedStream};
 
 /// A PAIR socket: has one peer, and sends and receives.
 ///

@@ -39,8 +39,11 @@ use crate::protocol::{self, ProtocolInfo};
 /// The role of a socket. Only the types of this module are roles.
 pub trait Pattern: Role {}
 
-/// A role whose protocol is known when the program is compiled: each of them but [`Any`].
-pub trait Known: Pattern + Fixed {
+/// A role whose protocol is one of the library's, a [`Protocol`](crate::Protocol): each of them but [`Custom`].
+pub trait BuiltIn: Pattern {}
+
+/// A role whose protocol is known when the program is compiled: each of the library's but [`Any`].
+pub trait Known: Pattern + BuiltIn + Fixed {
     /// The role of the same sockets when the protocol is known only at run time.
     type Erased: Pattern;
 }
@@ -76,6 +79,7 @@ impl<P: Role> Pattern for P {}
 macro_rules! roles {
     ($($role:ident $protocol:ident),+) => { $(
         impl Role for $role {}
+        impl BuiltIn for $role {}
         impl Fixed for $role {
             const PROTOCOL: &'static ProtocolInfo = &protocol::$protocol;
         }
@@ -201,6 +205,7 @@ pub enum Any {}
 impl Role for Any {
     const IS_ANY: bool = true;
 }
+impl BuiltIn for Any {}
 impl Outbound for Any {}
 impl Sends for Any {}
 impl Inbound for Any {}
@@ -250,6 +255,7 @@ pub struct Raw<P>(PhantomData<P>);
 impl<P: Role> Role for Raw<P> {
     const IS_RAW: bool = true;
 }
+impl<P: BuiltIn> BuiltIn for Raw<P> {}
 impl<P: Fixed> Fixed for Raw<P> {
     const PROTOCOL: &'static ProtocolInfo = P::PROTOCOL;
 }

@@ -1,6 +1,6 @@
 //! What a poller can wait for.
 
-pub(super) use sealed::{Direction, Polled, Target};
+pub(super) use sealed::{Direction, Knowledge, Polled, Target};
 
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,10 +11,14 @@ use super::pattern::{Incoming, Pattern, Sends};
 use super::socket::Socket;
 use super::surveying::Answers;
 use crate::error::Error;
+use crate::protocol::Time;
 
 mod sealed {
+    use std::sync::Arc;
+
     use crate::error::Error;
     use crate::socket::SocketRef;
+    use crate::socket::poll::Watch;
 
     /// What is waited for at a socket.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +36,15 @@ mod sealed {
         }
     }
 
+    /// What pollers know of a value besides its socket.
+    pub struct Knowledge(pub(in crate::api) Arc<Watch>);
+
+    impl std::fmt::Debug for Knowledge {
+        fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.debug_tuple("Knowledge").finish_non_exhaustive()
+        }
+    }
+
     /// What belongs to a socket or context.
     pub trait Polled {
         fn target(&self) -> Target<'_>;
@@ -40,13 +53,17 @@ mod sealed {
         fn check(&self, _direction: Direction) -> Result<(), Error> {
             Ok(())
         }
+
+        /// What pollers must know of it besides its socket.
+        fn watch(&self) -> Knowledge;
     }
 }
 
 /// What a [`Poller`](crate::Poller) can wait for a message from: a socket that receives or accepts, a request that is
 /// [`Pending`], [`Answers`] or [`Events`], and a reference to one. Other types cannot implement it.
 ///
-/// For answers it waits until there is one; their deadline does not end the wait.
+/// A request, answers or events that are over are ready at once, and requests and answers are so at their deadlines too: what
+/// takes the next message does not block, and says what has happened.
 pub trait Readable: Polled {}
 
 /// What a [`Poller`](crate::Poller) can wait for to send a message: a socket that sends, and a reference to one. Other types cannot
@@ -70,6 +87,10 @@ macro_rules! references {
             fn check(&self, direction: Direction) -> Result<(), Error> {
                 (**self).check(direction)
             }
+
+            fn watch(&self) -> Knowledge {
+                (**self).watch()
+            }
         }
 
         impl<T: Readable + ?Sized> Readable for $reference {}
@@ -84,16 +105,21 @@ impl<P: Pattern> Polled for Socket<P> {
         Target(self.handle.socket())
     }
 
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.watched.share(None))
+    }
+
     fn check(&self, direction: Direction) -> Result<(), Error> {
-        let protocol = self.protocol();
         let has_direction = match direction {
-            Direction::In => protocol.receives(),
-            Direction::Out => protocol.sends(),
+            Direction::In => self.protocol.can_recv,
+            Direction::Out => self.protocol.can_send,
         };
         match direction {
             _ if !has_direction => Err(Error::NotSupported),
-            Direction::In if protocol.accepts() => Ok(()),
-            Direction::In | Direction::Out => self.check_plain(),
+            Direction::In => {
+                self.check_protocol(|protocol| protocol.accepts() || !protocol.has_conversations())
+            }
+            Direction::Out => self.check_plain(),
         }
     }
 }
@@ -102,16 +128,28 @@ impl Polled for Pending {
     fn target(&self) -> Target<'_> {
         Target(self.conversation().socket())
     }
+
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.conversation().watch(self.own_wait()))
+    }
 }
 
 impl Polled for Answers {
     fn target(&self) -> Target<'_> {
         Target(self.conversation().socket())
     }
+
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.conversation().watch(self.own_wait()))
+    }
 }
 
 impl Polled for Events {
     fn target(&self) -> Target<'_> {
         self.subscriber().target()
+    }
+
+    fn watch(&self) -> Knowledge {
+        Knowledge(self.watched().share(Some(self.are_over().then_some(Time::ZERO))))
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::ops::{Bound, Deref, Range, RangeBounds};
 
-use super::message::Message;
+use super::message::{Excerpt, Message};
 
 /// A part of a message, which shares the memory of the message; from [`Message::slice`].
 ///
@@ -32,19 +32,15 @@ impl Message {
     /// ```
     #[must_use]
     pub fn slice(&self, range: impl RangeBounds<usize>) -> MessageSlice {
-        let begin = match range.start_bound() {
-            Bound::Included(index) => *index,
+        let bounds = (range.start_bound().cloned(), range.end_bound().cloned());
+        // Panics for a range that is not one of the message.
+        let length = self[bounds].len();
+        let begin = match bounds.0 {
+            Bound::Included(index) => index,
             Bound::Excluded(index) => index + 1,
             Bound::Unbounded => 0,
         };
-        let end = match range.end_bound() {
-            Bound::Included(index) => index + 1,
-            Bound::Excluded(index) => *index,
-            Bound::Unbounded => self.len(),
-        };
-        // Panics for a range that is not one of the message.
-        let range = begin..begin + self[begin..end].len();
-        MessageSlice { message: self.clone(), range }
+        MessageSlice { message: self.clone(), range: begin..begin + length }
     }
 }
 
@@ -72,7 +68,7 @@ impl Eq for MessageSlice {}
 
 impl fmt::Debug for MessageSlice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("MessageSlice").field("length", &self.len()).finish()
+        f.debug_struct("MessageSlice").field("bytes", &Excerpt(self)).field("length", &self.len()).finish()
     }
 }
 
@@ -105,5 +101,23 @@ mod tests {
     #[should_panic = "out of range"]
     fn a_range_beyond_the_message_panics() {
         _ = Message::from("text").slice(..5);
+    }
+
+    #[test]
+    #[should_panic]
+    #[expect(clippy::reversed_empty_ranges, reason = "it is what the test is about")]
+    fn a_range_that_begins_after_its_end_panics() {
+        _ = Message::from("text").slice(3..2);
+    }
+
+    #[test]
+    fn the_longest_ranges_panic_as_those_of_slices() {
+        for range in
+            [(Bound::Unbounded, Bound::Included(usize::MAX)), (Bound::Excluded(usize::MAX), Bound::Unbounded)]
+        {
+            let message = std::panic::catch_unwind(|| Message::from("text").slice(range).len());
+            let slice = std::panic::catch_unwind(|| b"text"[range].len());
+            assert!(message.is_err() && slice.is_err());
+        }
     }
 }

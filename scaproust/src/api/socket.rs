@@ -10,6 +10,7 @@ use super::handle::Handle;
 use super::pattern::{Known, Pattern};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
+use crate::socket::poll::Watched;
 use crate::socket::{Call, connect_in};
 
 /// A socket with the role `P`, on which its methods depend.
@@ -30,6 +31,7 @@ pub struct Socket<P: Pattern> {
     /// A signal handler ends a blocked call.
     pub(super) ends_by_signals: AtomicBool,
     pub(super) conversations: Conversations,
+    pub(super) watched: Watched,
     role: PhantomData<fn() -> P>,
 }
 
@@ -63,6 +65,7 @@ impl<P: Pattern> Socket<P> {
             is_closed: AtomicBool::new(false),
             ends_by_signals: AtomicBool::new(false),
             conversations: Conversations::default(),
+            watched: Watched::default(),
             role: PhantomData,
         }
     }
@@ -195,6 +198,8 @@ impl<P: Pattern> Socket<P> {
 
 impl<P: Pattern> Drop for Socket<P> {
     fn drop(&mut self) {
+        // Pollers forget it, and do not fail.
+        self.watched.leave();
         // An error means that it is closed already.
         let _ = self.close();
     }

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::any_socket::Protocol;
 use super::conversation::Conversation;
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::pattern::Surveys;
 use super::socket::Socket;
 use super::transfer::{after, until};
@@ -69,7 +70,7 @@ pub struct Answers {
 impl Answers {
     /// Sets the moment at which the answers end, if the survey does not end before, whatever [`Socket::recv_timeout`] is.
     pub fn deadline(mut self, deadline: Instant) -> Self {
-        self.wait = Some(until(deadline));
+        self.set_wait(until(deadline));
         self
     }
 
@@ -85,7 +86,7 @@ impl Answers {
     /// # Ok::<(), Error>(())
     /// ```
     pub fn timeout(mut self, time: Duration) -> Self {
-        self.wait = Some(after(time));
+        self.set_wait(after(time));
         self
     }
 
@@ -136,6 +137,16 @@ impl Answers {
     /// The conversation of the survey.
     pub(super) fn conversation(&self) -> &Conversation {
         &self.conversation
+    }
+
+    /// How long to wait for each, unless it is the receive timeout of the socket.
+    pub(super) fn own_wait(&self) -> Option<Wait> {
+        self.wait
+    }
+
+    fn set_wait(&mut self, wait: Wait) {
+        self.wait = Some(wait);
+        self.conversation.limit(wait);
     }
 
     /// The outcome of a call as an item: the errors with which a survey ends are none.

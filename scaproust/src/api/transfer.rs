@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 use std::{fmt, io};
 
-use super::message::{IntoMessage, Message};
+use super::into_message::IntoMessage;
+use super::message::Message;
 use super::pattern::{Pattern, Receives, Sends};
 use super::socket::Socket;
 use crate::error::Error;

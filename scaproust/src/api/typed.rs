@@ -89,16 +89,20 @@ pub trait Format {
 /// A client and a server have two types: `Typed<pattern::Req, Json, Question, Answer>` and
 /// `Typed<pattern::Rep, Json, Answer, Question>`. They converse by [`Typed::request`] and [`Typed::accept`], and those of a
 /// survey by [`Typed::survey`] and [`Typed::accept`].
-pub struct Typed<P: Pattern, F, Out, In = Out> {
+///
+/// A socket that only sends needs no owned values: one of the type `Typed<pattern::Push, Json, str>` sends text. What is received
+/// has a type of values that need nothing of the message, such as `String`.
+pub struct Typed<P: Pattern, F, Out: ?Sized, In: ?Sized = Out> {
     socket: Socket<P>,
-    /// The types that it uses; it holds no values of them.
-    types: PhantomData<fn(Out) -> (In, F)>,
+    format: PhantomData<fn() -> F>,
+    /// It holds no values.
+    values: PhantomData<fn(&Out) -> Box<In>>,
 }
 
-impl<P: Pattern, F, Out, In> Typed<P, F, Out, In> {
+impl<P: Pattern, F, Out: ?Sized, In: ?Sized> Typed<P, F, Out, In> {
     /// Gives types to a socket.
     pub fn new(socket: Socket<P>) -> Typed<P, F, Out, In> {
-        Typed { socket, types: PhantomData }
+        Typed { socket, format: PhantomData, values: PhantomData }
     }
 
     /// The socket, for its endpoints and options.
@@ -112,7 +116,7 @@ impl<P: Pattern, F, Out, In> Typed<P, F, Out, In> {
     }
 }
 
-impl<P: Sends, F: Format, Out: Serialize, In> Typed<P, F, Out, In> {
+impl<P: Sends, F: Format, Out: Serialize + ?Sized, In: ?Sized> Typed<P, F, Out, In> {
     /// Sends a value, as [`Socket::send`].
     ///
     /// # Errors
@@ -139,7 +143,7 @@ impl<P: Sends, F: Format, Out: Serialize, In> Typed<P, F, Out, In> {
     }
 }
 
-impl<P: Receives, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
+impl<P: Receives, F: Format, Out: ?Sized, In: DeserializeOwned> Typed<P, F, Out, In> {
     /// Receives a value, as [`Socket::recv`].
     ///
     /// # Errors
@@ -173,7 +177,7 @@ impl<P: Receives, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
     }
 }
 
-pub(super) fn encode<F: Format, T: Serialize>(value: &T) -> Result<Message, TypedError<F::Error>> {
+pub(super) fn encode<F: Format, T: Serialize + ?Sized>(value: &T) -> Result<Message, TypedError<F::Error>> {
     let mut message = Message::new();
     F::encode(value, &mut message).map_err(TypedError::Format)?;
     Ok(message)
@@ -183,7 +187,7 @@ pub(super) fn decode<F: Format, T: DeserializeOwned>(bytes: &[u8]) -> Result<T, 
     F::decode(bytes).map_err(TypedError::Format)
 }
 
-impl<P: Pattern, F, Out, In> fmt::Debug for Typed<P, F, Out, In> {
+impl<P: Pattern, F, Out: ?Sized, In: ?Sized> fmt::Debug for Typed<P, F, Out, In> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Typed").field("socket", &self.socket).finish_non_exhaustive()
     }

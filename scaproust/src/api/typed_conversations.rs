@@ -18,7 +18,7 @@ use super::surveying::Answers;
 use super::typed::{Format, Typed, TypedError, decode, encode};
 use crate::error::Error;
 
-impl<P: Requests, F: Format, Out: Serialize, In> Typed<P, F, Out, In> {
+impl<P: Requests, F: Format, Out: Serialize + ?Sized, In> Typed<P, F, Out, In> {
     /// Sends a request, as [`Socket::request`](crate::Socket::request).
     ///
     /// # Errors
@@ -114,7 +114,7 @@ impl<F: Format, In: DeserializeOwned> Future for TypedPending<F, In> {
     }
 }
 
-impl<P: Replies, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
+impl<P: Replies, F: Format, Out: ?Sized, In: DeserializeOwned> Typed<P, F, Out, In> {
     /// Receives a request or a survey, and the right to reply, as [`Socket::accept`](crate::Socket::accept); see
     /// [`Typed::request`] for an example.
     ///
@@ -154,7 +154,7 @@ impl<P: Replies, F: Format, Out, In: DeserializeOwned> Typed<P, F, Out, In> {
 /// A request or survey as a value, with its reply.
 type Accepted<F, Out, In> = Result<(In, TypedReply<F, Out>), TypedError<<F as Format>::Error>>;
 
-fn accepted<F: Format, Out, In: DeserializeOwned>(
+fn accepted<F: Format, Out: ?Sized, In: DeserializeOwned>(
     accepted: Result<(Message, Reply), Error>,
 ) -> Accepted<F, Out, In> {
     let (request, reply) = accepted?;
@@ -163,12 +163,12 @@ fn accepted<F: Format, Out, In: DeserializeOwned>(
 
 /// The reply to one request or survey of a [`Typed`] socket, from [`Typed::accept`]; as [`Reply`].
 #[must_use = "a reply that is dropped is not sent"]
-pub struct TypedReply<F, Out> {
+pub struct TypedReply<F, Out: ?Sized> {
     reply: Reply,
-    types: PhantomData<fn(Out) -> F>,
+    types: PhantomData<fn(&Out) -> F>,
 }
 
-impl<F: Format, Out: Serialize> TypedReply<F, Out> {
+impl<F: Format, Out: Serialize + ?Sized> TypedReply<F, Out> {
     /// Sends the reply, as [`Reply::send`]. Never blocks.
     ///
     /// # Errors
@@ -178,7 +178,7 @@ impl<F: Format, Out: Serialize> TypedReply<F, Out> {
     }
 }
 
-impl<P: Surveys, F: Format, Out: Serialize, In> Typed<P, F, Out, In> {
+impl<P: Surveys, F: Format, Out: Serialize + ?Sized, In> Typed<P, F, Out, In> {
     /// Sends a survey, as [`Socket::survey`](crate::Socket::survey).
     ///
     /// # Errors
@@ -199,18 +199,18 @@ impl<P: Surveys, F: Format, Out: Serialize, In> Typed<P, F, Out, In> {
     /// #     }
     /// # }
     ///
-    /// let surveyor: Typed<pattern::Surveyor, Json, String, f64> = Typed::new(Surveyor::new()?);
+    /// let surveyor: Typed<pattern::Surveyor, Json, str, f64> = Typed::new(Surveyor::new()?);
     /// let respondent: Typed<pattern::Respondent, Json, f64, String> = Typed::new(Respondent::new()?);
     /// surveyor.socket().bind("inproc://doc/typed/survey")?;
     /// respondent.socket().connect("inproc://doc/typed/survey")?;
-    /// let mut answers = surveyor.survey(&"temperature".to_string())?;
+    /// let mut answers = surveyor.survey("temperature")?;
     /// let (quantity, reply) = respondent.accept()?;
     /// assert_eq!(quantity, "temperature");
     /// reply.send(&21.5)?;
     /// assert_eq!(answers.next().unwrap()?, 21.5);
     ///
     /// // An answer that is no value is an item too.
-    /// let mut answers = surveyor.survey(&"humidity".to_string())?;
+    /// let mut answers = surveyor.survey("humidity")?;
     /// respondent.socket().accept()?.1.send("no json")?;
     /// assert!(matches!(smol::block_on(answers.next_async()), Some(Err(TypedError::Format(_)))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -291,7 +291,7 @@ impl<F, In> fmt::Debug for TypedPending<F, In> {
     }
 }
 
-impl<F, Out> fmt::Debug for TypedReply<F, Out> {
+impl<F, Out: ?Sized> fmt::Debug for TypedReply<F, Out> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TypedReply").field("reply", &self.reply).finish_non_exhaustive()
     }

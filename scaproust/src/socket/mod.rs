@@ -80,7 +80,7 @@ use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock, Weak};
 
 pub use self::blocking::BlockingCall;
-pub(crate) use self::blocking::{BlockedSignals, TURNS, finish_and_wake};
+pub(crate) use self::blocking::{BlockedSignals, TURNS};
 pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;

@@ -167,6 +167,17 @@ impl Registrations {
         Ok(())
     }
 
+    /// The number of registrations.
+    #[cfg(all(test, not(any(loom, simulated))))]
+    pub(super) fn count(&self) -> usize {
+        self.list.len()
+    }
+
+    /// Removes the registration of one entry.
+    pub(super) fn remove(&mut self, waiter: &Arc<PollWaiter>, entry: u32) {
+        self.list.retain(|one| one.entry != entry || !Arc::ptr_eq(&one.waiter, waiter));
+    }
+
     /// Removes the registrations of calls that have ended.
     pub(super) fn remove_stale(&mut self) {
         self.list.retain(|registration| !registration.is_stale());

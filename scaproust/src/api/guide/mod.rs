@@ -1,4 +1,4 @@
-//! Pages about the library, without code of their own: how to do common things, and [`migration`] from other libraries.
+//! Pages about the library, without code of their own: how to do common things, [`tasks`], and [`migration`] from other libraries.
 //!
 //! # Wait for the peer
 //!
@@ -43,7 +43,7 @@
 //! use scaproust::{Error, Pair, Poller, Pull};
 //!
 //! fn serve(jobs: &Pull, orders: &Pair) -> Result<usize, Error> {
-//!     let (poller, mut done) = (Poller::new().readable(jobs).readable(orders), 0);
+//!     let (mut poller, mut done) = (Poller::new().readable(jobs).readable(orders), 0);
 //!     loop {
 //!         let ready = poller.wait(None)?;
 //!         if ready.is_readable(orders) {
@@ -108,3 +108,4 @@
 //! queues there. `nntop ipc:///tmp/worker` shows them; the manual page nn_monitor(7) has the form of the report, which is JSON.
 
 pub mod migration;
+pub mod tasks;

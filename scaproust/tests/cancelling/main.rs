@@ -3,124 +3,24 @@
 
 #![cfg(not(any(loom, simulated)))]
 
+mod connecting;
+#[path = "../executors/mod.rs"]
 mod executors;
+mod steps;
+#[cfg(feature = "serde")]
+mod typed;
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
-use std::task::{Context, Poll};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use executors::{Boxed, address, transports};
-use scaproust::{Error, Message, Pull, Push, Rep, Req, Respondent, Surveyor};
+use scaproust::{Error, Pull, Push, Rep, Req, Respondent, Surveyor};
+use steps::{Ledger, Random, Step, dropped, number, numbered};
 
 /// In messages, for each executor and transport.
 const PUSHED: usize = 4667;
 const REQUESTED: usize = 2000;
-
-/// A pseudo-random sequence.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % bound
-    }
-}
-
-/// When a future is dropped.
-#[derive(Clone, Copy)]
-enum Step {
-    /// After it was pending so many times; at once if that is zero.
-    Pending(u64),
-    /// When it was woken after it was pending so many times, before it is polled again.
-    Woken(u64),
-    /// Not before it is ready.
-    Never,
-}
-
-impl Step {
-    fn choose(random: &mut Random) -> Step {
-        match random.below(6) {
-            0..3 => Step::Pending(random.below(3)),
-            3..5 => Step::Woken(1 + random.below(2)),
-            _ => Step::Never,
-        }
-    }
-}
-
-/// A future that is dropped at a step: it is then `None`.
-struct Dropped<F> {
-    /// `None` after it was dropped.
-    future: Option<F>,
-    step: Step,
-    pending: u64,
-}
-
-fn dropped<F: Future + Unpin>(future: F, step: Step) -> Dropped<F> {
-    Dropped { future: Some(future), step, pending: 0 }
-}
-
-impl<F: Future + Unpin> Future for Dropped<F> {
-    type Output = Option<F::Output>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let Dropped { future, step, pending } = &mut *self;
-        let ends = match step {
-            Step::Pending(times) => *times == 0,
-            Step::Woken(times) => *pending == *times,
-            Step::Never => false,
-        };
-        if !ends
-            && let Some(future) = future
-            && let Poll::Ready(output) = Pin::new(future).poll(context)
-        {
-            return Poll::Ready(Some(output));
-        }
-        *pending += 1;
-        if ends || matches!(step, Step::Pending(times) if *pending == *times) {
-            *future = None;
-            return Poll::Ready(None);
-        }
-        Poll::Pending
-    }
-}
-
-/// Counts the messages with these numbers.
-struct Ledger {
-    came: Vec<AtomicU8>,
-    left: AtomicUsize,
-}
-
-impl Ledger {
-    fn new(count: usize) -> Ledger {
-        Ledger { came: (0..count).map(|_| AtomicU8::new(0)).collect(), left: AtomicUsize::new(count) }
-    }
-
-    /// Notes a message. Returns whether it was the last one.
-    fn note(&self, message: &Message) -> bool {
-        self.came[number(message)].fetch_add(1, Ordering::Relaxed);
-        self.left.fetch_sub(1, Ordering::Relaxed) == 1
-    }
-
-    fn assert_each_once(&self) {
-        let wrong: Vec<_> =
-            self.came.iter().enumerate().filter(|(_, count)| count.load(Ordering::Relaxed) != 1).collect();
-        assert!(wrong.is_empty(), "{wrong:?}");
-    }
-}
-
-fn number(message: &Message) -> usize {
-    u32::from_le_bytes(message[..4].try_into().unwrap()) as usize
-}
-
-/// A message with this number.
-fn numbered(number: usize) -> [u8; 4] {
-    (number as u32).to_le_bytes()
-}
 
 /// Sends each number by a future that is not dropped, after any number of them that were.
 async fn push(push: Arc<Push>, numbers: std::ops::Range<usize>) {
@@ -153,11 +53,11 @@ async fn push_into_sinks(push: Arc<Push>, numbers: std::ops::Range<usize>) {
         // A future that was dropped has not given its message to the sink.
         while dropped(sink.feed(number.to_le_bytes()), Step::choose(&mut random)).await.is_none() {}
         if random.below(4) == 0 {
-            while dropped(SinkExt::<Message>::flush(&mut sink), Step::choose(&mut random)).await.is_none() {}
+            while dropped(sink.flush(), Step::choose(&mut random)).await.is_none() {}
             sink = push.clone().into_sink();
         }
     }
-    SinkExt::<Message>::close(&mut sink).await.unwrap();
+    sink.close().await.unwrap();
 }
 
 async fn pull(pull: Arc<Pull>, ledger: Arc<Ledger>, seed: u64) {

@@ -3,13 +3,24 @@
 //! Owns the entries, and the direct reads of a call that must wait: like a blocked receiver, it reads
 //! directly from the connections of its sockets. The event that it waits for is that of its [`PollWaiter`].
 
+mod entry;
+mod leases;
+mod set;
+mod watch;
+
+pub use entry::{PollEntry, room_for};
+pub(crate) use set::{PollSet, notify_polls};
+pub(crate) use watch::{Watch, Watched};
+
+use leases::{Candidate, SocketLease};
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use smallvec::SmallVec;
 
 use super::blocking::{BlockedSignals, BlockingCall, TURNS, prepare_sleep, spin_before_sleep};
-use super::direct_read::{Acquired, DirectReads};
+use super::direct_read::DirectReads;
 use super::poll_waiter::PollWaiter;
 use super::registry::{Call, SocketRef, enter};
 use super::wait_policy::DROP_TIME;
@@ -19,26 +30,8 @@ use crate::protocol::Protocol;
 use crate::sync::{Epoch, Sleep, Sleeper, Uncancellable, WaitKind, Wake, now};
 use crate::transport;
 
-/// The most connections that one polling call reads directly.
-const MAX_DIRECT_READS: usize = 128;
 /// After this many polls in a row that found nothing to receive at a socket, the I/O thread reads for it.
 const MAX_EMPTY_POLLS: u32 = 256;
-
-/// What to wait for at one socket, and what was found. With neither `readable` nor `writable`, the call only
-/// waits for the socket's closing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PollEntry {
-    /// The socket's number.
-    pub socket: i32,
-    /// Wait until a message can be received.
-    pub readable: bool,
-    /// Wait until a message can be sent.
-    pub writable: bool,
-    /// Found: a message can be received.
-    pub is_readable: bool,
-    /// Found: a message can be sent.
-    pub is_writable: bool,
-}
 
 opaque!([] Polling);
 
@@ -69,27 +62,21 @@ pub struct Polling {
     sleep: Sleep,
     /// When the wait began.
     start: Duration,
+    /// What the set of this call keeps, if it is one of a set.
+    kept: Option<Kept>,
     /// Declared last, and so dropped last, since that runs signal handlers.
     signals: Option<BlockedSignals>,
 }
 
-/// A socket whose connections may be read from, and its entry.
-struct Candidate {
-    entry: usize,
-    call: Call,
-    direct_reads: DirectReads,
-}
-
-/// The connections of one socket that the call reads from. It has claimed the descriptors of that socket's
-/// event for receivers.
-struct SocketLease {
-    entry: usize,
-    /// `None` while the call sleeps.
-    call: Option<Call>,
-    acquired: Acquired,
-    /// Something has happened at the socket since the connections were acquired: some may have ended or be
-    /// new.
-    is_stale: bool,
+/// What a [`PollSet`] keeps between its calls, besides the entries.
+struct Kept {
+    /// What is known of the values at which the set waits, in the order of the entries.
+    watches: Vec<Arc<Watch>>,
+    /// The entries that this call must check when it begins.
+    due: Vec<u32>,
+    /// Those that the next call must check then, perhaps repeatedly: they are not registered, or connections of theirs were read
+    /// directly.
+    due_later: Vec<u32>,
 }
 
 impl Polling {
@@ -132,6 +119,7 @@ impl Polling {
             sleeper: None,
             sleep: Sleep::new(),
             start: Duration::ZERO,
+            kept: None,
             signals: None,
         }
     }
@@ -174,17 +162,42 @@ impl Polling {
         self.hit_drop_limit = false;
         self.epoch = self.waiter.as_ref().map(|waiter| waiter.event.epoch());
         if self.waiter.as_ref().is_none_or(|waiter| waiter.take_all_notified()) {
-            for entry in 0..self.entries.len() {
-                self.check(entry, self.sockets[entry].enter()?)?;
-            }
+            self.check_each()?;
         }
+        self.check_due()?;
         while let Some(entry) = self.waiter.as_ref().and_then(|waiter| waiter.next_notified()) {
             // A notification may have been for an earlier call, with more entries.
-            if let Some(socket) = self.sockets.get(entry as usize) {
-                self.check(entry as usize, socket.enter()?)?;
+            if (entry as usize) < self.sockets.len() {
+                self.check_entry(entry as usize)?;
             }
         }
         Ok(())
+    }
+
+    /// Checks all entries once more.
+    fn check_each(&mut self) -> Result<(), Error> {
+        let count = self.entries.len();
+        match &mut self.kept {
+            // The number of entries is a C int.
+            Some(kept) => kept.due = (0..count as u32).collect(),
+            None => (0..count).try_for_each(|entry| self.check_entry(entry))?,
+        }
+        Ok(())
+    }
+
+    /// Checks an entry whose socket the call refers to.
+    fn check_entry(&mut self, number: usize) -> Result<(), Error> {
+        if self.forget_if_gone(number) {
+            return Ok(());
+        }
+        let outcome = self.sockets[number].enter().and_then(|call| self.check(number, call));
+        if outcome.is_err() {
+            if self.forget_if_gone(number) {
+                return Ok(());
+            }
+            self.check_later(number);
+        }
+        outcome
     }
 
     /// Checks an entry. If nothing is found and the call waits, registers the call at the socket.
@@ -195,18 +208,22 @@ impl Polling {
         }
         let mut edges = Edges::default();
         let mut core = call.lock()?;
+        // Under the lock, which the thread that ends the value takes afterwards, to notify the registered calls.
+        let is_over = self.kept.as_ref().is_some_and(|kept| kept.watches[number].is_over());
         let owner = core.owner;
         core.allow_more_drops();
         core.process_ready(&owner.ready, &mut edges);
-        entry.is_readable =
-            entry.readable && core.call(&mut edges, |protocol, context| protocol.can_recv(context));
+        entry.is_readable = entry.readable
+            && (is_over || core.call(&mut edges, |protocol, context| protocol.can_recv(context)));
         entry.is_writable =
             entry.writable && core.call(&mut edges, |protocol, context| protocol.can_send(context));
-        self.has_ready_entry |= entry.is_readable || entry.is_writable;
+        let is_ready = entry.is_readable || entry.is_writable;
+        self.has_ready_entry |= is_ready;
         self.hit_drop_limit |= core.hit_drop_limit();
         self.wait.prefers_batches &= !core.face.has_sent;
         let must_wait = self.waits && !self.has_ready_entry;
         let mut direct_reads = DirectReads::default();
+        let mut has_lease = false;
         if entry.readable {
             core.face.empty_polls =
                 if entry.is_readable { 0 } else { core.face.empty_polls.saturating_add(1) };
@@ -215,6 +232,7 @@ impl Polling {
             }
             if let Some(lease) = self.leases.iter_mut().find(|lease| lease.entry == number) {
                 lease.is_stale = true;
+                has_lease = true;
             } else if !entry.is_readable
                 && core.face.empty_polls < MAX_EMPTY_POLLS
                 && (core.reads_directly || must_wait)
@@ -222,7 +240,7 @@ impl Polling {
                 direct_reads = core.begin_direct_reads();
             }
         }
-        let registered = if must_wait {
+        let registered = if self.kept.as_ref().map_or(must_wait, |_| !is_ready) {
             let waiter = self.waiter.get_or_insert_with(|| core.face.registrations.take_waiter());
             self.epoch.get_or_insert_with(|| waiter.event.epoch());
             // The number of entries is a C int.
@@ -237,6 +255,9 @@ impl Polling {
         owner.process_ready(&mut core, &mut edges);
         drop(core);
         edges.deliver();
+        if is_ready || has_lease || !direct_reads.is_empty() {
+            self.check_later(number);
+        }
         if !direct_reads.is_empty() {
             self.candidates.push(Candidate { entry: number, call, direct_reads });
         }
@@ -263,39 +284,6 @@ impl Polling {
         }
         self.candidates.clear();
         Ok(self.entries.iter().filter(|entry| entry.is_readable || entry.is_writable).count())
-    }
-
-    /// Acquires the connections of its sockets, including those that are new since the last time.
-    fn acquire(&mut self) {
-        let mut count = 0;
-        self.leases.retain(|SocketLease { call, acquired, is_stale, .. }| {
-            if let (Some(call), true) = (call, std::mem::take(is_stale)) {
-                let direct_reads = call.core.lock().begin_direct_reads();
-                // Acquired again before the old value is dropped, so that nothing is released in between.
-                *acquired = Acquired::from(direct_reads);
-                if acquired.count() == 0 {
-                    call.receivers.release_descriptors();
-                }
-            }
-            count += acquired.count();
-            acquired.count() > 0
-        });
-        for Candidate { entry, call, direct_reads } in self.candidates.drain(..) {
-            if count + direct_reads.len() > MAX_DIRECT_READS {
-                call.core.lock().revoke_direct_reads();
-                continue;
-            }
-            if !call.receivers.claim_descriptors() {
-                continue;
-            }
-            let acquired = Acquired::from(direct_reads);
-            if acquired.count() == 0 {
-                call.receivers.release_descriptors();
-                continue;
-            }
-            count += acquired.count();
-            self.leases.push(SocketLease { entry, call: Some(call), acquired, is_stale: false });
-        }
     }
 
     /// Waits until another check may find something. Returns whether the call must sleep for that.
@@ -336,28 +324,6 @@ impl Polling {
         let has_room = prepare_sleep(sleep, &sleeper, (count, descriptors), self.deadline, signals.as_ref());
         self.sleeper = Some(sleeper);
         if has_room { Ok(true) } else { Err(Error::OutOfMemory) }
-    }
-
-    /// Enters the sockets that it reads from again.
-    fn enter_sockets(&mut self) -> Result<(), Error> {
-        let mut outcome = Ok(());
-        let outside = |lease: &SocketLease| lease.call.is_none();
-        while let Some(index) = self.leases.iter().position(outside).filter(|_| outcome.is_ok()) {
-            match self.sockets[self.leases[index].entry].enter() {
-                Ok(call) => self.leases[index].call = Some(call),
-                Err(error) => {
-                    // The timer of a released lease could outlast the I/O thread.
-                    self.leases.remove(index).acquired.revoke();
-                    outcome = Err(error);
-                }
-            }
-        }
-        outcome
-    }
-
-    /// Leaves all sockets, but keeps the acquired connections.
-    fn leave_sockets(&mut self) {
-        self.leases.iter_mut().for_each(|lease| lease.call = None);
     }
 
     /// Continues after a sleep: reads what has arrived.
@@ -423,27 +389,21 @@ impl BlockingCall for Polling {
 
 impl Drop for Polling {
     fn drop(&mut self) {
-        self.candidates.clear();
-        if let Some(waiter) = &self.waiter {
-            // The call is asleep only if its thread was cancelled.
-            self.sleeper.take().map(|sleeper| waiter.event.unregister(sleeper));
-            waiter.end();
-        }
-        while !self.leases.is_empty() {
-            // A lease whose socket cannot be entered is revoked and removed.
-            if self.enter_sockets().is_ok()
-                && let Some(SocketLease { call: Some(call), acquired, .. }) = self.leases.pop()
-            {
-                call.release(acquired);
-            }
-        }
+        self.end();
     }
 }
 
-/// An empty list with room for `count` items. The count comes from the program, and so there may be no memory
-/// for it.
-pub fn room_for<T>(count: usize) -> Result<Vec<T>, Error> {
-    let mut list = Vec::new();
-    list.try_reserve_exact(count).map_err(|_| Error::OutOfMemory)?;
-    Ok(list)
+impl Polling {
+    /// Ends the call, which may have been cancelled.
+    fn end(&mut self) {
+        self.candidates.clear();
+        if let Some(waiter) = self.waiter.take() {
+            // The call is asleep only if its thread was cancelled.
+            self.sleeper.take().map(|sleeper| waiter.event.unregister(sleeper));
+            if self.kept.is_none() {
+                waiter.end();
+            }
+        }
+        self.release();
+    }
 }
