@@ -18,7 +18,11 @@ fn main() {
     match target_os.as_str() {
         "windows" => {}
         "macos" | "ios" => link(&format!("-Wl,-install_name,@rpath/libnanomsg.{interface}.dylib")),
-        _ => link(&format!("-Wl,-soname,libnanomsg.so.{interface}")),
+        _ => {
+            link(&format!("-Wl,-soname,libnanomsg.so.{interface}"));
+            // On some processors ring's assembly has functions that are not hidden.
+            link("-Wl,--exclude-libs,ALL");
+        }
     }
 }
 
