@@ -4,29 +4,11 @@
 
 use std::time::{Duration, Instant};
 
-use scaproust::{Error, EventKind, Pair, Pull, Push};
+use scaproust::{Error, Pull, Push};
 
 /// Later than any test ends.
 fn far() -> Instant {
     Instant::now() + Duration::from_secs(60)
-}
-
-#[test]
-fn an_endpoint_waits_for_its_next_connection_after_a_loss() {
-    let (one, other) = (Pair::new().unwrap(), Pair::new().unwrap());
-    let listener = one.bind("tcp://127.0.0.1:0").unwrap();
-    let mut events = other.events().unwrap();
-    let soon = Duration::from_millis(1);
-    let dialer = other.dialer(listener.address().unwrap()).reconnect(soon..=soon).start().unwrap();
-    for round in 0..3 {
-        dialer.wait_connected(far()).unwrap();
-        listener.wait_connected(far()).unwrap();
-        one.send([round]).unwrap();
-        assert_eq!(other.recv().unwrap(), [round]);
-        let connected = events.find(|event| event.kind == EventKind::Connected);
-        other.disconnect(connected.unwrap().pipe.unwrap()).unwrap();
-        events.find(|event| event.kind == EventKind::Disconnected).unwrap();
-    }
 }
 
 #[test]

@@ -113,6 +113,9 @@ fn sockets_of_many_threads_are_opened_and_closed_at_once() {
 
 #[test]
 fn a_context_has_threads_and_sockets_of_any_protocol() {
+    for prefix in ["", "more than ten bytes", "a\0b"] {
+        assert_eq!(Context::builder().thread_names(prefix).build().err(), Some(Error::InvalidArgument));
+    }
     for count in [0, 1025, usize::MAX] {
         assert_eq!(Context::builder().io_threads(count).build().err(), Some(Error::InvalidArgument));
     }
@@ -147,11 +150,70 @@ mod threads {
 
     /// The ids of the I/O threads of this process.
     fn io_threads() -> Vec<String> {
+        threads_named(|name| name == "nanomsg")
+    }
+
+    /// The ids of the threads whose names are these.
+    fn threads_named(is_wanted: impl Fn(&str) -> bool) -> Vec<String> {
         let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
         let is_io = |task: &std::path::PathBuf| {
-            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| name.trim() == "nanomsg")
+            std::fs::read_to_string(task.join("comm")).is_ok_and(|name| is_wanted(name.trim()))
         };
         tasks.filter(is_io).map(|task| task.display().to_string()).collect()
+    }
+
+    /// The processors that a thread may run on, as the system lists them.
+    fn processors(task: &str) -> String {
+        let status = std::fs::read_to_string(format!("{task}/status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap();
+        line.trim().to_owned()
+    }
+
+    /// The first processor that this process has.
+    fn first_processor() -> usize {
+        let allowed = processors("/proc/self");
+        let number = allowed.split(|letter: char| !letter.is_ascii_digit()).next().unwrap();
+        number.parse().unwrap()
+    }
+
+    #[test]
+    fn threads_start_at_once_with_their_names_on_their_processors() {
+        let processor = first_processor();
+        let context = Context::builder()
+            .io_threads(2)
+            .thread_names("processor")
+            .processors([processor])
+            .spin(Duration::from_micros(20))
+            .start_at_once()
+            .build()
+            .unwrap();
+        let named = || threads_named(|name| ["processor-0", "processor-1"].contains(&name));
+        // A thread gives itself its name, and then its processors, when it runs.
+        while named().len() < 2 || named().iter().any(|task| processors(task) != processor.to_string()) {
+            std::thread::yield_now();
+        }
+        let (source, worker): (Push, Pull) = (context.socket().unwrap(), context.socket().unwrap());
+        source.connect(worker.bind("tcp://127.0.0.1:0").unwrap().address().unwrap()).unwrap();
+        source.send("hello").unwrap();
+        assert_eq!(worker.recv().unwrap(), "hello");
+        drop((source, worker));
+        assert_eq!(named().len(), 2, "they run without a socket");
+        let other = context.clone();
+        drop(context);
+        assert_eq!(named().len(), 2);
+        drop(other);
+        // The system lists a thread for a moment longer than others wait for its end.
+        while !named().is_empty() {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_processor_that_is_not_there_is_refused() {
+        for processors in [vec![1024], vec![first_processor(), usize::MAX], vec![]] {
+            let built = Context::builder().processors(processors).build();
+            assert_eq!(built.err(), Some(Error::InvalidArgument));
+        }
     }
 
     /// How often a thread has waited: each event that it handles adds to that.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+#[cfg(simulated)]
+use super::handle::Handle;
 use super::pattern::{Any, BuiltIn, Known, Pattern, Raw};
 use super::socket::Socket;
 use crate::error::Error;
@@ -177,6 +179,17 @@ impl AnySocket {
     /// Those of [`Socket::new`].
     pub fn open(protocol: Protocol) -> Result<AnySocket, Error> {
         Socket::open_protocol(protocol.info())
+    }
+}
+
+#[cfg(simulated)]
+impl AnySocket {
+    /// The open socket with an id, for tests that have opened it by its number.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(crate) fn of_id(id: i32, protocol: &'static ProtocolInfo) -> Result<AnySocket, Error> {
+        Ok(Socket::at(Handle::of(id)?, protocol))
     }
 }
 

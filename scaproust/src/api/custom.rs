@@ -24,9 +24,19 @@ pub use crate::protocol::{
 #[cfg(all(unix, not(simulated)))]
 pub use crate::transport::custom::{ByteStream, StreamListener, Transport, add_transport};
 
-/// Tests of a program's protocol by the simulated pipes with which the library tests its own. With the feature `testing`.
+/// Tests of the program's own protocols and transports, by what the library tests its own with. With the feature `testing`.
+///
+/// A protocol is tested without sockets: [`Bench`](testing::Bench) has simulated pipes and a clock, and
+/// [`check_contract`](testing::check_contract) random events, each time the same for a seed. A transport is tested by real sockets of
+/// this process: [`check_transport`](testing::check_transport).
+///
+/// Whole worlds of sockets on a simulated machine, in which a seed decides everything, are not part of this module: they need a
+/// build with `--cfg simulated`, in which the library uses no descriptor of the system, and so no transport of the program. A
+/// checkout of the library runs them by `make simulate`.
 #[cfg(feature = "testing")]
 pub mod testing {
+    #[cfg(all(unix, not(simulated)))]
+    pub use crate::api::transport_testing::check_transport;
     pub use crate::protocol::testing::{Bench, Manner, check_contract};
 }
 

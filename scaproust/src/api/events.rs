@@ -79,7 +79,11 @@ impl Events {
         &self.watched
     }
 
-    fn next_with(&mut self, receive: impl Fn(&Sub) -> Result<crate::Message, Error>) -> Option<SocketEvent> {
+    /// The next event that `receive` receives; `None` if it fails.
+    pub(super) fn next_with(
+        &mut self,
+        receive: impl Fn(&Sub) -> Result<crate::Message, Error>,
+    ) -> Option<SocketEvent> {
         while !self.has_ended {
             let message = match receive(&self.subscriber) {
                 Err(Error::Interrupted) => continue,

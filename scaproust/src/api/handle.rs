@@ -33,7 +33,11 @@ impl Handle {
         Handle::of(socket::open_in(context, protocol, is_raw)?)
     }
 
-    fn of(id: i32) -> Result<Handle, Error> {
+    /// The handle of an open socket.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    pub(super) fn of(id: i32) -> Result<Handle, Error> {
         Ok(Handle(SocketRef::of(&socket::enter(id)?)))
     }
 

@@ -42,6 +42,8 @@ mod tasks;
 #[cfg(feature = "tls")]
 mod tls;
 mod transfer;
+#[cfg(all(feature = "testing", unix, not(simulated)))]
+mod transport_testing;
 #[cfg(feature = "serde")]
 mod typed;
 #[cfg(feature = "serde")]

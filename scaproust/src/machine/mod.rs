@@ -42,7 +42,8 @@ pub(crate) use self::random::Random;
 pub(crate) use self::shuttled::{point, run, spawn, yield_now};
 use self::threads::Threads;
 pub(crate) use self::threads::{
-    Key, Outcome, Thread, block, current_thread, exchange_ranks, sleep, steps, wake,
+    Key, Outcome, Thread, block, current_thread, exchange_ranks, set_thread_place, sleep, steps,
+    thread_place, wake,
 };
 
 impl Default for Settings {

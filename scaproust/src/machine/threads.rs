@@ -49,6 +49,8 @@ pub(super) struct ThreadState {
     pub(super) has_ended: bool,
     /// The ranks of the locks that it holds.
     ranks: u64,
+    /// What the library keeps for the thread.
+    place: *const (),
 }
 
 /// A thread, to be joined.
@@ -98,6 +100,16 @@ pub(crate) fn exchange_ranks(change: impl FnOnce(u64) -> u64) -> u64 {
         *ranks = change(before);
         before
     })
+}
+
+/// What [`set_thread_place`] has set for the thread that runs; null at first.
+pub(crate) fn thread_place() -> *const () {
+    with(|machine| machine.threads.all[current()].place)
+}
+
+/// Sets the pointer that belongs to the thread that runs.
+pub(crate) fn set_thread_place(place: *const ()) {
+    with(|machine| machine.threads.all[current()].place = place);
 }
 
 /// Waits until one of the keys is woken, or until the deadline. Returns whether it was woken.
@@ -190,6 +202,7 @@ impl Threads {
             is_woken: false,
             has_ended: false,
             ranks: 0,
+            place: std::ptr::null(),
         });
         Thread(self.all.len() - 1)
     }

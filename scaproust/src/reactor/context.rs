@@ -10,6 +10,7 @@ use std::sync::{Arc, Weak};
 use super::Reactor;
 use super::current::watch_unloading;
 use super::io_thread::IoThread;
+use super::thread_settings::ThreadSettings;
 use crate::error::Error;
 use crate::sync::{Mutex, PerProcess, Wakers, lock, rank};
 
@@ -37,12 +38,12 @@ struct Usage {
 }
 
 impl IoContext {
-    /// A context with so many threads, which do not run yet.
-    pub(crate) fn new(threads: usize) -> Arc<IoContext> {
+    /// A context with threads, which do not run yet.
+    pub(crate) fn new(threads: impl IntoIterator<Item = ThreadSettings>) -> Arc<IoContext> {
         let context = Arc::new(IoContext {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
             process: std::process::id(),
-            threads: (0..threads).map(|_| IoThread::default()).collect(),
+            threads: threads.into_iter().map(IoThread::new).collect(),
             usage: Mutex::default(),
         });
         let mut contexts = lock(CONTEXTS.get());
@@ -65,6 +66,16 @@ impl IoContext {
         let thread = usage.next;
         usage.next = (thread + 1) % self.threads.len();
         Ok(Seat { context: self.clone(), thread })
+    }
+
+    /// Starts all threads, which then run as long as the value lives, or a socket is open.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no descriptor or thread to spare.
+    pub(crate) fn start(self: &Arc<Self>) -> Result<Running, Error> {
+        let running = Running(Some(self.join()?));
+        self.threads.iter().try_for_each(|thread| thread.reactor(watch_unloading).map(drop))?;
+        Ok(running)
     }
 
     /// Stops the reactors, and ends the threads.
@@ -113,6 +124,17 @@ impl Seat {
             }
         }
         wakers.wake();
+    }
+}
+
+/// Keeps the threads of a context running. It counts as a socket.
+pub(crate) struct Running(Option<Seat>);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // A forked child has none of the threads.
+        let own = |seat: &Seat| seat.context.process == std::process::id();
+        self.0.take().filter(own).into_iter().for_each(Seat::leave);
     }
 }
 

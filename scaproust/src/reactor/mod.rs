@@ -14,6 +14,7 @@ mod short_wait;
 mod shuttle_tests;
 mod source;
 mod sources;
+mod thread_settings;
 mod timers;
 mod turn;
 mod wake_flag;
@@ -26,13 +27,14 @@ use std::time::Duration;
 
 use mio::{Interest, Token};
 
-pub(crate) use self::context::{IoContext, Seat};
+pub(crate) use self::context::{IoContext, Running, Seat};
 pub(crate) use self::current::{
     current, end_spare_thread, end_spare_thread_at_exit, is_io_thread, prepare_to_stop, stop, wake_tasks,
 };
 use self::poller::{Poll, Pollable, PollerHandle};
 pub(crate) use self::source::{Progress, Ready, Source};
 use self::sources::Sources;
+pub(crate) use self::thread_settings::ThreadSettings;
 pub(crate) use self::timers::TimerId;
 use self::timers::Timers;
 use self::wake_flag::WakeFlag;
@@ -63,11 +65,13 @@ pub(crate) struct Reactor {
     thread: AtomicUsize,
     /// The buffer into which the thread reads.
     scratch: Mutex<Vec<u8>, rank::Scratch>,
+    /// How long the thread looks for events before it sleeps.
+    spin: Duration,
 }
 
 impl Reactor {
-    /// A reactor that no thread runs yet.
-    fn new() -> io::Result<Arc<Reactor>> {
+    /// A reactor that no thread runs yet. Its thread looks for events for the time `spin` before it sleeps.
+    fn new(spin: Duration) -> io::Result<Arc<Reactor>> {
         let (poll, poller) = PollerHandle::new()?;
         let reactor = Reactor {
             poll: Mutex::new(Some(poll)),
@@ -83,6 +87,7 @@ impl Reactor {
             stop_announced: AtomicU64::new(0),
             thread: AtomicUsize::new(0),
             scratch: Mutex::default(),
+            spin,
         };
         Ok(Arc::new(reactor))
     }
@@ -263,12 +268,12 @@ mod tests {
     impl Reactor {
         /// A reactor for [`Reactor::run_until`].
         pub(crate) fn idle() -> Arc<Reactor> {
-            Reactor::new().unwrap()
+            Reactor::new(Duration::ZERO).unwrap()
         }
 
         /// A reactor with a thread, which runs as long as the process.
         pub(crate) fn running() -> Arc<Reactor> {
-            let reactor = Reactor::new().unwrap();
+            let reactor = Reactor::new(Duration::ZERO).unwrap();
             let own = reactor.clone();
             std::thread::spawn(move || own.run());
             reactor
@@ -311,7 +316,7 @@ mod tests {
 
     #[test]
     fn wakes_and_timers_arrive_and_a_panic_is_contained() {
-        let reactor = Reactor::new().unwrap();
+        let reactor = Reactor::new(Duration::ZERO).unwrap();
         let own = reactor.clone();
         let thread = std::thread::spawn(move || own.run());
         let (sender, receiver) = mpsc::channel();

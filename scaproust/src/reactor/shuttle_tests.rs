@@ -45,7 +45,7 @@ impl Source for Probe {
 fn shuttle_mail_and_timers_are_found_at_once() {
     explore(10_000, quick, || {
         let began = now();
-        let reactor = Reactor::new().unwrap();
+        let reactor = Reactor::new(Duration::ZERO).unwrap();
         let own = reactor.clone();
         let thread = spawn("reactor", move || own.run());
         let probe = Probe::new();
@@ -78,7 +78,7 @@ fn shuttle_mail_and_timers_are_found_at_once() {
 #[test]
 fn shuttle_stop_at_any_moment() {
     explore(10_000, quick_or_slow, || {
-        let reactor = Reactor::new().unwrap();
+        let reactor = Reactor::new(Duration::ZERO).unwrap();
         let own = reactor.clone();
         let thread = spawn("reactor", move || own.run());
         let probe = Probe::new();

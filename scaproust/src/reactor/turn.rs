@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::poller::{Events, Poll, PollerHandle};
 use super::source::Progress;
 use super::{Reactor, short_wait};
-use crate::sync::{contained, lock, nanoseconds, now, thread_address, wait_timeout};
+use crate::sync::{contained, lock, nanoseconds, now, thread_address, wait_timeout, yield_now};
 
 /// The most steps of each kind in one turn.
 const STEPS: usize = 64;
@@ -30,6 +30,29 @@ const STOP_WAIT: Duration = Duration::from_micros(50);
 const STOP_EXPECTED: u64 = 1_000_000;
 /// The pause between two attempts to make a poller.
 const POLLER_RETRY: Duration = Duration::from_millis(10);
+
+/// Looks for events again and again for a time, and lets other threads run in between. Returns whether there are any.
+///
+/// # Errors
+/// The poller's.
+fn look(poll: &mut Poll, events: &mut Events, time: Duration) -> io::Result<bool> {
+    let end = now().saturating_add(time);
+    loop {
+        poll.poll(events, Some(Duration::ZERO))?;
+        if !events.is_empty() {
+            return Ok(true);
+        }
+        if now() >= end {
+            return Ok(false);
+        }
+        yield_now();
+    }
+}
+
+/// Whether the poller works that has returned this.
+fn has_worked<T>(polled: io::Result<T>) -> bool {
+    polled.map_or_else(|error| error.kind() == io::ErrorKind::Interrupted, |_| true)
+}
 
 impl Reactor {
     /// Runs the thread until the reactor is stopped.
@@ -87,14 +110,17 @@ impl Reactor {
             return false;
         }
         let mut time = if expects_stop { Duration::ZERO } else { self.time_to_sleep() };
+        if !time.is_zero() && !self.spin.is_zero() {
+            match look(poll, events, self.spin.min(time)) {
+                Ok(false) => time = self.time_to_sleep(),
+                found => return has_worked(found),
+            }
+        }
         if !time.is_zero() && time < POLL_RESOLUTION {
             short_wait::wait(poll, time);
             time = Duration::ZERO;
         }
-        match poll.poll(events, Some(time)) {
-            Ok(()) => true,
-            Err(error) => error.kind() == io::ErrorKind::Interrupted,
-        }
+        has_worked(poll.poll(events, Some(time)))
     }
 
     /// How long there is nothing to do. Must be computed after
@@ -160,5 +186,21 @@ impl Reactor {
         for source in sources {
             contained(|| source.lost());
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, simulated))))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_ends_with_the_first_event_or_its_time() {
+        let (mut poll, poller) = PollerHandle::new().unwrap();
+        let mut events = Events::with_capacity(1);
+        assert!(!look(&mut poll, &mut events, Duration::ZERO).unwrap());
+        let waking = std::thread::spawn(move || poller.waker.wake().map(|()| poller));
+        assert!(look(&mut poll, &mut events, Duration::MAX).unwrap());
+        assert!(!events.is_empty());
+        drop(waking.join().unwrap().unwrap());
     }
 }

@@ -7,7 +7,8 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::sync::{Condvar, Mutex, MutexGuard, Thread, contained, lock, rank, wait_timeout};
+use super::thread_settings::ThreadSettings;
+use crate::sync::{Condvar, Mutex, MutexGuard, Thread, contained, lock, rank, run_on, wait_timeout};
 
 /// How long the thread waits for a job before it exits.
 const IDLE_TIME: Duration = Duration::from_millis(20);
@@ -26,10 +27,15 @@ impl Worker {
     ///
     /// # Errors
     /// The operating system's, when it has no thread to spare.
-    pub(super) fn start(job: Job) -> io::Result<Worker> {
+    pub(super) fn start(job: Job, settings: &ThreadSettings) -> io::Result<Worker> {
         let shared = Arc::new(Shared::with(job));
         let own = shared.clone();
-        let thread = Thread::start(c"nanomsg", Box::new(move || own.work(Shared::wait)))?;
+        let processors = settings.processors.clone();
+        let work = move || {
+            run_on(&processors);
+            own.work(Shared::wait);
+        };
+        let thread = Thread::start(settings.name.clone(), Box::new(work))?;
         Ok(Worker { thread, shared })
     }
 
@@ -37,12 +43,12 @@ impl Worker {
     ///
     /// # Errors
     /// As [`Worker::start`].
-    pub(super) fn run(self, job: Job) -> io::Result<Worker> {
+    pub(super) fn run(self, job: Job, settings: &ThreadSettings) -> io::Result<Worker> {
         match self.shared.submit(job) {
             Ok(()) => Ok(self),
             Err(job) => {
                 self.thread.join();
-                Worker::start(job)
+                Worker::start(job, settings)
             }
         }
     }
@@ -138,15 +144,16 @@ mod tests {
             let sender = sender.clone();
             Box::new(move || sender.send(number).unwrap())
         };
-        let worker = Worker::start(job(1)).unwrap();
+        let worker = Worker::start(job(1), &ThreadSettings::default()).unwrap();
         assert_eq!(ran.recv(), Ok(1));
-        worker.run(job(2)).unwrap().end();
+        worker.run(job(2), &ThreadSettings::default()).unwrap().end();
         assert_eq!(ran.try_recv(), Ok(2));
     }
 
     #[test]
     fn a_job_that_panics_does_not_end_the_thread() {
-        let worker = Worker::start(Box::new(|| panic!("asked for by the test"))).unwrap();
+        let job = Box::new(|| panic!("asked for by the test"));
+        let worker = Worker::start(job, &ThreadSettings::default()).unwrap();
         worker.end();
     }
 

@@ -4,7 +4,8 @@
 
 use std::time::Duration;
 
-use super::plan::{Check, Plan, SocketPlan, Step, ThreadName};
+use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
+use super::tasks::{Tasks, Work};
 use crate::machine::Random;
 use crate::option::LEVEL_SOCKET;
 use crate::protocol::SUB;
@@ -14,6 +15,9 @@ const PEER_INFO: i32 = 1002;
 const CONNECT_TIMEOUT: i32 = 1006;
 const PREFER_NEW: i32 = 1007;
 const CONFLATE: i32 = 1008;
+
+/// The number of a thread that receives where tasks do too.
+const BESIDE_TASKS: usize = 9;
 
 /// Adds options to some sockets of the plan of a seed.
 pub(super) fn add(plan: &mut Plan, seed: u64) {
@@ -31,6 +35,9 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
     }
     if random.one_in(6) {
         watch(plan, &mut random);
+    }
+    if random.one_in(3) {
+        use_tasks(plan, &mut random);
     }
 }
 
@@ -84,4 +91,53 @@ fn drop_old(plan: &mut Plan, random: &mut Random) {
             *check = Check::Newest(*sender);
         }
     }
+}
+
+/// Lets tasks do what threads of some sockets would do.
+fn use_tasks(plan: &mut Plan, random: &mut Random) {
+    let is_timed = |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..));
+    let is_exit = |(_, fault): &(Duration, Fault)| *fault == Fault::Exit;
+    let is_apart = |step: &Step| matches!(step, Step::Share(_) | Step::Fill(_));
+    if plan.checks.iter().any(is_timed)
+        || plan.faults.iter().any(is_exit)
+        || plan.steps.iter().any(|(_, step)| is_apart(step))
+    {
+        return;
+    }
+    // Requests and surveys open contexts, which would get the number of a closed socket while its threads may still use it.
+    let closes = plan.steps.iter().any(|(_, step)| *step == Step::Close);
+    let opens_contexts = |work: &Work| matches!(work, Work::Request(..) | Work::Survey(..));
+    let numbers: Vec<_> =
+        plan.sockets.iter().filter(|socket| !socket.is_raw).map(|socket| socket.number).collect();
+    for number in numbers {
+        if random.one_in(2) {
+            let tasks = (1 + random.below(3) as usize, random.one_in(4));
+            let has_thread = random.one_in(3);
+            let mut steps: Vec<_> = plan.steps.iter_mut().filter(|(name, _)| name.0 == number).collect();
+            for (_, step) in &mut steps {
+                if let Some(work) = work_of(step).filter(|work| !(closes && opens_contexts(work))) {
+                    *step = Step::Tasks(Tasks { count: tasks.0, is_inline: tasks.1, work });
+                }
+            }
+            let receives =
+                steps.iter().any(|(_, step)| matches!(step, Step::Tasks(Tasks { work: Work::Receive, .. })));
+            // Its timeout would be that of the other thread too.
+            let has_timeout = steps.iter().any(|(_, step)| matches!(step, Step::Wait(..)));
+            if receives && has_thread && !has_timeout {
+                plan.steps.push((ThreadName(number, BESIDE_TASKS), Step::Receive(0)));
+            }
+        }
+    }
+}
+
+/// What tasks do in place of a step of a thread.
+fn work_of(step: &Step) -> Option<Work> {
+    Some(match step {
+        Step::Receive(0) => Work::Receive,
+        Step::Send(count, size) => Work::Send(*count, *size),
+        Step::Answer(0) | Step::AnswerLate(_) => Work::Accept,
+        Step::Ask(count, size) => Work::Request(*count, *size),
+        Step::Survey(count, size) => Work::Survey(*count, *size),
+        _ => return None,
+    })
 }

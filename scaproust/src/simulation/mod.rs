@@ -8,6 +8,7 @@
 //! rest is a script that replays it.
 
 mod edges;
+mod executor;
 mod extras;
 mod generate;
 mod groups;
@@ -20,6 +21,7 @@ mod shrink;
 mod shuttle_tests;
 mod statistics;
 mod strangers;
+mod tasks;
 mod watching;
 mod world;
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
+use super::tasks::Tasks;
 use crate::machine::Settings;
 use crate::option::SocketOption;
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
@@ -88,6 +89,8 @@ pub(super) enum Step {
     Device(usize),
     /// Checks the events of another socket until it is closed.
     Watch(usize),
+    /// Runs tasks.
+    Tasks(Tasks),
     Sleep(usize),
     Close,
 }
@@ -260,7 +263,8 @@ impl Plan {
     }
 }
 
-fn number<T: FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
+/// The next word, which is a number.
+pub(super) fn number<T: FromStr>(words: &mut SplitWhitespace<'_>) -> Option<T> {
     words.next()?.parse().ok()
 }
 
@@ -339,6 +343,7 @@ impl Step {
             "survey" => Step::Survey(number(words)?, number(words)?),
             "device" => Step::Device(number(words)?),
             "watch" => Step::Watch(number(words)?),
+            "tasks" => Step::Tasks(Tasks::parse(words)?),
             "sleep" => Step::Sleep(number(words)?),
             "close" => Step::Close,
             _ => return None,
@@ -347,6 +352,9 @@ impl Step {
 
     /// Whether the step goes on until the socket is closed.
     pub(super) fn is_endless(&self) -> bool {
+        if let Step::Tasks(tasks) = self {
+            return tasks.are_endless();
+        }
         matches!(
             self,
             Step::Receive(0)
@@ -454,6 +462,7 @@ impl fmt::Display for Step {
             Step::Survey(count, size) => write!(to, "survey {count} {size}"),
             Step::Device(other) => write!(to, "device {other}"),
             Step::Watch(other) => write!(to, "watch {other}"),
+            Step::Tasks(tasks) => tasks.fmt(to),
             Step::Sleep(time) => write!(to, "sleep {time}"),
             Step::Close => write!(to, "close"),
         }

@@ -1,6 +1,7 @@
 //! The steps of a plan, as a thread performs them on a socket.
 
 use std::collections::BTreeSet;
+use std::rc::Rc;
 use std::time::Duration;
 
 use super::edges::entry;
@@ -20,7 +21,7 @@ use crate::sync::now;
 /// The row of docs/RELIABILITY.md on answers.
 pub(super) const ANSWERED: &str = "REP, RESPONDENT: an answer reaches only the peer that asked";
 /// The kinds of messages: those that are sent, and the answers, to which the number of the socket is added.
-const PLAIN: u8 = 1;
+pub(super) const PLAIN: u8 = 1;
 pub(super) const ANSWER: u8 = 2;
 
 /// The topic of a message.
@@ -30,7 +31,7 @@ pub(super) fn topic(id: Id) -> u8 {
 
 /// A thread that performs the steps of a plan on a socket.
 pub(super) struct Program<'a> {
-    pub(super) world: &'a World,
+    pub(super) world: &'a Rc<World>,
     pub(super) name: ThreadName,
     pub(super) id: i32,
     pub(super) protocol: &'static ProtocolInfo,
@@ -102,6 +103,7 @@ impl Program<'_> {
             Step::RawAsk(count, size) => self.raw_ask(*count, *size)?,
             Step::RawAnswer => self.raw_answer()?,
             Step::Relay => self.relay()?,
+            Step::Tasks(tasks) => self.run_tasks(*tasks)?,
             Step::Sleep(time) => machine::sleep(Duration::from_millis(*time as u64)),
             Step::Close => self.world.close(self.name.0),
         }
@@ -176,25 +178,27 @@ impl Program<'_> {
     }
 
     pub(super) fn receive_with(&self, dont_wait: bool) -> Result<(), Error> {
-        let received = socket::recv(self.id, dont_wait, |received| {
-            self.check_peer(&received);
-            let pipe = received.pipe();
-            let (first, second) = received.body();
-            let bytes = [first, second].concat();
-            let checked = decode(&bytes).and_then(|(kind, id)| {
-                self.check_topic(bytes[0])?;
-                if kind != PLAIN {
-                    return Err(format!("{:?} received an answer", self.name));
-                }
-                self.check_size(bytes.len())?;
-                self.world.ledger.borrow_mut().note_received(self.name.0, self.protocol, pipe, id)
-            });
-            expect(checked);
-        });
-        match received {
+        match socket::recv(self.id, dont_wait, |received| self.note(&received)) {
             Err(Error::WouldBlock) if dont_wait => Ok(()),
             other => other,
         }
+    }
+
+    /// Checks a message that was received, and notes it.
+    pub(super) fn note(&self, received: &Received<'_>) {
+        self.check_peer(received);
+        let pipe = received.pipe();
+        let (first, second) = received.body();
+        let bytes = [first, second].concat();
+        let checked = decode(&bytes).and_then(|(kind, id)| {
+            self.check_topic(bytes[0])?;
+            if kind != PLAIN {
+                return Err(format!("{:?} received an answer", self.name));
+            }
+            self.check_size(bytes.len())?;
+            self.world.ledger.borrow_mut().note_received(self.name.0, self.protocol, pipe, id)
+        });
+        expect(checked);
     }
 
     fn check_topic(&self, topic: u8) -> Result<(), String> {

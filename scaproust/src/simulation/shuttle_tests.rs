@@ -60,6 +60,12 @@ impl Lines {
         self.add(format!("{thread} {}", choose_from(&["receive 0", "poll"])));
     }
 
+    /// Runs one to three tasks.
+    fn tasks(&mut self, thread: &str, work: &str) {
+        let kind = choose_from(&["queued", "inline"]);
+        self.add(format!("{thread} tasks {} {kind} {work}", 1 + choose(3)));
+    }
+
     /// Adds one of the lines or none.
     fn maybe(&mut self, lines: &[&str]) {
         if choose(2) == 0 {
@@ -143,6 +149,40 @@ fn shuttle_pub_and_sub() {
         lines.receive_in_time("2.0");
         lines.maybe(&["1.1 close", "2.1 leave", "0.1 close"]);
         lines.add("check order 0");
+        lines.live();
+    });
+}
+
+/// Tasks send and receive beside threads. Their futures are dropped at any moment.
+#[test]
+fn shuttle_tasks_that_send_and_receive() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        let (one, other) = choose_from(&[("push", "pull"), ("pair", "pair")]);
+        lines.socket(0, one);
+        lines.socket(1, other);
+        lines.join();
+        lines.tasks("0.0", &format!("send {} {}", 1 + choose(3), choose_from(&[20, 3000])));
+        lines.tasks("1.0", "receive");
+        lines.maybe(&["0.1 send 2 20"]);
+        lines.maybe(&["1.1 receive 0", "1.1 poll"]);
+        lines.add("check delivery 0");
+        lines.live();
+    });
+}
+
+/// Tasks ask and answer. Their requests are dropped at any moment.
+#[test]
+fn shuttle_tasks_that_ask_and_answer() {
+    explore(2500, quick_or_slow, || {
+        let mut lines = Lines::default();
+        let (one, other, ask) =
+            choose_from(&[("req", "rep", "request"), ("surveyor", "respondent", "survey")]);
+        lines.socket(0, one);
+        lines.socket(1, other);
+        lines.join();
+        lines.tasks("0.0", &format!("{ask} {} 30", 1 + choose(3)));
+        lines.tasks("1.0", "accept");
         lines.live();
     });
 }

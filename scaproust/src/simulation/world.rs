@@ -9,6 +9,7 @@ use super::ledger::{Id, Ledger, broken};
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
 use super::program::{Program, topic};
 use super::strangers::{self, Stranger};
+use crate::AnySocket;
 use crate::error::Error;
 use crate::machine::{self, Outcome, Place, running_time};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, LEVEL_WS, Setting, SocketOption};
@@ -47,7 +48,9 @@ pub(super) struct World {
     /// The sockets that watch others, until these are closed.
     pub(super) watchers: RefCell<BTreeSet<usize>>,
     /// The step in which each thread is.
-    current: RefCell<BTreeMap<ThreadName, Step>>,
+    pub(super) current: RefCell<BTreeMap<ThreadName, Step>>,
+    /// The sockets at which tasks work.
+    pub(super) sockets_of_tasks: RefCell<BTreeMap<usize, Rc<AnySocket>>>,
 }
 
 /// Runs a plan.
@@ -78,6 +81,7 @@ pub(super) fn live(plan: Plan) {
         endpoints: RefCell::default(),
         watchers: RefCell::default(),
         current: RefCell::default(),
+        sockets_of_tasks: RefCell::default(),
     });
     world.plan.sockets.iter().filter(|wanted| wanted.opens.is_zero()).for_each(|wanted| world.open(wanted));
     let mut programs: BTreeMap<ThreadName, Vec<Step>> = BTreeMap::new();
@@ -115,6 +119,7 @@ pub(super) fn live(plan: Plan) {
     if world.plan.checks.contains(&Check::Idle) {
         world.idle(endless.len() as u64);
     }
+    world.check_wakers();
     world.check_statistics();
     world.end();
     endless.into_iter().for_each(|(_, _, thread)| thread.join());
@@ -321,7 +326,7 @@ impl World {
         20 * settings.latest_timer + 2000 * settings.longest_step + Duration::from_millis(200)
     }
 
-    fn program(&self, name: ThreadName, steps: Vec<Step>) {
+    fn program(self: &Rc<Self>, name: ThreadName, steps: Vec<Step>) {
         let Some((id, protocol)) = self.socket(name.0) else { return };
         for step in steps {
             self.current.borrow_mut().insert(name, step.clone());

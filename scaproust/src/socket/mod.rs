@@ -107,6 +107,8 @@ pub use self::registry::{Call, enter, enter_open};
 pub(crate) use self::sending::send_at;
 pub use self::sending::{Sending, ToSend, send, try_send};
 pub use self::statistics::Statistic;
+#[cfg(simulated)]
+pub(crate) use self::task_call::TaskAttempt;
 pub(crate) use self::task_call::{LendMessage, TaskCall, TaskReceiving, TaskSending};
 pub use self::traffic::{EndpointStatistics, PipeStatistics, Traffic};
 pub(crate) use self::wait_policy::Wait;

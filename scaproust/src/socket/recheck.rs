@@ -3,7 +3,8 @@
 //! A task takes a notification when its waker is called, and takes the message when it is polled. In between it may do
 //! something else for any time: a `select!` may have polled its future by reference, or a stream may be kept for later. If
 //! others wait behind such a task, a timer checks after [`RECHECK_TIME`] whether what was announced is still there, and
-//! notifies the next of them. At most one timer for each event of a socket is set, so a flood of messages costs no more.
+//! notifies the next of them; after another such time the next two, and so on, so that many unpolled tasks in a row cost little more
+//! time than one. At most one timer for each event of a socket is set, so a flood of messages costs no more.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -23,6 +24,9 @@ const RECHECK_TIME: Duration = Duration::from_millis(10);
 pub(super) struct Rechecks {
     for_senders: AtomicBool,
     for_receivers: AtomicBool,
+    /// How many there were.
+    #[cfg(test)]
+    count: std::sync::atomic::AtomicUsize,
 }
 
 /// The timer of a recheck.
@@ -30,6 +34,8 @@ struct Recheck {
     socket: Weak<Socket>,
     /// For receivers, not for senders.
     receives: bool,
+    /// How many waiters are notified.
+    count: usize,
 }
 
 impl Socket {
@@ -37,7 +43,7 @@ impl Socket {
     #[inline]
     pub(super) fn notify_sender(&self) {
         if self.senders.notify_one() {
-            self.recheck_later(false);
+            self.recheck_later(false, 1);
         }
     }
 
@@ -45,7 +51,7 @@ impl Socket {
     #[inline]
     pub(super) fn notify_receiver(&self) {
         if self.receivers.notify_one() {
-            self.recheck_later(true);
+            self.recheck_later(true, 1);
         }
     }
 
@@ -57,7 +63,7 @@ impl Socket {
         for socket in std::iter::once(self).chain(self.parent()) {
             for (receives, own) in [(true, &socket.receivers), (false, &socket.senders)] {
                 if std::ptr::eq(event, &raw const **own) {
-                    socket.recheck_later(receives);
+                    socket.recheck_later(receives, 1);
                 }
             }
         }
@@ -68,13 +74,13 @@ impl Socket {
     }
 
     #[cold]
-    fn recheck_later(&self, receives: bool) {
+    fn recheck_later(&self, receives: bool, count: usize) {
         if self.is_due(receives).swap(true, Ordering::Relaxed) {
             return;
         }
         match reactor::current() {
             Ok(reactor) => {
-                let recheck = Recheck { socket: self.this.clone(), receives };
+                let recheck = Recheck { socket: self.this.clone(), receives, count };
                 reactor.at(now() + RECHECK_TIME, Arc::new(recheck));
             }
             // The next notification tries again.
@@ -82,8 +88,10 @@ impl Socket {
         }
     }
 
-    /// Notifies the next waiter if it has something to do.
-    fn recheck(&self, receives: bool) {
+    /// Notifies the next `count` waiters if they have something to do.
+    fn recheck(&self, receives: bool, count: usize) {
+        #[cfg(test)]
+        self.rechecks.count.fetch_add(1, Ordering::Relaxed);
         // Before the check: a notification from now on sets another timer.
         self.is_due(receives).swap(false, Ordering::AcqRel);
         let event = if receives { &self.receivers } else { &self.senders };
@@ -102,8 +110,8 @@ impl Socket {
             is_ready
         };
         edges.deliver();
-        if is_ready {
-            if receives { self.notify_receiver() } else { self.notify_sender() }
+        if is_ready && event.notify_some(count) {
+            self.recheck_later(receives, count.saturating_mul(2));
         }
     }
 }
@@ -111,7 +119,54 @@ impl Socket {
 impl Source for Recheck {
     fn timeout(self: Arc<Self>, _now: Duration) {
         if let Some(socket) = self.socket.upgrade() {
-            socket.recheck(self.receives);
+            socket.recheck(self.receives, self.count);
         }
+    }
+}
+
+#[cfg(all(test, not(any(loom, simulated))))]
+mod tests {
+    use std::sync::mpsc;
+    use std::task::{Wake, Waker};
+
+    use super::*;
+    use crate::message::{Outgoing, Payload};
+    use crate::protocol;
+    use crate::socket::{AF_SP, SocketRef, TaskCall, TaskReceiving, Wait, close, enter, open, send};
+
+    /// Tells the test that it was woken.
+    struct Telling(mpsc::Sender<usize>, usize);
+
+    impl Wake for Telling {
+        fn wake(self: Arc<Self>) {
+            // The test may be over.
+            _ = self.0.send(self.1);
+        }
+    }
+
+    #[test]
+    fn many_tasks_that_are_not_polled_cost_few_rechecks() {
+        const TASKS: usize = 127;
+        let [sender, receiver] =
+            [protocol::PUSH, protocol::PULL].map(|info| open(AF_SP, info.number.into()).unwrap());
+        enter(receiver).unwrap().bind(b"inproc://recheck").unwrap();
+        enter(sender).unwrap().connect(b"inproc://recheck").unwrap();
+        let (told, woken) = mpsc::channel();
+        let mut calls: Vec<_> = (0..TASKS)
+            .map(|_| {
+                let receiving = TaskReceiving { place: (), put: |_: &mut (), _| Ok(()) };
+                TaskCall::new(SocketRef::of(&enter(receiver).unwrap()), receiving, Wait::Option)
+            })
+            .collect();
+        for (number, call) in calls.iter_mut().enumerate() {
+            assert!(call.poll(&Waker::from(Arc::new(Telling(told.clone(), number)))).is_pending());
+        }
+        send(sender, &mut Outgoing::new(Payload::Borrowed(b"for the last")), false).unwrap();
+        assert!((0..TASKS).all(|number| woken.recv() == Ok(number)), "in their order");
+        // 1, 1, 2, 4, 8, 16, 32, 64: the first by the message, and the last timer wakes all that are left.
+        assert_eq!(enter(receiver).unwrap().rechecks.count.load(Ordering::Relaxed), 7);
+        assert!(calls[TASKS - 1].poll(Waker::noop()).is_ready());
+        drop(calls);
+        [sender, receiver].into_iter().for_each(|id| close(id).unwrap());
     }
 }

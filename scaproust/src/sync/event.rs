@@ -223,6 +223,11 @@ impl Event {
         self.notify(1)
     }
 
+    /// As [`Event::notify_one`], for up to `count` waiters.
+    pub(crate) fn notify_some(&self, count: usize) -> bool {
+        self.notify(count)
+    }
+
     /// Counts a change and wakes all waiters.
     pub(crate) fn notify_all(&self) {
         self.notify(usize::MAX);

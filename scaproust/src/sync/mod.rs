@@ -5,6 +5,7 @@
 //! locks are loom's, which explores all interleavings of the lock-free parts. With `--cfg shuttle` the atomics
 //! are shuttle's, which switches threads at each; all else is that of the simulated machine.
 
+mod affinity;
 mod entry_lock;
 mod environment;
 mod event;
@@ -23,6 +24,7 @@ mod thread;
 mod unload;
 mod wakers;
 
+pub(crate) use affinity::{may_run_on, run_on};
 pub(crate) use entry_lock::EntryLock;
 #[cfg(all(unix, not(simulated)))]
 pub(crate) use environment::has_more_rights;

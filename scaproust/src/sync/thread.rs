@@ -32,6 +32,7 @@ type Body = Box<dyn FnOnce() + Send>;
 
 #[cfg(all(target_os = "linux", not(any(loom, simulated))))]
 mod plain {
+    use std::borrow::Cow;
     use std::ffi::{CStr, c_void};
     use std::mem::MaybeUninit;
     use std::time::Duration;
@@ -53,7 +54,7 @@ mod plain {
 
     /// The argument of a new thread.
     struct Start {
-        name: &'static CStr,
+        name: Cow<'static, CStr>,
         body: Body,
     }
 
@@ -62,7 +63,7 @@ mod plain {
         ///
         /// # Errors
         /// The system's.
-        pub(crate) fn start(name: &'static CStr, body: Body) -> io::Result<Thread> {
+        pub(crate) fn start(name: Cow<'static, CStr>, body: Body) -> io::Result<Thread> {
             let start = Box::into_raw(Box::new(Start { name, body }));
             let mut attributes = MaybeUninit::uninit();
             let mut thread = MaybeUninit::uninit();
@@ -114,6 +115,7 @@ mod plain {
 
 #[cfg(all(not(simulated), any(not(target_os = "linux"), loom)))]
 mod standard {
+    use std::borrow::Cow;
     use std::ffi::CStr;
     use std::io;
     use std::thread::{Builder, JoinHandle};
@@ -130,7 +132,7 @@ mod standard {
         ///
         /// # Errors
         /// The system's.
-        pub(crate) fn start(name: &'static CStr, body: Body) -> io::Result<Thread> {
+        pub(crate) fn start(name: Cow<'static, CStr>, body: Body) -> io::Result<Thread> {
             let name = name.to_string_lossy().into_owned();
             without_signals(|| Builder::new().name(name).spawn(body)).map(Thread)
         }
@@ -148,6 +150,7 @@ mod standard {
 
 #[cfg(simulated)]
 mod simulated {
+    use std::borrow::Cow;
     use std::ffi::CStr;
     use std::io;
     use std::time::Duration;
@@ -163,7 +166,7 @@ mod simulated {
         ///
         /// # Errors
         /// None.
-        pub(crate) fn start(name: &'static CStr, body: Body) -> io::Result<Thread> {
+        pub(crate) fn start(name: Cow<'static, CStr>, body: Body) -> io::Result<Thread> {
             Ok(Thread(machine::spawn(&name.to_string_lossy(), body)))
         }
 

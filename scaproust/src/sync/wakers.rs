@@ -46,12 +46,12 @@ impl From<Waker> for Wakers {
     }
 }
 
-#[cfg(not(any(loom, simulated)))]
+#[cfg(not(loom))]
 pub(crate) use collecting::{pass_up, run_then_wake};
 
-#[cfg(not(any(loom, simulated)))]
+#[cfg(not(loom))]
 mod collecting {
-    use std::cell::{Cell, RefCell};
+    use std::cell::RefCell;
     use std::ptr;
 
     use super::Wakers;
@@ -59,9 +59,44 @@ mod collecting {
     /// The wakers that a thread has collected.
     type Collected = RefCell<Wakers>;
 
-    thread_local! {
-        /// Of the outermost `run_then_wake` of the thread. It has no destructor.
-        static COLLECTED: Cell<*const Collected> = const { Cell::new(ptr::null()) };
+    /// The place of the thread for what its outermost `run_then_wake` collects.
+    #[cfg(not(simulated))]
+    mod place {
+        use std::cell::Cell;
+        use std::ptr;
+
+        use super::Collected;
+
+        thread_local! {
+            /// It has no destructor.
+            static COLLECTED: Cell<*const Collected> = const { Cell::new(ptr::null()) };
+        }
+
+        /// `None` if the thread ends and has no such place any more.
+        #[inline]
+        pub(super) fn get() -> Option<*const Collected> {
+            COLLECTED.try_with(Cell::get).ok()
+        }
+
+        #[inline]
+        pub(super) fn set(collected: *const Collected) {
+            _ = COLLECTED.try_with(|place| place.set(collected));
+        }
+    }
+
+    /// The same for a simulated thread. Several share one of the operating system.
+    #[cfg(simulated)]
+    mod place {
+        use super::Collected;
+        use crate::machine;
+
+        pub(super) fn get() -> Option<*const Collected> {
+            Some(machine::thread_place().cast())
+        }
+
+        pub(super) fn set(collected: *const Collected) {
+            machine::set_thread_place(collected.cast());
+        }
     }
 
     /// Runs `step`, and then the wakers of the tasks that it has notified, in this thread. The caller holds no
@@ -69,7 +104,7 @@ mod collecting {
     /// function the wakers are left to that one, so wakers never run inside each other.
     #[inline]
     pub(crate) fn run_then_wake<R>(step: impl FnOnce() -> R) -> R {
-        if COLLECTED.try_with(|collected| !collected.get().is_null()).unwrap_or(true) {
+        if place::get().is_none_or(|collected| !collected.is_null()) {
             return step();
         }
         let collected = Collected::default();
@@ -79,7 +114,7 @@ mod collecting {
 
     /// Leaves the wakers to the `run_then_wake` that this thread is in. Returns them if there is none.
     pub(crate) fn pass_up(wakers: Wakers) -> Wakers {
-        let collected = COLLECTED.try_with(Cell::get).unwrap_or(ptr::null());
+        let collected = place::get().unwrap_or(ptr::null());
         // SAFETY: a `Scope` of this thread has set the pointer, and resets it before the value goes.
         match unsafe { collected.as_ref() } {
             None => wakers,
@@ -95,7 +130,7 @@ mod collecting {
 
     impl<'a> Scope<'a> {
         fn begin(collected: &'a Collected) -> Scope<'a> {
-            _ = COLLECTED.try_with(|place| place.set(collected));
+            place::set(collected);
             Scope(collected)
         }
     }
@@ -107,19 +142,19 @@ mod collecting {
             while !self.0.borrow().is_empty() {
                 self.0.take().wake();
             }
-            _ = COLLECTED.try_with(|place| place.set(ptr::null()));
+            place::set(ptr::null());
         }
     }
 }
 
 /// Runs `step`. Several threads of a model share one thread of the system, so nothing is collected.
-#[cfg(any(loom, simulated))]
+#[cfg(loom)]
 pub(crate) fn run_then_wake<R>(step: impl FnOnce() -> R) -> R {
     step()
 }
 
 /// Returns the wakers: nothing is collected.
-#[cfg(any(loom, simulated))]
+#[cfg(loom)]
 pub(crate) fn pass_up(wakers: Wakers) -> Wakers {
     wakers
 }

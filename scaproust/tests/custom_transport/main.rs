@@ -1,13 +1,14 @@
 //! Transports of the program behave as the library's own.
 
-#![cfg(all(unix, not(any(loom, simulated))))]
+#![cfg(all(unix, feature = "testing", not(any(loom, simulated))))]
 
-mod kit;
 mod streams;
 
 use std::io;
+use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use scaproust::custom::testing::check_transport;
 use scaproust::custom::{ByteStream, StreamListener, Transport, add_transport};
 use scaproust::{Error, EventKind, Pair};
 
@@ -23,19 +24,24 @@ fn path(scheme: &str) -> String {
 
 #[test]
 fn transports_of_the_library_keep_the_rules() {
-    kit::check(&|| path("ipc"));
+    check_transport(|| path("ipc"));
+    check_transport(|| {
+        // A port that is free at the moment.
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        format!("tcp://{}", listener.local_addr().unwrap())
+    });
 }
 
 #[test]
 fn a_transport_of_the_program_keeps_the_rules() {
     add_transport("plain", Local(Manner::Plain)).unwrap();
-    kit::check(&|| path("plain"));
+    check_transport(|| path("plain"));
 }
 
 #[test]
 fn a_stream_may_move_few_bytes_at_once() {
     add_transport("little", Local(Manner::Little)).unwrap();
-    kit::check(&|| path("little"));
+    check_transport(|| path("little"));
 }
 
 /// The other side is one of the library's own: the transport has the bytes of the tcp mapping.
@@ -55,6 +61,13 @@ fn a_stream_that_panics_or_lies_loses_its_connection_only() {
         bound.send("still there").unwrap();
         assert_eq!(connected.recv().unwrap(), "still there");
     }
+}
+
+#[test]
+#[should_panic(expected = "the transport breaks a rule: messages of any size arrive, in their order")]
+fn a_transport_that_breaks_a_rule_is_found() {
+    add_transport("broken", Failing).unwrap();
+    check_transport(|| path("broken"));
 }
 
 /// A transport that only fails.

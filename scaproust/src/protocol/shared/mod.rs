@@ -14,6 +14,7 @@ mod subscriber;
 mod surveyor;
 #[cfg(test)]
 mod tests;
+mod waiting_line;
 
 use questions::Questions;
 use replier::SharedReplier;

@@ -1,7 +1,8 @@
 //! REQ with contexts. A reply leaves its pipe's lane for the mailbox of its conversation at once.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 
+use super::waiting_line::{Ticket, WaitingLine};
 use super::{Changed, Place, Questions, Sharing};
 use crate::error::Error;
 use crate::message::{Outgoing, Payload};
@@ -22,7 +23,7 @@ pub struct SharedRequester {
     conversations: Slab<Conversation>,
     selected: Place,
     /// The places of delayed requests, in the order of sending.
-    delayed: VecDeque<Place>,
+    delayed: WaitingLine,
     /// The places whose replies have come since the socket layer has asked.
     changed: BTreeSet<Place>,
 }
@@ -36,13 +37,13 @@ struct Conversation {
     /// In milliseconds, as that of a plain machine.
     resend_interval: i32,
     mailbox: PipeId,
-    /// Whether the place is in the queue of delayed requests.
-    is_queued: bool,
+    /// Its entry among the delayed requests.
+    ticket: Option<Ticket>,
 }
 
 impl Conversation {
     fn new(request: Option<Request>, word: u32, resend_interval: i32, mailbox: PipeId) -> Conversation {
-        Conversation { request, word, resend_interval, mailbox, is_queued: false }
+        Conversation { request, word, resend_interval, mailbox, ticket: None }
     }
 
     fn state(&self) -> Option<RequestState> {
@@ -58,6 +59,11 @@ impl Conversation {
     }
 }
 
+/// Tells whether a place has left an entry among the delayed requests.
+fn has_left(conversations: &Slab<Conversation>) -> impl Fn(Place, Ticket) -> bool {
+    |place, ticket| conversations[place].ticket != Some(ticket)
+}
+
 impl SharedRequester {
     pub(super) fn new(machine: Requester, mailbox: PipeId) -> SharedRequester {
         let (raw, request, last, resend_interval) = machine.into_parts();
@@ -66,7 +72,7 @@ impl SharedRequester {
             questions: Questions::new(last),
             conversations: Slab::new(),
             selected: super::OWN,
-            delayed: VecDeque::new(),
+            delayed: WaitingLine::default(),
             changed: BTreeSet::new(),
         };
         let state = request.as_ref().map(|request| request.state);
@@ -102,8 +108,9 @@ impl SharedRequester {
     /// Delays the request of a place, until a pipe has room.
     fn delay(&mut self, place: Place) {
         self.set_state(place, RequestState::Delayed);
-        if !std::mem::replace(&mut self.conversations[place].is_queued, true) {
-            self.delayed.push_back(place);
+        let ticket = &mut self.conversations[place].ticket;
+        if ticket.is_none() {
+            *ticket = Some(self.delayed.push(place));
         }
     }
 
@@ -140,7 +147,7 @@ impl SharedRequester {
     }
 
     fn send_delayed(&mut self, context: &mut impl Context) {
-        while let Some(&place) = self.delayed.front() {
+        while let Some(place) = self.delayed.first(has_left(&self.conversations)) {
             let conversation = &mut self.conversations[place];
             if let Some(Request { body, metadata, state: RequestState::Delayed }) = &conversation.request {
                 let mut copy = Payload::Owned(body.clone());
@@ -150,8 +157,8 @@ impl SharedRequester {
                 let resend_at = resend_time(context.now(), conversation.resend_interval);
                 self.set_state(place, RequestState::Sent { pipe, resend_at });
             }
-            self.conversations[place].is_queued = false;
-            self.delayed.pop_front();
+            self.conversations[place].ticket = None;
+            self.delayed.pop();
         }
     }
 
@@ -185,9 +192,11 @@ impl Sharing for SharedRequester {
     fn remove(&mut self, place: Place) {
         self.cancel(place);
         self.changed.remove(&place);
-        self.delayed.retain(|delayed| *delayed != place);
-        let mailbox = self.conversations[place].mailbox;
+        let Conversation { mailbox, ticket, .. } = self.conversations[place];
         self.conversations.remove(place, Conversation::new(None, 0, 0, mailbox));
+        if ticket.is_some() {
+            self.delayed.leave(has_left(&self.conversations));
+        }
     }
 
     fn select(&mut self, place: Place) {
