@@ -4,7 +4,7 @@
 
 use std::time::{Duration, Instant};
 
-use scaproust::{Error, Pull, Push};
+use scaproust::{Bus, Error, EventKind, Pull, Push};
 
 /// Later than any test ends.
 fn far() -> Instant {
@@ -83,4 +83,24 @@ fn closing_the_endpoint_s_socket_ends_the_waits_of_tasks() {
     });
     assert_eq!(smol::block_on(wait), Err(Error::WrongState));
     assert_eq!(smol::block_on(endpoint.wait_connected_async()), Err(Error::Closed));
+}
+
+/// A BUS socket drops what it sends to a peer that it cannot send to yet.
+#[test]
+fn what_is_sent_after_the_event_of_a_connection_reaches_its_peer() {
+    for round in 0..50 {
+        for address in ["tcp://127.0.0.1:0".to_string(), format!("inproc://endpoints/event/{round}")] {
+            let (room, member) = (Bus::new().unwrap(), Bus::new().unwrap());
+            let mut events = room.events().unwrap();
+            let address = room.bind(address).unwrap().address().unwrap();
+            std::thread::scope(|scope| {
+                scope.spawn(|| {
+                    assert!(events.any(|event| event.kind == EventKind::Accepted));
+                    room.send("welcome").unwrap();
+                });
+                member.connect(address).unwrap();
+                assert_eq!(member.recv_deadline(far()).unwrap(), "welcome");
+            });
+        }
+    }
 }

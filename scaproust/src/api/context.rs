@@ -6,7 +6,8 @@ use crate::error::Error;
 
 impl Socket<pattern::Sub> {
     /// Opens a context of the socket: a socket that uses the connections of this one, and has subscriptions and a queue of
-    /// its own. So each part of a program can receive what it is interested in.
+    /// its own. So each part of a program can receive what it is interested in. (A [`Context`](crate::Context) is something else: it
+    /// has I/O threads.)
     ///
     /// A context receives and is polled as any socket, by threads and by tasks. Its timeouts, its name and the options of its
     /// protocol are its own, all other options are those of this socket. It has no endpoints: [`bind`](Socket::bind) and

@@ -11,6 +11,9 @@
 //!
 //! A [`Protocol`] has a number of its own and a [`StateMachine`], which decides where each message goes. The library does all the rest: transports,
 //! queues, waiting, deadlines, tasks, polling, closing. The example `protocol` of this crate has one.
+//!
+//! It is not [`scaproust::Protocol`](crate::Protocol), which names the protocols of the library. A program that uses both imports
+//! this module, and writes `custom::Protocol`.
 
 use super::Context;
 use super::handle::Handle;

@@ -28,6 +28,8 @@ const LONGEST_PREFIX: usize = 10;
 /// when the last socket of the context is closed. Dropping the context closes no socket. A forked child can open no socket in a
 /// context of its parent.
 ///
+/// The context that [`Sub::context`](crate::Sub::context) opens is something else: a socket that uses the connections of another one.
+///
 /// The thread of the process still runs for tasks ([`recv_async`](Socket::recv_async) and others), whose wakers it calls. The inproc
 /// address of a monitor ([`Socket::set_monitor`]) is one of the process, and not of the context.
 ///

@@ -159,13 +159,14 @@ fn join(connector: &Arc<Inproc>, bound: &Arc<Inproc>) {
     drop((connector_links, bound_links));
     from.report(EndpointEvent::Connected);
     to.report(EndpointEvent::Accepted);
-    from_end.clone().open();
-    if !Arc::ptr_eq(&from_end, &to_end) {
-        to_end.clone().open();
+    // Both sockets have their end: they may send, and programs are told of that afterwards.
+    to_end.clone().writable();
+    from_end.clone().writable();
+    let is_loop = Arc::ptr_eq(&from_end, &to_end);
+    from_end.open();
+    if !is_loop {
+        to_end.open();
     }
-    // Both sockets have their end: they may send.
-    to_end.writable();
-    from_end.writable();
 }
 
 /// Gives each of two sockets an end of a new pipe, or neither.

@@ -115,8 +115,9 @@ impl Connection {
         }
         if let Some(end) = self.end.get() {
             if effects.is_established {
-                end.clone().open();
+                // In this order: a program that is told of the pipe can send on it.
                 end.clone().writable();
+                end.clone().open();
             }
             if effects.is_edge {
                 end.clone().readable(0);
