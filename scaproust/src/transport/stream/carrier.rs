@@ -100,9 +100,7 @@ impl AnyAcceptor {
 
     /// Removes the file that it listens at, if there is one.
     pub(super) fn remove_file(&self) {
-        if let AnyAcceptor::System(acceptor) = self {
-            acceptor.remove_file();
-        }
+        self.raw().remove_file();
     }
 
     /// Stops listening, also in processes that have a copy of the descriptor; one of the program's transports stops when it is
