@@ -40,6 +40,31 @@ fn the_thread_receives_what_its_closing_socket_delivers() {
     smol::block_on(closing).unwrap();
 }
 
+/// Linux lists the threads of a process.
+#[cfg(target_os = "linux")]
+#[test]
+fn many_closings_have_one_thread() {
+    let senders: Vec<_> = (0..6).map(|_| stuffed()).collect();
+    let mut closings: Vec<_> = senders.iter().map(|(source, _)| source.close_async()).collect();
+    for closing in &mut closings {
+        assert!(poll(closing).is_pending());
+    }
+    let threads = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap().map(|task| task.unwrap().path());
+        let name = |task: std::path::PathBuf| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        tasks.filter(|task| name(task.clone()).trim() == "nanomsg-close").count()
+    };
+    // One of another test, which has ended, may still be listed.
+    assert!(threads() < senders.len() - 2, "{} threads", threads());
+    // The last one is the first that is done.
+    for ((_, worker), closing) in senders.iter().zip(closings).rev() {
+        for _ in 0..COUNT {
+            assert_eq!(worker.recv().unwrap().len(), LENGTH);
+        }
+        smol::block_on(closing).unwrap();
+    }
+}
+
 #[test]
 fn a_closing_that_is_dropped_goes_on() {
     let (source, worker) = stuffed();

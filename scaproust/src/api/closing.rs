@@ -7,15 +7,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 
-use super::handle::Handle;
 use super::pattern::Pattern;
 use super::socket::Socket;
 use crate::error::Error;
-use crate::sync::{Mutex, lock, rank, start_detached};
+use crate::socket::close_in_background;
+use crate::sync::{Mutex, lock, rank};
 
 impl<P: Pattern> Socket<P> {
     /// Closes the socket, as [`Socket::close`], in a task: waits without blocking the thread until what was sent is delivered,
-    /// within [`Socket::linger`]. The closing itself runs in a thread of its own.
+    /// within [`Socket::linger`]. The closing itself runs in a thread, one for all
+    /// sockets that are closed in this way at the same time.
     ///
     /// The first poll begins it. From then on it goes on, also if the future is dropped, and other calls on the socket fail as
     /// soon as the thread runs.
@@ -42,23 +43,24 @@ impl<P: Pattern> Socket<P> {
         CloseFuture { socket: self, closing: None }
     }
 
-    /// Begins to close the socket in a thread.
+    /// Begins to close the socket in the background.
     fn begin_closing(&self) -> Result<Arc<Closing>, Error> {
         if self.is_closed.swap(true, Ordering::Relaxed) {
             return Err(Error::Closed);
         }
         let closing = Arc::new(Closing(Mutex::default()));
-        let (handle, shared) = (self.handle.clone(), closing.clone());
-        if let Err(error) = start_detached("nanomsg-close", move || shared.run(&handle)) {
+        let shared = closing.clone();
+        let begun = close_in_background(self.handle.socket().clone(), move |outcome| shared.end(outcome));
+        if let Err(error) = begun {
             self.is_closed.store(false, Ordering::Relaxed);
-            return Err(error.into());
+            return Err(error);
         }
         self.conversations.close();
         Ok(closing)
     }
 }
 
-/// The closing of a socket, which its thread and its future share.
+/// The closing of a socket, which the thread and its future share.
 struct Closing(Mutex<Progress, rank::Closing>);
 
 #[derive(Default)]
@@ -70,9 +72,8 @@ struct Progress {
 }
 
 impl Closing {
-    /// Closes the socket, in the thread.
-    fn run(&self, socket: &Handle) {
-        let outcome = socket.close();
+    /// Notes the outcome, in the thread, and wakes the task.
+    fn end(&self, outcome: Result<(), Error>) {
         let waker = {
             let mut progress = lock(&self.0);
             progress.outcome = Some(outcome);

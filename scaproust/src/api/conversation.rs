@@ -109,7 +109,7 @@ impl Idle {
     fn keep(&mut self, context: OpenContext) -> Vec<OpenContext> {
         self.idle.push(context);
         let surplus = self.idle.len().saturating_sub(MAX_IDLE).min(2);
-        // There each would need a thread to be closed; the next conversation that ends elsewhere closes them.
+        // There they would be closed in the background; the next conversation that ends elsewhere closes them.
         let closed = if reactor::is_io_thread() { 0 } else { surplus };
         self.idle.split_off(self.idle.len() - closed)
     }

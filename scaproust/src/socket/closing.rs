@@ -7,14 +7,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::registry::{SOCKETS, SocketRef};
-use super::{Socket, opening, reporter, trace};
+use super::registry::{MAX_SOCKETS, SOCKETS};
+use super::{Socket, opening, reporter, table, trace};
 use crate::error::Error;
 use crate::message;
 use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::reactor::{self, Seat};
-use crate::sync::{Wakers, contained, start_detached};
+use crate::sync::{Event, Wakers, contained};
 use crate::transport::{Endpoint, Linger};
 
 /// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent within the time
@@ -27,7 +27,7 @@ pub fn close(id: i32) -> Result<(), Error> {
         if SOCKETS.get().is_last() {
             reactor::prepare_to_stop();
         }
-        socket.interrupt_calls().begin().wait();
+        socket.interrupt_calls(None).begin().wait();
     };
     let mut seat = None;
     let teardown = |socket: Arc<Socket>| {
@@ -42,20 +42,49 @@ pub fn close(id: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// As [`close`], for a thread that must not wait if it is the I/O thread, which would wait for itself: then the
-/// socket is closed in the background. If there is no thread to spare, it stays open until the process ends.
+/// A closing that has begun: the endpoints deliver what was sent.
+pub(super) struct BegunClosing {
+    socket: table::Closing<'static, Socket, MAX_SOCKETS>,
+    endpoints: Option<ClosingEndpoints>,
+}
+
+/// Begins to close a socket. `watcher` is notified when everything may be delivered.
 ///
 /// # Errors
-/// As [`close`], if the thread waits.
-pub(crate) fn close_from_waker(socket: SocketRef) -> Result<(), Error> {
-    let close = move || {
-        drop(socket.enter()?);
-        close(socket.id)
-    };
-    if !reactor::is_io_thread() {
-        return close();
+/// As [`close`].
+pub(super) fn begin(id: i32, watcher: Arc<Event>) -> Result<BegunClosing, Error> {
+    let socket = SOCKETS.get().begin_closing(id)?;
+    if SOCKETS.get().is_last() {
+        reactor::prepare_to_stop();
     }
-    start_detached("nanomsg-close", move || _ = close()).map_err(Error::from)
+    let endpoints = contained(|| socket.interrupt_calls(Some(watcher)).begin());
+    Ok(BegunClosing { socket, endpoints })
+}
+
+impl BegunClosing {
+    /// Whether everything is delivered, or the time of `NN_LINGER` is over.
+    pub(super) fn is_over(&self, now: Duration) -> bool {
+        self.endpoints.as_ref().is_none_or(|endpoints| {
+            endpoints.linger.is_finished() || self.deadline().is_some_and(|deadline| deadline <= now)
+        })
+    }
+
+    /// When the time of `NN_LINGER` is over.
+    pub(super) fn deadline(&self) -> Option<Duration> {
+        self.endpoints.as_ref()?.linger.deadline()
+    }
+
+    /// Frees the socket, once it is over.
+    pub(super) fn finish(self) {
+        let BegunClosing { socket, endpoints } = self;
+        contained(|| endpoints.into_iter().for_each(ClosingEndpoints::wait));
+        let seat = socket.seat.clone();
+        let was_last = socket.finish(|socket| socket.teardown());
+        seat.into_iter().for_each(Seat::leave);
+        if was_last {
+            release_shared();
+        }
+    }
 }
 
 /// Closes every socket, and prevents new ones from being opened. Does nothing in a process that has never
@@ -71,7 +100,7 @@ pub fn terminate() {
     let closings: Vec<_> = (0..sockets.end()).filter_map(|id| sockets.begin_closing(id).ok()).collect();
     // A panic in one socket is contained and does not affect the others.
     let endpoints: Vec<_> =
-        closings.iter().filter_map(|socket| contained(|| socket.interrupt_calls())).collect();
+        closings.iter().filter_map(|socket| contained(|| socket.interrupt_calls(None))).collect();
     let endpoints: Vec<_> = endpoints.into_iter().map(ClosingEndpoints::begin).collect();
     endpoints.into_iter().for_each(ClosingEndpoints::wait);
     let (mut was_last, mut seats) = (false, Vec::new());
@@ -98,8 +127,9 @@ fn release_shared() {
 }
 
 impl Socket {
-    /// The second phase of closing: interrupts the calls inside. The time of `NN_LINGER` begins.
-    fn interrupt_calls(&self) -> ClosingEndpoints {
+    /// The second phase of closing: interrupts the calls inside. The time of `NN_LINGER` begins. A `watcher` is notified when
+    /// everything may be delivered.
+    fn interrupt_calls(&self, watcher: Option<Arc<Event>>) -> ClosingEndpoints {
         let closing = {
             let mut core = self.core.lock();
             core.is_closing = true;
@@ -116,7 +146,7 @@ impl Socket {
             let closing = core.endpoints.closing.drain(..).map(|(_, endpoint)| endpoint);
             let open = std::mem::take(&mut core.endpoints.open).into_values();
             let endpoints: Vec<_> = open.map(|open| open.endpoint).chain(closing).collect();
-            let linger = Linger::begin(core.options.timeout(SocketOption::Linger));
+            let linger = Linger::watched(core.options.timeout(SocketOption::Linger), watcher);
             core.linger = Some(linger.clone());
             ClosingEndpoints { endpoints, linger }
         };
@@ -213,7 +243,7 @@ mod tests {
         let id = open(AF_SP, protocol::PUSH.number.into()).unwrap();
         let socket = enter(id).unwrap().this.upgrade().unwrap();
         socket.set_option(SocketOption::Linger, Setting::Int(0)).unwrap();
-        socket.interrupt_calls().begin().wait();
+        socket.interrupt_calls(None).begin().wait();
         // The last step of an nn_shutdown that began earlier, with an infinite linger time.
         let (endpoint, forever) = (Arc::new(Stuck::default()), Linger::begin(None));
         let unfinished = forever.unfinished();

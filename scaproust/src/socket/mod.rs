@@ -24,6 +24,7 @@
 //! | `snapshot`, `json`, `report`, `reporter` | the report of the process, and serving it |
 //! | `exit`, `opening`, `closing` | the beginning and the end |
 
+mod background;
 mod blocking;
 mod closing;
 mod connecting;
@@ -79,9 +80,9 @@ use std::io;
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock, Weak};
 
+pub(crate) use self::background::{close_from_waker, close_in_background};
 pub use self::blocking::BlockingCall;
 pub(crate) use self::blocking::{BlockedSignals, TURNS};
-pub(crate) use self::closing::close_from_waker;
 pub use self::closing::{close, terminate};
 pub use self::connecting::connect;
 pub(crate) use self::connecting::{Connecting, connect_in, wait_connected};

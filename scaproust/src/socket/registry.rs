@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::sync::PerProcess;
 
 /// How many sockets can be open at once.
-const MAX_SOCKETS: usize = 65_536;
+pub(super) const MAX_SOCKETS: usize = 65_536;
 
 /// All open sockets.
 pub(super) static SOCKETS: PerProcess<Table<Socket, MAX_SOCKETS>> = PerProcess::new(Table::new);

@@ -58,6 +58,8 @@ macro_rules! ranks {
 ranks! {
     /// The outcome of closing a socket in a task of the Rust interface.
     Closing,
+    /// The sockets that are to be closed in the background.
+    BackgroundClosing,
     /// The idle conversations of a REQ or SURVEYOR socket of the Rust interface.
     Conversations,
     /// The allocator of socket numbers. Held while the reactor is stopped after the last socket.

@@ -18,6 +18,8 @@ pub(crate) struct Linger {
     unfinished: AtomicUsize,
     /// Notified when `unfinished` has changed.
     changed: Event,
+    /// Notified as well.
+    watcher: Option<Arc<Event>>,
 }
 
 /// A connection that may still have something to deliver. Dropped when everything is delivered, or given up.
@@ -27,8 +29,13 @@ pub(crate) struct Unfinished(Arc<Linger>);
 impl Linger {
     /// A closing that begins now and may take `time`; `None` is without a limit.
     pub(crate) fn begin(time: Option<Duration>) -> Arc<Linger> {
+        Linger::watched(time, None)
+    }
+
+    /// The same, with an event that is notified when a connection is done.
+    pub(crate) fn watched(time: Option<Duration>, watcher: Option<Arc<Event>>) -> Arc<Linger> {
         let deadline = time.map(|time| now().saturating_add(time));
-        Arc::new(Linger { deadline, unfinished: AtomicUsize::new(0), changed: Event::new() })
+        Arc::new(Linger { deadline, unfinished: AtomicUsize::new(0), changed: Event::new(), watcher })
     }
 
     /// The deadline, if there is one.
@@ -69,6 +76,7 @@ impl Drop for Unfinished {
     fn drop(&mut self) {
         self.0.unfinished.fetch_sub(1, Ordering::Release);
         self.0.changed.notify_all();
+        self.0.watcher.iter().for_each(|watcher| watcher.notify_all());
     }
 }
 
