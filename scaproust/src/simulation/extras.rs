@@ -16,7 +16,7 @@ const CONNECT_TIMEOUT: i32 = 1006;
 const PREFER_NEW: i32 = 1007;
 const CONFLATE: i32 = 1008;
 
-/// The number of a thread that receives where tasks do too.
+/// The number of a thread that receives where tasks do too; the next one has tasks that wait for connections.
 const BESIDE_TASKS: usize = 9;
 
 /// Adds options to some sockets of the plan of a seed.
@@ -123,6 +123,12 @@ fn use_tasks(plan: &mut Plan, random: &mut Random) {
                 steps.iter().any(|(_, step)| matches!(step, Step::Tasks(Tasks { work: Work::Receive, .. })));
             // Its timeout would be that of the other thread too.
             let has_timeout = steps.iter().any(|(_, step)| matches!(step, Step::Wait(..)));
+            if random.one_in(3) {
+                let work = Work::Connect(if random.one_in(2) { 10 } else { 3000 });
+                let step = Step::Tasks(Tasks { count: tasks.0, is_inline: tasks.1, work });
+                plan.steps.push((ThreadName(number, BESIDE_TASKS + 1), Step::Sleep(1)));
+                plan.steps.push((ThreadName(number, BESIDE_TASKS + 1), step));
+            }
             if receives && has_thread && !has_timeout {
                 plan.steps.push((ThreadName(number, BESIDE_TASKS), Step::Receive(0)));
             }

@@ -19,7 +19,7 @@ use crate::machine;
 use crate::protocol::ProtocolInfo;
 use crate::socket::poll::Polling;
 use crate::socket::{
-    BlockingCall, SocketRef, TaskAttempt, TaskCall, TaskReceiving, TaskSending, Wait, enter,
+    BlockingCall, Connecting, SocketRef, TaskAttempt, TaskCall, TaskReceiving, TaskSending, Wait, enter,
 };
 use crate::sync::now;
 use crate::{AnySocket, Message};
@@ -49,6 +49,8 @@ pub(super) enum Work {
     Request(usize, usize),
     /// Sends so many surveys of so many bytes, and awaits the answers.
     Survey(usize, usize),
+    /// Waits for a connection of each endpoint, for so many milliseconds.
+    Connect(usize),
 }
 
 impl Tasks {
@@ -66,6 +68,7 @@ impl Tasks {
             "accept" => Work::Accept,
             "request" => Work::Request(number(words)?, number(words)?),
             "survey" => Work::Survey(number(words)?, number(words)?),
+            "connect" => Work::Connect(number(words)?),
             _ => return None,
         };
         Some(Tasks { count, is_inline, work })
@@ -87,6 +90,7 @@ impl fmt::Display for Tasks {
             Work::Accept => write!(to, "accept"),
             Work::Request(count, size) => write!(to, "request {count} {size}"),
             Work::Survey(count, size) => write!(to, "survey {count} {size}"),
+            Work::Connect(time) => write!(to, "connect {time}"),
         }
     }
 }
@@ -146,6 +150,7 @@ impl Task {
                 }
                 Ok(())
             }
+            Work::Connect(time) => self.wait_connected(Duration::from_millis(time as u64)).await,
             Work::Request(count, size) => {
                 for _ in 0..count {
                     self.request(size).await?;
@@ -206,6 +211,26 @@ impl Task {
             None | Some(Err(Error::TimedOut)) => Ok(()),
             Some(sent) => sent,
         }
+    }
+
+    async fn wait_connected(&self, time: Duration) -> Result<(), Error> {
+        let endpoints = self.world.endpoints.borrow().get(&self.name.0).cloned().unwrap_or_default();
+        for endpoint in endpoints {
+            let connecting = enter(self.id).and_then(|call| Connecting::of(&call, endpoint, true));
+            let outcome = match connecting {
+                Ok(connecting) => {
+                    let call = TaskCall::new(self.socket.clone(), connecting, Wait::Until(now() + time));
+                    self.own.await_or_drop(Call(call)).await.unwrap_or(Ok(()))
+                }
+                Err(error) => Err(error),
+            };
+            match outcome {
+                // The endpoint may be removed meanwhile.
+                Ok(()) | Err(Error::TimedOut | Error::InvalidArgument) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
     }
 
     async fn accept_all(&self) -> Result<(), Error> {
