@@ -149,16 +149,17 @@ fn a_disconnected_peer_comes_again(address: Address<'_>) -> Result<(), Error> {
     let (one, other) = (Pair::new()?, Pair::new()?);
     let soon = Duration::from_millis(1);
     let listener = one.bind(address())?;
-    let dialer = other.dialer(listener.address()?).reconnect(soon..=soon).start()?;
-    let mut events = other.events()?;
+    // Both sides are watched: a message to a peer that has left already, without the sender's knowledge, would be lost.
+    let (mut bound, mut connected) = (one.events()?, other.events()?);
+    other.dialer(listener.address()?).reconnect(soon..=soon).start()?;
     for round in 0..3_u8 {
-        dialer.wait_connected(deadline())?;
-        listener.wait_connected(deadline())?;
+        let pipe = next(&mut connected, EventKind::Connected)?.pipe.ok_or(Error::WrongState)?;
+        next(&mut bound, EventKind::Accepted)?;
         one.send([round])?;
         assert_eq!(other.recv_deadline(deadline())?, [round]);
-        let pipe = next(&mut events, EventKind::Connected)?.pipe.ok_or(Error::WrongState)?;
         other.disconnect(pipe)?;
-        next(&mut events, EventKind::Disconnected)?;
+        next(&mut connected, EventKind::Disconnected)?;
+        next(&mut bound, EventKind::Disconnected)?;
     }
     Ok(())
 }
