@@ -23,7 +23,8 @@ const TURN_TIME: Duration = Duration::from_micros(200);
 const POLL_RESOLUTION: Duration = Duration::from_millis(1);
 /// The longest sleep. It bounds how long the thread cannot be woken after the program has closed the
 /// descriptors that wake it; and how long a test that runs the reactor itself does not see what other threads have changed.
-const MAX_SLEEP: Duration = if cfg!(test) { Duration::from_millis(10) } else { Duration::from_secs(5) };
+const MAX_SLEEP: Duration =
+    if cfg!(all(test, not(simulated))) { Duration::from_millis(10) } else { Duration::from_secs(5) };
 /// The wait for an announced stop between two polls.
 const STOP_WAIT: Duration = Duration::from_micros(50);
 /// After this time, in nanoseconds, an announced stop is no longer expected.
