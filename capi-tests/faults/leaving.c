@@ -30,7 +30,7 @@ static const struct pattern patterns[] = {
 };
 
 /*  How a program ends. */
-enum end { EXIT, EXIT_BY_ANOTHER_THREAD, EXIT_DURING_CLOSE, ENDS };
+enum end { EXIT, EXIT_BY_ANOTHER_THREAD, EXIT_DURING_CLOSE, EXIT_DURING_OPEN, ENDS };
 
 static void *leave (void *unused)
 {
@@ -44,8 +44,19 @@ static void *close_socket_of (void *s)
     return NULL;
 }
 
+/*  Opens and closes sockets until the process ends. */
+static void *open_sockets (void *opened)
+{
+    for (;;) {
+        int s = nn_socket (AF_SP, NN_PAIR);
+        __atomic_add_fetch ((int *) opened, 1, __ATOMIC_RELAXED);
+        nn_close (s);
+    }
+    return NULL;
+}
+
 /*  A program that sends the requested messages, and calls exit in its main thread, or in another
-    one while the main thread is in nn_recv, or while another thread closes the socket. */
+    one while the main thread is in nn_recv, or while another thread closes the socket or opens others. */
 static pid_t start_sender (int protocol, const char *address, int messages, int flags, enum end end)
 {
     pid_t child = start_process ();
@@ -63,6 +74,11 @@ static pid_t start_sender (int protocol, const char *address, int messages, int 
         if (end == EXIT_DURING_CLOSE) {
             start_thread (close_socket_of, &s);
             wait_until (nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS) == UINT64_MAX);
+        }
+        if (end == EXIT_DURING_OPEN) {
+            static int opened;
+            start_thread (open_sockets, &opened);
+            wait_until (__atomic_load_n (&opened, __ATOMIC_RELAXED) > 0);
         }
         exit (0);
     }

@@ -97,7 +97,8 @@ pub fn terminate() {
         return;
     }
     let sockets = SOCKETS.get();
-    let closings: Vec<_> = (0..sockets.end()).filter_map(|id| sockets.begin_closing(id).ok()).collect();
+    let closings: Vec<_> =
+        (0..sockets.end_after_openings()).filter_map(|id| sockets.begin_closing(id).ok()).collect();
     // A panic in one socket is contained and does not affect the others.
     let endpoints: Vec<_> =
         closings.iter().filter_map(|socket| contained(|| socket.interrupt_calls(None))).collect();

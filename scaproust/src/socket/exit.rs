@@ -27,8 +27,7 @@ pub(super) fn exit() {
 /// Writes what the outbound lanes of all sockets hold, those included that other threads are closing.
 pub(crate) fn flush() {
     let sockets = SOCKETS.get();
-    let mut calls: Vec<_> =
-        (0..sockets.try_end().unwrap_or(0)).filter_map(|id| sockets.enter_while_there(id)).collect();
+    let mut calls: Vec<_> = (0..sockets.end()).filter_map(|id| sockets.enter_while_there(id)).collect();
     let mut peers = Vec::new();
     let end = now() + MAX_TIME;
     let (mut written, mut last_progress) = (0, now());

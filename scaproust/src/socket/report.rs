@@ -25,7 +25,7 @@ pub(super) struct Report {
     /// The number of the next socket.
     next: i32,
     /// The end of the numbers to report; sockets that are opened later are left out.
-    end: Option<i32>,
+    end: i32,
     /// The connections that are still to be written of the socket before the next one, whose object is open.
     pipes: Option<vec::IntoIter<PipeSnapshot>>,
 }
@@ -40,7 +40,7 @@ impl Report {
         json.number("time", nanoseconds(time()));
         json.number("clock", nanoseconds(now()));
         json.open_array("sockets");
-        Report { json, next: 0, end: None, pipes: None }
+        Report { json, next: 0, end: SOCKETS.get().end(), pipes: None }
     }
 
     /// Writes some more. Returns whether all is written. It holds the lock of one socket at a time, and does not wait for the
@@ -49,10 +49,6 @@ impl Report {
     /// # Errors
     /// [`Error::OutOfMemory`]: the report must be given up.
     pub(super) fn proceed(&mut self) -> Result<bool, Error> {
-        if self.end.is_none() {
-            self.end = SOCKETS.get().try_end();
-        }
-        let Some(end) = self.end else { return Ok(false) };
         for _ in 0..PER_STEP {
             match self.pipes.as_mut().map(Iterator::next) {
                 Some(Some(pipe)) => {
@@ -64,7 +60,7 @@ impl Report {
                     self.json.close_array();
                     self.json.close_object();
                 }
-                None if self.next < end => self.begin_socket()?,
+                None if self.next < self.end => self.begin_socket()?,
                 None => return Ok(true),
             }
         }

@@ -7,8 +7,8 @@ use std::ops::Deref;
 use std::sync::{Arc, OnceLock};
 
 use crate::error::Error;
-use crate::sync::atomic::{AtomicPtr, Ordering};
-use crate::sync::{EntryLock, Mutex, contained, keep, lock, rank, try_lock};
+use crate::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+use crate::sync::{EntryLock, Mutex, contained, keep, lock, rank};
 
 /// How many slots are allocated at a time.
 const SEGMENT: usize = 256;
@@ -32,15 +32,15 @@ pub(crate) struct Table<T: 'static, const LIMIT: usize> {
     /// Never freed: a call may try to enter a slot whose value is gone.
     segments: Vec<OnceLock<&'static [Slot<T>]>>,
     numbers: Mutex<Numbers, rank::SocketNumbers>,
+    /// The first number that was never used. Written under the lock of the numbers.
+    end: AtomicI32,
 }
 
 /// The allocator of numbers.
 #[derive(Default)]
 struct Numbers {
     /// Numbers that were used before and are free; the last one freed is used first.
-    free: Vec<usize>,
-    /// The first number that was never used.
-    next_unused: usize,
+    free: Vec<i32>,
     /// How many numbers are in use.
     open: usize,
 }
@@ -49,7 +49,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
     /// An empty table.
     pub(crate) fn new() -> Table<T, LIMIT> {
         let segments = (0..LIMIT.div_ceil(SEGMENT)).map(|_| OnceLock::new()).collect();
-        Table { segments, numbers: Mutex::new(Numbers::default()) }
+        Table { segments, numbers: Mutex::new(Numbers::default()), end: AtomicI32::new(0) }
     }
 
     /// Inserts the value that `make` returns for a free number and its entry lock. Returns the number.
@@ -64,8 +64,8 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         if numbers.open >= LIMIT {
             return Err(Error::TooManySockets);
         }
-        let number = numbers.free.last().copied().unwrap_or(numbers.next_unused);
-        let id = i32::try_from(number).map_err(|_| Error::TooManySockets)?;
+        let id = numbers.free.last().copied().unwrap_or_else(|| self.end());
+        let number = usize::try_from(id).map_err(|_| Error::TooManySockets)?;
         let segment = self.segments[number / SEGMENT].get_or_init(|| {
             let slots: Vec<_> = (0..SEGMENT).map(|_| Slot::new()).collect();
             keep(Box::new(slots)).as_slice()
@@ -73,7 +73,7 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         let slot = &segment[number % SEGMENT];
         let value = make(id, &slot.entry)?;
         if numbers.free.pop().is_none() {
-            numbers.next_unused += 1;
+            self.end.store(id + 1, Ordering::Release);
         }
         numbers.open += 1;
         slot.value.store(Arc::into_raw(value).cast_mut(), Ordering::Relaxed);
@@ -151,14 +151,15 @@ impl<T: Send + Sync, const LIMIT: usize> Table<T, LIMIT> {
         lock(&self.numbers).open == 1
     }
 
-    /// As [`Table::end`], without waiting for the lock; `None` if it is taken.
-    pub(crate) fn try_end(&self) -> Option<i32> {
-        i32::try_from(try_lock(&self.numbers)?.next_unused).ok()
+    /// The end of the range of numbers that may be in use. Waits for no lock: a number that is being opened may be missing.
+    pub(crate) fn end(&self) -> i32 {
+        self.end.load(Ordering::Acquire)
     }
 
-    /// The end of the range of numbers that may be in use.
-    pub(crate) fn end(&self) -> i32 {
-        i32::try_from(lock(&self.numbers).next_unused).unwrap_or(i32::MAX)
+    /// As [`Table::end`], with the numbers that other threads are opening.
+    pub(crate) fn end_after_openings(&self) -> i32 {
+        let _numbers = lock(&self.numbers);
+        self.end()
     }
 }
 
@@ -187,11 +188,10 @@ impl<T, const LIMIT: usize> Closing<'_, T, LIMIT> {
         if numbers.open == 0 {
             // As in the C library: once nothing is open, numbers begin at zero again.
             *numbers = Numbers::default();
+            table.end.store(0, Ordering::Relaxed);
             return true;
         }
-        if let Ok(number) = usize::try_from(id) {
-            numbers.free.push(number);
-        }
+        numbers.free.push(id);
         false
     }
 }
