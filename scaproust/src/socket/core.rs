@@ -67,7 +67,7 @@ pub(crate) struct Core {
     pub(super) drops_old: bool,
     /// How many tasks wait to receive. While there are some, the I/O thread reads, unless the only one looks itself.
     pub(super) receiving_tasks: u32,
-    /// Tasks send nothing before this moment, since a receiver is far behind; zero if none is.
+    /// Tasks send nothing before this moment, unless the receivers that are far behind catch up; zero if none is.
     pub(super) send_not_before: Time,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
@@ -169,6 +169,9 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> (R, Delay) {
+        if let ReceiverCheck::Lag = check {
+            self.pipes.begin_lagging();
+        }
         let mut view = View {
             pipes: &mut self.pipes,
             edges,

@@ -223,6 +223,8 @@ pub(super) struct Pipes {
     open: Vec<PipeId>,
     /// How many more messages may be moved to mailboxes under this hold of the lock.
     moves: u32,
+    /// The receivers that the last message of a publisher has found far behind.
+    lagging: Vec<PipeId>,
 }
 
 /// The most messages that are moved to mailboxes under one hold of the lock.
@@ -231,12 +233,29 @@ const MAX_MOVES: u32 = 256;
 impl Pipes {
     /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may remember.
     pub(super) fn new(seed: u32) -> Pipes {
-        Pipes { table: IdTable::new(seed), open: Vec::new(), moves: MAX_MOVES }
+        Pipes { table: IdTable::new(seed), open: Vec::new(), moves: MAX_MOVES, lagging: Vec::new() }
     }
 
     /// Ends the count of messages that are moved to mailboxes, before the lock is released.
     pub(super) fn reset_moves(&mut self) {
         self.moves = MAX_MOVES;
+    }
+
+    /// Begins to note the receivers that lag behind.
+    #[inline]
+    pub(super) fn begin_lagging(&mut self) {
+        self.lagging.clear();
+    }
+
+    /// Whether one of these receivers is still far behind. If so, an edge follows when it is not any more.
+    pub(super) fn await_lagging(&mut self) -> bool {
+        while let Some(&id) = self.lagging.last() {
+            if self.table.get(id).is_some_and(|pipe| pipe.outbound.batch().waits_until_drained()) {
+                return true;
+            }
+            self.lagging.pop();
+        }
+        false
     }
 
     /// The id of the next pipe; `None` when there are too many pipes, or no memory for more.
@@ -461,7 +480,7 @@ impl Context for View<'_> {
     // As above.
     #[inline(always)]
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
-        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, traffic, .. }) = self.pipes.get(id)
+        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, traffic, .. }) = self.pipes.table.get(id)
         else {
             return PushOutcome::Full;
         };
@@ -476,7 +495,13 @@ impl Context for View<'_> {
                     match self.check {
                         ReceiverCheck::None => {}
                         ReceiverCheck::Lag if !batch.should_throttle() => {}
-                        ReceiverCheck::Lag => self.delay = Delay::Throttle,
+                        ReceiverCheck::Lag => {
+                            // Without memory for it, it is not waited for.
+                            if self.pipes.lagging.try_reserve(1).is_ok() {
+                                self.pipes.lagging.push(id);
+                            }
+                            self.delay = Delay::Throttle;
+                        }
                         // A connection empties its lane in batches: no pause is needed.
                         ReceiverCheck::RoomAfter(_) if peer.clone().direct_read().is_some() => {}
                         ReceiverCheck::RoomAfter(slept) => {

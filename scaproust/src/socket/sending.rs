@@ -16,7 +16,11 @@ use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol, Refusal};
-use crate::sync::{Event, Uncancellable};
+use crate::sync::{Event, Uncancellable, Wake, now};
+
+/// How long a publisher waits, after each message, for receivers that lag behind. A receiver that has lost its processor needs
+/// milliseconds.
+pub(super) const CATCH_UP_MAX: Duration = Duration::from_millis(2);
 
 /// Sends a message from the socket with this number. On success its body is taken; on an error the caller
 /// keeps it.
@@ -112,16 +116,28 @@ fn try_send_in(
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
     core.keep_locked();
     let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
-    let throttle = throttles.then(|| call.batching.clone());
+    let lagging = throttles.then(|| SocketRef::of(&call));
     call.unlock_and_leave();
     deliver(edges);
-    // A publisher does not wait for receivers. It only pauses while one is far behind, since it would soon drop
-    // messages for it.
-    if let Some(batching) = throttle {
-        let _uncancellable = Uncancellable::begin();
-        batching.let_receivers_catch_up();
+    if let Some(socket) = lagging {
+        let_receivers_catch_up(&socket);
     }
     outcome.map(|_| Step::Done((), is_cancellation_point))
+}
+
+/// Waits for the receivers that are far behind, for a moment. A publisher does not wait for receivers, but it would soon drop
+/// messages for these.
+#[cold]
+fn let_receivers_catch_up(socket: &SocketRef) {
+    let _uncancellable = Uncancellable::begin();
+    let end = now() + CATCH_UP_MAX;
+    let Ok(call) = socket.enter() else { return };
+    loop {
+        let epoch = call.senders.epoch();
+        if !call.has_lagging() || call.senders.wait(epoch, Some(end)) == Wake::TimedOut {
+            return;
+        }
+    }
 }
 
 /// The owner of a message to be sent.
@@ -182,6 +198,18 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
 }
 
 impl Socket {
+    /// Whether a receiver is still far behind. If so, the senders are notified when it is not any more.
+    fn has_lagging(&self) -> bool {
+        let mut edges = Edges::default();
+        let has_lagging = {
+            let mut core = self.core.lock();
+            self.process_ready(&mut core, &mut edges);
+            !core.is_closing && core.pipes.await_lagging()
+        };
+        edges.deliver();
+        has_lagging
+    }
+
     /// One try to send, under the lock.
     pub(super) fn try_send(
         &self,

@@ -41,12 +41,6 @@ const INTERVAL: Duration = Duration::from_micros(50);
 /// The interval between two checks when the senders write what they have sent.
 const LONG_INTERVAL: Duration = Duration::from_micros(250);
 
-/// The first pause of a publisher for receivers that lag behind, in nanoseconds.
-const CATCH_UP_MIN: u64 = 50_000;
-/// The longest such pause, in nanoseconds. A receiver that has lost its processor needs milliseconds, and a message after
-/// each short pause would wake all the others.
-const CATCH_UP_MAX: u64 = 2_000_000;
-
 /// The batching of one socket.
 #[derive(Default)]
 pub(crate) struct Batching {
@@ -56,8 +50,6 @@ pub(crate) struct Batching {
     last_write: AtomicU64,
     /// A sender has found a lane full since the last [`Batching::begin_send`].
     was_full: AtomicBool,
-    /// When the last pause for receivers that lag behind has ended, and how long it was, in nanoseconds.
-    last_pause: (AtomicU64, AtomicU64),
     /// The number of connections for which messages gather: those in `gathering`.
     connections: AtomicU32,
     /// A check is due soon, also if nothing gathers: a thread has blocked at the end of a burst. Changed under `gathering`.
@@ -162,35 +154,6 @@ impl Batching {
             ),
         };
         self.prompt_writes.store(prompt_writes, Ordering::Relaxed);
-    }
-
-    /// Sleeps, because a receiver is more than half a lane behind.
-    pub(crate) fn let_receivers_catch_up(&self) {
-        let pause = self.next_pause();
-        std::thread::sleep(Duration::from_nanos(pause));
-        self.note_pause(pause, nanoseconds(now()));
-    }
-
-    /// Begins such a pause for tasks. Returns its end.
-    pub(crate) fn begin_pause(&self) -> Duration {
-        let pause = self.next_pause();
-        let end = nanoseconds(now()) + pause;
-        self.note_pause(pause, end);
-        Duration::from_nanos(end)
-    }
-
-    /// The length of the next pause in nanoseconds. If the last one was not long enough, it is twice as long.
-    fn next_pause(&self) -> u64 {
-        let (ended, length) = &self.last_pause;
-        let last = length.load(Ordering::Relaxed);
-        let is_next = nanoseconds(now()).saturating_sub(ended.load(Ordering::Relaxed)) < last;
-        if is_next { (2 * last).min(CATCH_UP_MAX) } else { CATCH_UP_MIN }
-    }
-
-    fn note_pause(&self, pause: u64, end: u64) {
-        let (ended, length) = &self.last_pause;
-        length.store(pause, Ordering::Relaxed);
-        ended.store(end, Ordering::Relaxed);
     }
 
     /// Whether a message is to be left in its lane, to gather with those that follow.
