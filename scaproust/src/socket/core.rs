@@ -169,7 +169,7 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> (R, Delay) {
-        if let ReceiverCheck::Lag = check {
+        if let ReceiverCheck::Lag { .. } = check {
             self.pipes.begin_lagging();
         }
         let mut view = View {

@@ -42,6 +42,7 @@ mod event;
 mod exit;
 mod face;
 mod guarded;
+mod held;
 mod id_table;
 mod json;
 mod looks;

@@ -17,6 +17,7 @@ use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol, Refusal};
 use crate::sync::{Event, Uncancellable, Wake, now};
+use crate::transport;
 
 /// How long a publisher waits, after each message, for receivers that lag behind. A receiver that has lost its processor needs
 /// milliseconds.
@@ -92,7 +93,10 @@ fn try_send_in(
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.senders.epoch();
-    let check = if call.info.drops { ReceiverCheck::Lag } else { ReceiverCheck::None };
+    let check = match call.info.drops {
+        true => ReceiverCheck::Lag { holds: call.batching.should_gather() },
+        false => ReceiverCheck::None,
+    };
     let outcome = call.try_send(&mut core, message, check, &mut edges);
     if let Ok(Try::DropLimit | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(wait, SocketOption::SendTimeout);
@@ -114,28 +118,48 @@ fn try_send_in(
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
+    let published = Published {
+        wakes_several: call.info.drops && edges.len() > 1,
+        begins_to_hold: core.pipes.held.begins(),
+        has_lagging: matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none(),
+    };
     core.keep_locked();
-    let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
-    let lagging = throttles.then(|| SocketRef::of(&call));
+    let publisher = published.matters().then(|| SocketRef::of(&call));
     call.unlock_and_leave();
     deliver(edges);
-    if let Some(socket) = lagging {
-        let_receivers_catch_up(&socket);
+    if let Some(publisher) = publisher {
+        published.finish(&publisher);
     }
     outcome.map(|_| Step::Done((), is_cancellation_point))
 }
 
-/// Waits for the receivers that are far behind, for a moment. A publisher does not wait for receivers, but it would soon drop
-/// messages for these.
-#[cold]
-fn let_receivers_catch_up(socket: &SocketRef) {
-    let _uncancellable = Uncancellable::begin();
-    let end = now() + CATCH_UP_MAX;
-    let Ok(call) = socket.enter() else { return };
-    loop {
-        let epoch = call.senders.epoch();
-        if !call.has_lagging() || call.senders.wait(epoch, Some(end)) == Wake::TimedOut {
-            return;
+/// What is left to do after a message of a publisher, without the lock.
+struct Published {
+    /// Several receivers were told of it.
+    wakes_several: bool,
+    /// As [`Held::begins`](super::held::Held::begins).
+    begins_to_hold: bool,
+    /// A receiver is far behind.
+    has_lagging: bool,
+}
+
+impl Published {
+    fn matters(&self) -> bool {
+        self.wakes_several || self.begins_to_hold || self.has_lagging
+    }
+
+    #[cold]
+    fn finish(self, publisher: &SocketRef) {
+        let _uncancellable = Uncancellable::begin();
+        let Ok(call) = publisher.enter() else { return };
+        if self.wakes_several {
+            call.batching.note_write();
+        }
+        if self.begins_to_hold {
+            call.begin_holding();
+        }
+        if self.has_lagging {
+            call.let_receivers_catch_up();
         }
     }
 }
@@ -198,6 +222,19 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
 }
 
 impl Socket {
+    /// Waits for the receivers that are far behind, for a moment. A publisher does not wait for receivers, but it would soon
+    /// drop messages for these.
+    fn let_receivers_catch_up(&self) {
+        transport::before_blocking(Some(&self.batching));
+        let end = now() + CATCH_UP_MAX;
+        loop {
+            let epoch = self.senders.epoch();
+            if !self.has_lagging() || self.senders.wait(epoch, Some(end)) == Wake::TimedOut {
+                return;
+            }
+        }
+    }
+
     /// Whether a receiver is still far behind. If so, the senders are notified when it is not any more.
     fn has_lagging(&self) -> bool {
         let mut edges = Edges::default();

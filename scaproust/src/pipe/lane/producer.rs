@@ -23,6 +23,9 @@ pub(super) const MAX_PAUSE_AFTER_SHORT_SLEEP: Duration = Duration::from_millis(8
 /// of this lane meanwhile.
 const MAX_PAUSE_PER_SLEEP: u32 = 256;
 
+/// The bytes of messages of which a consumer is told together; a quarter of a lane with a smaller bound.
+const HELD: usize = 16 * 1024;
+
 /// The result of a successful push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
@@ -183,6 +186,19 @@ impl Batch<'_> {
     /// Whether the lane is more than half full, as far as the producer has seen.
     fn is_crowded(&self) -> bool {
         self.tail.written.wrapping_sub(self.seen.taken) > self.shared.limit / 2
+    }
+
+    /// After a push that was an edge: makes it none, and the push that brings the lane to [`HELD`] bytes one instead. Returns
+    /// `false`, and changes nothing, if the lane has room for few such messages.
+    pub(crate) fn hold_back(&mut self) -> bool {
+        self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
+        let held = self.tail.written.wrapping_sub(self.seen.taken);
+        let most = HELD.min(self.shared.limit / 4);
+        let holds = held <= most / 4;
+        if holds {
+            self.tail.edge_at = self.tail.written.wrapping_sub(held).wrapping_add(most);
+        }
+        holds
     }
 
     /// How long the producer's thread should pause after it has slept for `slept` until there was room, and

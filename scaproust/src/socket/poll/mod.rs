@@ -365,6 +365,10 @@ impl BlockingCall for Polling {
             if std::mem::replace(&mut self.has_checked, true) {
                 self.check_notified()?
             } else {
+                if !self.waits {
+                    // What the thread has sent may be for one of the sockets.
+                    transport::before_blocking(None);
+                }
                 self.check_all()?
             }
             if self.is_over() {

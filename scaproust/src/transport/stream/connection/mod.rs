@@ -304,11 +304,6 @@ impl Connection {
         self.set_timer(Purpose::Retry, now() + RETRY_TIME);
     }
 
-    /// The reactor with which the connection is registered.
-    pub(super) fn reactor(&self) -> &Arc<Reactor> {
-        &self.reactor
-    }
-
     /// Requests something of the I/O thread, and wakes it unless it has the same request already.
     fn request(self: &Arc<Self>, request: u8) {
         if self.requests.fetch_or(request, Ordering::SeqCst) & request == 0 {
