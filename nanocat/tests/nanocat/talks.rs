@@ -192,8 +192,6 @@ fn certificates_are_given_as_files() {
         assert_eq!(sender.status, Some(0));
     }
     assert_eq!(receiver.end().stdout, b"secret\nsecret\n");
-    let refused = run(Which::Ours, &format!("--push --connect tls+tcp://127.0.0.1:{port} -Dsecret"));
-    assert_eq!(refused.status, Some(3));
 }
 
 #[test]
@@ -219,6 +217,73 @@ fn a_server_demands_certificates_of_its_clients() {
     }
     assert_eq!(client(&format!("--cert {certificates}/client.pem -Dwelcome")).status, Some(0));
     assert_eq!(receiver.end().stdout, b"welcome\n");
+}
+
+/// An option of a server that has no effect would let clients in that are to be kept out.
+#[test]
+fn options_without_an_effect_are_refused() {
+    for (options, reason) in [
+        (
+            "--require-cert --bind tcp://127.0.0.1:0",
+            "--require-cert has no effect without --bind and an address",
+        ),
+        ("--require-cert --connect wss://a:1", "--require-cert has no effect without --bind and an address"),
+        ("--cacert x --bind ipc://x", "--cacert has no effect without an address of tls+tcp or wss"),
+        (
+            "--cacert x --cert x --bind wss://*:1",
+            "--cacert has no effect without --require-cert, or --connect",
+        ),
+        ("--cert x --connect ws://a:1", "--cert has no effect without an address of tls+tcp or wss"),
+        ("--cert x --key x --bind inproc://x", "--cert has no effect without an address of tls+tcp or wss"),
+        (
+            "--insecure --cert x --bind tls+tcp://*:1",
+            "--insecure has no effect without --connect and an address",
+        ),
+        (
+            "--server-name x --connect tcp://a:1",
+            "--server-name has no effect without --connect and an address",
+        ),
+        ("--key x --connect tls+tcp://a:1 -k", "--cert <PATH>"),
+        ("--cacert x --connect tls+tcp://a:1 -k", "cannot be used with '--insecure'"),
+        ("--connect-timeout 1 --bind ipc://x", "--connect-timeout has no effect without --connect"),
+    ] {
+        let end = run(Which::Ours, &format!("--pull {options}"));
+        assert_eq!((end.status, end.stderr.contains(reason)), (Some(1), true), "{options}: {}", end.stderr);
+        assert!(end.stderr.starts_with("error: "), "{}", end.stderr);
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_missing_or_unusable_file_of_tls_is_named() {
+    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../scaproust/src/tls/certificates");
+    let server = format!("--bind tls+tcp://127.0.0.1:0 --cert {certificates}/server.pem");
+    let client = "--connect wss://localhost:1";
+    for (options, status, reason) in [
+        (
+            "--bind tls+tcp4://127.0.0.1:0",
+            1,
+            "--bind tls+tcp4://127.0.0.1:0 needs a certificate: --cert, or NN_TLS_CERT_FILE",
+        ),
+        (
+            &format!("{server} --require-cert"),
+            1,
+            "--require-cert needs certificates to trust: --cacert, or NN_TLS_CA_FILE",
+        ),
+        (client, 1, "--connect wss://localhost:1 needs certificates to trust: --cacert, or NN_TLS_CA_FILE"),
+        ("--bind wss://127.0.0.1:0 --cert /missing", 3, "Can't use --cert /missing: "),
+        (&format!("{server} --key /missing"), 3, "Can't use --key /missing: "),
+        (&format!("{client} --cacert {certificates}/make"), 3, "/make: Invalid argument"),
+        (&format!("{client} -k --server-name ..."), 3, "Can't use --server-name ...: Invalid argument"),
+    ] {
+        let end = run(Which::Ours, &format!("--pull {options}"));
+        assert_eq!(
+            (end.status, end.stderr.contains(reason)),
+            (Some(status), true),
+            "{options}: {}",
+            end.stderr
+        );
+    }
 }
 
 /// The options for TLS do not make an abbreviation ambiguous that the C library's nanocat has.
