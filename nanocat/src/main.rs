@@ -7,6 +7,7 @@
 mod arguments;
 mod content;
 mod definition;
+mod escape;
 mod failure;
 mod format;
 mod generate;
@@ -220,7 +221,7 @@ fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Read
         if options.verbosity > 0
             && let Ok(address) = endpoint.address()
         {
-            eprintln!("{what} {address}");
+            eprintln!("{what} {}", escape::shown(&address).collect::<String>());
         }
     };
     for address in &options.bind {

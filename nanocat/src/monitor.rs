@@ -10,6 +10,8 @@ use clap::builder::PossibleValue;
 use scaproust::pattern::Pattern;
 use scaproust::{Error, Socket, SocketEvent};
 
+use super::escape::push_json;
+
 /// A format in which events are printed, each on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventFormat {
@@ -112,8 +114,7 @@ fn text(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '"' | '\\' => shown.extend(['\\', letter]),
-            letter if letter.is_control() => _ = write!(shown, "\\u{:04x}", u32::from(letter)),
-            letter => shown.push(letter),
+            letter => push_json(&mut shown, letter),
         }
     }
     shown + "\""

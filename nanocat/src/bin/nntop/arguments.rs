@@ -63,7 +63,7 @@ pub(crate) enum Mode {
     Live,
     /// One, as text.
     Once,
-    /// One, as it has come.
+    /// One, as it has come, but for characters that would control a terminal.
     Json,
 }
 
@@ -149,7 +149,10 @@ fn command() -> Command {
                 .help("Ask for a report every SEC seconds"),
         )
         .arg(flag(ONCE).help("Print one report as text, with sums in the place of rates, and end"))
-        .arg(flag(JSON).help("Print one report as the process sends it, and end"))
+        .arg(
+            flag(JSON)
+                .help("Print one report as the process sends it, with control characters escaped, and end"),
+        )
         .arg(
             option(TIMEOUT, "SEC")
                 .value_parser(seconds(Duration::ZERO))
