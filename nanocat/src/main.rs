@@ -14,6 +14,7 @@ mod generate;
 mod manual;
 mod monitor;
 mod socket_type;
+mod standard_error;
 mod talk;
 mod tls;
 
@@ -221,7 +222,8 @@ fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Read
         if options.verbosity > 0
             && let Ok(address) = endpoint.address()
         {
-            eprintln!("{what} {}", escape::shown(&address).collect::<String>());
+            let address: String = escape::shown(&address).collect();
+            standard_error::print(&format!("{what} {address}"));
         }
     };
     for address in &options.bind {

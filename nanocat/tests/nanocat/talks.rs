@@ -296,3 +296,26 @@ fn abbreviations_mean_what_they_mean_to_the_c_library() {
     assert_eq!(sender.status, Some(0));
     assert_eq!(receiver.end().stdout, b"ping\nping\n");
 }
+
+/// The status is that of the failure, and events that cannot be printed keep no message from being received.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_behind_standard_error_changes_nothing_else() {
+    use std::fs::OpenOptions;
+    use std::process::Command;
+
+    let folder = Folder::new();
+    let start = |program: &str, arguments: &str| {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments.split_whitespace()).stderr(full).output().unwrap()
+    };
+    let nanocat = |arguments: &str| start(env!("CARGO_BIN_EXE_nanocat"), arguments);
+    assert_eq!(nanocat("--nonsense").status.code(), Some(1));
+    assert_eq!(nanocat("--pull --bind nonsense").status.code(), Some(3));
+    assert_eq!(start(env!("CARGO_BIN_EXE_nntop"), "--nonsense").status.code(), Some(1));
+    let address = folder.ipc("full");
+    let _sender = Program::start(Which::Ours, &format!("--push --bind {address} --data ping -i0.01"));
+    let received = nanocat(&format!("--pull --connect {address} -A --count 1 -vv --monitor"));
+    assert_eq!((received.status.code(), &received.stdout[..]), (Some(0), &b"ping\n"[..]));
+}

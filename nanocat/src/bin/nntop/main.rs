@@ -17,6 +17,8 @@ mod plain;
 mod report;
 mod rows;
 mod screen;
+#[path = "../../standard_error.rs"]
+mod standard_error;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
