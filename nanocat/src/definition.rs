@@ -102,8 +102,8 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 5] = [
 
 /// The exit status.
 pub(crate) const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if a file cannot be read or written, \
-                          3 if a socket operation fails. The end of --recv-timeout is a success, \
-                          except for --rep with something to send.";
+                          3 if a socket operation fails, 141 if the reader of the output has closed it. \
+                          The end of --recv-timeout is a success, except for --rep with something to send.";
 
 /// The definition.
 pub(crate) fn command() -> Command {

@@ -126,6 +126,11 @@ impl TlsOptions {
                 set(&config, option, &path.display().to_string())?;
             }
         }
+        if let Some(path) = self.cert.as_ref().filter(|_| self.key.is_none()) {
+            // The library would look for the key there only when an endpoint is added, and not say so.
+            let value = format!("{} without --{}", path.display(), id::KEY);
+            set(&config.clone().key_file(path), id::CERT, &value)?;
+        }
         if let Some(name) = &self.server_name {
             let name = String::from_utf8_lossy(name);
             config = config.server_name(&name);

@@ -272,6 +272,11 @@ fn a_missing_or_unusable_file_of_tls_is_named() {
         ),
         (client, 1, "--connect wss://localhost:1 needs certificates to trust: --cacert, or NN_TLS_CA_FILE"),
         ("--bind wss://127.0.0.1:0 --cert /missing", 3, "Can't use --cert /missing: "),
+        (
+            &format!("--bind wss://127.0.0.1:0 --cert {certificates}/server-cert.pem"),
+            3,
+            "server-cert.pem without --key: Invalid argument",
+        ),
         (&format!("{server} --key /missing"), 3, "Can't use --key /missing: "),
         (&format!("{client} --cacert {certificates}/make"), 3, "/make: Invalid argument"),
         (&format!("{client} -k --server-name ..."), 3, "Can't use --server-name ...: Invalid argument"),

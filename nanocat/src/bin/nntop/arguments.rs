@@ -38,7 +38,7 @@ const EXAMPLES: [(&str, &[&str]); 3] = [
 ];
 
 const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if the output cannot be written, \
-                      3 if the address is wrong or no report comes.";
+                      3 if the address is wrong or no report comes, 141 if the reader of the output has closed it.";
 
 const DESCRIPTION: &str = "Shows the sockets of a running process that uses the library nanomsg, with their endpoints, \
     their peers, the messages and bytes per second in each direction, the bytes that wait in queues, and the messages \
