@@ -170,7 +170,7 @@ impl Socket {
     ) -> Arc<Socket> {
         // Ids that peers may remember are counted from here.
         let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, (info.machine)(is_raw, seed), seed, !info.forwards);
+        let core = Core::new(id, info, (info.machine)(is_raw, seed), seed);
         let max_message = core.options.int(SocketOption::MaxMessage);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),

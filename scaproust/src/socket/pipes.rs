@@ -142,9 +142,9 @@ impl Pipe {
             .or_else(|| Some(Arc::new(self.endpoint.as_ref()?.peer_info(id, self.peer.as_ref()?))))
     }
 
-    /// Has the end of the pipe published. Returns the peer, if that is new.
+    /// Has the end of the pipe published. Returns the peer, if that is new and not gone.
     pub(super) fn announce(&mut self, id: PipeId) -> Option<Arc<PeerInfo>> {
-        if self.announced.is_some() {
+        if self.announced.is_some() || self.peer.is_none() {
             return None;
         }
         self.announced = self.describe(id);
