@@ -72,6 +72,8 @@ use crate::socket::poll::{PollEntry, PollSet};
 /// # Ok::<(), Error>(())
 /// ```
 ///
+/// A forked child may wait with the poller of its parent, for sockets of its own, once it has removed those of the parent.
+///
 /// A socket that cannot receive does not compile:
 ///
 /// ```compile_fail,E0277

@@ -33,9 +33,9 @@ pub(crate) use event::{Epoch, Event, Sleeper, TaskPlace};
 pub(crate) use futex::Futex;
 pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};
 pub(crate) use notifier::Notifier;
-pub(crate) use per_process::PerProcess;
 #[cfg(simulated)]
 pub(crate) use per_process::forget_world;
+pub(crate) use per_process::{OfProcess, PerProcess};
 #[cfg(feature = "tls")]
 pub(crate) use processors::processors;
 pub use sleep::Sleep;

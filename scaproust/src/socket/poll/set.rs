@@ -14,7 +14,7 @@ use super::{Kept, PollEntry, Polling, Watch};
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Time;
-use crate::sync::{Sleep, now, run_then_wake};
+use crate::sync::{OfProcess, Sleep, now, run_then_wake};
 
 /// The sockets at which a poller waits, and what for.
 pub(crate) struct PollSet {
@@ -25,8 +25,8 @@ pub(crate) struct PollSet {
     watches: Vec<Arc<Watch>>,
     /// The entries that the next call checks when it begins. The others are registered.
     due: Vec<u32>,
-    /// The calls of the set wait for its event, one after another.
-    waiter: Arc<PollWaiter>,
+    /// The calls of the set wait for its event, one after another. Its descriptor is kept for the next one.
+    waiter: OfProcess<Arc<PollWaiter>>,
     /// How many of the values can have an end.
     ending: usize,
     /// With so many entries, those of values that are gone are removed.
@@ -44,7 +44,7 @@ impl PollSet {
             sockets: Vec::new(),
             watches: Vec::new(),
             due: Vec::new(),
-            waiter: PollWaiter::new(),
+            waiter: OfProcess::new(PollWaiter::new()),
             ending: 0,
             sweep_at: FIRST_SWEEP,
         }
@@ -108,7 +108,9 @@ impl PollSet {
 
     /// Removes the registration of an entry from its socket.
     fn unregister(&self, index: usize) {
-        change(&self.sockets[index], |core| core.face.registrations.remove(&self.waiter, index as u32));
+        if let Some(waiter) = self.waiter.get() {
+            change(&self.sockets[index], |core| core.face.registrations.remove(waiter, index as u32));
+        }
     }
 
     /// Waits until something is found, at most for the time if there is one. Returns the entries for which something was found,
@@ -142,6 +144,17 @@ impl PollSet {
         Ok(ready)
     }
 
+    /// The waiter, which is a new one in a forked child: then no entry is registered.
+    fn own_waiter(&mut self) -> Arc<PollWaiter> {
+        let own = self.waiter.get().cloned();
+        own.unwrap_or_else(|| {
+            let new = PollWaiter::new();
+            self.waiter = OfProcess::new(new.clone());
+            self.due = (0..self.entries.len() as u32).collect();
+            new
+        })
+    }
+
     fn entry(&self, index: usize) -> (SocketRef, PollEntry) {
         (self.sockets[index].clone(), self.entries[index])
     }
@@ -155,7 +168,7 @@ impl PollSet {
 
 impl Drop for PollSet {
     fn drop(&mut self) {
-        self.waiter.end();
+        self.waiter.get().into_iter().for_each(|waiter| waiter.end());
     }
 }
 
@@ -167,9 +180,10 @@ struct SetCall<'a> {
 
 impl SetCall<'_> {
     fn begin(set: &mut PollSet, timeout: Option<Duration>, ends_by_signals: bool) -> SetCall<'_> {
+        let waiter = set.own_waiter();
         let (sockets, entries) = (std::mem::take(&mut set.sockets), std::mem::take(&mut set.entries));
         let mut polling = Polling::of(sockets, entries, timeout, ends_by_signals);
-        polling.waiter = Some(set.waiter.clone());
+        polling.waiter = Some(waiter);
         polling.kept = Some(Kept {
             watches: std::mem::take(&mut set.watches),
             due: std::mem::take(&mut set.due),
@@ -344,6 +358,38 @@ mod tests {
         assert!(set.entries.len() <= 2 * FIRST_SWEEP);
         drop(set);
         pairs.as_flattened().iter().for_each(|id| close(*id).unwrap());
+    }
+
+    /// The wait of the child takes no notification of the parent.
+    #[cfg(unix)]
+    #[test]
+    fn a_forked_child_waits_for_a_descriptor_of_its_own() {
+        use std::io::Read;
+
+        let (mut notified, notify) = std::io::pipe().unwrap();
+        let mut set = PollSet::new();
+        // It sleeps, so that it has a descriptor, which it keeps.
+        assert!(set.wait(Some(Duration::from_millis(10)), false).unwrap().is_empty());
+        // SAFETY: the child allocates, which the C library allows, and ends without returning.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(notify);
+            let is_told = notified.read(&mut [0]).is_ok_and(|count| count == 0);
+            let waited = set.wait(Some(Duration::from_millis(10)), false);
+            // SAFETY: a plain call.
+            unsafe { libc::_exit(i32::from(!(is_told && waited.is_ok_and(|ready| ready.is_empty())))) };
+        }
+        let event = &set.waiter.get().unwrap().event;
+        let sleeper = event.register(event.epoch()).unwrap();
+        event.notify_one();
+        drop(notify);
+        let mut status = -1;
+        // SAFETY: `status` is valid for writing.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        let mut polled = [crate::sync::Polled::new(sleeper.descriptor().unwrap())];
+        let ready = crate::sync::poll(&mut polled, Some(Duration::ZERO)).unwrap();
+        assert_eq!((status, ready), (0, 1));
+        event.unregister(sleeper);
     }
 
     /// The entries after one that is closed are not forgotten.
