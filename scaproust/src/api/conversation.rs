@@ -199,8 +199,8 @@ impl Conversation {
 
     /// Tells pollers how long the value of the conversation waits from now on.
     pub(super) fn limit(&self, wait: Wait) {
-        if self.is_open {
-            self.watched.set_end(end_of(Some(wait)));
+        if self.is_open && self.watched.set_end(end_of(Some(wait))) {
+            notify_polls(self.socket());
         }
     }
 

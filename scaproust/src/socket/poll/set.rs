@@ -123,8 +123,24 @@ impl PollSet {
         timeout: Option<Duration>,
         ends_by_signals: bool,
     ) -> Result<Vec<(SocketRef, PollEntry)>, Error> {
-        let until_end = self.first_end().map(|end| end.saturating_sub(now()));
-        let timeout = timeout.into_iter().chain(until_end).min();
+        let deadline = timeout.map(|time| now().saturating_add(time));
+        loop {
+            let until = deadline.into_iter().chain(self.first_end()).min();
+            let ready = self.wait_until(until, ends_by_signals)?;
+            // Otherwise the value for whose end it has waited ends later by now, or never.
+            if !ready.is_empty() || deadline.is_some_and(|deadline| deadline <= now()) {
+                return Ok(ready);
+            }
+        }
+    }
+
+    /// Waits until something is found, or until a moment or the end of a value; then perhaps nothing is.
+    fn wait_until(
+        &mut self,
+        until: Option<Time>,
+        ends_by_signals: bool,
+    ) -> Result<Vec<(SocketRef, PollEntry)>, Error> {
+        let timeout = until.map(|moment| moment.saturating_sub(now()));
         finish_and_wake(SetCall::begin(self, timeout, ends_by_signals), ends_by_signals)?;
         self.due.sort_unstable();
         self.due.dedup();
