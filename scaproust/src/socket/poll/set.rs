@@ -146,18 +146,23 @@ impl PollSet {
         self.due.dedup();
         let mut ready: Vec<_> = self.due.iter().map(|entry| self.entry(*entry as usize)).collect();
         ready.retain(|(_, entry)| entry.is_readable || entry.is_writable);
-        if self.ending > 0 {
-            let found = |entry: &u32| self.due.binary_search(entry).is_ok();
-            let silent =
-                (0..self.entries.len() as u32).filter(|entry| !found(entry)).map(|entry| entry as usize);
-            let over =
-                silent.filter(|entry| self.watches[*entry].is_over() && !self.watches[*entry].is_gone());
-            ready.extend(over.map(|entry| {
-                let (socket, entry) = self.entry(entry);
-                (socket, PollEntry { is_readable: entry.readable, ..entry })
-            }));
-        }
+        self.add_over(&mut ready);
         Ok(ready)
+    }
+
+    /// Adds the entries of values that are over to those for which something was found.
+    fn add_over(&self, ready: &mut Vec<(SocketRef, PollEntry)>) {
+        let Some(first_end) = self.first_end() else { return };
+        let now = now();
+        if first_end > now {
+            return;
+        }
+        let is_silent = |entry: &usize| self.due.binary_search(&(*entry as u32)).is_err();
+        let is_over = |entry: &usize| self.watches[*entry].is_over(now) && !self.watches[*entry].is_gone();
+        for entry in (0..self.entries.len()).filter(is_silent).filter(is_over) {
+            let (socket, entry) = self.entry(entry);
+            ready.push((socket, PollEntry { is_readable: entry.readable, ..entry }));
+        }
     }
 
     /// The waiter, which is a new one in a forked child: then no entry is registered.
