@@ -1,7 +1,7 @@
 //! A Rust socket belongs to the process that opened it.
 
-// Other systems have no fork.
-#![cfg(unix)]
+// Other systems have no fork, nor has the simulated machine.
+#![cfg(all(unix, not(any(loom, simulated))))]
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -52,8 +52,6 @@ fn a_child_neither_reaches_nor_closes_the_sockets_of_its_parent() {
     assert_eq!(parent.try_recv().err(), Some(Error::WouldBlock));
 }
 
-// The simulated machine has no transports of the program.
-#[cfg(not(simulated))]
 #[test]
 fn a_child_begins_without_the_transports_of_its_parent() {
     use scaproust::custom::{ByteStream, StreamListener, Transport, add_transport};
@@ -132,7 +130,6 @@ fn a_child_uses_the_poller_of_its_parent_for_its_own_sockets() {
 }
 
 /// What a child has of its parent may be in use by another thread at the moment of the fork: the child waits for no lock in it.
-#[cfg(not(simulated))]
 #[test]
 fn a_child_drops_what_its_parent_uses() {
     use scaproust::{Context, Pull, Req};
@@ -179,7 +176,6 @@ fn a_child_drops_what_its_parent_uses() {
 }
 
 /// The thread that closes is one of the parent.
-#[cfg(not(simulated))]
 #[test]
 fn a_closing_of_the_parent_fails_in_the_child() {
     use scaproust::{Pull, Push};
