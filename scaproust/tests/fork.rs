@@ -199,3 +199,33 @@ fn a_closing_of_the_parent_fails_in_the_child() {
     (0..2).for_each(|_| assert_eq!(worker.recv().unwrap().len(), 32 << 20));
     assert_eq!(smol::block_on(closing), Ok(()));
 }
+
+/// A device, or a peer that outlives a child, could take what is for one process for what is for another.
+#[test]
+fn requests_of_forked_processes_have_different_numbers() {
+    use scaproust::{Req, raw};
+
+    let server = raw::Rep::new().unwrap();
+    let address = server.bind("tcp://127.0.0.1:0").unwrap().address().unwrap();
+    let ask = || {
+        let client = Req::new()?;
+        client.connect(&address)?;
+        client.request("which number?")?.timeout(LONGEST).wait()
+    };
+    let children = [(); 3].map(|()| {
+        let child = fork();
+        if child == 0 {
+            end(ask().is_ok());
+        }
+        child
+    });
+    let mut numbers = children.map(|_| {
+        let request = server.recv().unwrap();
+        let number = *request.header().last_chunk::<4>().unwrap();
+        server.send(request).unwrap();
+        number
+    });
+    children.into_iter().for_each(|child| assert_eq!(wait(child), 0));
+    numbers.sort_unstable();
+    assert!(numbers.windows(2).all(|pair| pair[0] != pair[1]), "{numbers:?}");
+}

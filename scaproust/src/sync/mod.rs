@@ -14,6 +14,7 @@ mod locks;
 mod notifier;
 mod per_process;
 mod processors;
+mod random;
 pub(crate) mod rank;
 mod sleep;
 mod spin;
@@ -38,6 +39,7 @@ pub(crate) use per_process::forget_world;
 pub(crate) use per_process::{OfProcess, PerProcess};
 #[cfg(feature = "tls")]
 pub(crate) use processors::processors;
+pub(crate) use random::random_number;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
