@@ -229,3 +229,35 @@ fn requests_of_forked_processes_have_different_numbers() {
     numbers.sort_unstable();
     assert!(numbers.windows(2).all(|pair| pair[0] != pair[1]), "{numbers:?}");
 }
+
+#[test]
+fn upgrades_of_forked_processes_have_different_keys() {
+    use std::io::{BufRead, BufReader, Read};
+
+    let first = Pair::new().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("ws://{}", listener.local_addr().unwrap());
+    // The thread connects once before it forks, so that it has keys.
+    first.connect(&address).unwrap();
+    // The children end when all copies of one end of the pipe are closed.
+    let (mut told, tell) = std::io::pipe().unwrap();
+    let mut tell = Some(tell);
+    let children = [(); 2].map(|()| {
+        let child = fork();
+        if child == 0 {
+            let own = Pair::new().and_then(|own| own.connect(&address).map(|_| own));
+            drop(tell.take());
+            let is_told = told.read(&mut [0]).is_ok_and(|count| count == 0);
+            end(is_told && own.is_ok());
+        }
+        child
+    });
+    let keys = [(); 3].map(|()| {
+        let lines = BufReader::new(listener.accept().unwrap().0).lines().map(Result::unwrap);
+        let key = |line: String| Some(line.split_once("Sec-WebSocket-Key: ")?.1.to_owned());
+        lines.take_while(|line| !line.is_empty()).find_map(key).unwrap()
+    });
+    drop(tell);
+    children.into_iter().for_each(|child| assert_eq!(wait(child), 0));
+    assert!(keys[0] != keys[1] && keys[0] != keys[2] && keys[1] != keys[2], "{keys:?}");
+}
