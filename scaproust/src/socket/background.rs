@@ -4,6 +4,7 @@
 //! to leave, does not delay the others: all of them deliver at the same time, and the thread waits for the next one that can go on.
 //! Nor does a panic in one of them.
 
+use std::collections::VecDeque;
 use std::mem;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ struct Background {
 #[derive(Default)]
 struct State {
     /// The sockets that the thread has not begun to close.
-    new: Vec<(SocketRef, Done)>,
+    new: VecDeque<(SocketRef, Done)>,
     is_running: bool,
 }
 
@@ -45,13 +46,13 @@ pub(crate) fn close_in_background(
     let background = BACKGROUND.get();
     let refused = {
         let mut state = lock(&background.state);
-        state.new.push((socket, Box::new(done)));
+        state.new.push_back((socket, Box::new(done)));
         let is_running = mem::replace(&mut state.is_running, true);
         let started =
             if is_running { Ok(()) } else { start_detached("nanomsg-close", || BACKGROUND.get().run()) };
         started.err().map(|error| {
             state.is_running = false;
-            (error, state.new.pop())
+            (error, state.new.pop_back())
         })
     };
     if let Some((error, _not_called)) = refused {
@@ -84,43 +85,50 @@ impl Background {
         self.thread.load(Ordering::Relaxed) == thread_address()
     }
 
-    /// Closes sockets until there are none left.
+    /// Closes sockets until there are none left. Not even a panic ends that.
     fn run(&self) {
         self.thread.store(thread_address(), Ordering::Relaxed);
         let mut begun = Vec::new();
-        loop {
-            let epoch = self.changed.epoch();
-            self.begin_new(&mut begun);
-            let mut next = None;
-            for (mut closing, done) in mem::take(&mut begun) {
-                match contained(|| closing.proceed(now())).unwrap_or(Progress::Over) {
-                    Progress::Waits(moment) => {
-                        next = next.into_iter().chain(moment).min();
-                        begun.push((closing, done));
-                    }
-                    Progress::Over => {
-                        contained(|| closing.finish());
-                        call(done, Ok(()));
-                    }
+        while contained(|| self.turn(&mut begun)).unwrap_or(true) {}
+    }
+
+    /// Goes on with each closing as far as it can, and waits until one can go on. Returns whether there are any left.
+    fn turn(&self, begun: &mut Vec<(BegunClosing, Done)>) -> bool {
+        let epoch = self.changed.epoch();
+        self.begin_new(begun);
+        let (mut index, mut next) = (0, None);
+        while let Some((closing, _)) = begun.get_mut(index) {
+            match contained(|| closing.proceed(now())).unwrap_or(Progress::Over) {
+                Progress::Waits(moment) => {
+                    next = next.into_iter().chain(moment).min();
+                    index += 1;
+                }
+                Progress::Over => {
+                    let (closing, done) = begun.swap_remove(index);
+                    contained(|| closing.finish());
+                    call(done, Ok(()));
                 }
             }
-            if !begun.is_empty() {
-                self.changed.wait(epoch, next);
-            } else if self.ends() {
-                return;
-            }
         }
+        if begun.is_empty() {
+            return !self.ends();
+        }
+        self.changed.wait(epoch, next);
+        true
     }
 
     /// Begins to close the new sockets.
     fn begin_new(&self, begun: &mut Vec<(BegunClosing, Done)>) {
-        let new = mem::take(&mut lock(&self.state).new);
-        for (socket, done) in new {
+        while let Some((socket, done)) = self.take_new() {
             match self.begin(&socket) {
                 Ok(closing) => begun.push((closing, done)),
                 Err(error) => call(done, Err(error)),
             }
         }
+    }
+
+    fn take_new(&self) -> Option<(SocketRef, Done)> {
+        lock(&self.state).new.pop_front()
     }
 
     /// Ends the thread, unless there are new sockets.
