@@ -76,7 +76,6 @@ mod trace;
 mod traffic;
 mod wait_policy;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock, Weak};
@@ -119,7 +118,7 @@ use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
 use crate::reactor::{self, Reactor, Seat};
 use crate::sync::atomic::{AtomicBool, Ordering};
-use crate::sync::{CachePadded, EntryLock, Event};
+use crate::sync::{CachePadded, EntryLock, Event, random_number};
 use crate::transport::Batching;
 
 opaque!([] Socket);
@@ -169,7 +168,7 @@ impl Socket {
         seat: Option<Seat>,
     ) -> Arc<Socket> {
         // Ids that peers may remember are counted from here.
-        let seed = RandomState::new().build_hasher().finish() as u32;
+        let seed = random_number() as u32;
         let core = Core::new(id, info, (info.machine)(is_raw, seed), seed);
         let max_message = core.options.int(SocketOption::MaxMessage);
         Arc::new_cyclic(|this| Socket {

@@ -29,7 +29,7 @@ use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::Time;
 use crate::reactor::{self, Reactor, Source, TimerId};
-use crate::sync::{Event, Mutex, TaskPlace, lock, now, rank, run_then_wake};
+use crate::sync::{Event, Mutex, OfProcess, TaskPlace, lock, now, rank, run_then_wake};
 use crate::transport;
 
 /// A poll tries this many times while the event keeps changing. Then the task lets others run.
@@ -412,7 +412,7 @@ impl Source for Alarm {
 struct SetAlarm {
     moment: Time,
     alarm: Arc<Alarm>,
-    reactor: Arc<Reactor>,
+    reactor: OfProcess<Arc<Reactor>>,
     timer: TimerId,
 }
 
@@ -421,13 +421,13 @@ impl SetAlarm {
         let reactor = reactor::current()?;
         let alarm = Arc::new(Alarm(Mutex::new(Some(waker.clone()))));
         let timer = reactor.at(moment, alarm.clone());
-        Ok(SetAlarm { moment, alarm, reactor, timer })
+        Ok(SetAlarm { moment, alarm, reactor: OfProcess::new(reactor), timer })
     }
 }
 
 impl Drop for SetAlarm {
     fn drop(&mut self) {
-        self.reactor.cancel(self.timer);
+        self.reactor.get().into_iter().for_each(|reactor| reactor.cancel(self.timer));
     }
 }
 
