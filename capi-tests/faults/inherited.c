@@ -1,7 +1,8 @@
 /*  A forked child shares the descriptors of its parent: those of connections and listeners, of
     NN_RCVFD and NN_SNDFD, and the I/O thread's. It uses the library, ends with exit(3), or lives
     on. The parent notices nothing: messages come, descriptors are readable when they should be,
-    a connection that it closes ends for the peer at once, and nothing keeps the processor busy. */
+    a connection that it closes ends for the peer at once, and nothing keeps the processor busy.
+    A child that is forked by a signal handler in a blocked call returns from that call. */
 
 #include "../lib/test.h"
 #include <nanomsg/pair.h>
@@ -112,9 +113,66 @@ static void the_peer_sees_the_end (const char *transport, int closes_bound)
     close_socket (left);
 }
 
+/*  What the handler has started, in the parent; 0 in the child. */
+static volatile pid_t forked = -1;
+
+static void fork_now (int signal)
+{
+    (void) signal;
+    forked = fork ();
+}
+
+/*  A call that blocks when the signal comes, and goes on in both processes. */
+struct interrupted {
+    const char *transport;
+    int s, polls;
+    volatile int thread;
+};
+
+static void *fork_in_a_call (void *argument)
+{
+    struct interrupted *call = argument;
+    struct nn_pollfd item = { call->s, NN_POLLIN, 0 };
+    char byte;
+    call->thread = thread_id ();
+    int result = call->polls ? nn_poll (&item, 1, -1) : nn_recv (call->s, &byte, 1, 0);
+    int error = result < 0 ? nn_errno () : 0;
+    if (error != EINTR && (forked != 0 || error != EBADF))
+        fail ("%s: %s instead of EINTR", call->transport, error_name (error));
+    if (forked == 0) {
+        check_error (nn_recv (call->s, &byte, 1, 0), EBADF);
+        close_pair (open_pair (call->transport));
+        _exit (0);
+    }
+    return NULL;
+}
+
+/*  A signal handler forks while the thread is blocked in a call. */
+static void a_handler_forks (const char *transport, int polls)
+{
+    struct pair pair = open_pair (transport);
+    struct interrupted call = { transport, pair.bound, polls, 0 };
+    struct sigaction action = { .sa_handler = fork_now };
+    check (sigaction (SIGUSR1, &action, NULL) == 0);
+    set_int (pair.bound, NN_SOL_SOCKET, NN_RCVTIMEO, -1);
+    forked = -1;
+    pthread_t thread = start_thread (fork_in_a_call, &call);
+    wait_until (call.thread && is_asleep (call.thread));
+    check (pthread_kill (thread, SIGUSR1) == 0);
+    join_thread (thread);
+    for (int i = 0; i < 20; i++) {
+        send_text (pair.connected, "to the parent");
+        expect_text (pair.bound, "to the parent");
+    }
+    join_process (forked);
+    close_pair (pair);
+}
+
 int main (void)
 {
     each_transport (transport) {
+        a_handler_forks (transport, 0);
+        a_handler_forks (transport, 1);
         messages_go_on (transport);
         the_peer_sees_the_end (transport, 0);
         the_peer_sees_the_end (transport, 1);

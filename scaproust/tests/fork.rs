@@ -206,6 +206,7 @@ fn requests_of_forked_processes_have_different_numbers() {
     use scaproust::{Req, raw};
 
     let server = raw::Rep::new().unwrap();
+    server.set_recv_timeout(Some(LONGEST)).unwrap();
     let address = server.bind("tcp://127.0.0.1:0").unwrap().address().unwrap();
     let ask = || {
         let client = Req::new()?;
@@ -252,8 +253,10 @@ fn upgrades_of_forked_processes_have_different_keys() {
         }
         child
     });
-    let keys = [(); 3].map(|()| {
-        let lines = BufReader::new(listener.accept().unwrap().0).lines().map(Result::unwrap);
+    // A stream that is closed would be followed by another one of the same process.
+    let streams = [(); 3].map(|()| listener.accept().unwrap().0);
+    let keys = streams.each_ref().map(|stream| {
+        let lines = BufReader::new(stream).lines().map(Result::unwrap);
         let key = |line: String| Some(line.split_once("Sec-WebSocket-Key: ")?.1.to_owned());
         lines.take_while(|line| !line.is_empty()).find_map(key).unwrap()
     });
