@@ -77,6 +77,7 @@ fn receive_in<R, T: FnOnce(Received<'_>) -> R>(
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.receivers.epoch();
+    let has_gathered = wait.is_none() && transport::do_messages_gather();
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let hit_drop_limit = match outcome {
         Ok(Try::Done(result, _)) => {
@@ -101,6 +102,7 @@ fn receive_in<R, T: FnOnce(Received<'_>) -> R>(
         }
     };
     let mut policy = WaitPolicy::new(wait, SocketOption::ReceiveTimeout);
+    policy.has_gathered = has_gathered;
     let decision = receiving.after_failed_try(&mut policy, hit_drop_limit, &core);
     let direct_reads = (!hit_drop_limit && decision.is_ok()).then(|| core.begin_direct_reads());
     drop(core);
@@ -164,7 +166,7 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         if !policy.is_blocked {
             policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.face.has_sent;
         }
-        policy.after_failed_try(hit_drop_limit, core, core.reads_directly || transport::do_messages_gather())
+        policy.after_failed_try(hit_drop_limit, core, core.reads_directly)
     }
 
     fn direct_reads(core: &mut Core) -> DirectReads {

@@ -433,8 +433,7 @@ impl Drop for SetAlarm {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use std::sync::Arc;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::{Arc, mpsc};
     use std::task::Wake;
     use std::time::Duration;
 
@@ -512,13 +511,12 @@ mod tests {
         }
     }
 
-    /// Counts how often a task was woken.
-    #[derive(Default)]
-    struct Wakes(AtomicUsize);
+    /// Tells of each time that a task was woken.
+    struct Wakes(mpsc::Sender<()>);
 
     impl Wake for Wakes {
         fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
+            _ = self.0.send(());
         }
     }
 
@@ -544,17 +542,17 @@ mod tests {
             send(publisher, &mut Outgoing::new(Payload::Borrowed(&[0; 1000])), true).unwrap();
             waiting += 1;
         }
-        // It would go on then in any case.
+        // So late that only the receiver can end the wait.
         enter(publisher).unwrap().core.lock().send_not_before = now() + Duration::from_secs(3600);
-        let wakes = Arc::new(Wakes::default());
-        let waker = Waker::from(wakes.clone());
+        let (wakes, woken) = mpsc::channel();
+        let waker = Waker::from(Arc::new(Wakes(wakes)));
         let sending = TaskSending(Lent(Outgoing::new(Payload::Borrowed(b"next"))));
         let mut call = TaskCall::new(SocketRef::of(&enter(publisher).unwrap()), sending, Wait::Option);
         assert!(call.poll(&waker).is_pending());
         for _ in 0..waiting {
             crate::socket::recv(subscriber, true, |_| ()).unwrap();
         }
-        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        woken.recv().unwrap();
         assert_eq!(call.poll(&waker), Poll::Ready(Ok(())));
         drop(call);
         assert_eq!(crate::socket::recv(subscriber, true, |received| received.length()), Ok(4));

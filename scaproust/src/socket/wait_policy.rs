@@ -53,6 +53,8 @@ pub(crate) struct WaitPolicy {
     pub(super) deadline: Option<Duration>,
     /// Whether a try has failed.
     pub(super) is_blocked: bool,
+    /// Before the first try messages have gathered, perhaps some of this thread.
+    pub(super) has_gathered: bool,
     /// A call that does not wait has already tried to read from the connections directly.
     has_fetched: bool,
     /// `prefers_batches`, unless this thread or a peer may be waiting for a reply. `expects_no_reply`, if this
@@ -75,6 +77,7 @@ impl WaitPolicy {
             timeout_of_context: None,
             deadline: None,
             is_blocked: false,
+            has_gathered: false,
             has_fetched: false,
             wait: WaitKind { prefers_batches: true, expects_no_reply: false },
         }
@@ -87,14 +90,14 @@ impl WaitPolicy {
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
     /// its option. One that does not wait tries again if the protocol has hit the drop limit, or once if it
-    /// can read from connections directly, or messages of the thread may gather.
+    /// can read from connections directly or messages have gathered.
     pub(super) fn after_failed_try(
         &mut self,
         hit_drop_limit: bool,
         core: &Core,
         can_fetch: bool,
     ) -> Result<(), Error> {
-        if self.dont_wait && !hit_drop_limit && (self.has_fetched || !can_fetch) {
+        if self.dont_wait && !hit_drop_limit && (self.has_fetched || !can_fetch && !self.has_gathered) {
             return Err(Error::WouldBlock);
         }
         if !self.is_blocked {

@@ -74,6 +74,9 @@ ranks! {
     InprocLinks,
     /// The links of a bound inproc endpoint, taken after those of a connected one to join the two.
     BoundInprocLinks,
+    /// Telling receivers within the process of messages. Held until they are told, so that another thread that is to tell them
+    /// does not go on before.
+    Telling,
     /// Not a lock: the delivery of edges, which calls other sockets and connections. A thread that delivers must hold
     /// none of the locks below.
     Delivery,

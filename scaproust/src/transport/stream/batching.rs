@@ -66,6 +66,8 @@ pub(crate) struct Batching {
 struct Gathering {
     /// Where messages gather.
     places: Vec<Arc<dyn Gathers>>,
+    /// The place of the receivers within the process, if messages to them have gathered.
+    receivers: Option<Weak<dyn Gathers>>,
     /// The socket is being closed: nothing gathers any more.
     is_over: bool,
     /// The address of the thread that has sent the messages, or [`SEVERAL_THREADS`].
@@ -227,6 +229,16 @@ impl Batching {
         Some(!self.is_check_due.load(Ordering::Relaxed))
     }
 
+    /// As [`Batching::add`], for the place of the receivers within the process.
+    pub(crate) fn add_receivers(
+        self: &Arc<Self>,
+        place: Arc<dyn Gathers>,
+        reactor: &Arc<Reactor>,
+    ) -> Option<bool> {
+        lock(&self.gathering).receivers = Some(Arc::downgrade(&place));
+        self.add(place, reactor)
+    }
+
     /// Ends gathering for good. A thread that has sent a message before the socket was closed may call
     /// [`Batching::add`] after this.
     pub(crate) fn close(self: &Arc<Self>) {
@@ -253,24 +265,25 @@ impl Batching {
         self.stop();
     }
 
-    /// Ends gathering: writes everything, and lets each further message be written at once.
+    /// Ends gathering: writes everything, and lets each further message be written at once. Afterwards no receiver within the
+    /// process is still to be told of something, also if another thread ends gathering at the same time.
     fn stop(self: &Arc<Self>) {
-        let places = {
+        let (places, receivers) = {
             let mut gathering = lock(&self.gathering);
-            if gathering.places.is_empty() {
-                return;
-            }
             self.places.store(0, Ordering::Relaxed);
-            let registry = REGISTRY.get();
-            let mut sockets = lock(&registry.sockets);
-            if let Some(place) = sockets.iter().position(|other| Arc::ptr_eq(other, self)) {
-                sockets.swap_remove(place);
-                registry.count.fetch_sub(1, Ordering::Relaxed);
-            }
-            std::mem::take(&mut gathering.places)
+            (std::mem::take(&mut gathering.places), gathering.receivers.as_ref().and_then(Weak::upgrade))
         };
-        for place in places {
-            place.stop_gathering();
+        if places.is_empty() {
+            receivers.into_iter().for_each(Gathers::stop_gathering);
+            return;
+        }
+        places.into_iter().for_each(Gathers::stop_gathering);
+        // Last: until then a thread that is about to block finds the socket.
+        let registry = REGISTRY.get();
+        let mut sockets = lock(&registry.sockets);
+        if let Some(place) = sockets.iter().position(|other| Arc::ptr_eq(other, self)) {
+            sockets.swap_remove(place);
+            registry.count.fetch_sub(1, Ordering::Relaxed);
         }
     }
 
