@@ -133,7 +133,7 @@ impl Connection {
         match outcome {
             Ok(Stop::Done | Stop::Full) => {}
             // The holder of the lease polls the descriptor, and finds it readable.
-            Ok(Stop::TurnOver) if self.is_reading_leased() => {}
+            Ok(Stop::TurnOver) if self.is_reading_leased() && self.stream.tells_of_input() => {}
             Ok(Stop::TurnOver) => self.request(READ),
             Ok(Stop::OutOfMemory) => self.retry_later(),
             Err(Failure { final_reply, end }) if final_reply.is_empty() && !self.stream.has_alert() => {
@@ -311,6 +311,9 @@ impl Connection {
             Some(Fault::Invalid) => return End::INVALID,
             None if error.kind() == io::ErrorKind::UnexpectedEof => return End::CUT,
             None => {}
+        }
+        if self.stream.uses_shared_memory() && error.raw_os_error() == Some(libc::EPROTO) {
+            return End::INVALID;
         }
         error.into()
     }
