@@ -43,6 +43,10 @@ impl SharedMemory {
     }
 
     /// A place for one more connection, if there is one.
+    #[cfg_attr(
+        not(any(all(test, not(loom)), all(target_os = "linux", not(any(loom, portable, simulated))))),
+        expect(dead_code, reason = "this system has no rings")
+    )]
     pub(crate) fn take_place(&self) -> Option<Place> {
         let take = |count| (self.ring > 0 && count < MOST_CONNECTIONS).then_some(count + 1);
         self.connections.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;

@@ -212,8 +212,8 @@ impl<P: Pattern> Socket<P> {
     /// socket; the smaller size counts. Any other peer is served as without the option, and does not notice it.
     ///
     /// The number is rounded up to a power of two, and to 4096 at least; 1 MiB is a good choice. At most 64 connections of
-    /// a socket have rings at a time. On other systems the option has no effect. Messages from connections with rings are
-    /// marked in [`PeerInfo::shared_memory`](crate::PeerInfo).
+    /// a socket have rings at a time. On other systems the option has no effect. [`PeerInfo::shared_memory`](crate::PeerInfo)
+    /// tells which connections have rings.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] for more than 64 MiB, [`Error::Closed`].

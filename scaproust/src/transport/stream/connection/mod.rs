@@ -364,8 +364,7 @@ impl Peer for Connection {
     /// The socket has taken a message from a full lane.
     fn writable(self: Arc<Self>) {
         if self.stream.uses_shared_memory() {
-            // Reading makes no system call then, unless there is nothing to read.
-            self.receive();
+            self.read_on();
         } else if !self.is_reading_leased() {
             // The holder of a lease reads on when the lane is empty.
             self.request(READ);

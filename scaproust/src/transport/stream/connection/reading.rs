@@ -2,7 +2,7 @@
 //!
 //! A large message is read straight into its own memory, everything else into memory of the thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ thread_local! {
     /// the process has ended; calls that come later, from exit handlers, do without. The I/O thread uses memory of its
     /// reactor instead.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+
+    /// The thread is in [`Connection::read_on`].
+    static READS_ON: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The state of the inbound direction, under its lock.
@@ -76,6 +79,16 @@ struct ReadEffects {
 }
 
 impl Connection {
+    /// Reads from shared memory, by the thread that has made room in the lane: that takes no system call, unless there is nothing
+    /// to read. What is read may be taken at once, in this thread, which makes room again: then the I/O thread reads on.
+    pub(super) fn read_on(self: &Arc<Self>) {
+        if READS_ON.try_with(|reads| reads.replace(true)) != Ok(false) {
+            return self.request(READ);
+        }
+        self.receive();
+        _ = READS_ON.try_with(|reads| reads.set(false));
+    }
+
     /// Reads what the kernel has, into the lane, and reports an edge to the socket.
     pub(in crate::transport::stream) fn receive(self: &Arc<Self>) {
         let mut effects = ReadEffects::default();

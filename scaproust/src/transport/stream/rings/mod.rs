@@ -21,6 +21,7 @@ mod memory;
 #[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 mod passing;
 #[cfg(all(target_os = "linux", not(any(portable, simulated)), any(test, not(loom))))]
+#[cfg_attr(loom, expect(dead_code, reason = "its model needs only the waking"))]
 mod ring;
 #[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 mod shared;

@@ -267,14 +267,19 @@ impl Rings {
             if count > 0 {
                 return Ok(count);
             }
-            let is_over = match take_wake_ups(raw) {
-                Ok(count) => count == 0,
-                // The peer has not taken all bytes that woke it; of the connection's bytes it has.
-                Err(error) if error.kind() == io::ErrorKind::ConnectionReset => self.writer.is_read()?,
-                Err(error) => return Err(error),
-            };
-            if is_over && self.reader.is_empty()? {
-                return Ok(0);
+            let end =
+                match take_wake_ups(raw) {
+                    Ok(0) => Ok(0),
+                    Ok(_) => continue,
+                    // The peer has not taken all bytes that woke it. Of the connection's bytes it may have.
+                    Err(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+                        if self.writer.is_read()? { Ok(0) } else { Err(error) }
+                    }
+                    Err(error) => return Err(error),
+                };
+            // What the peer has written before its end comes first.
+            if self.reader.is_empty()? {
+                return end;
             }
         }
         // There is more, which nothing will tell of: without the mark, the caller knows that it has to look again.
