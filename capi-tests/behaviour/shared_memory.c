@@ -251,6 +251,14 @@ int main (void)
     }
     int descriptors = count_descriptors ();
     option ();
+    if (!has_shared_memory ()) {
+        int a = sharing (NN_PAIR), b = sharing (NN_PAIR);
+        check (join (a, b, "ipc") == 0);
+        converse (a, b);
+        close_socket (a);
+        close_socket (b);
+        return 0;
+    }
     pair ("ipc");
     pair ("abstract");
     one_side (0);

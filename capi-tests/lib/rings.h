@@ -26,6 +26,12 @@ struct rings {
     struct ring_words back;
 };
 
+/*  Whether the library has shared memory. .ci/portable tests one that is built for other systems. */
+static inline int has_shared_memory (void)
+{
+    return getenv ("NN_TEST_PORTABLE") == NULL;
+}
+
 /*  The number of connections that have rings, counted once for each side in this process. */
 static inline int count_rings (void)
 {
