@@ -242,7 +242,7 @@ static void scribble_and_leave (struct peer *peer, int kind, uint32_t seed)
 {
     for (int i = 0; i < STROKES; i++)
         scribble (peer, kind, &seed);
-    exit (0);
+    _exit (0);
 }
 
 /*  Receives and sends while a peer of this kind, in a process of its own, is connected. */
