@@ -11,6 +11,7 @@ cc=${CC:-cc}
 jobs_at_once=${JOBS:-2}
 passed=0
 failed=0
+failures=
 serial=0
 
 stop() {
@@ -119,13 +120,20 @@ count() {
         [ -z "${shows_figures-}" ] || sed 's/^/        /' "$3"
     else
         failed=$((failed + 1))
-        echo "FAILED  $1 (status $2)"
-        [ ! -e "$3" ] || sed 's/^/        /' "$3"
+        failures+=$(show_failure "$@")$'\n'
+        show_failure "$@"
     fi
 }
 
-# closing NAME: the last line of a part, and its exit status. Nothing tested is a failure.
+show_failure() {
+    echo "FAILED  $1 (status $2)"
+    [ ! -e "$3" ] || sed 's/^/        /' "$3"
+}
+
+# closing NAME: the failures again, for a log that is cut in the middle, and the last line of a part. Its exit status: nothing
+# tested is a failure.
 closing() {
+    [ "$failed" -eq 0 ] || printf -- '-- failures\n%s' "$failures"
     echo "$1: $passed passed, $failed failed"
     [ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::format::Format;
 use super::monitor::EventFormat;
 use super::socket_type::SocketType;
+use super::tls::TlsOptions;
 
 /// The task that the arguments ask for.
 #[derive(Debug, PartialEq)]
@@ -57,17 +58,6 @@ pub(crate) struct Options {
     pub delay: Duration,
     /// The source of the messages to send.
     pub source: Option<ContentSource>,
-}
-
-/// The options of tls+tcp and wss.
-#[derive(Debug, Default, PartialEq)]
-pub(crate) struct TlsOptions {
-    pub ca_cert: Option<PathBuf>,
-    pub cert: Option<PathBuf>,
-    pub key: Option<PathBuf>,
-    pub is_insecure: bool,
-    pub requires_cert: bool,
-    pub server_name: Option<Vec<u8>>,
 }
 
 /// Parses the arguments, of which the first is the name of the program.
@@ -178,6 +168,12 @@ fn request(command: &mut Command, matches: &ArgMatches) -> Result<Request, Error
         let text = format!("--{} needs something to send: --data, --file or --lines", socket_type.option());
         return Err(command.error(ErrorKind::MissingRequiredArgument, text));
     }
+    if options.connect_timeout.is_some() && options.connect.is_empty() {
+        let text = format!("--{} has no effect without --{}", id::CONNECT_TIMEOUT, id::CONNECT);
+        return Err(command.error(ErrorKind::ArgumentConflict, text));
+    }
+    let tls = options.tls.check(&options.bind, &options.connect);
+    tls.map_err(|(kind, text)| command.error(kind, text))?;
     Ok(Request::Run(Box::new(options)))
 }
 
@@ -203,14 +199,7 @@ fn options(socket_type: SocketType, matches: &ArgMatches) -> Options {
         conflates: matches.get_flag(id::CONFLATE),
         prefilters: matches.get_flag(id::PREFILTER),
         name: matches.get_one::<Vec<u8>>(id::SOCKET_NAME).cloned(),
-        tls: TlsOptions {
-            ca_cert: path(id::CA_CERT),
-            cert: path(id::CERT),
-            key: path(id::KEY),
-            is_insecure: matches.get_flag(id::INSECURE),
-            requires_cert: matches.get_flag(id::REQUIRE_CERT),
-            server_name: matches.get_one::<Vec<u8>>(id::SERVER_NAME).cloned(),
-        },
+        tls: TlsOptions::new(matches),
         subscriptions: matches.get_many::<Vec<u8>>(id::SUBSCRIBE).unwrap_or_default().cloned().collect(),
         format: format(matches).unwrap_or(if output.is_some() { Format::Raw } else { Format::No }),
         output,

@@ -102,8 +102,8 @@ pub(crate) const EXAMPLES: [(&str, &[&str]); 5] = [
 
 /// The exit status.
 pub(crate) const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if a file cannot be read or written, \
-                          3 if a socket operation fails. The end of --recv-timeout is a success, \
-                          except for --rep with something to send.";
+                          3 if a socket operation fails, 141 if the reader of the output has closed it. \
+                          The end of --recv-timeout is a success, except for --rep with something to send.";
 
 /// The definition.
 pub(crate) fn command() -> Command {
@@ -210,11 +210,12 @@ fn socket_options() -> [Arg; 8] {
 fn tls() -> [Arg; 6] {
     let file = |name| last(value(name, "PATH", ValueParser::path_buf())).value_hint(ValueHint::FilePath);
     [
-        file(id::CA_CERT).help("Trust the certificates in the file PATH"),
-        file(id::CERT).short('E').help("Show the certificate in the file PATH, which may have its key too"),
-        file(id::KEY).help("Use the private key in the file PATH"),
-        flag(id::INSECURE, "Do not verify the certificates of servers").short('k'),
-        flag(id::REQUIRE_CERT, "Require that clients show a certificate, which --cacert trusts")
+        file(id::CA_CERT)
+            .help("Trust the certificates in the file PATH: those of servers, and with --require-cert those of clients"),
+        file(id::CERT).short('E').help("Show the certificate in the file PATH, which may have its key too; servers need one"),
+        file(id::KEY).help("Use the private key in the file PATH; needs --cert").requires(id::CERT),
+        flag(id::INSECURE, "Do not verify the certificates of servers").short('k').conflicts_with(id::CA_CERT),
+        flag(id::REQUIRE_CERT, "Require that the clients of --bind show a certificate, which --cacert trusts")
             .conflicts_with(id::INSECURE),
         last(value(id::SERVER_NAME, "NAME", bytes()))
             .help("Require that the certificates of servers have NAME, in place of the host in the address"),

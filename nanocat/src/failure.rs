@@ -4,6 +4,8 @@ use std::fmt::Display;
 use std::io;
 use std::process;
 
+use super::standard_error;
+
 /// The arguments are wrong.
 const USAGE: u8 = 1;
 /// A file cannot be read or written.
@@ -41,7 +43,7 @@ impl Failure {
     /// Prints the text on standard error, unless the reader has closed the output.
     pub(crate) fn print(&self) {
         if self.status != BROKEN_PIPE {
-            eprintln!("{}", self.text.trim_end());
+            standard_error::print(self.text.trim_end());
         }
     }
 

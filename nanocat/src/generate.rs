@@ -16,7 +16,7 @@ use super::socket_type::SocketType;
 pub(crate) fn generate(product: &str, output: &mut impl Write) -> io::Result<()> {
     let mut text = Vec::new();
     if product == MANUAL {
-        let see_also = &[("nntop", 1), ("nanomsg", 7)];
+        let see_also = &[("nntop", 1), ("nanomsg", 7), ("nn_env", 7), ("nn_monitor", 7), ("nn_tls", 7)];
         Page { command: command(), status: STATUS, examples: &EXAMPLES, see_also }.write(&mut text)?;
     } else if product == LINKS {
         for socket_type in SocketType::ALL {

@@ -7,13 +7,16 @@
 mod arguments;
 mod content;
 mod definition;
+mod escape;
 mod failure;
 mod format;
 mod generate;
 mod manual;
 mod monitor;
 mod socket_type;
+mod standard_error;
 mod talk;
+mod tls;
 
 use std::cell::Cell;
 use std::env;
@@ -28,10 +31,8 @@ use scaproust::pattern::{Inbound, Outbound, Pattern};
 use scaproust::{
     Bus, Endpoint, Error, Pair, PairV1, Pub, Pull, Push, Rep, Req, Respondent, Socket, Star, Sub, Surveyor,
 };
-#[cfg(feature = "tls")]
-use scaproust::{TlsAuth, TlsConfig};
 
-use arguments::{Options, Request, TlsOptions};
+use arguments::{Options, Request};
 use content::Content;
 use failure::Failure;
 use format::Output;
@@ -203,37 +204,6 @@ fn set_send_timeout<P: Outbound>(socket: &Socket<P>, options: &Options) -> Resul
     socket.set_send_timeout(options.send_timeout).map_err(Failure::socket("Can't set send timeout"))
 }
 
-/// Sets the options of tls+tcp and wss.
-#[cfg(feature = "tls")]
-fn set_tls<P: Pattern>(socket: &Socket<P>, options: &TlsOptions) -> Result<(), Failure> {
-    let mut config = TlsConfig::new();
-    if let Some(path) = &options.ca_cert {
-        config = config.ca_file(path);
-    }
-    if let Some(path) = &options.cert {
-        config = config.cert_file(path);
-    }
-    if let Some(path) = &options.key {
-        config = config.key_file(path);
-    }
-    if options.is_insecure {
-        config = config.auth(TlsAuth::None);
-    }
-    if options.requires_cert {
-        config = config.auth(TlsAuth::Required);
-    }
-    if let Some(name) = &options.server_name {
-        config = config.server_name(String::from_utf8_lossy(name));
-    }
-    socket.set_tls(&config).map_err(Failure::socket("Can't set TLS options"))
-}
-
-/// There are no such transports: the addresses are refused.
-#[cfg(not(feature = "tls"))]
-fn set_tls<P: Pattern>(_socket: &Socket<P>, _options: &TlsOptions) -> Result<(), Failure> {
-    Ok(())
-}
-
 /// Sets the name of a socket, adds its endpoints, and waits for `--delay`.
 fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Ready<P> {
     let socket = Arc::new(socket);
@@ -247,12 +217,13 @@ fn ready<P: Pattern + 'static>(socket: Socket<P>, options: &Session<'_>) -> Read
     if let Some(time) = options.connect_timeout {
         socket.set_connect_timeout(time).map_err(Failure::socket("Can't set connect timeout"))?;
     }
-    set_tls(&socket, &options.tls)?;
+    options.tls.apply(&socket)?;
     let report = |what: &str, endpoint: &Endpoint| {
         if options.verbosity > 0
             && let Ok(address) = endpoint.address()
         {
-            eprintln!("{what} {address}");
+            let address: String = escape::shown(&address).collect();
+            standard_error::print(&format!("{what} {address}"));
         }
     };
     for address in &options.bind {

@@ -10,6 +10,9 @@ use clap::builder::PossibleValue;
 use scaproust::pattern::Pattern;
 use scaproust::{Error, Socket, SocketEvent};
 
+use super::escape::push_json;
+use super::standard_error;
+
 /// A format in which events are printed, each on a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventFormat {
@@ -61,7 +64,9 @@ impl Printer {
         let events = socket.events()?;
         let socket = Arc::downgrade(socket);
         Ok(Printer {
-            thread: thread::spawn(move || events.for_each(|event| eprintln!("{}", format.line(&event)))),
+            thread: thread::spawn(move || {
+                events.for_each(|event| standard_error::print(&format.line(&event)))
+            }),
             is_closed: Box::new(move || Weak::strong_count(&socket) == 0),
         })
     }
@@ -69,7 +74,7 @@ impl Printer {
     /// Waits for the last event, if the socket is closed.
     pub(crate) fn finish(self) {
         if (self.is_closed)() {
-            // Fails if standard error could not be written.
+            // Fails if the thread has panicked, which was printed.
             let _ = self.thread.join();
         }
     }
@@ -112,8 +117,7 @@ fn text(text: &str) -> String {
     for letter in text.chars() {
         match letter {
             '"' | '\\' => shown.extend(['\\', letter]),
-            letter if letter.is_control() => _ = write!(shown, "\\u{:04x}", u32::from(letter)),
-            letter => shown.push(letter),
+            letter => push_json(&mut shown, letter),
         }
     }
     shown + "\""

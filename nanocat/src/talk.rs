@@ -12,6 +12,7 @@ use scaproust::{Error, Message, Socket};
 use super::content::Content;
 use super::failure::Failure;
 use super::format::Output;
+use super::standard_error;
 
 /// The options for sending and receiving.
 #[derive(Clone, Copy, Debug)]
@@ -41,14 +42,14 @@ impl TransferOptions {
         let length = message.len();
         let sent = send(message).map_err(Failure::socket("Can't send"))?;
         if self.is_verbose {
-            eprintln!("sent {length} bytes");
+            standard_error::print(&format!("sent {length} bytes"));
         }
         Ok(sent)
     }
 
     fn show(&self, output: &mut Output, message: &Message) -> Result<(), Failure> {
         if self.is_verbose {
-            eprintln!("received {} bytes", message.len());
+            standard_error::print(&format!("received {} bytes", message.len()));
         }
         output.show(message).map_err(|error| Failure::file(format!("Can't write {}", output.name()), &error))
     }

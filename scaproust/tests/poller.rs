@@ -2,9 +2,13 @@
 
 #![cfg(not(any(loom, simulated)))]
 
+use std::sync::Barrier;
 use std::time::Duration;
 
 use scaproust::{AnySocket, Error, Poller, Protocol, Pull, Push, Rep, Req, Respondent, Surveyor, raw};
+
+/// Longer than any wait here takes.
+const LONGEST: Duration = Duration::from_secs(60);
 
 #[test]
 fn every_message_of_several_sockets_is_found() {
@@ -276,5 +280,76 @@ fn what_ends_in_another_thread_ends_the_wait() {
             });
             assert!(poller.wait(None).unwrap().is_readable(&pending));
         }
+    }
+}
+
+/// Also where the poller reads from the connection itself.
+#[test]
+fn a_deadline_ends_the_wait_for_a_connection() {
+    let (client, server) = (Req::new().unwrap(), Rep::new().unwrap());
+    client.connect(server.bind("tcp://127.0.0.1:0").unwrap().address().unwrap()).unwrap();
+    let mut poller = Poller::new();
+    for _ in 0..20 {
+        let pending = client.request("unanswered").unwrap().timeout(Duration::from_millis(5));
+        assert_eq!(server.accept().unwrap().0, "unanswered");
+        poller.add_readable(&pending).unwrap();
+        assert!(poller.wait(None).unwrap().is_readable(&pending));
+        assert_eq!(pending.wait().err(), Some(Error::TimedOut));
+    }
+}
+
+#[test]
+fn a_deadline_may_be_set_while_a_poller_waits() {
+    let (client, surveyor) = (Req::new().unwrap(), Surveyor::new().unwrap());
+    surveyor.set_survey_deadline(None).unwrap();
+    let soon = Duration::from_millis(1);
+    for _ in 0..30 {
+        // One of each is the socket's own conversation.
+        let [pending, other] = [(); 2].map(|()| client.request("unanswered").unwrap());
+        let [answers, others] = [(); 2].map(|()| surveyor.survey("unanswered").unwrap());
+        let mut poller = [&pending, &other].into_iter().fold(Poller::new(), Poller::readable);
+        poller = [&answers, &others].into_iter().fold(poller, Poller::readable);
+        let barrier = Barrier::new(2);
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                barrier.wait();
+                (poller.wait(LONGEST).unwrap(), poller.wait(LONGEST).unwrap())
+            });
+            barrier.wait();
+            // Put off, and then not.
+            let pending = pending.timeout(LONGEST).timeout(soon);
+            let answers = answers.timeout(LONGEST * 2).timeout(soon);
+            let (first, second) = waiting.join().unwrap();
+            for ready in [first, second] {
+                assert!(ready.is_readable(&pending) || ready.is_readable(&answers));
+                assert!(!ready.is_readable(&other) && !ready.is_readable(&others));
+            }
+        });
+    }
+}
+
+#[test]
+fn a_deadline_may_be_put_off_while_a_poller_waits() {
+    let (client, server) = (Req::new().unwrap(), Rep::new().unwrap());
+    server.bind("inproc://poller/put_off").unwrap();
+    client.connect("inproc://poller/put_off").unwrap();
+    for round in 0..30 {
+        let pending = client.request("patience").unwrap().timeout(Duration::from_micros(100 * round));
+        let (_, reply) = server.accept().unwrap();
+        let mut poller = Poller::new().readable(&pending);
+        let barrier = Barrier::new(2);
+        let pending = std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| {
+                barrier.wait();
+                poller.wait(LONGEST).unwrap()
+            });
+            barrier.wait();
+            let pending = pending.timeout(LONGEST);
+            reply.send("at last").unwrap();
+            // At its end if the wait was faster.
+            assert!(waiting.join().unwrap().is_readable(&pending));
+            pending
+        });
+        assert_eq!(pending.wait().unwrap(), "at last");
     }
 }

@@ -65,6 +65,9 @@ impl Program {
         let mut child = Command::new(program)
             .args(arguments)
             .current_dir(folder)
+            // Or certificates of the caller would take the place of missing ones.
+            .env_remove("NN_TLS_CERT_FILE")
+            .env_remove("NN_TLS_CA_FILE")
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

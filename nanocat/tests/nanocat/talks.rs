@@ -192,8 +192,6 @@ fn certificates_are_given_as_files() {
         assert_eq!(sender.status, Some(0));
     }
     assert_eq!(receiver.end().stdout, b"secret\nsecret\n");
-    let refused = run(Which::Ours, &format!("--push --connect tls+tcp://127.0.0.1:{port} -Dsecret"));
-    assert_eq!(refused.status, Some(3));
 }
 
 #[test]
@@ -221,6 +219,78 @@ fn a_server_demands_certificates_of_its_clients() {
     assert_eq!(receiver.end().stdout, b"welcome\n");
 }
 
+/// An option of a server that has no effect would let clients in that are to be kept out.
+#[test]
+fn options_without_an_effect_are_refused() {
+    for (options, reason) in [
+        (
+            "--require-cert --bind tcp://127.0.0.1:0",
+            "--require-cert has no effect without --bind and an address",
+        ),
+        ("--require-cert --connect wss://a:1", "--require-cert has no effect without --bind and an address"),
+        ("--cacert x --bind ipc://x", "--cacert has no effect without an address of tls+tcp or wss"),
+        (
+            "--cacert x --cert x --bind wss://*:1",
+            "--cacert has no effect without --require-cert, or --connect",
+        ),
+        ("--cert x --connect ws://a:1", "--cert has no effect without an address of tls+tcp or wss"),
+        ("--cert x --key x --bind inproc://x", "--cert has no effect without an address of tls+tcp or wss"),
+        (
+            "--insecure --cert x --bind tls+tcp://*:1",
+            "--insecure has no effect without --connect and an address",
+        ),
+        (
+            "--server-name x --connect tcp://a:1",
+            "--server-name has no effect without --connect and an address",
+        ),
+        ("--key x --connect tls+tcp://a:1 -k", "--cert <PATH>"),
+        ("--cacert x --connect tls+tcp://a:1 -k", "cannot be used with '--insecure'"),
+        ("--connect-timeout 1 --bind ipc://x", "--connect-timeout has no effect without --connect"),
+    ] {
+        let end = run(Which::Ours, &format!("--pull {options}"));
+        assert_eq!((end.status, end.stderr.contains(reason)), (Some(1), true), "{options}: {}", end.stderr);
+        assert!(end.stderr.starts_with("error: "), "{}", end.stderr);
+    }
+}
+
+#[test]
+#[cfg(feature = "tls")]
+fn a_missing_or_unusable_file_of_tls_is_named() {
+    let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../scaproust/src/tls/certificates");
+    let server = format!("--bind tls+tcp://127.0.0.1:0 --cert {certificates}/server.pem");
+    let client = "--connect wss://localhost:1";
+    for (options, status, reason) in [
+        (
+            "--bind tls+tcp4://127.0.0.1:0",
+            1,
+            "--bind tls+tcp4://127.0.0.1:0 needs a certificate: --cert, or NN_TLS_CERT_FILE",
+        ),
+        (
+            &format!("{server} --require-cert"),
+            1,
+            "--require-cert needs certificates to trust: --cacert, or NN_TLS_CA_FILE",
+        ),
+        (client, 1, "--connect wss://localhost:1 needs certificates to trust: --cacert, or NN_TLS_CA_FILE"),
+        ("--bind wss://127.0.0.1:0 --cert /missing", 3, "Can't use --cert /missing: "),
+        (
+            &format!("--bind wss://127.0.0.1:0 --cert {certificates}/server-cert.pem"),
+            3,
+            "server-cert.pem without --key: Invalid argument",
+        ),
+        (&format!("{server} --key /missing"), 3, "Can't use --key /missing: "),
+        (&format!("{client} --cacert {certificates}/make"), 3, "/make: Invalid argument"),
+        (&format!("{client} -k --server-name ..."), 3, "Can't use --server-name ...: Invalid argument"),
+    ] {
+        let end = run(Which::Ours, &format!("--pull {options}"));
+        assert_eq!(
+            (end.status, end.stderr.contains(reason)),
+            (Some(status), true),
+            "{options}: {}",
+            end.stderr
+        );
+    }
+}
+
 /// The options for TLS do not make an abbreviation ambiguous that the C library's nanocat has.
 #[test]
 fn abbreviations_mean_what_they_mean_to_the_c_library() {
@@ -230,4 +300,27 @@ fn abbreviations_mean_what_they_mean_to_the_c_library() {
     let sender = run(Which::Ours, &format!("--push --connect {address} -Dping --i=0.01 --count 2 --se 5"));
     assert_eq!(sender.status, Some(0));
     assert_eq!(receiver.end().stdout, b"ping\nping\n");
+}
+
+/// The status is that of the failure, and events that cannot be printed keep no message from being received.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_full_disk_behind_standard_error_changes_nothing_else() {
+    use std::fs::OpenOptions;
+    use std::process::Command;
+
+    let folder = Folder::new();
+    let start = |program: &str, arguments: &str| {
+        let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let mut command = Command::new(program);
+        command.args(arguments.split_whitespace()).stderr(full).output().unwrap()
+    };
+    let nanocat = |arguments: &str| start(env!("CARGO_BIN_EXE_nanocat"), arguments);
+    assert_eq!(nanocat("--nonsense").status.code(), Some(1));
+    assert_eq!(nanocat("--pull --bind nonsense").status.code(), Some(3));
+    assert_eq!(start(env!("CARGO_BIN_EXE_nntop"), "--nonsense").status.code(), Some(1));
+    let address = folder.ipc("full");
+    let _sender = Program::start(Which::Ours, &format!("--push --bind {address} --data ping -i0.01"));
+    let received = nanocat(&format!("--pull --connect {address} -A --count 1 -vv --monitor"));
+    assert_eq!((received.status.code(), &received.stdout[..]), (Some(0), &b"ping\n"[..]));
 }

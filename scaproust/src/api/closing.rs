@@ -11,7 +11,7 @@ use super::pattern::Pattern;
 use super::socket::Socket;
 use crate::error::Error;
 use crate::socket::close_in_background;
-use crate::sync::{Mutex, lock, rank};
+use crate::sync::{Mutex, OfProcess, lock, rank};
 
 impl<P: Pattern> Socket<P> {
     /// Closes the socket, as [`Socket::close`], in a task: waits without blocking the thread until what was sent is delivered,
@@ -48,7 +48,7 @@ impl<P: Pattern> Socket<P> {
         if self.is_closed.swap(true, Ordering::Relaxed) {
             return Err(Error::Closed);
         }
-        let closing = Arc::new(Closing(Mutex::default()));
+        let closing = Arc::new(Closing(OfProcess::new(Mutex::default())));
         let shared = closing.clone();
         let begun = close_in_background(self.handle.socket().clone(), move |outcome| shared.end(outcome));
         if let Err(error) = begun {
@@ -60,8 +60,8 @@ impl<P: Pattern> Socket<P> {
     }
 }
 
-/// The closing of a socket, which the thread and its future share.
-struct Closing(Mutex<Progress, rank::Closing>);
+/// The closing of a socket, which the thread and its future share. A forked child does not have the thread.
+struct Closing(OfProcess<Mutex<Progress, rank::Closing>>);
 
 #[derive(Default)]
 struct Progress {
@@ -74,8 +74,9 @@ struct Progress {
 impl Closing {
     /// Notes the outcome, in the thread, and wakes the task.
     fn end(&self, outcome: Result<(), Error>) {
+        let Some(progress) = self.0.get() else { return };
         let waker = {
-            let mut progress = lock(&self.0);
+            let mut progress = lock(progress);
             progress.outcome = Some(outcome);
             progress.waker.take()
         };
@@ -83,9 +84,10 @@ impl Closing {
     }
 
     fn poll(&self, waker: &Waker) -> Poll<Result<(), Error>> {
+        let Some(progress) = self.0.get() else { return Poll::Ready(Err(Error::Closed)) };
         // Cloned and dropped outside the lock, since both are code of the executor.
         let mut waker = Some(waker.clone());
-        let mut progress = lock(&self.0);
+        let mut progress = lock(progress);
         if let Some(outcome) = progress.outcome {
             drop(progress);
             return Poll::Ready(outcome);

@@ -18,7 +18,7 @@ use crate::protocol::Time;
 use crate::reactor;
 use crate::socket::poll::{Watch, Watched, notify_polls};
 use crate::socket::{self, SocketRef, Wait, give_up_at};
-use crate::sync::{Mutex, lock, rank};
+use crate::sync::{Mutex, OfProcess, lock, rank};
 
 /// So many contexts of a socket are kept for later conversations. Each has one of the socket numbers of the process, which
 /// after a burst of requests others may need.
@@ -53,7 +53,14 @@ impl Conversations {
     /// # Errors
     /// Those of opening a context.
     fn begin(&self, socket: &Handle, option: i32, ends_by_signals: bool) -> Result<Conversation, Error> {
-        let pool = self.0.get_or_init(|| Arc::new(Pool::new(socket.clone())));
+        let pool = match self.0.get() {
+            Some(pool) => pool,
+            None => {
+                // Not in a forked child, which would wait for a thread of its parent that has begun to make it.
+                drop(socket.enter()?);
+                self.0.get_or_init(|| Arc::new(Pool::new(socket.clone())))
+            }
+        };
         let conversation = |context| Conversation {
             call: None,
             ends_by_signals,
@@ -63,7 +70,7 @@ impl Conversations {
             watched: Watched::default(),
         };
         let idle = {
-            let mut state = lock(&pool.state);
+            let mut state = lock(pool.state.get().ok_or(Error::Closed)?);
             if !std::mem::replace(&mut state.is_own_in_use, true) {
                 return Ok(conversation(None));
             }
@@ -76,9 +83,9 @@ impl Conversations {
 
     /// Closes the contexts: those in use when their conversations end.
     pub(super) fn close(&self) {
-        let Some(pool) = self.0.get() else { return };
+        let Some(state) = self.0.get().and_then(|pool| pool.state.get()) else { return };
         let idle = {
-            let mut state = lock(&pool.state);
+            let mut state = lock(state);
             state.is_closed = true;
             std::mem::take(&mut state.idle)
         };
@@ -90,7 +97,7 @@ impl Conversations {
 /// The conversations of a socket that are not in use.
 struct Pool {
     socket: Handle,
-    state: Mutex<Idle, rank::Conversations>,
+    state: OfProcess<Mutex<Idle, rank::Conversations>>,
 }
 
 #[derive(Default)]
@@ -117,7 +124,7 @@ impl Idle {
 
 impl Pool {
     fn new(socket: Handle) -> Pool {
-        Pool { socket, state: Mutex::default() }
+        Pool { socket, state: OfProcess::new(Mutex::default()) }
     }
 }
 
@@ -192,8 +199,8 @@ impl Conversation {
 
     /// Tells pollers how long the value of the conversation waits from now on.
     pub(super) fn limit(&self, wait: Wait) {
-        if self.is_open {
-            self.watched.set_end(end_of(Some(wait)));
+        if self.is_open && self.watched.set_end(end_of(Some(wait))) {
+            notify_polls(self.socket());
         }
     }
 
@@ -260,7 +267,8 @@ impl Drop for Conversation {
         self.call = None;
         self.give_up();
         let context = self.context.take();
-        let mut state = lock(&self.pool.state);
+        let Some(state) = self.pool.state.get() else { return };
+        let mut state = lock(state);
         match context {
             None => state.is_own_in_use = false,
             Some(context) if !state.is_closed => {
@@ -285,7 +293,7 @@ mod tests {
     fn after_a_burst_a_bounded_number_of_contexts_is_kept() {
         let client = Req::new().unwrap();
         let burst = || (0..MAX_IDLE + 100).map(|_| client.request("unanswered").unwrap());
-        let idle = || lock(&client.conversations.0.get().unwrap().state).idle.len();
+        let idle = || lock(client.conversations.0.get().unwrap().state.get().unwrap()).idle.len();
         for _ in 0..2 {
             let pending: Vec<_> = burst().collect();
             assert_eq!(idle(), 0);

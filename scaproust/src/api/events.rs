@@ -1,7 +1,6 @@
 //! The events of a socket, as an iterator.
 
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 #[cfg(feature = "futures")]
 use std::{
     pin::Pin,
@@ -21,6 +20,7 @@ use crate::error::Error;
 use crate::protocol::Time;
 use crate::socket::poll::{Watched, notify_polls};
 use crate::socket::{EventKind, SocketEvent};
+use crate::sync::random_number;
 
 /// The events of a socket, from the call of [`Socket::events`] on. The iterator blocks until there is an event, and ends
 /// when the socket is closed.
@@ -180,7 +180,7 @@ impl<P: Pattern> Socket<P> {
         let address = match self.monitor()? {
             address if !address.is_empty() => address,
             _ => {
-                let address = format!("inproc://scaproust/events/{:016x}", RandomState::new().hash_one(0));
+                let address = format!("inproc://scaproust/events/{:016x}", random_number());
                 self.set_monitor(&address)?;
                 address.into_bytes()
             }

@@ -62,8 +62,8 @@ mod sealed {
 /// What a [`Poller`](crate::Poller) can wait for a message from: a socket that receives or accepts, a request that is
 /// [`Pending`], [`Answers`] or [`Events`], and a reference to one. Other types cannot implement it.
 ///
-/// A request, answers or events that are over are ready at once, and requests and answers are so at their deadlines too: what
-/// takes the next message does not block, and says what has happened.
+/// A request, answers or events that are over are ready at once, and requests and answers are so at their deadlines too, also if
+/// these are set during the wait: what takes the next message does not block, and says what has happened.
 pub trait Readable: Polled {}
 
 /// What a [`Poller`](crate::Poller) can wait for to send a message: a socket that sends, and a reference to one. Other types cannot

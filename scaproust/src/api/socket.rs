@@ -23,7 +23,8 @@ use crate::socket::{Call, connect_in};
 /// Any number of threads and tasks may use a socket at the same time, through references or an `Arc`. Dropping
 /// it closes it, which blocks the thread for up to [`Socket::linger`] if messages are still to be delivered: a task first
 /// awaits [`Socket::close_async`]. In a waker that runs in the library's I/O thread it is closed in the background. In the
-/// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`].
+/// child of a `fork` each call on the parent's sockets fails with [`Error::Closed`], as does each future of one; dropping them does
+/// nothing.
 pub struct Socket<P: Pattern> {
     pub(super) handle: Handle,
     pub(super) protocol: &'static ProtocolInfo,

@@ -132,6 +132,13 @@ impl<C: Handshaking> Places<C> {
         found
     }
 
+    /// Looks again after the connection of a [`Place::Of`] was to be ended. It has its place still if it goes on, since another
+    /// thread has just found something to read from it, or has not ended yet. Then another one is looked for when the next
+    /// place may be given away.
+    pub(crate) fn look_again(&self) -> Place<C> {
+        if self.taken.len() < PLACES { Place::Free } else { Place::At(self.next) }
+    }
+
     /// The number of places that a site has.
     fn share(&self, site: Site) -> usize {
         self.shares.get(&site).copied().unwrap_or(0)
@@ -309,6 +316,21 @@ mod tests {
             }
         }
         assert!(now - begin >= Duration::from_millis(250), "{:?}", now - begin);
+    }
+
+    /// Another thread may have read from it in the meantime.
+    #[test]
+    fn a_connection_that_goes_on_although_it_was_to_be_ended_keeps_its_place() {
+        let mut places = flooded(silent);
+        let now = LONG / 2;
+        for burst in 0..BURST {
+            assert_eq!(places.look(site(2), now), Place::Of(silent(0)), "{burst}");
+            assert!(matches!(places.look_again(), Place::At(_)));
+        }
+        assert_eq!(places.look_again(), Place::At(now + INTERVAL));
+        assert_eq!(places.look(site(2), now), Place::At(now + INTERVAL));
+        places.leave(|peer| peer.number == 0, true, now);
+        assert_eq!(places.look_again(), Place::Free);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use super::current::watch_unloading;
 use super::io_thread::IoThread;
 use super::thread_settings::ThreadSettings;
 use crate::error::Error;
-use crate::sync::{Mutex, PerProcess, Wakers, lock, rank};
+use crate::sync::{Mutex, OfProcess, PerProcess, Wakers, lock, rank};
 
 /// The contexts of this process, for its end.
 static CONTEXTS: PerProcess<Mutex<Vec<Weak<IoContext>>, rank::Contexts>> = PerProcess::new(Mutex::default);
@@ -23,10 +23,9 @@ static LAST: AtomicU64 = AtomicU64::new(0);
 /// I/O threads, and the sockets that use them.
 pub(crate) struct IoContext {
     number: u64,
-    /// The process that has made it. A forked child has none of its threads.
-    process: u32,
     threads: Box<[IoThread]>,
-    usage: Mutex<Usage, rank::ContextSockets>,
+    /// A forked child has none of the threads.
+    usage: OfProcess<Mutex<Usage, rank::ContextSockets>>,
 }
 
 #[derive(Default)]
@@ -42,9 +41,8 @@ impl IoContext {
     pub(crate) fn new(threads: impl IntoIterator<Item = ThreadSettings>) -> Arc<IoContext> {
         let context = Arc::new(IoContext {
             number: LAST.fetch_add(1, Ordering::Relaxed) + 1,
-            process: std::process::id(),
             threads: threads.into_iter().map(IoThread::new).collect(),
-            usage: Mutex::default(),
+            usage: OfProcess::new(Mutex::default()),
         });
         let mut contexts = lock(CONTEXTS.get());
         contexts.retain(|context| context.strong_count() > 0);
@@ -58,10 +56,7 @@ impl IoContext {
     /// # Errors
     /// [`Error::Closed`] in a forked child.
     pub(crate) fn join(self: &Arc<Self>) -> Result<Seat, Error> {
-        if self.process != std::process::id() {
-            return Err(Error::Closed);
-        }
-        let mut usage = lock(&self.usage);
+        let mut usage = lock(self.usage.get().ok_or(Error::Closed)?);
         usage.sockets += 1;
         let thread = usage.next;
         usage.next = (thread + 1) % self.threads.len();
@@ -112,12 +107,13 @@ impl Seat {
         self.context.number
     }
 
-    /// The socket is closed, and the caller is inside none. The threads end with the last one.
+    /// The socket is closed, and the caller is inside none. The threads end with the last one. Does nothing in a forked child.
     pub(crate) fn leave(self) {
+        let Some(usage) = self.context.usage.get() else { return };
         let mut wakers = Wakers::default();
         {
             // Under the lock, so that a socket which is opened now gets new threads.
-            let mut usage = lock(&self.context.usage);
+            let mut usage = lock(usage);
             usage.sockets -= 1;
             if usage.sockets == 0 {
                 wakers = self.context.stop();
@@ -132,9 +128,7 @@ pub(crate) struct Running(Option<Seat>);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // A forked child has none of the threads.
-        let own = |seat: &Seat| seat.context.process == std::process::id();
-        self.0.take().filter(own).into_iter().for_each(Seat::leave);
+        self.0.take().into_iter().for_each(Seat::leave);
     }
 }
 

@@ -42,11 +42,28 @@ pub fn close(id: i32) -> Result<(), Error> {
     Ok(())
 }
 
-/// A closing that has begun: the endpoints deliver what was sent.
+/// A closing that has begun, for a thread that has others besides: it goes on without waiting.
 pub(super) struct BegunClosing {
     socket: table::Closing<'static, Socket, MAX_SOCKETS>,
+    /// The endpoints that deliver what was sent.
     endpoints: Option<ClosingEndpoints>,
+    /// Since when it waits for the calls inside.
+    waits_for_calls: Option<Duration>,
 }
+
+/// How far a closing is.
+pub(super) enum Progress {
+    /// Nothing is left to wait for.
+    Over,
+    /// It goes on when its watcher is notified, or at this moment.
+    Waits(Option<Duration>),
+}
+
+/// The least time until a closing looks again whether the calls inside have left, which notify no watcher. Otherwise it is as long as
+/// the closing has waited for them.
+const SHORTEST_LOOK: Duration = Duration::from_micros(100);
+/// The most time until it looks again.
+const LONGEST_LOOK: Duration = Duration::from_millis(10);
 
 /// Begins to close a socket. `watcher` is notified when everything may be delivered.
 ///
@@ -54,30 +71,40 @@ pub(super) struct BegunClosing {
 /// As [`close`].
 pub(super) fn begin(id: i32, watcher: Arc<Event>) -> Result<BegunClosing, Error> {
     let socket = SOCKETS.get().begin_closing(id)?;
-    if SOCKETS.get().is_last() {
-        reactor::prepare_to_stop();
-    }
-    let endpoints = contained(|| socket.interrupt_calls(Some(watcher)).begin());
-    Ok(BegunClosing { socket, endpoints })
+    let endpoints = contained(|| {
+        if SOCKETS.get().is_last() {
+            reactor::prepare_to_stop();
+        }
+        socket.interrupt_calls(Some(watcher)).begin()
+    });
+    Ok(BegunClosing { socket, endpoints, waits_for_calls: None })
 }
 
 impl BegunClosing {
-    /// Whether everything is delivered, or the time of `NN_LINGER` is over.
-    pub(super) fn is_over(&self, now: Duration) -> bool {
-        self.endpoints.as_ref().is_none_or(|endpoints| {
-            endpoints.linger.is_finished() || self.deadline().is_some_and(|deadline| deadline <= now)
-        })
-    }
-
-    /// When the time of `NN_LINGER` is over.
-    pub(super) fn deadline(&self) -> Option<Duration> {
-        self.endpoints.as_ref()?.linger.deadline()
+    /// Goes on as far as it can at the moment `now`.
+    pub(super) fn proceed(&mut self, now: Duration) -> Progress {
+        loop {
+            if let Some(ClosingEndpoints { linger, .. }) = &self.endpoints {
+                let deadline = linger.deadline();
+                if !linger.is_finished() && deadline.is_none_or(|deadline| deadline > now) {
+                    return Progress::Waits(deadline);
+                }
+            }
+            self.endpoints.take().into_iter().for_each(ClosingEndpoints::wait);
+            if self.socket.has_calls() {
+                let time = now.saturating_sub(*self.waits_for_calls.get_or_insert(now));
+                return Progress::Waits(Some(now + time.clamp(SHORTEST_LOOK, LONGEST_LOOK)));
+            }
+            self.endpoints = self.socket.late_endpoints().map(ClosingEndpoints::begin);
+            if self.endpoints.is_none() {
+                return Progress::Over;
+            }
+        }
     }
 
     /// Frees the socket, once it is over.
     pub(super) fn finish(self) {
-        let BegunClosing { socket, endpoints } = self;
-        contained(|| endpoints.into_iter().for_each(ClosingEndpoints::wait));
+        let socket = self.socket;
         let seat = socket.seat.clone();
         let was_last = socket.finish(|socket| socket.teardown());
         seat.into_iter().for_each(Seat::leave);
@@ -159,19 +186,19 @@ impl Socket {
         closing
     }
 
+    /// Endpoints that a call was shutting down while calls were interrupted. They get the linger time of this closing, as all
+    /// others.
+    fn late_endpoints(&self) -> Option<ClosingEndpoints> {
+        let mut core = self.core.lock();
+        let late = std::mem::take(&mut core.endpoints.closing);
+        let linger = core.linger.clone().filter(|_| !late.is_empty())?;
+        Some(ClosingEndpoints { endpoints: late.into_iter().map(|(_, endpoint)| endpoint).collect(), linger })
+    }
+
     /// The last phase of closing: no call is inside the socket.
     fn teardown(&self) {
         self.leave_parent();
-        // Endpoints that a call was shutting down while calls were interrupted get the linger time of this
-        // closing, as all others.
-        let (late, linger) = {
-            let mut core = self.core.lock();
-            (std::mem::take(&mut core.endpoints.closing), core.linger.take())
-        };
-        if let Some(linger) = linger.filter(|_| !late.is_empty()) {
-            let endpoints = late.into_iter().map(|(_, endpoint)| endpoint).collect();
-            ClosingEndpoints { endpoints, linger }.begin().wait();
-        }
+        self.late_endpoints().into_iter().for_each(|late| late.begin().wait());
         let (pipes, timer, pollables, monitoring) = {
             let mut core = self.core.lock();
             let pollables = [core.face.sendable.take(), core.face.receivable.take()];

@@ -67,12 +67,14 @@ pub(crate) struct Core {
     pub(super) drops_old: bool,
     /// How many tasks wait to receive. While there are some, the I/O thread reads, unless the only one looks itself.
     pub(super) receiving_tasks: u32,
-    /// Tasks send nothing before this moment, since a receiver is far behind; zero if none is.
+    /// Tasks send nothing before this moment, unless the receivers that are far behind catch up; zero if none is.
     pub(super) send_not_before: Time,
     /// Which connections to read from directly, when there are many.
     pub(super) recent_peers: RecentPeers,
     /// Its monitor, and what it has dropped.
     pub(super) watch: Watch,
+    /// The number of the protocol that its peers have, for events.
+    peer_protocol: u16,
 }
 
 /// The endpoints of a socket.
@@ -125,9 +127,8 @@ impl Endpoints {
 }
 
 impl Core {
-    /// The state of a new socket with this number. Its pipe ids are counted from `seed`. `may_read_directly` says whether
-    /// receivers may read from connections themselves.
-    pub(super) fn new(id: i32, protocol: Machine, seed: u32, may_read_directly: bool) -> Core {
+    /// The state of a new socket with this number and a machine of this protocol. Its pipe ids are counted from `seed`.
+    pub(super) fn new(id: i32, info: &ProtocolInfo, protocol: Machine, seed: u32) -> Core {
         Core {
             protocol,
             pipes: Pipes::new(seed),
@@ -141,7 +142,7 @@ impl Core {
             timer: None,
             is_closing: false,
             linger: None,
-            may_read_directly,
+            may_read_directly: !info.forwards,
             reads_directly: false,
             revocations: Arc::default(),
             drops_old: false,
@@ -149,6 +150,7 @@ impl Core {
             send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
             watch: Watch::new(id, MAX_DROPS_FIRST_TRY),
+            peer_protocol: info.peer.number,
         }
     }
 
@@ -169,6 +171,9 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> (R, Delay) {
+        if let ReceiverCheck::Lag { .. } = check {
+            self.pipes.begin_lagging();
+        }
         let mut view = View {
             pipes: &mut self.pipes,
             edges,
@@ -310,13 +315,21 @@ impl Core {
         Some(statistics)
     }
 
-    /// The event of a pipe that both sides have accepted, once; `None` if its peer is gone.
-    pub(super) fn connected(&mut self, id: PipeId, own: &ProtocolInfo) -> Option<SocketEvent> {
+    /// Publishes that both sides have accepted a pipe, once, and not if its peer is gone.
+    pub(super) fn announce(&mut self, id: PipeId, edges: &mut Edges) {
+        if self.watch.wants_events()
+            && let Some(event) = self.connected(id)
+        {
+            self.watch.publish(event, edges);
+        }
+    }
+
+    fn connected(&mut self, id: PipeId) -> Option<SocketEvent> {
         let pipe = self.pipes.get(id)?;
         let info = pipe.announce(id)?;
         let is_bound = pipe.endpoint.as_ref()?.is_bound;
         let kind = if is_bound { EventKind::Accepted } else { EventKind::Connected };
-        Some(SocketEvent { peer_protocol: Some(own.peer.number), ..info.event(kind) })
+        Some(SocketEvent { peer_protocol: Some(self.peer_protocol), ..info.event(kind) })
     }
 
     fn process_edge(&mut self, id: PipeId, change: Change, edges: &mut Edges) {
@@ -324,7 +337,10 @@ impl Core {
         // A peer that has sent a message has accepted the pipe, even if the transport has not reported that
         // yet.
         if change == Change::Writable || change == Change::Readable && !pipe.is_ready {
-            pipe.is_ready = true;
+            if !std::mem::replace(&mut pipe.is_ready, true) {
+                // Before a message is sent, after which the socket may be closed.
+                self.announce(id, edges);
+            }
             self.call(edges, |protocol, context| protocol.writable(id, context));
         }
         match change {

@@ -42,6 +42,7 @@ mod event;
 mod exit;
 mod face;
 mod guarded;
+mod held;
 mod id_table;
 mod json;
 mod looks;
@@ -75,7 +76,6 @@ mod trace;
 mod traffic;
 mod wait_policy;
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io;
 use std::sync::atomic::AtomicI32;
 use std::sync::{Arc, OnceLock, Weak};
@@ -118,7 +118,7 @@ use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
 use crate::reactor::{self, Reactor, Seat};
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use crate::sync::{CachePadded, EntryLock, Event};
+use crate::sync::{CachePadded, EntryLock, Event, random_number};
 use crate::transport::Batching;
 
 opaque!([] Socket);
@@ -170,8 +170,8 @@ impl Socket {
         seat: Option<Seat>,
     ) -> Arc<Socket> {
         // Ids that peers may remember are counted from here.
-        let seed = RandomState::new().build_hasher().finish() as u32;
-        let core = Core::new(id, (info.machine)(is_raw, seed), seed, !info.forwards);
+        let seed = random_number() as u32;
+        let core = Core::new(id, info, (info.machine)(is_raw, seed), seed);
         let max_message = core.options.int(SocketOption::MaxMessage);
         Arc::new_cyclic(|this| Socket {
             this: this.clone(),

@@ -177,11 +177,11 @@ impl<A: Attempt> Pending<A> {
     fn wait(&mut self, direct_reads: DirectReads) -> bool {
         let Pending { policy, call, epoch, is_context, acquired, sleeper, sleep, start, signals, .. } = self;
         let Some(inside) = call else { return false };
+        transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
         if policy.dont_wait {
             inside.fetch_if_leased(&direct_reads);
             return false;
         }
-        transport::before_blocking(A::WAITS_FOR_ROOM.then_some(&inside.batching));
         let event = A::event(inside, *is_context);
         if !direct_reads.is_empty() && event.claim_descriptors() {
             *acquired = Some(Acquired::from(direct_reads));

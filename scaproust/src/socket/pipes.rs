@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event::{EventKind, SocketEvent};
+use super::held::Held;
 use super::id_table::IdTable;
 use super::monitor::Watch;
 use super::peer_info::{EndpointName, PeerInfo};
@@ -56,6 +57,8 @@ pub(super) struct Pipe {
     /// The transport has reported that the pipe is writable, or a message has come. Until then the other side
     /// may refuse the pipe, and nothing takes from its outbound lane.
     pub(super) is_ready: bool,
+    /// The peer has not been told of the messages in the outbound lane: see [`Held`].
+    is_held: bool,
     /// How far the protocol has looked ahead in the inbound lane.
     lookahead: Lookahead,
     /// The pipe is on the list of finished pipes, or must not be: it is a mailbox.
@@ -97,6 +100,7 @@ impl Pipe {
             outbound,
             peer: None,
             is_ready: false,
+            is_held: false,
             lookahead: Lookahead::default(),
             is_finished: false,
             index: 0,
@@ -138,9 +142,9 @@ impl Pipe {
             .or_else(|| Some(Arc::new(self.endpoint.as_ref()?.peer_info(id, self.peer.as_ref()?))))
     }
 
-    /// Has the end of the pipe published. Returns the peer, if that is new.
+    /// Has the end of the pipe published. Returns the peer, if that is new and not gone.
     pub(super) fn announce(&mut self, id: PipeId) -> Option<Arc<PeerInfo>> {
-        if self.announced.is_some() {
+        if self.announced.is_some() || self.peer.is_none() {
             return None;
         }
         self.announced = self.describe(id);
@@ -223,6 +227,10 @@ pub(super) struct Pipes {
     open: Vec<PipeId>,
     /// How many more messages may be moved to mailboxes under this hold of the lock.
     moves: u32,
+    /// The receivers that the last message of a publisher has found far behind.
+    lagging: Vec<PipeId>,
+    /// The edges of which receivers are told later.
+    pub(super) held: Held,
 }
 
 /// The most messages that are moved to mailboxes under one hold of the lock.
@@ -231,12 +239,51 @@ const MAX_MOVES: u32 = 256;
 impl Pipes {
     /// No pipes. `seed` makes the ids of a restarted process differ from those that its peers may remember.
     pub(super) fn new(seed: u32) -> Pipes {
-        Pipes { table: IdTable::new(seed), open: Vec::new(), moves: MAX_MOVES }
+        Pipes {
+            table: IdTable::new(seed),
+            open: Vec::new(),
+            moves: MAX_MOVES,
+            lagging: Vec::new(),
+            held: Held::default(),
+        }
     }
 
     /// Ends the count of messages that are moved to mailboxes, before the lock is released.
     pub(super) fn reset_moves(&mut self) {
         self.moves = MAX_MOVES;
+    }
+
+    /// Begins to note the receivers that lag behind.
+    #[inline]
+    pub(super) fn begin_lagging(&mut self) {
+        self.lagging.clear();
+    }
+
+    /// Whether one of these receivers is still far behind. If so, an edge follows when it is not any more.
+    pub(super) fn await_lagging(&mut self) -> bool {
+        while let Some(&id) = self.lagging.last() {
+            if self.table.get(id).is_some_and(|pipe| pipe.outbound.batch().waits_until_drained()) {
+                return true;
+            }
+            self.lagging.pop();
+        }
+        false
+    }
+
+    /// The receivers that were not told of messages, for [`Peer::readable`], and the bytes and messages in their lanes.
+    pub(super) fn take_held(&mut self, edges: &mut Edges) -> (usize, u32) {
+        let (mut bytes, mut count) = (0, 0);
+        for id in &self.open {
+            if let Some(pipe) = self.table.get(*id)
+                && std::mem::take(&mut pipe.is_held)
+                && let Some(peer) = &pipe.peer
+            {
+                bytes += pipe.outbound.waiting();
+                count += 1;
+                edges.add_readable(peer, 0);
+            }
+        }
+        (bytes, count)
     }
 
     /// The id of the next pipe; `None` when there are too many pipes, or no memory for more.
@@ -368,8 +415,9 @@ pub(super) struct View<'a> {
 pub(super) enum ReceiverCheck {
     /// Nothing.
     None,
-    /// Whether it is slower than the sender, for a protocol that does not wait for its receivers.
-    Lag,
+    /// Whether it is slower than the sender, for a protocol that does not wait for its receivers. With `holds`, the message is
+    /// part of a flood.
+    Lag { holds: bool },
     /// How much room it has made, for a call that has slept for this time until there was room.
     RoomAfter(Duration),
 }
@@ -461,7 +509,8 @@ impl Context for View<'_> {
     // As above.
     #[inline(always)]
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
-        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, traffic, .. }) = self.pipes.get(id)
+        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, is_held, traffic, .. }) =
+            self.pipes.table.get(id)
         else {
             return PushOutcome::Full;
         };
@@ -475,15 +524,24 @@ impl Context for View<'_> {
                     traffic.bytes_sent += length as u64;
                     match self.check {
                         ReceiverCheck::None => {}
-                        ReceiverCheck::Lag if !batch.should_throttle() => {}
-                        ReceiverCheck::Lag => self.delay = Delay::Throttle,
+                        ReceiverCheck::Lag { .. } if !batch.should_throttle() => {}
+                        ReceiverCheck::Lag { .. } => {
+                            // Without memory for it, it is not waited for.
+                            if self.pipes.lagging.try_reserve(1).is_ok() {
+                                self.pipes.lagging.push(id);
+                            }
+                            self.delay = Delay::Throttle;
+                        }
                         // A connection empties its lane in batches: no pause is needed.
                         ReceiverCheck::RoomAfter(_) if peer.clone().direct_read().is_some() => {}
                         ReceiverCheck::RoomAfter(slept) => {
                             self.delay = Delay::Pause(batch.pause_after(slept))
                         }
                     }
-                    if edge {
+                    let is_flood = matches!(self.check, ReceiverCheck::Lag { holds: true });
+                    if edge
+                        && !self.pipes.held.holds(is_flood, is_held, &mut batch, peer, self.pipes.open.len())
+                    {
                         self.edges.add_readable(peer, header.len() + length);
                     }
                     return PushOutcome::Taken;

@@ -18,6 +18,7 @@ use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Delivery, Protocol, Refusal};
 use crate::sync::Event;
+use crate::transport;
 
 /// Receives a message at the socket with this number. Calls `take` with it, once, and only on success.
 ///
@@ -163,7 +164,7 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
         if !policy.is_blocked {
             policy.wait.expects_no_reply = !wait_policy::count_expected_reply() && !core.face.has_sent;
         }
-        policy.after_failed_try(hit_drop_limit, core, core.reads_directly)
+        policy.after_failed_try(hit_drop_limit, core, core.reads_directly || transport::do_messages_gather())
     }
 
     fn direct_reads(core: &mut Core) -> DirectReads {

@@ -16,7 +16,12 @@ use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol, Refusal};
-use crate::sync::{Event, Uncancellable};
+use crate::sync::{Event, Uncancellable, Wake, now};
+use crate::transport;
+
+/// How long a publisher waits, after each message, for receivers that lag behind. A receiver that has lost its processor needs
+/// milliseconds.
+pub(super) const CATCH_UP_MAX: Duration = Duration::from_millis(2);
 
 /// Sends a message from the socket with this number. On success its body is taken; on an error the caller
 /// keeps it.
@@ -88,7 +93,10 @@ fn try_send_in(
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
     let epoch = call.senders.epoch();
-    let check = if call.info.drops { ReceiverCheck::Lag } else { ReceiverCheck::None };
+    let check = match call.info.drops {
+        true => ReceiverCheck::Lag { holds: call.batching.should_gather() },
+        false => ReceiverCheck::None,
+    };
     let outcome = call.try_send(&mut core, message, check, &mut edges);
     if let Ok(Try::DropLimit | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(wait, SocketOption::SendTimeout);
@@ -110,18 +118,50 @@ fn try_send_in(
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
+    let published = Published {
+        wakes_several: call.info.drops && edges.len() > 1,
+        begins_to_hold: core.pipes.held.begins(),
+        has_lagging: matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none(),
+    };
     core.keep_locked();
-    let throttles = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
-    let throttle = throttles.then(|| call.batching.clone());
+    let publisher = published.matters().then(|| SocketRef::of(&call));
     call.unlock_and_leave();
     deliver(edges);
-    // A publisher does not wait for receivers. It only pauses while one is far behind, since it would soon drop
-    // messages for it.
-    if let Some(batching) = throttle {
-        let _uncancellable = Uncancellable::begin();
-        batching.let_receivers_catch_up();
+    if let Some(publisher) = publisher {
+        published.finish(&publisher);
     }
     outcome.map(|_| Step::Done((), is_cancellation_point))
+}
+
+/// What is left to do after a message of a publisher, without the lock.
+struct Published {
+    /// Several receivers were told of it.
+    wakes_several: bool,
+    /// As [`Held::begins`](super::held::Held::begins).
+    begins_to_hold: bool,
+    /// A receiver is far behind.
+    has_lagging: bool,
+}
+
+impl Published {
+    fn matters(&self) -> bool {
+        self.wakes_several || self.begins_to_hold || self.has_lagging
+    }
+
+    #[cold]
+    fn finish(self, publisher: &SocketRef) {
+        let _uncancellable = Uncancellable::begin();
+        let Ok(call) = publisher.enter() else { return };
+        if self.wakes_several {
+            call.batching.note_write();
+        }
+        if self.begins_to_hold {
+            call.begin_holding();
+        }
+        if self.has_lagging {
+            call.let_receivers_catch_up();
+        }
+    }
 }
 
 /// The owner of a message to be sent.
@@ -182,6 +222,31 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
 }
 
 impl Socket {
+    /// Waits for the receivers that are far behind, for a moment. A publisher does not wait for receivers, but it would soon
+    /// drop messages for these.
+    fn let_receivers_catch_up(&self) {
+        transport::before_blocking(Some(&self.batching));
+        let end = now() + CATCH_UP_MAX;
+        loop {
+            let epoch = self.senders.epoch();
+            if !self.has_lagging() || self.senders.wait(epoch, Some(end)) == Wake::TimedOut {
+                return;
+            }
+        }
+    }
+
+    /// Whether a receiver is still far behind. If so, the senders are notified when it is not any more.
+    fn has_lagging(&self) -> bool {
+        let mut edges = Edges::default();
+        let has_lagging = {
+            let mut core = self.core.lock();
+            self.process_ready(&mut core, &mut edges);
+            !core.is_closing && core.pipes.await_lagging()
+        };
+        edges.deliver();
+        has_lagging
+    }
+
     /// One try to send, under the lock.
     pub(super) fn try_send(
         &self,

@@ -354,12 +354,7 @@ impl SocketPipe for PipeHandle {
             return;
         }
         let mut edges = Edges::default();
-        {
-            let mut core = self.socket.core.lock();
-            if let Some(event) = core.connected(self.id, self.socket.info) {
-                core.watch.publish(event, &mut edges);
-            }
-        }
+        self.socket.core.lock().announce(self.id, &mut edges);
         edges.deliver();
     }
 
@@ -382,6 +377,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::message::{Metadata, Outgoing, Payload};
+    use crate::option::Setting;
     use crate::pipe::{NullPeer, lane};
     use crate::protocol;
     use crate::socket::{AF_SP, Statistic, close, enter, open, recv, send};
@@ -416,6 +412,33 @@ mod tests {
             drop((context, socket));
             close(id).unwrap();
         }
+    }
+
+    /// The socket may be closed as soon as the message is sent, and before the transport calls `open`.
+    #[test]
+    fn a_connection_is_published_before_a_message_is_sent_on_it() {
+        let id = open(AF_SP, protocol::PUSH.number.into()).unwrap();
+        let socket = enter(id).unwrap();
+        socket
+            .set_option(SocketOption::Monitor, Setting::Bytes(b"inproc://published before a message"))
+            .unwrap();
+        let context = SocketEndpoint::new(
+            socket.this.upgrade().unwrap(),
+            EndpointName::default(),
+            &socket.core.lock().options,
+        );
+        let (_far_out, inbound) = lane(100);
+        let (outbound, _far_in) = lane(100);
+        let Ok(end) = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(NullPeer))) else {
+            panic!("a pipe was refused");
+        };
+        end.writable();
+        assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true), Ok(()));
+        let mut is_new = Vec::new();
+        socket.core.lock().pipes.for_each_open(|id, pipe| is_new.push(pipe.announce(id).is_some()));
+        assert_eq!(is_new, [false]);
+        drop((context, socket));
+        close(id).unwrap();
     }
 
     #[test]

@@ -172,6 +172,11 @@ pub(crate) struct Closing<'a, T: 'static, const LIMIT: usize> {
 }
 
 impl<T, const LIMIT: usize> Closing<'_, T, LIMIT> {
+    /// Whether calls are inside, for which [`Closing::finish`] would wait.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.slot.entry.has_calls()
+    }
+
     /// The last phase of [`Table::close`]: waits until the calls inside have left, passes the value to
     /// `teardown`, and frees the number. Returns whether the table is empty then.
     pub(crate) fn finish(self, teardown: impl FnOnce(Arc<T>)) -> bool {

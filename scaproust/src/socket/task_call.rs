@@ -21,6 +21,7 @@ use super::pipes::{Delay, ReceiverCheck};
 use super::received::Received;
 use super::receiving::Receiving;
 use super::registry::{Call, SocketRef};
+use super::sending::CATCH_UP_MAX;
 use super::wait_policy::Wait;
 use crate::error::Error;
 use crate::message::Outgoing;
@@ -28,7 +29,7 @@ use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::Time;
 use crate::reactor::{self, Reactor, Source, TimerId};
-use crate::sync::{Event, Mutex, TaskPlace, lock, now, rank, run_then_wake};
+use crate::sync::{Event, Mutex, OfProcess, TaskPlace, lock, now, rank, run_then_wake};
 use crate::transport;
 
 /// A poll tries this many times while the event keeps changing. Then the task lets others run.
@@ -123,17 +124,17 @@ impl<M: LendMessage> TaskAttempt for TaskSending<M> {
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
         if !core.send_not_before.is_zero() {
-            if now() < core.send_not_before {
+            if now() < core.send_not_before && core.pipes.await_lagging() {
                 return Ok(Try::Blocked);
             }
             core.send_not_before = Time::ZERO;
         }
-        let check = if socket.info.drops { ReceiverCheck::Lag } else { ReceiverCheck::None };
+        let check = if socket.info.drops { ReceiverCheck::Lag { holds: false } } else { ReceiverCheck::None };
         let outcome = self.0.lend(|message| socket.try_send(core, message, check, edges));
         if let Ok(Try::Done((), Delay::Throttle)) = &outcome {
             // A thread would pause after the message. A task pauses before the next one, so that a call which is not
             // ready has sent nothing.
-            core.send_not_before = socket.batching.begin_pause();
+            core.send_not_before = now() + CATCH_UP_MAX;
         }
         outcome
     }
@@ -411,7 +412,7 @@ impl Source for Alarm {
 struct SetAlarm {
     moment: Time,
     alarm: Arc<Alarm>,
-    reactor: Arc<Reactor>,
+    reactor: OfProcess<Arc<Reactor>>,
     timer: TimerId,
 }
 
@@ -420,18 +421,23 @@ impl SetAlarm {
         let reactor = reactor::current()?;
         let alarm = Arc::new(Alarm(Mutex::new(Some(waker.clone()))));
         let timer = reactor.at(moment, alarm.clone());
-        Ok(SetAlarm { moment, alarm, reactor, timer })
+        Ok(SetAlarm { moment, alarm, reactor: OfProcess::new(reactor), timer })
     }
 }
 
 impl Drop for SetAlarm {
     fn drop(&mut self) {
-        self.reactor.cancel(self.timer);
+        self.reactor.get().into_iter().for_each(|reactor| reactor.cancel(self.timer));
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Wake;
+    use std::time::Duration;
+
     use super::*;
     use crate::message::Payload;
     use crate::option::Setting;
@@ -504,5 +510,54 @@ mod tests {
             drop(call);
             [parent, late, sender].into_iter().for_each(|id| close(id).unwrap());
         }
+    }
+
+    /// Counts how often a task was woken.
+    #[derive(Default)]
+    struct Wakes(AtomicUsize);
+
+    impl Wake for Wakes {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// A message that a task sends.
+    struct Lent(Outgoing<'static>);
+
+    impl LendMessage for Lent {
+        fn lend<R>(&mut self, send: impl FnOnce(&mut Outgoing<'_>) -> R) -> R {
+            send(&mut self.0)
+        }
+    }
+
+    #[test]
+    fn a_task_that_publishes_goes_on_when_the_receivers_have_caught_up() {
+        let [publisher, subscriber] =
+            [protocol::PUB, protocol::SUB].map(|protocol| open(AF_SP, protocol.number.into()).unwrap());
+        enter(subscriber).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+        let address = b"inproc://task_call/lagging";
+        enter(publisher).unwrap().bind(address).unwrap();
+        enter(subscriber).unwrap().connect(address).unwrap();
+        let mut waiting = 0;
+        while !enter(publisher).unwrap().core.lock().pipes.await_lagging() {
+            send(publisher, &mut Outgoing::new(Payload::Borrowed(&[0; 1000])), true).unwrap();
+            waiting += 1;
+        }
+        // It would go on then in any case.
+        enter(publisher).unwrap().core.lock().send_not_before = now() + Duration::from_secs(3600);
+        let wakes = Arc::new(Wakes::default());
+        let waker = Waker::from(wakes.clone());
+        let sending = TaskSending(Lent(Outgoing::new(Payload::Borrowed(b"next"))));
+        let mut call = TaskCall::new(SocketRef::of(&enter(publisher).unwrap()), sending, Wait::Option);
+        assert!(call.poll(&waker).is_pending());
+        for _ in 0..waiting {
+            crate::socket::recv(subscriber, true, |_| ()).unwrap();
+        }
+        assert_eq!(wakes.0.load(Ordering::Relaxed), 1);
+        assert_eq!(call.poll(&waker), Poll::Ready(Ok(())));
+        drop(call);
+        assert_eq!(crate::socket::recv(subscriber, true, |received| received.length()), Ok(4));
+        [publisher, subscriber].into_iter().for_each(|id| close(id).unwrap());
     }
 }

@@ -87,7 +87,7 @@ impl WaitPolicy {
 
     /// Decides whether the call goes on after a failed try. A call that waits does so until the timeout of
     /// its option. One that does not wait tries again if the protocol has hit the drop limit, or once if it
-    /// can read from connections directly.
+    /// can read from connections directly, or messages of the thread may gather.
     pub(super) fn after_failed_try(
         &mut self,
         hit_drop_limit: bool,

@@ -209,6 +209,11 @@ impl EntryLock {
         self.state.word.fetch_update(Ordering::Acquire, Ordering::Relaxed, mark).is_ok()
     }
 
+    /// Whether a call is in flight, or a failed attempt to enter.
+    pub(crate) fn has_calls(&self) -> bool {
+        self.state.word.load(Ordering::Relaxed) & IN_FLIGHT != 0
+    }
+
     /// Waits until no call is in flight. From then on not even [`EntryLock::enter_while_there`] enters.
     pub(crate) fn wait_until_empty(&self) {
         let mark = |word| (word & IN_FLIGHT == 0).then_some(word & !OPEN);
@@ -241,9 +246,9 @@ mod tests {
         assert!(entry.enter() && entry.enter_locked());
         assert!(entry.begin_closing() && !entry.begin_closing());
         entry.unlock_and_leave();
-        assert!(!entry.enter_locked());
+        assert!(!entry.enter_locked() && entry.has_calls());
         entry.leave();
-        assert!(entry.enter_while_there());
+        assert!(!entry.has_calls() && entry.enter_while_there());
         entry.leave();
         entry.wait_until_empty();
         assert!(!entry.enter_while_there());

@@ -14,6 +14,7 @@ mod locks;
 mod notifier;
 mod per_process;
 mod processors;
+mod random;
 pub(crate) mod rank;
 mod sleep;
 mod spin;
@@ -33,11 +34,12 @@ pub(crate) use event::{Epoch, Event, Sleeper, TaskPlace};
 pub(crate) use futex::Futex;
 pub(crate) use locks::{Condvar, Mutex, MutexGuard, RwLock, lock, try_lock, wait_timeout};
 pub(crate) use notifier::Notifier;
-pub(crate) use per_process::PerProcess;
 #[cfg(simulated)]
 pub(crate) use per_process::forget_world;
+pub(crate) use per_process::{OfProcess, PerProcess};
 #[cfg(feature = "tls")]
 pub(crate) use processors::processors;
+pub(crate) use random::random_number;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
 pub(crate) use spin::{Spin, WaitKind, let_others_proceed};

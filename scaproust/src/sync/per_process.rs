@@ -1,8 +1,8 @@
-//! Global state that is made anew in a forked child.
+//! State that belongs to one process, and not to its forked children.
 //!
 //! A child has none of its parent's other threads, and a lock that one of them held stays locked for ever.
-//! So the child never uses an inherited value: the first use after a fork makes a new one, and the old one
-//! is leaked.
+//! So the child never uses an inherited value. Of global state the first use after a fork makes a new one, and the
+//! old one is leaked; what a program keeps itself says that it is another process's.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, Ordering};
@@ -87,6 +87,27 @@ impl<T: Send + Sync> PerProcess<T> {
     }
 }
 
+/// A value that only the process that has made it uses. A forked child inherits it in an unknown state: another thread of the
+/// parent may have held a lock in it, and the two processes share its descriptors.
+pub(crate) struct OfProcess<T> {
+    generation: u32,
+    value: T,
+}
+
+impl<T> OfProcess<T> {
+    /// A value of the calling process.
+    pub(crate) fn new(value: T) -> OfProcess<T> {
+        ensure_forks_are_watched();
+        OfProcess { generation: GENERATION.load(Ordering::Relaxed), value }
+    }
+
+    /// The value; `None` in a forked child of its process.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        (self.generation == GENERATION.load(Ordering::Relaxed)).then_some(&self.value)
+    }
+}
+
 #[cfg(all(test, unix, not(loom)))]
 mod tests {
     use super::*;
@@ -96,11 +117,13 @@ mod tests {
     #[test]
     fn a_forked_child_starts_anew() {
         NUMBER.get().store(8, Ordering::SeqCst);
+        let own = OfProcess::new(9);
         // SAFETY: the child only reads atomics and leaves with `_exit`.
         let child = unsafe { libc::fork() };
         assert!(child >= 0);
         if child == 0 {
-            let status = i32::from(NUMBER.get().load(Ordering::SeqCst) != 7);
+            let is_new = NUMBER.get().load(Ordering::SeqCst) == 7 && own.get().is_none();
+            let status = i32::from(!(is_new && OfProcess::new(10).get() == Some(&10)));
             // SAFETY: ends the child without running the parent's exit handlers.
             unsafe { libc::_exit(status) };
         }
@@ -108,6 +131,6 @@ mod tests {
         // SAFETY: `status` is valid for writing.
         assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
         assert_eq!(status, 0);
-        assert_eq!(NUMBER.get().load(Ordering::SeqCst), 8);
+        assert_eq!((NUMBER.get().load(Ordering::SeqCst), own.get()), (8, Some(&9)));
     }
 }

@@ -38,7 +38,7 @@ const EXAMPLES: [(&str, &[&str]); 3] = [
 ];
 
 const STATUS: &str = "0 on success, 1 for wrong arguments, 2 if the output cannot be written, \
-                      3 if the address is wrong or no report comes.";
+                      3 if the address is wrong or no report comes, 141 if the reader of the output has closed it.";
 
 const DESCRIPTION: &str = "Shows the sockets of a running process that uses the library nanomsg, with their endpoints, \
     their peers, the messages and bytes per second in each direction, the bytes that wait in queues, and the messages \
@@ -63,7 +63,7 @@ pub(crate) enum Mode {
     Live,
     /// One, as text.
     Once,
-    /// One, as it has come.
+    /// One, as it has come, but for characters that would control a terminal.
     Json,
 }
 
@@ -149,7 +149,10 @@ fn command() -> Command {
                 .help("Ask for a report every SEC seconds"),
         )
         .arg(flag(ONCE).help("Print one report as text, with sums in the place of rates, and end"))
-        .arg(flag(JSON).help("Print one report as the process sends it, and end"))
+        .arg(
+            flag(JSON)
+                .help("Print one report as the process sends it, with control characters escaped, and end"),
+        )
         .arg(
             option(TIMEOUT, "SEC")
                 .value_parser(seconds(Duration::ZERO))

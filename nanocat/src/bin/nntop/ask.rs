@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use scaproust::{Error, EventKind, Events, Message, Reason, Req, SocketEvent};
 
+use super::escape::shown;
 use super::failure::Failure;
 
 /// The time between two attempts to connect.
@@ -95,7 +96,8 @@ impl Viewer {
             socket.connect(address)?;
             Ok(Viewer { socket, events, state: State::Begun, address: address.to_owned() })
         };
-        connect().map_err(Failure::socket(&format!("Can't connect to {}", address.escape_debug())))
+        let address: String = shown(address).collect();
+        connect().map_err(Failure::socket(&format!("Can't connect to {address}")))
     }
 
     /// The address.

@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use scaproust::Message;
 
-use super::ask::Viewer;
+use super::ask::{Silence, Viewer};
 use super::failure::Failure;
 use super::report;
 use super::screen::draw;
 use super::view::{Command, Update, View};
 
-/// Without an answer for so long, the process is gone.
+/// Without an answer for so long, the process is gone. The time between two attempts is no shorter if they fail at once.
 const SILENCE: Duration = Duration::from_secs(1);
 /// How long a report waits at most until it is drawn.
 const TICK: Duration = Duration::from_millis(50);
@@ -29,7 +30,7 @@ pub(crate) fn run(mut viewer: Viewer, interval: Duration) -> Result<(), Failure>
     let view = View::new(viewer.address());
     let (sender, updates) = channel();
     // Ends with the process.
-    thread::spawn(move || ask_on(&mut viewer, interval, &sender));
+    thread::spawn(move || ask_on(|| viewer.ask(SILENCE), interval, &sender, Instant::now, thread::sleep));
     let failure = |error: io::Error| Failure::file("Can't use the terminal", &error);
     restore_on_signals().map_err(failure)?;
     // Restores the terminal if there is a panic, too.
@@ -38,21 +39,27 @@ pub(crate) fn run(mut viewer: Viewer, interval: Duration) -> Result<(), Failure>
     outcome.map_err(failure)
 }
 
-/// Asks for reports while they are wanted.
-fn ask_on(viewer: &mut Viewer, interval: Duration, updates: &Sender<Update>) {
+/// Asks for reports while they are wanted, by a clock and its function to sleep.
+fn ask_on(
+    mut ask: impl FnMut() -> Result<Message, Silence>,
+    interval: Duration,
+    updates: &Sender<Update>,
+    now: impl Fn() -> Instant,
+    sleep: impl Fn(Duration),
+) {
     loop {
-        let start = Instant::now();
-        let update = match viewer.ask(SILENCE).map(|answer| report::parse(&answer)) {
+        let start = now();
+        let update = match ask().map(|answer| report::parse(&answer)) {
             Ok(Ok(report)) => Update::Report(report),
             Ok(Err(error)) => Update::Unreadable(error),
             Err(silence) => Update::Silence(silence),
         };
-        // A process that is back is shown at once.
-        let pause = if matches!(update, Update::Silence(_)) { Duration::ZERO } else { interval };
+        // A silence has lasted for its time already, so that a process that is back is shown at once.
+        let period = if matches!(update, Update::Silence(_)) { SILENCE } else { interval };
         if updates.send(update).is_err() {
             return;
         }
-        thread::sleep(pause.saturating_sub(start.elapsed()));
+        sleep(period.saturating_sub(now().saturating_duration_since(start)));
     }
 }
 
@@ -127,7 +134,50 @@ fn restore_on_signals() -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
+    use scaproust::Error;
+
+    use super::super::ask::State;
     use super::*;
+
+    /// How often a process is asked within ten seconds of a simulated clock, if each attempt takes this time.
+    fn attempts(interval: Duration, took: Duration, outcome: impl Fn() -> Result<Message, Silence>) -> usize {
+        let begin = Instant::now();
+        let clock = Cell::new(Duration::ZERO);
+        let pass = |time| clock.set(clock.get() + time);
+        let (sender, updates) = channel();
+        // Taken away to end the loop.
+        let updates = Cell::new(Some(updates));
+        let count = Cell::new(0);
+        let ask = || {
+            if clock.get() >= Duration::from_secs(10) {
+                drop(updates.take());
+            } else {
+                count.set(count.get() + 1);
+            }
+            assert!(count.get() <= 1000);
+            pass(took);
+            outcome()
+        };
+        ask_on(ask, interval, &sender, || begin + clock.get(), pass);
+        count.get()
+    }
+
+    #[test]
+    fn attempts_are_paced_however_they_end() {
+        let [second, minute] = [1, 60].map(Duration::from_secs);
+        let answer = || Ok(Message::copy_of(b"no report").unwrap());
+        let failed = || Err(Silence::Failed(Error::Closed));
+        let late = || Err(Silence::Late(State::Connected));
+        assert_eq!(attempts(second / 10, Duration::ZERO, answer), 100);
+        assert_eq!(attempts(second / 10, second / 20, answer), 100);
+        // An attempt that fails at once is not repeated at once, and one that has waited is.
+        for interval in [second / 10, minute] {
+            assert_eq!(attempts(interval, Duration::ZERO, failed), 10);
+            assert_eq!(attempts(interval, SILENCE, late), 10);
+        }
+    }
 
     #[test]
     fn keys_have_meanings() {

@@ -5,6 +5,8 @@
 
 mod arguments;
 mod ask;
+#[path = "../../escape.rs"]
+mod escape;
 #[path = "../../failure.rs"]
 mod failure;
 mod figures;
@@ -15,6 +17,8 @@ mod plain;
 mod report;
 mod rows;
 mod screen;
+#[path = "../../standard_error.rs"]
+mod standard_error;
 mod view;
 
 use std::io::{self, IsTerminal, Write};
@@ -53,11 +57,11 @@ fn run() -> Result<(), Failure> {
 /// The text of one report.
 fn once(viewer: &mut Viewer, mode: Mode, options: &Options) -> Result<String, Failure> {
     let answer = viewer.ask(options.timeout);
-    let address = viewer.address();
+    let address: String = escape::shown(viewer.address()).collect();
     let answer = answer.map_err(Failure::socket(&format!("Can't ask {address}")))?;
     let report = report::parse(&answer).map_err(Failure::socket(&format!("{address} has no report")))?;
     Ok(match mode {
-        Mode::Json => String::from_utf8_lossy(&answer).into_owned() + "\n",
+        Mode::Json => report::json(&answer) + "\n",
         Mode::Live | Mode::Once => plain::text(&report),
     })
 }

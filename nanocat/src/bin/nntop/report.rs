@@ -5,8 +5,13 @@ use std::ops::AddAssign;
 
 use serde::Deserialize;
 
+use super::escape::{push_json, shown};
+
 /// The version that this program can read.
 const VERSION: u32 = 1;
+
+/// The most characters that are shown of the reason why an answer is no report.
+const LONGEST_REASON: usize = 300;
 
 /// The report of a process.
 #[derive(Clone, Debug, Deserialize)]
@@ -120,7 +125,10 @@ impl fmt::Display for Unreadable {
             Unreadable::Version(version) => {
                 write!(f, "it has version {version}, and this program reads version {VERSION}")
             }
-            Unreadable::Form(error) => error.fmt(f),
+            // It may quote the answer.
+            Unreadable::Form(error) => {
+                f.write_str(&shown(&error.to_string()).take(LONGEST_REASON).collect::<String>())
+            }
         }
     }
 }
@@ -142,8 +150,23 @@ pub(crate) fn parse(answer: &[u8]) -> Result<Report, Unreadable> {
     serde_json::from_slice(answer).map_err(Unreadable::Form)
 }
 
+/// The text of an answer that was [parsed](parse), for a terminal that must not be controlled by it.
+pub(crate) fn json(answer: &[u8]) -> String {
+    let mut text = String::with_capacity(answer.len());
+    for letter in String::from_utf8_lossy(answer).chars() {
+        match letter {
+            // A string has none of these: they stand between members.
+            '\n' | '\t' => text.push(letter),
+            '\r' => text.push(' '),
+            letter => push_json(&mut text, letter),
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::super::escape::instructions;
     use super::*;
 
     /// A report of a socket with two connections and of a context, with members that are not known.
@@ -175,6 +198,25 @@ pub(crate) mod tests {
         assert_eq!((one.waiting.send_waiting, one.peer_pid), (1_234_567, None));
         assert_eq!((other.traffic.messages_sent, other.peer_pid), (40, Some(99)));
         assert_eq!((report.sockets[1].parent, report.sockets[1].raw), (Some(0), true));
+    }
+
+    #[test]
+    fn a_report_is_printed_as_json_without_control_characters() {
+        let all: Vec<char> = instructions().filter(|letter| *letter >= ' ').collect();
+        let name: String = all.iter().chain(&['\u{e9}']).collect();
+        let answer = REPORT.replace("news", &name).replace(",\"time\"", "\r\n,\t\"time\"");
+        let text = json(answer.as_bytes());
+        assert!(!text.contains(|letter: char| all.contains(&letter) || letter == '\r'), "{text}");
+        assert_eq!(parse(text.as_bytes()).unwrap().sockets[0].name, name);
+        // A member that is skipped may have any bytes.
+        let answer = [b"{\"version\":1,\"pid\":7,\"clock\":0,\"sockets\":[],\"new\":\"\xc2\x9b\xff\x9b\"}"];
+        assert!(parse(answer[0]).is_ok());
+        assert!(json(answer[0]).ends_with("\"new\":\"\\u009b\u{fffd}\u{fffd}\"}"));
+        // A character within a string that has to be escaped there is no report.
+        for letter in '\0'..' ' {
+            let answer = REPORT.replace("news", &letter.to_string());
+            assert!(parse(answer.as_bytes()).is_err(), "{letter:?}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::escape::shown;
 use super::report::{Connection, Endpoint, Report, Socket, Traffic, Waiting};
 
 /// What a row is about.
@@ -195,11 +196,7 @@ const LABEL: usize = 512;
 
 /// A text of a report, for a terminal that must not be controlled by it.
 fn printable(text: &str) -> String {
-    let shown = |letter: char| {
-        let escaped = letter.is_control().then(|| letter.escape_unicode()).into_iter().flatten();
-        escaped.chain(Some(letter).filter(|letter| !letter.is_control()))
-    };
-    text.chars().flat_map(shown).take(LABEL).collect()
+    shown(text).take(LABEL).collect()
 }
 
 fn endpoint_row(endpoint: &Endpoint, rates: Option<Rates>) -> Row {
@@ -269,6 +266,7 @@ fn sort(blocks: &mut [Vec<Row>], order: Order) {
 
 #[cfg(test)]
 mod tests {
+    use super::super::escape::instructions;
     use super::super::report::parse;
     use super::super::report::tests::REPORT;
     use super::*;
@@ -279,6 +277,19 @@ mod tests {
 
     #[test]
     fn control_characters_of_a_report_do_not_reach_the_terminal() {
+        let all: String = instructions().collect();
+        let mut report = parse(REPORT.as_bytes()).unwrap();
+        let socket = &mut report.sockets[0];
+        (socket.name, socket.protocol) = (all.clone(), all.clone());
+        for endpoint in &mut socket.endpoints {
+            (endpoint.address, endpoint.state, endpoint.error) =
+                (all.clone(), all.clone(), Some(all.clone()));
+        }
+        socket.connections[0].peer = all.clone();
+        for row in rows(&report, None, Order::Number) {
+            assert!(!row.label.contains(|letter| all.contains(letter)), "{}", row.label);
+            assert!(!row.state.contains(|letter| all.contains(letter)), "{}", row.state);
+        }
         assert_eq!(printable("a\u{1b}]52;c\u{7}\nb\u{e9}"), "a\\u{1b}]52;c\\u{7}\\u{a}b\u{e9}");
     }
 

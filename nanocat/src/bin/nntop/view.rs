@@ -1,6 +1,7 @@
 //! What the screen shows: the last reports, the order, the place in the list. It knows no terminal and no clock.
 
 use super::ask::Silence;
+use super::escape::shown;
 use super::report::{Report, Unreadable};
 use super::rows::{Order, Row, rows};
 
@@ -48,14 +49,15 @@ pub(crate) struct View {
 impl View {
     /// Nothing has come yet from the process at `address`.
     pub(crate) fn new(address: &str) -> View {
+        let address: String = shown(address).collect();
         View {
-            address: address.to_owned(),
+            trouble: Some(format!("waiting for {address}")),
+            address,
             report: None,
             before: None,
             rows: Vec::new(),
             order: Order::Traffic,
             is_paused: false,
-            trouble: Some(format!("waiting for {address}")),
             selected: 0,
         }
     }

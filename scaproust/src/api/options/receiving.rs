@@ -98,7 +98,8 @@ impl<P: Inbound> Socket<P> {
         self.get_time(SocketOption::ReceiveTimeout)
     }
 
-    /// Sets the time for which receiving may block, in milliseconds, rounded up; `None`: without limit.
+    /// Sets the time for which receiving may block, in milliseconds, rounded up; `None`: without limit. A call that blocks already
+    /// keeps the time with which it began.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].

@@ -24,7 +24,8 @@ impl<P: Outbound> Socket<P> {
         self.get_time(SocketOption::SendTimeout)
     }
 
-    /// Sets the time for which sending may block, in milliseconds, rounded up; `None`: without limit.
+    /// Sets the time for which sending may block, in milliseconds, rounded up; `None`: without limit. A call that blocks already
+    /// keeps the time with which it began.
     ///
     /// # Errors
     /// [`Error::InvalidArgument`] above 2,147,483,647 ms, [`Error::Closed`].

@@ -72,6 +72,11 @@ fn loom_a_producer_that_sleeps_until_half_is_free_gets_room() {
     wait_for_room(2, 2, Producer::has_room_or_waits_for_half);
 }
 
+#[test]
+fn loom_a_producer_that_lets_the_consumer_catch_up_is_notified() {
+    wait_for_room(4, 4, |producer| !producer.batch().waits_until_drained());
+}
+
 /// Fills a lane and waits for room while another thread takes `taken` messages.
 fn wait_for_room(limit: usize, taken: usize, has_room: fn(&mut Producer) -> bool) {
     loom::model(move || {

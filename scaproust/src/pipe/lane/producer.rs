@@ -23,6 +23,9 @@ pub(super) const MAX_PAUSE_AFTER_SHORT_SLEEP: Duration = Duration::from_millis(8
 /// of this lane meanwhile.
 const MAX_PAUSE_PER_SLEEP: u32 = 256;
 
+/// The bytes of messages of which a consumer is told together; a quarter of a lane with a smaller bound.
+const HELD: usize = 16 * 1024;
+
 /// The result of a successful push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Pushed {
@@ -130,31 +133,35 @@ impl Batch<'_> {
         self.tail.written.wrapping_sub(taken) < self.shared.limit
     }
 
-    /// Reads the consumer's progress and returns whether there is room; if not, sets `starved`.
+    /// Reads the consumer's progress and returns whether there is room. If not, the pop that leaves less than `enough` is an
+    /// edge.
     #[cold]
     fn has_room_now(&mut self, enough: usize) -> bool {
-        let ConsumerProgress { taken, starved, room_at } = &*self.shared.consumer;
-        self.seen.taken = taken.load(Ordering::Acquire);
-        if self.fits(self.seen.taken) {
-            return true;
+        self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
+        self.fits(self.seen.taken) || {
+            self.wait_for(enough);
+            let fits = self.fits(self.seen.taken);
+            if fits {
+                self.shared.consumer.starved.store(false, Ordering::Relaxed);
+            }
+            fits
         }
+    }
+
+    /// Makes the pop that leaves less than `enough` an edge, and reads the consumer's progress.
+    fn wait_for(&mut self, enough: usize) {
+        let ConsumerProgress { taken, starved, room_at } = &*self.shared.consumer;
         // Pairs with `Consumer::publish_progress`: either it sees the mark, or this sees its progress.
         room_at.store(self.tail.written.wrapping_sub(enough).wrapping_add(1), Ordering::Relaxed);
         starved.store(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.seen.taken = taken.load(Ordering::SeqCst);
-        let fits = self.fits(self.seen.taken);
-        if fits {
-            starved.store(false, Ordering::Relaxed);
-        }
-        fits
     }
 
     /// Whether the producer should wait a moment: the lane is more than half full, and the consumer makes
     /// progress, so it is only slower. After [`MAX_THROTTLES`] calls without progress this is `false`.
     pub(crate) fn should_throttle(&mut self) -> bool {
-        let is_crowded = |taken: usize| self.tail.written.wrapping_sub(taken) > self.shared.limit / 2;
-        if !is_crowded(self.seen.taken) {
+        if !self.is_crowded() {
             return false;
         }
         self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
@@ -162,9 +169,36 @@ impl Batch<'_> {
             self.seen.progress_at = self.seen.taken;
             self.seen.throttles = 0;
         }
-        let should_throttle = is_crowded(self.seen.taken) && self.seen.throttles < MAX_THROTTLES;
+        let should_throttle = self.is_crowded() && self.seen.throttles < MAX_THROTTLES;
         self.seen.throttles += u32::from(should_throttle);
         should_throttle
+    }
+
+    /// Whether the lane is still more than half full. If it is, the pop that leaves less than a quarter is an edge.
+    pub(crate) fn waits_until_drained(&mut self) -> bool {
+        if self.tail.closed {
+            return false;
+        }
+        self.wait_for(self.shared.limit / 4);
+        self.is_crowded()
+    }
+
+    /// Whether the lane is more than half full, as far as the producer has seen.
+    fn is_crowded(&self) -> bool {
+        self.tail.written.wrapping_sub(self.seen.taken) > self.shared.limit / 2
+    }
+
+    /// After a push that was an edge: makes it none, and the push that brings the lane to [`HELD`] bytes one instead. Returns
+    /// `false`, and changes nothing, if the lane has room for few such messages.
+    pub(crate) fn hold_back(&mut self) -> bool {
+        self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
+        let held = self.tail.written.wrapping_sub(self.seen.taken);
+        let most = HELD.min(self.shared.limit / 4);
+        let holds = held <= most / 4;
+        if holds {
+            self.tail.edge_at = self.tail.written.wrapping_sub(held).wrapping_add(most);
+        }
+        holds
     }
 
     /// How long the producer's thread should pause after it has slept for `slept` until there was room, and

@@ -247,6 +247,17 @@ fn a_producer_throttles_only_for_a_consumer_that_makes_progress() {
 }
 
 #[test]
+fn a_producer_that_waits_for_a_consumer_far_behind_is_notified_at_a_quarter() {
+    let (mut producer, mut consumer) = lane(100);
+    (0..5).for_each(|_| _ = push(&mut producer, &[0; 10]).unwrap());
+    assert!(!producer.batch().waits_until_drained(), "half full is not too full");
+    (0..2).for_each(|_| _ = push(&mut producer, &[0; 10]).unwrap());
+    assert!(producer.batch().waits_until_drained());
+    let edges: Vec<bool> = (0..7).map(|_| !consumer.is_empty() && consumer.pop()).collect();
+    assert_eq!(edges, [false, false, false, false, true, false, false]);
+}
+
+#[test]
 fn a_push_that_reaches_the_reported_size_is_an_edge() {
     let (mut producer, mut consumer) = lane(1000);
     assert_eq!(push(&mut producer, b"0123456789"), Ok(Pushed { edge: true }));

@@ -209,7 +209,10 @@ impl Polling {
         let mut edges = Edges::default();
         let mut core = call.lock()?;
         // Under the lock, which the thread that ends the value takes afterwards, to notify the registered calls.
-        let is_over = self.kept.as_ref().is_some_and(|kept| kept.watches[number].is_over());
+        let end = self.kept.as_ref().and_then(|kept| kept.watches[number].end());
+        let is_over = end.is_some_and(|end| end <= now());
+        // It may be earlier than when the call began.
+        self.deadline = self.deadline.into_iter().chain(end).min();
         let owner = core.owner;
         core.allow_more_drops();
         core.process_ready(&owner.ready, &mut edges);
@@ -365,6 +368,10 @@ impl BlockingCall for Polling {
             if std::mem::replace(&mut self.has_checked, true) {
                 self.check_notified()?
             } else {
+                if !self.waits {
+                    // What the thread has sent may be for one of the sockets.
+                    transport::before_blocking(None);
+                }
                 self.check_all()?
             }
             if self.is_over() {

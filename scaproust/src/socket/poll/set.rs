@@ -14,7 +14,7 @@ use super::{Kept, PollEntry, Polling, Watch};
 use crate::error::Error;
 use crate::pipe::Edges;
 use crate::protocol::Time;
-use crate::sync::{Sleep, now, run_then_wake};
+use crate::sync::{OfProcess, Sleep, now, run_then_wake};
 
 /// The sockets at which a poller waits, and what for.
 pub(crate) struct PollSet {
@@ -25,8 +25,8 @@ pub(crate) struct PollSet {
     watches: Vec<Arc<Watch>>,
     /// The entries that the next call checks when it begins. The others are registered.
     due: Vec<u32>,
-    /// The calls of the set wait for its event, one after another.
-    waiter: Arc<PollWaiter>,
+    /// The calls of the set wait for its event, one after another. Its descriptor is kept for the next one.
+    waiter: OfProcess<Arc<PollWaiter>>,
     /// How many of the values can have an end.
     ending: usize,
     /// With so many entries, those of values that are gone are removed.
@@ -44,7 +44,7 @@ impl PollSet {
             sockets: Vec::new(),
             watches: Vec::new(),
             due: Vec::new(),
-            waiter: PollWaiter::new(),
+            waiter: OfProcess::new(PollWaiter::new()),
             ending: 0,
             sweep_at: FIRST_SWEEP,
         }
@@ -108,7 +108,9 @@ impl PollSet {
 
     /// Removes the registration of an entry from its socket.
     fn unregister(&self, index: usize) {
-        change(&self.sockets[index], |core| core.face.registrations.remove(&self.waiter, index as u32));
+        if let Some(waiter) = self.waiter.get() {
+            change(&self.sockets[index], |core| core.face.registrations.remove(waiter, index as u32));
+        }
     }
 
     /// Waits until something is found, at most for the time if there is one. Returns the entries for which something was found,
@@ -121,25 +123,57 @@ impl PollSet {
         timeout: Option<Duration>,
         ends_by_signals: bool,
     ) -> Result<Vec<(SocketRef, PollEntry)>, Error> {
-        let until_end = self.first_end().map(|end| end.saturating_sub(now()));
-        let timeout = timeout.into_iter().chain(until_end).min();
+        let deadline = timeout.map(|time| now().saturating_add(time));
+        loop {
+            let until = deadline.into_iter().chain(self.first_end()).min();
+            let ready = self.wait_until(until, ends_by_signals)?;
+            // Otherwise the value for whose end it has waited ends later by now, or never.
+            if !ready.is_empty() || deadline.is_some_and(|deadline| deadline <= now()) {
+                return Ok(ready);
+            }
+        }
+    }
+
+    /// Waits until something is found, or until a moment or the end of a value; then perhaps nothing is.
+    fn wait_until(
+        &mut self,
+        until: Option<Time>,
+        ends_by_signals: bool,
+    ) -> Result<Vec<(SocketRef, PollEntry)>, Error> {
+        let timeout = until.map(|moment| moment.saturating_sub(now()));
         finish_and_wake(SetCall::begin(self, timeout, ends_by_signals), ends_by_signals)?;
         self.due.sort_unstable();
         self.due.dedup();
         let mut ready: Vec<_> = self.due.iter().map(|entry| self.entry(*entry as usize)).collect();
         ready.retain(|(_, entry)| entry.is_readable || entry.is_writable);
-        if self.ending > 0 {
-            let found = |entry: &u32| self.due.binary_search(entry).is_ok();
-            let silent =
-                (0..self.entries.len() as u32).filter(|entry| !found(entry)).map(|entry| entry as usize);
-            let over =
-                silent.filter(|entry| self.watches[*entry].is_over() && !self.watches[*entry].is_gone());
-            ready.extend(over.map(|entry| {
-                let (socket, entry) = self.entry(entry);
-                (socket, PollEntry { is_readable: entry.readable, ..entry })
-            }));
-        }
+        self.add_over(&mut ready);
         Ok(ready)
+    }
+
+    /// Adds the entries of values that are over to those for which something was found.
+    fn add_over(&self, ready: &mut Vec<(SocketRef, PollEntry)>) {
+        let Some(first_end) = self.first_end() else { return };
+        let now = now();
+        if first_end > now {
+            return;
+        }
+        let is_silent = |entry: &usize| self.due.binary_search(&(*entry as u32)).is_err();
+        let is_over = |entry: &usize| self.watches[*entry].is_over(now) && !self.watches[*entry].is_gone();
+        for entry in (0..self.entries.len()).filter(is_silent).filter(is_over) {
+            let (socket, entry) = self.entry(entry);
+            ready.push((socket, PollEntry { is_readable: entry.readable, ..entry }));
+        }
+    }
+
+    /// The waiter, which is a new one in a forked child: then no entry is registered.
+    fn own_waiter(&mut self) -> Arc<PollWaiter> {
+        let own = self.waiter.get().cloned();
+        own.unwrap_or_else(|| {
+            let new = PollWaiter::new();
+            self.waiter = OfProcess::new(new.clone());
+            self.due = (0..self.entries.len() as u32).collect();
+            new
+        })
     }
 
     fn entry(&self, index: usize) -> (SocketRef, PollEntry) {
@@ -155,7 +189,7 @@ impl PollSet {
 
 impl Drop for PollSet {
     fn drop(&mut self) {
-        self.waiter.end();
+        self.waiter.get().into_iter().for_each(|waiter| waiter.end());
     }
 }
 
@@ -167,9 +201,10 @@ struct SetCall<'a> {
 
 impl SetCall<'_> {
     fn begin(set: &mut PollSet, timeout: Option<Duration>, ends_by_signals: bool) -> SetCall<'_> {
+        let waiter = set.own_waiter();
         let (sockets, entries) = (std::mem::take(&mut set.sockets), std::mem::take(&mut set.entries));
         let mut polling = Polling::of(sockets, entries, timeout, ends_by_signals);
-        polling.waiter = Some(set.waiter.clone());
+        polling.waiter = Some(waiter);
         polling.kept = Some(Kept {
             watches: std::mem::take(&mut set.watches),
             due: std::mem::take(&mut set.due),
@@ -344,6 +379,38 @@ mod tests {
         assert!(set.entries.len() <= 2 * FIRST_SWEEP);
         drop(set);
         pairs.as_flattened().iter().for_each(|id| close(*id).unwrap());
+    }
+
+    /// The wait of the child takes no notification of the parent.
+    #[cfg(unix)]
+    #[test]
+    fn a_forked_child_waits_for_a_descriptor_of_its_own() {
+        use std::io::Read;
+
+        let (mut notified, notify) = std::io::pipe().unwrap();
+        let mut set = PollSet::new();
+        // It sleeps, so that it has a descriptor, which it keeps.
+        assert!(set.wait(Some(Duration::from_millis(10)), false).unwrap().is_empty());
+        // SAFETY: the child allocates, which the C library allows, and ends without returning.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            drop(notify);
+            let is_told = notified.read(&mut [0]).is_ok_and(|count| count == 0);
+            let waited = set.wait(Some(Duration::from_millis(10)), false);
+            // SAFETY: a plain call.
+            unsafe { libc::_exit(i32::from(!(is_told && waited.is_ok_and(|ready| ready.is_empty())))) };
+        }
+        let event = &set.waiter.get().unwrap().event;
+        let sleeper = event.register(event.epoch()).unwrap();
+        event.notify_one();
+        drop(notify);
+        let mut status = -1;
+        // SAFETY: `status` is valid for writing.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        let mut polled = [crate::sync::Polled::new(sleeper.descriptor().unwrap())];
+        let ready = crate::sync::poll(&mut polled, Some(Duration::ZERO)).unwrap();
+        assert_eq!((status, ready), (0, 1));
+        event.unregister(sleeper);
     }
 
     /// The entries after one that is closed are not forgotten.

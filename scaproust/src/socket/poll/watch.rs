@@ -4,8 +4,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::protocol::Time;
+use crate::sync;
 use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::sync::{self, now};
 
 /// The end of a value that no longer exists.
 const GONE: u64 = 0;
@@ -27,14 +27,15 @@ impl Watch {
         self.end.store(nanoseconds(end), Ordering::Release);
     }
 
-    /// From when on there is nothing to wait for.
+    /// From when on there is nothing to wait for; `None` if it has no end.
     pub(super) fn end(&self) -> Option<Time> {
-        Some(self.end.load(Ordering::Acquire)).filter(|end| *end < NEVER).map(Duration::from_nanos)
+        let end = self.end.load(Ordering::Acquire);
+        (self.may_end && end < NEVER).then(|| Duration::from_nanos(end))
     }
 
-    /// Whether there is nothing to wait for.
-    pub(super) fn is_over(&self) -> bool {
-        self.may_end && self.end().is_some_and(|end| end <= now())
+    /// Whether there is nothing to wait for at this moment.
+    pub(super) fn is_over(&self, now: Time) -> bool {
+        self.end().is_some_and(|end| end <= now)
     }
 
     /// Whether the value no longer exists.

@@ -2,7 +2,8 @@
 //!
 //! Owns this decision for all connections of a socket. Messages that are each sent within a microsecond of the write
 //! before are a flood, whether they go to one connection or are spread over a thousand. In a flood messages *gather*:
-//! they stay in the lanes, and pushes to a lane are not reported one by one. Gathered messages are written
+//! they stay in the lanes, and pushes to a lane are not reported one by one. Receivers within the process are told of
+//! messages in the same way (`socket/held.rs`). Gathered messages are written
 //!
 //! * by the sender, when a lane holds enough of them;
 //! * by the sender, before it blocks in any call on any socket;
@@ -20,7 +21,6 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::connection::Connection;
 use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, PerProcess, lock, nanoseconds, now, rank, thread_address};
@@ -41,12 +41,6 @@ const INTERVAL: Duration = Duration::from_micros(50);
 /// The interval between two checks when the senders write what they have sent.
 const LONG_INTERVAL: Duration = Duration::from_micros(250);
 
-/// The first pause of a publisher for receivers that lag behind, in nanoseconds.
-const CATCH_UP_MIN: u64 = 50_000;
-/// The longest such pause, in nanoseconds. A receiver that has lost its processor needs milliseconds, and a message after
-/// each short pause would wake all the others.
-const CATCH_UP_MAX: u64 = 2_000_000;
-
 /// The batching of one socket.
 #[derive(Default)]
 pub(crate) struct Batching {
@@ -56,10 +50,8 @@ pub(crate) struct Batching {
     last_write: AtomicU64,
     /// A sender has found a lane full since the last [`Batching::begin_send`].
     was_full: AtomicBool,
-    /// When the last pause for receivers that lag behind has ended, and how long it was, in nanoseconds.
-    last_pause: (AtomicU64, AtomicU64),
-    /// The number of connections for which messages gather: those in `gathering`.
-    connections: AtomicU32,
+    /// The number of places where messages gather: those in `gathering`.
+    places: AtomicU32,
     /// A check is due soon, also if nothing gathers: a thread has blocked at the end of a burst. Changed under `gathering`.
     is_check_due: AtomicBool,
     /// The last messages that gathered were a burst, which the I/O thread has written: the next ones are expected to be one
@@ -72,8 +64,8 @@ pub(crate) struct Batching {
 
 #[derive(Default)]
 struct Gathering {
-    /// The connections in whose lanes messages gather.
-    connections: Vec<Arc<Connection>>,
+    /// Where messages gather.
+    places: Vec<Arc<dyn Gathers>>,
     /// The socket is being closed: nothing gathers any more.
     is_over: bool,
     /// The address of the thread that has sent the messages, or [`SEVERAL_THREADS`].
@@ -84,8 +76,17 @@ struct Gathering {
     check_at: Duration,
     /// Since the last check a thread has blocked, and has written its gathered messages before.
     has_blocked: bool,
-    /// The reactor of the connections; kept when `connections` is empty.
+    /// The reactor of the places; kept when there are none.
     reactor: Weak<Reactor>,
+}
+
+/// Lanes in which messages gather: that of a connection, or those to the receivers within the process.
+pub(crate) trait Gathers: Send + Sync {
+    /// Passes on what has gathered. Returns the number of bytes and of messages; `None` if the sender has done so since the last
+    /// call, and nothing is done.
+    fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)>;
+    /// Ends gathering, and passes on everything. The next push is an edge.
+    fn stop_gathering(self: Arc<Self>);
 }
 
 /// Messages of several threads gather. No thread has this address.
@@ -105,9 +106,15 @@ static REGISTRY: PerProcess<Registry> = PerProcess::new(Registry::default);
 /// because the lanes of a socket are full: these were written already, and gathering goes on there.
 #[inline]
 pub(crate) fn before_blocking(full: Option<&Arc<Batching>>) {
-    if REGISTRY.get().count.load(Ordering::Relaxed) > 0 {
+    if do_messages_gather() {
         write_own(full);
     }
+}
+
+/// Whether messages gather anywhere.
+#[inline]
+pub(crate) fn do_messages_gather() -> bool {
+    REGISTRY.get().count.load(Ordering::Relaxed) > 0
 }
 
 #[cold]
@@ -143,7 +150,7 @@ impl Batching {
     /// the call begins, because to put a message into many lanes takes longer than [`PROMPT_GAP`].
     #[inline]
     pub(crate) fn moment(&self) -> Option<u64> {
-        let matters = self.last_write.load(Ordering::Relaxed) > 0 && self.connections() == 0;
+        let matters = self.last_write.load(Ordering::Relaxed) > 0 && self.places() == 0;
         matters.then(|| nanoseconds(now()))
     }
 
@@ -164,46 +171,17 @@ impl Batching {
         self.prompt_writes.store(prompt_writes, Ordering::Relaxed);
     }
 
-    /// Sleeps, because a receiver is more than half a lane behind.
-    pub(crate) fn let_receivers_catch_up(&self) {
-        let pause = self.next_pause();
-        std::thread::sleep(Duration::from_nanos(pause));
-        self.note_pause(pause, nanoseconds(now()));
-    }
-
-    /// Begins such a pause for tasks. Returns its end.
-    pub(crate) fn begin_pause(&self) -> Duration {
-        let pause = self.next_pause();
-        let end = nanoseconds(now()) + pause;
-        self.note_pause(pause, end);
-        Duration::from_nanos(end)
-    }
-
-    /// The length of the next pause in nanoseconds. If the last one was not long enough, it is twice as long.
-    fn next_pause(&self) -> u64 {
-        let (ended, length) = &self.last_pause;
-        let last = length.load(Ordering::Relaxed);
-        let is_next = nanoseconds(now()).saturating_sub(ended.load(Ordering::Relaxed)) < last;
-        if is_next { (2 * last).min(CATCH_UP_MAX) } else { CATCH_UP_MIN }
-    }
-
-    fn note_pause(&self, pause: u64, end: u64) {
-        let (ended, length) = &self.last_pause;
-        length.store(pause, Ordering::Relaxed);
-        ended.store(end, Ordering::Relaxed);
-    }
-
     /// Whether a message is to be left in its lane, to gather with those that follow.
-    pub(super) fn should_gather(&self) -> bool {
+    pub(crate) fn should_gather(&self) -> bool {
         let is_expected =
             self.is_check_due.load(Ordering::Relaxed) || self.expects_burst.load(Ordering::Relaxed);
         let flood = if is_expected { EXPECTED_FLOOD } else { FLOOD };
-        self.prompt_writes.load(Ordering::Relaxed) >= flood || self.connections() > 0
+        self.prompt_writes.load(Ordering::Relaxed) >= flood || self.places() > 0
     }
 
-    /// The number of connections for which messages gather.
-    pub(super) fn connections(&self) -> u32 {
-        self.connections.load(Ordering::Relaxed)
+    /// The number of places where messages gather.
+    pub(super) fn places(&self) -> u32 {
+        self.places.load(Ordering::Relaxed)
     }
 
     /// Notes that a sender has found a lane full.
@@ -212,31 +190,36 @@ impl Batching {
         self.in_vain.store(0, Ordering::Relaxed);
     }
 
-    /// Notes that a connection has written.
-    pub(super) fn note_write(&self) {
+    /// The next messages are a flood.
+    #[cfg(test)]
+    pub(crate) fn expect_flood(&self) {
+        self.prompt_writes.store(FLOOD, Ordering::Relaxed);
+    }
+
+    /// Notes that a message was written, or receivers within the process were told of it.
+    pub(crate) fn note_write(&self) {
         self.last_write.store(nanoseconds(now()), Ordering::Relaxed);
     }
 
-    /// Notes that messages gather for this connection from now on. Returns whether the I/O thread must be woken for them;
-    /// `None` if the socket is being closed, and they must not gather.
-    pub(super) fn add(self: &Arc<Self>, connection: Arc<Connection>) -> Option<bool> {
+    /// Notes that messages gather in this place from now on, which `reactor` serves. Returns whether the I/O thread must be woken
+    /// for them; `None` if the socket is being closed, and they must not gather.
+    pub(crate) fn add(self: &Arc<Self>, place: Arc<dyn Gathers>, reactor: &Arc<Reactor>) -> Option<bool> {
         let thread = thread_address();
         let mut gathering = lock(&self.gathering);
         if gathering.is_over {
             return None;
         }
-        let reactor = Arc::downgrade(connection.reactor());
-        gathering.connections.push(connection);
-        let count = u32::try_from(gathering.connections.len()).unwrap_or(u32::MAX);
-        self.connections.store(count, Ordering::Relaxed);
-        if gathering.connections.len() > 1 {
+        gathering.places.push(place);
+        let count = u32::try_from(gathering.places.len()).unwrap_or(u32::MAX);
+        self.places.store(count, Ordering::Relaxed);
+        if gathering.places.len() > 1 {
             if gathering.thread != thread {
                 gathering.thread = SEVERAL_THREADS;
             }
             return Some(false);
         }
         gathering.thread = thread;
-        gathering.reactor = reactor;
+        gathering.reactor = Arc::downgrade(reactor);
         gathering.interval = INTERVAL;
         let registry = REGISTRY.get();
         lock(&registry.sockets).push(self.clone());
@@ -272,35 +255,35 @@ impl Batching {
 
     /// Ends gathering: writes everything, and lets each further message be written at once.
     fn stop(self: &Arc<Self>) {
-        let connections = {
+        let places = {
             let mut gathering = lock(&self.gathering);
-            if gathering.connections.is_empty() {
+            if gathering.places.is_empty() {
                 return;
             }
-            self.connections.store(0, Ordering::Relaxed);
+            self.places.store(0, Ordering::Relaxed);
             let registry = REGISTRY.get();
             let mut sockets = lock(&registry.sockets);
             if let Some(place) = sockets.iter().position(|other| Arc::ptr_eq(other, self)) {
                 sockets.swap_remove(place);
                 registry.count.fetch_sub(1, Ordering::Relaxed);
             }
-            std::mem::take(&mut gathering.connections)
+            std::mem::take(&mut gathering.places)
         };
-        for connection in connections {
-            connection.stop_gathering();
+        for place in places {
+            place.stop_gathering();
         }
     }
 
     /// Writes the gathered messages, and ends gathering or sets a timer for the next check. Called by the I/O thread.
     fn check(self: Arc<Self>) {
-        let (connections, has_blocked, reactor) = {
+        let (places, has_blocked, reactor) = {
             let mut gathering = lock(&self.gathering);
             let has_blocked = std::mem::take(&mut gathering.has_blocked);
-            (gathering.connections.clone(), has_blocked, gathering.reactor.upgrade())
+            (gathering.places.clone(), has_blocked, gathering.reactor.upgrade())
         };
-        let mut found = Found { is_gathering: !connections.is_empty(), has_blocked, ..Found::default() };
-        for connection in connections {
-            match connection.write_gathered() {
+        let mut found = Found { is_gathering: !places.is_empty(), has_blocked, ..Found::default() };
+        for place in places {
+            match place.write_gathered() {
                 Some((bytes, messages)) => {
                     found.bytes += bytes;
                     found.messages += messages;

@@ -22,7 +22,7 @@ use crate::endpoint::{AcceptStep, Accepting, Place, Places};
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::pipe::End;
-use crate::reactor::{Progress, Reactor, Ready, Source};
+use crate::reactor::{Progress, Reactor, Ready, Source, TimerId};
 use crate::sync::{Mutex, lock, now, rank, try_lock};
 use crate::transport::{Endpoint, EndpointContext, EndpointEvent, Linger};
 use crate::wire::Mapping;
@@ -56,8 +56,8 @@ struct State {
     waiting: Option<Carrier>,
     /// No connection is accepted before a place for its handshake may be free.
     awaits_place: bool,
-    /// A timer is set for that.
-    has_timer: bool,
+    /// The timer for that. It may be left of an earlier wait.
+    timer: Option<TimerId>,
 }
 
 impl Listener {
@@ -80,7 +80,7 @@ impl Listener {
             handshakes: Places::new(),
             waiting: None,
             awaits_place: false,
-            has_timer: false,
+            timer: None,
         };
         let listener = Listener { chosen, mapping, kind, context, reactor, state: Mutex::new(state) };
         let listener = Arc::new(listener);
@@ -150,27 +150,28 @@ impl Listener {
         }
         let remote = remote(&carrier);
         let site = Site::of(remote.map(|address| address.ip()));
-        let place = {
-            let state = &mut *lock(&self.state);
-            let place = state.handshakes.look(site, now());
-            if let Place::At(moment) = place {
-                if state.listening.is_some() {
-                    state.waiting = Some(carrier);
-                    self.await_place(state, moment);
-                }
-                return false;
-            }
-            place
-        };
-        match place {
-            Place::Never => {
-                self.report_refused(remote, End::BUSY);
-                return true;
-            }
-            Place::Of(connection) => connection.give_up_handshake(),
-            Place::Free | Place::At(_) => {}
+        let mut state = lock(&self.state);
+        let mut place = state.handshakes.look(site, now());
+        if let Place::Of(connection) = place {
+            drop(state);
+            connection.give_up_handshake();
+            state = lock(&self.state);
+            place = state.handshakes.look_again();
         }
-        self.take(carrier, Some(site));
+        if let Place::At(moment) = place {
+            // Under the lock, so that no handshake ends unnoticed meanwhile.
+            if state.listening.is_some() {
+                state.waiting = Some(carrier);
+                self.await_place(&mut state, moment);
+            }
+            return false;
+        }
+        drop(state);
+        match place {
+            Place::Never => self.report_refused(remote, End::BUSY),
+            // Only this thread takes places, so it is still free.
+            _ => self.take(carrier, Some(site)),
+        }
         true
     }
 
@@ -221,12 +222,14 @@ impl Listener {
         (!self.context.accepts_pipe()).then_some(End::BUSY)
     }
 
-    /// Accepts nothing until a handshake has ended, or `moment` has come, when another one may be ended.
+    /// Accepts nothing until a handshake has ended, or `moment` has come, when another one may be ended. A timer that is set for
+    /// an earlier moment does no harm.
     fn await_place(self: &Arc<Self>, state: &mut State, moment: Duration) {
         state.awaits_place = true;
-        if !std::mem::replace(&mut state.has_timer, true) {
-            self.reactor.at(moment, self.clone());
+        if let Some(late) = state.timer.take_if(|timer| timer.moment() > moment) {
+            self.reactor.cancel(late);
         }
+        state.timer.get_or_insert_with(|| self.reactor.at(moment, self.clone()));
     }
 
     /// A TLS handshake has ended, and has succeeded or not. Accepts again if that has waited for it.
@@ -246,11 +249,12 @@ impl Source for Listener {
         self.accept()
     }
 
-    fn timeout(self: Arc<Self>, _now: Duration) {
+    fn timeout(self: Arc<Self>, now: Duration) {
         let mut state = lock(&self.state);
         state.accepting.resume();
-        state.awaits_place = false;
-        state.has_timer = false;
+        if state.timer.take_if(|timer| timer.moment() <= now).is_some() {
+            state.awaits_place = false;
+        }
         if let Some((_, token)) = &state.listening {
             self.reactor.ready_again(*token, Ready::READ);
         }
@@ -299,6 +303,9 @@ impl Endpoint for Listener {
     fn close(&self, linger: &Arc<Linger>) {
         let (listening, waiting, connections) = {
             let mut state = lock(&self.state);
+            if let Some(timer) = state.timer.take() {
+                self.reactor.cancel(timer);
+            }
             (state.listening.take(), state.waiting.take(), state.connections.clone())
         };
         drop(waiting);

@@ -31,7 +31,7 @@ use crate::address::{self, Family, LocalName, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
 use crate::wire::{GreetingOrder, Mapping, ProtocolId, ProtocolPair, Protocols};
-pub(crate) use batching::{Batching, before_blocking};
+pub(crate) use batching::{Batching, Gathers, before_blocking, do_messages_gather};
 use connection::Connection;
 use dialer::{Dialer, Target};
 use kind::StreamKind;

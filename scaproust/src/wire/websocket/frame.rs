@@ -42,6 +42,11 @@ impl Random {
         Random { keys, count: 0 }
     }
 
+    /// The same, with a counter that begins at this number: another process may have the same keys.
+    pub(crate) fn starting_at(self, count: u64) -> Random {
+        Random { count, ..self }
+    }
+
     /// The next number.
     pub(crate) fn next(&mut self) -> u64 {
         self.count = self.count.wrapping_add(1);

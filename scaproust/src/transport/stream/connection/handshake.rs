@@ -61,6 +61,13 @@ impl Connection {
         }
     }
 
+    /// Calls a function while this thread is reading, as one does that performs the handshake.
+    #[cfg(all(test, not(any(loom, simulated))))]
+    pub(in crate::transport::stream) fn while_reading(&self, call: impl FnOnce()) {
+        let _reader = lock(&self.reader);
+        call();
+    }
+
     /// Whether another thread is reading, which performs the handshake.
     pub(in crate::transport::stream) fn is_being_read(&self) -> bool {
         try_lock(&self.reader).is_none()

@@ -28,7 +28,7 @@ use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
 use crate::pipe::{DirectRead, End, Identity, Peer, Reason, SocketPipe, address_text};
 use crate::reactor::{Progress, Reactor, Ready, Source};
-use crate::sync::{Mutex, lock, now, rank, try_lock};
+use crate::sync::{Mutex, lock, now, random_number, rank, try_lock};
 use crate::transport::{EndpointContext, EndpointEvent, Linger};
 use crate::wire::{
     GREETING_TIME, GreetingOrder, Handshake, Inbound, LARGE_BODY, Mapping, Outbound, PEER_FIRST_TIME,
@@ -135,8 +135,9 @@ impl Connection {
         stream.watch_peer(&context.settings().peer_watch)?;
         let protocols = protocols.into();
         let order = protocols.order;
+        let random = Random::new(RandomState::new()).starting_at(random_number());
         let Handshake { initial_bytes, greeting, encoder } =
-            mapping.begin(protocols, context.message_type(), Random::new(RandomState::new()));
+            mapping.begin(protocols, context.message_type(), random);
         let remote = stream.network_addresses().0;
         let connection = Arc::new(Connection {
             stream,
@@ -302,11 +303,6 @@ impl Connection {
     /// Sets a timer to try again a read or write for which the kernel had no memory.
     fn retry_later(self: &Arc<Self>) {
         self.set_timer(Purpose::Retry, now() + RETRY_TIME);
-    }
-
-    /// The reactor with which the connection is registered.
-    pub(super) fn reactor(&self) -> &Arc<Reactor> {
-        &self.reactor
     }
 
     /// Requests something of the I/O thread, and wakes it unless it has the same request already.

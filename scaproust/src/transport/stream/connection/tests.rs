@@ -169,7 +169,7 @@ fn before_blocking_writes_gathered_messages() {
         // As `gather`, but the I/O thread is not woken.
         assert!(
             connection.begin_gathering()
-                && connection.context.batching().add(connection.clone()) == Some(true)
+                && connection.context.batching().add(connection.clone(), &connection.reactor) == Some(true)
         );
         assert!(
             !outbound

@@ -15,6 +15,7 @@ use crate::pipe::{Consumer, End};
 use crate::sync::{lock, now};
 use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
+use crate::transport::stream::batching::Gathers;
 use crate::transport::stream::layers::Stream;
 use crate::transport::stream::platform::is_scarce;
 use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
@@ -194,10 +195,10 @@ impl Connection {
         if !self.begin_gathering() {
             return self.flush();
         }
-        match self.context.batching().add(self.clone()) {
+        match self.context.batching().add(self.clone(), &self.reactor) {
             Some(true) => self.reactor.wake(self.context.batching().clone()),
             Some(false) => {}
-            None => self.stop_gathering(),
+            None => self.clone().stop_gathering(),
         }
     }
 
@@ -222,39 +223,10 @@ impl Connection {
             let mut writer = lock(&self.writer);
             let began = now();
             let flushed = self.write_out(&mut writer);
-            (flushed, writer.outbound.note_enough(began, now(), batching.connections()))
+            (flushed, writer.outbound.note_enough(began, now(), batching.places()))
         };
         self.act_on(flushed);
         batching.note_write_by_sender(is_worth_it);
-    }
-
-    /// Writes gathered messages, and returns the number of bytes and of messages; `None` if the sender has written some since
-    /// the last call, and nothing is done.
-    pub(in crate::transport::stream) fn write_gathered(self: &Arc<Self>) -> Option<(usize, u32)> {
-        let (flushed, written) = {
-            let mut writer = lock(&self.writer);
-            if writer.outbound.take_written_by_sender() {
-                return None;
-            }
-            let totals = |outbound: &Outbound| (outbound.sent_total(), outbound.taken_total());
-            let (sent, taken) = totals(&writer.outbound);
-            let flushed = self.write_out(&mut writer);
-            let (sent_now, taken_now) = totals(&writer.outbound);
-            (flushed, (sent_now.wrapping_sub(sent), taken_now.wrapping_sub(taken)))
-        };
-        self.act_on(flushed);
-        Some(written)
-    }
-
-    /// Ends gathering, and writes everything. The next push is an edge.
-    pub(in crate::transport::stream) fn stop_gathering(self: &Arc<Self>) {
-        let flushed = {
-            let mut writer = lock(&self.writer);
-            writer.outbound.stop_gathering();
-            self.is_gathering.store(false, Ordering::Relaxed);
-            self.write_out(&mut writer)
-        };
-        self.act_on(flushed);
     }
 
     /// Makes one write. Returns why the thread must stop writing, if it must.
@@ -342,6 +314,34 @@ fn write_pieces(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
             let all = [first, second].into_iter().chain(pieces).map(IoSlice::new);
             stream.write(&all.collect::<SmallVec<[_; PIECES_MAX]>>())
         }
+    }
+}
+
+impl Gathers for Connection {
+    fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
+        let (flushed, written) = {
+            let mut writer = lock(&self.writer);
+            if writer.outbound.take_written_by_sender() {
+                return None;
+            }
+            let totals = |outbound: &Outbound| (outbound.sent_total(), outbound.taken_total());
+            let (sent, taken) = totals(&writer.outbound);
+            let flushed = self.write_out(&mut writer);
+            let (sent_now, taken_now) = totals(&writer.outbound);
+            (flushed, (sent_now.wrapping_sub(sent), taken_now.wrapping_sub(taken)))
+        };
+        self.act_on(flushed);
+        Some(written)
+    }
+
+    fn stop_gathering(self: Arc<Self>) {
+        let flushed = {
+            let mut writer = lock(&self.writer);
+            writer.outbound.stop_gathering();
+            self.is_gathering.store(false, Ordering::Relaxed);
+            self.write_out(&mut writer)
+        };
+        self.act_on(flushed);
     }
 }
 

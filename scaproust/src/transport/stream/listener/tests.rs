@@ -42,6 +42,24 @@ impl Fixture {
         Listener::start(acceptor, None, kind, Mapping::Tcp, context, reactor).unwrap()
     }
 
+    /// Takes all places for handshakes by peers that have come long ago and say nothing.
+    #[cfg(feature = "tls")]
+    fn silent_peers(&self, listener: &Arc<Listener>, address: SocketAddr) -> Vec<TcpStream> {
+        let connect = |count| {
+            let peer = TcpStream::connect(address).unwrap();
+            self.reactor.run_until(|| Fixture::connections(listener) == count);
+            peer
+        };
+        let peers = (1..=PLACES).map(connect).collect();
+        let mut state = lock(&listener.state);
+        state.handshakes = Places::new();
+        for connection in state.connections.clone() {
+            let site = Site::of(Some(address.ip()));
+            state.handshakes.take(connection, site, Duration::ZERO);
+        }
+        peers
+    }
+
     /// A listener that has failed to accept, and so pauses. Its socket does not listen yet.
     #[cfg(unix)]
     fn paused(&self) -> (Arc<Listener>, socket2::Socket) {
@@ -248,20 +266,7 @@ fn a_connection_with_tls_is_accepted_with_its_greeting() {
 fn the_number_of_handshakes_is_bounded_and_a_silent_one_makes_room() {
     let test = Fixture::new(Duration::ZERO);
     let (listener, address) = test.listen_securely();
-    let mut peers = Vec::new();
-    for count in 1..=PLACES {
-        peers.push(TcpStream::connect(address).unwrap());
-        test.reactor.run_until(|| Fixture::connections(&listener) == count);
-    }
-    // All have come long ago.
-    {
-        let mut state = lock(&listener.state);
-        state.handshakes = Places::new();
-        for connection in state.connections.clone() {
-            let site = Site::of(Some(address.ip()));
-            state.handshakes.take(connection, site, Duration::ZERO);
-        }
-    }
+    let mut peers = test.silent_peers(&listener, address);
     // Nothing is ended before a peer waits for a place.
     assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
     assert!(lock(&test.socket.events).is_empty());
@@ -271,6 +276,63 @@ fn the_number_of_handshakes_is_bounded_and_a_silent_one_makes_room() {
         assert_eq!(read_to_end(&peers[first]), 0);
         assert_eq!(lock(&listener.state).handshakes.taken(), PLACES);
     }
+}
+
+/// A thread that performs a part of its handshake keeps the connection that was to be ended: the new peer waits.
+#[test]
+#[cfg(feature = "tls")]
+fn the_number_of_handshakes_is_bounded_while_the_one_to_be_ended_goes_on() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, address) = test.listen_securely();
+    let _peers = test.silent_peers(&listener, address);
+    let taken = || lock(&listener.state).handshakes.taken();
+    let first = lock(&listener.state).connections[0].clone();
+    let (is_reading, reads) = std::sync::mpsc::channel();
+    let (stop, goes_on) = std::sync::mpsc::channel::<()>();
+    let reader = std::thread::spawn(move || {
+        first.while_reading(|| {
+            is_reading.send(()).unwrap();
+            // Until the other end is closed.
+            let _ = goes_on.recv();
+        });
+    });
+    reads.recv().unwrap();
+    let _new = TcpStream::connect(address).unwrap();
+    // The poller need not be asked.
+    test.reactor.run_until(|| {
+        assert_eq!(listener.clone().ready(Ready::READ), Progress::Done);
+        lock(&listener.state).waiting.is_some()
+    });
+    assert_eq!((taken(), Fixture::connections(&listener)), (PLACES, PLACES));
+    assert!(lock(&test.socket.events).is_empty());
+    drop(stop);
+    reader.join().unwrap();
+    assert_eq!(test.next_event(), EndpointEvent::AcceptFailed(Error::Os(libc::ETIMEDOUT)));
+    test.reactor.run_until(|| lock(&listener.state).waiting.is_none());
+    assert_eq!((taken(), Fixture::connections(&listener)), (PLACES, PLACES));
+}
+
+/// A timer of an earlier wait may be a later one.
+#[test]
+#[cfg(feature = "tls")]
+fn a_listener_looks_for_a_place_at_the_earliest_moment() {
+    let test = Fixture::new(Duration::ZERO);
+    let (listener, _address) = test.listen_securely();
+    let hour = Duration::from_secs(3600);
+    for moments in [[hour, Duration::ZERO], [Duration::ZERO, hour]] {
+        {
+            let mut state = lock(&listener.state);
+            for moment in moments {
+                listener.await_place(&mut state, now() + moment);
+            }
+        }
+        test.reactor.run_until(|| !lock(&listener.state).awaits_place);
+    }
+    // A listener that is closed leaves no timer.
+    listener.await_place(&mut lock(&listener.state), now() + hour);
+    listener.close(&at_once());
+    test.reactor.run_until(|| test.reactor.has_nothing_to_call());
+    assert_eq!(Arc::strong_count(&listener), 1);
 }
 
 #[test]

@@ -1,0 +1,197 @@
+//! Receivers within the process that are told of a publisher's messages later.
+//!
+//! To wake a thread for each message of a flood takes the publisher longer than to send it, and the thread longer than to receive
+//! it. So in a flood to several receivers the edges of their empty lanes are *held*, as messages to connections gather: a
+//! receiver is told when its lane holds some kilobytes, before the sending thread blocks, or by the I/O thread. [`Batching`]
+//! decides when that begins and ends.
+//!
+//! [`Batching`]: crate::transport::Batching
+
+use std::sync::Arc;
+
+use super::Socket;
+use crate::pipe::{Batch, Edges, Peer};
+use crate::sync::Uncancellable;
+use crate::transport::Gathers;
+
+/// So many receivers are woken in less time than they would wait.
+const FEW: usize = 4;
+
+/// Whether edges are held.
+#[derive(Default)]
+pub(super) struct Held {
+    state: State,
+    /// The sender has told a receiver since the I/O thread has looked: a lane held enough.
+    is_told_by_sender: bool,
+}
+
+#[derive(Default, PartialEq, Eq)]
+enum State {
+    #[default]
+    None,
+    /// The first edge is held. The batching must be told.
+    Begins,
+    /// The batching will have the receivers told.
+    Holds,
+}
+
+impl Held {
+    /// Whether this edge of the lane to `peer`, one of so many `receivers`, is held. `is_flood`: the message may be held. `is_held`
+    /// is set while an edge of the pipe is.
+    pub(super) fn holds(
+        &mut self,
+        is_flood: bool,
+        is_held: &mut bool,
+        batch: &mut Batch<'_>,
+        peer: &Arc<dyn Peer>,
+        receivers: usize,
+    ) -> bool {
+        if std::mem::take(is_held) {
+            // The lane holds enough, or the receiver has looked for itself.
+            self.is_told_by_sender = true;
+            return false;
+        }
+        // A connection decides for itself.
+        if !is_flood || receivers <= FEW || peer.clone().direct_read().is_some() || !batch.hold_back() {
+            return false;
+        }
+        *is_held = true;
+        if self.state == State::None {
+            self.state = State::Begins;
+        }
+        true
+    }
+
+    /// Whether the first edge was held by the last message.
+    pub(super) fn begins(&mut self) -> bool {
+        let begins = self.state == State::Begins;
+        if begins {
+            self.state = State::Holds;
+        }
+        begins
+    }
+}
+
+impl Socket {
+    /// After a message whose edge was the first one held, without the lock.
+    #[cold]
+    pub(super) fn begin_holding(&self) {
+        let _uncancellable = Uncancellable::begin();
+        let Some(this) = self.this.upgrade() else { return };
+        let Ok(reactor) = self.reactor() else { return this.stop_gathering() };
+        match self.batching.add(this.clone(), &reactor) {
+            Some(true) => reactor.wake(self.batching.clone()),
+            Some(false) => {}
+            None => this.stop_gathering(),
+        }
+    }
+}
+
+impl Gathers for Socket {
+    fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
+        let mut edges = Edges::default();
+        let written = {
+            let pipes = &mut self.core.lock().pipes;
+            if std::mem::take(&mut pipes.held.is_told_by_sender) {
+                return None;
+            }
+            pipes.take_held(&mut edges)
+        };
+        edges.deliver();
+        Some(written)
+    }
+
+    fn stop_gathering(self: Arc<Self>) {
+        let mut edges = Edges::default();
+        {
+            let pipes = &mut self.core.lock().pipes;
+            pipes.held = Held::default();
+            pipes.take_held(&mut edges);
+        }
+        edges.deliver();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::Error;
+    use crate::message::{Outgoing, Payload};
+    use crate::option::Setting;
+    use crate::protocol;
+    use crate::socket::{AF_SP, close, enter, open, recv, send};
+
+    const RECEIVERS: usize = 2 * FEW;
+
+    /// A publisher and its receivers.
+    fn publisher(name: &str) -> (i32, [i32; RECEIVERS]) {
+        let address = format!("inproc://held/{name}");
+        let publisher = open(AF_SP, protocol::PUB.number.into()).unwrap();
+        enter(publisher).unwrap().bind(address.as_bytes()).unwrap();
+        let receivers = [(); RECEIVERS].map(|()| {
+            let id = open(AF_SP, protocol::SUB.number.into()).unwrap();
+            enter(id).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+            enter(id).unwrap().connect(address.as_bytes()).unwrap();
+            id
+        });
+        (publisher, receivers)
+    }
+
+    fn publish(id: i32, bytes: &[u8]) {
+        send(id, &mut Outgoing::new(Payload::Borrowed(bytes)), false).unwrap();
+    }
+
+    /// The length of the next message, if there is one.
+    fn next(id: i32) -> Result<usize, Error> {
+        recv(id, true, |received| received.length())
+    }
+
+    #[test]
+    fn a_thread_receives_at_once_what_it_has_sent_in_a_flood() {
+        let (publisher, receivers) = publisher("own");
+        for round in 0..1000 {
+            let batch = round % 4 + 1;
+            for length in 0..batch {
+                enter(publisher).unwrap().batching.expect_flood();
+                publish(publisher, &[0; 4][..length]);
+            }
+            for id in receivers {
+                (0..batch).for_each(|length| assert_eq!(next(id), Ok(length)));
+                assert_eq!(next(id), Err(Error::WouldBlock));
+            }
+        }
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_receiver_is_told_when_enough_is_held_or_by_the_io_thread() {
+        let (publisher, receivers) = publisher("told");
+        let threads = receivers.map(|id| {
+            std::thread::spawn(move || {
+                for length in (0..2000).chain([0]) {
+                    assert_eq!(recv(id, false, |received| received.length()), Ok(length % 1000));
+                }
+            })
+        });
+        for length in (0..2000).chain([0]) {
+            enter(publisher).unwrap().batching.expect_flood();
+            publish(publisher, &[0; 1000][..length % 1000]);
+        }
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn what_is_held_is_received_after_the_publisher_is_closed() {
+        let (publisher, receivers) = publisher("closed");
+        for length in 0..100 {
+            enter(publisher).unwrap().batching.expect_flood();
+            publish(publisher, &[0; 100][..length]);
+        }
+        close(publisher).unwrap();
+        for id in receivers {
+            (0..100).for_each(|length| assert_eq!(next(id), Ok(length)));
+            close(id).unwrap();
+        }
+    }
+}
