@@ -9,7 +9,7 @@
 #     ONLY="flow/tcp/64 shape/push/tcp/*"   by their names
 #     KINDS="latency flow handover fanout calls topics filtered shape busy one-core growth"
 #     SHAPES="answer push"                  as in c/shapes.c
-#     TRANSPORTS="inproc ipc tcp ws tls+tcp wss"
+#     TRANSPORTS="inproc ipc ipc+shm tcp ws tls+tcp wss"   ipc+shm: ipc, for this library with shared memory
 #     SIZES="1 64 1024 65536 1048576"
 #     GO_ON=1                               only those that have not been measured yet
 #
@@ -85,6 +85,9 @@ split() {
         shape/* | busy/* | one-core/*) IFS=/ read -r kind shape transport size count pause <<<"$1" ;;
         *) IFS=/ read -r kind transport size <<<"$1" ;;
     esac
+    # The other libraries do not know it, and use their ipc.
+    unset NN_IPC_SHM
+    [[ $transport != ipc+shm ]] || export NN_IPC_SHM=1048576
 }
 
 # cases [CASE...]: those to run, one a line
@@ -142,7 +145,7 @@ serial=0
 new_address() {
     case $transport in
         inproc) address=inproc://bench ;;
-        ipc) address=ipc://$work/socket-$((++serial)) ;;
+        ipc | ipc+shm) address=ipc://$work/socket-$((++serial)) ;;
         *)
             if [[ $shape == *poll ]]; then next_port "$count"; else next_port 2; fi
             address=$transport://127.0.0.1:$port

@@ -57,6 +57,24 @@ write_table() {
         done
     done
     echo
+    echo '## Shared memory'
+    echo
+    # shellcheck disable=SC2016 # A name, in Markdown.
+    echo 'A "sharing" socket is ours with `NN_IPC_SHM`, over ipc. Any other one is served by the local socket.'
+    echo
+    row='| binds, connects |' line='|---|'
+    for pair in "${sharing[@]}"; do row+=" ${pair/ /, } |" line+='---|'; done
+    echo "$row"
+    echo "$line"
+    for pattern in "${patterns[@]}"; do
+        row="| ${pattern/ /, } |"
+        for pair in "${sharing[@]}"; do
+            has "$pair" "$pattern" || { row+=' – |'; continue; }
+            row+=$(cell "$(name_of ipc "${pattern% *}" "${pair% *}" "${pattern#* }" "${pair#* }")")
+        done
+        echo "$row"
+    done
+    echo
     echo '## Python'
     echo
     echo 'Sockets of PAIR v1, and the package pynng, which contains nng.'

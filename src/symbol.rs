@@ -303,6 +303,7 @@ static SYMBOLS: &[Symbol] = &[
     plain(NN_NS_FLAG, name!(NN_TLS_1_3)),
     text(NN_NS_SOCKET_OPTION, name!(NN_ENDPOINT_STATISTICS)),
     text(NN_NS_SOCKET_OPTION, name!(NN_PIPE_STATISTICS)),
+    int(NN_NS_TRANSPORT_OPTION, NN_UNIT_BYTES, name!(NN_IPC_SHM)),
 ];
 
 #[cfg(test)]

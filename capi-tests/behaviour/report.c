@@ -1,7 +1,7 @@
 /*  NN_MONITOR in the environment: the process reports its sockets at an address of ipc. The C
     library does not read it. */
 
-#include "../lib/plain.h"
+#include "../lib/rings.h"
 #include <nanomsg/pipeline.h>
 #include <nanomsg/reqrep.h>
 
@@ -231,10 +231,27 @@ static void run (void (*scenario) (void), const char *address)
     join_process (child);
 }
 
+/*  A connection with shared memory is reported as such, and no other one. */
+static void shared (void)
+{
+    char address[NN_SOCKADDR_MAX];
+    int push = sharing (NN_PUSH), pull = sharing (NN_PULL), s = viewer (ADDRESS);
+    bind_to (pull, fresh_address ("ipc", address));
+    check (!has (report (s), "shared_memory"));
+    connect_to (push, address);
+    send_text (push, "hello");
+    expect_text (pull, "hello");
+    check (has (report (s), "\"shared_memory\":true,\"ready\":true") == has_shared_memory ());
+    close_socket (push);
+    close_socket (pull);
+    close_socket (s);
+}
+
 int main (void)
 {
     if (only_ours ("the C library has no report")) {
         run (served, ADDRESS);
+        run (shared, ADDRESS);
         run (many, ADDRESS);
         run (bad_viewers, ADDRESS);
         run (terminated, ADDRESS);

@@ -42,6 +42,9 @@
 /* Level NN_IPC: mode bits of the file of endpoints bound afterwards; 0: those that the umask leaves. */
 #define NN_IPC_PERMISSIONS 101
 
+/* Level NN_IPC: bytes of a ring in shared memory for connections of endpoints added afterwards, up to 64 MiB; 0: none. */
+#define NN_IPC_SHM 102
+
 /* Address, of the inproc transport, at which the socket publishes its events; "": nowhere. */
 #define NN_MONITOR 1001
 

@@ -3,6 +3,7 @@
 //! The Rust API and the C API pass values as [`Setting`]s; the C API converts them from bytes. A protocol's
 //! own options are kept by its machine, and their types are in the table of protocols.
 
+mod environment;
 mod text;
 
 #[cfg(feature = "tls")]
@@ -25,6 +26,9 @@ pub const LEVEL_WS: i32 = -4;
 /// The level of the options of TLS.
 #[cfg(feature = "tls")]
 pub const LEVEL_TLS: i32 = -6;
+
+/// The most bytes of a ring in shared memory.
+pub(crate) const MOST_SHARED: i32 = 64 * 1024 * 1024;
 
 /// Names, at the socket's level, of properties that are not kept as values.
 pub mod name {
@@ -164,6 +168,8 @@ pub enum SocketOption {
     PreferNew,
     /// `NN_CONFLATE`: whether the receive queue holds only the newest message of each peer.
     Conflate,
+    /// `NN_IPC_SHM`: the bytes of a ring in shared memory, for connections of endpoints that are added later; zero: none.
+    IpcSharedMemory,
 }
 
 /// A row of the table.
@@ -182,7 +188,7 @@ const fn row(option: SocketOption, key: (i32, i32), value_type: OptionType, defa
 }
 
 /// Every option that a socket keeps, in the order of [`SocketOption`].
-const TABLE: [Row; 29] = {
+const TABLE: [Row; 30] = {
     use OptionType as Type;
     use SocketOption as Key;
     let address = Type::Text { longest: crate::address::MAX_LENGTH, rule: TextRule::WithoutZero };
@@ -219,6 +225,7 @@ const TABLE: [Row; 29] = {
         row(Key::TcpAccept, (LEVEL_TCP, 106), networks, 0),
         row(Key::PreferNew, (LEVEL_SOCKET, 1007), Type::FLAG, 0),
         row(Key::Conflate, (LEVEL_SOCKET, 1008), Type::FLAG, 0),
+        row(Key::IpcSharedMemory, (LEVEL_IPC, 102), Type::Int { least: 0, most: MOST_SHARED }, 0),
     ]
 };
 
@@ -304,6 +311,7 @@ impl Options {
             tls: Arc::new(crate::tls::Settings::new()),
         };
         options.values[SocketOption::SocketName as usize] = Value::Bytes(id.to_string().into_bytes());
+        options.values[SocketOption::IpcSharedMemory as usize] = Value::Int(environment::shared_memory());
         options
     }
 

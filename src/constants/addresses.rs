@@ -29,3 +29,5 @@ pub const NN_TCP_USER_TIMEOUT: c_int = 105;
 
 /// Level NN_IPC: mode bits of the file of endpoints bound afterwards; 0: those that the umask leaves.
 pub const NN_IPC_PERMISSIONS: c_int = 101;
+/// Level NN_IPC: bytes of a ring in shared memory for connections of endpoints added afterwards, up to 64 MiB; 0: none.
+pub const NN_IPC_SHM: c_int = 102;

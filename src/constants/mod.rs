@@ -112,6 +112,7 @@ mod tests {
             (NN_TCP, NN_TCP_USER_TIMEOUT, SocketOption::TcpUserTimeout),
             #[cfg(unix)]
             (NN_IPC, NN_IPC_PERMISSIONS, SocketOption::IpcPermissions),
+            (NN_IPC, NN_IPC_SHM, SocketOption::IpcSharedMemory),
             (NN_SOL_SOCKET, NN_MONITOR, SocketOption::Monitor),
             (NN_SOL_SOCKET, NN_PEER_INFO, SocketOption::PeerInfo),
             (NN_IPC, NN_IPC_PEER_UID, SocketOption::IpcPeerUser),

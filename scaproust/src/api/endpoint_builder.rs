@@ -87,6 +87,13 @@ impl<P: Pattern, Direction> EndpointBuilder<'_, P, Direction> {
         self.set(SocketOption::Ipv4Only, Ok(ipv4_only.into()))
     }
 
+    /// Sets the bytes of a ring in shared memory for the endpoint's connections over ipc, as
+    /// [`Socket::set_ipc_shared_memory`].
+    pub fn ipc_shared_memory(self, bytes: Option<u32>) -> Self {
+        let bytes = i32::try_from(bytes.unwrap_or(0)).map_err(|_| Error::InvalidArgument);
+        self.set(SocketOption::IpcSharedMemory, bytes)
+    }
+
     /// Sets how the system probes silent peers of the endpoint, as [`Socket::set_tcp_keepalive`].
     pub fn tcp_keepalive(mut self, keepalive: Option<Keepalive>) -> Self {
         match keepalive.map(Keepalive::settings) {

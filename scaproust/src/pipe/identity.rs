@@ -28,6 +28,8 @@ pub(crate) struct Identity {
     pub(crate) credentials: Option<Credentials>,
     /// What a ws client has requested.
     pub(crate) resource: Option<Vec<u8>>,
+    /// The bytes of the connection travel through shared memory.
+    pub(crate) shared_memory: bool,
     /// What the peer's certificate says, over TLS.
     #[cfg(feature = "tls")]
     pub(crate) tls: Option<PeerIdentity>,

@@ -117,7 +117,7 @@ use crate::option::SocketOption;
 use crate::pipe::ReadyList;
 use crate::protocol::ProtocolInfo;
 use crate::reactor::{self, Reactor, Seat};
-use crate::sync::atomic::{AtomicBool, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{CachePadded, EntryLock, Event, Mutex, random_number, rank};
 use crate::transport::Batching;
 
@@ -150,6 +150,8 @@ pub struct Socket {
     batching: Arc<Batching>,
     /// Held while receivers are told of messages that they were not told of when they were sent.
     telling: Mutex<(), rank::Telling>,
+    /// The number of connections that have shared memory.
+    shared_memory: Arc<AtomicUsize>,
     /// `NN_RCVMAXSIZE`, as an atomic since connections must not wait for the lock.
     max_message: AtomicI32,
     /// Whether `NN_MONITOR` is set. Read by connections that begin or end, before they take the lock.
@@ -189,6 +191,7 @@ impl Socket {
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),
             telling: Mutex::default(),
+            shared_memory: Arc::default(),
             max_message: AtomicI32::new(max_message),
             is_monitored: AtomicBool::new(false),
             // Read here, in the caller's thread: no other may read variables while it sets some.

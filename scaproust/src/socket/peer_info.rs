@@ -27,6 +27,8 @@ pub struct PeerInfo {
     pub credentials: Option<Credentials>,
     /// What a ws client has requested: the path, and a query if there is one.
     pub resource: Option<Vec<u8>>,
+    /// Whether the messages travel through shared memory, over ipc; see [`Socket::set_ipc_shared_memory`](crate::Socket::set_ipc_shared_memory).
+    pub shared_memory: bool,
     /// What the peer's certificate says, over TLS, if it has shown one.
     #[cfg(feature = "tls")]
     pub tls: Option<PeerIdentity>,
@@ -108,6 +110,7 @@ impl EndpointName {
             local_address: local.or_else(|| self.is_bound.then(own)),
             credentials: identity.credentials,
             resource: identity.resource,
+            shared_memory: identity.shared_memory,
             #[cfg(feature = "tls")]
             tls: identity.tls,
         }

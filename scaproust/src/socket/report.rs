@@ -153,6 +153,9 @@ fn write_connection(json: &mut Json, pipe: &PipeSnapshot) {
     if let Some(process) = peer.credentials.filter(|process| process.pid != 0) {
         json.number("peer_pid", process.pid);
     }
+    if peer.shared_memory {
+        json.flag("shared_memory", true);
+    }
     json.flag("ready", pipe.is_ready);
     write_traffic(json, pipe.traffic);
     for (name, value) in [

@@ -22,7 +22,7 @@ use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{lock, print};
 use crate::transport::{
     Admission, Batching, Endpoint, EndpointContext, EndpointEvent, Keepalive, LaneLimits, PeerWatch,
-    PipeEnds, Settings,
+    PipeEnds, Settings, SharedMemory,
 };
 
 /// The context of an endpoint: its socket, and the options as they were when the endpoint was made.
@@ -44,6 +44,10 @@ impl SocketEndpoint {
             reconnect_interval_max: options.timeout(SocketOption::ReconnectIntervalMax).unwrap_or_default(),
             ipv4_only: options.size(SocketOption::Ipv4Only) == 1,
             ipc_permissions: options.int(SocketOption::IpcPermissions).unsigned_abs(),
+            shared_memory: SharedMemory::new(
+                options.int(SocketOption::IpcSharedMemory).unsigned_abs(),
+                &socket.shared_memory,
+            ),
             peer_watch: peer_watch(options),
             admission: Admission {
                 // Checked when it was set; a text that is not valid would admit nobody.

@@ -141,7 +141,7 @@ ranks! {
     #[cfg(feature = "tls")]
     StreamOutput,
     /// The layer of a connection's stream.
-    #[cfg(any(feature = "tls", all(test, not(loom))))]
+    #[cfg(any(feature = "tls", all(test, not(loom)), all(target_os = "linux", not(any(loom, portable, simulated)))))]
     StreamLayer,
     /// A listening socket or pipe on Windows.
     #[cfg(windows)]

@@ -10,6 +10,7 @@ mod admission;
 pub(crate) mod custom;
 mod inproc;
 mod linger;
+mod shared_memory;
 mod stream;
 
 use std::io;
@@ -25,6 +26,7 @@ use crate::protocol::{PipeRefused, ProtocolInfo};
 use crate::reactor::{self, Reactor};
 pub(crate) use admission::Admission;
 pub(crate) use linger::Linger;
+pub(crate) use shared_memory::SharedMemory;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
 pub(crate) use stream::Secured;
 pub(crate) use stream::{Batching, Gathers, before_blocking, do_messages_gather};
@@ -91,6 +93,8 @@ pub(crate) struct Settings {
     pub(crate) ipv4_only: bool,
     /// `NN_IPC_PERMISSIONS`: zero if the umask decides.
     pub(crate) ipc_permissions: u32,
+    /// `NN_IPC_SHM`.
+    pub(crate) shared_memory: SharedMemory,
     /// `NN_TCP_KEEPALIVE` and the options beside it.
     pub(crate) peer_watch: PeerWatch,
     /// Which peers a bound endpoint accepts.

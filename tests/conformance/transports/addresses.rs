@@ -58,7 +58,9 @@ fn is_free_again_after_closing(transport: Transport) {
 fn refuses_bad_addresses(transport: Transport) {
     let bad: &[(&str, Error)] = match transport {
         Transport::Inproc => &[("inproc:x", Error::InvalidArgument), ("inprox://x", Error::UnknownTransport)],
-        Transport::Ipc => &[("ipc://", Error::InvalidArgument), ("ipc:/x", Error::InvalidArgument)],
+        Transport::Ipc | Transport::SharedIpc => {
+            &[("ipc://", Error::InvalidArgument), ("ipc:/x", Error::InvalidArgument)]
+        }
         Transport::Tcp => &[
             ("tcp://", Error::InvalidArgument),
             ("tcp://127.0.0.1", Error::InvalidArgument),

@@ -4,11 +4,12 @@ mod addresses;
 mod connections;
 mod flow;
 
+use std::cell::Cell;
 use std::net::TcpListener;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
 
-use nanomsg::constants::{NN_IPV4ONLY, NN_SOL_SOCKET};
+use nanomsg::constants::{NN_IPC, NN_IPC_SHM, NN_IPV4ONLY, NN_SOL_SOCKET};
 #[cfg(feature = "tls")]
 use nanomsg::constants::{NN_TLS, NN_TLS_CA, NN_TLS_CERT};
 
@@ -20,6 +21,8 @@ use crate::socket::Socket;
 pub(crate) enum Transport {
     Inproc,
     Ipc,
+    /// ipc with shared memory, where the system has it.
+    SharedIpc,
     Tcp,
     Tcp6,
     Ws,
@@ -46,6 +49,7 @@ mod all {
     transports! {
         inproc Inproc;
         ipc Ipc;
+        ipc_with_shared_memory SharedIpc;
         tcp Tcp;
         tcp_over_ipv6 Tcp6;
         ws Ws;
@@ -62,7 +66,7 @@ macro_rules! every_transport {
     ($($check:ident)*) => {
         $crate::cases! {
             $crate::transports::all: [
-                inproc ipc tcp tcp_over_ipv6 ws ws_over_ipv6
+                inproc ipc ipc_with_shared_memory tcp tcp_over_ipv6 ws ws_over_ipv6
                 #[cfg(feature = "tls")] tls_over_tcp
                 #[cfg(feature = "tls")] wss
             ]
@@ -77,7 +81,7 @@ macro_rules! every_stream {
     ($($check:ident)*) => {
         $crate::cases! {
             $crate::transports::all: [
-                ipc tcp tcp_over_ipv6 ws ws_over_ipv6
+                ipc ipc_with_shared_memory tcp tcp_over_ipv6 ws ws_over_ipv6
                 #[cfg(feature = "tls")] tls_over_tcp
                 #[cfg(feature = "tls")] wss
             ]
@@ -86,6 +90,11 @@ macro_rules! every_stream {
     };
 }
 use every_stream;
+
+thread_local! {
+    /// Sockets that this thread opens for the address that it has made last use shared memory.
+    static SHARES_MEMORY: Cell<bool> = const { Cell::new(false) };
+}
 
 /// An unused address; its file is removed with it.
 pub(crate) struct Address {
@@ -99,11 +108,12 @@ impl Transport {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let name = format!("conformance-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let plain = |text: String| Some(Address { text, file: None });
+        SHARES_MEMORY.set(self == Transport::SharedIpc);
         match self {
             Transport::Inproc => plain(format!("inproc://{name}")),
             // The name of a named pipe, which is not in a folder.
-            Transport::Ipc if cfg!(windows) => plain(format!("ipc://{name}")),
-            Transport::Ipc => {
+            Transport::Ipc | Transport::SharedIpc if cfg!(windows) => plain(format!("ipc://{name}")),
+            Transport::Ipc | Transport::SharedIpc => {
                 let file = std::env::temp_dir().join(name);
                 Some(Address { text: format!("ipc://{}", file.display()), file: Some(file) })
             }
@@ -166,6 +176,7 @@ fn open(socket_type: SocketType) -> Socket {
 fn open_role(role: Role) -> Socket {
     let socket = Socket::open(role);
     socket.set(NN_SOL_SOCKET, NN_IPV4ONLY, 0).expect("NN_IPV4ONLY");
+    socket.set(NN_IPC, NN_IPC_SHM, if SHARES_MEMORY.get() { 65536 } else { 0 }).expect("NN_IPC_SHM");
     #[cfg(feature = "tls")]
     {
         const CERTIFICATE: &[u8] = include_bytes!("../../../scaproust/src/tls/certificates/server.pem");

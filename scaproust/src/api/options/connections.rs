@@ -189,4 +189,52 @@ impl<P: Pattern> Socket<P> {
         let mode = i32::try_from(mode.unwrap_or(0)).map_err(|_| Error::InvalidArgument)?;
         self.set(SocketOption::IpcPermissions, mode)
     }
+
+    /// The bytes of a ring in shared memory for connections over ipc; `None`, the default unless the environment variable
+    /// `NN_IPC_SHM` is set: connections have none.
+    ///
+    /// # Errors
+    /// [`Error::Closed`].
+    ///
+    /// ```
+    /// # if std::env::var_os("NN_IPC_SHM").is_none() {
+    /// assert_eq!(scaproust::Pair::new()?.ipc_shared_memory()?, None);
+    /// # }
+    /// # Ok::<(), scaproust::Error>(())
+    /// ```
+    pub fn ipc_shared_memory(&self) -> Result<Option<u32>, Error> {
+        let bytes = self.get(SocketOption::IpcSharedMemory)?.unsigned_abs();
+        Ok((bytes != 0).then_some(bytes))
+    }
+
+    /// Sets the bytes of a ring in shared memory for connections over ipc of endpoints that are added afterwards. If both sides
+    /// have set this and are on Linux, messages travel through two such rings, one for each direction, and not through a
+    /// socket; the smaller size counts. Any other peer is served as without the option, and does not notice it.
+    ///
+    /// The number is rounded up to a power of two, and to 4096 at least; 1 MiB is a good choice. At most 64 connections of
+    /// a socket have rings at a time. On other systems the option has no effect. [`PeerInfo::shared_memory`](crate::PeerInfo)
+    /// tells which connections have rings.
+    ///
+    /// # Errors
+    /// [`Error::InvalidArgument`] for more than 64 MiB, [`Error::Closed`].
+    ///
+    /// ```
+    /// # use scaproust::{Error, Pull, Push};
+    /// let (source, sink) = (Push::new()?, Pull::new()?);
+    /// source.set_ipc_shared_memory(Some(1 << 20))?;
+    /// sink.set_ipc_shared_memory(Some(1 << 20))?;
+    /// # let address = format!("ipc://{}/scaproust-doc-shm-{}", std::env::temp_dir().display(), std::process::id());
+    /// # #[cfg(unix)] {
+    /// sink.bind(&address)?;
+    /// source.connect(&address)?;
+    /// source.send(vec![7; 100_000])?;
+    /// assert_eq!(sink.recv()?.len(), 100_000);
+    /// # }
+    /// assert_eq!(sink.set_ipc_shared_memory(Some(1 << 27)), Err(Error::InvalidArgument));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn set_ipc_shared_memory(&self, bytes: Option<u32>) -> Result<(), Error> {
+        let bytes = i32::try_from(bytes.unwrap_or(0)).map_err(|_| Error::InvalidArgument)?;
+        self.set(SocketOption::IpcSharedMemory, bytes)
+    }
 }

@@ -6,10 +6,12 @@ use std::sync::Arc;
 
 use super::carrier::Carrier;
 use super::layers::{Link, Stream};
+use super::rings::{Shared, Side};
 #[cfg(feature = "tls")]
 use crate::sync::{Mutex, lock, rank};
 #[cfg(feature = "tls")]
 use crate::tls::{Config, Failure, Settings};
+use crate::transport::SharedMemory;
 
 /// The kind of an endpoint's streams.
 pub(super) enum StreamKind {
@@ -17,6 +19,8 @@ pub(super) enum StreamKind {
     Network,
     /// Within this machine.
     Local,
+    /// Within this machine, with rings in shared memory if the peer wants them as well.
+    Shared(Side, SharedMemory),
     /// TLS over TCP.
     #[cfg(feature = "tls")]
     Secure(Security),
@@ -35,6 +39,20 @@ pub(super) struct Security {
 }
 
 impl StreamKind {
+    /// The kind of the streams of an ipc endpoint on this `side`, with shared memory if that is on and the system has it.
+    pub(super) fn local(side: Side, memory: &SharedMemory) -> StreamKind {
+        if Shared::EXISTS && memory.ring() > 0 {
+            StreamKind::Shared(side, memory.clone())
+        } else {
+            StreamKind::Local
+        }
+    }
+
+    /// Whether the answer to a peer's greeting says that shared memory is accepted, which the peer offers with it.
+    pub(super) fn awaits_offer(&self) -> bool {
+        matches!(self, StreamKind::Shared(Side::Accepted, _))
+    }
+
     /// The kind of an endpoint with TLS that connects to `host`, or is bound.
     ///
     /// # Errors
@@ -48,7 +66,7 @@ impl StreamKind {
     /// What the streams of the operating system lead to.
     pub(super) fn link(&self) -> Link {
         match self {
-            StreamKind::Local => Link::Local,
+            StreamKind::Local | StreamKind::Shared(..) => Link::Local,
             StreamKind::Network => Link::Network,
             #[cfg(feature = "tls")]
             StreamKind::Secure(_) => Link::Network,
@@ -70,6 +88,7 @@ impl StreamKind {
         match self {
             StreamKind::Network => Ok(Stream::over_network(raw)),
             StreamKind::Local => Ok(Stream::local(raw)),
+            StreamKind::Shared(side, memory) => Ok(Stream::sharing(raw, Shared::new(*side, memory))),
             #[cfg(all(unix, not(simulated)))]
             StreamKind::Custom => Ok(Stream::over_network(raw)),
             #[cfg(feature = "tls")]
@@ -83,7 +102,7 @@ impl StreamKind {
     /// Whether connections begin with a handshake that can fail: they count as made when the peer's greeting has come.
     pub(super) fn is_secure(&self) -> bool {
         match self {
-            StreamKind::Network | StreamKind::Local => false,
+            StreamKind::Network | StreamKind::Local | StreamKind::Shared(..) => false,
             #[cfg(feature = "tls")]
             StreamKind::Secure(_) => true,
             #[cfg(all(unix, not(simulated)))]

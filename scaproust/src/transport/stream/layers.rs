@@ -25,6 +25,7 @@ use self::tls::Tls;
 #[cfg(all(unix, not(simulated)))]
 use super::custom::{CustomLayer, CustomStream};
 use super::platform::{self, NO_SIGNAL, SHORT_READ_IS_ALL};
+use super::rings::Shared;
 use crate::pipe::Credentials;
 use crate::sync::Descriptor;
 #[cfg(feature = "tls")]
@@ -80,6 +81,8 @@ impl Link {
 enum Layer {
     /// As they are.
     Plain,
+    /// Through rings in shared memory, if the peer wants that as well.
+    Shared(Box<Shared>),
     /// As records of TLS.
     #[cfg(feature = "tls")]
     Tls(Box<Tls>),
@@ -109,6 +112,12 @@ impl Stream {
     /// A stream within this machine, connected.
     pub(super) fn local(raw: platform::Stream) -> Stream {
         Stream { raw, link: Link::Local, layer: Layer::Plain }
+    }
+
+    /// A stream within this machine, connected, with shared memory if there is some for it.
+    pub(super) fn sharing(raw: platform::Stream, shared: Option<Shared>) -> Stream {
+        let layer = shared.map_or(Layer::Plain, |shared| Layer::Shared(Box::new(shared)));
+        Stream { raw, link: Link::Local, layer }
     }
 
     /// A connected stream of a transport of the program.
@@ -182,7 +191,7 @@ impl Stream {
     /// there is something to read, or only the I/O thread can read.
     pub(super) fn descriptor(&self) -> Option<Descriptor> {
         match &self.layer {
-            Layer::Plain => platform::descriptor(&self.raw),
+            Layer::Plain | Layer::Shared(_) => platform::descriptor(&self.raw),
             #[cfg(feature = "tls")]
             // All plaintext is taken by a read, except by one into little memory.
             Layer::Tls(tls) if tls.holds_plaintext() => None,
@@ -199,7 +208,7 @@ impl Stream {
     /// Whether [`Stream::read`] can fill the memory of a message without a copy.
     pub(super) fn reads_directly(&self) -> bool {
         match &self.layer {
-            Layer::Plain => true,
+            Layer::Plain | Layer::Shared(_) => true,
             #[cfg(feature = "tls")]
             Layer::Tls(_) => false,
             #[cfg(all(unix, not(simulated)))]
@@ -225,6 +234,7 @@ impl Stream {
                 let mut both = [MaybeUninitSlice::new(direct), MaybeUninitSlice::new(spill)];
                 self.raw.recv_vectored(&mut both).map(|(count, _)| count)
             }
+            (Layer::Shared(shared), direct) => shared.read(&self.raw, direct, spill),
             #[cfg(feature = "tls")]
             (Layer::Tls(tls), _) => tls.read(&self.raw, spill),
             #[cfg(all(unix, not(simulated)))]
@@ -238,6 +248,7 @@ impl Stream {
     pub(super) fn short_read_is_all(&self) -> bool {
         match &self.layer {
             Layer::Plain => SHORT_READ_IS_ALL,
+            Layer::Shared(shared) => shared.tells_of_input(),
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.short_read_is_all(),
             #[cfg(all(unix, not(simulated)))]
@@ -255,6 +266,7 @@ impl Stream {
         match (&self.layer, pieces) {
             (Layer::Plain, [only]) => self.raw.send_with_flags(only, NO_SIGNAL),
             (Layer::Plain, pieces) => self.raw.send_vectored_with_flags(pieces, NO_SIGNAL),
+            (Layer::Shared(shared), pieces) => shared.write(&self.raw, pieces),
             #[cfg(feature = "tls")]
             (Layer::Tls(tls), pieces) => tls.write(&self.raw, pieces),
             #[cfg(all(unix, not(simulated)))]
@@ -269,6 +281,7 @@ impl Stream {
         match &self.layer {
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.is_free(),
+            Layer::Shared(shared) => shared.is_free(),
             _ => true,
         }
     }
@@ -281,6 +294,7 @@ impl Stream {
     pub(super) fn flush(&self) -> io::Result<()> {
         match &self.layer {
             Layer::Plain => Ok(()),
+            Layer::Shared(shared) => shared.flush(&self.raw),
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.flush(&self.raw),
             #[cfg(all(unix, not(simulated)))]
@@ -294,6 +308,7 @@ impl Stream {
     pub(super) fn wants_flush(&self) -> bool {
         match &self.layer {
             Layer::Plain => false,
+            Layer::Shared(shared) => shared.wants_flush(),
             #[cfg(feature = "tls")]
             Layer::Tls(tls) => tls.wants_flush(),
             #[cfg(all(unix, not(simulated)))]
@@ -301,6 +316,29 @@ impl Stream {
             #[cfg(all(test, not(loom)))]
             Layer::Masked(masked) => masked.wants_flush(),
         }
+    }
+
+    /// Whether polling the descriptor tells that there is something to read. Not so while a read has left bytes in shared
+    /// memory: then the thread that has stopped there, or the one that makes room for them, must see to it that they are read.
+    pub(super) fn tells_of_input(&self) -> bool {
+        match &self.layer {
+            Layer::Shared(shared) => shared.tells_of_input(),
+            _ => true,
+        }
+    }
+
+    /// Whether the connection's bytes travel through shared memory. Room for a writer is then reported as something to read.
+    pub(super) fn uses_shared_memory(&self) -> bool {
+        match &self.layer {
+            Layer::Shared(shared) => shared.is_in_use(),
+            _ => false,
+        }
+    }
+
+    /// Whether the peer, or its kernel, may not have taken everything.
+    pub(super) fn has_unacknowledged(&self) -> bool {
+        let shared = if let Layer::Shared(shared) = &self.layer { shared.has_unread() } else { None };
+        shared.unwrap_or_else(|| platform::has_unacknowledged(&self.raw))
     }
 
     /// Whether bytes were read ahead that no event will report.

@@ -186,7 +186,7 @@ impl Listener {
             Err(error) => return self.context.report(EndpointEvent::AcceptFailed(error.into())),
         };
         let (context, owner, reactor) = (self.context.clone(), self.clone(), self.reactor.clone());
-        let protocols = accepted_protocols(&*self.context);
+        let protocols = accepted_protocols(&*self.context, &self.kind);
         match Connection::start(stream, self.mapping.clone(), protocols, context, owner, reactor) {
             Ok(connection) => {
                 if site.is_none() {

@@ -20,6 +20,7 @@ mod listener;
 mod names;
 mod network;
 mod platform;
+mod rings;
 #[cfg(all(test, not(any(loom, simulated))))]
 mod test_support;
 
@@ -37,6 +38,7 @@ use kind::StreamKind;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
 pub(crate) use layers::Secured;
 use listener::{Chosen, Listener};
+use rings::Side;
 
 /// Binds a tcp endpoint.
 ///
@@ -207,8 +209,9 @@ pub(super) fn bind_ipc(
     let is_nameless = matches!(name, LocalName::Abstract(name) if name.is_empty());
     let name = if is_nameless { acceptor.abstract_name() } else { None };
     let chosen = name.map(|name| Chosen::Address(address::abstract_address(&name)));
+    let kind = StreamKind::local(Side::Accepted, &context.settings().shared_memory);
     let reactor = context.reactor()?;
-    Ok(Listener::start(acceptor, chosen, StreamKind::Local, Mapping::Ipc, context, reactor)?)
+    Ok(Listener::start(acceptor, chosen, kind, Mapping::Ipc, context, reactor)?)
 }
 
 /// Connects an ipc endpoint.
@@ -220,8 +223,9 @@ pub(super) fn connect_ipc(
     context: Arc<dyn EndpointContext>,
 ) -> Result<Arc<dyn Endpoint>, Error> {
     let address = platform::local_address(name)?;
+    let kind = StreamKind::local(Side::Connected, &context.settings().shared_memory);
     let reactor = context.reactor()?;
-    Ok(Dialer::start(Target::Local(address), StreamKind::Local, Mapping::Ipc, context, reactor))
+    Ok(Dialer::start(Target::Local(address), kind, Mapping::Ipc, context, reactor))
 }
 
 /// A protocol and its peer, as the greetings identify them.
@@ -236,13 +240,13 @@ fn filtering_pair(own: &ProtocolInfo) -> Option<ProtocolPair> {
     Some(ProtocolPair { own: id(own)?, peer: id(own.peer)? })
 }
 
-/// The protocols by which a peer may greet a bound endpoint.
-fn accepted_protocols(context: &dyn EndpointContext) -> Protocols {
+/// The protocols by which a peer may greet a bound endpoint, whose streams are of this `kind`.
+fn accepted_protocols(context: &dyn EndpointContext, kind: &StreamKind) -> Protocols {
     let first = protocol_pair(context.protocol());
     // Under the socket's lock only if the protocol may filter.
     let second = filtering_pair(context.protocol()).filter(|_| context.filters());
     // Several peers may have been accepted at once, and only one of them may believe that it is connected.
-    let is_reply = context.protocol().is_exclusive || second.is_some();
+    let is_reply = context.protocol().is_exclusive || second.is_some() || kind.awaits_offer();
     let order = if is_reply { GreetingOrder::AfterPeer } else { GreetingOrder::AtOnce };
     Protocols { first, second, order }
 }

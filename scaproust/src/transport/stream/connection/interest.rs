@@ -34,9 +34,11 @@ impl RegisteredInterest {
         RegisteredInterest { read: true, write: NO_INTEREST.is_none() }
     }
 
-    /// The interest in the form of mio; `None` for no interest, where the poller cannot be given that.
-    fn to_mio(self) -> Option<Interest> {
+    /// The interest in the form of mio; `None` for no interest, where the poller cannot be given that. With shared memory, bytes
+    /// report room.
+    fn to_mio(self, room_is_read: bool) -> Option<Interest> {
         match (self.read, self.write) {
+            (_, true) if room_is_read => Some(Interest::READABLE),
             (true, true) => Some(Interest::READABLE | Interest::WRITABLE),
             (true, false) => Some(Interest::READABLE),
             (false, true) => Some(Interest::WRITABLE),
@@ -68,7 +70,7 @@ impl Connection {
     pub(super) fn register(self: &Arc<Self>) -> io::Result<()> {
         // The lock is held meanwhile, so that a connection which ends at once finds its token.
         let mut registration = lock(&self.registration);
-        let interest = registration.interest.to_mio().unwrap_or(Interest::READABLE);
+        let interest = registration.interest.to_mio(false).unwrap_or(Interest::READABLE);
         registration.token =
             Some(self.reactor.register(polled(self.stream.raw()), interest, self.clone())?);
         Ok(())
@@ -91,7 +93,10 @@ impl Connection {
         if new == registration.interest {
             return true;
         }
-        let (Some(token), Some(interest)) = (registration.token, new.to_mio()) else { return false };
+        let room_is_read = self.stream.uses_shared_memory();
+        let (Some(token), Some(interest)) = (registration.token, new.to_mio(room_is_read)) else {
+            return false;
+        };
         let is_changed = self.reactor.change(polled(self.stream.raw()), token, interest).is_ok();
         if is_changed {
             registration.interest = new;

@@ -359,8 +359,10 @@ impl Peer for Connection {
 
     /// The socket has taken a message from a full lane.
     fn writable(self: Arc<Self>) {
-        // The holder of a lease reads on when the lane is empty.
-        if !self.is_reading_leased() {
+        if self.stream.uses_shared_memory() {
+            self.read_on();
+        } else if !self.is_reading_leased() {
+            // The holder of a lease reads on when the lane is empty.
             self.request(READ);
         }
     }
@@ -374,6 +376,7 @@ impl Peer for Connection {
             local: self.stream.network_addresses().1.map(text),
             credentials: self.stream.credentials(),
             resource: self.resource.get().cloned(),
+            shared_memory: self.stream.uses_shared_memory(),
             #[cfg(feature = "tls")]
             tls: self.stream.peer_identity(),
         }
@@ -397,6 +400,8 @@ impl Source for Connection {
             } else {
                 self.note_spurious_report();
             }
+        } else if self.stream.uses_shared_memory() && !self.is_blocked.load(Ordering::SeqCst) {
+            self.note_spurious_report();
         }
         if ready.read || reads {
             #[cfg(feature = "tls")]

@@ -2,7 +2,7 @@
 //!
 //! A large message is read straight into its own memory, everything else into memory of the thread.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
@@ -31,6 +31,9 @@ thread_local! {
     /// the process has ended; calls that come later, from exit handlers, do without. The I/O thread uses memory of its
     /// reactor instead.
     static SCRATCH: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+
+    /// The thread is in [`Connection::read_on`].
+    static READS_ON: Cell<bool> = const { Cell::new(false) };
 }
 
 /// The state of the inbound direction, under its lock.
@@ -76,6 +79,16 @@ struct ReadEffects {
 }
 
 impl Connection {
+    /// Reads from shared memory, by the thread that has made room in the lane: that takes no system call, unless there is nothing
+    /// to read. What is read may be taken at once, in this thread, which makes room again: then the I/O thread reads on.
+    pub(super) fn read_on(self: &Arc<Self>) {
+        if READS_ON.try_with(|reads| reads.replace(true)) != Ok(false) {
+            return self.request(READ);
+        }
+        self.receive();
+        _ = READS_ON.try_with(|reads| reads.set(false));
+    }
+
     /// Reads what the kernel has, into the lane, and reports an edge to the socket.
     pub(in crate::transport::stream) fn receive(self: &Arc<Self>) {
         let mut effects = ReadEffects::default();
@@ -133,7 +146,7 @@ impl Connection {
         match outcome {
             Ok(Stop::Done | Stop::Full) => {}
             // The holder of the lease polls the descriptor, and finds it readable.
-            Ok(Stop::TurnOver) if self.is_reading_leased() => {}
+            Ok(Stop::TurnOver) if self.is_reading_leased() && self.stream.tells_of_input() => {}
             Ok(Stop::TurnOver) => self.request(READ),
             Ok(Stop::OutOfMemory) => self.retry_later(),
             Err(Failure { final_reply, end }) if final_reply.is_empty() && !self.stream.has_alert() => {
@@ -311,6 +324,9 @@ impl Connection {
             Some(Fault::Invalid) => return End::INVALID,
             None if error.kind() == io::ErrorKind::UnexpectedEof => return End::CUT,
             None => {}
+        }
+        if self.stream.uses_shared_memory() && error.raw_os_error() == Some(libc::EPROTO) {
+            return End::INVALID;
         }
         error.into()
     }

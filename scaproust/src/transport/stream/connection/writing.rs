@@ -17,7 +17,7 @@ use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::batching::Gathers;
 use crate::transport::stream::layers::Stream;
-use crate::transport::stream::platform::{has_unacknowledged, is_scarce};
+use crate::transport::stream::platform::is_scarce;
 use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
 
 /// The interval at which a closing connection checks whether the peer has received everything.
@@ -297,7 +297,7 @@ impl Connection {
             // it has not read.
             lock(&self.reader).inbound.has_dropped_bytes()
         };
-        is_at_risk && has_unacknowledged(self.stream.raw())
+        is_at_risk && self.stream.has_unacknowledged()
     }
 }
 
