@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::Socket;
 use crate::pipe::{Batch, Edges, Peer};
-use crate::sync::{Uncancellable, lock};
-use crate::transport::Gathers;
+use crate::sync::{Uncancellable, lock, try_lock};
+use crate::transport::{Gathers, OtherTeller};
 
 /// So many receivers are woken in less time than they would wait.
 const FEW: usize = 4;
@@ -78,12 +78,27 @@ impl Socket {
     pub(super) fn begin_holding(&self) {
         let _uncancellable = Uncancellable::begin();
         let Some(this) = self.this.upgrade() else { return };
-        let Ok(reactor) = self.reactor() else { return this.stop_gathering() };
-        match self.batching.add_receivers(this.clone(), &reactor) {
+        let Ok(reactor) = self.reactor() else { return self.tell_all(OtherTeller::IsAwaited) };
+        match self.batching.add_receivers(this, &reactor) {
             Some(true) => reactor.wake(self.batching.clone()),
             Some(false) => {}
-            None => this.stop_gathering(),
+            None => self.tell_all(OtherTeller::IsAwaited),
         }
+    }
+
+    /// Ends the holding of edges, and tells the receivers.
+    pub(super) fn tell_all(&self, other: OtherTeller) {
+        let _telling = match other {
+            OtherTeller::IsAwaited => Some(lock(&self.telling)),
+            OtherTeller::IsNotAwaited => try_lock(&self.telling),
+        };
+        let mut edges = Edges::default();
+        {
+            let pipes = &mut self.core.lock().pipes;
+            pipes.held = Held::default();
+            pipes.take_held(&mut edges);
+        }
+        edges.deliver();
     }
 }
 
@@ -102,15 +117,8 @@ impl Gathers for Socket {
         Some(written)
     }
 
-    fn stop_gathering(self: Arc<Self>) {
-        let _telling = lock(&self.telling);
-        let mut edges = Edges::default();
-        {
-            let pipes = &mut self.core.lock().pipes;
-            pipes.held = Held::default();
-            pipes.take_held(&mut edges);
-        }
-        edges.deliver();
+    fn stop_gathering(self: Arc<Self>, other: OtherTeller) {
+        self.tell_all(other);
     }
 }
 
@@ -121,6 +129,8 @@ mod tests {
     use crate::message::{Outgoing, Payload};
     use crate::option::Setting;
     use crate::protocol;
+    use crate::socket::pending::Try;
+    use crate::socket::pipes::ReceiverCheck;
     use crate::socket::{AF_SP, close, enter, open, recv, send};
 
     const RECEIVERS: usize = 2 * FEW;
@@ -141,6 +151,17 @@ mod tests {
 
     fn publish(id: i32, bytes: &[u8]) {
         send(id, &mut Outgoing::new(Payload::Borrowed(bytes)), false).unwrap();
+    }
+
+    /// As [`publish`], by a thread that is stopped before it has the receivers told.
+    fn hold(id: i32, bytes: &[u8]) {
+        let socket = enter(id).unwrap();
+        let message = &mut Outgoing::new(Payload::Borrowed(bytes));
+        let mut edges = Edges::default();
+        let check = ReceiverCheck::Lag { holds: true };
+        let sent = socket.try_send(&mut socket.core.lock(), message, check, &mut edges);
+        assert!(matches!(sent, Ok(Try::Done(..))));
+        edges.deliver();
     }
 
     /// The length of the next message, if there is one.
@@ -197,5 +218,21 @@ mod tests {
             (0..100).for_each(|length| assert_eq!(next(id), Ok(length)));
             close(id).unwrap();
         }
+    }
+
+    /// As when its thread delivers edges: those of this socket, or others on which a thread waits that tells the receivers.
+    #[test]
+    fn a_sender_that_ends_gathering_does_not_wait_for_another_teller() {
+        let (publisher, receivers) = publisher("nested");
+        let socket = enter(publisher).unwrap();
+        let telling = lock(&socket.telling);
+        hold(publisher, b"message");
+        socket.begin_holding();
+        // More than enough in vain.
+        (0..100).for_each(|_| socket.batching.note_write_by_sender(false));
+        assert_eq!(receivers.map(next), [Ok(7); RECEIVERS]);
+        drop(telling);
+        drop(socket);
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
     }
 }

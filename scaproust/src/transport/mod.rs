@@ -27,7 +27,7 @@ pub(crate) use admission::Admission;
 pub(crate) use linger::Linger;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
 pub(crate) use stream::Secured;
-pub(crate) use stream::{Batching, Gathers, before_blocking, do_messages_gather};
+pub(crate) use stream::{Batching, Gathers, OtherTeller, before_blocking, do_messages_gather};
 
 /// The ends of a new pipe's two lanes that one socket has.
 pub(crate) struct PipeEnds {
