@@ -220,6 +220,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn receivers_are_told_when_a_side_ends_their_connection() {
+        let shut_down = |id| enter(id).unwrap().shutdown(1).unwrap();
+        let ends: [&dyn Fn(i32, &[i32]); 3] = [
+            &|publisher, _| close(publisher).unwrap(),
+            &|publisher, _| shut_down(publisher),
+            &|_, receivers| receivers.iter().copied().for_each(shut_down),
+        ];
+        for (index, end) in ends.iter().enumerate() {
+            let (publisher, receivers) = publisher("ended");
+            hold(publisher, b"message");
+            end(publisher, &receivers);
+            for id in receivers {
+                assert_eq!((next(id), next(id)), (Ok(7), Err(Error::WouldBlock)), "end {index}");
+                close(id).unwrap();
+            }
+            assert_eq!(close(publisher).is_ok(), index > 0);
+        }
+    }
+
     /// As when its thread delivers edges: those of this socket, or others on which a thread waits that tells the receivers.
     #[test]
     fn a_sender_that_ends_gathering_does_not_wait_for_another_teller() {
