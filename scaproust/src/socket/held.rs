@@ -23,7 +23,13 @@ pub(super) struct Held {
     state: State,
     /// The sender has told a receiver since the I/O thread has looked: a lane held enough.
     is_told_by_sender: bool,
+    /// So often in a row has the I/O thread found that, and left the other receivers to the sender as well.
+    left_to_sender: u8,
 }
+
+/// The I/O thread tells the receivers after it has left them to the sender so often. Their lanes may be larger than those that the
+/// sender has told of, and fill later.
+const LEFT_TO_SENDER_MAX: u8 = 4;
 
 #[derive(Default, PartialEq, Eq)]
 enum State {
@@ -106,15 +112,18 @@ impl Gathers for Socket {
     fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
         let _telling = lock(&self.telling);
         let mut edges = Edges::default();
-        let written = {
+        let (sender_tells, written) = {
             let pipes = &mut self.core.lock().pipes;
-            if std::mem::take(&mut pipes.held.is_told_by_sender) {
+            let sender_tells = std::mem::take(&mut pipes.held.is_told_by_sender);
+            if sender_tells && pipes.held.left_to_sender < LEFT_TO_SENDER_MAX {
+                pipes.held.left_to_sender += 1;
                 return None;
             }
-            pipes.take_held(&mut edges)
+            pipes.held.left_to_sender = 0;
+            (sender_tells, pipes.take_held(&mut edges))
         };
         edges.deliver();
-        Some(written)
+        (!sender_tells).then_some(written)
     }
 
     fn stop_gathering(self: Arc<Self>, other: OtherTeller) {
@@ -127,7 +136,7 @@ mod tests {
     use super::*;
     use crate::error::Error;
     use crate::message::{Outgoing, Payload};
-    use crate::option::Setting;
+    use crate::option::{Setting, SocketOption};
     use crate::protocol;
     use crate::socket::pending::Try;
     use crate::socket::pipes::ReceiverCheck;
@@ -254,5 +263,26 @@ mod tests {
         drop(telling);
         drop(socket);
         receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn the_io_thread_tells_a_receiver_while_the_sender_tells_another_one() {
+        let (publisher, receivers) = publisher("small lane");
+        let small = open(AF_SP, protocol::SUB.number.into()).unwrap();
+        enter(small).unwrap().set_option(SocketOption::ReceiveBuffer, Setting::Int(1024)).unwrap();
+        enter(small).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+        enter(small).unwrap().connect(b"inproc://held/small lane").unwrap();
+        let mut received = 0;
+        while next(receivers[0]).is_err() {
+            // Enough for the small lane.
+            (0..10).for_each(|_| hold(publisher, &[0; 50]));
+            while next(small).is_ok() {
+                received += 1;
+            }
+            _ = enter(publisher).unwrap().this.upgrade().unwrap().write_gathered();
+            assert!(received < 100);
+        }
+        assert!(received > 0, "the sender has told no receiver");
+        receivers.into_iter().chain([small, publisher]).for_each(|id| close(id).unwrap());
     }
 }
