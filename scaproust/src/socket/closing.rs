@@ -15,7 +15,7 @@ use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::reactor::{self, Seat};
 use crate::sync::{Event, Wakers, contained};
-use crate::transport::{Endpoint, Linger};
+use crate::transport::{Endpoint, Linger, OtherTeller};
 
 /// Closes a socket: ends the calls inside it with [`Error::Closed`], delivers what was sent within the time
 /// of `NN_LINGER`, and frees it.
@@ -183,6 +183,8 @@ impl Socket {
         self.receivers.notify_all();
         self.connects.notify_all();
         self.batching.close();
+        // Also if their holding has begun just now, and the batching does not know of it yet.
+        self.tell_all(OtherTeller::IsAwaited);
         closing
     }
 

@@ -358,6 +358,7 @@ impl Core {
                         pipe.end_intake();
                     }
                 }
+                self.pipes.take_held_of(id, edges);
                 self.release_peer(id);
                 self.call(edges, |protocol, context| {
                     protocol.closing(id, context);

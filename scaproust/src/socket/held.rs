@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use super::Socket;
 use crate::pipe::{Batch, Edges, Peer};
-use crate::sync::{Uncancellable, lock};
-use crate::transport::Gathers;
+use crate::sync::{Uncancellable, lock, try_lock};
+use crate::transport::{Gathers, OtherTeller};
 
 /// So many receivers are woken in less time than they would wait.
 const FEW: usize = 4;
@@ -23,7 +23,13 @@ pub(super) struct Held {
     state: State,
     /// The sender has told a receiver since the I/O thread has looked: a lane held enough.
     is_told_by_sender: bool,
+    /// So often in a row has the I/O thread found that, and left the other receivers to the sender as well.
+    left_to_sender: u8,
 }
+
+/// The I/O thread tells the receivers after it has left them to the sender so often. Their lanes may be larger than those that the
+/// sender has told of, and fill later.
+const LEFT_TO_SENDER_MAX: u8 = 4;
 
 #[derive(Default, PartialEq, Eq)]
 enum State {
@@ -78,32 +84,20 @@ impl Socket {
     pub(super) fn begin_holding(&self) {
         let _uncancellable = Uncancellable::begin();
         let Some(this) = self.this.upgrade() else { return };
-        let Ok(reactor) = self.reactor() else { return this.stop_gathering() };
-        match self.batching.add_receivers(this.clone(), &reactor) {
+        let Ok(reactor) = self.reactor() else { return self.tell_all(OtherTeller::IsAwaited) };
+        match self.batching.add_receivers(this, &reactor) {
             Some(true) => reactor.wake(self.batching.clone()),
             Some(false) => {}
-            None => this.stop_gathering(),
+            None => self.tell_all(OtherTeller::IsAwaited),
         }
     }
-}
 
-impl Gathers for Socket {
-    fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
-        let _telling = lock(&self.telling);
-        let mut edges = Edges::default();
-        let written = {
-            let pipes = &mut self.core.lock().pipes;
-            if std::mem::take(&mut pipes.held.is_told_by_sender) {
-                return None;
-            }
-            pipes.take_held(&mut edges)
+    /// Ends the holding of edges, and tells the receivers.
+    pub(super) fn tell_all(&self, other: OtherTeller) {
+        let _telling = match other {
+            OtherTeller::IsAwaited => Some(lock(&self.telling)),
+            OtherTeller::IsNotAwaited => try_lock(&self.telling),
         };
-        edges.deliver();
-        Some(written)
-    }
-
-    fn stop_gathering(self: Arc<Self>) {
-        let _telling = lock(&self.telling);
         let mut edges = Edges::default();
         {
             let pipes = &mut self.core.lock().pipes;
@@ -114,13 +108,38 @@ impl Gathers for Socket {
     }
 }
 
+impl Gathers for Socket {
+    fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
+        let _telling = lock(&self.telling);
+        let mut edges = Edges::default();
+        let (sender_tells, written) = {
+            let pipes = &mut self.core.lock().pipes;
+            let sender_tells = std::mem::take(&mut pipes.held.is_told_by_sender);
+            if sender_tells && pipes.held.left_to_sender < LEFT_TO_SENDER_MAX {
+                pipes.held.left_to_sender += 1;
+                return None;
+            }
+            pipes.held.left_to_sender = 0;
+            (sender_tells, pipes.take_held(&mut edges))
+        };
+        edges.deliver();
+        (!sender_tells).then_some(written)
+    }
+
+    fn stop_gathering(self: Arc<Self>, other: OtherTeller) {
+        self.tell_all(other);
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use crate::error::Error;
     use crate::message::{Outgoing, Payload};
-    use crate::option::Setting;
+    use crate::option::{Setting, SocketOption};
     use crate::protocol;
+    use crate::socket::pending::Try;
+    use crate::socket::pipes::ReceiverCheck;
     use crate::socket::{AF_SP, close, enter, open, recv, send};
 
     const RECEIVERS: usize = 2 * FEW;
@@ -141,6 +160,17 @@ mod tests {
 
     fn publish(id: i32, bytes: &[u8]) {
         send(id, &mut Outgoing::new(Payload::Borrowed(bytes)), false).unwrap();
+    }
+
+    /// As [`publish`], by a thread that is stopped before it has the receivers told.
+    fn hold(id: i32, bytes: &[u8]) {
+        let socket = enter(id).unwrap();
+        let message = &mut Outgoing::new(Payload::Borrowed(bytes));
+        let mut edges = Edges::default();
+        let check = ReceiverCheck::Lag { holds: true };
+        let sent = socket.try_send(&mut socket.core.lock(), message, check, &mut edges);
+        assert!(matches!(sent, Ok(Try::Done(..))));
+        edges.deliver();
     }
 
     /// The length of the next message, if there is one.
@@ -197,5 +227,62 @@ mod tests {
             (0..100).for_each(|length| assert_eq!(next(id), Ok(length)));
             close(id).unwrap();
         }
+    }
+
+    #[test]
+    fn receivers_are_told_when_a_side_ends_their_connection() {
+        let shut_down = |id| enter(id).unwrap().shutdown(1).unwrap();
+        let ends: [&dyn Fn(i32, &[i32]); 3] = [
+            &|publisher, _| close(publisher).unwrap(),
+            &|publisher, _| shut_down(publisher),
+            &|_, receivers| receivers.iter().copied().for_each(shut_down),
+        ];
+        for (index, end) in ends.iter().enumerate() {
+            let (publisher, receivers) = publisher("ended");
+            hold(publisher, b"message");
+            end(publisher, &receivers);
+            for id in receivers {
+                assert_eq!((next(id), next(id)), (Ok(7), Err(Error::WouldBlock)), "end {index}");
+                close(id).unwrap();
+            }
+            assert_eq!(close(publisher).is_ok(), index > 0);
+        }
+    }
+
+    /// As when its thread delivers edges: those of this socket, or others on which a thread waits that tells the receivers.
+    #[test]
+    fn a_sender_that_ends_gathering_does_not_wait_for_another_teller() {
+        let (publisher, receivers) = publisher("nested");
+        let socket = enter(publisher).unwrap();
+        let telling = lock(&socket.telling);
+        hold(publisher, b"message");
+        socket.begin_holding();
+        // More than enough in vain.
+        (0..100).for_each(|_| socket.batching.note_write_by_sender(false));
+        assert_eq!(receivers.map(next), [Ok(7); RECEIVERS]);
+        drop(telling);
+        drop(socket);
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn the_io_thread_tells_a_receiver_while_the_sender_tells_another_one() {
+        let (publisher, receivers) = publisher("small lane");
+        let small = open(AF_SP, protocol::SUB.number.into()).unwrap();
+        enter(small).unwrap().set_option(SocketOption::ReceiveBuffer, Setting::Int(1024)).unwrap();
+        enter(small).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+        enter(small).unwrap().connect(b"inproc://held/small lane").unwrap();
+        let mut received = 0;
+        while next(receivers[0]).is_err() {
+            // Enough for the small lane.
+            (0..10).for_each(|_| hold(publisher, &[0; 50]));
+            while next(small).is_ok() {
+                received += 1;
+            }
+            _ = enter(publisher).unwrap().this.upgrade().unwrap().write_gathered();
+            assert!(received < 100);
+        }
+        assert!(received > 0, "the sender has told no receiver");
+        receivers.into_iter().chain([small, publisher]).for_each(|id| close(id).unwrap());
     }
 }

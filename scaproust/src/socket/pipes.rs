@@ -286,6 +286,15 @@ impl Pipes {
         (bytes, count)
     }
 
+    /// The receiver of a pipe that ends, if it was not told of messages, for [`Peer::readable`].
+    pub(super) fn take_held_of(&mut self, id: PipeId, edges: &mut Edges) {
+        if let Some(Pipe { is_held, peer: Some(peer), .. }) = self.table.get(id)
+            && std::mem::take(is_held)
+        {
+            edges.add_readable(peer, 0);
+        }
+    }
+
     /// The id of the next pipe; `None` when there are too many pipes, or no memory for more.
     pub(super) fn next_id(&mut self) -> Option<PipeId> {
         self.open.try_reserve(1).ok()?;

@@ -29,7 +29,7 @@ pub(crate) use linger::Linger;
 pub(crate) use shared_memory::SharedMemory;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
 pub(crate) use stream::Secured;
-pub(crate) use stream::{Batching, Gathers, before_blocking, do_messages_gather};
+pub(crate) use stream::{Batching, Gathers, OtherTeller, before_blocking, do_messages_gather};
 
 /// The ends of a new pipe's two lanes that one socket has.
 pub(crate) struct PipeEnds {

@@ -21,6 +21,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::gathers::{Gathers, OtherTeller};
 use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use crate::sync::{Mutex, PerProcess, lock, nanoseconds, now, rank, thread_address};
@@ -82,15 +83,6 @@ struct Gathering {
     reactor: Weak<Reactor>,
 }
 
-/// Lanes in which messages gather: that of a connection, or those to the receivers within the process.
-pub(crate) trait Gathers: Send + Sync {
-    /// Passes on what has gathered. Returns the number of bytes and of messages; `None` if the sender has done so since the last
-    /// call, and nothing is done.
-    fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)>;
-    /// Ends gathering, and passes on everything. The next push is an edge.
-    fn stop_gathering(self: Arc<Self>);
-}
-
 /// Messages of several threads gather. No thread has this address.
 const SEVERAL_THREADS: usize = 0;
 
@@ -134,7 +126,7 @@ fn write_own(full: Option<&Arc<Batching>>) {
             is_own
         };
         if is_own {
-            socket.stop();
+            socket.stop(OtherTeller::IsAwaited);
         }
     }
 }
@@ -243,41 +235,42 @@ impl Batching {
     /// [`Batching::add`] after this.
     pub(crate) fn close(self: &Arc<Self>) {
         lock(&self.gathering).is_over = true;
-        self.stop();
+        self.stop(OtherTeller::IsAwaited);
     }
 
     /// Notes that a sender has written gathered messages, and whether gathering was worth it. Ends it after [`IN_VAIN`] writes
-    /// that were not.
-    pub(super) fn note_write_by_sender(self: &Arc<Self>, is_worth_it: bool) {
+    /// that were not. The thread is delivering edges.
+    pub(crate) fn note_write_by_sender(self: &Arc<Self>, is_worth_it: bool) {
         if is_worth_it {
             return self.in_vain.store(0, Ordering::Relaxed);
         }
         let in_vain = self.in_vain.fetch_add(1, Ordering::Relaxed) + 1;
         if in_vain >= IN_VAIN {
             self.in_vain.store(0, Ordering::Relaxed);
-            self.end_flood();
+            self.end_flood(OtherTeller::IsNotAwaited);
         }
     }
 
     /// The messages are no flood any more: ends gathering.
-    fn end_flood(self: &Arc<Self>) {
+    fn end_flood(self: &Arc<Self>, other: OtherTeller) {
         self.prompt_writes.store(0, Ordering::Relaxed);
-        self.stop();
+        self.stop(other);
     }
 
-    /// Ends gathering: writes everything, and lets each further message be written at once. Afterwards no receiver within the
-    /// process is still to be told of something, also if another thread ends gathering at the same time.
-    fn stop(self: &Arc<Self>) {
+    /// Ends gathering: writes everything, and lets each further message be written at once. If another teller is awaited, no
+    /// receiver within the process is still to be told of something afterwards, also if another thread ends gathering at the
+    /// same time.
+    fn stop(self: &Arc<Self>, other: OtherTeller) {
         let (places, receivers) = {
             let mut gathering = lock(&self.gathering);
             self.places.store(0, Ordering::Relaxed);
             (std::mem::take(&mut gathering.places), gathering.receivers.as_ref().and_then(Weak::upgrade))
         };
         if places.is_empty() {
-            receivers.into_iter().for_each(Gathers::stop_gathering);
+            receivers.into_iter().for_each(|place| place.stop_gathering(other));
             return;
         }
-        places.into_iter().for_each(Gathers::stop_gathering);
+        places.into_iter().for_each(|place| place.stop_gathering(other));
         // Last: until then a thread that is about to block finds the socket.
         let registry = REGISTRY.get();
         let mut sockets = lock(&registry.sockets);
@@ -311,7 +304,7 @@ impl Batching {
             let expected_burst = self.expects_burst.load(Ordering::Relaxed);
             self.expects_burst.store(found.is_burst(gathering.interval, expected_burst), Ordering::Relaxed);
             drop(gathering);
-            return self.end_flood();
+            return self.end_flood(OtherTeller::IsAwaited);
         };
         self.is_check_due.store(has_blocked, Ordering::Relaxed);
         gathering.interval = interval;

@@ -10,6 +10,7 @@ mod connection;
 #[cfg(all(unix, not(simulated)))]
 pub(super) mod custom;
 mod dialer;
+mod gathers;
 #[cfg(all(unix, not(simulated)))]
 pub(super) mod given;
 #[cfg(feature = "tls")]
@@ -31,9 +32,10 @@ use crate::address::{self, Family, LocalName, TcpAddress, WsAddress};
 use crate::error::Error;
 use crate::protocol::ProtocolInfo;
 use crate::wire::{GreetingOrder, Mapping, ProtocolId, ProtocolPair, Protocols};
-pub(crate) use batching::{Batching, Gathers, before_blocking, do_messages_gather};
+pub(crate) use batching::{Batching, before_blocking, do_messages_gather};
 use connection::Connection;
 use dialer::{Dialer, Target};
+pub(crate) use gathers::{Gathers, OtherTeller};
 use kind::StreamKind;
 #[cfg(all(feature = "tls", unix, any(fuzzing, test), not(any(loom, simulated))))]
 pub(crate) use layers::Secured;

@@ -15,7 +15,7 @@ use crate::pipe::{Consumer, End};
 use crate::sync::{lock, now};
 use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
-use crate::transport::stream::batching::Gathers;
+use crate::transport::stream::gathers::{Gathers, OtherTeller};
 use crate::transport::stream::layers::Stream;
 use crate::transport::stream::platform::is_scarce;
 use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
@@ -198,7 +198,7 @@ impl Connection {
         match self.context.batching().add(self.clone(), &self.reactor) {
             Some(true) => self.reactor.wake(self.context.batching().clone()),
             Some(false) => {}
-            None => self.clone().stop_gathering(),
+            None => self.clone().stop_gathering(OtherTeller::IsNotAwaited),
         }
     }
 
@@ -334,7 +334,7 @@ impl Gathers for Connection {
         Some(written)
     }
 
-    fn stop_gathering(self: Arc<Self>) {
+    fn stop_gathering(self: Arc<Self>, _other: OtherTeller) {
         let flushed = {
             let mut writer = lock(&self.writer);
             writer.outbound.stop_gathering();
