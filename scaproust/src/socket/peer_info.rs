@@ -27,7 +27,8 @@ pub struct PeerInfo {
     pub credentials: Option<Credentials>,
     /// What a ws client has requested: the path, and a query if there is one.
     pub resource: Option<Vec<u8>>,
-    /// Whether the messages travel through shared memory, over ipc; see [`Socket::set_ipc_shared_memory`](crate::Socket::set_ipc_shared_memory).
+    /// Whether the messages travel through shared memory, over ipc; see
+    /// [`Socket::set_ipc_shared_memory`](crate::Socket::set_ipc_shared_memory).
     pub shared_memory: bool,
     /// What the peer's certificate says, over TLS, if it has shown one.
     #[cfg(feature = "tls")]
