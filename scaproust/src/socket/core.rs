@@ -155,15 +155,18 @@ impl Core {
     }
 
     /// Calls the protocol with its context.
+    #[inline]
     pub(super) fn call<R>(
         &mut self,
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
-        self.call_to_send(Metadata::default(), ReceiverCheck::None, edges, call).0
+        let (protocol, mut view) = self.protocol_and_view(Metadata::default(), ReceiverCheck::None, edges);
+        call(protocol, &mut view)
     }
 
     /// As `call`, for sending a message with this metadata. Returns also what the sender must do because of `check`.
+    #[inline]
     pub(super) fn call_to_send<R>(
         &mut self,
         metadata: Metadata,
@@ -174,7 +177,20 @@ impl Core {
         if let ReceiverCheck::Lag { .. } = check {
             self.pipes.begin_lagging();
         }
-        let mut view = View {
+        let (protocol, mut view) = self.protocol_and_view(metadata, check, edges);
+        let result = call(protocol, &mut view);
+        (result, view.delay)
+    }
+
+    // A call without a delay must not pass through one that returns it: its result, which is large, would be copied.
+    #[inline]
+    fn protocol_and_view<'a>(
+        &'a mut self,
+        metadata: Metadata,
+        check: ReceiverCheck,
+        edges: &'a mut Edges,
+    ) -> (&'a mut Machine, View<'a>) {
+        let view = View {
             pipes: &mut self.pipes,
             edges,
             finished: &mut self.finished,
@@ -184,8 +200,7 @@ impl Core {
             check,
             delay: Delay::None,
         };
-        let result = call(&mut self.protocol, &mut view);
-        (result, view.delay)
+        (&mut self.protocol, view)
     }
 
     /// Passes every edge on the ready list to the protocol, and detaches the pipes that have ended.

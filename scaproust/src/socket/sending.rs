@@ -118,16 +118,16 @@ fn try_send_in(
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
-    let published = Published {
-        wakes_several: call.info.drops && edges.len() > 1,
+    let published = call.info.drops.then(|| Published {
+        wakes_several: edges.len() > 1,
         begins_to_hold: core.pipes.held.begins(),
         has_lagging: matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none(),
-    };
+    });
     core.keep_locked();
-    let publisher = published.matters().then(|| SocketRef::of(&call));
+    let published = published.filter(Published::matters).map(|published| (published, SocketRef::of(&call)));
     call.unlock_and_leave();
     deliver(edges);
-    if let Some(publisher) = publisher {
+    if let Some((published, publisher)) = published {
         published.finish(&publisher);
     }
     outcome.map(|_| Step::Done((), is_cancellation_point))
