@@ -144,18 +144,21 @@ mod tests {
 
     const RECEIVERS: usize = 2 * FEW;
 
+    /// A receiver of the publisher of this name, with an option.
+    fn receiver(name: &str, option: SocketOption, value: i32) -> i32 {
+        let id = open(AF_SP, protocol::SUB.number.into()).unwrap();
+        let socket = enter(id).unwrap();
+        socket.set_option(option, Setting::Int(value)).unwrap();
+        socket.set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+        socket.connect(format!("inproc://held/{name}").as_bytes()).unwrap();
+        id
+    }
+
     /// A publisher and its receivers.
     fn publisher(name: &str) -> (i32, [i32; RECEIVERS]) {
-        let address = format!("inproc://held/{name}");
         let publisher = open(AF_SP, protocol::PUB.number.into()).unwrap();
-        enter(publisher).unwrap().bind(address.as_bytes()).unwrap();
-        let receivers = [(); RECEIVERS].map(|()| {
-            let id = open(AF_SP, protocol::SUB.number.into()).unwrap();
-            enter(id).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
-            enter(id).unwrap().connect(address.as_bytes()).unwrap();
-            id
-        });
-        (publisher, receivers)
+        enter(publisher).unwrap().bind(format!("inproc://held/{name}").as_bytes()).unwrap();
+        (publisher, [(); RECEIVERS].map(|()| receiver(name, SocketOption::ReceiveTimeout, -1)))
     }
 
     fn publish(id: i32, bytes: &[u8]) {
@@ -193,6 +196,20 @@ mod tests {
             }
         }
         receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_thread_receives_the_last_message_it_has_sent_in_a_flood() {
+        let (publisher, receivers) = publisher("last");
+        let last = receiver("last", SocketOption::Conflate, 1);
+        for round in 0..1000 {
+            for length in 0..=round % 4 {
+                enter(publisher).unwrap().batching.expect_flood();
+                publish(publisher, &[0; 4][..length]);
+            }
+            assert_eq!((next(last), next(last)), (Ok(round % 4), Err(Error::WouldBlock)));
+        }
+        receivers.into_iter().chain([last, publisher]).for_each(|id| close(id).unwrap());
     }
 
     #[test]
@@ -268,10 +285,7 @@ mod tests {
     #[test]
     fn the_io_thread_tells_a_receiver_while_the_sender_tells_another_one() {
         let (publisher, receivers) = publisher("small lane");
-        let small = open(AF_SP, protocol::SUB.number.into()).unwrap();
-        enter(small).unwrap().set_option(SocketOption::ReceiveBuffer, Setting::Int(1024)).unwrap();
-        enter(small).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
-        enter(small).unwrap().connect(b"inproc://held/small lane").unwrap();
+        let small = receiver("small lane", SocketOption::ReceiveBuffer, 1024);
         let mut received = 0;
         while next(receivers[0]).is_err() {
             // Enough for the small lane.
