@@ -68,6 +68,11 @@ impl Held {
         true
     }
 
+    /// Whether edges may be held.
+    pub(super) fn is_any(&self) -> bool {
+        self.state != State::None
+    }
+
     /// Whether the first edge was held by the last message.
     pub(super) fn begins(&mut self) -> bool {
         let begins = self.state == State::Begins;
@@ -193,6 +198,20 @@ mod tests {
             for id in receivers {
                 (0..batch).for_each(|length| assert_eq!(next(id), Ok(length)));
                 assert_eq!(next(id), Err(Error::WouldBlock));
+            }
+        }
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_thread_receives_at_once_what_it_has_sent_in_the_flood_of_another() {
+        let (publisher, receivers) = publisher("other");
+        for _ in 0..100 {
+            enter(publisher).unwrap().batching.expect_flood();
+            std::thread::spawn(move || publish(publisher, b"of the other")).join().unwrap();
+            publish(publisher, b"own");
+            for id in receivers {
+                assert_eq!([next(id), next(id), next(id)], [Ok(12), Ok(3), Err(Error::WouldBlock)]);
             }
         }
         receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());

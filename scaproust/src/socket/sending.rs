@@ -123,6 +123,9 @@ fn try_send_in(
         begins_to_hold: core.pipes.held.begins(),
         has_lagging: matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none(),
     };
+    if core.pipes.held.is_any() {
+        call.batching.note_publisher(published.begins_to_hold);
+    }
     core.keep_locked();
     let publisher = published.matters().then(|| SocketRef::of(&call));
     call.unlock_and_leave();
