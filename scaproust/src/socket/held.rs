@@ -267,11 +267,14 @@ mod tests {
 
     #[test]
     fn receivers_are_told_when_a_side_ends_their_connection() {
-        let shut_down = |id| enter(id).unwrap().shutdown(1).unwrap();
-        let ends: [&dyn Fn(i32, &[i32]); 3] = [
-            &|publisher, _| close(publisher).unwrap(),
-            &|publisher, _| shut_down(publisher),
-            &|_, receivers| receivers.iter().copied().for_each(shut_down),
+        type End = fn(i32, &[i32]);
+        fn shut_down(id: i32) {
+            enter(id).unwrap().shutdown(1).unwrap();
+        }
+        let ends: [End; 3] = [
+            |publisher, _| close(publisher).unwrap(),
+            |publisher, _| shut_down(publisher),
+            |_, receivers| receivers.iter().copied().for_each(shut_down),
         ];
         for (index, end) in ends.iter().enumerate() {
             let (publisher, receivers) = publisher("ended");
