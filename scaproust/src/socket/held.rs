@@ -68,6 +68,11 @@ impl Held {
         true
     }
 
+    /// Whether edges may be held.
+    pub(super) fn is_any(&self) -> bool {
+        self.state != State::None
+    }
+
     /// Whether the first edge was held by the last message.
     pub(super) fn begins(&mut self) -> bool {
         let begins = self.state == State::Begins;
@@ -144,18 +149,21 @@ mod tests {
 
     const RECEIVERS: usize = 2 * FEW;
 
+    /// A receiver of the publisher of this name, with an option.
+    fn receiver(name: &str, option: SocketOption, value: i32) -> i32 {
+        let id = open(AF_SP, protocol::SUB.number.into()).unwrap();
+        let socket = enter(id).unwrap();
+        socket.set_option(option, Setting::Int(value)).unwrap();
+        socket.set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+        socket.connect(format!("inproc://held/{name}").as_bytes()).unwrap();
+        id
+    }
+
     /// A publisher and its receivers.
     fn publisher(name: &str) -> (i32, [i32; RECEIVERS]) {
-        let address = format!("inproc://held/{name}");
         let publisher = open(AF_SP, protocol::PUB.number.into()).unwrap();
-        enter(publisher).unwrap().bind(address.as_bytes()).unwrap();
-        let receivers = [(); RECEIVERS].map(|()| {
-            let id = open(AF_SP, protocol::SUB.number.into()).unwrap();
-            enter(id).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
-            enter(id).unwrap().connect(address.as_bytes()).unwrap();
-            id
-        });
-        (publisher, receivers)
+        enter(publisher).unwrap().bind(format!("inproc://held/{name}").as_bytes()).unwrap();
+        (publisher, [(); RECEIVERS].map(|()| receiver(name, SocketOption::ReceiveTimeout, -1)))
     }
 
     fn publish(id: i32, bytes: &[u8]) {
@@ -196,6 +204,34 @@ mod tests {
     }
 
     #[test]
+    fn a_thread_receives_at_once_what_it_has_sent_in_the_flood_of_another() {
+        let (publisher, receivers) = publisher("other");
+        for _ in 0..100 {
+            enter(publisher).unwrap().batching.expect_flood();
+            std::thread::spawn(move || publish(publisher, b"of the other")).join().unwrap();
+            publish(publisher, b"own");
+            for id in receivers {
+                assert_eq!([next(id), next(id), next(id)], [Ok(12), Ok(3), Err(Error::WouldBlock)]);
+            }
+        }
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_thread_receives_the_last_message_it_has_sent_in_a_flood() {
+        let (publisher, receivers) = publisher("last");
+        let last = receiver("last", SocketOption::Conflate, 1);
+        for round in 0..1000 {
+            for length in 0..=round % 4 {
+                enter(publisher).unwrap().batching.expect_flood();
+                publish(publisher, &[0; 4][..length]);
+            }
+            assert_eq!((next(last), next(last)), (Ok(round % 4), Err(Error::WouldBlock)));
+        }
+        receivers.into_iter().chain([last, publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
     fn a_receiver_is_told_when_enough_is_held_or_by_the_io_thread() {
         // Fewer bytes than a lane has room for: nothing is dropped.
         let lengths = || (0..200).chain([0]);
@@ -231,11 +267,14 @@ mod tests {
 
     #[test]
     fn receivers_are_told_when_a_side_ends_their_connection() {
-        let shut_down = |id| enter(id).unwrap().shutdown(1).unwrap();
-        let ends: [&dyn Fn(i32, &[i32]); 3] = [
-            &|publisher, _| close(publisher).unwrap(),
-            &|publisher, _| shut_down(publisher),
-            &|_, receivers| receivers.iter().copied().for_each(shut_down),
+        type End = fn(i32, &[i32]);
+        fn shut_down(id: i32) {
+            enter(id).unwrap().shutdown(1).unwrap();
+        }
+        let ends: [End; 3] = [
+            |publisher, _| close(publisher).unwrap(),
+            |publisher, _| shut_down(publisher),
+            |_, receivers| receivers.iter().copied().for_each(shut_down),
         ];
         for (index, end) in ends.iter().enumerate() {
             let (publisher, receivers) = publisher("ended");
@@ -268,10 +307,7 @@ mod tests {
     #[test]
     fn the_io_thread_tells_a_receiver_while_the_sender_tells_another_one() {
         let (publisher, receivers) = publisher("small lane");
-        let small = open(AF_SP, protocol::SUB.number.into()).unwrap();
-        enter(small).unwrap().set_option(SocketOption::ReceiveBuffer, Setting::Int(1024)).unwrap();
-        enter(small).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
-        enter(small).unwrap().connect(b"inproc://held/small lane").unwrap();
+        let small = receiver("small lane", SocketOption::ReceiveBuffer, 1024);
         let mut received = 0;
         while next(receivers[0]).is_err() {
             // Enough for the small lane.

@@ -75,6 +75,12 @@ fn receive_in<R, T: FnOnce(Received<'_>) -> R>(
 ) -> Result<Step<R>, Error> {
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
+    if core.drops_old && transport::do_messages_gather() {
+        // What the thread has sent takes the place of older messages.
+        drop(core);
+        transport::before_blocking(None);
+        core = call.core.lock();
+    }
     let mut edges = Edges::default();
     let epoch = call.receivers.epoch();
     let has_gathered = wait.is_none() && transport::do_messages_gather();

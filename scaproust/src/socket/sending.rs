@@ -118,10 +118,13 @@ fn try_send_in(
     }
     let is_cancellation_point =
         core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
-    let published = call.info.drops.then(|| Published {
-        wakes_several: edges.len() > 1,
-        begins_to_hold: core.pipes.held.begins(),
-        has_lagging: matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none(),
+    let published = call.info.drops.then(|| {
+        let begins_to_hold = core.pipes.held.begins();
+        if core.pipes.held.is_any() {
+            call.batching.note_publisher(begins_to_hold);
+        }
+        let has_lagging = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
+        Published { wakes_several: edges.len() > 1, begins_to_hold, has_lagging }
     });
     core.keep_locked();
     let published = published.filter(Published::matters).map(|published| (published, SocketRef::of(&call)));

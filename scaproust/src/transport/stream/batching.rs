@@ -60,6 +60,9 @@ pub(crate) struct Batching {
     expects_burst: AtomicBool,
     /// The number of the last writes of gathered messages, by senders and in a row, that were not worth it.
     in_vain: AtomicU32,
+    /// The address of the thread that has sent the messages which gather, or have last gathered, for the receivers within the
+    /// process; [`SEVERAL_THREADS`]; or 0 if none have.
+    publisher: AtomicUsize,
     gathering: Mutex<Gathering, rank::Gathering>,
 }
 
@@ -84,7 +87,7 @@ struct Gathering {
 }
 
 /// Messages of several threads gather. No thread has this address.
-const SEVERAL_THREADS: usize = 0;
+const SEVERAL_THREADS: usize = usize::MAX;
 
 /// The sockets of the process for which messages gather.
 #[derive(Default)]
@@ -121,7 +124,9 @@ fn write_own(full: Option<&Arc<Batching>>) {
         }
         let is_own = {
             let mut gathering = lock(&socket.gathering);
-            let is_own = [thread, SEVERAL_THREADS].contains(&gathering.thread);
+            let is_own = [gathering.thread, socket.publisher.load(Ordering::Relaxed)]
+                .iter()
+                .any(|sender| [thread, SEVERAL_THREADS].contains(sender));
             gathering.has_blocked |= is_own;
             is_own
         };
@@ -229,6 +234,18 @@ impl Batching {
     ) -> Option<bool> {
         lock(&self.gathering).receivers = Some(Arc::downgrade(&place));
         self.add(place, reactor)
+    }
+
+    /// Notes that this thread has sent a message to receivers within the process while messages to them gather, or the `first` one
+    /// of these. The caller holds the socket's lock.
+    #[inline]
+    pub(crate) fn note_publisher(&self, first: bool) {
+        let thread = thread_address();
+        if first {
+            self.publisher.store(thread, Ordering::Relaxed);
+        } else if self.publisher.load(Ordering::Relaxed) != thread {
+            self.publisher.store(SEVERAL_THREADS, Ordering::Relaxed);
+        }
     }
 
     /// Ends gathering for good. A thread that has sent a message before the socket was closed may call
