@@ -21,15 +21,10 @@ const FEW: usize = 4;
 #[derive(Default)]
 pub(super) struct Held {
     state: State,
-    /// The sender has told a receiver since the I/O thread has looked: a lane held enough.
+    /// The sender has told a receiver since the I/O thread has looked: a lane held enough. Not of a small one, which holds enough
+    /// long before the others do.
     is_told_by_sender: bool,
-    /// So often in a row has the I/O thread found that, and left the other receivers to the sender as well.
-    left_to_sender: u8,
 }
-
-/// The I/O thread tells the receivers after it has left them to the sender so often. Their lanes may be larger than those that the
-/// sender has told of, and fill later.
-const LEFT_TO_SENDER_MAX: u8 = 4;
 
 #[derive(Default, PartialEq, Eq)]
 enum State {
@@ -54,7 +49,7 @@ impl Held {
     ) -> bool {
         if std::mem::take(is_held) {
             // The lane holds enough, or the receiver has looked for itself.
-            self.is_told_by_sender = true;
+            self.is_told_by_sender |= !batch.is_small();
             return false;
         }
         // A connection decides for itself.
@@ -117,18 +112,15 @@ impl Gathers for Socket {
     fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
         let _telling = lock(&self.telling);
         let mut edges = Edges::default();
-        let (sender_tells, written) = {
+        let written = {
             let pipes = &mut self.core.lock().pipes;
-            let sender_tells = std::mem::take(&mut pipes.held.is_told_by_sender);
-            if sender_tells && pipes.held.left_to_sender < LEFT_TO_SENDER_MAX {
-                pipes.held.left_to_sender += 1;
+            if std::mem::take(&mut pipes.held.is_told_by_sender) {
                 return None;
             }
-            pipes.held.left_to_sender = 0;
-            (sender_tells, pipes.take_held(&mut edges))
+            pipes.take_held(&mut edges)
         };
         edges.deliver();
-        (!sender_tells).then_some(written)
+        Some(written)
     }
 
     fn stop_gathering(self: Arc<Self>, other: OtherTeller) {

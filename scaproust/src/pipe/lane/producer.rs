@@ -193,12 +193,17 @@ impl Batch<'_> {
     pub(crate) fn hold_back(&mut self) -> bool {
         self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
         let held = self.tail.written.wrapping_sub(self.seen.taken);
-        let most = HELD.min(self.shared.limit / 4);
+        let most = if self.is_small() { self.shared.limit / 4 } else { HELD };
         let holds = held <= most / 4;
         if holds {
             self.tail.edge_at = self.tail.written.wrapping_sub(held).wrapping_add(most);
         }
         holds
+    }
+
+    /// Whether the consumer is told of fewer bytes than that of other lanes, since the lane has a small bound.
+    pub(crate) fn is_small(&self) -> bool {
+        self.shared.limit / 4 < HELD
     }
 
     /// How long the producer's thread should pause after it has slept for `slept` until there was room, and
