@@ -67,7 +67,7 @@ bridged_talk() {
 }
 
 # bridged_name TRANSPORT PATTERN PAIR
-bridged_name() { name_of "$1, stunnel" "${2% *}" "${3% *}" "${2#* }" "${3#* }"; }
+bridged_name() { pair_name "$1, stunnel" "$2" "$3"; }
 
 run_bridged() {
     local transport pattern pair

@@ -5,6 +5,27 @@ cell() {
     if [ "$(cat "$results/$1/status" 2>/dev/null)" = 0 ]; then echo ' yes |'; else echo ' no |'; fi
 }
 
+# cells TRANSPORT PATTERN PAIR...: the cells of a row, one for each pair of libraries.
+cells() {
+    local transport=$1 pattern=$2 pair
+    for pair in "${@:3}"; do
+        if can_hold "$transport" "$pattern" "$pair"; then
+            cell "$(pair_name "$transport" "$pattern" "$pair")"
+        else
+            echo ' – |'
+        fi
+    done | tr -d '\n'
+}
+
+# head_of FIRST PAIR...: the head of a table whose first columns are FIRST, followed by one for each pair of libraries.
+head_of() {
+    local row=$1 pair
+    for pair in "${@:2}"; do row+=" ${pair/ /, } |"; done
+    echo "$row"
+    # A line of the same columns.
+    sed 's/[^|]\+/---/g' <<<"$row"
+}
+
 section_of() { sed -n "/^## $1\$/,/^## /{ /^## $1\$/p; /^## /!p; }" "$table"; }
 
 write_table() {
@@ -25,13 +46,7 @@ write_table() {
         echo '| binds, connects | ours, libnanomsg | libnanomsg, ours | ours, nng | nng, ours |'
         echo '|---|---|---|---|---|'
         for pattern in "${patterns[@]}"; do
-            row="| ${pattern/ /, } |"
-            for pair in "${libraries[@]}"; do
-                has "$pair" "$pattern" || { row+=' – |'; continue; }
-                can_talk "$transport" "$pair" || { row+=' – |'; continue; }
-                row+=$(cell "$(name_of "$transport" "${pattern% *}" "${pair% *}" "${pattern#* }" "${pair#* }")")
-            done
-            echo "$row"
+            echo "| ${pattern/ /, } |$(cells "$transport" "$pattern" "${libraries[@]}")"
         done
     done
     echo
@@ -41,19 +56,10 @@ write_table() {
     echo 'A "filtering" socket is ours with `NN_PUB_FILTER` or `NN_SUB_FILTER_UPSTREAM`. The other libraries, and ours without'
     echo 'the option, get all messages.'
     echo
-    row='| transport | binds, connects |' line='|---|---|'
-    for pair in "${filtering[@]}"; do row+=" ${pair/ /, } |" line+='---|'; done
-    echo "$row"
-    echo "$line"
+    head_of '| transport | binds, connects |' "${filtering[@]}"
     for transport in "${transports[@]}"; do
         for pattern in 'pub sub' 'sub pub'; do
-            row="| $transport | ${pattern/ /, } |"
-            for pair in "${filtering[@]}"; do
-                can_talk "$transport" "$pair" || { row+=' – |'; continue; }
-                is_there "$transport" || { row+=' – |'; continue; }
-                row+=$(cell "$(name_of "$transport" "${pattern% *}" "${pair% *}" "${pattern#* }" "${pair#* }")")
-            done
-            echo "$row"
+            echo "| $transport | ${pattern/ /, } |$(cells "$transport" "$pattern" "${filtering[@]}")"
         done
     done
     echo
@@ -62,17 +68,9 @@ write_table() {
     # shellcheck disable=SC2016 # A name, in Markdown.
     echo 'A "sharing" socket is ours with `NN_IPC_SHM`, over ipc. Any other one is served by the local socket.'
     echo
-    row='| binds, connects |' line='|---|'
-    for pair in "${sharing[@]}"; do row+=" ${pair/ /, } |" line+='---|'; done
-    echo "$row"
-    echo "$line"
+    head_of '| binds, connects |' "${sharing[@]}"
     for pattern in "${patterns[@]}"; do
-        row="| ${pattern/ /, } |"
-        for pair in "${sharing[@]}"; do
-            has "$pair" "$pattern" || { row+=' – |'; continue; }
-            row+=$(cell "$(name_of ipc "${pattern% *}" "${pair% *}" "${pattern#* }" "${pair#* }")")
-        done
-        echo "$row"
+        echo "| ${pattern/ /, } |$(cells ipc "$pattern" "${sharing[@]}")"
     done
     echo
     echo '## Python'
