@@ -79,7 +79,7 @@ impl Held {
 }
 
 impl Socket {
-    /// After a message whose edge was the first one held, without the lock.
+    /// Has the batching tell the receivers. To be called without the lock, after the message whose edge is the first one held.
     #[cold]
     pub(super) fn begin_holding(&self) {
         let _uncancellable = Uncancellable::begin();

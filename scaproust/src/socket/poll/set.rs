@@ -127,7 +127,7 @@ impl PollSet {
         loop {
             let until = deadline.into_iter().chain(self.first_end()).min();
             let ready = self.wait_until(until, ends_by_signals)?;
-            // Otherwise the value for whose end it has waited ends later by now, or never.
+            // Nothing is ready before the time-out: the deadline that ended the wait was put off meanwhile. Waits again.
             if !ready.is_empty() || deadline.is_some_and(|deadline| deadline <= now()) {
                 return Ok(ready);
             }

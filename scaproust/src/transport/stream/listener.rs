@@ -159,7 +159,7 @@ impl Listener {
             place = state.handshakes.look_again();
         }
         if let Place::At(moment) = place {
-            // Under the lock, so that no handshake ends unnoticed meanwhile.
+            // The lock is held since the look: a handshake that ends now sees the waiting carrier.
             if state.listening.is_some() {
                 state.waiting = Some(carrier);
                 self.await_place(&mut state, moment);

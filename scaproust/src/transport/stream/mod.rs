@@ -242,7 +242,7 @@ fn filtering_pair(own: &ProtocolInfo) -> Option<ProtocolPair> {
     Some(ProtocolPair { own: id(own)?, peer: id(own.peer)? })
 }
 
-/// The protocols by which a peer may greet a bound endpoint, whose streams are of this `kind`.
+/// The protocols that a bound endpoint accepts in a peer's greeting. `kind` is that of its streams.
 fn accepted_protocols(context: &dyn EndpointContext, kind: &StreamKind) -> Protocols {
     let first = protocol_pair(context.protocol());
     // Under the socket's lock only if the protocol may filter.

@@ -1,4 +1,4 @@
-//! Shared memory for ipc: a connection whose bytes travel through two rings in memory of both processes.
+//! Shared memory for ipc: two rings carry a connection's bytes, one in each direction, in memory that both processes map.
 //!
 //! ```text
 //! dialer                                                       listener

@@ -31,7 +31,7 @@ pub(super) struct Control {
 }
 
 impl Control {
-    /// Makes words that are zero those of an empty ring whose reader sleeps.
+    /// Initialises the words of an empty ring whose reader sleeps. They must be zero.
     pub(super) fn initialise(&self) {
         self.reader_sleeps.store(1, Ordering::Relaxed);
     }
@@ -131,7 +131,7 @@ impl RingReader {
     /// the number of bytes.
     pub(super) fn take(&self, rooms: &mut [&mut [MaybeUninit<u8>]]) -> Result<usize, Corrupt> {
         let start = self.tail.load(Ordering::Relaxed);
-        // Read once: bytes that come meanwhile must not go to a room while the one before it has a gap.
+        // The position is read once: bytes that come later must not go to the second room while the first one has a gap.
         let mut available = self.available()? as usize;
         let mut tail = start;
         for room in rooms {
@@ -139,7 +139,7 @@ impl RingReader {
                 let (source, contiguous) = self.ring.place(tail, available.min(room.len()));
                 let (part, rest) = std::mem::take(room).split_at_mut(contiguous);
                 // SAFETY: the source is inside the ring, the target is as long, and no Rust reference leads to the ring's bytes.
-                // The peer may change them meanwhile; then other bytes are copied, which nothing has looked at before.
+                // The peer may change the bytes during the copy: it could have sent the changed ones, and they are checked later.
                 unsafe { ptr::copy_nonoverlapping(source.as_ptr(), part.as_mut_ptr().cast(), contiguous) };
                 tail = tail.wrapping_add(contiguous as u32);
                 available -= contiguous;
