@@ -195,9 +195,13 @@ static void cancelled (const char *transport)
     send_text (rep, "enough");
     expect_text (req2, "enough");
 
-    /*  A request that a context has received and not answered is forgotten with it. */
+    /*  A request that a context has received and not answered is forgotten with it. The one before may have been
+        sent once more before its reply came. */
     send_text (req, "to be sent again");
-    expect_text (rep2, "to be sent again");
+    const char *request;
+    while (strcmp (request = receive_text (rep2), "again and again") == 0)
+        ;
+    check (strcmp (request, "to be sent again") == 0);
     close_socket (rep2);
     check_error (nn_send (rep, "x", 1, NN_DONTWAIT), EFSM);
 
