@@ -229,8 +229,6 @@ static void surveys (const char *transport)
     connect_to (respondent, address);
     wait_until (nn_get_statistic (surveyor, NN_STAT_CURRENT_CONNECTIONS) == 1);
     int surveyor2 = context_of (surveyor), respondent2 = context_of (respondent);
-    set_int (surveyor, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
-    set_int (surveyor2, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, 200);
     send_text (surveyor, "one");
     send_text (surveyor2, "two");
     expect_text (respondent2, "one");
@@ -239,6 +237,9 @@ static void surveys (const char *transport)
     send_text (respondent2, "to one");
     expect_text (surveyor, "to one");
     expect_text (surveyor2, "to two");
+    /*  A deadline that is the context's own. */
+    set_int (surveyor2, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, 20);
+    send_text (surveyor2, "three");
     check_error (nn_recv (surveyor2, &byte, 1, 0), ETIMEDOUT);
     check_error (nn_recv (surveyor2, &byte, 1, 0), EFSM);
     check_error (nn_recv (surveyor, &byte, 1, NN_DONTWAIT), EAGAIN);
