@@ -432,10 +432,14 @@ impl Core {
         }
     }
 
-    /// Notifies the registered calls whose condition holds now.
+    /// Notifies the registered calls whose condition holds now. Those that wait for a message also go on if the protocol has hit
+    /// the drop limit while calls read from the connections: a call that sleeps on the descriptor of a connection, whose lane the
+    /// unwanted messages fill, would be woken without end until another thread drops them.
     fn notify_registered(&mut self, edges: &mut Edges) {
         let (receive, send) = self.face.registrations.interests();
-        let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
+        let can_recv = receive
+            && (self.call(edges, |protocol, context| protocol.can_recv(context))
+                || self.reads_directly && self.hit_drop_limit());
         let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
         if can_recv || can_send {
             self.face.registrations.notify(can_recv, can_send);
