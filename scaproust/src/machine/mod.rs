@@ -46,6 +46,9 @@ pub(crate) use self::threads::{
     thread_place, wake,
 };
 
+/// The most connections that wait to be accepted, if a plan does not say.
+pub(crate) const BACKLOG: usize = 128;
+
 impl Default for Settings {
     /// A quick and regular machine.
     fn default() -> Settings {
@@ -59,6 +62,7 @@ impl Default for Settings {
             room: 100_000,
             scarce_every: 0,
             descriptors: 1000,
+            backlog: BACKLOG,
         }
     }
 }
@@ -84,6 +88,8 @@ pub(crate) struct Settings {
     pub(crate) scarce_every: u32,
     /// The most descriptors.
     pub(crate) descriptors: usize,
+    /// The most connections that wait to be accepted at one place.
+    pub(crate) backlog: usize,
 }
 
 /// What is done when a world has ended.

@@ -15,6 +15,9 @@ use super::{Descriptor, Machine, point, sleep, with};
 /// So many look-ups of moving names give different addresses.
 const MOST_LOOK_UPS: u16 = 1 << 15;
 
+/// The time after which a connect asks again that has found no place in a backlog.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
+
 /// Where an acceptor listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Place {
@@ -219,6 +222,9 @@ impl Machine {
                 listening.pending.push_back(link);
                 let acceptor = listening.descriptor;
                 self.send_parcel(link, 0, Parcel::Accepted);
+                if !is_local && listening.pending.len() >= self.settings.backlog {
+                    return self.turn_away(link);
+                }
                 return self.raise(acceptor);
             }
         }
@@ -232,6 +238,20 @@ impl Machine {
     fn forget_if_over(&mut self, link: usize) {
         let is_over = |link: &Link| link.sides.iter().all(|side| side.is_closed && side.coming.is_empty());
         if self.network.links.get(&link).is_some_and(is_over) {
+    /// A connect finds too many others that wait to be accepted: it is refused, or asks again a second later.
+    fn turn_away(&mut self, link: usize) {
+        let again = self.now + CONNECT_AGAIN;
+        let asks_again = self.random.one_in(2);
+        match self.network.links.get_mut(&link) {
+            // After nothing else: the side that connects has not left.
+            Some(state) if asks_again && state.sides[1].coming.is_empty() => {
+                state.sides[1].coming.push_back((again, Parcel::Request));
+                self.network.arrivals.insert((again, link, 1));
+            }
+            _ => self.send_parcel(link, 0, Parcel::Reset(libc::ECONNREFUSED)),
+        }
+    }
+
             self.network.links.remove(&link);
         }
     }
@@ -464,7 +484,7 @@ impl Drop for Stream {
 /// Starts connecting to a place.
 ///
 /// # Errors
-/// When there are too many descriptors; for a local place also when no acceptor is there.
+/// When there are too many descriptors; for a local place also when no acceptor is there, or it has a full backlog.
 pub(crate) fn connect(place: &Place) -> io::Result<Stream> {
     point();
     with(|machine| {
@@ -472,8 +492,15 @@ pub(crate) fn connect(place: &Place) -> io::Result<Stream> {
             return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
         }
         let is_local = matches!(place, Place::Path(_));
-        if is_local && !machine.network.listening.contains_key(place) {
-            return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
+        if is_local {
+            let backlog = machine.settings.backlog;
+            match machine.network.listening.get(place) {
+                None => return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)),
+                Some(listening) if listening.pending.len() >= backlog => {
+                    return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+                }
+                Some(_) => {}
+            }
         }
         let link = machine.network.count;
         let descriptor = machine.open(Object::Stream { link, side: 0 })?;

@@ -39,6 +39,9 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
     if random.one_in(3) {
         use_tasks(plan, &mut random);
     }
+    if random.one_in(6) {
+        plan.machine.backlog = 1 + random.below(2) as usize;
+    }
 }
 
 /// Adds subscribers to the events of some sockets. The events of a context are those of its parent.

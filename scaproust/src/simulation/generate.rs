@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::extras;
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
-use crate::machine::{Random, Settings};
+use crate::machine::{BACKLOG, Random, Settings};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, SocketOption};
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
 
@@ -118,6 +118,7 @@ pub(super) struct Generator {
     pub(super) plan: Plan,
     pub(super) is_lossy: bool,
     /// Groups are large, and say little.
+        backlog: BACKLOG,
     crowds: bool,
     pub(super) first_of_group: usize,
     /// Two sockets of the group have several connections.

@@ -5,7 +5,7 @@ use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
 use super::tasks::Tasks;
-use crate::machine::Settings;
+use crate::machine::{BACKLOG, Settings};
 use crate::option::SocketOption;
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
 
@@ -298,6 +298,8 @@ impl SocketPlan {
         let mut words = words.peekable();
         let late = words.next_if(|word| word.starts_with('@'));
         let opens = late.map_or(Some(0), |word| word[1..].parse().ok()).map(Duration::from_millis)?;
+        // Plans of before have none.
+        backlog: words.next().map_or(Some(BACKLOG), |word| word.parse().ok())?,
         let options: Option<_> = words.map(option).collect();
         Some(SocketPlan { number, protocol, is_raw: name.starts_with("raw-"), opens, options: options? })
     }
@@ -404,7 +406,12 @@ impl fmt::Display for Plan {
         let times = [self.machine.longest_step, self.machine.latest_timer, self.machine.longest_way];
         let [step, timer, way] = times.map(|time| time.as_micros());
         write!(to, "machine {seed} {processors} {switch_every} {step} {timer} {way} {room} ")?;
-        writeln!(to, "{scarce_every} {descriptors}")?;
+        write!(to, "{scarce_every} {descriptors}")?;
+        if self.machine.backlog == BACKLOG {
+            writeln!(to)?
+        } else {
+            writeln!(to, " {}", self.machine.backlog)?
+        }
         for SocketPlan { number, protocol, is_raw, opens, options } in &self.sockets {
             write!(to, "socket {number} {}{}", if *is_raw { "raw-" } else { "" }, protocol.name)?;
             if !opens.is_zero() {
