@@ -34,7 +34,7 @@ pub(crate) use self::locks::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard
 use self::network::Network;
 pub(crate) use self::network::{
     Acceptor, Place, Stream, connect, connect_to, cut, damage_names, half_close, listen, look_up, place,
-    reset, stall, streams,
+    remove_file, reset, stall, streams,
 };
 use self::poller::Pollers;
 pub(crate) use self::random::Random;

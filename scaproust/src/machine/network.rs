@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::descriptors::Object;
@@ -27,6 +27,8 @@ pub(crate) enum Place {
     Path(PathBuf),
     /// No host is there.
     Nowhere,
+    /// A Unix-domain socket whose file was removed: nobody finds it.
+    Removed(usize),
 }
 
 /// All links, and the acceptors.
@@ -35,6 +37,8 @@ pub(super) struct Network {
     links: BTreeMap<usize, Link>,
     count: usize,
     listening: BTreeMap<Place, Listening>,
+    /// How many acceptors have lost their files.
+    count_removed: usize,
     /// The next arrival of each side that expects one.
     arrivals: BTreeSet<(Duration, usize, usize)>,
     /// Look-ups fail from now on.
@@ -218,13 +222,13 @@ impl Machine {
                 let Some(listening) = self.network.listening.get_mut(&place) else {
                     return self.send_parcel(link, 0, Parcel::Reset(libc::ECONNREFUSED));
                 };
+                if !is_local && listening.pending.len() >= self.settings.backlog {
+                    return self.turn_away(link);
+                }
                 side.is_connected = true;
                 listening.pending.push_back(link);
                 let acceptor = listening.descriptor;
                 self.send_parcel(link, 0, Parcel::Accepted);
-                if !is_local && listening.pending.len() >= self.settings.backlog {
-                    return self.turn_away(link);
-                }
                 return self.raise(acceptor);
             }
         }
@@ -234,10 +238,6 @@ impl Machine {
         self.forget_if_over(link);
     }
 
-    /// Frees a link of which both sides are closed.
-    fn forget_if_over(&mut self, link: usize) {
-        let is_over = |link: &Link| link.sides.iter().all(|side| side.is_closed && side.coming.is_empty());
-        if self.network.links.get(&link).is_some_and(is_over) {
     /// A connect finds too many others that wait to be accepted: it is refused, or asks again a second later.
     fn turn_away(&mut self, link: usize) {
         let again = self.now + CONNECT_AGAIN;
@@ -252,6 +252,10 @@ impl Machine {
         }
     }
 
+    /// Frees a link of which both sides are closed.
+    fn forget_if_over(&mut self, link: usize) {
+        let is_over = |link: &Link| link.sides.iter().all(|side| side.is_closed && side.coming.is_empty());
+        if self.network.links.get(&link).is_some_and(is_over) {
             self.network.links.remove(&link);
         }
     }
@@ -596,6 +600,21 @@ impl Drop for Acceptor {
             }
         });
     }
+}
+
+/// Removes the file of a Unix-domain socket. The acceptor goes on, but connects do not find it, and another one can listen at the
+/// path. Returns whether there was one.
+pub(crate) fn remove_file(path: &Path) -> bool {
+    with(|machine| {
+        let Some(listening) = machine.network.listening.remove(&Place::Path(path.to_owned())) else {
+            return false;
+        };
+        let removed = Place::Removed(machine.network.count_removed);
+        machine.network.count_removed += 1;
+        machine.descriptors.replace(listening.descriptor, Object::Acceptor(removed.clone()));
+        machine.network.listening.insert(removed, listening);
+        true
+    })
 }
 
 /// Starts connecting to a port of this machine, or to a host that cannot be reached. A connect to an address of a look-up that

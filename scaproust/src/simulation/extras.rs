@@ -70,13 +70,16 @@ fn wait_for_connections(plan: &mut Plan, random: &mut Random) {
             set(socket, CONNECT_TIMEOUT, [1, 50, 1000][random.below(3) as usize]);
         }
     }
-    plan.checks.retain(|check| !matches!(check, Check::Delivery(_) | Check::Order(_) | Check::NoGap(_)));
+    plan.checks.retain(|check| {
+        !matches!(check, Check::Delivery(_) | Check::Order(_) | Check::NoGap(_) | Check::SendPriority(_))
+    });
 }
 
 /// Whether receivers may drop messages: no check counts them, and no device puts the messages of several senders on one pipe,
 /// on which the newest of one displaces those of the others.
 fn may_drop(plan: &Plan) -> bool {
-    let counts = |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..));
+    let counts =
+        |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..) | Check::ReceivePriority(_));
     let needs_all = |step: &Step| matches!(step, Step::Device(_) | Step::Fill(_) | Step::Relay);
     !plan.checks.iter().any(counts) && !plan.steps.iter().any(|(_, step)| needs_all(step))
 }
@@ -98,7 +101,12 @@ fn drop_old(plan: &mut Plan, random: &mut Random) {
 
 /// Lets tasks do what threads of some sockets would do.
 fn use_tasks(plan: &mut Plan, random: &mut Random) {
-    let is_timed = |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..));
+    let is_timed = |check: &Check| {
+        matches!(
+            check,
+            Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_)
+        )
+    };
     let is_exit = |(_, fault): &(Duration, Fault)| *fault == Fault::Exit;
     let is_apart = |step: &Step| matches!(step, Step::Share(_) | Step::Fill(_));
     if plan.checks.iter().any(is_timed)

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::forwarding;
 use crate::machine::{self, running_time};
 use crate::message::{Outgoing, Payload, ProtocolHeader};
-use crate::option::{Setting, SocketOption};
+use crate::option::{LEVEL_SOCKET, Setting, SocketOption};
 use crate::protocol::{ProtocolInfo, SURVEY_DEADLINE};
 use crate::socket::poll::Polling;
 use crate::socket::{self, BlockingCall, Received, enter};
@@ -60,6 +60,10 @@ impl Program<'_> {
             Step::Subscribe(topic) => {
                 self.world.topics.borrow_mut().insert((self.name.0, *topic));
                 enter(self.id)?.set_protocol_option(1, Setting::Bytes(&[*topic]))?;
+            }
+            Step::Set(name, value) => {
+                let option = SocketOption::find(LEVEL_SOCKET, *name).ok_or(Error::UnknownOption)?;
+                enter(self.id)?.set_option(option, Setting::Int(*value))?;
             }
             Step::Share(other) => {
                 let (other, _) = self.world.socket(*other).ok_or(Error::Closed)?;
