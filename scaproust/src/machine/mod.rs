@@ -63,6 +63,7 @@ impl Default for Settings {
             scarce_every: 0,
             descriptors: 1000,
             backlog: BACKLOG,
+            lacking_every: 0,
         }
     }
 }
@@ -90,6 +91,8 @@ pub(crate) struct Settings {
     pub(crate) descriptors: usize,
     /// The most connections that wait to be accepted at one place.
     pub(crate) backlog: usize,
+    /// For one of so many messages there is no memory; never with 0.
+    pub(crate) lacking_every: u32,
 }
 
 /// What is done when a world has ended.
@@ -175,6 +178,16 @@ pub(crate) fn suspend(time: Duration) {
 /// The time on a clock that stands still while the machine is suspended.
 pub(crate) fn running_time() -> Duration {
     with(|machine| machine.now - machine.suspended)
+}
+
+/// Whether there is no memory for a message at this moment. There is outside of a world.
+pub(crate) fn lacks_memory() -> bool {
+    MACHINE.with(|machine| {
+        machine
+            .borrow_mut()
+            .as_mut()
+            .is_some_and(|machine| machine.random.one_in(machine.settings.lacking_every))
+    })
 }
 
 /// The number of processors.

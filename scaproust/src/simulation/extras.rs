@@ -42,6 +42,9 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
     if random.one_in(6) {
         plan.machine.backlog = 1 + random.below(2) as usize;
     }
+    if random.one_in(6) && may_lack_memory(plan) {
+        plan.machine.lacking_every = [5, 30, 200][random.below(3) as usize];
+    }
 }
 
 /// Adds subscribers to the events of some sockets. The events of a context are those of its parent.
@@ -73,6 +76,31 @@ fn wait_for_connections(plan: &mut Plan, random: &mut Random) {
     plan.checks.retain(|check| {
         !matches!(check, Check::Delivery(_) | Check::Order(_) | Check::NoGap(_) | Check::SendPriority(_))
     });
+}
+
+/// Whether there may be no memory for a message: a connection on which one comes is ended then, and what was on its way is lost. No
+/// check compares times or priorities, and no step ends with the call that fails, as a device does.
+fn may_lack_memory(plan: &Plan) -> bool {
+    let compares = |check: &Check| {
+        matches!(
+            check,
+            Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_)
+        )
+    };
+    let ends = |step: &Step| {
+        matches!(
+            step,
+            Step::Device(_)
+                | Step::Relay
+                | Step::RawAsk(..)
+                | Step::RawAnswer
+                | Step::Request(_)
+                | Step::Share(_)
+                | Step::Watch(_)
+                | Step::Tasks(_)
+        )
+    };
+    !plan.checks.iter().any(compares) && !plan.steps.iter().any(|(_, step)| ends(step))
 }
 
 /// Whether receivers may drop messages: no check counts them, and no device puts the messages of several senders on one pipe,

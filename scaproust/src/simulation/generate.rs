@@ -119,6 +119,7 @@ fn machine(random: &mut Random, seed: u64) -> Settings {
         scarce_every: pick(&[0, 0, 0, 100, 10]) as u32,
         descriptors: 1000,
         backlog: BACKLOG,
+        lacking_every: 0,
     }
 }
 

@@ -300,6 +300,7 @@ fn settings(mut words: SplitWhitespace<'_>) -> Option<Settings> {
         descriptors: number(&mut words)?,
         // Plans of before have none.
         backlog: words.next().map_or(Some(BACKLOG), |word| word.parse().ok())?,
+        lacking_every: words.next().map_or(Some(0), |word| word.parse().ok())?,
     })
 }
 
@@ -427,10 +428,10 @@ impl fmt::Display for Plan {
         let [step, timer, way] = times.map(|time| time.as_micros());
         write!(to, "machine {seed} {processors} {switch_every} {step} {timer} {way} {room} ")?;
         write!(to, "{scarce_every} {descriptors}")?;
-        if self.machine.backlog == BACKLOG {
-            writeln!(to)?
-        } else {
-            writeln!(to, " {}", self.machine.backlog)?
+        match (self.machine.backlog, self.machine.lacking_every) {
+            (BACKLOG, 0) => writeln!(to)?,
+            (backlog, 0) => writeln!(to, " {backlog}")?,
+            (backlog, lacking_every) => writeln!(to, " {backlog} {lacking_every}")?,
         }
         for SocketPlan { number, protocol, is_raw, opens, options } in &self.sockets {
             write!(to, "socket {number} {}{}", if *is_raw { "raw-" } else { "" }, protocol.name)?;

@@ -168,6 +168,7 @@ impl Program<'_> {
         match sent {
             Ok(()) => Ok(Some(id)),
             Err(Error::WouldBlock) if dont_wait => Ok(None),
+            Err(Error::OutOfMemory) if self.world.plan.machine.lacking_every > 0 => Ok(None),
             Err(Error::TimedOut) => {
                 let longest = enter(self.id)?.timeout(SocketOption::SendTimeout);
                 self.world.check_time(began, longest, "a send with a time-out");
@@ -279,6 +280,8 @@ impl Program<'_> {
         match socket::send(self.id, &mut Outgoing::new(Payload::Borrowed(&bytes)), false) {
             // Another thread of the socket has taken a request in between.
             Err(Error::WrongState) => Ok(()),
+            // The question comes again.
+            Err(Error::OutOfMemory) if self.world.plan.machine.lacking_every > 0 => Ok(()),
             sent => sent,
         }
     }

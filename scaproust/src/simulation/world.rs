@@ -67,6 +67,7 @@ pub(super) fn live(plan: Plan) {
         _ => None,
     });
     let ledger = Ledger::new(ordered.collect(), plan.has_ring);
+    let lacks_memory = plan.machine.lacking_every > 0;
     let world = Rc::new(World {
         plan,
         ids: RefCell::default(),
@@ -75,7 +76,7 @@ pub(super) fn live(plan: Plan) {
         closed: RefCell::default(),
         began: now(),
         damaged: RefCell::default(),
-        is_damaged: Cell::new(false),
+        is_damaged: Cell::new(lacks_memory),
         ledger: RefCell::new(ledger),
         topics: RefCell::default(),
         endpoints: RefCell::default(),
@@ -426,6 +427,7 @@ impl World {
             )
         };
         self.plan.machine.scarce_every > 0
+            || self.plan.machine.lacking_every > 0
             || protocol.is_exclusive
             || steps.iter().any(leaves)
             || self.plan.faults.iter().any(|(_, fault)| is_rare(fault))
