@@ -341,10 +341,12 @@ unsafe fn receive<'a, T: Take>(
     body: Body<'a>,
     take: T,
 ) -> Result<CallState<ReceiveCall<'a, T>>, Error> {
-    // The first try, which must be fast, does not allocate or move a `ReceiveCall`.
-    let mut receiving = Receiving::new(|received: Received<'_>| take(received));
+    // The first try, which must be fast, does not allocate or move a `ReceiveCall`, and does not return what it has filled through
+    // the layers of the call.
+    let mut filled = Ok(FilledBody::Written(0));
+    let mut receiving = Receiving::new(|received: Received<'_>| filled = take(received));
     match socket::receive(s, dont_wait(flags), &mut receiving) {
-        Ok(Step::Done(filled, is_cancellation_point)) => {
+        Ok(Step::Done((), is_cancellation_point)) => {
             // SAFETY: as the caller promises.
             Ok(CallState::Done(as_length(unsafe { body.finish(filled?) }), is_cancellation_point))
         }

@@ -13,12 +13,19 @@ static void wait_for (int s, int milliseconds)
     set_int (s, NN_SOL_SOCKET, NN_CONNECT_TIMEO, milliseconds);
 }
 
-/*  A call that has failed has added no endpoint. */
-static void check_none (int s)
+/*  Whether the socket still has the endpoint that it got last. */
+static int has_last_endpoint (int s)
 {
     char text[NN_SOCKADDR_MAX];
     size_t size = sizeof (text);
-    check (nn_getsockopt (s, NN_SOL_SOCKET, NN_LAST_ENDPOINT, text, &size) == 0 && size == 0);
+    check (nn_getsockopt (s, NN_SOL_SOCKET, NN_LAST_ENDPOINT, text, &size) == 0);
+    return size > 0;
+}
+
+/*  A call that has failed has added no endpoint. */
+static void check_none (int s)
+{
+    check (!has_last_endpoint (s));
     check (nn_get_statistic (s, NN_STAT_INPROGRESS_CONNECTIONS) == 0);
     check (nn_get_statistic (s, NN_STAT_CURRENT_CONNECTIONS) == 0);
 }
@@ -84,10 +91,12 @@ static void *wait_in_connect (void *argument)
     return NULL;
 }
 
+/*  Starts a call of nn_connect, and waits until it has added its endpoint and sleeps. */
 static pthread_t begin_to_wait (struct waiting *waiting)
 {
     pthread_t thread = start_thread (wait_in_connect, waiting);
-    wait_until (__atomic_load_n (&waiting->thread, __ATOMIC_SEQ_CST) && is_asleep (waiting->thread));
+    wait_until (has_last_endpoint (waiting->s)
+        && is_asleep (__atomic_load_n (&waiting->thread, __ATOMIC_SEQ_CST)));
     return thread;
 }
 

@@ -195,9 +195,13 @@ static void cancelled (const char *transport)
     send_text (rep, "enough");
     expect_text (req2, "enough");
 
-    /*  A request that a context has received and not answered is forgotten with it. */
+    /*  A request that a context has received and not answered is forgotten with it. The one before may have been
+        sent once more before its reply came. */
     send_text (req, "to be sent again");
-    expect_text (rep2, "to be sent again");
+    const char *request;
+    while (strcmp (request = receive_text (rep2), "again and again") == 0)
+        ;
+    check (strcmp (request, "to be sent again") == 0);
     close_socket (rep2);
     check_error (nn_send (rep, "x", 1, NN_DONTWAIT), EFSM);
 
@@ -225,8 +229,6 @@ static void surveys (const char *transport)
     connect_to (respondent, address);
     wait_until (nn_get_statistic (surveyor, NN_STAT_CURRENT_CONNECTIONS) == 1);
     int surveyor2 = context_of (surveyor), respondent2 = context_of (respondent);
-    set_int (surveyor, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
-    set_int (surveyor2, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, 200);
     send_text (surveyor, "one");
     send_text (surveyor2, "two");
     expect_text (respondent2, "one");
@@ -235,6 +237,9 @@ static void surveys (const char *transport)
     send_text (respondent2, "to one");
     expect_text (surveyor, "to one");
     expect_text (surveyor2, "to two");
+    /*  A deadline that is the context's own. */
+    set_int (surveyor2, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, 20);
+    send_text (surveyor2, "three");
     check_error (nn_recv (surveyor2, &byte, 1, 0), ETIMEDOUT);
     check_error (nn_recv (surveyor2, &byte, 1, 0), EFSM);
     check_error (nn_recv (surveyor, &byte, 1, NN_DONTWAIT), EAGAIN);

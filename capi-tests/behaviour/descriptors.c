@@ -16,13 +16,14 @@ static int can_receive (int s)
     return is_readable (descriptor_of (s, NN_RCVFD), 0);
 }
 
-/*  Sends until there is no room for a while: the descriptor must agree with every result. */
+/*  Sends until there is no room for a while, and no thread is about to make some: the descriptor must agree with
+    every result. */
 static long fill (int s, const char *body, size_t size)
 {
     int out = descriptor_of (s, NN_SNDFD);
     long sent = 0;
     for (;;) {
-        int promised = is_readable (out, 4 * QUIET_MS);
+        int promised = is_readable (out, 4 * QUIET_MS), is_last = others_are_asleep ();
         int result = nn_send (s, body, size, NN_DONTWAIT);
         if (result == (int) size) {
             sent++;
@@ -31,7 +32,8 @@ static long fill (int s, const char *body, size_t size)
         check (nn_errno () == EAGAIN);
         if (promised)
             fail ("NN_SNDFD was readable, and nn_send said EAGAIN");
-        return sent;
+        if (is_last)
+            return sent;
     }
 }
 

@@ -333,13 +333,18 @@ static long sleeps_of (int thread)
     return count;
 }
 
-/*  The thread sleeps, and nothing wakes it. */
+/*  Whether the thread sleeps all the time. */
+static int stays_asleep (int thread)
+{
+    long before = sleeps_of (thread);
+    poll (NULL, 0, QUIET_MS);
+    return is_asleep (thread) && sleeps_of (thread) == before;
+}
+
+/*  The thread comes to sleep, and then nothing wakes it. It may have slept for a lock before. */
 static void check_quiet (struct device *device)
 {
-    wait_until (device->id && is_asleep (device->id));
-    long before = sleeps_of (device->id);
-    poll (NULL, 0, QUIET_MS);
-    check (is_asleep (device->id) && sleeps_of (device->id) == before);
+    wait_until (device->id && stays_asleep (device->id));
 }
 
 /*  One thread forwards in both directions, and sleeps while there is nothing to do. */

@@ -63,12 +63,12 @@ static void flood (const char *transport, int option, int receives, int sends)
     for (int i = 1; i <= LAST; i++)
         send_number (sender, topic, i);
     if (sends == NN_PUB || sends == NN_BUS) {
-        /*  These drop what the connection does not take at the moment: then the end must be sent again. */
+        /*  These drop what the connection does not take at the moment: then another end must be sent. After the last
+            of them nothing is in flight. */
         struct nn_pollfd item = { receiver, NN_POLLIN, 0 };
-        int number = 0;
-        while (number <= LAST) {
-            send_number (sender, topic, LAST + 1);
-            while (nn_poll (&item, 1, 5) == 1)
+        for (int end = LAST, number = 0; number < end;) {
+            send_number (sender, topic, ++end);
+            while (number < end && nn_poll (&item, 1, 5) == 1)
                 number = atoi (receive_text (receiver) + strlen (topic));
         }
     }

@@ -225,7 +225,8 @@ static void bound (void)
     for (int i = 0; i < all; i++)
         close_socket (pushes[i]);
     wait_until (nn_get_statistic (pull, NN_STAT_CURRENT_CONNECTIONS) == 0);
-    check (count_rings () == 0);
+    /*  The socket loses a connection before the memory of that is freed. */
+    wait_until (count_rings () == 0);
     close_socket (pull);
 }
 

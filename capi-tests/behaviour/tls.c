@@ -236,7 +236,6 @@ static void patterns (const char *transport)
     bind_to (server, fresh_address (transport, address));
     connect_to (client, address);
     wait_until (count (client, NN_STAT_CURRENT_CONNECTIONS) == 1);
-    set_int (client, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
     send_text (client, "who");
     expect_text (server, "who");
     send_text (server, "me");

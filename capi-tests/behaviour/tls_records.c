@@ -56,7 +56,8 @@ static void *relay (void *argument)
     for (;;) {
         int is_stopped = __atomic_load_n (&network->is_stopped, __ATOMIC_SEQ_CST);
         struct pollfd items[2] = { { server, POLLIN, 0 }, { is_stopped ? -1 : client, POLLIN, 0 } };
-        network->is_counting |= is_stopped;
+        if (is_stopped)
+            __atomic_store_n (&network->is_counting, 1, __ATOMIC_SEQ_CST);
         check (poll (items, 2, 10) >= 0);
         if (items[0].revents) {
             ssize_t size = recv (server, bytes, sizeof (bytes), 0);
@@ -97,6 +98,7 @@ static void burst (int version)
 
     /*  Until the kernel and the queue are full: it stays so until the network goes on. */
     __atomic_store_n (&network.is_stopped, 1, __ATOMIC_SEQ_CST);
+    wait_until (__atomic_load_n (&network.is_counting, __ATOMIC_SEQ_CST));
     set_int (push, NN_SOL_SOCKET, NN_SNDTIMEO, 100);
     while (nn_send (push, message, sizeof (message), 0) == sizeof (message))
         sent++;

@@ -1,7 +1,8 @@
 /*  Peers connect to one socket and disconnect at once, again and again. Round trips of another
-    socket in the same process must hardly slow down: the mean stays below ten times, and the
-    slowest below 50 ms plus twice that of the same round trips while the same peers connect to
-    another process, which takes as much processor time. */
+    socket in the same process must hardly slow down: the mean stays below ten times, and what 99
+    of 100 take at most stays below 50 ms plus twice that of the same round trips while the same
+    peers connect to another process, which takes as much processor time. The slowest ones are
+    not judged: the machine may have stopped this process in a single one of thousands. */
 
 #include "../lib/plain.h"
 
@@ -9,6 +10,7 @@
 
 #define FLOODERS 2
 #define FLOOD_TIME 2000
+#define MOST_ROUND_TRIPS 1000000
 
 static double now_precisely (void)
 {
@@ -39,27 +41,32 @@ static void flood (const char *address, int asks)
     }
 }
 
+/*  Of round trips, in milliseconds. */
 struct figures {
-    int count;
-    double mean, slowest;
+    double mean, slow, slowest;
 };
+
+static int by_time (const void *left, const void *right)
+{
+    double a = *(const double *) left, b = *(const double *) right;
+    return (a > b) - (a < b);
+}
 
 static struct figures round_trips (int s, int milliseconds)
 {
-    struct figures figures = { 0, 0, 0 };
+    static double times[MOST_ROUND_TRIPS];
+    int count = 0;
     double begin = now_precisely (), last = begin;
-    while (last < begin + milliseconds) {
+    while (last < begin + milliseconds && count < MOST_ROUND_TRIPS) {
         send_text (s, "ping");
         wait_readable (s);
         expect_text (s, "ping");
         double now = now_precisely ();
-        if (now - last > figures.slowest)
-            figures.slowest = now - last;
-        figures.count++;
+        times[count++] = now - last;
         last = now;
     }
-    figures.mean = (last - begin) / figures.count;
-    return figures;
+    qsort (times, (size_t) count, sizeof (times[0]), by_time);
+    return (struct figures) { (last - begin) / count, times[count - 1 - count / 100], times[count - 1] };
 }
 
 /*  Round trips while peers connect to an address. */
@@ -108,10 +115,10 @@ static void check_flood (const char *what, int s, const char *transport, int pro
     snprintf (asked, sizeof (asked), asks ? "tcp%s" : "%s", asks ? address + 2 : address);
     struct figures beside = beside_flood (s, asks ? "tcp" : transport, asks);
     struct figures under = under_flood (s, asked, asks);
-    say ("%s: %llu accepted; mean %.3f ms instead of %.3f, slowest %.1f ms instead of %.1f", what,
-        (unsigned long long) nn_get_statistic (flooded, NN_STAT_ACCEPTED_CONNECTIONS), under.mean,
-        beside.mean, under.slowest, beside.slowest);
-    check (under.slowest < 50 + 2 * beside.slowest);
+    say ("%s: %llu accepted; mean %.3f ms instead of %.3f, 99 of 100 below %.1f ms instead of %.1f, slowest %.1f ms "
+        "instead of %.1f", what, (unsigned long long) nn_get_statistic (flooded, NN_STAT_ACCEPTED_CONNECTIONS),
+        under.mean, beside.mean, under.slow, beside.slow, under.slowest, beside.slowest);
+    check (under.slow < 50 + 2 * beside.slow);
     check (under.mean < 10 * beside.mean);
     close_socket (flooded);
     if (peer >= 0)

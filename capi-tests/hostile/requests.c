@@ -29,8 +29,6 @@ static void bad_requests (const char *transport, int asks, int answers)
     int rep = open_patient (answers), req = open_patient (asks);
     bind_to (rep, fresh_address (transport, address));
     connect_to (req, address);
-    if (asks == NN_SURVEYOR)
-        set_int (req, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
     /*  A survey before there is a connection is lost. */
     do
         send_text (req, "hello");

@@ -186,15 +186,17 @@ static inline uint32_t next_random (uint32_t *seed)
 }
 
 /*  Sends a message on a well-behaved connection, which must arrive. Messages of others that
-    arrive before it are skipped. */
-static inline void honest_message (int sender, int receiver)
+    arrive before it are skipped; returns how many. */
+static inline int honest_message (int sender, int receiver)
 {
     static int count = 0;
+    int others = 0;
     char text[64];
     snprintf (text, sizeof (text), "honest message %d", ++count);
     send_text (sender, text);
     while (strcmp (receive_text (receiver), text) != 0)
-        ;
+        others++;
+    return others;
 }
 
 #endif

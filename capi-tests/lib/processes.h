@@ -21,6 +21,21 @@ static inline int is_asleep (int thread)
     return state && state[1] == ' ' && state[2] == 'S';
 }
 
+/*  Whether all other threads of this process sleep in the kernel. */
+static inline int others_are_asleep (void)
+{
+    int all = 1;
+    DIR *folder = opendir ("/proc/self/task");
+    if (!folder)
+        fail ("/proc/self/task: %s", strerror (errno));
+    for (struct dirent *entry; (entry = readdir (folder));) {
+        int thread = atoi (entry->d_name);
+        all = all && (thread == 0 || thread == thread_id () || is_asleep (thread));
+    }
+    closedir (folder);
+    return all;
+}
+
 static inline pthread_t start_thread (void *(*body) (void *), void *argument)
 {
     pthread_t thread;

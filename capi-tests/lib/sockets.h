@@ -5,6 +5,7 @@
 #define CAPI_SOCKETS_H
 
 #include <nanomsg/pair.h>
+#include <nanomsg/survey.h>
 
 /* ---- addresses ------------------------------------------------------------ */
 
@@ -95,7 +96,7 @@ static inline int get_int (int s, int level, int option)
     return value;
 }
 
-/*  Opens a socket whose calls give up at the limit and whose connections come
+/*  Opens a socket whose calls and surveys give up at the limit and whose connections come
     back quickly, so that a failing test ends with a reason. */
 static inline int open_patient (int protocol)
 {
@@ -103,6 +104,8 @@ static inline int open_patient (int protocol)
     set_int (s, NN_SOL_SOCKET, NN_SNDTIMEO, LIMIT_MS);
     set_int (s, NN_SOL_SOCKET, NN_RCVTIMEO, LIMIT_MS);
     set_int (s, NN_SOL_SOCKET, NN_RECONNECT_IVL, 10);
+    if (protocol == NN_SURVEYOR)
+        set_int (s, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
     return s;
 }
 

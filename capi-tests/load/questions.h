@@ -122,7 +122,6 @@ static void surveys (struct round *round)
     struct server servers[RESPONDENTS];
     pthread_t threads[RESPONDENTS];
     bind_to (s, round->address[0]);
-    set_int (s, NN_SURVEYOR, NN_SURVEYOR_DEADLINE, LIMIT_MS);
     for (int i = 0; i < RESPONDENTS; i++) {
         servers[i] = (struct server) { open_patient (NN_RESPONDENT), own_seed (round) };
         connect_to (servers[i].s, round->address[0]);

@@ -1,9 +1,9 @@
 //! Calls that concern one conversation of a socket: the reply to any request that was received, and the end of a request or
 //! survey that nothing is expected of any more.
 
-use super::pipes::ReceiverCheck;
 use super::registry::SocketRef;
 use super::sending::own_large_body;
+use super::view::ReceiverCheck;
 use crate::error::Error;
 use crate::message::Outgoing;
 use crate::pipe::Edges;

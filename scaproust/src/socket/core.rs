@@ -10,10 +10,11 @@ use super::event::{EventKind, SocketEvent};
 use super::face::{Face, Faces};
 use super::monitor::Watch;
 use super::peer_info::EndpointName;
-use super::pipes::{Delay, Finished, Origin, Pipes, ReceiverCheck, View};
+use super::pipes::{Finished, Origin, Pipes};
 use super::recent_peers::RecentPeers;
 use super::statistics::{Statistic, Statistics};
 use super::traffic::{EndpointCounters, EndpointStatistics, PipeStatistics, Traffic};
+use super::view::{Delay, ReceiverCheck, View};
 use crate::message::Metadata;
 use crate::option::Options;
 use crate::pipe::{Change, Edges, ReadyList};
@@ -432,10 +433,14 @@ impl Core {
         }
     }
 
-    /// Notifies the registered calls whose condition holds now.
+    /// Notifies the registered calls whose condition holds now. Those that wait for a message also go on if the protocol has hit
+    /// the drop limit while calls read from the connections: a call that sleeps on the descriptor of a connection, whose lane the
+    /// unwanted messages fill, would be woken without end until another thread drops them.
     fn notify_registered(&mut self, edges: &mut Edges) {
         let (receive, send) = self.face.registrations.interests();
-        let can_recv = receive && self.call(edges, |protocol, context| protocol.can_recv(context));
+        let can_recv = receive
+            && (self.call(edges, |protocol, context| protocol.can_recv(context))
+                || self.reads_directly && self.hit_drop_limit());
         let can_send = send && self.call(edges, |protocol, context| protocol.can_send(context));
         if can_recv || can_send {
             self.face.registrations.notify(can_recv, can_send);

@@ -136,7 +136,7 @@ mod tests {
     use crate::option::{Setting, SocketOption};
     use crate::protocol;
     use crate::socket::pending::Try;
-    use crate::socket::pipes::ReceiverCheck;
+    use crate::socket::view::ReceiverCheck;
     use crate::socket::{AF_SP, close, enter, open, recv, send};
 
     const RECEIVERS: usize = 2 * FEW;

@@ -13,7 +13,7 @@
 //! |---|---|
 //! | `guarded`, `table`, `id_table` | the lock; things by number; pipes by id |
 //! | `event`, `peer_info`, `trace`, `monitor` | events and peers, as programs see them; tracing and publishing events |
-//! | `pipes`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `statistics`, `traffic` | parts of the state |
+//! | `intake`, `pipes`, `view`, `received`, `recent_peers`, `poll_waiter`, `pollable`, `face`, `statistics`, `traffic` | parts of the state |
 //! | `endpoint_state`, `endpoint_connections`, `endpoint_options` | parts of the state of an endpoint |
 //! | `core` | the state under the lock |
 //! | `registry`, `contexts`, `drive` | entering a socket; sockets that share pipes; keeping its protocol going |
@@ -44,6 +44,7 @@ mod face;
 mod guarded;
 mod held;
 mod id_table;
+mod intake;
 mod json;
 mod looks;
 mod monitor;
@@ -74,6 +75,7 @@ mod task_call;
 mod test_protocol;
 mod trace;
 mod traffic;
+mod view;
 mod wait_policy;
 
 use std::io;

@@ -1,40 +1,17 @@
-//! The pipes of a socket, and what its protocol sees of them.
+//! The pipes of a socket.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::event::{EventKind, SocketEvent};
 use super::held::Held;
 use super::id_table::IdTable;
-use super::monitor::Watch;
+use super::intake::{Intake, Keep};
 use super::peer_info::{EndpointName, PeerInfo};
 use super::traffic::Traffic;
-use crate::message::{Front, Metadata, Payload, ProtocolHeader};
-use crate::option::{Options, SocketOption};
-use crate::pipe::{Consumer, Edges, End, Full, Lookahead, Peer, Producer, Pushed, lane};
-use crate::protocol::{Context, PipeId, PushOutcome, Time};
-use crate::sync::{Uncancellable, now};
-
-/// Which messages a receive queue drops for new ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Keep {
-    /// `NN_RCV_PREFER_NEW`: the oldest, when the queue is full.
-    Newest,
-    /// `NN_CONFLATE`: all that are older.
-    Last,
-}
-
-/// What stands between the peer and the inbound lane of a pipe that drops old messages. A lane has one producer and one
-/// consumer, so the peer, which fills one, cannot take a message out of it. At each edge the socket moves all messages on
-/// into a second lane, both of whose ends it has.
-struct Intake {
-    /// The end of the lane that the peer fills. Empty and parked whenever no edge is on its way.
-    source: Consumer,
-    /// The other end of the pipe's inbound lane.
-    sink: Producer,
-    keep: Keep,
-}
+use crate::message::Front;
+use crate::pipe::{Consumer, Edges, End, Lookahead, Peer, Producer, lane};
+use crate::protocol::PipeId;
 
 /// Where a message in a mailbox has come from.
 pub(super) struct Origin {
@@ -58,9 +35,9 @@ pub(super) struct Pipe {
     /// may refuse the pipe, and nothing takes from its outbound lane.
     pub(super) is_ready: bool,
     /// The peer has not been told of the messages in the outbound lane: see [`Held`].
-    is_held: bool,
+    pub(super) is_held: bool,
     /// How far the protocol has looked ahead in the inbound lane.
-    lookahead: Lookahead,
+    pub(super) lookahead: Lookahead,
     /// The pipe is on the list of finished pipes, or must not be: it is a mailbox.
     is_finished: bool,
     /// Its index in [`Pipes::open`], while it has a peer.
@@ -121,7 +98,7 @@ impl Pipe {
 
     /// About how many bytes of the peer's messages wait to be received, and the bound of their queue.
     pub(super) fn receive_queue(&self) -> (usize, usize) {
-        let before = self.intake.as_ref().map_or(0, |intake| intake.source.waiting());
+        let before = self.intake.as_ref().map_or(0, |intake| intake.waiting());
         (self.inbound.waiting() + before, self.inbound.limit())
     }
 
@@ -166,36 +143,16 @@ impl Pipe {
 
     /// Makes the pipe drop old messages. Its queue has about `limit` bytes.
     pub(super) fn drop_old(&mut self, keep: Keep, limit: usize) {
-        let (sink, inbound) = lane(limit);
-        let source = std::mem::replace(&mut self.inbound, inbound);
-        self.intake = Some(Box::new(Intake { source, sink, keep }));
+        self.intake = Some(Box::new(Intake::before(&mut self.inbound, keep, limit)));
     }
 
     /// Moves what the peer has sent, and the protocol `wants`, into the inbound lane, in which it takes the place of
     /// older messages. Does nothing in a pipe that keeps all messages. Returns whether the peer waits for room.
     pub(super) fn take_in(&mut self, wants: impl Fn(Front<'_>) -> bool) -> bool {
         let Pipe { inbound, intake: Some(intake), traffic, .. } = self else { return false };
-        let Intake { source, sink, keep } = &mut **intake;
-        // Ends, since the peer is not notified of room before: it can send no more than the lane holds.
-        while let Some(front) = source.front() {
-            if !wants(front) {
-                source.skip();
-                continue;
-            }
-            while (*keep == Keep::Last || !sink.has_room()) && inbound.front_unparked().is_some() {
-                inbound.pop();
-                traffic.messages_missed += 1;
-            }
-            let (metadata, head) = (front.metadata, ProtocolHeader::from_slice(front.head));
-            // Without memory the message is lost, as any other that is dropped.
-            if let Some(chunk) = source.take_chunk() {
-                _ = sink.batch().push_over(&head, &mut Payload::Owned(chunk), metadata);
-            } else if let Some(front) = source.peek() {
-                _ = sink.batch().push_over(&[], &mut Payload::Borrowed(front.body), metadata);
-                source.skip();
-            }
-        }
-        source.publish_progress()
+        let taken = intake.take_in(inbound, wants);
+        traffic.messages_missed += taken.missed;
+        taken.has_progress
     }
 
     /// The peer is gone: nothing more is taken in.
@@ -222,13 +179,13 @@ impl Pipe {
 
 /// All pipes of a socket, by id. Pipes that are gone make no call slower.
 pub(super) struct Pipes {
-    table: IdTable<Pipe>,
+    pub(super) table: IdTable<Pipe>,
     /// The pipes whose peer is not gone, in no particular order.
-    open: Vec<PipeId>,
+    pub(super) open: Vec<PipeId>,
     /// How many more messages may be moved to mailboxes under this hold of the lock.
-    moves: u32,
+    pub(super) moves: u32,
     /// The receivers that the last message of a publisher has found far behind.
-    lagging: Vec<PipeId>,
+    pub(super) lagging: Vec<PipeId>,
     /// The edges of which receivers are told later.
     pub(super) held: Held,
 }
@@ -402,204 +359,9 @@ impl Pipes {
 /// Finished pipes: the peer is gone, and the last message was taken or given up.
 pub(super) type Finished = smallvec::SmallVec<[PipeId; 1]>;
 
-/// The [`Context`] of a protocol.
-pub(super) struct View<'a> {
-    pub(super) pipes: &'a mut Pipes,
-    /// Edges to deliver when the socket's lock is free.
-    pub(super) edges: &'a mut Edges,
-    pub(super) finished: &'a mut Finished,
-    pub(super) options: &'a Options,
-    /// The metadata of the message that is sent.
-    pub(super) metadata: Metadata,
-    /// Counts the messages that are dropped.
-    pub(super) watch: &'a mut Watch,
-    /// What a push checks of its receiver.
-    pub(super) check: ReceiverCheck,
-    /// What these checks have found.
-    pub(super) delay: Delay,
-}
-
-/// What a push checks of its receiver.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum ReceiverCheck {
-    /// Nothing.
-    None,
-    /// Whether it is slower than the sender, for a protocol that does not wait for its receivers. With `holds`, the message is
-    /// part of a flood.
-    Lag { holds: bool },
-    /// How much room it has made, for a call that has slept for this time until there was room.
-    RoomAfter(Duration),
-}
-
-/// What a call must do before it returns, without a lock.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Delay {
-    /// Nothing.
-    None,
-    /// Let the receivers catch up: one of them is more than half a lane behind.
-    Throttle,
-    /// Pause for this time, so that more room is made before the next call.
-    Pause(Duration),
-}
-
-impl View<'_> {
-    fn pop_front(&mut self, id: PipeId) {
-        if let Some(pipe) = self.pipes.get(id)
-            && pipe.inbound.pop()
-            && let Some(peer) = &pipe.peer
-        {
-            self.edges.add_writable(peer);
-        }
-    }
-}
-
-impl Context for View<'_> {
-    // Always inlined: each protocol has its own copy, and every message passes through it.
-    #[inline(always)]
-    fn front(&mut self, id: PipeId) -> Option<Front<'_>> {
-        let pipe = self.pipes.get(id)?;
-        if pipe.inbound.is_empty() {
-            if pipe.inbound.producer_is_starved() {
-                self.edges.add_yield();
-            }
-            if pipe.peer.is_none() {
-                pipe.finish(id, self.finished);
-            }
-            return None;
-        }
-        pipe.inbound.peek()
-    }
-
-    fn drop_front(&mut self, id: PipeId) -> bool {
-        self.pop_front(id);
-        self.watch.drops_left = self.watch.drops_left.saturating_sub(1);
-        self.watch.drops_left > 0
-    }
-
-    fn copy_front(&mut self, id: PipeId, mailbox: PipeId) -> bool {
-        let Some([pipe, mailbox]) = self.pipes.table.get_two(id, mailbox) else { return false };
-        if mailbox.origins.try_reserve(1).is_err() {
-            return false;
-        }
-        let chunk = pipe.inbound.share_chunk();
-        let Some(Front { head, body, metadata }) = pipe.inbound.peek() else { return false };
-        let mut body = chunk.map_or(Payload::Borrowed(body), Payload::Owned);
-        let is_copied = mailbox.outbound.batch().push(head, &mut body, metadata).is_ok();
-        if is_copied {
-            let endpoint = pipe.endpoint.as_ref().map_or(0, |endpoint| endpoint.id);
-            mailbox.origins.push_back(Origin { pipe: id, endpoint, info: pipe.info.clone() });
-        } else {
-            pipe.traffic.messages_missed += 1;
-        }
-        is_copied
-    }
-
-    fn remove_front(&mut self, id: PipeId) -> bool {
-        self.pop_front(id);
-        let may_go_on = self.pipes.moves > 0;
-        if may_go_on {
-            self.pipes.moves -= 1;
-        } else {
-            // As after too many drops, the rest follows under another hold of the lock.
-            self.watch.drops_left = 0;
-        }
-        may_go_on
-    }
-
-    fn clear(&mut self, mailbox: PipeId) {
-        if let Some(pipe) = self.pipes.get(mailbox) {
-            while !pipe.inbound.is_empty() {
-                pipe.inbound.pop();
-            }
-            pipe.origins.clear();
-        }
-    }
-
-    // As above.
-    #[inline(always)]
-    fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
-        let Some(Pipe { outbound, peer: Some(peer), is_ready: true, is_held, traffic, .. }) =
-            self.pipes.table.get(id)
-        else {
-            return PushOutcome::Full;
-        };
-        let length = body.bytes().len();
-        let mut has_drained = false;
-        loop {
-            let mut batch = outbound.batch();
-            match batch.push(header, body, self.metadata) {
-                Ok(Pushed { edge }) => {
-                    traffic.messages_sent += 1;
-                    traffic.bytes_sent += length as u64;
-                    match self.check {
-                        ReceiverCheck::None => {}
-                        ReceiverCheck::Lag { .. } if !batch.should_throttle() => {}
-                        ReceiverCheck::Lag { .. } => {
-                            // Without memory for it, it is not waited for.
-                            if self.pipes.lagging.try_reserve(1).is_ok() {
-                                self.pipes.lagging.push(id);
-                            }
-                            self.delay = Delay::Throttle;
-                        }
-                        // A connection empties its lane in batches: no pause is needed.
-                        ReceiverCheck::RoomAfter(_) if peer.clone().direct_read().is_some() => {}
-                        ReceiverCheck::RoomAfter(slept) => {
-                            self.delay = Delay::Pause(batch.pause_after(slept))
-                        }
-                    }
-                    let is_flood = matches!(self.check, ReceiverCheck::Lag { holds: true });
-                    if edge
-                        && !self.pipes.held.holds(is_flood, is_held, &mut batch, peer, self.pipes.open.len())
-                    {
-                        self.edges.add_readable(peer, header.len() + length);
-                    }
-                    return PushOutcome::Taken;
-                }
-                Err(Full) if has_drained => return PushOutcome::Full,
-                Err(Full) => {
-                    drop(batch);
-                    let _uncancellable = Uncancellable::begin();
-                    has_drained = peer.clone().try_drain();
-                    if !has_drained {
-                        return PushOutcome::Full;
-                    }
-                }
-            }
-        }
-    }
-
-    fn look_ahead(&mut self, id: PipeId) -> Option<Front<'_>> {
-        let pipe = self.pipes.get(id)?;
-        pipe.inbound.look_ahead(&mut pipe.lookahead)
-    }
-
-    fn has_room(&mut self, id: PipeId) -> bool {
-        self.pipes
-            .get(id)
-            .is_some_and(|pipe| pipe.is_ready && pipe.peer.is_some() && pipe.outbound.has_room())
-    }
-
-    fn now(&self) -> Time {
-        now()
-    }
-
-    fn send_with(&mut self, metadata: Metadata) {
-        self.metadata = metadata;
-    }
-
-    fn note_drops(&mut self, count: usize) {
-        self.watch.note_drops(count, self.edges);
-    }
-
-    fn max_hops(&self) -> usize {
-        self.options.size(SocketOption::MaxHops)
-    }
-}
-
 #[cfg(all(test, not(loom)))]
 pub(super) mod tests {
     use super::*;
-    use crate::message::Chunk;
     use crate::pipe::NullPeer;
 
     /// A pipe, and the far ends of its lanes.
@@ -628,48 +390,5 @@ pub(super) mod tests {
         let indices: Vec<usize> = pipes.open_pipes().map(|pipe| pipe.index).collect();
         assert_eq!(indices, (0..10).collect::<Vec<_>>());
         assert_eq!((pipes.take_all().count(), pipes.open()), (11, 0));
-    }
-
-    /// The messages in the pipe's queue after the peer has sent these, of which those with an x are not wanted.
-    fn queue_after(keep: Keep, limit: usize, sent: &[&str]) -> Vec<String> {
-        let (mut pipe, mut far_out, _far_in) = pipe();
-        pipe.drop_old(keep, limit);
-        for message in sent {
-            let body = &mut Payload::Borrowed(message.as_bytes());
-            assert!(far_out.batch().push(b"", body, Metadata::default()).unwrap().edge);
-            pipe.take_in(|front| !front.body.contains(&b'x'));
-        }
-        let mut queue = Vec::new();
-        while let Some(front) = pipe.inbound.front() {
-            queue.push(String::from_utf8(front.body.to_vec()).unwrap());
-            pipe.inbound.pop();
-        }
-        queue
-    }
-
-    #[test]
-    fn the_oldest_or_all_older_messages_make_room() {
-        let sent = ["1", "2x", "3", "4", "5xx", "6x"];
-        assert_eq!(queue_after(Keep::Newest, 2, &sent), ["3", "4"]);
-        assert_eq!(queue_after(Keep::Newest, 100, &sent), ["1", "3", "4"]);
-        assert_eq!(queue_after(Keep::Last, 100, &sent), ["4"]);
-        assert_eq!(queue_after(Keep::Newest, 2, &["long message", "other"]), ["other"]);
-        assert_eq!(queue_after(Keep::Last, 2, &["x"]), [""; 0]);
-    }
-
-    #[test]
-    fn a_full_lane_is_taken_in_as_a_whole_and_a_chunk_without_a_copy() {
-        let (mut pipe, mut far_out, _far_in) = pipe();
-        pipe.drop_old(Keep::Last, 100);
-        while far_out.batch().push(b"", &mut Payload::Borrowed(b"old"), Metadata::default()).is_ok() {}
-        assert!(pipe.take_in(|_| true), "the peer waits for room");
-        let chunk = Chunk::copy_of(b"body").unwrap();
-        let address = chunk.as_ptr();
-        assert!(far_out.batch().push(b"head", &mut Payload::Owned(chunk), Metadata::default()).is_ok());
-        assert!(!pipe.take_in(|_| true));
-        let front = pipe.inbound.front().unwrap();
-        assert_eq!((front.head, front.body, front.body.as_ptr()), (&b"head"[..], &b"body"[..], address));
-        pipe.inbound.pop();
-        assert!(pipe.inbound.is_empty());
     }
 }

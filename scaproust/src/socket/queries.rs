@@ -2,9 +2,9 @@
 
 use super::Socket;
 use super::core::Core;
-use super::pipes::View;
 use super::statistics::Statistic;
 use super::traffic::{EndpointStatistics, PipeStatistics};
+use super::view::View;
 use super::wait_policy::DROP_TIME;
 use crate::error::Error;
 use crate::pipe::Edges;

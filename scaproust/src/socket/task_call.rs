@@ -17,11 +17,11 @@ use super::Socket;
 use super::core::Core;
 use super::looks::Looks;
 use super::pending::{Attempt, CallOutput, Try};
-use super::pipes::{Delay, ReceiverCheck};
 use super::received::Received;
 use super::receiving::Receiving;
 use super::registry::{Call, SocketRef};
 use super::sending::CATCH_UP_MAX;
+use super::view::{Delay, ReceiverCheck};
 use super::wait_policy::Wait;
 use crate::error::Error;
 use crate::message::Outgoing;
@@ -275,9 +275,16 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
                 continue;
             }
             transport::before_blocking(A::SENDS.then_some(&call.batching));
+            // Inside the socket: once it is closed the reactor may have been stopped, and would be started anew.
+            let is_set = self.set_alarm(alarm, waker);
             drop(call);
-            return match self.set_alarm(alarm, waker) {
-                Ok(()) => Poll::Pending,
+            return match is_set {
+                Ok(is_due) => {
+                    if is_due {
+                        waker.wake_by_ref();
+                    }
+                    Poll::Pending
+                }
                 Err(error) => Poll::Ready(Err(error)),
             };
         }
@@ -350,19 +357,21 @@ impl<S: Borrow<SocketRef>, A: TaskAttempt> TaskCall<S, A> {
         pause.into_iter().chain(self.deadline).min()
     }
 
-    fn set_alarm(&mut self, moment: Option<Time>, waker: &Waker) -> Result<(), Error> {
-        let Some(moment) = moment else { return Ok(()) };
+    /// Sets the alarm for this waker. Returns whether the moment has come: then the alarm may have gone off before, for the
+    /// last waker.
+    ///
+    /// # Errors
+    /// The operating system's, when it has no thread or descriptor to spare for the I/O thread.
+    fn set_alarm(&mut self, moment: Option<Time>, waker: &Waker) -> Result<bool, Error> {
+        let Some(moment) = moment else { return Ok(false) };
         match &self.alarm {
             Some(set) if set.moment == moment => {
                 set.alarm.replace(waker);
-                if moment <= now() {
-                    // It may have gone off before, for the old waker.
-                    waker.wake_by_ref();
-                }
+                return Ok(moment <= now());
             }
             _ => self.alarm = Some(SetAlarm::new(moment, waker)?),
         }
-        Ok(())
+        Ok(false)
     }
 }
 
