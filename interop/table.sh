@@ -125,6 +125,8 @@ write_table() {
         echo "$row"
     done
     echo
+    write_chat
+    echo
     echo '## TLS 1.3'
     echo
     echo 'The package pynng of Python, which contains nng with Mbed TLS 3. The nng of Debian above has TLS 1.2.'

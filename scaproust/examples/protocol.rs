@@ -175,8 +175,91 @@ fn main() -> Result<(), Error> {
         assert_eq!((&answers[..3], &answers[..3]), (&answers[3..6], &answers[6..]));
     }
     #[cfg(feature = "testing")]
-    for protocol in [&ASKER, &ANSWERER] {
-        scaproust::custom::testing::check_contract(protocol, 0..200);
-    }
+    worlds::check();
     Ok(())
+}
+
+/// Tests of the protocol without a network, in which links are cut.
+#[cfg(feature = "testing")]
+mod worlds {
+    use super::{ANSWERER, ASKER};
+    use scaproust::custom::testing::{Event, SocketId, World, check_contract, explore};
+    use std::collections::BTreeMap;
+
+    /// The programs at the sockets of a world: the clients ask, and the servers send each request back.
+    #[derive(Default)]
+    struct Programs {
+        clients: Vec<SocketId>,
+        servers: Vec<SocketId>,
+        /// How often the servers of each client have changed.
+        changes: BTreeMap<SocketId, u32>,
+        /// Where the requests of a client go that have the same key, until its servers change.
+        chosen: BTreeMap<Vec<u8>, SocketId>,
+        asked: usize,
+        answered: usize,
+    }
+
+    impl Programs {
+        /// Two clients, each with links to three servers.
+        fn new(world: &mut World) -> Programs {
+            let clients: Vec<_> = (0..2).map(|_| world.open(&ASKER)).collect();
+            let servers: Vec<_> = (0..3).map(|_| world.open(&ANSWERER)).collect();
+            for client in &clients {
+                servers.iter().for_each(|server| _ = world.connect(*client, *server));
+            }
+            Programs { clients, servers, ..Programs::default() }
+        }
+
+        /// A client asks, if it has a server. Its key, the changes and its name end with a `#`.
+        fn ask(&mut self, world: &mut World) {
+            let client = self.clients[world.below(2) as usize];
+            let (key, changes) = (world.below(5), self.changes.get(&client).copied().unwrap_or(0));
+            let request = format!("{key}: {changes} of {client:?}#{}", self.asked);
+            self.asked += usize::from(world.send(client, request).is_ok());
+        }
+
+        /// Each socket receives a message, if it has one.
+        fn receive(&mut self, world: &mut World) {
+            for server in &self.servers {
+                let Ok((_, request)) = world.recv(*server) else { continue };
+                let end = request.iter().position(|byte| *byte == b'#').unwrap_or(0);
+                let chosen = self.chosen.entry(request[..end].to_vec()).or_insert(*server);
+                assert_eq!(chosen, server, "requests with one key go to one server");
+                world.send(*server, request).expect("a request can be answered");
+            }
+            for client in &self.clients {
+                let Ok((_, answer)) = world.recv(*client) else { continue };
+                let answer = String::from_utf8_lossy(&answer);
+                assert!(
+                    answer.contains(&format!("{client:?}#")),
+                    "an answer goes to the client that has asked"
+                );
+                self.answered += 1;
+            }
+        }
+    }
+
+    /// Lets the machines run in worlds of many seeds.
+    pub(super) fn check() {
+        [&ASKER, &ANSWERER].iter().for_each(|protocol| check_contract(protocol, 0..200));
+        explore(0..300, |world| {
+            // With full lanes a request goes to another server.
+            world.set_room(1000);
+            let is_lossy = world.chance(2);
+            world.set_cuts(if is_lossy { 50 } else { 0 });
+            let mut programs = Programs::new(world);
+            world.run(300, |world, event| {
+                if let Event::Joined(at, _) | Event::Closing(at, _) | Event::Detached(at, _) = event {
+                    *programs.changes.entry(at).or_default() += 1;
+                }
+                if world.chance(4) {
+                    programs.ask(world);
+                }
+                programs.receive(world);
+            });
+            world.settle(|world, _event| programs.receive(world));
+            let Programs { asked, answered, .. } = programs;
+            assert!(answered <= asked && (is_lossy || answered == asked), "{answered} answers to {asked}");
+        });
+    }
 }

@@ -95,7 +95,7 @@
 //! | `futures` | sockets, also `Typed` ones, and events as `Stream` and `Sink`: `Socket::stream`, `Socket::sink`, `Events::into_stream` |
 //! | `bytes` | a [`Message`] into `bytes::Bytes`, which shares its memory; `Bytes` into a message, which copies them once |
 //! | `serde` | `Typed` sockets, which send and receive values |
-//! | `testing` | `custom::testing`: tests of the program's own protocols, by simulated pipes, and transports |
+//! | `testing` | `custom::testing`: tests of the program's own protocols, by simulated pipes and worlds, and transports |
 //! | `tracing` | connections that begin, fail and end, as events of the target `scaproust` |
 //!
 //! # The layers

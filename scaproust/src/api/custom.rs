@@ -29,18 +29,21 @@ pub use crate::transport::custom::{ByteStream, StreamListener, Transport, add_tr
 
 /// Tests of the program's own protocols and transports, by what the library tests its own with. With the feature `testing`.
 ///
-/// A protocol is tested without sockets: [`Bench`](testing::Bench) has simulated pipes and a clock, and
-/// [`check_contract`](testing::check_contract) random events, each time the same for a seed. A transport is tested by real sockets of
-/// this process: [`check_transport`](testing::check_transport).
+/// A protocol is tested without sockets of the system: [`Bench`](testing::Bench) has simulated pipes and a clock for one machine;
+/// [`check_contract`](testing::check_contract) gives it random events; and a [`World`](testing::World) has a network of its sockets, in which
+/// a seed decides in which order messages and time pass and which links are cut. [`explore`](testing::explore) runs worlds of many seeds, and
+/// a failure names its seed. A transport is tested by real sockets of this process: [`check_transport`](testing::check_transport).
 ///
-/// Whole worlds of sockets on a simulated machine, in which a seed decides everything, are not part of this module: they need a
-/// build with `--cfg simulated`, in which the library uses no descriptor of the system, and so no transport of the program. A
-/// checkout of the library runs them by `make simulate`.
+/// The library's own code beneath a protocol (threads, locks, connections, reconnecting) is simulated as well, but not in this module: that
+/// needs a build with `--cfg simulated`, in which it uses no descriptor of the system, and so no transport of the program. A checkout
+/// of the library does it by `make simulate`.
 #[cfg(feature = "testing")]
 pub mod testing {
     #[cfg(all(unix, not(simulated)))]
     pub use crate::api::transport_testing::check_transport;
-    pub use crate::protocol::testing::{Bench, Manner, check_contract};
+    pub use crate::protocol::testing::{
+        Bench, Event, LinkId, Manner, SocketId, World, check_contract, explore, replay,
+    };
 }
 
 impl Protocol {

@@ -22,6 +22,8 @@ const MAX_EXTRA_POLLS: u64 = 5;
 const MAX_WHIMS: u64 = 8;
 /// How long a task leaves its future alone: longer than the library waits before it wakes another task.
 const LONGEST_PAUSE: u64 = 30;
+/// How long a task leaves its futures alone in all.
+pub(super) const LONGEST_WHIMS: Duration = Duration::from_millis(MAX_WHIMS * LONGEST_PAUSE);
 
 /// The executors of a world.
 #[derive(Default)]

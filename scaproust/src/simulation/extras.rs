@@ -183,6 +183,7 @@ fn work_of(step: &Step) -> Option<Work> {
         Step::Answer(0) | Step::AnswerLate(_) => Work::Accept,
         Step::Ask(count, size) => Work::Request(*count, *size),
         Step::Survey(count, size) => Work::Survey(*count, *size),
+        Step::Close => Work::Close,
         _ => return None,
     })
 }

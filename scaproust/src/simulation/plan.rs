@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
-use super::tasks::Tasks;
+use super::tasks::{Tasks, Work};
 use crate::machine::{BACKLOG, Settings};
 use crate::option::SocketOption;
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
@@ -370,6 +370,11 @@ impl Step {
             "close" => Step::Close,
             _ => return None,
         })
+    }
+
+    /// Whether the step closes its socket.
+    pub(super) fn closes(&self) -> bool {
+        matches!(self, Step::Close | Step::Tasks(Tasks { work: Work::Close, .. }))
     }
 
     /// Whether the step goes on until the socket is closed.

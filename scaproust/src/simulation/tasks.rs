@@ -1,7 +1,7 @@
 //! Steps of programs that are tasks: what the tasks of an executor do at a socket.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::str::SplitWhitespace;
@@ -9,13 +9,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::edges::entry;
-use super::executor::{self, Own};
+use super::executor::{self, LONGEST_WHIMS, Own};
 use super::ledger::{Id, broken, decode, encode};
 use super::plan::{Step, ThreadName, number};
 use super::program::{ANSWER, ANSWERED, PLAIN, Program, topic};
 use super::world::{World, expect};
 use crate::error::Error;
-use crate::machine;
+use crate::machine::{self, running_time};
 use crate::protocol::ProtocolInfo;
 use crate::socket::poll::Polling;
 use crate::socket::{
@@ -51,6 +51,8 @@ pub(super) enum Work {
     Survey(usize, usize),
     /// Waits for a connection of each endpoint, for so many milliseconds.
     Connect(usize),
+    /// Closes the socket.
+    Close,
 }
 
 impl Tasks {
@@ -69,6 +71,7 @@ impl Tasks {
             "request" => Work::Request(number(words)?, number(words)?),
             "survey" => Work::Survey(number(words)?, number(words)?),
             "connect" => Work::Connect(number(words)?),
+            "close" => Work::Close,
             _ => return None,
         };
         Some(Tasks { count, is_inline, work })
@@ -91,6 +94,7 @@ impl fmt::Display for Tasks {
             Work::Request(count, size) => write!(to, "request {count} {size}"),
             Work::Survey(count, size) => write!(to, "survey {count} {size}"),
             Work::Connect(time) => write!(to, "connect {time}"),
+            Work::Close => write!(to, "close"),
         }
     }
 }
@@ -151,6 +155,7 @@ impl Task {
                 Ok(())
             }
             Work::Connect(time) => self.wait_connected(Duration::from_millis(time as u64)).await,
+            Work::Close => self.close().await,
             Work::Request(count, size) => {
                 for _ in 0..count {
                     self.request(size).await?;
@@ -228,6 +233,32 @@ impl Task {
                 // The endpoint may be removed meanwhile.
                 Ok(()) | Err(Error::TimedOut | Error::InvalidArgument) => {}
                 Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Closes the socket, as [`World::close`]. The first poll begins that; then it goes on without the future.
+    async fn close(&self) -> Result<(), Error> {
+        let mut began = None;
+        while began.is_none() {
+            while self.world.is_opening() {
+                self.own.pause().await;
+            }
+            let mut closing = self.conversing.close_async();
+            let polled = poll_fn(|context| {
+                if began.is_none() {
+                    began = Some((self.world.begin_closing(self.name.0, self.id), running_time()));
+                }
+                Pin::new(&mut closing).poll(context)
+            });
+            let closed = self.own.await_or_drop(polled).await;
+            if let (Some(Ok(())), Some((Ok(linger), began))) = (closed, &began) {
+                self.world.check_time(
+                    *began,
+                    linger.map(|linger| linger + LONGEST_WHIMS),
+                    "a close in a task",
+                );
             }
         }
         Ok(())

@@ -241,17 +241,26 @@ impl World {
         self.check_time(began, linger, "nn_term");
     }
 
+    /// Whether a thread is opening a socket: then none may be closed, as its number would be given to the new one.
+    pub(super) fn is_opening(&self) -> bool {
+        self.opens_now.get() > 0
+    }
+
+    /// Notes that a socket with this id is being closed. Returns its linger time.
+    pub(super) fn begin_closing(&self, number: usize, id: i32) -> Result<Option<Duration>, Error> {
+        self.closed.borrow_mut().insert(number);
+        Ok(enter(id)?.timeout(SocketOption::Linger))
+    }
+
     pub(super) fn close(&self, number: usize) {
         let Some(&(id, _)) = self.ids.borrow().get(&number) else { return };
-        while self.opens_now.get() > 0 {
+        while self.is_opening() {
             machine::sleep(Duration::from_millis(1));
         }
-        if !self.closed.borrow_mut().insert(number) {
+        if self.closed.borrow().contains(&number) {
             return;
         }
-        let Ok(call) = enter(id) else { return };
-        let linger = call.timeout(SocketOption::Linger);
-        drop(call);
+        let Ok(linger) = self.begin_closing(number, id) else { return };
         let began = running_time();
         _ = socket::close(id);
         self.check_time(began, linger, "nn_close");
@@ -418,7 +427,7 @@ impl World {
         let binds = |step: &Step| matches!(step, Step::Bind(other) if other == address);
         let binder = steps.iter().find(|(_, step)| binds(step)).map(|(name, _)| name.0);
         let leaves = |(name, step): &(ThreadName, Step)| {
-            Some(name.0) == binder && matches!(step, Step::Leave | Step::Close)
+            Some(name.0) == binder && (*step == Step::Leave || step.closes())
         };
         let is_rare = |fault: &Fault| {
             matches!(

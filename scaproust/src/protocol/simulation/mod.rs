@@ -5,25 +5,20 @@
 //! and stops the machine after each dropped message; and with a *lavish* one, which calls both after
 //! every event, and repeatedly.
 
-use std::collections::{BTreeMap, VecDeque};
+mod world;
+
+use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::{
-    Context, Machine, PipeId, PipeOptions, PipeRefused, Place, Protocol, ProtocolInfo, PushOutcome, Refusal,
-    Time,
-};
+pub(super) use self::world::{FIRST_MAILBOX, Memory};
+use self::world::{Pipe, ROOM, World};
+use super::{Delivery, Machine, PipeId, PipeOptions, PipeRefused, Place, Protocol, ProtocolInfo, Refusal};
 use crate::error::Error;
 use crate::message::{Chunk, Front, Metadata, Outgoing, Payload, ProtocolHeader};
 use crate::option::Setting;
 
 /// The seed of the machines under test: the first question has the number that follows.
 pub(super) const SEED: u32 = 6;
-
-/// The default capacity of an outbound lane, and that of a mailbox, in messages.
-const ROOM: usize = 8;
-
-/// The id of the first mailbox. Pipes have smaller ones.
-pub(super) const FIRST_MAILBOX: u32 = 1000;
 
 /// Runs a test with both contexts, the strict and the lavish one.
 pub(super) fn simulate(info: &ProtocolInfo, raw: bool, test: impl Fn(Simulation)) {
@@ -59,73 +54,6 @@ pub(super) struct Received {
     pub pipe: u32,
     pub header: Vec<u8>,
     pub body: String,
-}
-
-/// The context: the pipes and the time.
-#[derive(Default)]
-pub(super) struct World {
-    pipes: BTreeMap<PipeId, Pipe>,
-    now: Time,
-    /// The length of `head` in a [`Front`].
-    cut: usize,
-    /// The metadata of messages that are sent.
-    pub metadata: Metadata,
-    /// The number of calls by the machine.
-    pub calls: usize,
-    /// See [`Context::max_hops`].
-    pub max_hops: usize,
-    /// How many pipes have missed a message.
-    pub drops: usize,
-    /// How many messages were missed by pipes that are closed.
-    past_misses: u64,
-    /// Whether the machine is stopped after each dropped message.
-    is_strict: bool,
-    /// The machine was stopped, and must be called again.
-    hit_drop_limit: bool,
-}
-
-/// The memory of a body at the time when a pipe took it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Memory {
-    pub address: *const u8,
-    /// Whether there was no other reference to it.
-    pub unique: bool,
-}
-
-struct Pipe {
-    inbound: VecDeque<Vec<u8>>,
-    /// Messages that the peer has not read, each with the memory of its body if that was a chunk.
-    outbound: VecDeque<(Vec<u8>, Option<Memory>)>,
-    room: usize,
-    closed: bool,
-    /// Whether sent messages go to the inbound lane.
-    looped: bool,
-    /// Whether the machine found the inbound lane empty: `readable` must be called when it is not.
-    seen_empty: bool,
-    /// The number of messages in the inbound lane that the machine has looked ahead to.
-    looked_at: usize,
-    /// Whether the machine has looked ahead in vain: `readable` must be called when there is another message.
-    seen_end: bool,
-    /// Whether `writable` was called.
-    was_writable: bool,
-    /// Whether the machine found the outbound lane full: `writable` must be called when it is not.
-    seen_full: bool,
-}
-
-impl Pipe {
-    /// Takes the first message out of the inbound lane.
-    fn pop(&mut self) -> Option<Vec<u8>> {
-        self.looked_at = self.looked_at.saturating_sub(1);
-        self.inbound.pop_front()
-    }
-
-    fn is_readable_edge_due(&self) -> bool {
-        self.seen_empty && !self.inbound.is_empty() || self.seen_end && self.looked_at < self.inbound.len()
-    }
-
-    fn has_room(&self) -> bool {
-        !self.closed && self.outbound.len() < self.room
-    }
 }
 
 impl Simulation {
@@ -235,14 +163,28 @@ impl Simulation {
         sent
     }
 
+    /// The peer reads the first message that was sent to it.
+    #[cfg(feature = "testing")]
+    pub(super) fn take_sent(&mut self, pipe: u32) -> Option<Vec<u8>> {
+        let (bytes, _) = self.world.pipe(pipe).outbound.pop_front()?;
+        self.after_event();
+        Some(bytes)
+    }
+
+    /// The number of messages that the peer has not read.
+    #[cfg(feature = "testing")]
+    pub(super) fn unsent(&self, pipe: u32) -> usize {
+        self.world.pipes[&PipeId(pipe)].outbound.len()
+    }
+
     /// The memory of the last message that the peer has not read.
     pub(super) fn memory(&mut self, pipe: u32) -> Option<Memory> {
         self.world.pipe(pipe).outbound.back()?.1
     }
 
     /// The number of messages in the inbound lane.
-    pub(super) fn unread(&mut self, pipe: u32) -> usize {
-        self.world.pipe(pipe).inbound.len()
+    pub(super) fn unread(&self, pipe: u32) -> usize {
+        self.world.pipes[&PipeId(pipe)].inbound.len()
     }
 
     pub(super) fn is_attached(&self, pipe: u32) -> bool {
@@ -268,6 +210,13 @@ impl Simulation {
         self.after_event();
     }
 
+    /// In how many milliseconds `timeout` is to be called, if ever.
+    #[cfg(feature = "testing")]
+    pub(super) fn due_in(&self) -> Option<u64> {
+        let left = self.machine.deadline()?.saturating_sub(self.world.now);
+        Some(left.as_nanos().div_ceil(1_000_000) as u64)
+    }
+
     /// The program sends a message.
     pub(super) fn send(&mut self, body: &str) -> Result<(), Refusal> {
         self.send_message(&[], Payload::Borrowed(body.as_bytes()))
@@ -286,7 +235,7 @@ impl Simulation {
         address
     }
 
-    fn send_message(&mut self, header: &[u8], body: Payload<'_>) -> Result<(), Refusal> {
+    pub(super) fn send_message(&mut self, header: &[u8], body: Payload<'_>) -> Result<(), Refusal> {
         self.before_call();
         let header = ProtocolHeader::from_slice(header);
         let mut message = Outgoing { header, body, metadata: self.world.metadata };
@@ -315,6 +264,15 @@ impl Simulation {
 
     /// The program receives a message.
     pub(super) fn recv(&mut self) -> Result<Received, Refusal> {
+        let (delivery, message) = self.take()?;
+        let front = Front { head: &[], body: &message, metadata: Metadata::default() };
+        let header = delivery.protocol_header(front).to_vec();
+        let body = String::from_utf8_lossy(&message[delivery.skip..]).into_owned();
+        Ok(Received { pipe: delivery.pipe.0, header, body })
+    }
+
+    /// The same, as it came.
+    pub(super) fn take(&mut self) -> Result<(Delivery, Vec<u8>), Refusal> {
         self.before_call();
         let can_recv = self.lavish.then(|| self.machine.can_recv(&mut self.world));
         let mut result = self.machine.recv(&mut self.world);
@@ -331,14 +289,9 @@ impl Simulation {
             self.assert_readable_edges_are_due();
         }
         let delivery = result?;
-        let PipeId(pipe) = delivery.pipe;
-        let message = self.world.pipe(pipe).pop().expect("a delivery is a message");
+        let message = self.world.pipe(delivery.pipe.0).pop().expect("a delivery is a message");
         self.after_event();
-        let header = delivery
-            .protocol_header(Front { head: &[], body: &message, metadata: Metadata::default() })
-            .to_vec();
-        let body = String::from_utf8_lossy(&message[delivery.skip..]).into_owned();
-        Ok(Received { pipe, header, body })
+        Ok((delivery, message))
     }
 
     /// The program receives a message. Returns its body.
@@ -418,126 +371,5 @@ impl Simulation {
             }
             self.before_call();
         }
-    }
-}
-
-impl World {
-    fn pipe(&mut self, pipe: u32) -> &mut Pipe {
-        self.pipes.get_mut(&PipeId(pipe)).expect("the pipe is attached")
-    }
-
-    /// The ids of all pipes that are no mailboxes.
-    fn ids(&self) -> Vec<PipeId> {
-        self.pipes.range(..PipeId(FIRST_MAILBOX)).map(|(id, _)| *id).collect()
-    }
-
-    fn add_mailbox(&mut self) -> PipeId {
-        let id = PipeId(FIRST_MAILBOX.max(self.pipes.last_key_value().map_or(0, |(id, _)| id.0 + 1)));
-        let pipe = Pipe {
-            inbound: VecDeque::new(),
-            outbound: VecDeque::new(),
-            room: ROOM,
-            closed: true,
-            looped: false,
-            looked_at: 0,
-            seen_empty: true,
-            seen_end: false,
-            seen_full: false,
-            was_writable: false,
-        };
-        self.pipes.insert(id, pipe);
-        id
-    }
-}
-
-impl Context for World {
-    fn front(&mut self, pipe: PipeId) -> Option<Front<'_>> {
-        self.calls += 1;
-        let cut = self.cut;
-        let pipe = self.pipe(pipe.0);
-        pipe.seen_empty = pipe.inbound.is_empty();
-        let message = pipe.inbound.front()?;
-        let (head, body) = message.split_at(cut.min(message.len()));
-        Some(Front { head, body, metadata: Metadata::default() })
-    }
-
-    fn drop_front(&mut self, pipe: PipeId) -> bool {
-        self.calls += 1;
-        self.pipe(pipe.0).pop().expect("only a message that was seen is dropped");
-        self.hit_drop_limit = self.is_strict;
-        !self.hit_drop_limit
-    }
-
-    fn copy_front(&mut self, pipe: PipeId, mailbox: PipeId) -> bool {
-        self.calls += 1;
-        let message =
-            self.pipe(pipe.0).inbound.front().expect("only a message that was seen is copied").clone();
-        let mailbox = self.pipe(mailbox.0);
-        let has_room = mailbox.inbound.len() < mailbox.room;
-        if has_room {
-            mailbox.inbound.push_back(message);
-        }
-        has_room
-    }
-
-    fn remove_front(&mut self, pipe: PipeId) -> bool {
-        self.drop_front(pipe)
-    }
-
-    fn clear(&mut self, mailbox: PipeId) {
-        self.pipe(mailbox.0).inbound.clear();
-    }
-
-    fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
-        if !self.has_room(pipe) {
-            return PushOutcome::Full;
-        }
-        let pipe = self.pipe(pipe.0);
-        let mut bytes = header.to_vec();
-        bytes.extend_from_slice(body.bytes());
-        let memory = match body.take() {
-            Payload::Borrowed(_) => None,
-            Payload::Owned(chunk) => Some(Memory { address: chunk.as_ptr(), unique: chunk.is_unique() }),
-        };
-        if pipe.looped {
-            pipe.inbound.push_back(bytes);
-        } else {
-            pipe.outbound.push_back((bytes, memory));
-        }
-        PushOutcome::Taken
-    }
-
-    fn look_ahead(&mut self, pipe: PipeId) -> Option<Front<'_>> {
-        self.calls += 1;
-        let cut = self.cut;
-        let pipe = self.pipe(pipe.0);
-        pipe.seen_end = pipe.looked_at == pipe.inbound.len();
-        let message = pipe.inbound.get(pipe.looked_at)?;
-        pipe.looked_at += 1;
-        let (head, body) = message.split_at(cut.min(message.len()));
-        Some(Front { head, body, metadata: Metadata::default() })
-    }
-
-    fn has_room(&mut self, pipe: PipeId) -> bool {
-        self.calls += 1;
-        let Some(pipe) = self.pipes.get_mut(&pipe) else { return false };
-        pipe.seen_full = !pipe.has_room();
-        pipe.has_room()
-    }
-
-    fn now(&self) -> Time {
-        self.now
-    }
-
-    fn send_with(&mut self, metadata: Metadata) {
-        self.metadata = metadata;
-    }
-
-    fn note_drops(&mut self, count: usize) {
-        self.drops += count;
-    }
-
-    fn max_hops(&self) -> usize {
-        self.max_hops
     }
 }

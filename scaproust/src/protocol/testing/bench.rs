@@ -1,7 +1,8 @@
 //! Tests of a program's protocol by the simulated pipes with which the library tests its own.
 
-use super::simulation::{SEED, Simulation};
-use super::{CustomProtocol, Machine, PipeId, Refusal};
+use super::Random;
+use crate::protocol::simulation::{SEED, Simulation};
+use crate::protocol::{CustomProtocol, Machine, PipeId, Refusal};
 
 /// How the pipes of a [`Bench`] call a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,7 @@ pub enum Manner {
 }
 
 /// A machine with simulated pipes and a simulated clock. Each call checks that the machine keeps the contract of
-/// [`StateMachine`](super::StateMachine), and panics if it does not.
+/// [`StateMachine`](crate::protocol::StateMachine), and panics if it does not.
 ///
 /// ```
 /// use scaproust::custom::testing::{Bench, Manner, check_contract};
@@ -51,7 +52,7 @@ pub enum Manner {
 /// assert_eq!(bench.send("lost"), Ok(()));
 /// check_contract(&HOLE, 0..10);
 /// ```
-pub struct Bench(Simulation);
+pub struct Bench(pub(super) Simulation);
 
 opaque!([] Bench);
 
@@ -121,13 +122,13 @@ impl Bench {
     }
 
     /// The machine may not panic, and must be called by the next edge if it waits for nothing else.
-    fn check(&mut self) {
+    pub(super) fn check(&self) {
         let has_panicked = matches!(&self.0.machine, Machine::Custom(machine) if machine.has_panicked());
         assert!(!has_panicked, "the machine has panicked, or has named a pipe that is not there");
     }
 }
 
-/// Checks the contract of [`StateMachine`](super::StateMachine) with random events, once for each seed and [`Manner`]: pipes come and
+/// Checks the contract of [`StateMachine`](crate::protocol::StateMachine) with random events, once for each seed and [`Manner`]: pipes come and
 /// go, messages arrive, the program sends and receives, time passes.
 ///
 /// # Panics
@@ -148,7 +149,7 @@ const PIPES: u64 = 5;
 
 fn run(protocol: &'static CustomProtocol, manner: Manner, seed: u64) {
     let mut bench = Bench::new(protocol, manner);
-    let mut random = Random(seed.wrapping_add(SEED.into()));
+    let mut random = Random::new(seed.wrapping_add(SEED.into()));
     for _ in 0..EVENTS {
         let pipe = 1 + random.below(PIPES) as u32;
         let (is_attached, is_open) = (bench.0.is_attached(pipe), bench.0.is_open(pipe));
@@ -163,18 +164,5 @@ fn run(protocol: &'static CustomProtocol, manner: Manner, seed: u64) {
             12..14 => _ = bench.send(&text),
             _ => _ = bench.recv(),
         }
-    }
-}
-
-/// Random numbers from a seed: SplitMix64.
-struct Random(u64);
-
-impl Random {
-    /// A number below `limit`.
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
     }
 }
