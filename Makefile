@@ -124,7 +124,7 @@ endif
 cinstall: cargo-cinstall install-package install-nanocat ## the same as install, with `cargo cinstall` (needs cargo-c)
 
 cargo-cinstall:
-	@$(CARGO) cinstall --release $(FEATURES) --prefix "$(prefix)" --libdir "$(libdir)" --datadir "$(patsubst %/man,%,$(mandir))" \
+	@$(CARGO) cinstall --locked --release $(FEATURES) --prefix "$(prefix)" --libdir "$(libdir)" --datadir "$(patsubst %/man,%,$(mandir))" \
 	    $(if $(destdir),--destdir "$(destdir)")
 
 uninstall: ## remove the installed files (same PREFIX, LIBDIR and DESTDIR)
@@ -195,7 +195,7 @@ bench: ## compare with libnanomsg, nng and libzmq (ONLY="shape/push/*" ROUNDS=5 
 	@benches/run.sh "$(STAGE)"
 
 bench-rust: ## the costs of the Rust interface: tasks beside bare streams of tokio, a message beside one through the C interface
-	@$(CARGO) bench --bench face
+	@$(CARGO) bench --locked --bench face
 
 bench-rust-peers: ## round trips of tasks beside those of anng and zeromq, which are fetched from crates.io (some minutes)
 	@.ci/dependencies bench

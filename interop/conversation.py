@@ -62,22 +62,26 @@ def check(received, wanted):
         sys.exit(f"not {len(wanted)} bytes but {len(received)} bytes: {received[:100]}")
 
 
-def greet(socket, timeout):
-    """Sends "hello" until it is answered."""
-    socket.recv_timeout = timeout
+def greet(socket, patience):
+    """Sends "hello" until it is answered within `patience` milliseconds.
+
+    They grow: an answer to the survey before does not count.
+    """
     while True:
+        socket.recv_timeout = patience
         socket.send(b"hello")
         try:
             check(receive(socket), b"hello")
             break
         except pynng.Timeout:
-            if timeout == LIMIT_MS:
+            if patience >= LIMIT_MS:
                 raise
+        patience *= 2
     socket.recv_timeout = LIMIT_MS
 
 
-def ask(socket, timeout):
-    greet(socket, timeout)
+def ask(socket, patience):
+    greet(socket, patience)
     for number, size in enumerate(SIZES):
         socket.send(message(number, size))
         check(next_message(socket), message(ANSWERS + number, size))

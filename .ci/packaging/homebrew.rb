@@ -27,6 +27,11 @@ class Formula
     prefix / 'bin'
   end
 
+  # Where the test runs.
+  def testpath
+    Pathname.pwd
+  end
+
   # Homebrew's folders have a method that installs files.
   def pkgshare
     folder = prefix / 'share/scaproust'
@@ -42,7 +47,7 @@ class Formula
   end
 
   def spawn(*arguments)
-    Kernel.spawn(*arguments.map(&:to_s))
+    Kernel.spawn(*arguments.map { |argument| argument.is_a?(Pathname) ? argument.to_s : argument })
   end
 
   def shell_output(command)

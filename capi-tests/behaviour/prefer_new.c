@@ -66,9 +66,9 @@ static void flood (const char *transport, int option, int receives, int sends)
         /*  These drop what the connection does not take at the moment: then another end must be sent. After the last
             of them nothing is in flight. */
         struct nn_pollfd item = { receiver, NN_POLLIN, 0 };
-        for (int end = LAST, number = 0; number < end;) {
+        for (int end = LAST, number = 0, patience = 5; number < end; patience *= 2) {
             send_number (sender, topic, ++end);
-            while (number < end && nn_poll (&item, 1, 5) == 1)
+            while (number < end && nn_poll (&item, 1, patience) == 1)
                 number = atoi (receive_text (receiver) + strlen (topic));
         }
     }

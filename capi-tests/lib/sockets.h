@@ -231,16 +231,17 @@ static inline void wait_writable (int s)
 
 /*  Publishes numbers until the subscriber has received the last of them: then the two are
     connected and nothing is in flight. Any of the numbers may be lost, also after the first was
-    received. The subscriber must be subscribed to `topic`. */
+    received; each is waited for longer than the one before. The subscriber must be subscribed
+    to `topic`. */
 static inline void synchronise (int publisher, int subscriber, const char *topic)
 {
     char text[256];
     int64_t end = now_ms () + LIMIT_MS;
     struct nn_pollfd item = { subscriber, NN_POLLIN, 0 };
-    for (int number = 0; now_ms () < end; number++) {
+    for (int number = 0, patience = 10; now_ms () < end; number++, patience *= 2) {
         snprintf (text, sizeof (text), "%s-synchronise %d", topic, number);
         send_text (publisher, text);
-        while (nn_poll (&item, 1, 10) == 1)
+        while (nn_poll (&item, 1, patience) == 1)
             if (strcmp (receive_text (subscriber), text) == 0)
                 return;
     }

@@ -96,11 +96,12 @@ def say(process, message):
     process.stdin.flush()
 
 
+def has_output(path, words, count=1):
+    """Whether the output of a command has the words so often."""
+    with open(path, "rb") as file:
+        return file.read().count(words.encode()) >= count
+
+
 def wait_for_output(path, words, count=1):
     """Waits until the output of a command has the words so often."""
-
-    def has_words():
-        with open(path, "rb") as file:
-            return file.read().count(words.encode()) >= count
-
-    wait_until(has_words, f"{path} has {words}")
+    wait_until(lambda: has_output(path, words, count), f"{path} has {words}")

@@ -21,10 +21,12 @@ class Scaproust < Formula
     assert_match "weather: rain", shell_output("./pubsub")
 
     address = "tcp://127.0.0.1:#{free_port}"
-    server = spawn bin/"nanocat", "--rep", "--bind", address, "--data", "hello"
+    report = "ipc://#{testpath}/report"
+    server = spawn({ "NN_MONITOR" => report }, bin/"nanocat", "--rep", "--bind", address, "--data", "hello")
     begin
       answer = shell_output("#{bin}/nanocat --req --connect #{address} --data x --raw --count 1 --recv-timeout 30")
       assert_equal "hello", answer
+      assert_match address, shell_output("#{bin}/nntop --once #{report}")
     ensure
       Process.kill "TERM", server
       Process.wait server

@@ -2,6 +2,9 @@
 
 #[cfg(unix)]
 mod compared;
+#[cfg(any(unix, feature = "tls"))]
+#[path = "../../../scaproust/tests/ports/mod.rs"]
+mod ports;
 mod programs;
 mod reports;
 mod talks;

@@ -8,6 +8,9 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use std::{fs, thread};
 
+#[cfg(unix)]
+use crate::ports::free_port;
+
 /// The time limit: a process that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(60);
 
@@ -199,6 +202,5 @@ impl Drop for Folder {
 /// A free address on this machine.
 #[cfg(unix)]
 pub(crate) fn tcp() -> String {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
-    format!("tcp://{}", listener.local_addr().expect("it is bound"))
+    format!("tcp://127.0.0.1:{}", free_port("127.0.0.1"))
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use scaproust::Push;
 
+#[cfg(feature = "tls")]
+use crate::ports::free_port;
 use crate::programs::{End, Folder, Program, Which, run};
 
 #[test]
@@ -178,7 +180,7 @@ fn closing_the_output_ends_the_program() {
 #[cfg(feature = "tls")]
 fn certificates_are_given_as_files() {
     let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../scaproust/src/tls/certificates");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port("127.0.0.1");
     let receiver = Program::start(
         Which::Ours,
         &format!(
@@ -198,7 +200,7 @@ fn certificates_are_given_as_files() {
 #[cfg(feature = "tls")]
 fn a_server_demands_certificates_of_its_clients() {
     let certificates = concat!(env!("CARGO_MANIFEST_DIR"), "/../scaproust/src/tls/certificates");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let port = free_port("127.0.0.1");
     let receiver = Program::start(
         Which::Ours,
         &format!(

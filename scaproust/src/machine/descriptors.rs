@@ -40,6 +40,11 @@ impl Descriptors {
         self.open.get(&descriptor)
     }
 
+    /// Lets an open descriptor stand for another object.
+    pub(super) fn replace(&mut self, descriptor: Descriptor, object: Object) {
+        self.open.insert(descriptor, object);
+    }
+
     /// Closes a descriptor.
     pub(super) fn remove(&mut self, descriptor: Descriptor) -> Option<Object> {
         self.open.remove(&descriptor)

@@ -34,7 +34,7 @@ pub(crate) use self::locks::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard
 use self::network::Network;
 pub(crate) use self::network::{
     Acceptor, Place, Stream, connect, connect_to, cut, damage_names, half_close, listen, look_up, place,
-    reset, stall, streams,
+    remove_file, reset, stall, streams,
 };
 use self::poller::Pollers;
 pub(crate) use self::random::Random;
@@ -45,6 +45,9 @@ pub(crate) use self::threads::{
     Key, Outcome, Thread, block, current_thread, exchange_ranks, set_thread_place, sleep, steps,
     thread_place, wake,
 };
+
+/// The most connections that wait to be accepted, if a plan does not say.
+pub(crate) const BACKLOG: usize = 128;
 
 impl Default for Settings {
     /// A quick and regular machine.
@@ -59,6 +62,8 @@ impl Default for Settings {
             room: 100_000,
             scarce_every: 0,
             descriptors: 1000,
+            backlog: BACKLOG,
+            lacking_every: 0,
         }
     }
 }
@@ -84,6 +89,10 @@ pub(crate) struct Settings {
     pub(crate) scarce_every: u32,
     /// The most descriptors.
     pub(crate) descriptors: usize,
+    /// The most connections that wait to be accepted at one place.
+    pub(crate) backlog: usize,
+    /// For one of so many messages there is no memory; never with 0.
+    pub(crate) lacking_every: u32,
 }
 
 /// What is done when a world has ended.
@@ -169,6 +178,16 @@ pub(crate) fn suspend(time: Duration) {
 /// The time on a clock that stands still while the machine is suspended.
 pub(crate) fn running_time() -> Duration {
     with(|machine| machine.now - machine.suspended)
+}
+
+/// Whether there is no memory for a message at this moment. There is outside of a world.
+pub(crate) fn lacks_memory() -> bool {
+    MACHINE.with(|machine| {
+        machine
+            .borrow_mut()
+            .as_mut()
+            .is_some_and(|machine| machine.random.one_in(machine.settings.lacking_every))
+    })
 }
 
 /// The number of processors.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{IpAddr, Shutdown, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::descriptors::Object;
@@ -14,6 +14,9 @@ use super::{Descriptor, Machine, point, sleep, with};
 
 /// So many look-ups of moving names give different addresses.
 const MOST_LOOK_UPS: u16 = 1 << 15;
+
+/// The time after which a connect asks again that has found no place in a backlog.
+const CONNECT_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where an acceptor listens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -24,6 +27,8 @@ pub(crate) enum Place {
     Path(PathBuf),
     /// No host is there.
     Nowhere,
+    /// A Unix-domain socket whose file was removed: nobody finds it.
+    Removed(usize),
 }
 
 /// All links, and the acceptors.
@@ -32,6 +37,8 @@ pub(super) struct Network {
     links: BTreeMap<usize, Link>,
     count: usize,
     listening: BTreeMap<Place, Listening>,
+    /// How many acceptors have lost their files.
+    count_removed: usize,
     /// The next arrival of each side that expects one.
     arrivals: BTreeSet<(Duration, usize, usize)>,
     /// Look-ups fail from now on.
@@ -215,6 +222,9 @@ impl Machine {
                 let Some(listening) = self.network.listening.get_mut(&place) else {
                     return self.send_parcel(link, 0, Parcel::Reset(libc::ECONNREFUSED));
                 };
+                if !is_local && listening.pending.len() >= self.settings.backlog {
+                    return self.turn_away(link);
+                }
                 side.is_connected = true;
                 listening.pending.push_back(link);
                 let acceptor = listening.descriptor;
@@ -226,6 +236,20 @@ impl Machine {
             self.raise(descriptor);
         }
         self.forget_if_over(link);
+    }
+
+    /// A connect finds too many others that wait to be accepted: it is refused, or asks again a second later.
+    fn turn_away(&mut self, link: usize) {
+        let again = self.now + CONNECT_AGAIN;
+        let asks_again = self.random.one_in(2);
+        match self.network.links.get_mut(&link) {
+            // After nothing else: the side that connects has not left.
+            Some(state) if asks_again && state.sides[1].coming.is_empty() => {
+                state.sides[1].coming.push_back((again, Parcel::Request));
+                self.network.arrivals.insert((again, link, 1));
+            }
+            _ => self.send_parcel(link, 0, Parcel::Reset(libc::ECONNREFUSED)),
+        }
     }
 
     /// Frees a link of which both sides are closed.
@@ -464,7 +488,7 @@ impl Drop for Stream {
 /// Starts connecting to a place.
 ///
 /// # Errors
-/// When there are too many descriptors; for a local place also when no acceptor is there.
+/// When there are too many descriptors; for a local place also when no acceptor is there, or it has a full backlog.
 pub(crate) fn connect(place: &Place) -> io::Result<Stream> {
     point();
     with(|machine| {
@@ -472,8 +496,15 @@ pub(crate) fn connect(place: &Place) -> io::Result<Stream> {
             return Err(io::Error::from_raw_os_error(libc::ENOBUFS));
         }
         let is_local = matches!(place, Place::Path(_));
-        if is_local && !machine.network.listening.contains_key(place) {
-            return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED));
+        if is_local {
+            let backlog = machine.settings.backlog;
+            match machine.network.listening.get(place) {
+                None => return Err(io::Error::from_raw_os_error(libc::ECONNREFUSED)),
+                Some(listening) if listening.pending.len() >= backlog => {
+                    return Err(io::Error::from_raw_os_error(libc::EAGAIN));
+                }
+                Some(_) => {}
+            }
         }
         let link = machine.network.count;
         let descriptor = machine.open(Object::Stream { link, side: 0 })?;
@@ -569,6 +600,21 @@ impl Drop for Acceptor {
             }
         });
     }
+}
+
+/// Removes the file of a Unix-domain socket. The acceptor goes on, but connects do not find it, and another one can listen at the
+/// path. Returns whether there was one.
+pub(crate) fn remove_file(path: &Path) -> bool {
+    with(|machine| {
+        let Some(listening) = machine.network.listening.remove(&Place::Path(path.to_owned())) else {
+            return false;
+        };
+        let removed = Place::Removed(machine.network.count_removed);
+        machine.network.count_removed += 1;
+        machine.descriptors.replace(listening.descriptor, Object::Acceptor(removed.clone()));
+        machine.network.listening.insert(removed, listening);
+        true
+    })
 }
 
 /// Starts connecting to a port of this machine, or to a host that cannot be reached. A connect to an address of a look-up that

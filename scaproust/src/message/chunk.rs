@@ -31,6 +31,14 @@ fn total(capacity: usize) -> Option<usize> {
     capacity.checked_add(DATA_OFFSET).filter(|total| isize::try_from(*total).is_ok())
 }
 
+/// Whether the simulated machine has no memory for a message at this moment.
+fn lacks_memory() -> bool {
+    #[cfg(simulated)]
+    return crate::machine::lacks_memory();
+    #[cfg(not(simulated))]
+    false
+}
+
 /// Bookkeeping in front of the data.
 #[repr(C)]
 struct Head {
@@ -57,6 +65,9 @@ impl Chunk {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Option<Chunk> {
         let total = total(capacity)?;
+        if lacks_memory() {
+            return None;
+        }
         let (total, memory) = match pool::take(total) {
             Some(piece) => piece,
             // SAFETY: a plain call. `malloc` aligns for every type that C knows.
@@ -221,6 +232,9 @@ impl Chunk {
     /// The same chunk with another capacity, by `realloc`. The chunk must be unique and not trimmed,
     /// and the capacity not less than the length of its data.
     fn reallocated(self, capacity: usize) -> Result<Chunk, Chunk> {
+        if lacks_memory() {
+            return Err(self);
+        }
         let Some(total) = total(capacity) else { return Err(self) };
         // SAFETY: the only reference to memory from `malloc`, which begins with the head.
         let moved = unsafe { libc::realloc(self.head_pointer().as_ptr().cast(), total) };

@@ -39,6 +39,12 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
     if random.one_in(3) {
         use_tasks(plan, &mut random);
     }
+    if random.one_in(6) {
+        plan.machine.backlog = 1 + random.below(2) as usize;
+    }
+    if random.one_in(6) && may_lack_memory(plan) {
+        plan.machine.lacking_every = [5, 30, 200][random.below(3) as usize];
+    }
 }
 
 /// Adds subscribers to the events of some sockets. The events of a context are those of its parent.
@@ -67,13 +73,41 @@ fn wait_for_connections(plan: &mut Plan, random: &mut Random) {
             set(socket, CONNECT_TIMEOUT, [1, 50, 1000][random.below(3) as usize]);
         }
     }
-    plan.checks.retain(|check| !matches!(check, Check::Delivery(_) | Check::Order(_) | Check::NoGap(_)));
+    plan.checks.retain(|check| {
+        !matches!(check, Check::Delivery(_) | Check::Order(_) | Check::NoGap(_) | Check::SendPriority(_))
+    });
+}
+
+/// Whether there may be no memory for a message: a connection on which one comes is ended then, and what was on its way is lost. No
+/// check compares times or priorities, and no step ends with the call that fails, as a device does.
+fn may_lack_memory(plan: &Plan) -> bool {
+    let compares = |check: &Check| {
+        matches!(
+            check,
+            Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_)
+        )
+    };
+    let ends = |step: &Step| {
+        matches!(
+            step,
+            Step::Device(_)
+                | Step::Relay
+                | Step::RawAsk(..)
+                | Step::RawAnswer
+                | Step::Request(_)
+                | Step::Share(_)
+                | Step::Watch(_)
+                | Step::Tasks(_)
+        )
+    };
+    !plan.checks.iter().any(compares) && !plan.steps.iter().any(|(_, step)| ends(step))
 }
 
 /// Whether receivers may drop messages: no check counts them, and no device puts the messages of several senders on one pipe,
 /// on which the newest of one displaces those of the others.
 fn may_drop(plan: &Plan) -> bool {
-    let counts = |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..));
+    let counts =
+        |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..) | Check::ReceivePriority(_));
     let needs_all = |step: &Step| matches!(step, Step::Device(_) | Step::Fill(_) | Step::Relay);
     !plan.checks.iter().any(counts) && !plan.steps.iter().any(|(_, step)| needs_all(step))
 }
@@ -95,7 +129,12 @@ fn drop_old(plan: &mut Plan, random: &mut Random) {
 
 /// Lets tasks do what threads of some sockets would do.
 fn use_tasks(plan: &mut Plan, random: &mut Random) {
-    let is_timed = |check: &Check| matches!(check, Check::Fair(_) | Check::Prompt(..));
+    let is_timed = |check: &Check| {
+        matches!(
+            check,
+            Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_)
+        )
+    };
     let is_exit = |(_, fault): &(Duration, Fault)| *fault == Fault::Exit;
     let is_apart = |step: &Step| matches!(step, Step::Share(_) | Step::Fill(_));
     if plan.checks.iter().any(is_timed)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::extras;
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
-use crate::machine::{Random, Settings};
+use crate::machine::{BACKLOG, Random, Settings};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, SocketOption};
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
 
@@ -16,8 +16,8 @@ pub(super) const SEND_TIMEOUT: i32 = 4;
 pub(super) const RECEIVE_TIMEOUT: i32 = 5;
 pub(super) const RECONNECT_INTERVAL: i32 = 6;
 pub(super) const RECONNECT_INTERVAL_MAX: i32 = 7;
-const SEND_PRIORITY: i32 = 8;
-const RECEIVE_PRIORITY: i32 = 9;
+pub(super) const SEND_PRIORITY: i32 = 8;
+pub(super) const RECEIVE_PRIORITY: i32 = 9;
 const IPV4_ONLY: i32 = 14;
 pub(super) const MAX_MESSAGE: i32 = 16;
 pub(super) const MAX_HOPS: i32 = 17;
@@ -25,6 +25,9 @@ pub(super) const MAX_HOPS: i32 = 17;
 const RESEND_INTERVAL: i32 = 1;
 /// The most sockets of a world.
 const SOCKETS: usize = 50;
+
+/// Mixed into the seed for the choice of worlds of [`Generator::special`].
+const SPECIAL: u64 = 0x0073_7065_6369_616c;
 
 /// The plan of a seed.
 pub(super) fn plan(seed: u64) -> Plan {
@@ -58,6 +61,11 @@ fn basic_plan(seed: u64) -> Plan {
         ports: Vec::new(),
         addresses: 0,
     };
+    // With random numbers of its own, so that the other seeds have the worlds that they had before.
+    if Random::new(seed ^ SPECIAL).one_in(10) {
+        generator.special();
+        return generator.plan;
+    }
     if generator.chance(16) {
         generator.crowd();
         return generator.plan;
@@ -110,6 +118,8 @@ fn machine(random: &mut Random, seed: u64) -> Settings {
         room,
         scarce_every: pick(&[0, 0, 0, 100, 10]) as u32,
         descriptors: 1000,
+        backlog: BACKLOG,
+        lacking_every: 0,
     }
 }
 
@@ -339,6 +349,18 @@ impl Generator {
             });
             endpoints.count() > 1
         })
+    }
+
+    /// A world with one purpose.
+    fn special(&mut self) {
+        match self.below(4) {
+            0 => self.ring_of_bus_devices(),
+            // Other faults might keep the receiver from binding before the file is removed.
+            1 => return self.removed_file(),
+            _ => self.priorities(),
+        }
+        self.faults();
+        self.strangers();
     }
 
     fn faults(&mut self) {

@@ -39,7 +39,7 @@ pub(super) struct Ledger {
     ordered: BTreeSet<usize>,
     /// The last number by receiver, pipe and sender.
     last: BTreeMap<(usize, u32, ThreadName), u32>,
-    /// A survey may come again.
+    /// A survey, or a message of a BUS, may come again.
     has_ring: bool,
 }
 
@@ -141,8 +141,8 @@ impl Ledger {
         }
         self.receipts.entry(receiver).or_default().push((id, now()));
         // A request may be received again, after it was sent again.
-        let is_question = matches!(protocol.name, "respondent" | "surveyor");
-        let is_once = !matches!(protocol.name, "rep" | "req") && !(self.has_ring && is_question);
+        let may_circulate = self.has_ring && matches!(protocol.name, "respondent" | "surveyor" | "bus");
+        let is_once = !matches!(protocol.name, "rep" | "req") && !may_circulate;
         let is_for_one = matches!(protocol.name, "pull" | "pair" | "pair1");
         if is_for_one && self.receipts(id) > 0 {
             return Err(broken(RECEIVED, &format!("the message {id:?} was received twice")));
@@ -170,6 +170,11 @@ impl Ledger {
             senders.get(&id.sender).is_some_and(|numbers| numbers.all.contains(&id.number))
         };
         self.received.values().filter(|senders| from(senders)).count()
+    }
+
+    /// The messages that each socket has received, in that order.
+    pub(super) fn all_receipts(&self) -> impl Iterator<Item = (usize, Vec<Id>)> {
+        self.receipts.iter().map(|(receiver, list)| (*receiver, list.iter().map(|(id, _)| *id).collect()))
     }
 
     /// How many messages were received.
@@ -217,6 +222,21 @@ impl Ledger {
             }
         }
         Ok(())
+    }
+
+    /// Checks that no survey came to a socket more often than `most` times.
+    pub(super) fn check_rounds(&self, receiver: usize, most: usize) -> Result<(), String> {
+        let mut counts: BTreeMap<Id, usize> = BTreeMap::new();
+        for (id, _) in self.receipts.get(&receiver).into_iter().flatten() {
+            *counts.entry(*id).or_default() += 1;
+        }
+        match counts.iter().find(|(_, count)| **count > most) {
+            Some((id, count)) => Err(broken(
+                "NN_MAXTTL ends the way of a message round a ring",
+                &format!("{receiver} received {id:?} {count} times instead of {most}"),
+            )),
+            None => Ok(()),
+        }
     }
 
     /// Checks that each message which the socket `sender` has sent was received.

@@ -14,6 +14,7 @@ mod generate;
 mod groups;
 mod ledger;
 mod plan;
+mod priorities;
 mod program;
 mod shapes;
 mod shrink;

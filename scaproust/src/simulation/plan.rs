@@ -5,7 +5,7 @@ use std::str::{FromStr, SplitWhitespace};
 use std::time::Duration;
 
 use super::tasks::{Tasks, Work};
-use crate::machine::Settings;
+use crate::machine::{BACKLOG, Settings};
 use crate::option::SocketOption;
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
 
@@ -19,7 +19,7 @@ pub(super) struct Plan {
     pub(super) checks: Vec<Check>,
     /// Whether all sockets are closed by one `nn_term`.
     pub(super) ends_by_term: bool,
-    /// Whether devices form a ring, so that a survey may come again.
+    /// Whether devices form a ring, so that a survey or a message of a BUS may come again.
     pub(super) has_ring: bool,
 }
 
@@ -47,6 +47,8 @@ pub(super) enum Step {
     /// Removes the oldest endpoint.
     Leave,
     Subscribe(u8),
+    /// Sets an option of the socket level to a value.
+    Set(i32, i32),
     /// The socket becomes a context of another one.
     Share(usize),
     /// Sends so many messages of so many bytes.
@@ -122,6 +124,9 @@ pub(super) enum Fault {
     Suspend(usize),
     /// `nn_term`.
     Term,
+    /// The file of an ipc address is removed while a socket is bound to it. For so many milliseconds a stranger then listens at
+    /// the address and ends what it accepts; for 0 nobody does.
+    Unlink(String, usize),
 }
 
 /// What a stranger does that speaks the protocol, in part.
@@ -183,6 +188,13 @@ pub(super) enum Check {
     Fair(usize),
     /// This socket received each message within so many microseconds after it was sent.
     Prompt(usize, u64),
+    /// Each message of this socket went to a peer of the highest priority that had room: once a message of a thread has
+    /// arrived at one, no later one goes to a peer of a lower priority.
+    SendPriority(usize),
+    /// This socket, which had all messages before it received any, took those of its peers in the order of their priorities.
+    ReceivePriority(usize),
+    /// This socket received no survey more often than this: `NN_MAXTTL` ends its way round a ring.
+    Rounds(usize, usize),
     /// In an hour without traffic hardly a thread runs.
     Idle,
 }
@@ -198,6 +210,9 @@ impl Check {
             "no-gap" => Check::NoGap(number(&mut words)?),
             "fair" => Check::Fair(number(&mut words)?),
             "prompt" => Check::Prompt(number(&mut words)?, number(&mut words)?),
+            "send-priority" => Check::SendPriority(number(&mut words)?),
+            "receive-priority" => Check::ReceivePriority(number(&mut words)?),
+            "rounds" => Check::Rounds(number(&mut words)?, number(&mut words)?),
             _ => return None,
         })
     }
@@ -214,6 +229,9 @@ impl fmt::Display for Check {
             Check::NoGap(socket) => write!(to, "no-gap {socket}"),
             Check::Fair(socket) => write!(to, "fair {socket}"),
             Check::Prompt(socket, time) => write!(to, "prompt {socket} {time}"),
+            Check::SendPriority(socket) => write!(to, "send-priority {socket}"),
+            Check::ReceivePriority(socket) => write!(to, "receive-priority {socket}"),
+            Check::Rounds(socket, most) => write!(to, "rounds {socket} {most}"),
         }
     }
 }
@@ -280,6 +298,9 @@ fn settings(mut words: SplitWhitespace<'_>) -> Option<Settings> {
         room: number(&mut words)?,
         scarce_every: number(&mut words)?,
         descriptors: number(&mut words)?,
+        // Plans of before have none.
+        backlog: words.next().map_or(Some(BACKLOG), |word| word.parse().ok())?,
+        lacking_every: words.next().map_or(Some(0), |word| word.parse().ok())?,
     })
 }
 
@@ -319,6 +340,7 @@ impl Step {
             "connect" => Step::Connect(words.next()?.to_owned()),
             "leave" => Step::Leave,
             "subscribe" => Step::Subscribe(number(words)?),
+            "set" => Step::Set(number(words)?, number(words)?),
             "share" => Step::Share(number(words)?),
             "send" => Step::Send(number(words)?, number(words)?),
             "try-send" => Step::TrySend(number(words)?, number(words)?),
@@ -398,6 +420,7 @@ impl Fault {
             "descriptors" => Fault::Descriptors(number(words)?, number(words)?),
             "suspend" => Fault::Suspend(number(words)?),
             "term" => Fault::Term,
+            "unlink" => Fault::Unlink(words.next()?.to_owned(), number(words)?),
             _ => return None,
         })
     }
@@ -409,7 +432,12 @@ impl fmt::Display for Plan {
         let times = [self.machine.longest_step, self.machine.latest_timer, self.machine.longest_way];
         let [step, timer, way] = times.map(|time| time.as_micros());
         write!(to, "machine {seed} {processors} {switch_every} {step} {timer} {way} {room} ")?;
-        writeln!(to, "{scarce_every} {descriptors}")?;
+        write!(to, "{scarce_every} {descriptors}")?;
+        match (self.machine.backlog, self.machine.lacking_every) {
+            (BACKLOG, 0) => writeln!(to)?,
+            (backlog, 0) => writeln!(to, " {backlog}")?,
+            (backlog, lacking_every) => writeln!(to, " {backlog} {lacking_every}")?,
+        }
         for SocketPlan { number, protocol, is_raw, opens, options } in &self.sockets {
             write!(to, "socket {number} {}{}", if *is_raw { "raw-" } else { "" }, protocol.name)?;
             if !opens.is_zero() {
@@ -443,6 +471,7 @@ impl fmt::Display for Step {
             Step::Connect(address) => write!(to, "connect {address}"),
             Step::Leave => write!(to, "leave"),
             Step::Subscribe(topic) => write!(to, "subscribe {topic}"),
+            Step::Set(name, value) => write!(to, "set {name} {value}"),
             Step::Share(other) => write!(to, "share {other}"),
             Step::Send(count, size) => write!(to, "send {count} {size}"),
             Step::TrySend(count, size) => write!(to, "try-send {count} {size}"),
@@ -492,6 +521,7 @@ impl fmt::Display for Fault {
             Fault::Descriptors(count, time) => write!(to, "descriptors {count} {time}"),
             Fault::Suspend(time) => write!(to, "suspend {time}"),
             Fault::Term => write!(to, "term"),
+            Fault::Unlink(path, time) => write!(to, "unlink {path} {time}"),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::error::Error;
 use crate::forwarding;
 use crate::machine::{self, running_time};
 use crate::message::{Outgoing, Payload, ProtocolHeader};
-use crate::option::{Setting, SocketOption};
+use crate::option::{LEVEL_SOCKET, Setting, SocketOption};
 use crate::protocol::{ProtocolInfo, SURVEY_DEADLINE};
 use crate::socket::poll::Polling;
 use crate::socket::{self, BlockingCall, Received, enter};
@@ -60,6 +60,10 @@ impl Program<'_> {
             Step::Subscribe(topic) => {
                 self.world.topics.borrow_mut().insert((self.name.0, *topic));
                 enter(self.id)?.set_protocol_option(1, Setting::Bytes(&[*topic]))?;
+            }
+            Step::Set(name, value) => {
+                let option = SocketOption::find(LEVEL_SOCKET, *name).ok_or(Error::UnknownOption)?;
+                enter(self.id)?.set_option(option, Setting::Int(*value))?;
             }
             Step::Share(other) => {
                 let (other, _) = self.world.socket(*other).ok_or(Error::Closed)?;
@@ -164,6 +168,7 @@ impl Program<'_> {
         match sent {
             Ok(()) => Ok(Some(id)),
             Err(Error::WouldBlock) if dont_wait => Ok(None),
+            Err(Error::OutOfMemory) if self.world.plan.machine.lacking_every > 0 => Ok(None),
             Err(Error::TimedOut) => {
                 let longest = enter(self.id)?.timeout(SocketOption::SendTimeout);
                 self.world.check_time(began, longest, "a send with a time-out");
@@ -275,6 +280,8 @@ impl Program<'_> {
         match socket::send(self.id, &mut Outgoing::new(Payload::Borrowed(&bytes)), false) {
             // Another thread of the socket has taken a request in between.
             Err(Error::WrongState) => Ok(()),
+            // The question comes again.
+            Err(Error::OutOfMemory) if self.world.plan.machine.lacking_every > 0 => Ok(()),
             sent => sent,
         }
     }

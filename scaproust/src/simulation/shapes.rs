@@ -48,11 +48,56 @@ impl Generator {
             let (server, far) = (self.socket(answer, false), devices[count - 1].1);
             self.star(server, &[far]);
             self.step(server, 0, Step::Answer(0));
+            // A request is sent again until it is answered.
+            if ask == "surveyor" {
+                let most = self.rounds(&devices, server);
+                self.plan.checks.push(Check::Rounds(server, most));
+            }
         }
         self.plan.has_ring = true;
         self.set(asker, RECEIVE_TIMEOUT, 500);
         let (count, size) = (1 + self.below(4), self.size());
         self.step(asker, 0, if ask == "req" { Step::Ask(count, size) } else { Step::Survey(count, size) });
+    }
+
+    /// Devices of BUS sockets in a ring, in which messages go round until one of its sockets is closed. Beside it a socket waits.
+    pub(super) fn ring_of_bus_devices(&mut self) {
+        let count = 2 + self.below(3);
+        let devices: Vec<_> =
+            (0..count).map(|_| (self.socket("bus", true), self.socket("bus", true))).collect();
+        for (place, (near, far)) in devices.iter().enumerate() {
+            let mut others = vec![devices[(place + count - 1) % count].1];
+            if place == 0 || self.chance(2) {
+                let member = self.socket("bus", false);
+                let (count, size) = (1 + self.below(3), self.size().min(200));
+                self.step(member, 0, Step::Send(count, size));
+                self.step(member, 1, Step::Receive(0));
+                others.push(member);
+            }
+            self.star(*near, &others);
+            self.step(*near, 1, Step::Device(*far));
+        }
+        let (first, _) = devices[0];
+        let time = self.pick(&[1, 10, 50]);
+        self.step(first, 9, Step::Sleep(time));
+        self.step(first, 9, Step::Close);
+        let quiet = self.socket("pair", false);
+        self.step(quiet, 0, Step::Wait(10, 5));
+        self.plan.has_ring = true;
+    }
+
+    /// How often a question comes to a server behind the last of these devices, which form a ring: each round adds a hop for each
+    /// device, and a socket drops what has more hops than its `NN_MAXTTL`.
+    fn rounds(&self, devices: &[(usize, usize)], server: usize) -> usize {
+        let passes =
+            |socket, hops: usize| hops <= self.option(socket, MAX_HOPS).map_or(8, |most| most as usize);
+        let comes = |round: &usize| {
+            let before = round * devices.len();
+            let mut places = devices.iter().enumerate();
+            places.all(|(place, (near, _))| passes(*near, before + place + 1))
+                && passes(server, before + devices.len() + 1)
+        };
+        (0..).take_while(comes).count()
     }
 
     /// BUS sockets in a circle, of which each has two neighbours.
@@ -137,6 +182,32 @@ impl Generator {
             self.step(member, 1, Step::Receive(0));
             self.plan.checks.push(Check::Order(member));
         }
+    }
+
+    /// A receiver whose ipc file is removed, and perhaps replaced, while senders connect. It binds again later, and keeps the
+    /// connections that it has.
+    pub(super) fn removed_file(&mut self) {
+        let receiver = self.socket("pull", false);
+        let senders: Vec<_> = (0..1 + self.below(6)).map(|_| self.socket("push", false)).collect();
+        let path = "/tmp/removed";
+        let address = format!("ipc://{path}");
+        self.step(receiver, 0, Step::Bind(address.clone()));
+        for sender in senders {
+            for _ in 0..1 + self.below(2) {
+                let (time, count, size) = (self.pick(&[1, 300, 600]), self.count(), self.size());
+                self.step(sender, 0, Step::Connect(address.clone()));
+                self.step(sender, 0, Step::Send(count, size));
+                self.step(sender, 0, Step::Sleep(time));
+            }
+            self.plan.checks.push(Check::Delivery(sender));
+        }
+        let (moment, time) = (self.pick(&[100, 200, 400]), self.pick(&[0, 1, 500]));
+        let fault = Fault::Unlink(path.to_owned(), time);
+        self.plan.faults.push((Duration::from_millis(moment), fault));
+        // When the stranger is gone.
+        self.step(receiver, 0, Step::Sleep(5000));
+        self.step(receiver, 0, Step::Bind(address));
+        self.step(receiver, 1, Step::Receive(0));
     }
 
     /// A sender whose peer does not receive yet.

@@ -3,6 +3,7 @@
 //! A stranger is a thread of its own with a stream of the machine. It checks that it is disconnected in time, and not before.
 
 use std::net::Shutdown;
+use std::path::Path;
 use std::time::Duration;
 
 use super::ledger::broken;
@@ -67,6 +68,19 @@ pub(super) fn visit(stranger: &Stranger<'_>, slack: Duration) {
     if !has_ended || waited > patience + slack || since < patience {
         let what = format!("a stranger ({:?}) was disconnected after {waited:?}", stranger.manner);
         machine::fail(broken(TIME_LIMITS, &what));
+    }
+}
+
+/// Removes the file of a socket that is bound there, and listens in its place for a time. Ends what it accepts.
+pub(super) fn take_place(path: &str, time: Duration) {
+    if !machine::remove_file(Path::new(path)) || time.is_zero() {
+        return;
+    }
+    let Ok(acceptor) = machine::listen(Place::Path(path.into())) else { return };
+    let end = now() + time;
+    while now() < end {
+        drop(acceptor.accept());
+        machine::sleep(Duration::from_millis(1));
     }
 }
 

@@ -67,6 +67,7 @@ pub(super) fn live(plan: Plan) {
         _ => None,
     });
     let ledger = Ledger::new(ordered.collect(), plan.has_ring);
+    let lacks_memory = plan.machine.lacking_every > 0;
     let world = Rc::new(World {
         plan,
         ids: RefCell::default(),
@@ -75,7 +76,7 @@ pub(super) fn live(plan: Plan) {
         closed: RefCell::default(),
         began: now(),
         damaged: RefCell::default(),
-        is_damaged: Cell::new(false),
+        is_damaged: Cell::new(lacks_memory),
         ledger: RefCell::new(ledger),
         topics: RefCell::default(),
         endpoints: RefCell::default(),
@@ -125,7 +126,12 @@ pub(super) fn live(plan: Plan) {
     endless.into_iter().for_each(|(_, _, thread)| thread.join());
     let damaged = world.damaged_sockets();
     let checked = world.plan.checks.iter().try_for_each(|check| match check {
-        Check::Order(socket) | Check::Delivery(socket) | Check::Newest(socket) | Check::NoGap(socket)
+        Check::Order(socket)
+        | Check::Delivery(socket)
+        | Check::Newest(socket)
+        | Check::NoGap(socket)
+        | Check::SendPriority(socket)
+        | Check::ReceivePriority(socket)
             if damaged.contains(socket) =>
         {
             Ok(())
@@ -145,6 +151,15 @@ pub(super) fn live(plan: Plan) {
         Check::Prompt(socket, most) => {
             world.ledger.borrow().check_promptness(*socket, Duration::from_micros(*most))
         }
+        Check::SendPriority(socket) => {
+            let priorities = world.plan.priorities(*socket, SocketOption::SendPriority);
+            world.ledger.borrow().check_send_priority(*socket, &priorities)
+        }
+        Check::ReceivePriority(socket) => {
+            let priorities = world.plan.priorities(*socket, SocketOption::ReceivePriority);
+            world.ledger.borrow().check_receive_priority(*socket, &priorities)
+        }
+        Check::Rounds(socket, most) => world.ledger.borrow().check_rounds(*socket, *most),
     });
     expect(checked);
 }
@@ -301,7 +316,7 @@ impl World {
             Some(Place::Port(port)) => port.to_string(),
             Some(Place::Path(path)) => path.display().to_string(),
             // The connect takes longer than the world waits for messages that are late.
-            Some(Place::Nowhere) => return self.is_damaged.set(true),
+            Some(Place::Nowhere | Place::Removed(_)) => return self.is_damaged.set(true),
             None => return,
         };
         self.damaged.borrow_mut().insert(door);
@@ -391,6 +406,7 @@ impl World {
                 self.is_damaged.set(true);
                 machine::suspend(Duration::from_millis(time as u64));
             }
+            Fault::Unlink(path, time) => strangers::take_place(&path, Duration::from_millis(time as u64)),
             Fault::Exit => {
                 for _ in 0..50 {
                     socket::write_at_exit();
@@ -420,6 +436,7 @@ impl World {
             )
         };
         self.plan.machine.scarce_every > 0
+            || self.plan.machine.lacking_every > 0
             || protocol.is_exclusive
             || steps.iter().any(leaves)
             || self.plan.faults.iter().any(|(_, fault)| is_rare(fault))
@@ -440,7 +457,7 @@ fn faults(world: &Rc<World>) {
 }
 
 /// What all sockets have in common that use an address.
-fn door(address: &str) -> String {
+pub(super) fn door(address: &str) -> String {
     match address.split_once("://") {
         Some(("tcp" | "ws", rest)) => {
             let end = rest.rfind(':').map_or("", |colon| &rest[colon + 1..]);

@@ -2,16 +2,18 @@
 
 #![cfg(all(unix, feature = "testing", not(any(loom, simulated))))]
 
+#[path = "../ports/mod.rs"]
+mod ports;
 mod streams;
 
 use std::io;
-use std::net::TcpListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use scaproust::custom::testing::check_transport;
 use scaproust::custom::{ByteStream, StreamListener, Transport, add_transport};
 use scaproust::{Error, EventKind, Pair};
 
+use ports::free_port;
 use streams::{Local, Manner};
 
 /// A new address of a scheme whose addresses are paths.
@@ -25,11 +27,7 @@ fn path(scheme: &str) -> String {
 #[test]
 fn transports_of_the_library_keep_the_rules() {
     check_transport(|| path("ipc"));
-    check_transport(|| {
-        // A port that is free at the moment.
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        format!("tcp://{}", listener.local_addr().unwrap())
-    });
+    check_transport(|| format!("tcp://127.0.0.1:{}", free_port("127.0.0.1")));
 }
 
 #[test]

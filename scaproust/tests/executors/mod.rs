@@ -1,11 +1,16 @@
 //! The executors on which the tests run their tasks: one that polls inside the waker, tokio and smol. And addresses.
 
+#[path = "../ports/mod.rs"]
+mod ports;
+
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::task::{Context, Poll, Wake, Waker};
+
+use ports::free_port;
 
 pub(crate) type Boxed = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -111,11 +116,7 @@ fn smol(futures: Vec<Boxed>) {
 /// An address for one test, over this transport.
 pub(crate) fn address(transport: &str, test: &str) -> String {
     match transport {
-        "tcp" => {
-            // A port that is free at the moment.
-            let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            format!("tcp://{}", listener.local_addr().unwrap())
-        }
+        "tcp" => format!("tcp://127.0.0.1:{}", free_port("127.0.0.1")),
         "ipc" => format!("ipc:///tmp/scaproust-tasks-{test}-{}", std::process::id()),
         _ => format!("inproc://tasks/{test}"),
     }

@@ -3,11 +3,13 @@
 mod addresses;
 mod connections;
 mod flow;
+#[path = "../../../scaproust/tests/ports/mod.rs"]
+mod ports;
 
 use std::cell::Cell;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU16, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use nanomsg::constants::{NN_IPC, NN_IPC_SHM, NN_IPV4ONLY, NN_SOL_SOCKET};
 #[cfg(feature = "tls")]
@@ -15,6 +17,7 @@ use nanomsg::constants::{NN_TLS, NN_TLS_CA, NN_TLS_CERT};
 
 use crate::role::{Role, SocketType};
 use crate::socket::Socket;
+use ports::free_port;
 
 /// A transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -152,19 +155,6 @@ impl Drop for Address {
 
 fn has_ipv6() -> bool {
     TcpListener::bind(("::1", 0)).is_ok()
-}
-
-/// A free port, below the range from which the kernel takes ports for outgoing connections: so it is not
-/// taken by chance, and a socket that connects before the port is bound is not connected to itself.
-fn free_port(host: &str) -> u16 {
-    const FIRST: u16 = 10_000;
-    const COUNT: u16 = 22_000;
-    static NEXT: AtomicU16 = AtomicU16::new(0);
-    // Processes that run at the same time begin at different ports.
-    let start = (std::process::id().wrapping_mul(509) % u32::from(COUNT)) as u16;
-    let next = || FIRST + (start + NEXT.fetch_add(1, Ordering::Relaxed) % COUNT) % COUNT;
-    let is_free = |port: &u16| TcpListener::bind((host, *port)).is_ok();
-    std::iter::repeat_with(next).take(1000).find(is_free).expect("no free port")
 }
 
 /// A socket that is ready for an endpoint of any transport.

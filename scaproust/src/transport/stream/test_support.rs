@@ -248,6 +248,8 @@ pub(super) struct TestSocket {
     batching: Arc<Batching>,
     /// The events that the test has not seen.
     pub(super) events: Mutex<VecDeque<EndpointEvent>, rank::Endpoint>,
+    /// The end of the last connection that had no pipe.
+    pub(super) unopened: Mutex<Option<End>, rank::Endpoint>,
 }
 
 impl TestSocket {
@@ -277,6 +279,7 @@ impl TestSocket {
             pipe: Mutex::default(),
             batching: Arc::default(),
             events: Mutex::default(),
+            unopened: Mutex::default(),
         })
     }
 }
@@ -334,9 +337,11 @@ impl EndpointContext for TestSocket {
     fn bound(&self, _endpoint: &dyn Endpoint) {}
 
     fn report(&self, event: EndpointEvent) {
-        // Those that only a monitor sees are left out.
-        if !matches!(event, EndpointEvent::Retry(..) | EndpointEvent::Unopened { .. }) {
-            lock(&self.events).push_back(event);
+        match event {
+            EndpointEvent::Unopened { end, .. } => *lock(&self.unopened) = Some(end),
+            // Only a monitor sees it.
+            EndpointEvent::Retry(..) => {}
+            _ => lock(&self.events).push_back(event),
         }
     }
 

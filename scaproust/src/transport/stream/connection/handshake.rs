@@ -105,12 +105,16 @@ impl Handshaking for Arc<Connection> {
 
 #[cfg(all(test, feature = "tls", not(any(loom, simulated))))]
 mod tests {
-    use std::io::Write;
+    use std::io::{ErrorKind, Read, Write};
+    use std::mem::MaybeUninit;
 
     use super::*;
     use crate::pipe::NullPeer;
     use crate::protocol::PUSH;
     use crate::reactor::Reactor;
+    use crate::tls::Config;
+    use crate::tls::TlsOption::CaFile;
+    use crate::tls::tests::settings;
     use crate::transport::Linger;
     use crate::transport::stream::layers::Stream;
     use crate::transport::stream::protocol_pair;
@@ -142,5 +146,35 @@ mod tests {
         assert!(lock(&connection.writer).has_ended() && connection.stream.has_input());
         connection.end_to_wait();
         assert_eq!(connection.stream.handshake_has_begun(), Some(false));
+    }
+
+    /// The peer learns of the failure, and ends the stream, before the thread that has read the failure has acted on it.
+    #[test]
+    fn a_certificate_that_is_refused_explains_the_end_of_the_stream() {
+        let distrusting = Arc::new(settings(&[(CaFile, "other-ca")], &[]));
+        let client = Config::client(&distrusting, "localhost").unwrap();
+        let (ours, theirs) = connected_over_network();
+        let context = TestSocket::new(&PUSH, Arc::new(NullPeer));
+        let connection = Connection::start(
+            Stream::secure(ours, &client).unwrap(),
+            Mapping::Tcp,
+            protocol_pair(&PUSH),
+            context.clone(),
+            Arc::new(NullPeer),
+            Reactor::idle(),
+        )
+        .unwrap();
+        connection.greet();
+        let mut peer = SecurePeer::new(theirs, &configs(&[]).1);
+        let peer = std::thread::spawn(move || peer.read(&mut [0]).unwrap_err());
+        let mut room = [MaybeUninit::uninit(); 4096];
+        while connection.stream.read(None, &mut room).unwrap_err().kind() != ErrorKind::InvalidData {
+            connection.stream.flush().unwrap();
+        }
+        connection.stream.flush().unwrap();
+        assert!(peer.join().unwrap().to_string().contains("alert"));
+        connection.receive();
+        assert!(lock(&connection.writer).has_ended());
+        assert_eq!(*lock(&context.unopened), Some(End::CERTIFICATE));
     }
 }

@@ -181,7 +181,7 @@ impl Connection {
             let spill_size = if is_direct { SPILL } else { scratch.len() };
             let wanted = direct_size + spill_size;
             let count = match self.stream.read(direct, &mut scratch[..spill_size]) {
-                Ok(0) => return Err(Failure::silent(End::PEER)),
+                Ok(0) => return Err(Failure::silent(self.end_of_layer().unwrap_or(End::PEER))),
                 Ok(count) => count,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(Stop::Done),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
@@ -315,15 +315,27 @@ impl Connection {
         self.request(WRITE);
     }
 
+    /// The end of the connection, if its layer has failed. The peer ends the stream when it learns of that, perhaps before the
+    /// thread that has read the failure has acted on it: then another one reads the end of the stream.
+    fn end_of_layer(&self) -> Option<End> {
+        #[cfg(feature = "tls")]
+        return self.stream.fault().map(|fault| match fault {
+            Fault::Certificate => End::CERTIFICATE,
+            Fault::Alert => End::ALERT,
+            Fault::Invalid => End::INVALID,
+        });
+        #[cfg(not(feature = "tls"))]
+        None
+    }
+
     /// The end of the connection after a read that has failed.
     fn end_of_read(&self, error: io::Error) -> End {
+        if let Some(end) = self.end_of_layer() {
+            return end;
+        }
         #[cfg(feature = "tls")]
-        match self.stream.fault() {
-            Some(Fault::Certificate) => return End::CERTIFICATE,
-            Some(Fault::Alert) => return End::ALERT,
-            Some(Fault::Invalid) => return End::INVALID,
-            None if error.kind() == io::ErrorKind::UnexpectedEof => return End::CUT,
-            None => {}
+        if error.kind() == io::ErrorKind::UnexpectedEof {
+            return End::CUT;
         }
         if self.stream.uses_shared_memory() && error.raw_os_error() == Some(libc::EPROTO) {
             return End::INVALID;
