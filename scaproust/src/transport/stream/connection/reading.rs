@@ -192,6 +192,8 @@ impl Connection {
                 Err(error) => return Err(Failure::silent(self.end_of_read(error))),
             };
             effects.has_read = true;
+            // The kernel ends a read behind a descriptor, which a local peer may pass with its greeting.
+            let may_have_ended_early = reader.lane.is_none() && self.stream.is_local();
             let direct = count.min(direct_size);
             if direct > 0 {
                 // SAFETY: the kernel has written this number of bytes.
@@ -205,7 +207,8 @@ impl Connection {
                 let read = unsafe { std::slice::from_raw_parts(rest.as_ptr().cast(), rest.len()) };
                 self.take(reader, read, effects)?;
             }
-            if self.stream.short_read_is_all() && count < wanted && !reader.is_ending {
+            let is_short = count < wanted && !may_have_ended_early;
+            if is_short && self.stream.short_read_is_all() && !reader.is_ending {
                 // The kernel had no more; the poller reports bytes that come now.
                 return Ok(Stop::Done);
             }

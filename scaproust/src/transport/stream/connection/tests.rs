@@ -135,6 +135,41 @@ fn a_greeting_that_waits_to_be_read_is_not_late() {
     }
 }
 
+/// The kernel ends a read behind a descriptor: what came after it is read as well, since nothing reports it.
+#[test]
+#[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
+fn messages_behind_a_descriptor_are_read_at_once() {
+    use std::io::IoSlice;
+
+    use crate::transport::SharedMemory;
+    use crate::transport::stream::platform;
+    use crate::transport::stream::rings::{Shared, Side, send_with_descriptor};
+
+    let memory = SharedMemory::new(1 << 16, &Arc::default());
+    for shared in [None, Shared::new(Side::Accepted, &memory)] {
+        let (ours, theirs) = connected_pair();
+        ours.set_nonblocking(true).unwrap();
+        let context = TestSocket::new(&PAIR, Arc::new(NullPeer));
+        let connection = Connection::start(
+            Stream::sharing(ours.into(), shared),
+            Mapping::Ipc,
+            Protocols { order: GreetingOrder::AfterPeer, ..protocol_pair(&PAIR).into() },
+            context.clone(),
+            Arc::new(NullPeer),
+            Reactor::idle(),
+        )
+        .unwrap();
+        let (mut theirs, file) = (platform::Stream::from(theirs), std::fs::File::open("/dev/zero").unwrap());
+        let greeting = [0, b'S', b'P', 0, 0, 16, 0, 0];
+        assert_eq!(send_with_descriptor(&theirs, &[IoSlice::new(&greeting)], &file.into()).unwrap(), 8);
+        theirs.write_all(&[1, 0, 0, 0, 0, 0, 0, 0, 2, b'h', b'i']).unwrap();
+        connection.receive();
+        let mut pipe = lock(&context.pipe).take().unwrap();
+        assert_eq!(pipe.inbound.front().unwrap().body, b"hi");
+        connection.finish(End::LOCAL);
+    }
+}
+
 #[test]
 fn a_read_that_finds_nothing_does_not_prolong_a_silence() {
     let (connection, _pipe, mut theirs) = connected_pipe();

@@ -28,6 +28,8 @@ mod shared;
 
 #[cfg(not(all(target_os = "linux", not(any(loom, portable, simulated)))))]
 pub(super) use absent::Shared;
+#[cfg(all(test, target_os = "linux", not(any(loom, portable, simulated))))]
+pub(super) use passing::send_with_descriptor;
 #[cfg(all(target_os = "linux", not(any(loom, portable, simulated))))]
 pub(super) use shared::Shared;
 

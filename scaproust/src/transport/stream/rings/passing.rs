@@ -38,7 +38,7 @@ fn message(parts: *mut libc::iovec, count: usize, control: &mut MaybeUninit<OneD
 ///
 /// # Errors
 /// The operating system's.
-pub(super) fn send_with_descriptor(
+pub(in crate::transport::stream) fn send_with_descriptor(
     stream: &Stream,
     pieces: &[IoSlice<'_>],
     descriptor: &OwnedFd,
