@@ -1,5 +1,5 @@
 //! The costs of the Rust interface: a round trip between two tasks beside one over bare streams of tokio, and a message beside
-//! one through the C interface.
+//! one through the C interface. On Linux also how the I/O threads of a context share the work.
 //!
 //! `make bench-rust` runs it. Each round runs all cases once, one after the other; the figures are the medians of the rounds,
 //! and only those of one run can be compared.
@@ -14,6 +14,8 @@ use scaproust::{Pair, Rep, Req};
 use tokio::runtime::Runtime;
 
 mod cases;
+#[cfg(target_os = "linux")]
+mod io_threads;
 
 use cases::{Case, SIZE, address, bare_streams, measure, requests, round_trips, runtime};
 
@@ -36,6 +38,8 @@ fn main() {
         vec![("C", Some(c_messages())), ("Rust", Some(messages()))],
     );
     measure("a request and its reply, in one thread", vec![("blocking", Some(blocking_requests()))]);
+    #[cfg(target_os = "linux")]
+    io_threads::compare();
 }
 
 fn pairs(runtime: Runtime, transport: &str) -> Case {

@@ -55,7 +55,7 @@ pub enum Event {
 /// happen in any order, and may take any number of steps. So one seed is one run of a small network, the same each time, as long as
 /// machines and scenario use no other source of chance, such as the order of a `HashMap`.
 ///
-/// There is no thread, no socket of the system and no time to wait for: thousands of worlds take a second. Each machine is checked as by
+/// There is no thread, no socket of the system and no time to wait for: hundreds of worlds take a second. Each machine is checked as by
 /// [`Bench`](super::Bench); in half of the worlds its pipes are [`Manner::Strict`]. How much lanes hold depends on the seed.
 ///
 /// A scenario opens sockets, connects them, and says what the programs at them do and what must be true; [`explore`] runs it with many
