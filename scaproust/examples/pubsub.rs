@@ -6,7 +6,7 @@ use scaproust::{Error, Pub, Sub};
 
 fn subscriber(address: &str, topic: &str) -> Result<Sub, Error> {
     let subscriber = Sub::new()?;
-    subscriber.subscribe(topic.as_bytes())?;
+    subscriber.subscribe(topic)?;
     subscriber.connect(address)?;
     Ok(subscriber)
 }

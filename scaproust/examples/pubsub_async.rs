@@ -20,7 +20,7 @@ fn main() -> Result<(), Error> {
     let connected = Sub::new()?;
     let readers = ["weather/", "sports/"].map(|topic| {
         let subscriber = connected.context()?;
-        subscriber.subscribe(topic.as_bytes())?;
+        subscriber.subscribe(topic)?;
         Ok::<_, Error>(read(subscriber, topic))
     });
     connected.connect(&address)?;

@@ -7,7 +7,7 @@ use scaproust::{Error, Respondent, Surveyor};
 
 fn main() -> Result<(), Error> {
     let surveyor = Surveyor::new()?;
-    surveyor.set_survey_deadline(Some(Duration::from_millis(200)))?;
+    surveyor.set_survey_deadline(Some(Duration::from_secs(1)))?;
     let address = surveyor.bind("tcp://127.0.0.1:0")?.address()?;
     let respondents = [Respondent::new()?, Respondent::new()?, Respondent::new()?];
     for respondent in &respondents {

@@ -137,7 +137,8 @@ fn a_future_that_is_dropped_after_it_was_woken_wakes_the_next() {
     let (mut dropped, mut left) = (pull.recv_async(), pull.recv_async());
     assert!(poll(&mut dropped, &first).is_pending() && poll(&mut left, &second).is_pending());
     push.send("one").unwrap();
-    assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
+    // The second one may have been woken as well by now, if more than ten milliseconds have passed.
+    assert_eq!(first.0.load(Ordering::SeqCst), 1);
     drop(dropped);
     assert_eq!(second.0.load(Ordering::SeqCst), 1);
     let Poll::Ready(received) = poll(&mut left, &second) else { panic!("it was woken") };
@@ -168,7 +169,8 @@ fn a_worker_that_is_dropped_before_it_accepts_wakes_the_next() {
     let (mut dropped, mut left) = (server.accept_async(), server.accept_async());
     assert!(poll(&mut dropped, &first).is_pending() && poll(&mut left, &second).is_pending());
     let mut pending = client.request("request").unwrap();
-    assert_eq!((first.0.load(Ordering::SeqCst), second.0.load(Ordering::SeqCst)), (1, 0));
+    // The second one may have been woken as well by now, if more than ten milliseconds have passed.
+    assert_eq!(first.0.load(Ordering::SeqCst), 1);
     drop(dropped);
     assert_eq!(second.0.load(Ordering::SeqCst), 1);
     let Poll::Ready(Ok((request, reply))) = poll(&mut left, &second) else { panic!("it was woken") };

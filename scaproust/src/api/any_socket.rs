@@ -38,7 +38,7 @@ use crate::protocol::{self, PROTOCOLS, ProtocolInfo};
 /// assert_eq!(pending.wait()?, "an answer");
 ///
 /// let subscriber: Sub = AnySocket::open(Protocol::Sub)?.downcast().unwrap();
-/// subscriber.subscribe(b"weather/")?;
+/// subscriber.subscribe("weather/")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub type AnySocket = Socket<Any>;

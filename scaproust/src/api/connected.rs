@@ -19,7 +19,7 @@ impl Endpoint {
     /// # use scaproust::{Error, Pub, Sub};
     /// # use std::time::Duration;
     /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
-    /// subscriber.subscribe(b"")?;
+    /// subscriber.subscribe("")?;
     /// let listener = publisher.bind("tcp://127.0.0.1:0")?;
     /// subscriber.connect(listener.address()?)?;
     /// smol::block_on(async {

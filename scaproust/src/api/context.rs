@@ -22,8 +22,8 @@ impl Socket<pattern::Sub> {
     /// # use scaproust::{Error, Pub, Sub};
     /// let (publisher, weather) = (Pub::new()?, Sub::new()?);
     /// let sports = weather.context()?;
-    /// weather.subscribe(b"weather/")?;
-    /// sports.subscribe(b"sports/")?;
+    /// weather.subscribe("weather/")?;
+    /// sports.subscribe("sports/")?;
     /// publisher.bind("inproc://doc/context")?;
     /// weather.connect("inproc://doc/context")?;
     /// publisher.send("sports/2:1")?;

@@ -114,7 +114,7 @@ impl Endpoint {
     /// # use scaproust::{Error, Pub, Sub};
     /// # use std::time::{Duration, Instant};
     /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
-    /// subscriber.subscribe(b"")?;
+    /// subscriber.subscribe("")?;
     /// let listener = publisher.bind("tcp://127.0.0.1:0")?;
     /// let dialer = subscriber.connect(listener.address()?)?;
     ///

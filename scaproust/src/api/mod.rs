@@ -125,7 +125,7 @@ pub type PairV1 = Socket<pattern::PairV1>;
 /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
 /// publisher.bind("inproc://doc/pub")?;
 /// subscriber.connect("inproc://doc/pub")?;
-/// subscriber.subscribe(b"weather/")?;
+/// subscriber.subscribe("weather/")?;
 /// publisher.send(b"sports/2:1")?;
 /// publisher.send(b"weather/rain")?;
 /// assert_eq!(*subscriber.recv()?, *b"weather/rain");

@@ -1,9 +1,11 @@
 //! The random generation of plans.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::extras;
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
+use super::world::door;
 use crate::machine::{BACKLOG, Random, Settings};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, SocketOption};
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
@@ -340,15 +342,18 @@ impl Generator {
         }
     }
 
-    /// Whether a PAIR has several connections, of which all but one are refused.
+    /// Whether a PAIR has several connections, of which all but one are refused: by endpoints of its own, or by several peers of one.
     fn has_refused_pair(&self) -> bool {
-        let is_pair = |name: &ThreadName| self.plan.sockets[name.0].protocol.is_exclusive;
-        self.plan.sockets.iter().any(|socket| {
-            let endpoints = self.plan.steps.iter().filter(|(name, step)| {
-                name.0 == socket.number && is_pair(name) && matches!(step, Step::Bind(_) | Step::Connect(_))
-            });
-            endpoints.count() > 1
-        })
+        let (mut endpoints, mut users) = (BTreeMap::new(), BTreeMap::new());
+        for (name, step) in &self.plan.steps {
+            if let Step::Bind(address) | Step::Connect(address) = step
+                && self.plan.sockets[name.0].protocol.is_exclusive
+            {
+                *endpoints.entry(name.0).or_insert(0) += 1;
+                *users.entry(door(address)).or_insert(0) += 1;
+            }
+        }
+        endpoints.into_values().any(|count| count > 1) || users.into_values().any(|count| count > 2)
     }
 
     /// A world with one purpose.

@@ -16,6 +16,7 @@ mod ledger;
 mod plan;
 mod priorities;
 mod program;
+mod script;
 mod shapes;
 mod shrink;
 #[cfg(all(test, shuttle))]

@@ -160,6 +160,8 @@ mod moment {
     extern "C" fn unloaded() {
         if !IS_EXITING.load(Ordering::Relaxed) {
             call(&super::BEFORE_UNLOAD);
+            // The C library calls `exiting` next, for which nothing is left to do: what it would use is freed here.
+            super::BEFORE_EXIT.store(std::ptr::null_mut(), Ordering::Relaxed);
             // SAFETY: the library is being unloaded, so no thread is inside it.
             unsafe { super::list::free_all() };
         }

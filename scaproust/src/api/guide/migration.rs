@@ -85,7 +85,7 @@
 //! | `send("text", 0)`, `recv_bytes(0)`, `recv_string(0)` | `send("text")`, `recv` |
 //! | `zmq::DONTWAIT` | `try_send`, `try_recv` |
 //! | `send_multipart` | a message has one part: join the parts, or send a value with `Typed` (feature `serde`) |
-//! | `set_subscribe(b"topic")` | `Sub::subscribe(b"topic")` |
+//! | `set_subscribe(b"topic")` | `Sub::subscribe("topic")` |
 //! | `zmq::poll(&mut [item], milliseconds)` | [`Poller`](crate::Poller) |
 //! | `zmq::proxy(&one, &other)` | [`device::join`](crate::device::join), of two raw sockets |
 //! | `get_last_endpoint` | [`Endpoint::address`](crate::Endpoint::address) |
@@ -101,7 +101,7 @@
 //!
 //! let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
 //! let listener = publisher.bind("tcp://127.0.0.1:0")?;
-//! subscriber.subscribe(b"weather/")?;
+//! subscriber.subscribe("weather/")?;
 //! subscriber.connect(listener.address()?)?;
 //! listener.wait_connected(Instant::now() + Duration::from_secs(10))?;
 //! publisher.send("weather/rain")?;

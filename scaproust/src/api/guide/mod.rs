@@ -10,7 +10,7 @@
 //! use std::time::{Duration, Instant};
 //!
 //! let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
-//! subscriber.subscribe(b"weather/")?;
+//! subscriber.subscribe("weather/")?;
 //! let listener = publisher.bind("tcp://127.0.0.1:0")?; // The system chooses the port.
 //! subscriber.connect(listener.address()?)?;
 //! listener.wait_connected(Instant::now() + Duration::from_secs(10))?;

@@ -179,7 +179,7 @@ impl<P: Pattern> Socket<P> {
     /// let (socket, subscriber) = (Pull::new()?, Sub::new()?);
     /// socket.set_monitor("inproc://doc/monitor")?;
     /// subscriber.connect("inproc://doc/monitor")?;
-    /// subscriber.subscribe(&[EventKind::Listening as u8])?;
+    /// subscriber.subscribe([EventKind::Listening as u8])?;
     /// socket.bind("inproc://doc/monitored")?;
     /// let event = SocketEvent::decode(&subscriber.recv()?).unwrap();
     /// assert_eq!(event.kind, EventKind::Listening);

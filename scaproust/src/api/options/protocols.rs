@@ -35,7 +35,7 @@ impl Socket<pattern::Pub> {
     /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
     /// publisher.set_filter(true)?;
     /// subscriber.set_filter_upstream(true)?;
-    /// subscriber.subscribe(b"weather/")?;
+    /// subscriber.subscribe("weather/")?;
     /// publisher.bind("inproc://doc/filter")?;
     /// subscriber.connect("inproc://doc/filter")?;
     /// publisher.send(b"sports/2:1")?; // Is not sent.
@@ -79,7 +79,7 @@ impl Socket<pattern::Sub> {
         self.enter()?.set_protocol_option(FILTER, Setting::Int(filters.into()))
     }
 
-    /// Subscribes to messages that begin with `prefix`; an empty prefix subscribes to all messages.
+    /// Subscribes to messages that begin with `prefix`, text or bytes; an empty prefix subscribes to all messages.
     /// Without a subscription no message is received.
     ///
     /// # Errors
@@ -87,11 +87,11 @@ impl Socket<pattern::Sub> {
     ///
     /// ```
     /// # use scaproust::Sub;
-    /// Sub::new()?.subscribe(b"weather/")?;
+    /// Sub::new()?.subscribe("weather/")?;
     /// # Ok::<(), scaproust::Error>(())
     /// ```
-    pub fn subscribe(&self, prefix: &[u8]) -> Result<(), Error> {
-        self.enter()?.set_protocol_option(SUBSCRIBE, Setting::Bytes(prefix))
+    pub fn subscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.enter()?.set_protocol_option(SUBSCRIBE, Setting::Bytes(prefix.as_ref()))
     }
 
     /// Removes one subscription to `prefix`. If it was made twice, one of the two stays.
@@ -104,14 +104,14 @@ impl Socket<pattern::Sub> {
     /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
     /// publisher.bind("inproc://doc/unsubscribe")?;
     /// subscriber.connect("inproc://doc/unsubscribe")?;
-    /// subscriber.subscribe(b"a")?;
-    /// subscriber.unsubscribe(b"a")?;
+    /// subscriber.subscribe("a")?;
+    /// subscriber.unsubscribe("a")?;
     /// publisher.send(b"abc")?;
     /// assert_eq!(subscriber.try_recv().err(), Some(Error::WouldBlock));
     /// # Ok::<(), Error>(())
     /// ```
-    pub fn unsubscribe(&self, prefix: &[u8]) -> Result<(), Error> {
-        self.enter()?.set_protocol_option(UNSUBSCRIBE, Setting::Bytes(prefix))
+    pub fn unsubscribe(&self, prefix: impl AsRef<[u8]>) -> Result<(), Error> {
+        self.enter()?.set_protocol_option(UNSUBSCRIBE, Setting::Bytes(prefix.as_ref()))
     }
 }
 

@@ -69,7 +69,7 @@ impl<P: Inbound> Socket<P> {
     /// ```
     /// # use scaproust::{Error, Pub, Rep, Sub};
     /// let (publisher, subscriber) = (Pub::new()?, Sub::new()?);
-    /// subscriber.subscribe(b"price/")?;
+    /// subscriber.subscribe("price/")?;
     /// subscriber.set_conflates(true)?;
     /// subscriber.bind("inproc://doc/conflates")?;
     /// publisher.connect("inproc://doc/conflates")?;

@@ -434,8 +434,16 @@ impl Source for Connection {
     }
 
     fn timeout(self: Arc<Self>, now: Duration) {
-        if lock(&self.timers).take_due(now, Purpose::Retry) {
+        let (mut retries, mut awaits_greeting) = (false, false);
+        lock(&self.timers).take_due(now, |purpose| {
+            retries |= purpose == Purpose::Retry;
+            awaits_greeting |= purpose == Purpose::Greeting;
+        });
+        if retries {
             self.flush();
+        }
+        // The peer's greeting may have come in time, and this thread be late. Over TLS another one may be reading.
+        if retries || (awaits_greeting && !self.stream.is_secure()) {
             self.receive();
         }
         self.check_lease(now);

@@ -111,6 +111,30 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     assert_eq!(lock(&connection.timers).purposes(), []);
 }
 
+/// The I/O thread may get the processor so late that the greeting's time is over, though the greeting came in time.
+#[test]
+fn a_greeting_that_waits_to_be_read_is_not_late() {
+    for time in [PEER_FIRST_TIME, GREETING_TIME] {
+        let (ours, mut theirs) = connected_pair();
+        ours.set_nonblocking(true).unwrap();
+        let context = TestSocket::new(&PUSH, Arc::new(NullPeer));
+        let connection = Connection::start(
+            Stream::local(ours.into()),
+            Mapping::Ipc,
+            Protocols { order: GreetingOrder::AfterPeer, ..protocol_pair(&PUSH).into() },
+            context.clone(),
+            Arc::new(NullPeer),
+            Reactor::idle(),
+        )
+        .unwrap();
+        connection.greet();
+        theirs.write_all(&GREETING).unwrap();
+        connection.clone().timeout(now() + time);
+        assert!(lock(&context.pipe).take().is_some() && connection.is_established());
+        connection.finish(End::LOCAL);
+    }
+}
+
 #[test]
 fn a_read_that_finds_nothing_does_not_prolong_a_silence() {
     let (connection, _pipe, mut theirs) = connected_pipe();

@@ -33,15 +33,15 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Removes the timers that have fired at `now`. Returns whether one of them had the purpose `wanted`.
-    pub(super) fn take_due(&mut self, now: Duration, wanted: Purpose) -> bool {
-        let mut is_due = false;
+    /// Removes the timers that have fired at `now`, and passes the purpose of each to `note`.
+    pub(super) fn take_due(&mut self, now: Duration, mut note: impl FnMut(Purpose)) {
         self.set.retain(|(purpose, timer)| {
             let waits = timer.moment() > now;
-            is_due |= !waits && *purpose == wanted;
+            if !waits {
+                note(*purpose);
+            }
             waits
         });
-        is_due
     }
 
     /// The purposes of the timers that are set.
