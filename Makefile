@@ -350,7 +350,7 @@ simulate: ## simulated worlds for a minute, with the seed of the day (SECONDS_OF
 	$(call heading,Simulation)
 	@simulation/run
 
-bite: ## puts back old faults one at a time, and requires that simulated worlds find them (some minutes)
+bite: ## puts faults into the library one at a time, and requires that simulated worlds find them (some minutes)
 	@simulation/bite
 
 soak: MINUTES ?= 60

@@ -5,9 +5,10 @@ chat_name='chat over wss: the page in Chromium, the example joins'
 
 build_chat() {
     local root=${CARGO_TARGET_DIR:-$interop/../target}
-    chat=$root/debug/examples/chat
     "${CARGO:-cargo}" build --quiet --locked --manifest-path "$interop/../scaproust/Cargo.toml" --target-dir "$root" \
         --features tls --example chat || stop "no chat"
+    # The conversation runs in a folder of its own.
+    chat=$(realpath "$root/debug/examples/chat")
 }
 
 # A member of the room in the browser greets another one, hears its answer, and answers that from the page's form.

@@ -71,6 +71,8 @@ static void each_way (const char *transport, int pub_binds, int pub_filters, int
     }
     subscribe (sub, "b");
     synchronise (pub, sub, "b");
+    /*  All that were sent before it have come. */
+    check (statistic (pub, NN_STAT_CURRENT_SUBSCRIPTIONS) == (filters ? 3 : 0));
     for (int i = 0; i < 2; i++)
         check (nn_setsockopt (sub, NN_SUB, NN_SUB_UNSUBSCRIBE, "a", 1) == 0);
     if (filters)

@@ -17,7 +17,16 @@ static CONFUSED: Protocol = Protocol::new::<Answerer<true>>(0xf502, "answerer", 
 static SOURCE: Protocol = Protocol::new::<One>(0xf503, "source", &SINK).only_sends();
 static SINK: Protocol = Protocol::new::<One>(0xf504, "sink", &SOURCE).only_receives();
 /// Has a deadline that stays the same.
-static RESTLESS: Protocol = Protocol::new::<Restless>(0xf505, "restless", &RESTLESS);
+static RESTLESS: Protocol = Protocol::new::<Idler<RESTS_NOT>>(0xf505, "restless", &RESTLESS);
+static PATIENT: Protocol = Protocol::new::<Idler<WAITS>>(0xf506, "patient", &PATIENT);
+static CARELESS: Protocol = Protocol::new::<Idler<PANICS>>(0xf507, "careless", &CARELESS);
+static UNTIDY: Protocol = Protocol::new::<Idler<PANICS_AT_END>>(0xf508, "untidy", &UNTIDY);
+
+/// What an idler does.
+const RESTS_NOT: u8 = 0;
+const WAITS: u8 = 1;
+const PANICS: u8 = 2;
+const PANICS_AT_END: u8 = 3;
 
 #[derive(Default)]
 struct One {
@@ -117,10 +126,17 @@ impl<const IS_CONFUSED: bool> StateMachine for Answerer<IS_CONFUSED> {
     }
 }
 
+/// Sends and receives nothing.
 #[derive(Default)]
-struct Restless;
+struct Idler<const MANNER: u8>;
 
-impl StateMachine for Restless {
+impl<const MANNER: u8> Drop for Idler<MANNER> {
+    fn drop(&mut self) {
+        assert_ne!(MANNER, PANICS_AT_END, "something is left");
+    }
+}
+
+impl<const MANNER: u8> StateMachine for Idler<MANNER> {
     fn attach(&mut self, _pipe: PipeId, _priorities: Priorities) -> bool {
         true
     }
@@ -148,7 +164,12 @@ impl StateMachine for Restless {
     }
 
     fn deadline(&self) -> Option<Duration> {
-        Some(Duration::ZERO)
+        match MANNER {
+            RESTS_NOT => Some(Duration::ZERO),
+            WAITS => Some(Duration::MAX),
+            PANICS => panic!("no deadline"),
+            _ => None,
+        }
     }
 }
 
@@ -300,6 +321,31 @@ fn a_world_that_does_not_come_to_rest_fails() {
         found.starts_with("the world does not come to rest\n") && found.contains("replay(3, …)"),
         "{found}"
     );
+}
+
+#[test]
+fn a_deadline_that_never_comes_is_none() {
+    explore(0..10, |world| {
+        world.open(&PATIENT);
+        world.run(100, |_, _| {});
+        world.settle(|_, _| {});
+        assert!(world.elapsed() < Duration::from_secs(3600));
+    });
+}
+
+#[test]
+fn panics_outside_of_calls_name_their_seed() {
+    let lonely = |protocol: &'static Protocol| {
+        failure(|| {
+            explore(5..6, |world| {
+                world.open(protocol);
+                world.run(100, |_, _| {});
+            });
+        })
+    };
+    let [asked, at_end] = [lonely(&CARELESS), lonely(&UNTIDY)];
+    assert!(asked.starts_with("the machine has panicked") && asked.contains("replay(5, …)"), "{asked}");
+    assert!(at_end.contains("something is left\n") && at_end.contains("replay(5, …)"), "{at_end}");
 }
 
 #[test]

@@ -255,10 +255,11 @@ impl Custom {
         Custom { machine: Some(Box::new(machine)) }
     }
 
-    /// Whether the program's code has panicked.
+    /// Whether the program's code has panicked, or does when it is asked for its deadline.
     #[cfg(feature = "testing")]
     pub(super) fn has_panicked(&self) -> bool {
-        self.machine.is_none()
+        let ask = |machine: &dyn StateMachine| (machine.is_busy(), machine.deadline());
+        self.machine.as_deref().is_none_or(|machine| catch_unwind(AssertUnwindSafe(|| ask(machine))).is_err())
     }
 
     /// Calls the program's code; `otherwise` is the result after a panic.

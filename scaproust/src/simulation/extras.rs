@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
 use super::tasks::{Tasks, Work};
+use super::world::door;
 use crate::machine::Random;
-use crate::option::LEVEL_SOCKET;
+use crate::option::{LEVEL_SOCKET, SocketOption};
 use crate::protocol::SUB;
 
 // Names of options, as in ext.h.
@@ -44,6 +45,27 @@ pub(super) fn add(plan: &mut Plan, seed: u64) {
     }
     if random.one_in(6) && may_lack_memory(plan) {
         plan.machine.lacking_every = [5, 30, 200][random.below(3) as usize];
+        if random.one_in(2) && may_stay_in_process(plan) {
+            stay_in_process(plan);
+        }
+    }
+}
+
+/// Whether the world is about nothing that inproc does not have: files, and bounds of what a peer sends.
+fn may_stay_in_process(plan: &Plan) -> bool {
+    let has_bound = |socket: &SocketPlan| socket.option(SocketOption::MaxMessage).is_some();
+    !plan.faults.iter().any(|(_, fault)| matches!(fault, Fault::Unlink(..)))
+        && !plan.sockets.iter().any(has_bound)
+}
+
+/// Makes all connections those of inproc, over which nothing is lost when there is no memory for a message.
+fn stay_in_process(plan: &mut Plan) {
+    for (_, step) in &mut plan.steps {
+        if let Step::Bind(address) | Step::Connect(address) = step
+            && !address.starts_with("inproc:")
+        {
+            *address = format!("inproc://{}", door(address));
+        }
     }
 }
 

@@ -214,7 +214,7 @@ impl Simulation {
     #[cfg(feature = "testing")]
     pub(super) fn due_in(&self) -> Option<u64> {
         let left = self.machine.deadline()?.saturating_sub(self.world.now);
-        Some(left.as_nanos().div_ceil(1_000_000) as u64)
+        u64::try_from(left.as_nanos().div_ceil(1_000_000)).ok()
     }
 
     /// The program sends a message.

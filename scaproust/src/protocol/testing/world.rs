@@ -17,6 +17,8 @@ const LONGEST_PAUSE: u64 = 100;
 /// How long a world may take to come to rest, in milliseconds, and in events.
 const SETTLES_WITHIN: u64 = 60_000;
 const SETTLES_AFTER: usize = 100_000;
+/// The last moment of a world that time is let pass to at once, in milliseconds: a hundred years. A machine with a later deadline has none.
+const LAST_MOMENT: u64 = 100 * 365 * 24 * 3_600_000;
 /// How many of its last events a failure shows.
 const SHOWN: usize = 20;
 
@@ -304,8 +306,8 @@ impl World {
     }
 
     /// Lets the world come to rest: no link is cut any more, all are joined, and all that is on its way arrives. The deadlines of machines
-    /// pass, for a minute. `after_each` is called as by [`World::run`], at first before anything happens and without an event; the world is at
-    /// rest when nothing can happen any more and a call of it has neither sent nor received anything.
+    /// pass, for a minute. `after_each` is called as by [`World::run`]; without an event before anything happens, and after a call of it that was
+    /// all that happened. The world is at rest when nothing can happen any more and a call of it has neither sent nor received anything.
     ///
     /// # Panics
     /// If the world is not at rest after 100,000 events.
@@ -359,7 +361,10 @@ impl World {
     /// In how many milliseconds the first of the machines has its deadline, or a link that was refused is tried again.
     fn due_in(&self) -> Option<u64> {
         let deadlines = self.sockets.iter().filter_map(|socket| socket.bench.0.due_in());
-        deadlines.chain(self.links.iter().filter_map(|link| link.retries_in(self.limits.now))).min()
+        let left = LAST_MOMENT.saturating_sub(self.limits.now);
+        let first =
+            deadlines.chain(self.links.iter().filter_map(|link| link.retries_in(self.limits.now))).min();
+        first.filter(|due| *due <= left)
     }
 
     fn elapse(&mut self, milliseconds: u64) -> Event {
@@ -399,7 +404,11 @@ pub fn replay(seed: u64, mut scenario: impl FnMut(&mut World)) {
 #[track_caller]
 fn run(seed: u64, shown: usize, scenario: &mut dyn FnMut(&mut World)) {
     let mut world = World::new(seed);
-    let Err(panic) = catch_unwind(AssertUnwindSafe(|| scenario(&mut world))) else { return };
+    let lived = catch_unwind(AssertUnwindSafe(|| scenario(&mut world)));
+    // A machine may panic when it is dropped, also after another panic.
+    let sockets = std::mem::take(&mut world.sockets);
+    let dropped = catch_unwind(AssertUnwindSafe(|| drop(sockets)));
+    let Err(panic) = lived.and(dropped) else { return };
     let count = world.log.len();
     let last = world.log[count.saturating_sub(shown)..].join("\n  ");
     let cause = text(&*panic);
