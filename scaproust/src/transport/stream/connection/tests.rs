@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use super::*;
 use crate::message::{Metadata, Payload};
 use crate::pipe::{Edges, NullPeer, Producer};
-use crate::protocol::{PAIR, PUSH};
+use crate::protocol::{PAIR, PUSH, ProtocolInfo};
 use crate::transport::PipeEnds;
 use crate::transport::stream::layers::masked::{HELLO, MASK};
 use crate::transport::stream::protocol_pair;
@@ -111,22 +111,27 @@ fn a_greeting_cancels_its_own_timer_and_no_other() {
     assert_eq!(lock(&connection.timers).purposes(), []);
 }
 
+/// A connection of a socket that answers the peer's greeting, over a stream of which the test reads for it.
+fn answering(stream: Stream, protocol: &'static ProtocolInfo) -> (Arc<Connection>, Arc<TestSocket>) {
+    let context = TestSocket::new(protocol, Arc::new(NullPeer));
+    let connection = Connection::start(
+        stream,
+        Mapping::Ipc,
+        Protocols { order: GreetingOrder::AfterPeer, ..protocol_pair(protocol).into() },
+        context.clone(),
+        Arc::new(NullPeer),
+        Reactor::idle(),
+    );
+    (connection.unwrap(), context)
+}
+
 /// The I/O thread may get the processor so late that the greeting's time is over, though the greeting came in time.
 #[test]
 fn a_greeting_that_waits_to_be_read_is_not_late() {
     for time in [PEER_FIRST_TIME, GREETING_TIME] {
         let (ours, mut theirs) = connected_pair();
         ours.set_nonblocking(true).unwrap();
-        let context = TestSocket::new(&PUSH, Arc::new(NullPeer));
-        let connection = Connection::start(
-            Stream::local(ours.into()),
-            Mapping::Ipc,
-            Protocols { order: GreetingOrder::AfterPeer, ..protocol_pair(&PUSH).into() },
-            context.clone(),
-            Arc::new(NullPeer),
-            Reactor::idle(),
-        )
-        .unwrap();
+        let (connection, context) = answering(Stream::local(ours.into()), &PUSH);
         connection.greet();
         theirs.write_all(&GREETING).unwrap();
         connection.clone().timeout(now() + time);
@@ -149,16 +154,7 @@ fn messages_behind_a_descriptor_are_read_at_once() {
     for shared in [None, Shared::new(Side::Accepted, &memory)] {
         let (ours, theirs) = connected_pair();
         ours.set_nonblocking(true).unwrap();
-        let context = TestSocket::new(&PAIR, Arc::new(NullPeer));
-        let connection = Connection::start(
-            Stream::sharing(ours.into(), shared),
-            Mapping::Ipc,
-            Protocols { order: GreetingOrder::AfterPeer, ..protocol_pair(&PAIR).into() },
-            context.clone(),
-            Arc::new(NullPeer),
-            Reactor::idle(),
-        )
-        .unwrap();
+        let (connection, context) = answering(Stream::sharing(ours.into(), shared), &PAIR);
         let (mut theirs, file) = (platform::Stream::from(theirs), std::fs::File::open("/dev/zero").unwrap());
         let greeting = [0, b'S', b'P', 0, 0, 16, 0, 0];
         assert_eq!(send_with_descriptor(&theirs, &[IoSlice::new(&greeting)], &file.into()).unwrap(), 8);
