@@ -27,7 +27,7 @@ pub(crate) enum Place {
     Path(PathBuf),
     /// No host is there.
     Nowhere,
-    /// A Unix-domain socket whose file was removed: nobody finds it.
+    /// A Unix-domain socket without its file, which was removed: connects do not find it.
     Removed(usize),
 }
 

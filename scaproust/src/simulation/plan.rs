@@ -123,7 +123,7 @@ pub(super) enum Fault {
     /// `nn_term`.
     Term,
     /// The file of an ipc address is removed while a socket is bound to it. For so many milliseconds a stranger then listens at
-    /// the address and ends what it accepts; for 0 nobody does.
+    /// the address and ends what it accepts; with 0 the address stays free.
     Unlink(String, usize),
 }
 

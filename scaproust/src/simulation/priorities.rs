@@ -14,7 +14,7 @@ const PREFERRED: &str = "a peer of a lower priority is used only while no higher
 const AMPLE: i32 = 1_000_000;
 
 impl Generator {
-    /// A socket whose peers have priorities.
+    /// A socket that gives its peers priorities.
     pub(super) fn priorities(&mut self) {
         if self.chance(2) { self.send_priorities() } else { self.receive_priorities() }
     }

@@ -184,7 +184,7 @@ impl Generator {
         }
     }
 
-    /// A receiver whose ipc file is removed, and perhaps replaced, while senders connect. It binds again later, and keeps the
+    /// A receiver loses its ipc file, which may be replaced, while senders connect. It binds again later, and keeps the
     /// connections that it has.
     pub(super) fn removed_file(&mut self) {
         let receiver = self.socket("pull", false);

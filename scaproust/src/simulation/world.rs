@@ -459,8 +459,8 @@ fn faults(world: &Rc<World>) {
     threads.into_iter().for_each(machine::Thread::join);
 }
 
-/// The doors whose connections end when there is no memory for a message that comes: all but those of inproc, over which the sender's
-/// call fails instead.
+/// The doors that lose a connection when there is no memory for a message that comes: all but those of inproc, where the sender's call
+/// fails instead.
 fn doors_without_memory(plan: &Plan) -> BTreeSet<String> {
     let lacks_memory = plan.machine.lacking_every > 0;
     let address = |(_, step): &(ThreadName, Step)| match step {

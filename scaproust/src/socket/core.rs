@@ -433,9 +433,9 @@ impl Core {
         }
     }
 
-    /// Notifies the registered calls whose condition holds now. Those that wait for a message also go on if the protocol has hit
-    /// the drop limit while calls read from the connections: a call that sleeps on the descriptor of a connection, whose lane the
-    /// unwanted messages fill, would be woken without end until another thread drops them.
+    /// Notifies the registered calls that can go on. Calls that wait for a message also go on if the protocol has hit the drop limit
+    /// while calls read from the connections: unwanted messages may then fill the lane of a connection, and its readable
+    /// descriptor would wake such a call without end until another thread drops them.
     fn notify_registered(&mut self, edges: &mut Edges) {
         let (receive, send) = self.face.registrations.interests();
         let can_recv = receive

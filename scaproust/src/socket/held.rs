@@ -79,7 +79,7 @@ impl Held {
 }
 
 impl Socket {
-    /// Has the batching tell the receivers. To be called without the lock, after the message whose edge is the first one held.
+    /// Has the batching tell the receivers. To be called without the lock, after the first message with a held edge.
     #[cold]
     pub(super) fn begin_holding(&self) {
         let _uncancellable = Uncancellable::begin();

@@ -14,7 +14,7 @@ pub(super) enum Keep {
 
 /// What stands between the peer and the inbound lane of a pipe that drops old messages. A lane has one producer and one
 /// consumer, so the peer, which fills one, cannot take a message out of it. At each edge the socket moves all messages on
-/// into a second lane, both of whose ends it has.
+/// into a second lane, of which it has both ends.
 pub(super) struct Intake {
     /// The end of the lane that the peer fills. Empty and parked whenever no edge is on its way.
     source: Consumer,
