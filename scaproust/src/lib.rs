@@ -120,6 +120,7 @@
 //! | `api`, `ffi` | the Rust interface, and what the package of the C interface needs; they do not import from each other |
 //! | `fuzzing` | fuzz targets, for tests and the fuzzer only |
 //! | `machine`, `simulation` | with `--cfg simulated`: a simulated operating system, which is below `sync`, and worlds of sockets on it |
+//! | `random` | random numbers from a seed, for simulations |
 
 #![cfg_attr(
     all(test, simulated),
@@ -154,6 +155,8 @@ mod message;
 mod option;
 mod pipe;
 mod protocol;
+#[cfg(any(simulated, feature = "testing"))]
+mod random;
 mod reactor;
 #[cfg(simulated)]
 pub mod simulation;

@@ -18,7 +18,6 @@ pub(crate) mod exploring;
 mod locks;
 mod network;
 pub(crate) mod poller;
-mod random;
 #[cfg(shuttle)]
 mod shuttled;
 mod threads;
@@ -37,7 +36,6 @@ pub(crate) use self::network::{
     remove_file, reset, stall, streams,
 };
 use self::poller::Pollers;
-pub(crate) use self::random::Random;
 #[cfg(shuttle)]
 pub(crate) use self::shuttled::{point, run, spawn, yield_now};
 use self::threads::Threads;
@@ -45,6 +43,7 @@ pub(crate) use self::threads::{
     Key, Outcome, Thread, block, current_thread, exchange_ranks, set_thread_place, sleep, steps,
     thread_place, wake,
 };
+use crate::random::Random;
 
 /// The most connections that wait to be accepted, if a plan does not say.
 pub(crate) const BACKLOG: usize = 128;

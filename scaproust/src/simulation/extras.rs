@@ -7,9 +7,9 @@ use std::time::Duration;
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
 use super::tasks::{Tasks, Work};
 use super::world::door;
-use crate::machine::Random;
 use crate::option::{LEVEL_SOCKET, SocketOption};
 use crate::protocol::SUB;
+use crate::random::Random;
 
 // Names of options, as in ext.h.
 const PEER_INFO: i32 = 1002;
@@ -100,15 +100,14 @@ fn wait_for_connections(plan: &mut Plan, random: &mut Random) {
     });
 }
 
+/// Whether a check compares times, or peers by their priorities.
+fn compares_peers(check: &Check) -> bool {
+    matches!(check, Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_))
+}
+
 /// Whether there may be no memory for a message: a connection on which one comes is ended then, and what was on its way is lost. No
 /// check compares times or priorities, and no step ends with the call that fails, as a device does.
 fn may_lack_memory(plan: &Plan) -> bool {
-    let compares = |check: &Check| {
-        matches!(
-            check,
-            Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_)
-        )
-    };
     let ends = |step: &Step| {
         matches!(
             step,
@@ -122,7 +121,7 @@ fn may_lack_memory(plan: &Plan) -> bool {
                 | Step::Tasks(_)
         )
     };
-    !plan.checks.iter().any(compares) && !plan.steps.iter().any(|(_, step)| ends(step))
+    !plan.checks.iter().any(compares_peers) && !plan.steps.iter().any(|(_, step)| ends(step))
 }
 
 /// Whether receivers may drop messages: no check counts them, and no device puts the messages of several senders on one pipe,
@@ -151,15 +150,9 @@ fn drop_old(plan: &mut Plan, random: &mut Random) {
 
 /// Lets tasks do what threads of some sockets would do.
 fn use_tasks(plan: &mut Plan, random: &mut Random) {
-    let is_timed = |check: &Check| {
-        matches!(
-            check,
-            Check::Fair(_) | Check::Prompt(..) | Check::SendPriority(_) | Check::ReceivePriority(_)
-        )
-    };
     let is_exit = |(_, fault): &(Duration, Fault)| *fault == Fault::Exit;
     let is_apart = |step: &Step| matches!(step, Step::Share(_) | Step::Fill(_));
-    if plan.checks.iter().any(is_timed)
+    if plan.checks.iter().any(compares_peers)
         || plan.faults.iter().any(is_exit)
         || plan.steps.iter().any(|(_, step)| is_apart(step))
     {

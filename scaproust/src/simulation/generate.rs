@@ -6,9 +6,10 @@ use std::time::Duration;
 use super::extras;
 use super::plan::{Check, Fault, Plan, SocketPlan, Step, ThreadName};
 use super::world::door;
-use crate::machine::{BACKLOG, Random, Settings};
+use crate::machine::{BACKLOG, Settings};
 use crate::option::{LEVEL_SOCKET, LEVEL_TCP, SocketOption};
 use crate::protocol::{PROTOCOLS, ProtocolInfo};
+use crate::random::Random;
 
 // Names of options, as in nn.h.
 pub(super) const LINGER: i32 = 1;

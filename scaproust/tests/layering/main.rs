@@ -16,6 +16,7 @@ use paths::paths;
 /// From the bottom to the top. A room, which is a module directly under the crate root, may import from the rows
 /// above its own row in this table, and, unless `SIBLINGS` names the row's first room, not from its neighbours.
 const LAYERS: &[&[&str]] = &[
+    &["random"],
     &["machine"],
     &["error", "address", "option", "message", "sync", "tls"],
     &["protocol", "wire", "endpoint"],

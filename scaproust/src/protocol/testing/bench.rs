@@ -1,8 +1,8 @@
 //! Tests of a program's protocol by the simulated pipes with which the library tests its own.
 
-use super::Random;
 use crate::protocol::simulation::{SEED, Simulation};
 use crate::protocol::{CustomProtocol, Machine, PipeId, Refusal};
+use crate::random::Random;
 
 /// How the pipes of a [`Bench`] call a machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

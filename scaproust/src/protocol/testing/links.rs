@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::world::{Event, LinkId, SocketId};
+use super::world::{Event, SocketId};
 use super::{Bench, Manner};
 use crate::protocol::{CustomProtocol, PipeId};
 
@@ -80,7 +80,6 @@ struct Side {
 
 /// A link of two sockets, which is joined again after each end.
 pub(super) struct Link {
-    id: LinkId,
     sides: [Side; 2],
     state: State,
     /// Before this moment it is not joined again.
@@ -88,9 +87,9 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(id: LinkId, sockets: [usize; 2]) -> Link {
+    pub(super) fn new(sockets: [usize; 2]) -> Link {
         let sides = sockets.map(|socket| Side { socket, pipe: None, on_way: VecDeque::new() });
-        Link { id, sides, state: State::Apart, joins_at: 0 }
+        Link { sides, state: State::Apart, joins_at: 0 }
     }
 
     /// Whether something may happen now.
@@ -213,9 +212,5 @@ impl Link {
     /// In how many milliseconds it may be joined again, if it must wait for that.
     pub(super) fn retries_in(&self, now: u64) -> Option<u64> {
         (self.state == State::Apart).then_some(self.joins_at).filter(|at| *at > now).map(|at| at - now)
-    }
-
-    pub(super) fn id(&self) -> LinkId {
-        self.id
     }
 }

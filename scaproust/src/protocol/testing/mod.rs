@@ -2,9 +2,7 @@
 
 mod bench;
 mod links;
-mod random;
 mod world;
 
 pub use bench::{Bench, Manner, check_contract};
-use random::Random;
 pub use world::{Event, LinkId, SocketId, World, explore, replay};

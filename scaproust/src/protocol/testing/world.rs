@@ -1,14 +1,15 @@
-//! Worlds of sockets whose protocols are the program's, in which a seed decides what happens and when.
+//! Worlds of sockets with the program's protocols: a seed decides what happens and when.
 
 use std::any::Any;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::time::Duration;
 
+use super::Manner;
 use super::links::{Limits, Link, Move, Socket};
-use super::{Manner, Random};
 use crate::message::Payload;
 use crate::protocol::{CustomProtocol, PipeId, Refusal};
+use crate::random::Random;
 
 /// The most messages that a lane of a world holds, if nothing is set.
 const MOST_ROOM: u64 = 8;
@@ -137,7 +138,7 @@ pub struct World {
     manner: Manner,
     sockets: Vec<Socket>,
     links: Vec<Link>,
-    /// Pipes whose peers are gone, with their sockets.
+    /// Pipes without a peer any more, with their sockets.
     closing: Vec<(SocketId, PipeId)>,
     limits: Limits,
     /// A link is cut at one of so many steps; never with 0.
@@ -201,7 +202,7 @@ impl World {
         assert_eq!(protocols[0].peer, protocols[1], "the protocols are not each other's peers");
         assert_ne!(one, other, "a link has two sockets");
         let id = LinkId(self.links.len());
-        self.links.push(Link::new(id, [one.0, other.0]));
+        self.links.push(Link::new([one.0, other.0]));
         id
     }
 
@@ -269,7 +270,7 @@ impl World {
 
     /// Whether the one of so many cases is met; never with 0.
     pub fn chance(&mut self, one_in: u32) -> bool {
-        one_in > 0 && self.below(one_in.into()) == 0
+        self.random.one_in(one_in)
     }
 
     /// How much time has passed.
@@ -332,10 +333,10 @@ impl World {
     /// Makes one of the moves that are possible; `None` if there is none, or with `may_pause` by chance.
     fn advance(&mut self, may_pause: bool) -> Option<Event> {
         let (links, sockets, limits) = (&self.links, &self.sockets, self.limits);
-        let moves = links.iter().flat_map(|link| Move::all().map(move |what| (link, what)));
+        let moves = links.iter().enumerate().flat_map(|link| Move::all().map(move |what| (link, what)));
         let moves: Vec<_> = moves
-            .filter(|(link, what)| link.can(*what, sockets, limits))
-            .map(|(link, what)| (link.id().0, what))
+            .filter(|((_, link), what)| link.can(*what, sockets, limits))
+            .map(|((number, _), what)| (number, what))
             .collect();
         let is_empty = |at: &SocketId, pipe: &PipeId| sockets[at.0].bench.0.unread(pipe.0) == 0;
         let empty: Vec<_> = self.closing.iter().copied().filter(|(at, pipe)| is_empty(at, pipe)).collect();

@@ -1,4 +1,4 @@
-//! Random numbers from a seed (SplitMix64).
+//! Random numbers from a seed (SplitMix64), for simulations: each run of a seed has the same.
 
 /// A source of random numbers.
 #[derive(Clone, Debug)]
@@ -25,6 +25,7 @@ impl Random {
     }
 
     /// A number from 0 to `most`.
+    #[cfg(simulated)]
     pub(crate) fn up_to(&mut self, most: u64) -> u64 {
         if most == u64::MAX { self.next() } else { self.below(most + 1) }
     }
