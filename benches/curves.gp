@@ -1,4 +1,5 @@
-# Figures over something that grows, a panel for each kind. benches/plot sets kind, panels, work, out, least and most.
+# Figures over something that grows, a panel for each kind. benches/plot sets kind, panels, work, out, libraries, least and
+# most.
 #
 # The background is transparent, and the colours can be read on white and on black.
 
@@ -10,8 +11,9 @@ set datafile separator '\t'
 set encoding utf8
 
 ink = '#808890'
-array COLOUR[5] = ['#2f81f7', '#d9822b', '#3a9d5d', '#a066d3', '#808890']
-peers = 'ours libnanomsg nng libzmq bare'
+array COLOUR[6] = ['#2f81f7', '#d9822b', '#3a9d5d', '#a066d3', '#c2527c', '#c2527c']
+peers = libraries . ' bare'
+COLOUR[words(peers)] = ink
 
 set border 3 linecolor rgb ink
 set xtics nomirror textcolor rgb ink
@@ -25,12 +27,12 @@ set key off
 
 if (kind eq 'ages') {
     what = 'Age of a message in microseconds, over the pause between two in microseconds (dashed: 99 %): less is better'
-    last = 5
+    last = words(peers)
     set xrange [4:2500]
     set xtics (5, 30, 200, 2000)
 } else {
     what = 'Messages per second over tcp, over the number of PULL, of PUSH, and of SUB: more is better'
-    last = 4
+    last = words(libraries)
     set xrange [0.8:1250]
     set xtics (1, 8, 60, 250, 1000)
 }

@@ -76,7 +76,7 @@ function begin_case(name,    part) {
     cell(part[2]); cell(part[3])
 }
 
-function speed_row(kind, name,    p, peer, best, part, ours, bar, verdict, ratio, text) {
+function speed_row(kind, name,    p, peer, best, part, ours, factor, share, against, verdict, ratio, text) {
     begin_case(name)
     split(name, part, "/")
     for (p = 1; p <= PEERS; p++) {
@@ -100,17 +100,19 @@ function speed_row(kind, name,    p, peer, best, part, ours, bar, verdict, ratio
     against = ours > 0 && speed[name, "bare"] > 0 ? ours / speed[name, "bare"] : ""
     if (has[kind, "bare"])
         cell(against == "" ? "" : sprintf("%.2f", against))
-    bar = bar_of(kind, part[2], part[3])
-    if (bar == "" || ratio == "") {
+    factor = ratio == "" ? "" : bar_of(kind, part[2], part[3])
+    share = against == "" ? "" : share_of(kind, part[2], part[3])
+    if (factor == "" && share == "") {
         cell(""); cell("")
         return
     }
-    verdict = ratio >= bar
-    if (kind == "latency") {
-        cell(sprintf("%s%s", "> 1", against == "" ? "" : ", <= 1.15"))
-        verdict = ratio > 1 && (against == "" || against <= 1.15)
-    } else
-        cell(bar)
+    text = factor
+    verdict = factor == "" || ratio >= factor
+    if (share != "") {
+        text = text (text == "" ? "" : ", ") (kind == "latency" ? "<= " : "") share " of bare"
+        verdict = verdict && (kind == "latency" ? against <= share : against >= share)
+    }
+    cell(text)
     if (kind == "fanout" && (name, "libnanomsg") in lost && lost[name, "ours"] > lost[name, "libnanomsg"] + 0.01)
         cell("missed: loses more than libnanomsg")
     else
@@ -119,13 +121,26 @@ function speed_row(kind, name,    p, peer, best, part, ours, bar, verdict, ratio
 
 # The bar: the factor to the best of the peers; "" if none is set.
 function bar_of(kind, transport, size) {
-    if (transport ~ /^(ws|wss|tls\+tcp)$/ || kind == "handover")
-        return ""
     if (kind == "latency")
-        return 1
-    if (kind == "calls")
-        return size == 64 ? 2 : ""
-    return size == 64 ? 3 : size == 1024 ? 2.5 : size == 65536 ? 1.3 : ""
+        return transport ~ /^(ws|wss|tls\+tcp)$/ ? "" : 1
+    if (kind == "flow" && transport ~ /^(inproc|ipc|tcp)$/)
+        return size == 64 ? 3.5 : size == 1024 ? 2.5 : ""
+    if (kind == "flow" && transport == "ipc+shm")
+        return size == 65536 ? 3 : ""
+    if (kind == "fanout" && transport == "inproc")
+        return size == 1024 || size == 65536 ? 2 : ""
+    return ""
+}
+
+# The bar: the share of what bare sockets reach; "" if none is set.
+function share_of(kind, transport, size) {
+    if (kind == "latency" && transport != "inproc")
+        return size == 1048576 ? 1.2 : 1.15
+    if (kind == "flow" && transport ~ /^(ipc|tcp)$/)
+        return size == 64 ? 0.6 : size == 1024 ? 0.8 : size == 65536 && transport == "tcp" ? 0.95 : ""
+    if (kind == "calls" && size == 64)
+        return 0.85
+    return ""
 }
 
 function cost_row(kind, name,    p, peer) {

@@ -13,12 +13,14 @@
 #     SIZES="1 64 1024 65536 1048576"
 #     GO_ON=1                               only those that have not been measured yet
 #
+# OMQ=1 adds omq-libzmq to the peers; it is built first (benches/omq).
+#
 # Their results are kept in target/bench/kept, and `benches/page` writes docs/benchmarks.md from them; so a long run can be
 # made in portions. Without a selection, everything is measured anew, and the page is written at the end.
 #
 # Results of other settings, and of a CASE that is named, are only printed (and left in target/bench/tried):
 #
-#     PEERS="ours libnanomsg nng libzmq bare spin"      also omq, which is built first (benches/omq)
+#     PEERS="ours libnanomsg nng libzmq omq bare spin"
 #     ROUNDS=5                              3 for shapes
 #     RUN_SECONDS=0.25 WARM_UP=0.08
 #     SYSCALLS=0                            do not count system calls; counting takes a run under strace for each peer and flood
@@ -32,7 +34,7 @@ set -euo pipefail
 
 differs=${PEERS:-}${ROUNDS:-}${RUN_SECONDS:-}${WARM_UP:-}${SYSCALLS:-}${UNDER:-}${*:2}
 chosen=${ONLY:-}${KINDS:-}${SHAPES:-}${TRANSPORTS:-}${SIZES:-}${GO_ON:-}
-PEERS=${PEERS:-ours libnanomsg nng libzmq bare spin}
+PEERS=${PEERS:-ours libnanomsg nng libzmq ${OMQ:+omq} bare spin}
 ROUNDS=${ROUNDS:-}
 RUN_SECONDS=${RUN_SECONDS:-0.25}
 WARM_UP=${WARM_UP:-0.08}
@@ -286,7 +288,7 @@ done 4<"$work/list"
 {
     version() { dpkg-query -W -f '${Version}' "$1"; }
     echo "$(uname -srm), $(nproc) cores; medians of ${ROUNDS:-5} rounds (shapes: ${ROUNDS:-3}) of $RUN_SECONDS s;" \
-        "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)"
+        "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)${OMQ:+, omq-libzmq 0.8.0}"
 } >"$results/machine"
 
 benches/report "$results" "$work/list"
