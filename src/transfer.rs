@@ -342,13 +342,21 @@ unsafe fn receive<'a, T: Take>(
     take: T,
 ) -> Result<CallState<ReceiveCall<'a, T>>, Error> {
     // The first try, which must be fast, does not allocate or move a `ReceiveCall`, and does not return what it has filled through
-    // the layers of the call.
-    let mut filled = Ok(FilledBody::Written(0));
-    let mut receiving = Receiving::new(|received: Received<'_>| filled = take(received));
+    // the layers of the call. The length of a small message is a variable of its own: a processor waits when it loads as a whole
+    // what it has just stored in parts.
+    let (mut written, mut other) = (0, None);
+    let mut receiving = Receiving::new(|received: Received<'_>| match take(received) {
+        Ok(FilledBody::Written(length)) => written = length,
+        filled => other = Some(filled),
+    });
     match socket::receive(s, dont_wait(flags), &mut receiving) {
         Ok(Step::Done((), is_cancellation_point)) => {
-            // SAFETY: as the caller promises.
-            Ok(CallState::Done(as_length(unsafe { body.finish(filled?) }), is_cancellation_point))
+            let length = match other {
+                None => written,
+                // SAFETY: as the caller promises.
+                Some(filled) => unsafe { body.finish(filled?) },
+            };
+            Ok(CallState::Done(as_length(length), is_cancellation_point))
         }
         Ok(Step::Blocked(entered)) => {
             boundary::suspend(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
