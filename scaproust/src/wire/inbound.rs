@@ -6,6 +6,7 @@
 use std::mem::MaybeUninit;
 use std::time::Duration;
 
+use super::LARGE_BODY;
 use super::framing::BadFrame;
 use super::greeting::{BadGreeting, Greeted, Greeting};
 use super::mapping::Decoder;
@@ -23,7 +24,7 @@ const MESSAGE_TIME: Duration = Duration::from_secs(30);
 #[derive(Debug)]
 pub(crate) struct Inbound {
     phase: Phase,
-    /// The last message was a large one, so the next may be, too.
+    /// The last message was a large one.
     expects_large: bool,
     /// The driver does not read, because there is no room for messages.
     has_back_pressure: bool,
@@ -41,6 +42,11 @@ enum Phase {
     Closed {
         has_dropped_bytes: bool,
     },
+}
+
+/// Whether a message is as long as [`LARGE_BODY`].
+fn is_large(payload: &Payload<'_>) -> bool {
+    payload.bytes().len() >= LARGE_BODY
 }
 
 /// Whether the peer may take more time.
@@ -120,7 +126,7 @@ impl Inbound {
         self.has_back_pressure = has_back_pressure;
     }
 
-    /// Whether the next message may be a large one, for which [`Inbound::spare`] saves a copy.
+    /// Whether the next message may be as long as [`LARGE_BODY`], since the last one was.
     pub(crate) fn expects_large(&self) -> bool {
         self.expects_large
     }
@@ -136,7 +142,7 @@ impl Inbound {
         match &mut self.phase {
             Phase::Open(decoder) => {
                 let outcome = decoder.feed(input, max, |payload, message_type| {
-                    self.expects_large = matches!(payload, Payload::Owned(_));
+                    self.expects_large = is_large(&payload);
                     each(payload, Metadata { message_type });
                 });
                 Fed { outcome, ping: decoder.take_ping() }
@@ -175,7 +181,7 @@ impl Inbound {
     ) -> Result<(), BadFrame> {
         let Phase::Open(decoder) = &mut self.phase else { return Ok(()) };
         let each = |payload: Payload<'_>, message_type| {
-            self.expects_large = matches!(payload, Payload::Owned(_));
+            self.expects_large = is_large(&payload);
             each(payload, Metadata { message_type });
         };
         // SAFETY: as the caller promises.

@@ -25,5 +25,9 @@ pub(crate) use inbound::{GREETING_TIME, Inbound, PEER_FIRST_TIME, TimeCheck};
 #[cfg(any(fuzzing, test))]
 pub(crate) use mapping::Decoder;
 pub(crate) use mapping::{Encoder, Handshake, Mapping};
-pub(crate) use outbound::{LARGE_BODY, MessageQueue, Outbound, PIECES_MAX};
+pub(crate) use outbound::{MessageQueue, Outbound, PIECES_MAX};
 pub(crate) use websocket::{FrameContent, FramePosition, Mask, Random};
+
+/// The length in bytes from which a body is worth a system call of its own, since a copy costs more: it is written from its
+/// chunk, never begins to gather, and is read straight into a chunk. Shorter ones are copied, many for each write and read.
+pub(crate) const LARGE_BODY: usize = 32 * 1024;

@@ -182,6 +182,22 @@ impl Consumer {
         drop(unsafe { self.take(block) });
     }
 
+    /// Passes messages that were found by earlier calls, and whose bodies are in no chunk, to `takes`, and drops those for which it
+    /// returns `true`. Ends at the first other message. [`Consumer::publish_progress`] must follow.
+    #[inline]
+    pub(crate) fn drain(&mut self, mut takes: impl FnMut(&Front<'_>) -> bool) {
+        let Some(block) = self.block else { return };
+        while self.offset < self.committed {
+            // SAFETY: a committed record is at `offset`; only the consumer takes it out, and nothing of it is borrowed then.
+            unsafe {
+                if block.has_chunk(self.offset) || !takes(&block.read(self.offset).0) {
+                    return;
+                }
+                self.take(block);
+            }
+        }
+    }
+
     /// Takes the chunk that holds the body of the first message, if a chunk does, and drops the
     /// message. [`Consumer::publish_progress`] must follow.
     #[inline]

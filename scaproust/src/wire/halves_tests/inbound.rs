@@ -220,8 +220,7 @@ fn a_peer_may_fall_silent_between_frames_only() {
 
 #[test]
 fn large_messages_are_expected_behind_a_large_one() {
-    // 2048 bytes are copied into the lane, and more are not.
-    let sizes = [2048, 2049, 0, 30_000, 2048, 30_000, 1];
+    let sizes = [LARGE_BODY - 1, LARGE_BODY, 0, 50_000, LARGE_BODY - 1, 50_000, 1];
     for mapping in mappings() {
         for read_size in [40, usize::MAX] {
             let (mut client, mut server) = greeted(mapping.clone());
@@ -233,7 +232,7 @@ fn large_messages_are_expected_behind_a_large_one() {
                 server.receive(&first).unwrap();
                 assert_eq!(server.inbound.expects_large(), before && size > 1, "before {size} bytes");
                 rest.chunks(read_size).for_each(|part| server.receive(part).unwrap());
-                assert_eq!(server.inbound.expects_large(), size > 2048, "{size} bytes");
+                assert_eq!(server.inbound.expects_large(), size >= LARGE_BODY, "{size} bytes");
             }
             assert_eq!(server.received, sizes.map(body));
         }

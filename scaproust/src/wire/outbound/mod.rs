@@ -12,8 +12,8 @@ use std::time::Duration;
 use super::framing::BadFrame;
 use super::mapping::Encoder;
 use crate::message::{Chunk, Front};
+pub(crate) use pieces::PIECES_MAX;
 use pieces::Pieces;
-pub(crate) use pieces::{LARGE_BODY, PIECES_MAX};
 
 /// The number of gathered bytes at which the sender writes them, at first.
 const GATHER_FIRST: usize = 1024;
@@ -47,6 +47,10 @@ pub(crate) trait MessageQueue {
 
     /// Drops the first message.
     fn skip(&mut self);
+
+    /// Passes messages whose bodies are in no chunk to `takes`, in order, and removes those for which it returns `true`. Ends at the
+    /// first other one, and may end before it.
+    fn drain(&mut self, takes: impl FnMut(&Front<'_>) -> bool);
 
     /// Removes the first message if its body is in a chunk, and returns that chunk. If not, the message stays.
     fn take_chunk(&mut self) -> Option<Chunk>;
@@ -148,13 +152,15 @@ impl Outbound {
         self.pieces.is_empty()
     }
 
-    /// Frees spare memory, when everything is sent. Returns whether enough has gathered in the queue meanwhile to be written
-    /// as well.
+    /// Notes that everything is sent. Frees spare memory, unless messages gather, of which the next write needs it again. Returns
+    /// whether enough has gathered in the queue meanwhile to be written as well.
     pub(crate) fn note_idle(&mut self, queue: Option<&mut impl MessageQueue>) -> bool {
-        self.pieces.free_spare();
         match (&self.gathering, queue) {
             (Some(gathering), Some(queue)) => queue.report_at(gathering.enough),
-            _ => false,
+            _ => {
+                self.pieces.free_spare();
+                false
+            }
         }
     }
 

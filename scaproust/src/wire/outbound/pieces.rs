@@ -9,13 +9,10 @@ use std::ops::Range;
 
 use super::MessageQueue;
 use crate::message::{Chunk, Front, Metadata};
-use crate::wire::{Encoder, FrameContent, FramePosition, Framing, Mask};
+use crate::wire::{Encoder, FrameContent, FramePosition, Framing, LARGE_BODY, Mask};
 
 /// The number of unsent bytes at which no more messages are taken.
 const FILL_MAX: usize = 128 * 1024;
-/// A body of this length or more is worth a piece and a write of its own: it is written from its chunk, and never begins to
-/// gather. A shorter one is copied next to others.
-pub(crate) const LARGE_BODY: usize = 16 * 1024;
 /// The most pieces in one write.
 pub(crate) const PIECES_MAX: usize = 32;
 /// The longest prefix of a frame in bytes.
@@ -122,24 +119,28 @@ impl Pieces {
         let taken_before = self.taken_total;
         let mut bytes = self.take_bytes();
         let mut before = bytes.len();
-        while self.length + bytes.len() - before - self.sent < FILL_MAX {
+        loop {
+            let room = (FILL_MAX + self.sent + before).saturating_sub(self.length);
+            let mut drained = 0;
+            queue.drain(|front| {
+                let takes = bytes.len() < room && make_room(&mut bytes, front).is_ok();
+                if takes {
+                    append_frame(&mut bytes, front, front.body, &mut encode_prefix);
+                    drained += 1;
+                }
+                takes
+            });
+            self.taken_total = self.taken_total.wrapping_add(drained);
+            if bytes.len() >= room {
+                break;
+            }
             let Some(front) = queue.front(parks) else { break };
             make_room(&mut bytes, &front)?;
-            let Front { head, body, metadata: Metadata { message_type } } = front;
-            let (head_length, body_length) = (head.len(), body.len());
-            let first = FramePosition::First { head: head_length, message_type };
-            let FrameContent { body: carried, mask } = encode_prefix(first, body_length, &mut bytes);
-            let start = bytes.len();
-            if head_length > 0 {
-                bytes.extend_from_slice(head);
-            }
-            let is_long = body.len() >= LARGE_BODY;
-            if !is_long {
-                bytes.extend_from_slice(body);
-            }
-            if let Some(mask) = mask {
-                mask.apply(0, &mut bytes[start..]);
-            }
+            let (head_length, body_length) = (front.head.len(), front.body.len());
+            let is_long = body_length >= LARGE_BODY;
+            let copied: &[u8] = if is_long { &[] } else { front.body };
+            let FrameContent { body: carried, mask } =
+                append_frame(&mut bytes, &front, copied, &mut encode_prefix);
             self.taken_total = self.taken_total.wrapping_add(1);
             match if is_long { queue.take_chunk() } else { None } {
                 Some(chunk) => {
@@ -263,6 +264,27 @@ impl Pieces {
     }
 }
 
+/// Appends the first frame of a message: its prefix, and, masked, its head and `copied`, which is the body or nothing.
+#[inline]
+fn append_frame(
+    bytes: &mut Vec<u8>,
+    front: &Front<'_>,
+    copied: &[u8],
+    encode_prefix: &mut impl FnMut(FramePosition, usize, &mut Vec<u8>) -> FrameContent,
+) -> FrameContent {
+    let Front { head, body, metadata: Metadata { message_type } } = *front;
+    let content = encode_prefix(FramePosition::First { head: head.len(), message_type }, body.len(), bytes);
+    let start = bytes.len();
+    if !head.is_empty() {
+        bytes.extend_from_slice(head);
+    }
+    bytes.extend_from_slice(copied);
+    if let Some(mask) = content.mask {
+        mask.apply(0, &mut bytes[start..]);
+    }
+    content
+}
+
 /// Reserves memory for what is copied of the message.
 #[inline]
 fn make_room(bytes: &mut Vec<u8>, front: &Front<'_>) -> io::Result<()> {
@@ -309,12 +331,13 @@ mod tests {
     use crate::wire::halves_tests::Queue;
     use crate::wire::{Mapping, Outbound, PAIR, Random};
     use std::hash::RandomState;
+    use std::time::Duration;
 
     #[test]
     fn small_and_large_messages_are_sent_in_order() {
         let mut queue = Queue::default();
         queue.push(b"h", b"one");
-        queue.push(b"hh", &[7; 20_000]);
+        queue.push(b"hh", &[7; 40_000]);
         queue.push(&[], b"");
         let mut pieces = Pieces::default();
         pieces.fill(&mut queue, &mut Encoder::LengthPrefix(Framing::Ipc), true).unwrap();
@@ -326,8 +349,8 @@ mod tests {
             pieces.note_sent(all.len() - before);
         }
         let mut expected = [&[1, 0, 0, 0, 0, 0, 0, 0, 4][..], b"hone"].concat();
-        expected.extend([1, 0, 0, 0, 0, 0, 0, 0x4e, 0x22, b'h', b'h']);
-        expected.extend([7; 20_000]);
+        expected.extend([1, 0, 0, 0, 0, 0, 0, 0x9c, 0x42, b'h', b'h']);
+        expected.extend([7; 40_000]);
         expected.extend([1, 0, 0, 0, 0, 0, 0, 0, 0]);
         assert_eq!(all, expected);
         assert_eq!(pieces.sent_total(), expected.len());
@@ -420,5 +443,14 @@ mod tests {
         assert_eq!(kept_small, spare);
         let (_, kept_large) = kept(15_000);
         assert_eq!(kept_large, 0);
+        outbound.begin_gathering(&mut queue, Duration::ZERO);
+        queue.push(&[], &[1; 15_000]);
+        outbound.fill(&mut queue).unwrap();
+        outbound.note_sent(8 + 15_000);
+        outbound.note_idle(Some(&mut queue));
+        assert!(memory(&outbound.pieces) >= 15_000, "the next write of what gathers needs it again");
+        outbound.stop_gathering();
+        outbound.note_idle(Some(&mut queue));
+        assert_eq!(memory(&outbound.pieces), 0);
     }
 }

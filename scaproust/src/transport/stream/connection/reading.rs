@@ -18,12 +18,12 @@ use crate::sync::{lock, now};
 use crate::tls::Fault;
 use crate::transport::stream::platform::is_scarce;
 use crate::transport::{LaneLimits, PipeEnds};
-use crate::wire::{BadFrame, BadGreeting, Greeted, Inbound};
+use crate::wire::{BadFrame, BadGreeting, Greeted, Inbound, LARGE_BODY};
 
 /// The most bytes of one read.
 const READ_SIZE: usize = 128 * 1024;
-/// The most bytes of one read that go elsewhere than into the memory of a large message, while one is being read or
-/// expected. They have to be copied.
+/// The most bytes of one read that go elsewhere than into the memory of a message, while one is being read or expected that
+/// is at least as long as [`LARGE_BODY`]: these have to be copied.
 const SPILL: usize = 4 * 1024;
 
 thread_local! {
@@ -177,7 +177,7 @@ impl Connection {
                 false => None,
             };
             let direct_size = direct.as_ref().map_or(0, |direct| direct.len());
-            let is_direct = self.stream.reads_directly() && (expects_large || direct_size > 0);
+            let is_direct = self.stream.reads_directly() && (expects_large || direct_size >= LARGE_BODY);
             let spill_size = if is_direct { SPILL } else { scratch.len() };
             let wanted = direct_size + spill_size;
             let count = match self.stream.read(direct, &mut scratch[..spill_size]) {

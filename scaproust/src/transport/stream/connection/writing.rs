@@ -354,6 +354,11 @@ impl MessageQueue for Consumer {
         Consumer::skip(self);
     }
 
+    #[inline]
+    fn drain(&mut self, takes: impl FnMut(&Front<'_>) -> bool) {
+        Consumer::drain(self, takes);
+    }
+
     fn take_chunk(&mut self) -> Option<Chunk> {
         Consumer::take_chunk(self)
     }
