@@ -43,3 +43,16 @@ fn bytes_are_copied_once_and_shared_by_all_subscribers() {
     let received = subscribers.map(|subscriber| bytes::Bytes::from(subscriber.recv().unwrap()));
     assert!(received.iter().all(|bytes| bytes.as_ptr() == received[0].as_ptr() && bytes.len() == LENGTH));
 }
+
+#[test]
+fn the_bound_of_each_subscriber_counts_its_part_of_shared_memory() {
+    let (publisher, subscribers) = publisher("parts");
+    for number in 0..12_u8 {
+        publisher.send(&vec![number; LENGTH][..]).unwrap();
+    }
+    for subscriber in subscribers {
+        for number in 0..12 {
+            assert_eq!(subscriber.try_recv().unwrap()[LENGTH - 1], number);
+        }
+    }
+}

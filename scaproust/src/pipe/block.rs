@@ -1,8 +1,8 @@
 //! The memory of a lane: linked blocks of records.
 //!
 //! A record is a prefix of eight bytes and, rounded up to eight bytes, either the bytes of a small
-//! message or a pointer to the chunk of a large one followed by its head. The prefix has the message's
-//! metadata. The producer writes behind `committed` and then advances it; the consumer reads only what is
+//! message, or a pointer to the chunk of a large one and its charge, followed by its head. The prefix has the
+//! message's metadata. The producer writes behind `committed` and then advances it; the consumer reads only what is
 //! in front of it.
 
 use std::alloc::{Layout, alloc, dealloc};
@@ -43,8 +43,18 @@ const _: () = assert!(size_of::<Prefix>() == 8);
 enum Kind {
     /// The whole message is inline.
     Inline = 0,
-    /// The data is a pointer to a chunk, then the head.
+    /// The data is a [`ChunkEntry`], then the head.
     Chunk = 1,
+}
+
+/// What a record has of a chunk.
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct ChunkEntry {
+    /// From [`Chunk::into_raw`].
+    chunk: NonNull<u8>,
+    /// What the lane's bound counts for the record.
+    charge: usize,
 }
 
 /// A pointer to a live block. Copies are allowed; the lane decides when it is freed.
@@ -53,7 +63,7 @@ pub(crate) struct Block(NonNull<Header>);
 
 /// The bytes that a record with `inline` bytes of inline data takes in a block.
 pub(crate) const fn record_size(inline: usize, with_chunk: bool) -> usize {
-    let data = inline + if with_chunk { size_of::<usize>() } else { 0 };
+    let data = inline + if with_chunk { size_of::<ChunkEntry>() } else { 0 };
     size_of::<Prefix>() + data.next_multiple_of(size_of::<Prefix>())
 }
 
@@ -66,13 +76,24 @@ pub(crate) enum Charge {
     Memory,
 }
 
+/// The most lanes among which the memory of a chunk is divided.
+const MAX_SHARES: usize = 8;
+
 impl Charge {
-    /// The charge of a record with `inline` bytes of inline data that takes `size` bytes of its block.
+    /// The charge of a record with `inline` bytes of a message that takes `size` bytes of its block.
     #[inline]
-    pub(crate) fn of(self, inline: usize, size: usize, chunk: Option<&Chunk>) -> usize {
+    pub(crate) fn of_inline(self, inline: usize, size: usize) -> usize {
         match self {
-            Charge::Payload => (inline + chunk.map_or(0, |chunk| chunk.len())).max(1),
-            Charge::Memory => size + chunk.map_or(0, Chunk::footprint),
+            Charge::Payload => inline.max(1),
+            Charge::Memory => size,
+        }
+    }
+
+    /// As `of_inline`, with a chunk as well, which is put into `lanes` lanes.
+    pub(crate) fn of_chunk(self, inline: usize, size: usize, chunk: &Chunk, lanes: usize) -> usize {
+        match self {
+            Charge::Payload => (inline + chunk.len()).max(1),
+            Charge::Memory => size + chunk.footprint().div_ceil(lanes.clamp(1, MAX_SHARES)),
         }
     }
 }
@@ -81,8 +102,8 @@ impl Charge {
 pub(crate) enum Record<'a> {
     /// A small message, in two parts that are joined.
     Inline(&'a [u8], &'a [u8]),
-    /// A head and the chunk that follows it.
-    Chunk(&'a [u8], Chunk),
+    /// A head and the chunk that follows it, with the charge of both.
+    Chunk(&'a [u8], Chunk, usize),
 }
 
 impl Record<'_> {
@@ -90,7 +111,7 @@ impl Record<'_> {
     pub(crate) fn size(&self) -> usize {
         match self {
             Record::Inline(head, body) => record_size(head.len() + body.len(), false),
-            Record::Chunk(head, _) => record_size(head.len(), true),
+            Record::Chunk(head, ..) => record_size(head.len(), true),
         }
     }
 }
@@ -206,10 +227,13 @@ impl Block {
                     data.copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
                     data.add(head.len()).copy_from_nonoverlapping(NonNull::from(body).cast(), body.len());
                 }
-                Record::Chunk(head, chunk) => {
+                Record::Chunk(head, chunk, charge) => {
                     prefix.write(Prefix { inline: inline_length(head.len()), kind: Kind::Chunk, metadata });
-                    data.cast::<NonNull<u8>>().write(chunk.into_raw());
-                    data.add(size_of::<usize>())
+                    let entry = data.cast::<ChunkEntry>();
+                    entry.write(ChunkEntry { chunk: chunk.into_raw(), charge });
+                    entry
+                        .add(1)
+                        .cast::<u8>()
                         .copy_from_nonoverlapping(NonNull::from(head).cast(), head.len());
                 }
             }
@@ -236,9 +260,9 @@ impl Block {
                     (Front { head: &[], body, metadata }, record_size(inline, false))
                 }
                 Kind::Chunk => {
-                    let head = std::slice::from_raw_parts(data.add(size_of::<usize>()).as_ptr(), inline);
-                    let raw = data.cast::<NonNull<u8>>().read();
-                    let body: &[u8] = match Chunk::from_raw(raw).map(ManuallyDrop::new) {
+                    let entry = data.cast::<ChunkEntry>();
+                    let head = std::slice::from_raw_parts(entry.add(1).cast().as_ptr(), inline);
+                    let body: &[u8] = match Chunk::from_raw(entry.read().chunk).map(ManuallyDrop::new) {
                         Some(chunk) => std::slice::from_raw_parts(chunk.as_ptr(), chunk.len()),
                         None => &[],
                     };
@@ -253,18 +277,26 @@ impl Block {
     /// # Safety
     /// As for [`Block::read`].
     pub(crate) unsafe fn inspect(&self, offset: usize, charge: Charge) -> (Front<'_>, usize, usize) {
-        // SAFETY: the caller promises that a record is there; its chunk is not dropped.
+        // SAFETY: as the caller promises.
         unsafe {
             let (front, size) = self.read(offset);
-            let prefix = self.data(offset).cast::<Prefix>();
-            let Prefix { inline, kind, .. } = prefix.read();
-            let chunk = match kind {
-                Kind::Inline => None,
-                Kind::Chunk => {
-                    Chunk::from_raw(prefix.add(1).cast::<NonNull<u8>>().read()).map(ManuallyDrop::new)
-                }
+            let charge = match self.chunk_entry(offset) {
+                Some(entry) => entry.charge,
+                None => charge.of_inline(front.len(), size),
             };
-            (front, size, charge.of(inline as usize, size, chunk.as_deref()))
+            (front, size, charge)
+        }
+    }
+
+    /// What the record at `offset` has of a chunk, if its body is in one.
+    ///
+    /// # Safety
+    /// As for [`Block::read`].
+    unsafe fn chunk_entry(&self, offset: usize) -> Option<ChunkEntry> {
+        // SAFETY: the caller promises that a record is there, and one of this kind begins with the entry.
+        unsafe {
+            let prefix = self.data(offset).cast::<Prefix>();
+            (prefix.as_ref().kind == Kind::Chunk).then(|| prefix.add(1).cast::<ChunkEntry>().read())
         }
     }
 
@@ -274,7 +306,7 @@ impl Block {
     /// As for [`Block::read`].
     pub(crate) unsafe fn has_chunk(&self, offset: usize) -> bool {
         // SAFETY: the caller promises that a record is there.
-        unsafe { self.data(offset).cast::<Prefix>().as_ref().kind == Kind::Chunk }
+        unsafe { self.chunk_entry(offset).is_some() }
     }
 
     /// Another reference to the chunk of the record at `offset`, if its body is in one.
@@ -282,14 +314,10 @@ impl Block {
     /// # Safety
     /// As for [`Block::read`].
     pub(crate) unsafe fn share_chunk(&self, offset: usize) -> Option<Chunk> {
-        // SAFETY: the caller promises that a record is there, and one of this kind begins with a pointer to its
-        // chunk. The record's reference to the chunk is neither taken nor dropped.
+        // SAFETY: the caller promises that a record is there. Its reference to the chunk is neither taken nor dropped.
         unsafe {
-            if !self.has_chunk(offset) {
-                return None;
-            }
-            let raw = self.data(offset).cast::<Prefix>().add(1).cast::<NonNull<u8>>().read();
-            Chunk::from_raw(raw).map(ManuallyDrop::new).map(|chunk| Chunk::clone(&chunk))
+            let entry = self.chunk_entry(offset)?;
+            Chunk::from_raw(entry.chunk).map(ManuallyDrop::new).map(|chunk| Chunk::clone(&chunk))
         }
     }
 
@@ -301,17 +329,16 @@ impl Block {
     pub(crate) unsafe fn take(&self, offset: usize, charge: Charge) -> (usize, usize, Option<Chunk>) {
         // SAFETY: the caller promises that a record is there, and that no other use of it is made.
         unsafe {
-            let prefix = self.data(offset).cast::<Prefix>();
-            let Prefix { inline, kind, .. } = prefix.read();
-            let inline = inline as usize;
-            let (size, chunk) = match kind {
-                Kind::Inline => (record_size(inline, false), None),
-                Kind::Chunk => {
-                    let raw = prefix.add(1).cast::<NonNull<u8>>().read();
-                    (record_size(inline, true), Chunk::from_raw(raw))
+            let inline = self.data(offset).cast::<Prefix>().as_ref().inline as usize;
+            match self.chunk_entry(offset) {
+                None => {
+                    let size = record_size(inline, false);
+                    (size, charge.of_inline(inline, size), None)
                 }
-            };
-            (size, charge.of(inline, size, chunk.as_ref()), chunk)
+                Some(ChunkEntry { chunk, charge }) => {
+                    (record_size(inline, true), charge, Chunk::from_raw(chunk))
+                }
+            }
         }
     }
 }

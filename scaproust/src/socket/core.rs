@@ -198,6 +198,7 @@ impl Core {
             options: &self.options,
             watch: &mut self.watch,
             metadata,
+            lanes: 1,
             check,
             delay: Delay::None,
         };

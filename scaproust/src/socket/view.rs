@@ -19,6 +19,8 @@ pub(super) struct View<'a> {
     pub(super) options: &'a Options,
     /// The metadata of the message that is sent.
     pub(super) metadata: Metadata,
+    /// The number of lanes that share a body.
+    pub(super) lanes: usize,
     /// Counts the messages that are dropped.
     pub(super) watch: &'a mut Watch,
     /// What a push checks of its receiver.
@@ -135,7 +137,7 @@ impl Context for View<'_> {
         let mut has_drained = false;
         loop {
             let mut batch = outbound.batch();
-            match batch.push(header, body, self.metadata) {
+            match batch.push_share(header, body, self.metadata, self.lanes) {
                 Ok(Pushed { edge }) => {
                     traffic.messages_sent += 1;
                     traffic.bytes_sent += length as u64;
@@ -193,6 +195,10 @@ impl Context for View<'_> {
 
     fn send_with(&mut self, metadata: Metadata) {
         self.metadata = metadata;
+    }
+
+    fn share_among(&mut self, lanes: usize) {
+        self.lanes = lanes;
     }
 
     fn note_drops(&mut self, count: usize) {

@@ -109,10 +109,25 @@ impl Batch<'_> {
         body: &mut Payload<'_>,
         metadata: Metadata,
     ) -> Result<Pushed, Full> {
+        self.push_share(head, body, metadata, 1)
+    }
+
+    /// As [`Batch::push`], for a body that is put into `lanes` lanes: if they share its memory, each counts a part of that.
+    ///
+    /// # Errors
+    /// As [`Batch::push`].
+    #[inline]
+    pub(crate) fn push_share(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        metadata: Metadata,
+        lanes: usize,
+    ) -> Result<Pushed, Full> {
         if !self.has_room() {
             return Err(Full);
         }
-        self.append(head, body, metadata)
+        self.append(head, body, metadata, lanes)
     }
 
     /// As [`Producer::has_room`].
@@ -245,7 +260,7 @@ impl Batch<'_> {
         if self.tail.closed {
             return Err(Full);
         }
-        self.append(head, body, metadata)
+        self.append(head, body, metadata, 1)
     }
 
     /// Whether the consumer was dropped: every push fails.
@@ -253,14 +268,25 @@ impl Batch<'_> {
         self.tail.closed
     }
 
-    fn append(&mut self, head: &[u8], body: &mut Payload<'_>, metadata: Metadata) -> Result<Pushed, Full> {
+    fn append(
+        &mut self,
+        head: &[u8],
+        body: &mut Payload<'_>,
+        metadata: Metadata,
+        lanes: usize,
+    ) -> Result<Pushed, Full> {
         let tail = &mut *self.tail;
-        let (inline, chunk) = match &*body {
-            Payload::Borrowed(bytes) => (head.len() + bytes.len(), None),
-            Payload::Owned(chunk) => (head.len(), Some(chunk)),
+        let (size, charge) = match &*body {
+            Payload::Borrowed(bytes) => {
+                let inline = head.len() + bytes.len();
+                let size = record_size(inline, false);
+                (size, self.shared.charge.of_inline(inline, size))
+            }
+            Payload::Owned(chunk) => {
+                let size = record_size(head.len(), true);
+                (size, self.shared.charge.of_chunk(head.len(), size, chunk, lanes))
+            }
         };
-        let size = record_size(inline, chunk.is_some());
-        let charge = self.shared.charge.of(inline, size, chunk);
         let block = match tail.block {
             Some(block) if tail.offset + size <= block.capacity() => block,
             previous => {
@@ -276,7 +302,7 @@ impl Batch<'_> {
         };
         let record = match body.take() {
             Payload::Borrowed(bytes) => Record::Inline(head, bytes),
-            Payload::Owned(chunk) => Record::Chunk(head, chunk),
+            Payload::Owned(chunk) => Record::Chunk(head, chunk, charge),
         };
         // SAFETY: the tail's lock is held, the record fits, and `offset` is the end.
         tail.offset = unsafe { block.write(tail.offset, record, metadata) };

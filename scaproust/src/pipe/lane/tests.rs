@@ -112,7 +112,7 @@ fn a_large_bound_counts_memory() {
 }
 
 proptest! {
-    /// The count of a lane is the memory of its messages, however they were pushed and taken.
+    /// The count of a lane is the memory of its messages, and of chunks a lane's part, however they were pushed and taken.
     #[test]
     fn the_count_is_the_memory_of_the_messages(
         steps in proptest::collection::vec((0..5_u8, 0..3000_usize, 0..40_usize), 1..200),
@@ -131,10 +131,12 @@ proptest! {
                 2 => {
                     // Half of the chunk is trimmed off, and still counts.
                     let chunk = Chunk::new(size).unwrap().trimmed(size / 2).unwrap();
-                    let record = 8 + (head.len() + size_of::<usize>()).next_multiple_of(8);
-                    model.push_back(record + chunk.footprint());
+                    let record = 8 + (head.len() + 2 * size_of::<usize>()).next_multiple_of(8);
+                    let lanes = size % 12;
+                    model.push_back(record + chunk.footprint().div_ceil(lanes.clamp(1, 8)));
                     prop_assert!(chunk.footprint() >= size);
-                    producer.batch().push(head, &mut Payload::Owned(chunk), Metadata::default()).unwrap();
+                    let mut body = Payload::Owned(chunk);
+                    producer.batch().push_share(head, &mut body, Metadata::default(), lanes).unwrap();
                 }
                 _ if consumer.is_empty() => {
                     prop_assert!(model.is_empty());
@@ -153,6 +155,31 @@ proptest! {
             prop_assert!(footprint <= expected + expected / 7 + 2 * 16 * 1024 + 1024, "{}", footprint);
         }
     }
+}
+
+#[test]
+fn draining_ends_at_a_message_that_is_not_taken_and_at_one_in_a_chunk() {
+    let (mut producer, mut consumer) = lane(1000);
+    for message in [&b"one"[..], b"two", b"three"] {
+        push(&mut producer, message).unwrap();
+    }
+    let mut chunk = Payload::Owned(Chunk::copy_of(b"four").unwrap());
+    producer.batch().push(&[], &mut chunk, Metadata::default()).unwrap();
+    let drain = |consumer: &mut Consumer, last: &[u8]| {
+        let mut drained = Vec::new();
+        consumer.drain(|front| {
+            let takes = front.body != last;
+            drained.extend(takes.then(|| front.body.to_vec()));
+            takes
+        });
+        drained
+    };
+    assert!(drain(&mut consumer, b"").is_empty(), "nothing was found yet");
+    assert!(!consumer.is_empty());
+    assert_eq!(drain(&mut consumer, b"three"), [&b"one"[..], b"two"]);
+    assert_eq!(drain(&mut consumer, b""), [b"three"]);
+    assert_eq!(front(&mut consumer).unwrap(), b"four");
+    assert!(consumer.take_chunk().is_some() && consumer.is_empty());
 }
 
 #[test]

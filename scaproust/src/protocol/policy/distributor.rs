@@ -89,6 +89,7 @@ impl Distributor {
         context: &mut impl Context,
     ) {
         let mut position = self.set_aside(except);
+        context.share_among(self.active - position);
         while position < self.active {
             let pipe = self.pipes[position];
             let push = if position + 1 == self.active {
@@ -102,6 +103,7 @@ impl Distributor {
                 PushOutcome::Full => _ = self.deactivate(position),
             }
         }
+        context.share_among(1);
         self.messages += 1;
         if self.active < self.pipes.len() {
             self.note_drops(except, context);

@@ -186,6 +186,8 @@ impl Context for World {
         self.now
     }
 
+    fn share_among(&mut self, _pipes: usize) {}
+
     fn send_with(&mut self, metadata: Metadata) {
         self.metadata = metadata;
     }
