@@ -68,11 +68,7 @@ impl Chunk {
         if lacks_memory() {
             return None;
         }
-        let (total, memory) = match pool::take(total) {
-            Some(piece) => piece,
-            // SAFETY: a plain call. `malloc` aligns for every type that C knows.
-            None => (total, NonNull::new(unsafe { libc::malloc(total) })?.cast()),
-        };
+        let (total, memory) = pool::allocate(total, 2 * total)?;
         // SAFETY: the memory has no other owner, and `total` bytes.
         Some(unsafe { Chunk::in_memory(memory, total) })
     }
@@ -84,7 +80,8 @@ impl Chunk {
         if length <= ANNOUNCED_MAX {
             return Chunk::with_capacity(length);
         }
-        match pool::take(total(length.min(pool::LARGEST))?) {
+        let total = total(length.min(pool::LARGEST))?;
+        match pool::take(total, 2 * total) {
             // SAFETY: a piece taken out of the pool has no other owner, and `total` bytes.
             Some((total, memory)) => Some(unsafe { Chunk::in_memory(memory, total) }),
             None => Chunk::with_capacity(ANNOUNCED_MAX),
@@ -350,7 +347,7 @@ impl Drop for Chunk {
             Self::write_tag(self.data, 0, FREED);
             let size = head.as_ref().capacity + DATA_OFFSET;
             ptr::drop_in_place(head.as_ptr());
-            pool::give(size, head.cast());
+            pool::free(size, head.cast());
         }
     }
 }

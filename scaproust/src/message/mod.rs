@@ -7,7 +7,7 @@ mod chunk;
 mod pool;
 
 pub use chunk::Chunk;
-pub(crate) use pool::{keep_spare_memory, release_spare_memory};
+pub(crate) use pool::{allocate, free, keep_spare_memory, release_spare_memory};
 
 use smallvec::SmallVec;
 

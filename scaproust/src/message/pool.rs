@@ -1,17 +1,19 @@
-//! A pool of freed memory for large messages.
+//! A pool of freed memory, for messages that are not copied into a lane, and for the blocks of lanes.
 //!
-//! The allocator returns memory of this size to the kernel, which then has to map and clear its
-//! pages for the next message: more work than copying that message. So a few freed pieces are kept,
+//! The allocator returns large pieces to the kernel, and the end of its heap when many small ones are freed together. The kernel
+//! then has to map and clear the pages for the next message: more work than copying that message. So a few freed pieces are kept,
 //! at most [`KEEP`] bytes in all, while a socket is open.
 
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, TryLockError};
 
+use super::INLINE_MAX;
+
 /// The longest message in bytes whose memory is kept.
 pub(super) const LARGEST: usize = 1024 * 1024;
-/// Sizes in bytes that are kept: the allocator handles smaller ones well, and larger ones are rare.
-const SIZES: std::ops::RangeInclusive<usize> = 16 * 1024..=LARGEST + 64;
+/// Sizes in bytes that are kept: shorter messages need no memory of their own, and longer ones are rare.
+const SIZES: std::ops::RangeInclusive<usize> = INLINE_MAX..=LARGEST + 64;
 /// The most bytes kept in all.
 const KEEP: usize = 4 * 1024 * 1024;
 
@@ -40,13 +42,23 @@ fn with_pool<T>(call: impl FnOnce(&mut Pool) -> T) -> Option<T> {
     }
 }
 
-/// Takes a piece of `size` to `2 * size` bytes out of the pool, and returns it with its size.
-pub(super) fn take(size: usize) -> Option<(usize, NonNull<u8>)> {
+/// Memory of at least `size` and, unless that is new, at most `most` bytes, aligned for every type that C knows; `None` when out
+/// of memory. Returns it with its size.
+pub(crate) fn allocate(size: usize, most: usize) -> Option<(usize, NonNull<u8>)> {
+    take(size, most).or_else(|| {
+        // SAFETY: a plain call.
+        let new = NonNull::new(unsafe { libc::malloc(size) });
+        new.map(|memory| (size, memory.cast()))
+    })
+}
+
+/// Takes a piece of `size` to `most` bytes out of the pool, and returns it with its size.
+pub(super) fn take(size: usize, most: usize) -> Option<(usize, NonNull<u8>)> {
     if !SIZES.contains(&size) {
         return None;
     }
     with_pool(|pool| {
-        let fits = |piece: &(usize, NonNull<u8>)| (size..=2 * size).contains(&piece.0);
+        let fits = |piece: &(usize, NonNull<u8>)| (size..=most).contains(&piece.0);
         let place = pool.pieces.iter().rposition(fits)?;
         let piece = pool.pieces.swap_remove(place);
         pool.bytes -= piece.0;
@@ -55,11 +67,11 @@ pub(super) fn take(size: usize) -> Option<(usize, NonNull<u8>)> {
     .flatten()
 }
 
-/// Puts a piece of `size` bytes from `malloc` into the pool, or frees it.
+/// Puts a piece of `size` bytes into the pool, or frees it.
 ///
 /// # Safety
-/// The piece must have this size, and no references to it may be left.
-pub(super) unsafe fn give(size: usize, piece: NonNull<u8>) {
+/// The piece must come from [`allocate`] or [`take`] with this size, and no references to it may be left.
+pub(crate) unsafe fn free(size: usize, piece: NonNull<u8>) {
     let is_kept = SIZES.contains(&size)
         && with_pool(|pool| {
             let has_room = KEEPS.load(Ordering::Relaxed) && pool.bytes + size <= KEEP;

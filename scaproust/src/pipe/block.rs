@@ -5,11 +5,10 @@
 //! message's metadata. The producer writes behind `committed` and then advances it; the consumer reads only what is
 //! in front of it.
 
-use std::alloc::{Layout, alloc, dealloc};
 use std::mem::{ManuallyDrop, size_of};
 use std::ptr::{self, NonNull};
 
-use crate::message::{Chunk, Front, Metadata};
+use crate::message::{self, Chunk, Front, Metadata};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// Capacity in bytes of a lane's first block; a parked lane keeps at most one of these.
@@ -119,9 +118,8 @@ impl Record<'_> {
 impl Block {
     /// A block for `capacity` bytes of records; `None` when out of memory.
     pub(crate) fn new(capacity: usize) -> Option<Block> {
-        let layout = Self::layout(capacity)?;
-        // SAFETY: the layout has a size: at least that of the header.
-        let header = NonNull::new(unsafe { alloc(layout) })?.cast::<Header>();
+        let size = size_of::<Header>().checked_add(capacity)?;
+        let header = message::allocate(size, size)?.1.cast::<Header>();
         // SAFETY: fresh memory, large enough and aligned for a header.
         unsafe {
             header.write(Header {
@@ -138,19 +136,12 @@ impl Block {
     /// # Safety
     /// No copy of the pointer may be used any more, and the block's chunks must have been taken.
     pub(crate) unsafe fn free(self) {
-        let layout = Self::layout(self.capacity());
-        // SAFETY: allocated with this layout; the caller promises that this is the last use.
+        let size = self.footprint();
+        // SAFETY: allocated with this size; the caller promises that this is the last use.
         unsafe {
             ptr::drop_in_place(self.0.as_ptr());
-            if let Some(layout) = layout {
-                dealloc(self.0.as_ptr().cast(), layout);
-            }
+            message::free(size, self.0.cast());
         }
-    }
-
-    fn layout(capacity: usize) -> Option<Layout> {
-        let header = Layout::new::<Header>().align_to(size_of::<Prefix>()).ok()?;
-        Some(header.extend(Layout::array::<u8>(capacity).ok()?).ok()?.0)
     }
 
     fn header(&self) -> &Header {
@@ -196,7 +187,13 @@ impl Block {
 
     /// Links the next block.
     pub(crate) fn link(&self, next: Block) {
-        self.header().next.store(next.0.as_ptr(), Ordering::Release);
+        self.set_next(Some(next));
+    }
+
+    /// Sets the next block, or that there is none.
+    pub(crate) fn set_next(&self, next: Option<Block>) {
+        let next = next.map_or(ptr::null_mut(), |next| next.0.as_ptr());
+        self.header().next.store(next, Ordering::Release);
     }
 
     /// Makes the block empty and unlinks the next one.

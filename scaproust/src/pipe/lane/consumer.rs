@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pause_policy::PausePolicy;
-use super::{ConsumerProgress, Shared, is_reached, never};
+use super::{ConsumerProgress, Shared, free_all, is_reached, never};
 use crate::message::{Chunk, Front};
 use crate::pipe::block::{Block, Charge, SMALL};
 use crate::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ unsafe impl Send for Lookahead {}
 
 /// The end that messages are taken from.
 pub(crate) struct Consumer {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
     /// The block that is read from.
     block: Option<Block>,
     /// The offset of the front message in the block.
@@ -147,11 +147,12 @@ impl Consumer {
         Some(unsafe { block.read(self.offset).0 })
     }
 
-    /// Frees the spare block, for a lane whose producer was dropped. Returns the memory of the messages
+    /// Frees the spare blocks, for a lane whose producer was dropped. Returns the memory of the messages
     /// that are left, in bytes, with their blocks.
     pub(crate) fn shrink(&mut self) -> usize {
-        self.free_spare();
-        let tail = self.shared.tail.lock();
+        let mut tail = self.shared.tail.lock();
+        // SAFETY: spare blocks are not used.
+        unsafe { free_all(self.shared.take_all_spare(&mut tail)) };
         let mut footprint = tail.written.wrapping_sub(self.taken);
         let (mut next, mut offset) = (self.block.or(tail.first), self.offset);
         while let Some(block) = next {
@@ -327,19 +328,11 @@ impl Consumer {
                 self.pauses.found_nothing();
             }
         }
+        let spare = self.block.is_none().then(|| self.shared.take_all_spare(&mut tail));
         drop(tail);
-        if self.block.is_none() {
-            self.free_spare();
-        }
+        // SAFETY: spare blocks are not used.
+        spare.map(|spare| unsafe { free_all(spare) });
         true
-    }
-
-    fn free_spare(&self) {
-        if let Some(spare) = Block::from_raw(self.shared.spare.swap(std::ptr::null_mut(), Ordering::Acquire))
-        {
-            // SAFETY: a block in `spare` is not used.
-            unsafe { spare.free() };
-        }
     }
 }
 

@@ -122,3 +122,43 @@ fn loom_dropping_the_consumer_drops_the_messages() {
         assert!(chunk.is_unique());
     });
 }
+
+#[test]
+fn loom_spare_blocks_are_neither_lost_nor_used_twice() {
+    loom::model(|| {
+        let (producer, consumer) = lane(100);
+        let shared = producer.shared.clone();
+        let recycler = loom::thread::spawn(move || {
+            for _ in 0..2 {
+                let block = Block::new(LARGE).unwrap();
+                // SAFETY: it is new, and not used after this.
+                unsafe { consumer.shared.recycle(block) };
+            }
+            consumer
+        });
+        let mut tail = shared.tail.lock();
+        let used = [(); 2].map(|()| {
+            shared.add_spare(&mut tail);
+            let block = tail.spare?;
+            tail.spare = block.next();
+            Some(block)
+        });
+        drop(tail);
+        let consumer = recycler.join().unwrap();
+        let left = shared.take_all_spare(&mut shared.tail.lock());
+        let mut blocks: Vec<Block> = used.into_iter().flatten().collect();
+        for mut next in left {
+            while let Some(block) = next {
+                next = block.next();
+                blocks.push(block);
+            }
+        }
+        assert_eq!(blocks.len(), 2);
+        assert_ne!(blocks[0], blocks[1]);
+        for block in blocks {
+            // SAFETY: it is in no list any more.
+            unsafe { block.free() };
+        }
+        drop((producer, consumer));
+    });
+}

@@ -26,8 +26,8 @@
 //! larger ones are freed when it parks. The bound counts the memory of the records, with their prefix,
 //! rounded up, and the whole of their chunks; but a bound of at most 1 KiB, where that does not
 //! matter, counts the bytes of messages. A lane below its bound accepts a message of any size. Blocks
-//! come on top: one that is being filled and a spare one, and up to 2 KiB in each where the next
-//! record did not fit.
+//! come on top: one that is being filled, and up to 2 KiB in each where the next record did not fit. In
+//! a lane that is not parked, blocks that were read stay as spare ones: together with the others no more than it once took.
 
 mod consumer;
 mod pause_policy;
@@ -56,6 +56,7 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
             block: None,
             first: None,
             offset: 0,
+            spare: None,
             parked: true,
             closed: false,
             written: 0,
@@ -78,7 +79,7 @@ struct Shared {
     limit: usize,
     charge: Charge,
     tail: SpinLock<Tail, rank::Lane>,
-    /// A large block that the consumer has read, for the producer to use again; may be null.
+    /// Large blocks that the consumer has read, for the producer to use again: a list, linked as [`Block::next`]; may be null.
     spare: AtomicPtr<()>,
     consumer: CachePadded<ConsumerProgress>,
 }
@@ -101,6 +102,8 @@ struct Tail {
     first: Option<Block>,
     /// The offset of the next record in `block`.
     offset: usize,
+    /// A list of blocks to use next.
+    spare: Option<Block>,
     /// The consumer has found the lane empty: both ends are at the start of the same block, or have none.
     parked: bool,
     /// The consumer was dropped: every push fails.
@@ -123,42 +126,88 @@ impl Shared {
     }
 
     /// A block with room for a record of `size` bytes; `None` when out of memory.
-    fn block(&self, size: usize, is_first: bool) -> Option<Block> {
-        if is_first && size <= SMALL {
+    fn block(&self, tail: &mut Tail, size: usize) -> Option<Block> {
+        if tail.block.is_none() && size <= SMALL {
             return Block::new(SMALL);
         }
         if size > LARGE {
             return Block::new(size);
         }
-        // Acquire: the consumer's reads happen before the block is overwritten.
-        let spare = self.spare.swap(std::ptr::null_mut(), Ordering::Acquire);
-        Block::from_raw(spare).or_else(|| Block::new(LARGE))
+        self.add_spare(tail);
+        let Some(block) = tail.spare else { return Block::new(LARGE) };
+        tail.spare = block.next();
+        // SAFETY: a spare block is not used.
+        unsafe { block.reset() };
+        Some(block)
     }
 
-    /// Keeps a block as the spare one, or frees it.
+    /// Puts the blocks that the consumer has read in front of the others in the producer's list: what was used last is in a cache.
+    fn add_spare(&self, tail: &mut Tail) {
+        let first = self.take_spare();
+        let Some(mut last) = first else { return };
+        while let Some(next) = last.next() {
+            last = next;
+        }
+        last.set_next(tail.spare);
+        tail.spare = first;
+    }
+
+    /// Takes the list of spare blocks.
+    fn take_spare(&self) -> Option<Block> {
+        // Acquire: the consumer's reads happen before a block is overwritten.
+        Block::from_raw(self.spare.swap(std::ptr::null_mut(), Ordering::Acquire))
+    }
+
+    /// Takes all spare blocks out of both lists.
+    fn take_all_spare(&self, tail: &mut Tail) -> [Option<Block>; 2] {
+        [tail.spare.take(), self.take_spare()]
+    }
+
+    /// Keeps a block as a spare one, or frees it. Called by the consumer.
     ///
     /// # Safety
-    /// The block must not be used after this call.
+    /// The block's records must have been taken, and it must not be used after this call.
     unsafe fn recycle(&self, block: Block) {
-        let mut unused = Some(block);
-        if block.capacity() == LARGE {
+        if block.capacity() != LARGE {
             // SAFETY: as the caller promises.
-            unsafe { block.reset() };
-            unused = Block::from_raw(self.spare.swap(block.into_raw(), Ordering::AcqRel));
+            return unsafe { block.free() };
         }
-        if let Some(unused) = unused {
-            // SAFETY: the caller's, or the one from `spare`; neither is used.
-            unsafe { unused.free() };
+        let mut first = self.spare.load(Ordering::Relaxed);
+        loop {
+            block.set_next(Block::from_raw(first));
+            // The list changes meanwhile only if the producer takes all of it.
+            match self.spare.compare_exchange_weak(
+                first,
+                block.into_raw(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return,
+                Err(changed) => first = changed,
+            }
         }
     }
 }
 
 impl Drop for Shared {
     fn drop(&mut self) {
-        // The consumer's drop freed the chain; only the spare block can be left.
-        if let Some(spare) = Block::from_raw(self.spare.load(Ordering::Acquire)) {
-            // SAFETY: both ends are dropped.
-            unsafe { spare.free() };
+        let spare = self.take_all_spare(&mut self.tail.lock());
+        // The consumer's drop freed the other blocks.
+        // SAFETY: both ends are dropped.
+        unsafe { free_all(spare) };
+    }
+}
+
+/// Frees the blocks of two lists.
+///
+/// # Safety
+/// The blocks must not be used any more, and all their records must have been taken.
+unsafe fn free_all(lists: [Option<Block>; 2]) {
+    for mut next in lists {
+        while let Some(block) = next {
+            next = block.next();
+            // SAFETY: as the caller promises.
+            unsafe { block.free() };
         }
     }
 }

@@ -290,7 +290,7 @@ impl Batch<'_> {
         let block = match tail.block {
             Some(block) if tail.offset + size <= block.capacity() => block,
             previous => {
-                let block = self.shared.block(size, previous.is_none()).ok_or(Full)?;
+                let block = self.shared.block(tail, size).ok_or(Full)?;
                 match previous {
                     Some(previous) => previous.link(block),
                     None => tail.first = Some(block),
