@@ -5,7 +5,7 @@
 //! producer is active: the size of the batch after a pause shows whether it is.
 
 /// A batch below this size, in bytes, is small.
-const SMALL_BATCH: usize = 1024;
+const SMALL_BATCH: usize = 8192;
 /// The number of small batches in a row after which a pause is tried.
 const BATCHES_BEFORE_PAUSE: u32 = 4;
 /// The number of batches without a pause after one that was useless; it doubles with each useless pause.
