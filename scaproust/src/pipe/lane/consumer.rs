@@ -330,8 +330,10 @@ impl Consumer {
         }
         let spare = self.block.is_none().then(|| self.shared.take_all_spare(&mut tail));
         drop(tail);
-        // SAFETY: spare blocks are not used.
-        spare.map(|spare| unsafe { free_all(spare) });
+        if let Some(spare) = spare {
+            // SAFETY: spare blocks are not used.
+            unsafe { free_all(spare) };
+        }
         true
     }
 }
