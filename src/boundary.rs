@@ -67,21 +67,39 @@ pub(super) enum CallState<B> {
 pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
     body: impl FnOnce() -> Result<CallState<B>, Error>,
 ) -> c_int {
-    match guarded(body) {
+    let mut suspended = std::ptr::null_mut();
+    // One word: what `catch_unwind` returns passes through memory, and a processor waits when it loads as a whole what was stored
+    // in parts.
+    let outcome = catch_unwind(AssertUnwindSafe(|| match body() {
         Ok(CallState::Done(value, is_cancellation_point)) => {
-            if is_cancellation_point {
-                // SAFETY: no frame up to C has anything to drop, as stated above.
-                unsafe { CancelState::test() };
-            }
-            value
+            word(value) | if is_cancellation_point { CANCELLATION_POINT } else { 0 }
         }
-        Err(errno) => {
-            // SAFETY: as above.
-            unsafe { CancelState::test() };
-            fail(errno, -1)
+        Ok(CallState::Asleep(call)) => {
+            suspended = call;
+            ASLEEP
         }
-        Ok(CallState::Asleep(suspended)) => sleep_and_resume(suspended),
+        Err(error) => word(error.errno()) | FAILED | CANCELLATION_POINT,
+    }));
+    let outcome = outcome.unwrap_or(word(libc::ENOTRECOVERABLE) | FAILED | CANCELLATION_POINT);
+    if outcome & ASLEEP != 0 {
+        return sleep_and_resume(suspended);
     }
+    if outcome & CANCELLATION_POINT != 0 {
+        // SAFETY: no frame up to C has anything to drop, as stated above.
+        unsafe { CancelState::test() };
+    }
+    let value = outcome as u32 as c_int;
+    if outcome & FAILED != 0 { fail(value, -1) } else { value }
+}
+
+/// Flags of the outcome of a call, beside its value or error number.
+const FAILED: u64 = 1 << 32;
+const CANCELLATION_POINT: u64 = 1 << 33;
+const ASLEEP: u64 = 1 << 34;
+
+/// A value in the lower half of a word.
+fn word(value: c_int) -> u64 {
+    u64::from(value.cast_unsigned())
 }
 
 /// Runs a call until it ends or has to sleep; for the sleep it is moved to the heap.
