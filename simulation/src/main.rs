@@ -38,7 +38,7 @@ unsafe impl GlobalAlloc for Counting {
     }
 }
 
-/// The bytes in use on the heap. Message bodies, which come from malloc, are not counted.
+/// The bytes in use on the heap.
 fn heap_bytes() -> isize {
     HEAP.0.load(Ordering::Relaxed)
 }

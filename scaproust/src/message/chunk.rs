@@ -91,7 +91,7 @@ impl Chunk {
     /// An empty chunk in `total` bytes of memory.
     ///
     /// # Safety
-    /// `memory` must come from `malloc`, have no other owner, and be at least [`DATA_OFFSET`] bytes.
+    /// `memory` must come from the pool, have no other owner, and be at least [`DATA_OFFSET`] bytes.
     unsafe fn in_memory(memory: NonNull<u8>, total: usize) -> Chunk {
         let (capacity, head) = (total - DATA_OFFSET, memory.cast::<Head>());
         // SAFETY: as the caller promises.
@@ -226,18 +226,21 @@ impl Chunk {
         Ok(larger)
     }
 
-    /// The same chunk with another capacity, by `realloc`. The chunk must be unique and not trimmed,
+    /// The same chunk with another capacity. The chunk must be unique and not trimmed,
     /// and the capacity not less than the length of its data.
     fn reallocated(self, capacity: usize) -> Result<Chunk, Chunk> {
         if lacks_memory() {
             return Err(self);
         }
         let Some(total) = total(capacity) else { return Err(self) };
-        // SAFETY: the only reference to memory from `malloc`, which begins with the head.
-        let moved = unsafe { libc::realloc(self.head_pointer().as_ptr().cast(), total) };
-        let Some(head) = NonNull::new(moved.cast::<Head>()) else { return Err(self) };
+        let old = self.head().capacity + DATA_OFFSET;
+        // SAFETY: the only reference to a piece of this size, which begins with the head.
+        let Some(moved) = (unsafe { pool::reallocate(self.head_pointer().cast(), old, total) }) else {
+            return Err(self);
+        };
+        let head = moved.cast::<Head>();
         std::mem::forget(self);
-        // SAFETY: `realloc` kept head, tag and data at their offsets.
+        // SAFETY: head, tag and data are at their offsets.
         unsafe {
             (*head.as_ptr()).capacity = capacity;
             Ok(Chunk { data: head.cast::<u8>().add(DATA_OFFSET) })
