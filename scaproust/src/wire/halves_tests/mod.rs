@@ -314,7 +314,7 @@ fn messages_may_be_added_while_others_are_sent_byte_by_byte() {
             end.queue.push(b"h", &body(size));
             expected.push([&b"h"[..], &body(size)].concat());
         };
-        push(&mut client, 16 * 1024);
+        push(&mut client, LARGE_BODY);
         for count in 0.. {
             let byte = client.send(1);
             assert_eq!(client.outbound.sent_total() - before, count + byte.len());
@@ -323,7 +323,7 @@ fn messages_may_be_added_while_others_are_sent_byte_by_byte() {
             }
             server.receive(&byte).unwrap();
             // Small messages, behind a partly sent chunk as well as behind partly sent small ones.
-            if count % 300 == 1 && count < 20_000 {
+            if count % 300 == 1 && count < 40_000 {
                 push(&mut client, count % 299);
             }
         }

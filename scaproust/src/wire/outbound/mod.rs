@@ -58,7 +58,7 @@ pub(crate) trait MessageQueue {
     /// Makes room for the producer where messages were removed. Returns whether the producer waits for that and must be woken.
     fn publish_progress(&mut self) -> bool;
 
-    /// Has the push reported that brings the queue to this number of bytes. Returns whether it has so many already.
+    /// Has the push reported that brings the queue to this number of bytes, as its bound counts them. Returns whether it has so many already.
     fn report_at(&mut self, bytes: usize) -> bool;
 }
 
@@ -87,6 +87,8 @@ struct Gathering {
     rare: u8,
     /// The sender has written since [`Outbound::take_written_by_sender`] was called last.
     is_written_by_sender: bool,
+    /// Messages gather for more than [`CROWD`] connections. Then memory is not kept for the next write.
+    is_crowd: bool,
 }
 
 impl Outbound {
@@ -152,15 +154,15 @@ impl Outbound {
         self.pieces.is_empty()
     }
 
-    /// Notes that everything is sent. Frees spare memory, unless messages gather, of which the next write needs it again. Returns
-    /// whether enough has gathered in the queue meanwhile to be written as well.
+    /// Notes that everything is sent. Frees spare memory, unless messages gather for a few connections: their next write needs it.
+    /// Returns whether enough has gathered in the queue meanwhile to be written as well.
     pub(crate) fn note_idle(&mut self, queue: Option<&mut impl MessageQueue>) -> bool {
+        if self.gathering.as_ref().is_none_or(|gathering| gathering.is_crowd) {
+            self.pieces.free_spare();
+        }
         match (&self.gathering, queue) {
             (Some(gathering), Some(queue)) => queue.report_at(gathering.enough),
-            _ => {
-                self.pieces.free_spare();
-                false
-            }
+            _ => false,
         }
     }
 
@@ -178,6 +180,7 @@ impl Outbound {
             taken: self.pieces.taken_total(),
             rare: 0,
             is_written_by_sender: false,
+            is_crowd: false,
         });
         // If there are enough already, the next check of the I/O thread finds them.
         queue.report_at(GATHER_FIRST);
@@ -207,7 +210,8 @@ impl Outbound {
         let interval = began.saturating_sub(std::mem::replace(&mut gathering.since, began));
         let forgotten = gathering.write_time.saturating_add(gathering.write_time / 8);
         gathering.write_time = ended.saturating_sub(began).min(forgotten).max(WRITE_TIME_MIN);
-        if connections > CROWD {
+        gathering.is_crowd = connections > CROWD;
+        if gathering.is_crowd {
             gathering.enough = (CROWD_FACTOR * gathering.enough).min(GATHER_MAX);
             return true;
         }
