@@ -36,6 +36,7 @@ struct Prefix {
 }
 
 const _: () = assert!(size_of::<Prefix>() == 8);
+const _: () = assert!(size_of::<Header>().is_multiple_of(align_of::<ChunkEntry>()));
 
 #[repr(u16)]
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -214,7 +215,7 @@ impl Block {
         debug_assert!(end <= self.capacity());
         let prefix = self.data(offset).cast::<Prefix>();
         // SAFETY: the record fits, and the consumer does not read behind `committed`. Offsets are
-        // multiples of eight from data that is aligned to eight.
+        // multiples of eight, from data that is aligned for a prefix and an entry.
         unsafe {
             let data = prefix.add(1).cast::<u8>();
             match record {

@@ -125,8 +125,8 @@ pub trait Context {
     fn has_room(&mut self, pipe: PipeId) -> bool;
     /// The current time.
     fn now(&self) -> Time;
-    /// The bodies that are pushed from now on go to so many pipes, which share their memory: the lane of each counts its part of
-    /// it. Without this call, and after one for a single pipe, a lane counts all of it.
+    /// The bodies that are pushed from now on go to so many pipes, which share their memory: the lane of a pipe within the process
+    /// counts its part of it. Without this call, and after one for a single pipe, a lane counts all of it.
     fn share_among(&mut self, pipes: usize);
     /// Sets the metadata of messages that are pushed from now on, for a machine that sends a kept message
     /// again. Without this call it is the metadata of the message that the program is sending.

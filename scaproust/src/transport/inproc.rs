@@ -196,7 +196,9 @@ fn attach_both(
 /// `NN_SNDBUF` and `NN_RCVBUF`, or `NN_RCVBUF` alone once the program has set that.
 fn joint_lane(from: &Arc<dyn EndpointContext>, to: &Arc<dyn EndpointContext>) -> (Producer, Consumer) {
     let LaneLimits { receive, receive_is_set, .. } = to.lane_limits();
-    lane(if receive_is_set { receive } else { receive.saturating_add(from.lane_limits().send) })
+    let limit = if receive_is_set { receive } else { receive.saturating_add(from.lane_limits().send) };
+    let (producer, consumer) = lane(limit);
+    (producer.dividing(), consumer)
 }
 
 /// Gives a socket one pipe, whose outbound lane is its inbound lane.

@@ -17,7 +17,7 @@ pub(crate) struct Lookahead {
     /// The offset of the next message in the block.
     offset: usize,
     /// The value of [`Consumer::taken`] when all messages before the next one are taken.
-    taken: usize,
+    taken: u64,
 }
 
 // SAFETY: it is used only with the consumer of its lane, which keeps the block alive.
@@ -32,13 +32,14 @@ pub(crate) struct Consumer {
     offset: usize,
     /// How far the block was committed when it was last checked.
     committed: usize,
-    /// The value that `publish_progress` stores in `ConsumerProgress::taken`.
-    pub(super) taken: usize,
+    /// The sum of the charges of all messages taken so far. Does not wrap, so that a [`Lookahead`] of long ago is not mistaken for
+    /// one that is ahead.
+    taken: u64,
     /// A copy of the field in [`Shared`], to keep off the cache line that the producer writes.
     charge: Charge,
     /// The value of `taken` when the producer was last notified of room. Cleared when the lane is found
     /// empty.
-    notified_at: Option<usize>,
+    notified_at: Option<u64>,
     pauses: PausePolicy,
 }
 
@@ -49,13 +50,13 @@ impl Consumer {
     pub(super) fn new(shared: Arc<Shared>) -> Consumer {
         Consumer {
             charge: shared.charge,
+            pauses: PausePolicy::new(shared.limit),
             shared,
             block: None,
             offset: 0,
             committed: 0,
             taken: 0,
             notified_at: None,
-            pauses: PausePolicy::new(),
         }
     }
 
@@ -86,7 +87,7 @@ impl Consumer {
             // Any push is an edge, and must stay one.
             return false;
         }
-        let mark = self.taken.wrapping_add(bytes);
+        let mark = self.taken_part().wrapping_add(bytes);
         let has_gathered = is_reached(mark, tail.written);
         tail.edge_at = if has_gathered { never(tail.written) } else { mark };
         has_gathered
@@ -96,7 +97,7 @@ impl Consumer {
     /// that message is an edge.
     pub(crate) fn look_ahead<'a>(&'a mut self, place: &'a mut Lookahead) -> Option<Front<'a>> {
         loop {
-            if is_reached(place.taken, self.taken) {
+            if place.taken <= self.taken {
                 // No message is between the front and `place`. An empty lane is parked here.
                 if !self.advance() {
                     return None;
@@ -111,7 +112,7 @@ impl Consumer {
             }
             match next {
                 Some(next) => (place.block, place.offset) = (Some(next), 0),
-                None if self.report_at(place.taken.wrapping_sub(self.taken).wrapping_add(1)) => {}
+                None if self.report_at((place.taken - self.taken) as usize + 1) => {}
                 None => return None,
             }
         }
@@ -119,7 +120,7 @@ impl Consumer {
         // SAFETY: a committed record is at the place. It is not taken while it is borrowed, since only the consumer takes it.
         let (front, size, charge) = unsafe { block.as_ref()?.inspect(*offset, self.charge) };
         *offset += size;
-        *taken = taken.wrapping_add(charge);
+        *taken += charge as u64;
         Some(front)
     }
 
@@ -151,9 +152,8 @@ impl Consumer {
     /// that are left, in bytes, with their blocks.
     pub(crate) fn shrink(&mut self) -> usize {
         let mut tail = self.shared.tail.lock();
-        // SAFETY: spare blocks are not used.
-        unsafe { free_all(self.shared.take_all_spare(&mut tail)) };
-        let mut footprint = tail.written.wrapping_sub(self.taken);
+        let spare = self.shared.take_all_spare(&mut tail);
+        let mut footprint = tail.written.wrapping_sub(self.taken_part());
         let (mut next, mut offset) = (self.block.or(tail.first), self.offset);
         while let Some(block) = next {
             footprint = footprint.wrapping_add(block.footprint());
@@ -163,6 +163,9 @@ impl Consumer {
             }
             (next, offset) = (block.next(), 0);
         }
+        drop(tail);
+        // SAFETY: spare blocks are not used.
+        unsafe { free_all(spare) };
         footprint
     }
 
@@ -230,8 +233,14 @@ impl Consumer {
         // SAFETY: as the caller promises; the next record is another one.
         let (size, charge, chunk) = unsafe { block.take(self.offset, self.charge) };
         self.offset += size;
-        self.taken = self.taken.wrapping_add(charge);
+        self.taken += charge as u64;
         chunk
+    }
+
+    /// The value of `taken` that is published, which wraps on machines with small words.
+    #[inline]
+    pub(super) fn taken_part(&self) -> usize {
+        self.taken as usize
     }
 
     /// Publishes what was taken. Returns whether the producer waits for room and must be notified.
@@ -239,9 +248,9 @@ impl Consumer {
     pub(crate) fn publish_progress(&mut self) -> bool {
         let ConsumerProgress { taken, starved, room_at } = &*self.shared.consumer;
         // Pairs with `Batch::has_room_now`: either the producer sees this progress, or this sees its mark.
-        store_then_load(taken, self.taken);
+        store_then_load(taken, self.taken_part());
         let is_edge = starved.load(Ordering::SeqCst)
-            && is_reached(room_at.load(Ordering::Relaxed), self.taken)
+            && is_reached(room_at.load(Ordering::Relaxed), self.taken_part())
             && starved.swap(false, Ordering::Relaxed);
         if is_edge {
             self.notified_at = Some(self.taken);
@@ -252,8 +261,8 @@ impl Consumer {
     /// Whether the lane, which was just found empty, was full shortly before: the producer was notified of
     /// room but has pushed little since, probably for want of a processor. `true` once for each notification.
     pub(crate) fn producer_is_starved(&mut self) -> bool {
-        let soon = self.shared.limit.saturating_mul(2);
-        self.notified_at.take().is_some_and(|notified_at| self.taken.wrapping_sub(notified_at) <= soon)
+        let soon = self.shared.limit.saturating_mul(2) as u64;
+        self.notified_at.take().is_some_and(|notified_at| self.taken - notified_at <= soon)
     }
 
     /// Moves on to the first message. Returns whether there is one; parks the lane if not.

@@ -24,7 +24,7 @@
 //!
 //! A lane that has carried nothing owns no block. A parked one keeps at most its small first block;
 //! larger ones are freed when it parks. The bound counts the memory of the records, with their prefix,
-//! rounded up, and the whole of their chunks; but a bound of at most 1 KiB, where that does not
+//! rounded up, and of their chunks the whole, or this lane's part of one that several lanes share; but a bound of at most 1 KiB, where that does not
 //! matter, counts the bytes of messages. A lane below its bound accepts a message of any size. Blocks
 //! come on top: one that is being filled, and up to 2 KiB in each where the next record did not fit. In
 //! a lane that is not parked, blocks that were read stay as spare ones: together with the others no more than it once took.
@@ -133,26 +133,14 @@ impl Shared {
         if size > LARGE {
             return Block::new(size);
         }
-        self.add_spare(tail);
-        let Some(block) = tail.spare else { return Block::new(LARGE) };
+        let Some(block) = tail.spare.or_else(|| self.take_spare()) else { return Block::new(LARGE) };
         tail.spare = block.next();
         // SAFETY: a spare block is not used.
         unsafe { block.reset() };
         Some(block)
     }
 
-    /// Puts the blocks that the consumer has read in front of the others in the producer's list: what was used last is in a cache.
-    fn add_spare(&self, tail: &mut Tail) {
-        let first = self.take_spare();
-        let Some(mut last) = first else { return };
-        while let Some(next) = last.next() {
-            last = next;
-        }
-        last.set_next(tail.spare);
-        tail.spare = first;
-    }
-
-    /// Takes the list of spare blocks.
+    /// Takes the list to which the consumer adds.
     fn take_spare(&self) -> Option<Block> {
         // Acquire: the consumer's reads happen before a block is overwritten.
         Block::from_raw(self.spare.swap(std::ptr::null_mut(), Ordering::Acquire))

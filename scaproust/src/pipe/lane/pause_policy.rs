@@ -4,8 +4,8 @@
 //! consumer that finds only small batches is faster if it pauses between them, provided that the
 //! producer is active: the size of the batch after a pause shows whether it is.
 
-/// A batch below this size, in bytes, is small.
-const SMALL_BATCH: usize = 8192;
+/// A batch below this size, in bytes, is small; in a queue with a small bound, below half of that.
+const SMALL_BATCH: usize = 8 * 1024;
 /// The number of small batches in a row after which a pause is tried.
 const BATCHES_BEFORE_PAUSE: u32 = 4;
 /// The number of batches without a pause after one that was useless; it doubles with each useless pause.
@@ -16,6 +16,8 @@ const MAX_BACKOFF: u32 = 4096;
 /// The state of one consumer.
 #[derive(Debug)]
 pub(super) struct PausePolicy {
+    /// A batch below this size is small.
+    small_batch: usize,
     /// Small batches in a row.
     small_batches: u32,
     /// The number of batches before the next pause may be tried.
@@ -29,9 +31,10 @@ pub(super) struct PausePolicy {
 }
 
 impl PausePolicy {
-    /// The state before the first batch.
-    pub(super) fn new() -> PausePolicy {
+    /// The state before the first batch of a queue with this bound.
+    pub(super) fn new(limit: usize) -> PausePolicy {
         PausePolicy {
+            small_batch: SMALL_BATCH.min(limit / 2),
             small_batches: 0,
             backoff: 0,
             next_backoff: MIN_BACKOFF,
@@ -52,7 +55,7 @@ impl PausePolicy {
         if self.before_pause > 0 {
             self.rate_pause(bytes);
         }
-        if bytes >= SMALL_BATCH || self.backoff > 0 {
+        if bytes >= self.small_batch || self.backoff > 0 {
             self.backoff = self.backoff.saturating_sub(1);
             self.small_batches = 0;
             return;
@@ -97,7 +100,7 @@ mod tests {
 
     #[test]
     fn small_batches_are_followed_by_pauses_while_these_are_useful() {
-        let mut pauses = PausePolicy::new();
+        let mut pauses = PausePolicy::new(1 << 20);
         for _ in 1..BATCHES_BEFORE_PAUSE {
             assert!(!pauses.pauses_after(64));
         }
@@ -108,7 +111,7 @@ mod tests {
 
     #[test]
     fn useless_pauses_become_rare() {
-        let mut pauses = PausePolicy::new();
+        let mut pauses = PausePolicy::new(1 << 20);
         let pauses = (0..100_000).filter(|_| pauses.pauses_after(64)).count();
         assert!((8..50).contains(&pauses), "{pauses}");
     }
@@ -116,7 +119,7 @@ mod tests {
     #[test]
     fn a_large_batch_or_an_empty_queue_resets_the_count() {
         for is_large in [false, true] {
-            let mut pauses = PausePolicy::new();
+            let mut pauses = PausePolicy::new(1 << 20);
             assert!(
                 (0..BATCHES_BEFORE_PAUSE)
                     .all(|count| pauses.pauses_after(64) == (count + 1 == BATCHES_BEFORE_PAUSE))

@@ -41,6 +41,8 @@ pub(crate) struct Full;
 pub(crate) struct Producer {
     pub(super) shared: Arc<Shared>,
     seen: Seen,
+    /// See [`Producer::dividing`].
+    divides: bool,
 }
 
 /// What the producer knows of the consumer's progress.
@@ -60,7 +62,13 @@ struct Seen {
 impl Producer {
     pub(super) fn new(shared: Arc<Shared>) -> Producer {
         let seen = Seen { taken: 0, progress_at: 0, throttles: 0, was_little: false, pause: Duration::ZERO };
-        Producer { shared, seen }
+        Producer { shared, seen, divides: false }
+    }
+
+    /// The same producer; of a body whose memory several lanes share, the bound counts this lane's part from now on. If the others
+    /// have passed it on, this lane holds more memory than its bound, so it must not be at the mercy of another process.
+    pub(crate) fn dividing(self) -> Producer {
+        Producer { divides: true, ..self }
     }
 
     /// Whether the next push will succeed. If not, the pop that makes room will be an edge.
@@ -86,7 +94,12 @@ impl Producer {
 
     /// Takes the tail's lock, for several pushes.
     pub(crate) fn batch(&mut self) -> Batch<'_> {
-        Batch { tail: self.shared.tail.lock(), shared: &self.shared, seen: &mut self.seen }
+        Batch {
+            tail: self.shared.tail.lock(),
+            shared: &self.shared,
+            seen: &mut self.seen,
+            divides: self.divides,
+        }
     }
 }
 
@@ -95,6 +108,7 @@ pub(crate) struct Batch<'a> {
     tail: SpinGuard<'a, Tail, rank::Lane>,
     shared: &'a Shared,
     seen: &'a mut Seen,
+    divides: bool,
 }
 
 impl Batch<'_> {
@@ -112,7 +126,7 @@ impl Batch<'_> {
         self.push_share(head, body, metadata, 1)
     }
 
-    /// As [`Batch::push`], for a body that is put into `lanes` lanes: if they share its memory, each counts a part of that.
+    /// As [`Batch::push`], for a body that is put into `lanes` lanes, which share its memory if it is in a chunk.
     ///
     /// # Errors
     /// As [`Batch::push`].
@@ -127,7 +141,7 @@ impl Batch<'_> {
         if !self.has_room() {
             return Err(Full);
         }
-        self.append(head, body, metadata, lanes)
+        self.append(head, body, metadata, if self.divides { lanes } else { 1 })
     }
 
     /// As [`Producer::has_room`].
