@@ -22,7 +22,7 @@ const TAG: u32 = 0x5ca9_4057;
 /// The tag in front of freed data.
 const FREED: u32 = 0xdead_4057;
 /// Distance in bytes from the head to data that was never trimmed.
-const DATA_OFFSET: usize = size_of::<Head>() + 8;
+const DATA_OFFSET: usize = (size_of::<Head>() + 8).next_multiple_of(2 * size_of::<usize>());
 /// The largest allocation in bytes for a message of which only the length has arrived.
 const ANNOUNCED_MAX: usize = 64 * 1024;
 

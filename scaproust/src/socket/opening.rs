@@ -65,9 +65,10 @@ fn open_at(seat: Option<&Seat>, info: Option<&'static ProtocolInfo>, is_raw: boo
         // Checked under the table's lock, which a termination takes after it has set the stage: it finds all
         // sockets.
         begin_use()?;
+        let info = info.ok_or(Error::InvalidArgument)?;
         // Under the lock under which the last closing releases it.
         message::keep_spare_memory();
-        let socket = Socket::new(id, entry, info.ok_or(Error::InvalidArgument)?, is_raw, seat.cloned());
+        let socket = Socket::new(id, entry, info, is_raw, seat.cloned());
         // As above.
         reporter::begin(socket.prints_errors);
         Ok(socket)

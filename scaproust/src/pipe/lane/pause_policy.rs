@@ -110,6 +110,14 @@ mod tests {
     }
 
     #[test]
+    fn half_of_a_small_queue_is_no_small_batch() {
+        for (bytes, pauses) in [(1000, false), (999, true)] {
+            let mut policy = PausePolicy::new(2000);
+            assert_eq!((0..BATCHES_BEFORE_PAUSE).any(|_| policy.pauses_after(bytes)), pauses);
+        }
+    }
+
+    #[test]
     fn useless_pauses_become_rare() {
         let mut pauses = PausePolicy::new(1 << 20);
         let pauses = (0..100_000).filter(|_| pauses.pauses_after(64)).count();

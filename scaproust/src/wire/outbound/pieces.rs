@@ -449,6 +449,14 @@ mod tests {
         outbound.note_sent(8 + 15_000);
         outbound.note_idle(Some(&mut queue));
         assert!(memory(&outbound.pieces) >= 15_000, "the next write of what gathers needs it again");
+        outbound.note_enough(Duration::ZERO, Duration::ZERO, 9);
+        outbound.note_idle(Some(&mut queue));
+        assert_eq!(memory(&outbound.pieces), 0, "many connections gather");
+        outbound.stop_gathering();
+        outbound.begin_gathering(&mut queue, Duration::ZERO);
+        queue.push(&[], &[1; 15_000]);
+        outbound.fill(&mut queue).unwrap();
+        outbound.note_sent(8 + 15_000);
         outbound.stop_gathering();
         outbound.note_idle(Some(&mut queue));
         assert_eq!(memory(&outbound.pieces), 0);
