@@ -8,6 +8,7 @@
 #include <nanomsg/reqrep.h>
 #include <nanomsg/survey.h>
 
+/*  Static wherever it is used: on the reference its thread is never stopped. */
 struct device {
     int one;
     int other;
@@ -20,18 +21,21 @@ struct device {
 static void *run (void *argument)
 {
     struct device *device = argument;
+    int one = device->one, other = device->other;
     device->id = thread_id ();
-    device->result = nn_device (device->one, device->other);
+    device->result = nn_device (one, other);
     device->error = nn_errno ();
     return NULL;
 }
 
+/*  Returns when the thread has read its arguments: on the reference the next test may begin before it ends. */
 static void start (struct device *device, int one, int other)
 {
     device->one = one;
     device->other = other;
     device->id = 0;
     device->thread = start_thread (run, device);
+    wait_until (device->id);
 }
 
 /*  Closes its sockets, and waits until it has ended. */
@@ -114,7 +118,7 @@ static void refusals (void)
 static void two_ways (const char *transport)
 {
     char one[NN_SOCKADDR_MAX], other[NN_SOCKADDR_MAX], text[32];
-    struct device device;
+    static struct device device;
     fresh_address (transport, one);
     fresh_address (transport, other);
     start (&device, raw_at (NN_PAIR, one), raw_at (NN_PAIR, other));
@@ -148,7 +152,7 @@ static void two_ways (const char *transport)
 static void questions (const char *transport, int asks, int answers)
 {
     char addresses[3][NN_SOCKADDR_MAX], text[64];
-    struct device first, second;
+    static struct device first, second;
     for (int i = 0; i < 3; i++)
         fresh_address (transport, addresses[i]);
     start (&first, raw_at (answers, addresses[0]), raw_at (asks, addresses[1]));
@@ -196,7 +200,7 @@ static void questions (const char *transport, int asks, int answers)
 static void one_way (const char *transport, int reversed)
 {
     char in[NN_SOCKADDR_MAX], out[NN_SOCKADDR_MAX], text[32];
-    struct device device;
+    static struct device device;
     int pull = raw_at (NN_PULL, fresh_address (transport, in));
     int push = raw_at (NN_PUSH, fresh_address (transport, out));
     start (&device, reversed ? push : pull, reversed ? pull : push);
@@ -226,7 +230,7 @@ static void pass (int from, int to, const char *text)
 /*  Devices forward all topics; the subscriber selects. */
 static void publications (void)
 {
-    struct device device;
+    static struct device device;
     int sub = raw_at (NN_SUB, "inproc://publications-in");
     check (nn_setsockopt (sub, NN_SUB, NN_SUB_SUBSCRIBE, "", 0) == 0);
     start (&device, raw_at (NN_PUB, "inproc://publications-out"), sub);
@@ -245,7 +249,7 @@ static void publications (void)
 static void reflected (const char *transport, int second)
 {
     char address[NN_SOCKADDR_MAX];
-    struct device device;
+    static struct device device;
     int bus = raw_at (NN_BUS, fresh_address (transport, address));
     start (&device, bus, bus);
     stop ("both are one", &device);
@@ -273,7 +277,7 @@ static void reflected (const char *transport, int second)
 /*  A device joins two buses: each socket receives from all others, and none from itself. */
 static void joined_buses (void)
 {
-    struct device device;
+    static struct device device;
     char byte;
     start (&device, raw_at (NN_BUS, "inproc://bus-one"), raw_at (NN_BUS, "inproc://bus-two"));
     int one = patient_at (NN_BUS, "inproc://bus-one");
@@ -294,7 +298,7 @@ static void joined_buses (void)
 static void back_pressure (const char *transport)
 {
     char in[NN_SOCKADDR_MAX], out[NN_SOCKADDR_MAX], body[1000] = { 0 };
-    struct device device;
+    static struct device device;
     uint32_t sent = 0;
     start (&device, raw_at (NN_PULL, fresh_address (transport, in)),
         raw_at (NN_PUSH, fresh_address (transport, out)));
@@ -350,7 +354,7 @@ static void check_quiet (struct device *device)
 /*  One thread forwards in both directions, and sleeps while there is nothing to do. */
 static void frugal (void)
 {
-    struct device device;
+    static struct device device;
     char body[100000] = { 0 };
     if (!only_ours ("it has two more threads, and takes what it cannot forward"))
         return;
@@ -383,7 +387,7 @@ static void frugal (void)
 static void either_end (void)
 {
     static const int pairs[][2] = { { NN_PULL, NN_PUSH }, { NN_PAIR, NN_PAIR } };
-    struct device device;
+    static struct device device;
     for (int i = 0; i < 4; i++) {
         start (&device, open_raw (pairs[i / 2][0]), open_raw (pairs[i / 2][1]));
         if (only_ours ("its threads may crash, or stay in the other socket")) {
@@ -422,7 +426,7 @@ static void signals (void)
 /*  In two directions it goes on, though the handler runs in its thread. */
 static void signal_in_both_directions (void)
 {
-    struct device device;
+    static struct device device;
     catch_signals (0);
     start (&device, raw_at (NN_REP, "inproc://asked"), raw_at (NN_REQ, "inproc://answers"));
     int client = patient_at (NN_REQ, "inproc://asked");
@@ -447,7 +451,7 @@ static void timeouts (void)
 {
     int pull = open_raw (NN_PULL), push = open_raw (NN_PUSH);
     int one = open_raw (NN_PAIR), other = open_raw (NN_PAIR);
-    struct device device;
+    static struct device device;
     set_int (pull, 0, NN_RCVTIMEO, 10);
     bind_to (push, "inproc://timeouts");
     int reader = patient_at (NN_PULL, "inproc://timeouts");
