@@ -14,7 +14,7 @@ use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 /// Capacity in bytes of a lane's first block; a parked lane keeps at most one of these.
 pub(crate) const SMALL: usize = 1024 - size_of::<Header>();
 /// Capacity in bytes of the blocks of a lane that holds more.
-pub(crate) const LARGE: usize = 16 * 1024 - size_of::<Header>();
+const LARGE: usize = 16 * 1024 - size_of::<Header>();
 
 /// The header in front of a block's data.
 struct Header {
@@ -117,8 +117,13 @@ impl Record<'_> {
 }
 
 impl Block {
-    /// A block for `capacity` bytes of records; `None` when out of memory.
-    pub(crate) fn new(capacity: usize) -> Option<Block> {
+    /// A block that begins with a record of `size` bytes, the first block of a lane or another one; `None` when out of memory.
+    pub(crate) fn for_record(size: usize, is_first: bool) -> Option<Block> {
+        Block::new(if is_first && size <= SMALL { SMALL } else { LARGE.max(size) })
+    }
+
+    /// A block for `capacity` bytes of records.
+    fn new(capacity: usize) -> Option<Block> {
         let size = size_of::<Header>().checked_add(capacity)?;
         let header = message::allocate(size, size)?.1.cast::<Header>();
         // SAFETY: fresh memory, large enough and aligned for a header.
@@ -156,16 +161,6 @@ impl Block {
         unsafe { self.0.add(1).cast::<u8>().add(offset) }
     }
 
-    /// The block as a pointer that an atomic can hold.
-    pub(crate) fn into_raw(self) -> *mut () {
-        self.0.as_ptr().cast()
-    }
-
-    /// The block of a pointer from [`Block::into_raw`]; `None` for a null pointer.
-    pub(crate) fn from_raw(raw: *mut ()) -> Option<Block> {
-        NonNull::new(raw.cast()).map(Block)
-    }
-
     /// The size of the block's data in bytes.
     pub(crate) fn capacity(&self) -> usize {
         self.header().capacity
@@ -188,13 +183,7 @@ impl Block {
 
     /// Links the next block.
     pub(crate) fn link(&self, next: Block) {
-        self.set_next(Some(next));
-    }
-
-    /// Sets the next block, or that there is none.
-    pub(crate) fn set_next(&self, next: Option<Block>) {
-        let next = next.map_or(ptr::null_mut(), |next| next.0.as_ptr());
-        self.header().next.store(next, Ordering::Release);
+        self.header().next.store(next.0.as_ptr(), Ordering::Release);
     }
 
     /// Makes the block empty and unlinks the next one.

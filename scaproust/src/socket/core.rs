@@ -407,7 +407,7 @@ impl Core {
             if let Some(endpoint) = &pipe.endpoint {
                 self.endpoints.add_past(endpoint.id, pipe.traffic);
             }
-            let footprint = pipe.inbound.shrink() + PIPE_FOOTPRINT;
+            let footprint = pipe.inbound.footprint() + PIPE_FOOTPRINT;
             if self.orphaned + footprint <= MAX_ORPHANED {
                 pipe.orphaned = footprint;
                 self.orphaned += footprint;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::pause_policy::PausePolicy;
-use super::{ConsumerProgress, Shared, free_all, is_reached, never};
+use super::{ConsumerProgress, Shared, is_reached, never};
 use crate::message::{Chunk, Front};
 use crate::pipe::block::{Block, Charge, SMALL};
 use crate::sync::atomic::Ordering;
@@ -25,7 +25,7 @@ unsafe impl Send for Lookahead {}
 
 /// The end that messages are taken from.
 pub(crate) struct Consumer {
-    pub(super) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     /// The block that is read from.
     block: Option<Block>,
     /// The offset of the front message in the block.
@@ -148,11 +148,9 @@ impl Consumer {
         Some(unsafe { block.read(self.offset).0 })
     }
 
-    /// Frees the spare blocks, for a lane whose producer was dropped. Returns the memory of the messages
-    /// that are left, in bytes, with their blocks.
-    pub(crate) fn shrink(&mut self) -> usize {
-        let mut tail = self.shared.tail.lock();
-        let spare = self.shared.take_all_spare(&mut tail);
+    /// The memory of the messages that are left, in bytes, with their blocks.
+    pub(crate) fn footprint(&self) -> usize {
+        let tail = self.shared.tail.lock();
         let mut footprint = tail.written.wrapping_sub(self.taken_part());
         let (mut next, mut offset) = (self.block.or(tail.first), self.offset);
         while let Some(block) = next {
@@ -163,9 +161,6 @@ impl Consumer {
             }
             (next, offset) = (block.next(), 0);
         }
-        drop(tail);
-        // SAFETY: spare blocks are not used.
-        unsafe { free_all(spare) };
         footprint
     }
 
@@ -301,8 +296,8 @@ impl Consumer {
             self.block = Some(next);
             self.offset = 0;
             self.committed = 0;
-            // SAFETY: both ends have moved on to `next`.
-            unsafe { self.shared.recycle(block) };
+            // SAFETY: both ends have moved on to `next`, and all records were taken.
+            unsafe { block.free() };
         }
     }
 
@@ -325,7 +320,7 @@ impl Consumer {
                     unsafe { block.reset() };
                 } else {
                     // SAFETY: as above; both pointers to it are cleared.
-                    unsafe { self.shared.recycle(block) };
+                    unsafe { block.free() };
                     self.block = None;
                     tail.block = None;
                 }
@@ -336,12 +331,6 @@ impl Consumer {
                 tail.edge_at = tail.written.wrapping_add(1);
                 self.pauses.found_nothing();
             }
-        }
-        let spare = self.block.is_none().then(|| self.shared.take_all_spare(&mut tail));
-        drop(tail);
-        if let Some(spare) = spare {
-            // SAFETY: spare blocks are not used.
-            unsafe { free_all(spare) };
         }
         true
     }

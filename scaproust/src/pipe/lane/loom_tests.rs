@@ -122,33 +122,3 @@ fn loom_dropping_the_consumer_drops_the_messages() {
         assert!(chunk.is_unique());
     });
 }
-
-#[test]
-fn loom_no_spare_block_is_used_twice() {
-    loom::model(|| {
-        let (producer, consumer) = lane(100);
-        let shared = producer.shared.clone();
-        let recycler = loom::thread::spawn(move || {
-            for _ in 0..2 {
-                let block = Block::new(LARGE).unwrap();
-                // SAFETY: it is new, and not used after this.
-                unsafe { consumer.shared.recycle(block) };
-            }
-            consumer
-        });
-        // Spare ones, or new ones.
-        let used = [(); 2].map(|()| shared.block(&mut shared.tail.lock(), LARGE).unwrap());
-        assert!(used.iter().all(|block| block.committed() == 0 && block.next().is_none()));
-        let consumer = recycler.join().unwrap();
-        let lists = shared.take_all_spare(&mut shared.tail.lock());
-        let mut blocks = used.to_vec();
-        blocks.extend(lists.into_iter().flat_map(|first| std::iter::successors(first, Block::next)));
-        let is_new = |at: usize| !blocks[..at].contains(&blocks[at]);
-        assert!((2..=4).contains(&blocks.len()) && (0..blocks.len()).all(is_new));
-        for block in blocks {
-            // SAFETY: it is in no list any more.
-            unsafe { block.free() };
-        }
-        drop((producer, consumer));
-    });
-}

@@ -26,8 +26,7 @@
 //! larger ones are freed when it parks. The bound counts the memory of the records, with their prefix,
 //! rounded up, and of their chunks the whole, or this lane's part of one that several lanes share; but a bound of at most 1 KiB, where that does not
 //! matter, counts the bytes of messages. A lane below its bound accepts a message of any size. Blocks
-//! come on top: one that is being filled, and up to 2 KiB in each where the next record did not fit. In
-//! a lane that is not parked, blocks that were read stay as spare ones: together with the others no more than it once took.
+//! come on top: one that is being filled, and up to 2 KiB in each where the next record did not fit.
 
 mod consumer;
 mod pause_policy;
@@ -35,8 +34,8 @@ mod producer;
 
 use std::sync::Arc;
 
-use super::block::{Block, Charge, LARGE, SMALL};
-use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use super::block::{Block, Charge};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{CachePadded, SpinLock, rank};
 
 pub(crate) use consumer::{Consumer, Lookahead};
@@ -56,7 +55,6 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
             block: None,
             first: None,
             offset: 0,
-            spare: None,
             parked: true,
             closed: false,
             written: 0,
@@ -67,7 +65,6 @@ pub(crate) fn lane(limit: usize) -> (Producer, Consumer) {
             starved: AtomicBool::new(false),
             room_at: AtomicUsize::new(0),
         }),
-        spare: AtomicPtr::new(std::ptr::null_mut()),
     });
     let consumer = Consumer::new(shared.clone());
     (Producer::new(shared), consumer)
@@ -79,8 +76,6 @@ struct Shared {
     limit: usize,
     charge: Charge,
     tail: SpinLock<Tail, rank::Lane>,
-    /// Large blocks that the consumer has read, for the producer to use again: a list, linked as [`Block::next`]; may be null.
-    spare: AtomicPtr<()>,
     consumer: CachePadded<ConsumerProgress>,
 }
 
@@ -102,8 +97,6 @@ struct Tail {
     first: Option<Block>,
     /// The offset of the next record in `block`.
     offset: usize,
-    /// A list of blocks to use next.
-    spare: Option<Block>,
     /// The consumer has found the lane empty: both ends are at the start of the same block, or have none.
     parked: bool,
     /// The consumer was dropped: every push fails.
@@ -123,80 +116,6 @@ impl Shared {
         // Read first: what was taken by then was pushed before.
         let taken = self.consumer.taken.load(Ordering::Acquire);
         self.tail.lock().written.wrapping_sub(taken)
-    }
-
-    /// A block with room for a record of `size` bytes; `None` when out of memory.
-    fn block(&self, tail: &mut Tail, size: usize) -> Option<Block> {
-        if tail.block.is_none() && size <= SMALL {
-            return Block::new(SMALL);
-        }
-        if size > LARGE {
-            return Block::new(size);
-        }
-        let Some(block) = tail.spare.or_else(|| self.take_spare()) else { return Block::new(LARGE) };
-        tail.spare = block.next();
-        // SAFETY: a spare block is not used.
-        unsafe { block.reset() };
-        Some(block)
-    }
-
-    /// Takes the list to which the consumer adds.
-    fn take_spare(&self) -> Option<Block> {
-        // Acquire: the consumer's reads happen before a block is overwritten.
-        Block::from_raw(self.spare.swap(std::ptr::null_mut(), Ordering::Acquire))
-    }
-
-    /// Takes all spare blocks out of both lists.
-    fn take_all_spare(&self, tail: &mut Tail) -> [Option<Block>; 2] {
-        [tail.spare.take(), self.take_spare()]
-    }
-
-    /// Keeps a block as a spare one, or frees it. Called by the consumer.
-    ///
-    /// # Safety
-    /// The block's records must have been taken, and it must not be used after this call.
-    unsafe fn recycle(&self, block: Block) {
-        if block.capacity() != LARGE {
-            // SAFETY: as the caller promises.
-            return unsafe { block.free() };
-        }
-        let mut first = self.spare.load(Ordering::Relaxed);
-        loop {
-            block.set_next(Block::from_raw(first));
-            // The list changes meanwhile only if the producer takes all of it.
-            match self.spare.compare_exchange_weak(
-                first,
-                block.into_raw(),
-                Ordering::Release,
-                Ordering::Relaxed,
-            ) {
-                Ok(_) => return,
-                Err(changed) => first = changed,
-            }
-        }
-    }
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        let spare = self.take_all_spare(&mut self.tail.lock());
-        // The consumer's drop freed the other blocks.
-        // SAFETY: both ends are dropped.
-        unsafe { free_all(spare) };
-    }
-}
-
-/// Frees the blocks of two lists.
-///
-/// # Safety
-/// The blocks must not be used any more, and all their records must have been taken.
-unsafe fn free_all(lists: [Option<Block>; 2]) {
-    for mut next in lists {
-        while let Some(block) = next {
-            next = block.next();
-            // SAFETY: as the caller promises.
-            unsafe { block.free() };
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{ConsumerProgress, Shared, Tail, is_reached, never};
 use crate::message::{Metadata, Payload};
-use crate::pipe::block::{Charge, Record, record_size};
+use crate::pipe::block::{Block, Charge, Record, record_size};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{SpinGuard, rank};
 
@@ -304,7 +304,7 @@ impl Batch<'_> {
         let block = match tail.block {
             Some(block) if tail.offset + size <= block.capacity() => block,
             previous => {
-                let block = self.shared.block(tail, size).ok_or(Full)?;
+                let block = Block::for_record(size, previous.is_none()).ok_or(Full)?;
                 match previous {
                     Some(previous) => previous.link(block),
                     None => tail.first = Some(block),
