@@ -24,9 +24,10 @@
 //!
 //! A lane that has carried nothing owns no block. A parked one keeps at most its small first block;
 //! larger ones are freed when it parks. The bound counts the memory of the records, with their prefix,
-//! rounded up, and of their chunks the whole, or this lane's part of one that several lanes share; but a bound of at most 1 KiB, where that does not
-//! matter, counts the bytes of messages. A lane below its bound accepts a message of any size. Blocks
-//! come on top: one that is being filled, and up to 2 KiB in each where the next record did not fit.
+//! rounded up, and the whole of their chunks, or this lane's part of a chunk that several lanes share;
+//! but a bound of at most 1 KiB, where that does not matter, counts the bytes of messages. A lane below
+//! its bound accepts a message of any size. Blocks come on top: one that is being filled, and up to 2 KiB
+//! in each where the next record did not fit.
 
 mod consumer;
 mod pause_policy;
