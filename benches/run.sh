@@ -288,7 +288,7 @@ done 4<"$work/list"
 {
     version() { dpkg-query -W -f '${Version}' "$1"; }
     echo "$(uname -srm), $(nproc) cores; medians of ${ROUNDS:-5} rounds (shapes: ${ROUNDS:-3}) of $RUN_SECONDS s;" \
-        "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)${OMQ:+, omq-libzmq 0.8.0}"
+        "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)${OMQ:+, $(sed -n 's/^\(omq-libzmq\) = "=\(.*\)"/\1 \2/p' benches/omq)}"
 } >"$results/machine"
 
 benches/report "$results" "$work/list"
