@@ -25,13 +25,15 @@ pub(super) fn call<T>(failure: T, body: impl FnOnce() -> Result<T, Error>) -> T 
 /// Runs `body`; returns an error number when it fails or panics.
 #[inline]
 fn guarded<T>(body: impl FnOnce() -> Result<T, Error>) -> Result<T, c_int> {
+    contained(body)?.map_err(Error::errno)
+}
+
+/// Runs `body`; returns an error number when it panics.
+#[inline]
+fn contained<T>(body: impl FnOnce() -> T) -> Result<T, c_int> {
     // Unwind safety: data that a body shares with other calls is protected by the socket layer's
     // locks, and a caller's message memory is returned to it by guards.
-    match catch_unwind(AssertUnwindSafe(body)) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(error)) => Err(error.errno()),
-        Err(_panic) => Err(libc::ENOTRECOVERABLE),
-    }
+    catch_unwind(AssertUnwindSafe(body)).map_err(|_panic| libc::ENOTRECOVERABLE)
 }
 
 fn fail<T>(errno: c_int, failure: T) -> T {
@@ -70,7 +72,7 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
     let mut suspended = std::ptr::null_mut();
     // One word: what `catch_unwind` returns passes through memory, and a processor waits when it loads as a whole what was stored
     // in parts.
-    let outcome = catch_unwind(AssertUnwindSafe(|| match body() {
+    let outcome = contained(|| match body() {
         Ok(CallState::Done(value, is_cancellation_point)) => {
             word(value) | if is_cancellation_point { CANCELLATION_POINT } else { 0 }
         }
@@ -78,9 +80,9 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
             suspended = call;
             ASLEEP
         }
-        Err(error) => word(error.errno()) | FAILED | CANCELLATION_POINT,
-    }));
-    let outcome = outcome.unwrap_or(word(libc::ENOTRECOVERABLE) | FAILED | CANCELLATION_POINT);
+        Err(error) => failed(error.errno()),
+    })
+    .unwrap_or_else(failed);
     if outcome & ASLEEP != 0 {
         return sleep_and_resume(suspended);
     }
@@ -96,6 +98,11 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
 const FAILED: u64 = 1 << 32;
 const CANCELLATION_POINT: u64 = 1 << 33;
 const ASLEEP: u64 = 1 << 34;
+
+/// The outcome of a call that fails with this error number.
+fn failed(errno: c_int) -> u64 {
+    word(errno) | FAILED | CANCELLATION_POINT
+}
 
 /// A value in the lower half of a word.
 fn word(value: c_int) -> u64 {
