@@ -137,7 +137,8 @@ impl Context for View<'_> {
         let mut has_drained = false;
         loop {
             let mut batch = outbound.batch();
-            match batch.push_share(header, body, self.metadata, self.lanes) {
+            batch.share_among(self.lanes);
+            match batch.push(header, body, self.metadata) {
                 Ok(Pushed { edge }) => {
                     traffic.messages_sent += 1;
                     traffic.bytes_sent += length as u64;

@@ -181,8 +181,9 @@ impl Consumer {
         drop(unsafe { self.take(block) });
     }
 
-    /// Passes messages that were found by earlier calls, and whose bodies are in no chunk, to `takes`, and drops those for which it
-    /// returns `true`. Ends at the first other message. [`Consumer::publish_progress`] must follow.
+    /// Calls `takes` with one message after the other, and drops each for which it returns `true`. Ends at one for which it does not,
+    /// at one whose body is in a chunk, and behind the last one that an earlier call has found. [`Consumer::publish_progress`] must
+    /// follow.
     #[inline]
     pub(crate) fn drain(&mut self, mut takes: impl FnMut(&Front<'_>) -> bool) {
         let Some(block) = self.block else { return };

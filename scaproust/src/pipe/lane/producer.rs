@@ -65,8 +65,9 @@ impl Producer {
         Producer { shared, seen, divides: false }
     }
 
-    /// The same producer; of a body whose memory several lanes share, the bound counts this lane's part from now on. If the others
-    /// have passed it on, this lane holds more memory than its bound, so it must not be at the mercy of another process.
+    /// The same producer, whose bound counts only this lane's part of a body that several lanes share ([`Batch::share_among`]). When
+    /// the other lanes have passed the body on, this lane holds more memory than its bound. So no other process may be able to delay
+    /// its consumer.
     pub(crate) fn dividing(self) -> Producer {
         Producer { divides: true, ..self }
     }
@@ -99,6 +100,7 @@ impl Producer {
             shared: &self.shared,
             seen: &mut self.seen,
             divides: self.divides,
+            lanes: 1,
         }
     }
 }
@@ -109,6 +111,8 @@ pub(crate) struct Batch<'a> {
     shared: &'a Shared,
     seen: &'a mut Seen,
     divides: bool,
+    /// The number of lanes of which each counts its part of a body.
+    lanes: usize,
 }
 
 impl Batch<'_> {
@@ -123,25 +127,18 @@ impl Batch<'_> {
         body: &mut Payload<'_>,
         metadata: Metadata,
     ) -> Result<Pushed, Full> {
-        self.push_share(head, body, metadata, 1)
-    }
-
-    /// As [`Batch::push`], for a body that is put into `lanes` lanes, which share its memory if it is in a chunk.
-    ///
-    /// # Errors
-    /// As [`Batch::push`].
-    #[inline]
-    pub(crate) fn push_share(
-        &mut self,
-        head: &[u8],
-        body: &mut Payload<'_>,
-        metadata: Metadata,
-        lanes: usize,
-    ) -> Result<Pushed, Full> {
         if !self.has_room() {
             return Err(Full);
         }
-        self.append(head, body, metadata, if self.divides { lanes } else { 1 })
+        self.append(head, body, metadata)
+    }
+
+    /// The bodies that are pushed from now on are put into so many lanes, which share the memory of those in a chunk.
+    #[inline]
+    pub(crate) fn share_among(&mut self, lanes: usize) {
+        if self.divides {
+            self.lanes = lanes;
+        }
     }
 
     /// As [`Producer::has_room`].
@@ -274,7 +271,7 @@ impl Batch<'_> {
         if self.tail.closed {
             return Err(Full);
         }
-        self.append(head, body, metadata, 1)
+        self.append(head, body, metadata)
     }
 
     /// Whether the consumer was dropped: every push fails.
@@ -282,13 +279,7 @@ impl Batch<'_> {
         self.tail.closed
     }
 
-    fn append(
-        &mut self,
-        head: &[u8],
-        body: &mut Payload<'_>,
-        metadata: Metadata,
-        lanes: usize,
-    ) -> Result<Pushed, Full> {
+    fn append(&mut self, head: &[u8], body: &mut Payload<'_>, metadata: Metadata) -> Result<Pushed, Full> {
         let tail = &mut *self.tail;
         let (size, charge) = match &*body {
             Payload::Borrowed(bytes) => {
@@ -298,7 +289,7 @@ impl Batch<'_> {
             }
             Payload::Owned(chunk) => {
                 let size = record_size(head.len(), true);
-                (size, self.shared.charge.of_chunk(head.len(), size, chunk, lanes))
+                (size, self.shared.charge.of_chunk(head.len(), size, chunk, self.lanes))
             }
         };
         let block = match tail.block {

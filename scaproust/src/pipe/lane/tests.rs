@@ -138,7 +138,9 @@ proptest! {
                     model.push_back(record + chunk.footprint().div_ceil(if divides { lanes.clamp(1, 8) } else { 1 }));
                     prop_assert!(chunk.footprint() >= size);
                     let mut body = Payload::Owned(chunk);
-                    producer.batch().push_share(head, &mut body, Metadata::default(), lanes).unwrap();
+                    let mut batch = producer.batch();
+                    batch.share_among(lanes);
+                    batch.push(head, &mut body, Metadata::default()).unwrap();
                 }
                 _ if consumer.is_empty() => {
                     prop_assert!(model.is_empty());

@@ -48,8 +48,8 @@ pub(crate) trait MessageQueue {
     /// Drops the first message.
     fn skip(&mut self);
 
-    /// Passes messages whose bodies are in no chunk to `takes`, in order, and removes those for which it returns `true`. Ends at the
-    /// first other one, and may end before it.
+    /// Calls `takes` with one message after the other, and removes each for which it returns `true`. Ends at one for which it does
+    /// not, and at one whose body is in a chunk; it may end earlier.
     fn drain(&mut self, takes: impl FnMut(&Front<'_>) -> bool);
 
     /// Removes the first message if its body is in a chunk, and returns that chunk. If not, the message stays.
@@ -58,7 +58,8 @@ pub(crate) trait MessageQueue {
     /// Makes room for the producer where messages were removed. Returns whether the producer waits for that and must be woken.
     fn publish_progress(&mut self) -> bool;
 
-    /// Has the push reported that brings the queue to this number of bytes, as its bound counts them. Returns whether it has so many already.
+    /// Has the push reported that brings the queue to this number of bytes, as its bound counts them. Returns whether it has so many
+    /// already.
     fn report_at(&mut self, bytes: usize) -> bool;
 }
 
@@ -155,7 +156,7 @@ impl Outbound {
     }
 
     /// Notes that everything is sent. Frees spare memory, unless messages gather for a few connections: their next write needs it.
-    /// Returns whether enough has gathered in the queue meanwhile to be written as well.
+    /// Returns whether the queue has enough messages for another write.
     pub(crate) fn note_idle(&mut self, queue: Option<&mut impl MessageQueue>) -> bool {
         if self.gathering.as_ref().is_none_or(|gathering| gathering.is_crowd) {
             self.pieces.free_spare();
