@@ -7,7 +7,7 @@ use super::Rate;
 
 /// The pause after a failure that the next call would repeat, such as a lack of descriptors.
 const FAILURE_PAUSE: Duration = Duration::from_millis(100);
-/// The pause when the rate is used up: time for four connections.
+/// The pause when the rate is used up: time for four connections or more.
 const RATE_PAUSE: Duration = Duration::from_micros(250);
 
 /// The next step of a listener.
@@ -32,8 +32,8 @@ pub(crate) struct Accepting {
 
 impl Accepting {
     /// A listener that has not accepted anything.
-    pub(crate) fn new() -> Accepting {
-        Accepting { rate: Rate::new(), is_paused: false }
+    pub(crate) fn new(rate: Rate) -> Accepting {
+        Accepting { rate, is_paused: false }
     }
 
     /// Connections may be pending at `now`, the time since any fixed origin.
@@ -88,7 +88,12 @@ mod tests {
     impl Simulation {
         fn new(pending: usize, failures: &[ErrorKind]) -> Simulation {
             let failures = failures.iter().rev().copied().collect();
-            Simulation { accepting: Accepting::new(), now: Duration::from_secs(1), pending, failures }
+            Simulation {
+                accepting: Accepting::new(Rate::of_network()),
+                now: Duration::from_secs(1),
+                pending,
+                failures,
+            }
         }
 
         fn accept(&mut self) -> Result<(), ErrorKind> {

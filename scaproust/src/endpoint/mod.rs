@@ -17,4 +17,4 @@ pub(crate) use backoff::Backoff;
 pub(crate) use places::PLACES;
 pub(crate) use places::{Handshaking, Place, Places};
 use pressure::Pressure;
-use rate::Rate;
+pub(crate) use rate::Rate;

@@ -4,14 +4,18 @@ use std::time::Duration;
 
 /// The most connections that are accepted at once.
 const BURST: u32 = 256;
-/// The time after which one more may be accepted.
-const REFILL: Duration = Duration::from_nanos(62_500);
+/// The time after which one more peer on the network may be accepted.
+const NETWORK_REFILL: Duration = Duration::from_nanos(62_500);
+/// The time after which one more peer on this machine may be accepted.
+const LOCAL_REFILL: Duration = Duration::from_nanos(31_250);
 
-/// A token bucket: [`BURST`] connections at once, and one more each [`REFILL`]. Without it, peers that
+/// A token bucket: [`BURST`] connections at once, and one more each `refill`. Without it, peers that
 /// connect and disconnect could keep the I/O thread busy, and the kernel's scheduler would then prefer
 /// other threads to it.
 #[derive(Debug)]
-pub(super) struct Rate {
+pub(crate) struct Rate {
+    /// The time after which one more connection may be accepted.
+    refill: Duration,
     /// Connections that may be accepted now.
     left: u32,
     /// The time at which `left` was last refilled.
@@ -19,18 +23,23 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// A full bucket.
-    pub(super) fn new() -> Rate {
-        Rate { left: BURST, refilled: Duration::ZERO }
+    /// A full bucket, for peers on the network.
+    pub(crate) fn of_network() -> Rate {
+        Rate { refill: NETWORK_REFILL, left: BURST, refilled: Duration::ZERO }
+    }
+
+    /// A full bucket, for peers on this machine.
+    pub(crate) fn of_this_machine() -> Rate {
+        Rate { refill: LOCAL_REFILL, ..Rate::of_network() }
     }
 
     /// Whether the bucket holds a connection at `now`, the time since any fixed origin.
     pub(super) fn allows(&mut self, now: Duration) -> bool {
-        let gained = now.saturating_sub(self.refilled).as_nanos() / REFILL.as_nanos();
+        let gained = now.saturating_sub(self.refilled).as_nanos() / self.refill.as_nanos();
         match u32::try_from(gained).ok().filter(|gained| gained + self.left < BURST) {
             Some(gained) => {
                 self.left += gained;
-                self.refilled += REFILL * gained;
+                self.refilled += self.refill * gained;
             }
             None => (self.left, self.refilled) = (BURST, now),
         }
@@ -59,32 +68,31 @@ mod tests {
     /// The calls come more often than connections are allowed.
     #[test]
     fn fractions_of_the_time_for_one_connection_add_up() {
-        let mut rate = Rate::new();
+        let mut rate = Rate::of_network();
         let start = Duration::from_secs(1);
         assert_eq!(accepted(&mut rate, start), BURST);
-        let moments = (1..=40).map(|step| start + REFILL * step / 4);
+        let moments = (1..=40).map(|step| start + NETWORK_REFILL * step / 4);
         assert_eq!(moments.map(|moment| accepted(&mut rate, moment)).sum::<u32>(), 10);
     }
 
     #[test]
     fn a_bucket_is_full_after_a_rest_and_never_more_than_full() {
-        let mut rate = Rate::new();
+        let mut rate = Rate::of_network();
         let start = Duration::from_secs(1);
         assert_eq!(accepted(&mut rate, start), BURST);
-        assert_eq!(accepted(&mut rate, start + REFILL * (BURST - 1)), BURST - 1);
-        assert!(rate.allows(start + REFILL * 2 * BURST));
-        assert_eq!(accepted(&mut rate, start + REFILL * 3 * BURST), BURST);
+        assert_eq!(accepted(&mut rate, start + NETWORK_REFILL * (BURST - 1)), BURST - 1);
+        assert!(rate.allows(start + NETWORK_REFILL * 2 * BURST));
+        assert_eq!(accepted(&mut rate, start + NETWORK_REFILL * 3 * BURST), BURST);
     }
 
     #[test]
     fn a_burst_is_accepted_at_once_and_a_flood_at_a_bounded_rate() {
-        let mut rate = Rate::new();
-        let start = Duration::from_secs(1);
-        assert_eq!(accepted(&mut rate, start), BURST);
-        assert_eq!(
-            (1..=1000).map(|ms| accepted(&mut rate, start + Duration::from_millis(ms))).sum::<u32>(),
-            16_000
-        );
-        assert_eq!(accepted(&mut rate, Duration::from_secs(100)), BURST);
+        for (mut rate, in_a_second) in [(Rate::of_network(), 16_000), (Rate::of_this_machine(), 32_000)] {
+            let start = Duration::from_secs(1);
+            assert_eq!(accepted(&mut rate, start), BURST);
+            let moments = (1..=1000).map(|ms| start + Duration::from_millis(ms));
+            assert_eq!(moments.map(|moment| accepted(&mut rate, moment)).sum::<u32>(), in_a_second);
+            assert_eq!(accepted(&mut rate, Duration::from_secs(100)), BURST);
+        }
     }
 }

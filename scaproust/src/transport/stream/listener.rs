@@ -18,7 +18,7 @@ use super::platform::{self, polled};
 use super::reload;
 use super::{Owner, accepted_protocols};
 use crate::address::{self, Site};
-use crate::endpoint::{AcceptStep, Accepting, Place, Places};
+use crate::endpoint::{AcceptStep, Accepting, Place, Places, Rate};
 #[cfg(feature = "tls")]
 use crate::error::Error;
 use crate::pipe::End;
@@ -73,10 +73,11 @@ impl Listener {
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Listener>> {
+        let rate = if kind.link() == Link::Local { Rate::of_this_machine() } else { Rate::of_network() };
         let state = State {
             listening: None,
             connections: Vec::new(),
-            accepting: Accepting::new(),
+            accepting: Accepting::new(rate),
             handshakes: Places::new(),
             waiting: None,
             awaits_place: false,
