@@ -131,8 +131,8 @@ static void false_lengths (void)
     check_error (nn_sendmsg (a, &header, NN_DONTWAIT), EFAULT);
 }
 
-/*  Prints the control messages of a received message. Pipe ids and request ids vary, so it
-    prints only lengths and the top bit of each word, which marks the last one. */
+/*  Prints the control messages of a received message. Pipe ids and request ids vary, so of the protocol's header it
+    prints only the length, and the top bit of each word, which marks the last one. */
 static void show_control (struct nn_msghdr *header)
 {
     for (struct nn_cmsghdr *item = NN_CMSG_FIRSTHDR (header); item;
@@ -140,8 +140,10 @@ static void show_control (struct nn_msghdr *header)
         size_t size;
         unsigned char *data = NN_CMSG_DATA (item);
         memcpy (&size, data, sizeof (size));
-        say ("  control: level %d, type %d, length %zu, header of %zu bytes",
-            item->cmsg_level, item->cmsg_type, item->cmsg_len, size);
+        say ("  control: level %d, type %d, length %zu", item->cmsg_level, item->cmsg_type, item->cmsg_len);
+        if (item->cmsg_level != PROTO_SP || item->cmsg_type != SP_HDR)
+            continue;
+        say ("    header of %zu bytes", size);
         for (size_t word = 0; word < size / 4; word++)
             say ("    word %zu: top bit %d", word, data[sizeof (size) + word * 4] >> 7);
     }
