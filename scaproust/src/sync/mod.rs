@@ -37,7 +37,6 @@ pub(crate) use notifier::Notifier;
 #[cfg(simulated)]
 pub(crate) use per_process::forget_world;
 pub(crate) use per_process::{OfProcess, PerProcess};
-#[cfg(feature = "tls")]
 pub(crate) use processors::processors;
 pub(crate) use random::random_number;
 pub use sleep::Sleep;

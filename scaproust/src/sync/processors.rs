@@ -67,7 +67,6 @@ pub(super) struct Processors<M> {
 pub(super) static PROCESSORS: Processors<RealMachine> = Processors::new(RealMachine);
 
 /// The number of processors that the process may run on, or what it was a short time ago.
-#[cfg(feature = "tls")]
 pub(crate) fn processors() -> u32 {
     PROCESSORS.count(now())
 }

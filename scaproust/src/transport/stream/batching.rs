@@ -24,10 +24,12 @@ use std::time::Duration;
 use super::gathers::{Gathers, OtherTeller};
 use crate::reactor::{Reactor, Source};
 use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Mutex, PerProcess, lock, nanoseconds, now, rank, thread_address};
+use crate::sync::{Mutex, PerProcess, lock, nanoseconds, now, processors, rank, thread_address};
 
 /// A message is prompt if it is sent within this time, in nanoseconds, after the previous write has ended.
 const PROMPT_GAP: u64 = 1_000;
+/// The number of prompt writes that one counts as on one processor. It costs so much more, since the receiver runs for each.
+const WEIGHT_ALONE: u32 = 4;
 /// The number of prompt writes in a row from which messages gather. To write so many costs as much as to wake the I/O
 /// thread.
 const FLOOD: u32 = 8;
@@ -139,9 +141,10 @@ fn write_own(full: Option<&Arc<Batching>>) {
 /// The new number of prompt writes in a row, for a message that is sent on this number of `connections`, `gap` nanoseconds
 /// after the last write. The gap that counts as prompt grows with their number, since a call that has written to many
 /// connections takes longer to return.
-fn prompt_after(prompt_writes: u32, gap: u64, connections: u32) -> u32 {
+fn prompt_after(prompt_writes: u32, gap: u64, connections: u32, is_alone: bool) -> u32 {
     let is_prompt = gap < PROMPT_GAP + PROMPT_GAP / 4 * u64::from(connections);
-    if is_prompt { prompt_writes.saturating_add(connections) } else { 0 }
+    let weight = if is_alone { WEIGHT_ALONE } else { 1 };
+    if is_prompt { prompt_writes.saturating_add(connections.saturating_mul(weight)) } else { 0 }
 }
 
 impl Batching {
@@ -165,6 +168,7 @@ impl Batching {
                 self.prompt_writes.load(Ordering::Relaxed),
                 gap,
                 u32::try_from(connections).unwrap_or(u32::MAX),
+                processors() == 1,
             ),
         };
         self.prompt_writes.store(prompt_writes, Ordering::Relaxed);
@@ -386,12 +390,14 @@ mod tests {
 
     #[test]
     fn a_flood_is_eight_prompt_writes_in_a_row() {
-        let prompt = |gaps: &[u64]| gaps.iter().fold(0, |before, gap| prompt_after(before, *gap, 1));
+        let prompt = |gaps: &[u64]| gaps.iter().fold(0, |before, gap| prompt_after(before, *gap, 1, false));
         assert_eq!(prompt(&[300; 8]), FLOOD);
         assert_eq!(prompt(&[300, 300, 5_000, 300]), 1);
         assert_eq!(prompt(&[30_000; 1000]), 0);
+        // On one processor two are enough.
+        assert_eq!(prompt_after(prompt_after(0, 300, 1, true), 300, 1, true), FLOOD);
         // A message of a publisher counts once for each connection.
-        assert_eq!((prompt_after(3, 10_000, 1), prompt_after(3, 10_000, 64)), (0, 67));
+        assert_eq!((prompt_after(3, 10_000, 1, false), prompt_after(3, 10_000, 64, false)), (0, 67));
     }
 
     #[test]
