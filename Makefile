@@ -3,6 +3,8 @@
 # --- Versions -------------------------------------------------------------------------------------------------------
 # The version for pkg-config and CMake: the C library's release with this interface. Cargo.toml has it for cargo-c.
 RELEASE := $(shell packaging/version package.metadata.capi.pkg_config)
+# The oldest compiler that the code needs.
+RUST := $(shell sed -n 's/^rust-version = "\([0-9.]*\)".*/\1/p' Cargo.toml)
 # The interface version comes from the public header, as in build.rs: libnanomsg.so.6, in the file libnanomsg.so.6.0.1.
 header_version = $(shell awk '$$2 == "NN_VERSION_$(1)" { print $$3 }' include/nanomsg/nn.h)
 AGE := $(call header_version,AGE)
@@ -85,10 +87,13 @@ heading = @printf '\n== %s\n' "$(1)"
 
 # --- Build and install ----------------------------------------------------------------------------------------------
 build: ## build the release library
-	@if command -v $(CARGO) >/dev/null; then \
+	@problem=; found=$$($(CARGO) --version 2>/dev/null | cut -d' ' -f2); \
+	if ! command -v $(CARGO) >/dev/null; then problem="$(CARGO) not found"; \
+	elif [ "$$found" ] && ! printf '%s\n' $(RUST) "$$found" | sort -VC; then problem="$(CARGO) $$found is too old"; fi; \
+	if [ -z "$$problem" ]; then \
 	    $(CARGO) build --locked $(FEATURES) $(if $(filter release,$(KIND)),--release) $(if $(RUST_TARGET),--target $(RUST_TARGET)) --workspace; \
-	elif [ -e "$(BUILD)/$(BUILT)" ]; then echo "$(CARGO) not found: using the library that was built before"; \
-	else echo "$(CARGO) not found: install Rust first" >&2; exit 1; fi
+	elif [ -e "$(BUILD)/$(BUILT)" ]; then echo "$$problem: using the library that was built before"; \
+	else echo "$$problem: install Rust $(RUST) or newer first (https://rustup.rs; on Debian 12 also the packages cargo-web and rustc-web)" >&2; exit 1; fi
 
 install: install-library install-package ## install everything (PREFIX=/usr/local LIBDIR=lib MANDIR=share/man DESTDIR=)
 	@echo "installed $(if $(IS_STATIC),libnanomsg.a,$(FILE)) into $(destdir)$(libdir)"
