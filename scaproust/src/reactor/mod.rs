@@ -213,7 +213,8 @@ impl Reactor {
         self.is_run_by_this_thread().then(|| lock(&self.scratch))
     }
 
-    fn is_run_by_this_thread(&self) -> bool {
+    /// Whether the calling thread is the I/O thread.
+    pub(crate) fn is_run_by_this_thread(&self) -> bool {
         self.thread.load(Ordering::Relaxed) == thread_address()
     }
 

@@ -135,6 +135,11 @@ impl Outbound {
         self.pieces.front()
     }
 
+    /// The length of the body, or of the small messages one behind the other, of which a part is sent; 0 if there is none.
+    pub(crate) fn begun(&self) -> usize {
+        self.pieces.begun()
+    }
+
     /// Notes that the first `count` bytes of [`Outbound::front`] were sent.
     pub(crate) fn note_sent(&mut self, count: usize) {
         self.pieces.note_sent(count);

@@ -215,6 +215,11 @@ impl Pieces {
         self.pieces.iter().zip(skips).map(|(piece, skip)| &piece.bytes()[skip..]).take(PIECES_MAX)
     }
 
+    /// The length of the piece of which a part is sent; 0 if there is none.
+    pub(super) fn begun(&self) -> usize {
+        self.pieces.front().filter(|_| self.sent > 0).map_or(0, |piece| piece.bytes().len())
+    }
+
     /// Frees memory that an idle connection should not keep.
     pub(super) fn free_spare(&mut self) {
         if self.spare.capacity() > SPARE_MAX {

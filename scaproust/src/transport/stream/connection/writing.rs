@@ -12,7 +12,7 @@ use super::{Connection, FAIL, Failure, PER_TURN, Stop, WRITE};
 use crate::error::Error;
 use crate::message::{Chunk, Front};
 use crate::pipe::{Consumer, End};
-use crate::sync::{lock, now};
+use crate::sync::{let_others_proceed, lock, now, processors};
 use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::gathers::{Gathers, OtherTeller};
@@ -24,6 +24,12 @@ use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
 const CLOSING_INTERVAL: Duration = Duration::from_millis(5);
 /// The time for which a closing connection stays when everything is written, so that a local peer can read it.
 const LOCAL_PEER_TIME: Duration = Duration::from_millis(100);
+
+/// The longest time for which a thread spins until a reader on this machine has made room for the rest of a body, if that is
+/// at least [`LEAST_LONG`].
+const ROOM_TIME: Duration = Duration::from_micros(10);
+/// The least length of a body that the kernel hardly takes at once.
+const LEAST_LONG: usize = 128 * 1024;
 
 /// The state of the outbound direction, under its lock.
 pub(super) struct Writer {
@@ -231,7 +237,15 @@ impl Connection {
 
     /// Makes one write. Returns why the thread must stop writing, if it must.
     fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Stop>, Failure> {
-        match write_pieces(&self.stream, outbound) {
+        let mut written = write_pieces(&self.stream, outbound);
+        if is_full(&written) && self.may_spin_for_room(outbound) {
+            let end = now() + ROOM_TIME;
+            while is_full(&written) && now() < end {
+                let_others_proceed();
+                written = write_pieces(&self.stream, outbound);
+            }
+        }
+        match written {
             Ok(count) => {
                 outbound.note_sent(count);
                 self.is_blocked.store(false, Ordering::SeqCst);
@@ -240,6 +254,15 @@ impl Connection {
             }
             Err(error) => self.stop_after(error),
         }
+    }
+
+    /// Whether this thread may spin until there is room for the rest of a body. The kernel has little memory for a local stream, and
+    /// the reader soon makes room in it; were the rest left to the I/O thread, threads would be woken for each part.
+    fn may_spin_for_room(&self, outbound: &Outbound) -> bool {
+        self.stream.is_local()
+            && outbound.begun() >= LEAST_LONG
+            && !self.reactor.is_run_by_this_thread()
+            && processors() > 1
     }
 
     /// Writes what the stream's layer holds back. Returns as `write_front` does, and [`Stop::Done`] when it holds nothing.
@@ -299,6 +322,10 @@ impl Connection {
         };
         is_at_risk && self.stream.has_unacknowledged()
     }
+}
+
+fn is_full(written: &io::Result<usize>) -> bool {
+    written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
 /// Writes the next pieces. Returns the number of bytes that the stream has taken.
