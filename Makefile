@@ -89,10 +89,11 @@ heading = @printf '\n== %s\n' "$(1)"
 build: ## build the release library
 	@problem=; found=$$($(CARGO) --version 2>/dev/null | cut -d' ' -f2); \
 	if ! command -v $(CARGO) >/dev/null; then problem="$(CARGO) not found"; \
-	elif [ "$$found" ] && ! printf '%s\n' $(RUST) "$$found" | sort -VC; then problem="$(CARGO) $$found is too old"; fi; \
+	elif [ "$$found" ] && ! echo "$$found" | awk -F. -v least=$(RUST) \
+	    '{ split(least, l, "."); exit !($$1 > l[1] || $$1 == l[1] && $$2 + 0 >= l[2]) }'; then problem="$(CARGO) $$found is too old"; fi; \
 	if [ -z "$$problem" ]; then \
 	    $(CARGO) build --locked $(FEATURES) $(if $(filter release,$(KIND)),--release) $(if $(RUST_TARGET),--target $(RUST_TARGET)) --workspace; \
-	elif [ -e "$(BUILD)/$(BUILT)" ]; then echo "$$problem: using the library that was built before"; \
+	elif [ -e "$(BUILD)/$(if $(IS_STATIC),libnanomsg.a,$(BUILT))" ]; then echo "$$problem: using the library that was built before"; \
 	else echo "$$problem: install Rust $(RUST) or newer first (https://rustup.rs; on Debian 12 also the packages cargo-web and rustc-web)" >&2; exit 1; fi
 
 install: install-library install-package ## install everything (PREFIX=/usr/local LIBDIR=lib MANDIR=share/man DESTDIR=)

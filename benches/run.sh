@@ -288,7 +288,7 @@ done 4<"$work/list"
 {
     version() { dpkg-query -W -f '${Version}' "$1"; }
     # With bbr large messages over TCP take up to twice as long.
-    congestion_control=$(cat /proc/sys/net/ipv4/tcp_congestion_control)
+    congestion_control=$(cat /proc/sys/net/ipv4/tcp_congestion_control 2>/dev/null || echo "an unknown congestion control")
     echo "$(uname -srm), $(nproc) cores, TCP with $congestion_control; medians of ${ROUNDS:-5} rounds (shapes: ${ROUNDS:-3}) of $RUN_SECONDS s;" \
         "libnanomsg $(version libnanomsg5), nng $(version libnng1), libzmq $(version libzmq5)${OMQ:+, $(sed -n 's/^\(omq-libzmq\) = "=\(.*\)"/\1 \2/p' benches/omq)}"
 } >"$results/machine"

@@ -137,12 +137,12 @@ static void show_control (struct nn_msghdr *header)
 {
     for (struct nn_cmsghdr *item = NN_CMSG_FIRSTHDR (header); item;
           item = NN_CMSG_NXTHDR (header, item)) {
-        size_t size;
-        unsigned char *data = NN_CMSG_DATA (item);
-        memcpy (&size, data, sizeof (size));
         say ("  control: level %d, type %d, length %zu", item->cmsg_level, item->cmsg_type, item->cmsg_len);
         if (item->cmsg_level != PROTO_SP || item->cmsg_type != SP_HDR)
             continue;
+        size_t size;
+        unsigned char *data = NN_CMSG_DATA (item);
+        memcpy (&size, data, sizeof (size));
         say ("    header of %zu bytes", size);
         for (size_t word = 0; word < size / 4; word++)
             say ("    word %zu: top bit %d", word, data[sizeof (size) + word * 4] >> 7);

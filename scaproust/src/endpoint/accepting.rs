@@ -7,7 +7,7 @@ use super::Rate;
 
 /// The pause after a failure that the next call would repeat, such as a lack of descriptors.
 const FAILURE_PAUSE: Duration = Duration::from_millis(100);
-/// The pause when the rate is used up: time for four connections or more.
+/// The pause when the rate is used up: time for four connections, or eight over a local socket.
 const RATE_PAUSE: Duration = Duration::from_micros(250);
 
 /// The next step of a listener.
@@ -89,7 +89,7 @@ mod tests {
         fn new(pending: usize, failures: &[ErrorKind]) -> Simulation {
             let failures = failures.iter().rev().copied().collect();
             Simulation {
-                accepting: Accepting::new(Rate::of_network()),
+                accepting: Accepting::new(Rate::network()),
                 now: Duration::from_secs(1),
                 pending,
                 failures,

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 /// The most connections that are accepted at once.
 const BURST: u32 = 256;
-/// The time after which one more peer on the network may be accepted.
+/// The time after which one more connection over a network protocol may be accepted, also from this machine.
 const NETWORK_REFILL: Duration = Duration::from_nanos(62_500);
-/// The time after which one more peer on this machine may be accepted.
+/// The time after which one more connection over a local socket may be accepted.
 const LOCAL_REFILL: Duration = Duration::from_nanos(31_250);
 
 /// A token bucket: [`BURST`] connections at once, and one more each `refill`. Without it, peers that
@@ -23,20 +23,20 @@ pub(crate) struct Rate {
 }
 
 impl Rate {
-    /// A full bucket, for peers on the network.
-    pub(crate) fn of_network() -> Rate {
+    /// A full bucket, for network protocols and transports of the program.
+    pub(crate) fn network() -> Rate {
         Rate { refill: NETWORK_REFILL, left: BURST, refilled: Duration::ZERO }
     }
 
-    /// A full bucket, for peers on this machine.
-    pub(crate) fn of_this_machine() -> Rate {
-        Rate { refill: LOCAL_REFILL, ..Rate::of_network() }
+    /// A full bucket, for local sockets.
+    pub(crate) fn local() -> Rate {
+        Rate { refill: LOCAL_REFILL, ..Rate::network() }
     }
 
     /// Whether the bucket holds a connection at `now`, the time since any fixed origin.
     pub(super) fn allows(&mut self, now: Duration) -> bool {
         let gained = now.saturating_sub(self.refilled).as_nanos() / self.refill.as_nanos();
-        match u32::try_from(gained).ok().filter(|gained| gained + self.left < BURST) {
+        match u32::try_from(gained).ok().filter(|gained| gained.saturating_add(self.left) < BURST) {
             Some(gained) => {
                 self.left += gained;
                 self.refilled += self.refill * gained;
@@ -68,7 +68,7 @@ mod tests {
     /// The calls come more often than connections are allowed.
     #[test]
     fn fractions_of_the_time_for_one_connection_add_up() {
-        let mut rate = Rate::of_network();
+        let mut rate = Rate::network();
         let start = Duration::from_secs(1);
         assert_eq!(accepted(&mut rate, start), BURST);
         let moments = (1..=40).map(|step| start + NETWORK_REFILL * step / 4);
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn a_bucket_is_full_after_a_rest_and_never_more_than_full() {
-        let mut rate = Rate::of_network();
+        let mut rate = Rate::network();
         let start = Duration::from_secs(1);
         assert_eq!(accepted(&mut rate, start), BURST);
         assert_eq!(accepted(&mut rate, start + NETWORK_REFILL * (BURST - 1)), BURST - 1);
@@ -87,7 +87,7 @@ mod tests {
 
     #[test]
     fn a_burst_is_accepted_at_once_and_a_flood_at_a_bounded_rate() {
-        for (mut rate, in_a_second) in [(Rate::of_network(), 16_000), (Rate::of_this_machine(), 32_000)] {
+        for (mut rate, in_a_second) in [(Rate::network(), 16_000), (Rate::local(), 32_000)] {
             let start = Duration::from_secs(1);
             assert_eq!(accepted(&mut rate, start), BURST);
             let moments = (1..=1000).map(|ms| start + Duration::from_millis(ms));

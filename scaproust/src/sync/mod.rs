@@ -41,7 +41,7 @@ pub(crate) use processors::processors;
 pub(crate) use random::random_number;
 pub use sleep::Sleep;
 pub(crate) use sleep::Wake;
-pub(crate) use spin::{Spin, WaitKind, let_others_proceed};
+pub(crate) use spin::{Spin, WaitKind, is_crowded, let_others_proceed};
 #[cfg(any(loom, shuttle))]
 pub(crate) use spin_lock::model::{SpinGuard, SpinLock};
 #[cfg(not(any(loom, shuttle)))]

@@ -211,6 +211,11 @@ impl Spin {
     }
 }
 
+/// Whether so many threads of the process spin that one more would take a processor from others.
+pub(crate) fn is_crowded() -> bool {
+    SPINNING.load(Ordering::Relaxed) >= PROCESSORS.count(PROCESSORS.machine.now()).cast_signed() - 1
+}
+
 /// Pauses for one or two microseconds, so that threads on other processors make progress. Makes no system
 /// call and does not read the clock, since it is part of calls that make none.
 pub(crate) fn let_others_proceed() {

@@ -28,8 +28,8 @@ use crate::sync::{Mutex, PerProcess, lock, nanoseconds, now, processors, rank, t
 
 /// A message is prompt if it is sent within this time, in nanoseconds, after the previous write has ended.
 const PROMPT_GAP: u64 = 1_000;
-/// The number of prompt writes that one counts as on one processor. It costs so much more, since the receiver runs for each.
-const WEIGHT_ALONE: u32 = 4;
+/// On one processor a prompt write counts as this many: a receiver on the same processor runs after each of them.
+const ONE_PROCESSOR_WEIGHT: u32 = 4;
 /// The number of prompt writes in a row from which messages gather. To write so many costs as much as to wake the I/O
 /// thread.
 const FLOOD: u32 = 8;
@@ -141,9 +141,9 @@ fn write_own(full: Option<&Arc<Batching>>) {
 /// The new number of prompt writes in a row, for a message that is sent on this number of `connections`, `gap` nanoseconds
 /// after the last write. The gap that counts as prompt grows with their number, since a call that has written to many
 /// connections takes longer to return.
-fn prompt_after(prompt_writes: u32, gap: u64, connections: u32, is_alone: bool) -> u32 {
+fn prompt_after(prompt_writes: u32, gap: u64, connections: u32, has_one_processor: bool) -> u32 {
     let is_prompt = gap < PROMPT_GAP + PROMPT_GAP / 4 * u64::from(connections);
-    let weight = if is_alone { WEIGHT_ALONE } else { 1 };
+    let weight = if has_one_processor { ONE_PROCESSOR_WEIGHT } else { 1 };
     if is_prompt { prompt_writes.saturating_add(connections.saturating_mul(weight)) } else { 0 }
 }
 
@@ -180,6 +180,11 @@ impl Batching {
             self.is_check_due.load(Ordering::Relaxed) || self.expects_burst.load(Ordering::Relaxed);
         let flood = if is_expected { EXPECTED_FLOOD } else { FLOOD };
         self.prompt_writes.load(Ordering::Relaxed) >= flood || self.places() > 0
+    }
+
+    /// Whether the last message was sent promptly, so that others may follow it.
+    pub(super) fn is_prompt(&self) -> bool {
+        self.prompt_writes.load(Ordering::Relaxed) > 0
     }
 
     /// The number of places where messages gather.

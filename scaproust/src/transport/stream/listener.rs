@@ -73,7 +73,7 @@ impl Listener {
         context: Arc<dyn EndpointContext>,
         reactor: Arc<Reactor>,
     ) -> io::Result<Arc<Listener>> {
-        let rate = if kind.link() == Link::Local { Rate::of_this_machine() } else { Rate::of_network() };
+        let rate = if kind.link() == Link::Local { Rate::local() } else { Rate::network() };
         let state = State {
             listening: None,
             connections: Vec::new(),

@@ -135,9 +135,9 @@ impl Outbound {
         self.pieces.front()
     }
 
-    /// The length of the body, or of the small messages one behind the other, of which a part is sent; 0 if there is none.
-    pub(crate) fn begun(&self) -> usize {
-        self.pieces.begun()
+    /// The length of the piece that is sent in part, a large body or small messages one behind the other; 0 if there is none.
+    pub(crate) fn begun_length(&self) -> usize {
+        self.pieces.begun_length()
     }
 
     /// Notes that the first `count` bytes of [`Outbound::front`] were sent.

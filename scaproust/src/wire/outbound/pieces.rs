@@ -216,7 +216,7 @@ impl Pieces {
     }
 
     /// The length of the piece of which a part is sent; 0 if there is none.
-    pub(super) fn begun(&self) -> usize {
+    pub(super) fn begun_length(&self) -> usize {
         self.pieces.front().filter(|_| self.sent > 0).map_or(0, |piece| piece.bytes().len())
     }
 

@@ -12,7 +12,7 @@ use super::{Connection, FAIL, Failure, PER_TURN, Stop, WRITE};
 use crate::error::Error;
 use crate::message::{Chunk, Front};
 use crate::pipe::{Consumer, End};
-use crate::sync::{let_others_proceed, lock, now, processors};
+use crate::sync::{is_crowded, let_others_proceed, lock, now};
 use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::gathers::{Gathers, OtherTeller};
@@ -25,10 +25,10 @@ const CLOSING_INTERVAL: Duration = Duration::from_millis(5);
 /// The time for which a closing connection stays when everything is written, so that a local peer can read it.
 const LOCAL_PEER_TIME: Duration = Duration::from_millis(100);
 
-/// The longest time for which a thread spins until a reader on this machine has made room for the rest of a body, if that is
-/// at least [`LEAST_LONG`].
+/// The longest time for which a sender spins until the reader has made room in a local stream.
 const ROOM_TIME: Duration = Duration::from_micros(10);
-/// The least length of a body that the kernel hardly takes at once.
+/// A sender spins for the rest of a piece (a large body, or small messages one behind the other) of at least this length: the kernel
+/// seldom takes one at once.
 const LEAST_LONG: usize = 128 * 1024;
 
 /// The state of the outbound direction, under its lock.
@@ -256,13 +256,16 @@ impl Connection {
         }
     }
 
-    /// Whether this thread may spin until there is room for the rest of a body. The kernel has little memory for a local stream, and
-    /// the reader soon makes room in it; were the rest left to the I/O thread, threads would be woken for each part.
+    /// Whether this thread may spin until there is room for the rest of a long piece. A local stream has little room, and its reader
+    /// soon makes more. Without this the I/O thread would write the rest, and be woken for each part: it is, once `is_blocked` is set.
     fn may_spin_for_room(&self, outbound: &Outbound) -> bool {
         self.stream.is_local()
-            && outbound.begun() >= LEAST_LONG
+            && !self.stream.uses_shared_memory()
+            && outbound.begun_length() >= LEAST_LONG
+            && !self.is_blocked.load(Ordering::Relaxed)
+            && !self.context.batching().is_prompt()
             && !self.reactor.is_run_by_this_thread()
-            && processors() > 1
+            && !is_crowded()
     }
 
     /// Writes what the stream's layer holds back. Returns as `write_front` does, and [`Stop::Done`] when it holds nothing.
