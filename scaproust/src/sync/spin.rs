@@ -8,7 +8,7 @@
 use std::sync::atomic::{AtomicI32, AtomicU32, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use super::processors::{PROCESSORS, Processors, Scheduler};
+use super::processors::{PROCESSORS, Processors, Scheduler, processors};
 
 /// The longest spin, in nanoseconds; a wait that usually takes longer sleeps at once.
 const MAX_SPIN: u32 = 40_000;
@@ -180,7 +180,7 @@ impl Spin {
             before_long_wait();
         }
         let others = SPINNING.fetch_add(1, Ordering::Relaxed);
-        let is_crowded = others >= processors.count(start).cast_signed() - 1;
+        let is_crowded = is_crowd(others, processors.count(start));
         let mut found = poll();
         let mut spent = 0;
         while found.is_none() && spent < longest {
@@ -213,7 +213,12 @@ impl Spin {
 
 /// Whether so many threads of the process spin that one more would take a processor from others.
 pub(crate) fn is_crowded() -> bool {
-    SPINNING.load(Ordering::Relaxed) >= PROCESSORS.count(PROCESSORS.machine.now()).cast_signed() - 1
+    is_crowd(SPINNING.load(Ordering::Relaxed), processors())
+}
+
+/// Whether a thread that spins beside `others` leaves none of the `processors` free.
+fn is_crowd(others: i32, processors: u32) -> bool {
+    others >= processors.cast_signed() - 1
 }
 
 /// Pauses for one or two microseconds, so that threads on other processors make progress. Makes no system

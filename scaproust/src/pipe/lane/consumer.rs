@@ -181,9 +181,9 @@ impl Consumer {
         drop(unsafe { self.take(block) });
     }
 
-    /// Calls `takes` with one message after the other, and drops each for which it returns `true`. Ends at one for which it does not,
-    /// at one whose body is in a chunk, and behind the last one that an earlier call has found. [`Consumer::publish_progress`] must
-    /// follow.
+    /// Calls `takes` with one message after the other, and drops each for which it returns `true`. Stops before a message for which it
+    /// returns `false`, or whose body is in a chunk. Looks for no new messages: only those that earlier calls have found are passed.
+    /// [`Consumer::publish_progress`] must follow.
     #[inline]
     pub(crate) fn drain(&mut self, mut takes: impl FnMut(&Front<'_>) -> bool) {
         let Some(block) = self.block else { return };

@@ -65,9 +65,9 @@ impl Producer {
         Producer { shared, seen, divides: false }
     }
 
-    /// The same producer, whose bound counts only this lane's part of a body that several lanes share ([`Batch::share_among`]). When
-    /// the other lanes have passed the body on, this lane holds more memory than its bound. So no other process may be able to delay
-    /// its consumer.
+    /// The same producer, but several lanes that share a body ([`Batch::share_among`]) each count only a part of it. Once the other
+    /// lanes have passed the body on, this lane holds more memory than its bound allows. So this is only for a lane whose consumer no
+    /// other process can delay.
     pub(crate) fn dividing(self) -> Producer {
         Producer { divides: true, ..self }
     }

@@ -24,7 +24,6 @@ use crate::wire::{MessageQueue, Outbound, PIECES_MAX};
 const CLOSING_INTERVAL: Duration = Duration::from_millis(5);
 /// The time for which a closing connection stays when everything is written, so that a local peer can read it.
 const LOCAL_PEER_TIME: Duration = Duration::from_millis(100);
-
 /// The longest time for which a sender spins until the reader has made room in a local stream.
 const ROOM_TIME: Duration = Duration::from_micros(10);
 /// A sender spins for the rest of a piece (a large body, or small messages one behind the other) of at least this length: the kernel
@@ -257,7 +256,8 @@ impl Connection {
     }
 
     /// Whether this thread may spin until there is room for the rest of a long piece. A local stream has little room, and its reader
-    /// soon makes more. Without this the I/O thread would write the rest, and be woken for each part: it is, once `is_blocked` is set.
+    /// soon makes more. Without this the I/O thread would write the rest, and be woken for each part. Once `is_blocked` is set, the
+    /// poller wakes it in any case.
     fn may_spin_for_room(&self, outbound: &Outbound) -> bool {
         self.stream.is_local()
             && !self.stream.uses_shared_memory()
