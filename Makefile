@@ -221,6 +221,8 @@ site: ## build the documentation site and run the programs on it (builds mdBook 
 	@.ci/site "$(TARGET)" "$(STAGE)"
 
 # --- Check ----------------------------------------------------------------------------------------------------------
+# Nothing is built twice here, so that incremental compilation would only take disk space.
+check: export CARGO_INCREMENTAL := 0
 check: dependencies components fmt clippy doc package test loom shuttle installed abi bindings capi debug-capi without-tls memcheck interop fuzz simulate ## all tests
 	$(call heading,All checks passed)
 
