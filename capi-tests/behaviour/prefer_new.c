@@ -121,7 +121,7 @@ static void places (const char *transport)
 /*  A blocked receiver gets what comes, and poll(2) sees it, with messages of any size. */
 static void sizes (const char *transport)
 {
-    static const size_t lengths[] = { 0, 1, 2047, 2048, 2049, 100000, 1000000 };
+    static const size_t lengths[] = { 0, 1, 4095, 4096, 4097, 100000, 1000000 };
     static char out[1000000], in[1000000];
     int receiver, sender;
     open_two (transport, NN_CONFLATE, 100, NN_PULL, NN_PUSH, &receiver, &sender);

@@ -47,7 +47,7 @@ static void message_type (void)
 /*  From both sides, whichever is masked. */
 static void sizes (int type)
 {
-    static const size_t lengths[] = { 0, 1, 3, 125, 126, 127, 128, 2047, 2048, 2049, 16383, 16384,
+    static const size_t lengths[] = { 0, 1, 3, 125, 126, 127, 128, 4095, 4096, 4097, 16383, 16384,
         65535, 65536, 65537, 1048576, 1048577, LONGEST };
     char address[NN_SOCKADDR_MAX];
     int bound = open_patient (NN_PAIR), other = open_patient (NN_PAIR);

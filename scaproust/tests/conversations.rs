@@ -41,7 +41,7 @@ fn surveyor_and_respondent(address: &str) -> (Surveyor, Respondent) {
 
 fn question(client: u32, round: u32, number: u32) -> Vec<u8> {
     // Some are longer than what a message has room for, and some travel as chunks.
-    let length = [0, 100, 3000][number as usize % 3];
+    let length = [0, 100, 5000][number as usize % 3];
     let mut question = format!("{client} {round} {number} ").into_bytes();
     question.resize(question.len() + length, b'x');
     question

@@ -60,9 +60,9 @@ fn what_was_sent_before_the_last_close_arrives() {
     for _ in 0..20 {
         let source: Push = context(2).socket().unwrap();
         source.connect(&address).unwrap();
-        (0..50_u8).for_each(|number| source.send(vec![number; 3000]).unwrap());
+        (0..50_u8).for_each(|number| source.send(vec![number; 5000]).unwrap());
         source.close().unwrap();
-        (0..50_u8).for_each(|number| assert!(worker.recv().unwrap() == [number; 3000]));
+        (0..50_u8).for_each(|number| assert!(worker.recv().unwrap() == [number; 5000]));
     }
 }
 

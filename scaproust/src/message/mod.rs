@@ -12,7 +12,7 @@ pub(crate) use pool::{allocate, free, keep_spare_memory, release_spare_memory};
 use smallvec::SmallVec;
 
 /// The length in bytes up to which bodies are copied into a pipe; longer ones pass through it as a [`Chunk`].
-pub(crate) const INLINE_MAX: usize = 2048;
+pub(crate) const INLINE_MAX: usize = 4096;
 
 /// The protocol header of a message, such as the backtrace of a REQ/REP message. Programs see it on
 /// raw sockets only.
@@ -37,6 +37,15 @@ impl Payload<'_> {
         match self {
             Payload::Borrowed(bytes) => bytes,
             Payload::Owned(chunk) => chunk,
+        }
+    }
+
+    /// Moves the body to memory that clones share. Without memory for that, nothing changes.
+    pub(crate) fn share(&mut self) {
+        if let Payload::Borrowed(bytes) = self
+            && let Some(chunk) = Chunk::copy_of(bytes)
+        {
+            *self = Payload::Owned(chunk);
         }
     }
 

@@ -10,16 +10,16 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, TryLockError};
 
-use super::INLINE_MAX;
-
 /// The alignment of all pieces in bytes, as that of `malloc`.
 const ALIGNMENT: usize = 2 * size_of::<usize>();
 /// The longest message in bytes whose memory is kept.
 pub(super) const LARGEST: usize = 1024 * 1024;
 /// Sizes in bytes that are kept: shorter bodies are copied into lanes, and longer ones are rare.
-const SIZES: std::ops::RangeInclusive<usize> = INLINE_MAX..=LARGEST + 64;
+const SIZES: std::ops::RangeInclusive<usize> = 256..=LARGEST + 64;
 /// The most bytes kept in all. A fuzzer must see each use of memory that was freed.
 const KEEP: usize = if cfg!(fuzzing) { 0 } else { 4 * 1024 * 1024 };
+/// The most pieces kept: one that fits is searched for.
+const MOST: usize = 1024;
 /// How often a thread tries to empty the pool while another one uses it, which takes a moment.
 const TRIES: usize = 64;
 
@@ -123,7 +123,7 @@ impl Pool {
         if size > KEEP || self.pieces.try_reserve(1).is_err() {
             return piece.take();
         }
-        if self.bytes + size <= KEEP {
+        if self.bytes + size <= KEEP && self.pieces.len() < MOST {
             self.bytes += size;
             self.pieces.extend(piece.take());
             return None;

@@ -16,7 +16,7 @@ use crate::sync::rank::{self, Rank as _};
 use crate::sync::{Descriptor, Uncancellable, run_then_wake};
 pub use identity::{Credentials, Reason};
 pub(crate) use identity::{End, Identity, address_text};
-pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, lane};
+pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, SHARED_FROM, lane};
 pub(crate) use ready_list::{Change, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.

@@ -118,6 +118,10 @@ pub trait Context {
     fn clear(&mut self, mailbox: PipeId);
     /// Appends `header` and `body` to the pipe's outbound lane.
     fn push(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome;
+    /// As [`Context::push`], but the body stays with the caller, for the next pipe. It may be moved to memory that the pipes share.
+    fn push_copy(&mut self, pipe: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
+        self.push(pipe, header, &mut body.clone())
+    }
     /// The first message in the pipe's inbound lane that this method has not returned before; it stays in the lane.
     /// After `None`, [`Protocol::readable`] is called when there is one, also while earlier messages are in the lane.
     fn look_ahead(&mut self, pipe: PipeId) -> Option<Front<'_>>;

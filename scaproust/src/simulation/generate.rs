@@ -270,7 +270,8 @@ impl Generator {
     }
 
     pub(super) fn size(&mut self) -> usize {
-        let most = if self.crowds { 100 } else { self.pick(&[20, 20, 100, 100, 100, 3000, 3000, 70_000]) };
+        let most =
+            if self.crowds { 100 } else { self.pick(&[20, 20, 100, 100, 100, 10_000, 10_000, 70_000]) };
         // A large message through a narrow stream would take long to simulate.
         self.below((most as u64).min(30 * self.plan.machine.room as u64).max(20))
     }

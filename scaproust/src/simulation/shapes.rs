@@ -224,7 +224,7 @@ impl Generator {
         let address = self.address();
         self.step(sender, 0, Step::Connect(address.connect));
         self.step(receiver, 0, Step::Bind(address.bind));
-        let size = self.pick(&[400, 3000, 20_000]);
+        let size = self.pick(&[400, 5000, 20_000]);
         self.step(sender, 0, Step::Fill(size));
         self.step(sender, 0, Step::Sleep(60_000));
         self.step(receiver, 0, Step::Sleep(50_000));

@@ -45,7 +45,7 @@ impl Lines {
 
     fn send(&mut self, thread: &str) {
         let verb = choose_from(&["send", "send", "try-send"]);
-        self.add(format!("{thread} {verb} {} {}", 1 + choose(6), choose_from(&[20, 50, 3000])));
+        self.add(format!("{thread} {verb} {} {}", 1 + choose(6), choose_from(&[20, 50, 5000])));
     }
 
     /// Receives until the end, at first with a time-out, which the threads of a socket share.
@@ -162,7 +162,7 @@ fn shuttle_tasks_that_send_and_receive() {
         lines.socket(0, one);
         lines.socket(1, other);
         lines.join();
-        lines.tasks("0.0", &format!("send {} {}", 1 + choose(3), choose_from(&[20, 3000])));
+        lines.tasks("0.0", &format!("send {} {}", 1 + choose(3), choose_from(&[20, 5000])));
         lines.tasks("1.0", "receive");
         lines.maybe(&["0.1 send 2 20"]);
         lines.maybe(&["1.1 receive 0", "1.1 poll"]);

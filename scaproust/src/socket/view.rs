@@ -6,7 +6,7 @@ use super::monitor::Watch;
 use super::pipes::{Finished, Origin, Pipe, Pipes};
 use crate::message::{Front, Metadata, Payload};
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Edges, Full, Pushed};
+use crate::pipe::{Edges, Full, Pushed, SHARED_FROM};
 use crate::protocol::{Context, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
@@ -53,6 +53,13 @@ pub(crate) enum Delay {
 }
 
 impl View<'_> {
+    /// Moves a body to memory that pipes share, if the pipe's lane should share it.
+    fn share_for(&mut self, id: PipeId, body: &mut Payload<'_>) {
+        if self.pipes.get(id).is_some_and(|pipe| pipe.outbound.shares(body.bytes().len())) {
+            body.share();
+        }
+    }
+
     fn pop_front(&mut self, id: PipeId) {
         if let Some(pipe) = self.pipes.get(id)
             && pipe.inbound.pop()
@@ -177,6 +184,14 @@ impl Context for View<'_> {
                 }
             }
         }
+    }
+
+    #[inline(always)]
+    fn push_copy(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
+        if body.bytes().len() >= SHARED_FROM {
+            self.share_for(id, body);
+        }
+        self.push(id, header, &mut body.clone())
     }
 
     fn look_ahead(&mut self, id: PipeId) -> Option<Front<'_>> {

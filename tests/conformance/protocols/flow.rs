@@ -17,7 +17,7 @@ fn carries_messages_of_every_size(role: Role) {
     for raw_peer in [false, true] {
         let link = Link::new(role, raw_peer);
         for mut flow in link.flows() {
-            for size in [0, 1, 64, 2047, 2048, 2049, 64 << 10, 1 << 20] {
+            for size in [0, 1, 64, 4095, 4096, 4097, 64 << 10, 1 << 20] {
                 flow.carry(&patterned(size));
             }
         }

@@ -26,7 +26,7 @@
 //! larger ones are freed when it parks. The bound counts the memory of the records, with their prefix,
 //! rounded up, and the whole of their chunks, or this lane's part of a chunk that several lanes share;
 //! but a bound of at most 1 KiB, where that does not matter, counts the bytes of messages. A lane below
-//! its bound accepts a message of any size. Blocks come on top: one that is being filled, and up to 2 KiB
+//! its bound accepts a message of any size. Blocks come on top: one that is being filled, and up to 4 KiB
 //! in each where the next record did not fit.
 
 mod consumer;
@@ -40,7 +40,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{CachePadded, SpinLock, rank};
 
 pub(crate) use consumer::{Consumer, Lookahead};
-pub(crate) use producer::{Batch, Full, Producer, Pushed};
+pub(crate) use producer::{Batch, Full, Producer, Pushed, SHARED_FROM};
 
 /// Bounds up to this count the bytes of messages: a host that sets so small a bound relies on how many
 /// messages it holds, and the memory of the records besides is little.

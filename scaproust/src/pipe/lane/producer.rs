@@ -72,6 +72,11 @@ impl Producer {
         Producer { divides: true, ..self }
     }
 
+    /// Whether a body of so many bytes that other lanes get too should be in memory that they share.
+    pub(crate) fn shares(&self, length: usize) -> bool {
+        length >= if self.divides { SHARED_FROM } else { SHARED_FROM_BY_CONNECTIONS }
+    }
+
     /// Whether the next push will succeed. If not, the pop that makes room will be an edge.
     pub(crate) fn has_room(&mut self) -> bool {
         self.batch().has_room()
@@ -104,6 +109,11 @@ impl Producer {
         }
     }
 }
+
+/// The length in bytes from which several lanes share a body: to copy a shorter one takes less.
+pub(crate) const SHARED_FROM: usize = 256;
+/// The same for lanes of connections, which copy short bodies once more for a write.
+const SHARED_FROM_BY_CONNECTIONS: usize = 1024;
 
 /// A producer that holds the tail's lock.
 pub(crate) struct Batch<'a> {
@@ -219,7 +229,7 @@ impl Batch<'_> {
     pub(crate) fn hold_back(&mut self) -> bool {
         self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
         let held = self.tail.written.wrapping_sub(self.seen.taken);
-        let most = if self.is_small() { self.shared.limit / 4 } else { HELD };
+        let most = HELD.max(8 * held).min(self.shared.limit / 4);
         let holds = held <= most / 4;
         if holds {
             self.tail.edge_at = self.tail.written.wrapping_sub(held).wrapping_add(most);

@@ -95,7 +95,7 @@ impl Distributor {
             let push = if position + 1 == self.active {
                 context.push(pipe, header, body)
             } else {
-                context.push(pipe, header, &mut body.clone())
+                context.push_copy(pipe, header, body)
             };
             match push {
                 PushOutcome::Taken => position += 1,

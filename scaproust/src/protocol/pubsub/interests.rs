@@ -185,7 +185,7 @@ impl Interests {
             let push = if takes_body && place + 1 == self.selected.len() {
                 context.push(id, header, body)
             } else {
-                context.push(id, header, &mut body.clone())
+                context.push_copy(id, header, body)
             };
             pipe.is_active = push == PushOutcome::Taken;
             if !pipe.is_active {

@@ -1,6 +1,7 @@
 //! The inbound half: limits, time limits, direct reads and the end of reading.
 
 use super::*;
+use crate::message::INLINE_MAX;
 use crate::wire::sp_header::encode_sp_header;
 
 const NANOSECOND: Duration = Duration::from_nanos(1);
@@ -243,8 +244,8 @@ fn large_messages_are_expected_behind_a_large_one() {
 fn spare_memory_is_for_the_body_of_a_large_message() {
     for mapping in mappings() {
         let (mut client, mut server) = greeted(mapping);
-        client.queue.push(b"", &body(2048));
-        client.queue.push(b"", &body(2049));
+        client.queue.push(b"", &body(INLINE_MAX));
+        client.queue.push(b"", &body(INLINE_MAX + 1));
         let stream = send_all(&mut client);
         let (mut rest, mut direct) = (&stream[..], 0);
         while let Some((byte, behind)) = rest.split_first() {
@@ -256,16 +257,16 @@ fn spare_memory_is_for_the_body_of_a_large_message() {
             server.receive(&[*byte]).unwrap();
             rest = behind;
         }
-        assert_eq!(direct, 2049);
+        assert_eq!(direct, INLINE_MAX + 1);
         assert!(server.inbound.spare().unwrap().is_none());
-        assert_eq!(server.received, [2048, 2049].map(body));
+        assert_eq!(server.received, [INLINE_MAX, INLINE_MAX + 1].map(body));
     }
 }
 
 #[test]
 fn the_limit_counts_header_and_body_of_the_message_that_begins() {
     for mapping in mappings() {
-        for size in [0, 1, 2044, 2048, 1_500_000] {
+        for size in [0, 1, 4092, 4096, 1_500_000] {
             let (mut client, mut server) = greeted(mapping.clone());
             client.queue.push(b"head", &body(size));
             client.queue.push(b"", b"");
