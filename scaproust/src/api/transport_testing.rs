@@ -77,7 +77,7 @@ fn next(events: &mut Events, kind: EventKind) -> Result<SocketEvent, Error> {
 fn messages_of_any_size_arrive_in_order(address: Address<'_>) -> Result<(), Error> {
     let (one, other) = (Pair::new()?, Pair::new()?);
     other.connect(one.bind(address())?.address()?)?;
-    let sizes = [0, 1, 7, 8, 9, 2047, 2048, 2049, 70_000, 300_000];
+    let sizes = [0, 1, 7, 8, 9, 4095, 4096, 4097, 70_000, 300_000];
     let body = |size: usize| vec![size as u8; size];
     std::thread::scope(|scope| {
         let mut calls = Vec::new();

@@ -27,7 +27,7 @@ pub(super) struct Reading {
 impl Reading {
     pub(super) fn split(input: &[u8]) -> Option<(Reading, &[u8])> {
         let (&[flags, part], rest) = input.split_first_chunk()?;
-        let max = [None, Some(5), Some(2048), Some(1 << 20)][usize::from(flags >> 2 & 3)];
+        let max = [None, Some(5), Some(4096), Some(1 << 20)][usize::from(flags >> 2 & 3)];
         let reading = Reading {
             is_second: flags & 1 != 0,
             is_direct: flags & 2 != 0,

@@ -15,6 +15,9 @@ use super::{
 use crate::error::Error;
 use crate::message::{Front, Outgoing, Payload};
 
+/// The length in bytes from which a body is moved to memory that pipes share, since the machine may send it to several.
+const SHARED_FROM: usize = 2048;
+
 /// A protocol of the program: its number, its name, its peer, and the [`StateMachine`] of its sockets.
 ///
 /// It is a static value, as is its peer, which may be the protocol itself:
@@ -297,6 +300,9 @@ impl Protocol for Custom {
     }
 
     fn send(&mut self, message: &mut Outgoing<'_>, context: &mut impl Context) -> Result<(), Refusal> {
+        if message.body.bytes().len() >= SHARED_FROM {
+            message.body.share();
+        }
         let mut body = Body { body: &mut message.body, is_taken: false };
         let sent = self
             .call(Err(Refusal::InvalidArgument), |machine| machine.send(&mut body, &mut Pipes { context }));

@@ -23,7 +23,7 @@ pub(super) const MAX_PAUSE_AFTER_SHORT_SLEEP: Duration = Duration::from_millis(8
 /// of this lane meanwhile.
 const MAX_PAUSE_PER_SLEEP: u32 = 256;
 
-/// The bytes of messages of which a consumer is told together; a quarter of a lane with a smaller bound.
+/// The least bytes of messages of which a consumer is told together: see [`Batch::hold_back`].
 const HELD: usize = 16 * 1024;
 
 /// The result of a successful push.
@@ -224,8 +224,9 @@ impl Batch<'_> {
         self.tail.written.wrapping_sub(self.seen.taken) > self.shared.limit / 2
     }
 
-    /// After a push that was an edge: makes it none, and the push that brings the lane to [`HELD`] bytes one instead. Returns
-    /// `false`, and changes nothing, if the lane has room for few such messages.
+    /// After a push that was an edge: makes it none, and the push that brings the lane to [`HELD`] bytes and eight times what it holds
+    /// now one instead, or to a quarter of its bound. Returns `false`, and changes nothing, if the lane has room for few such
+    /// messages.
     pub(crate) fn hold_back(&mut self) -> bool {
         self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
         let held = self.tail.written.wrapping_sub(self.seen.taken);
