@@ -12,6 +12,7 @@ mod ready_list;
 
 use std::sync::Arc;
 
+use crate::message::Chunk;
 use crate::sync::rank::{self, Rank as _};
 use crate::sync::{Descriptor, Uncancellable, run_then_wake};
 pub use identity::{Credentials, Reason};
@@ -34,6 +35,15 @@ pub(crate) trait Peer: Send + Sync {
     fn try_drain(self: Arc<Self>) -> bool {
         false
     }
+    /// Whether everything that was sent to this peer is written, and it can write a message whose body is not its own. With
+    /// `begins`, and if that is so, it takes nothing from the lane until [`Peer::write_lent`], which must follow. The caller holds
+    /// the socket's lock, so this must not call the socket.
+    fn lend(&self, _begins: bool) -> bool {
+        false
+    }
+    /// Writes the message for which it was reserved by [`Peer::lend`], without waiting for the remote peer, and copies what is left
+    /// to `memory`, which has room for all of it.
+    fn write_lent(self: Arc<Self>, _head: &[u8], _body: &[u8], _memory: Chunk) {}
     /// Writes what the lane holds, without waiting for the remote peer or a lock. If something is left,
     /// returns the number of bytes written since the beginning.
     fn write_now(self: Arc<Self>) -> Option<usize> {
@@ -90,6 +100,8 @@ enum Edge {
     Writable(Arc<dyn Peer>),
     /// See [`Edges::add_yield`].
     Yield,
+    /// See [`Edges::add_lent`].
+    Lent,
 }
 
 /// Edges gathered under a lock, to be delivered after it is released.
@@ -117,6 +129,11 @@ impl Edges {
     /// processor. Otherwise senders with a processor of their own would be served more often.
     pub(crate) fn add_yield(&mut self) {
         self.add(Edge::Yield);
+    }
+
+    /// Adds the edge of a message that the caller delivers itself, after the others: it counts as one.
+    pub(crate) fn add_lent(&mut self) {
+        self.add(Edge::Lent);
     }
 
     #[cold]
@@ -172,6 +189,7 @@ impl Edges {
                 Edge::Readable(peer, size) => peer.readable(size),
                 Edge::Writable(peer) => peer.writable(),
                 Edge::Yield => crate::sync::yield_now(),
+                Edge::Lent => {}
             }
         }
     }

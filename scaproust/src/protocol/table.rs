@@ -26,6 +26,8 @@ pub struct ProtocolInfo {
     pub is_exclusive: bool,
     /// Whether a send drops the message for peers that have no room, instead of blocking.
     pub drops: bool,
+    /// Whether its machines pass a body that is sent on to one peer at most, and keep nothing of it.
+    pub lends: bool,
     /// Whether its sockets may drop old messages for new ones: those of the others refer to each other.
     pub may_drop_old: bool,
     /// Whether its cooked machine acts between calls of the program: it may have a deadline or be busy. The
@@ -64,6 +66,7 @@ pub static PROTOCOLS: [&ProtocolInfo; 12] =
 /// Sends to and receives from one peer.
 pub(crate) static PAIR: ProtocolInfo = ProtocolInfo {
     is_exclusive: true,
+    lends: true,
     may_drop_old: true,
     ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new()))
 };
@@ -110,11 +113,12 @@ pub static REQ: ProtocolInfo = ProtocolInfo {
 
 /// Receives requests and sends replies.
 pub(crate) static REP: ProtocolInfo =
-    ProtocolInfo { contexts: Contexts::Pull, ..row(49, "rep", &REQ, replier) };
+    ProtocolInfo { lends: true, contexts: Contexts::Pull, ..row(49, "rep", &REQ, replier) };
 
 /// Sends each message to one of its peers.
 pub static PUSH: ProtocolInfo = ProtocolInfo {
     can_recv: false,
+    lends: true,
     ..row(80, "push", &PULL, |_, _| Machine::Pusher(pipeline::Pusher::new()))
 };
 
@@ -138,7 +142,7 @@ pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
 
 /// Receives surveys, and may send a response to each.
 pub(crate) static RESPONDENT: ProtocolInfo =
-    ProtocolInfo { contexts: Contexts::Pull, ..row(99, "respondent", &SURVEYOR, replier) };
+    ProtocolInfo { lends: true, contexts: Contexts::Pull, ..row(99, "respondent", &SURVEYOR, replier) };
 
 /// Sends to all its peers, and receives from all.
 pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
@@ -169,7 +173,7 @@ pub(super) const fn row(
     machine: fn(bool, u32) -> Machine,
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
-    let (is_exclusive, drops, may_drop_old) = (false, false, false);
+    let (is_exclusive, drops, lends, may_drop_old) = (false, false, false, false);
     let (acts_between_calls, forwards) = (false, false);
     ProtocolInfo {
         number,
@@ -179,6 +183,7 @@ pub(super) const fn row(
         can_recv,
         is_exclusive,
         drops,
+        lends,
         may_drop_old,
         acts_between_calls,
         forwards,

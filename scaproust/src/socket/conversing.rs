@@ -1,8 +1,8 @@
 //! Calls that concern one conversation of a socket: the reply to any request that was received, and the end of a request or
 //! survey that nothing is expected of any more.
 
+use super::lending::own_long;
 use super::registry::SocketRef;
-use super::sending::own_large_body;
 use super::view::ReceiverCheck;
 use crate::error::Error;
 use crate::message::Outgoing;
@@ -20,7 +20,7 @@ pub(crate) fn reply_at(
     route: ReplyRoute,
     message: &mut Outgoing<'_>,
 ) -> Result<(), Error> {
-    own_large_body(message)?;
+    own_long(&mut message.body)?;
     let call = socket.enter_locked()?;
     // SAFETY: the call has taken the lock by entering.
     let own = unsafe { call.core.assume_locked() };

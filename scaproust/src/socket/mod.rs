@@ -46,6 +46,7 @@ mod held;
 mod id_table;
 mod intake;
 mod json;
+mod lending;
 mod looks;
 mod monitor;
 mod numbered;
@@ -152,6 +153,8 @@ pub struct Socket {
     batching: Arc<Batching>,
     /// Held while receivers are told of messages that they were not told of when they were sent.
     telling: Mutex<(), rank::Telling>,
+    /// The next large message should be lent: see [`lending`].
+    lends: AtomicBool,
     /// The number of connections that have shared memory.
     shared_memory: Arc<AtomicUsize>,
     /// `NN_RCVMAXSIZE`, as an atomic since connections must not wait for the lock.
@@ -193,6 +196,7 @@ impl Socket {
             needs_prompt_processing: AtomicBool::new(info.forwards),
             batching: Arc::default(),
             telling: Mutex::default(),
+            lends: AtomicBool::new(false),
             shared_memory: Arc::default(),
             max_message: AtomicI32::new(max_message),
             is_monitored: AtomicBool::new(false),

@@ -7,6 +7,7 @@ use super::event::{EventKind, SocketEvent};
 use super::held::Held;
 use super::id_table::IdTable;
 use super::intake::{Intake, Keep};
+use super::lending::Lending;
 use super::peer_info::{EndpointName, PeerInfo};
 use super::traffic::Traffic;
 use crate::message::Front;
@@ -188,6 +189,7 @@ pub(super) struct Pipes {
     pub(super) lagging: Vec<PipeId>,
     /// The edges of which receivers are told later.
     pub(super) held: Held,
+    pub(super) lending: Lending,
 }
 
 /// The most messages that are moved to mailboxes under one hold of the lock.
@@ -202,6 +204,7 @@ impl Pipes {
             moves: MAX_MOVES,
             lagging: Vec::new(),
             held: Held::default(),
+            lending: Lending::default(),
         }
     }
 

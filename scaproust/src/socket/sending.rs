@@ -6,8 +6,9 @@ use super::Socket;
 use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
+use super::lending::{is_lendable, is_long, own_long};
 use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
-use super::registry::{Call, SOCKETS, SocketRef};
+use super::registry::{Call, SOCKETS, SocketRef, enter};
 use super::statistics::Statistic;
 use super::view::{Delay, ReceiverCheck, View};
 use super::wait_policy::{self, Wait, WaitPolicy};
@@ -16,6 +17,7 @@ use crate::message::{Chunk, INLINE_MAX, Outgoing, Payload};
 use crate::option::SocketOption;
 use crate::pipe::Edges;
 use crate::protocol::{Machine, Protocol, Refusal};
+use crate::sync::atomic::Ordering;
 use crate::sync::{Event, Uncancellable, Wake, now};
 use crate::transport;
 
@@ -43,8 +45,11 @@ pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), 
 /// As [`send`].
 #[inline]
 pub fn try_send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<Step<()>, Error> {
-    own_large_body(message)?;
-    try_send_in(SOCKETS.get().enter_locked(id)?, message, Wait::unless(dont_wait), Edges::deliver)
+    let wait = Wait::unless(dont_wait);
+    if is_long(&message.body) {
+        return try_send_long(|| enter(id), || SOCKETS.get().enter_locked(id), message, wait, Edges::deliver);
+    }
+    try_send_in::<false>(SOCKETS.get().enter_locked(id)?, message, wait, Edges::deliver)
 }
 
 /// As [`send`], at a socket that the caller refers to. A signal ends the call only if it `ends_by_signals`. Tasks
@@ -59,8 +64,13 @@ pub(crate) fn send_at(
     wait: Wait,
     ends_by_signals: bool,
 ) -> Result<(), Error> {
-    own_large_body(message)?;
-    match try_send_in(socket.enter_locked()?, message, wait, Edges::deliver_and_wake)? {
+    let step = if is_long(&message.body) {
+        let (enter, enter_locked) = (|| socket.enter(), || socket.enter_locked());
+        try_send_long(enter, enter_locked, message, wait, Edges::deliver_and_wake)
+    } else {
+        try_send_in::<false>(socket.enter_locked()?, message, wait, Edges::deliver_and_wake)
+    };
+    match step? {
         Step::Done((), _) => Ok(()),
         Step::Blocked(entered) => {
             finish_and_wake(Pending::new(entered, Sending(message)), ends_by_signals).map(drop)
@@ -68,27 +78,43 @@ pub(crate) fn send_at(
     }
 }
 
-/// Copies a large body into memory of its own, before the lock is taken.
-#[inline]
-pub(super) fn own_large_body(message: &mut Outgoing<'_>) -> Result<(), Error> {
-    if let Payload::Borrowed(bytes) = &message.body
-        && bytes.len() > INLINE_MAX
-    {
-        message.body = Payload::Owned(Chunk::copy_of(bytes).ok_or(Error::OutOfMemory)?);
+/// As [`try_send_in`], for a body that must be copied before the lock is taken, unless the socket should lend it.
+#[cold]
+fn try_send_long(
+    enter: impl FnOnce() -> Result<Call, Error>,
+    enter_locked: impl FnOnce() -> Result<Call, Error>,
+    message: &mut Outgoing<'_>,
+    wait: Wait,
+    deliver: impl FnOnce(Edges),
+) -> Result<Step<()>, Error> {
+    let length = message.body.bytes().len();
+    let memory = if is_lendable(length) && enter()?.lends.load(Ordering::Relaxed) {
+        Some(Chunk::with_capacity(length).ok_or(Error::OutOfMemory)?)
+    } else {
+        own_long(&mut message.body)?;
+        None
+    };
+    let call = enter_locked()?;
+    if call.info.lends {
+        // SAFETY: the call has taken the lock by entering.
+        let mut core = unsafe { call.core.assume_locked() };
+        core.pipes.lending.begin(memory);
+        core.keep_locked();
     }
-    Ok(())
+    try_send_in::<true>(call, message, wait, deliver)
 }
 
 /// The first try, for a call that has taken the lock by entering. `deliver` delivers the edges when the call has
-/// left.
+/// left. `IS_LONG`: the body is, or was, one of [`is_long`].
 #[inline]
-fn try_send_in(
+fn try_send_in<const IS_LONG: bool>(
     call: Call,
     message: &mut Outgoing<'_>,
     wait: Wait,
     deliver: impl FnOnce(Edges),
 ) -> Result<Step<()>, Error> {
     let length = message.body.bytes().len();
+    let lendable = if let (true, Payload::Borrowed(bytes)) = (IS_LONG, &message.body) { *bytes } else { &[] };
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
     let mut edges = Edges::default();
@@ -98,13 +124,19 @@ fn try_send_in(
         false => ReceiverCheck::None,
     };
     let outcome = call.try_send(&mut core, message, check, &mut edges);
+    let mut lent = None;
+    if IS_LONG && call.info.lends {
+        let lends;
+        (lent, lends) = core.pipes.lending.end();
+        call.lends.store(lends, Ordering::Relaxed);
+    }
     if let Ok(Try::DropLimit | Try::Blocked) = outcome {
         let mut policy = WaitPolicy::new(wait, SocketOption::SendTimeout);
         // A lane has room for few large messages: none should stay unused for the sake of a larger batch.
         policy.wait.prefers_batches = length <= INLINE_MAX;
         let decision = policy.after_failed_try(false, &core, false);
         drop(core);
-        if let Err(error) = decision {
+        if let Err(error) = decision.and_then(|()| own_long(&mut message.body)) {
             edges.deliver();
             return Err(error);
         }
@@ -114,6 +146,7 @@ fn try_send_in(
         && call.is_context()
     {
         drop(core);
+        own_long(&mut message.body)?;
         return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::SendTimeout)));
     }
     let is_cancellation_point =
@@ -129,6 +162,10 @@ fn try_send_in(
     core.keep_locked();
     let published = published.filter(Published::matters).map(|published| (published, SocketRef::of(&call)));
     call.unlock_and_leave();
+    // First: the connection writes nothing else before, and edges may run code of the program.
+    if let Some(lent) = lent {
+        lent.write(lendable);
+    }
     deliver(edges);
     if let Some((published, publisher)) = published {
         published.finish(&publisher);

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::lending::is_lendable;
 use super::monitor::Watch;
 use super::pipes::{Finished, Origin, Pipe, Pipes};
 use crate::message::{Front, Metadata, Payload};
@@ -53,6 +54,21 @@ pub(crate) enum Delay {
 }
 
 impl View<'_> {
+    /// Lends a large message to the peer of a pipe, if that is idle. If not, and the body is the caller's, copies the body. Returns
+    /// `None` if the message is to be pushed.
+    #[cold]
+    fn lend(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> Option<PushOutcome> {
+        let Pipes { table, lending, .. } = &mut *self.pipes;
+        let Pipe { peer: Some(peer), is_ready: true, traffic, .. } = table.get(id)? else { return None };
+        let length = body.bytes().len();
+        lending.lend(peer, header, body).then(|| {
+            self.edges.add_lent();
+            traffic.messages_sent += 1;
+            traffic.bytes_sent += length as u64;
+            PushOutcome::Taken
+        })
+    }
+
     /// Moves a body to memory that pipes share, if the pipe's lane should share it.
     fn share_for(&mut self, id: PipeId, body: &mut Payload<'_>) {
         if self.pipes.get(id).is_some_and(|pipe| pipe.outbound.shares(body.bytes().len())) {
@@ -135,6 +151,11 @@ impl Context for View<'_> {
     // As above.
     #[inline(always)]
     fn push(&mut self, id: PipeId, header: &[u8], body: &mut Payload<'_>) -> PushOutcome {
+        if is_lendable(body.bytes().len())
+            && let Some(outcome) = self.lend(id, header, body)
+        {
+            return outcome;
+        }
         let Some(Pipe { outbound, peer: Some(peer), is_ready: true, is_held, traffic, .. }) =
             self.pipes.table.get(id)
         else {

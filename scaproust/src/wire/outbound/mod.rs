@@ -130,6 +130,31 @@ impl Outbound {
         filled
     }
 
+    /// Whether everything that was taken is sent, and the next message may be one of [`Outbound::begin_lent`].
+    pub(crate) fn lends(&self) -> bool {
+        let is_prefixed = matches!(self.encoder, Encoder::LengthPrefix(_));
+        is_prefixed && self.is_empty() && self.gathering.is_none() && !self.is_cut
+    }
+
+    /// Takes a message but for its body, of so many bytes, which the driver writes itself behind [`Outbound::front`], or appends as
+    /// a chunk. [`Outbound::lends`] must hold.
+    pub(crate) fn begin_lent(&mut self, head: &[u8], body: usize) {
+        if let Encoder::LengthPrefix(framing) = self.encoder {
+            self.pieces.begin_lent(framing, head, body);
+        }
+    }
+
+    /// Notes that the first `count` bytes of [`Outbound::front`] and then of a lent body were sent. Returns how many of them were of
+    /// that body.
+    pub(crate) fn note_sent_with_lent(&mut self, count: usize) -> usize {
+        self.pieces.note_sent_with_lent(count)
+    }
+
+    /// Appends what is left of a lent body.
+    pub(crate) fn append_chunk(&mut self, chunk: Chunk) {
+        self.pieces.append_chunk(chunk);
+    }
+
     /// The bytes to be written next, in at most [`PIECES_MAX`] pieces.
     pub(crate) fn front(&self) -> impl Iterator<Item = &[u8]> {
         self.pieces.front()

@@ -68,6 +68,23 @@ impl Pieces {
         self.length += bytes.len();
     }
 
+    /// Appends a chunk as it is.
+    pub(super) fn append_chunk(&mut self, chunk: Chunk) {
+        let length = chunk.len();
+        self.length += length;
+        self.pieces.push_back(Piece::Chunk(chunk, 0..length));
+    }
+
+    /// Takes a message without its body, of so many bytes.
+    pub(super) fn begin_lent(&mut self, framing: Framing, head: &[u8], body: usize) {
+        let mut bytes = self.take_bytes();
+        framing.encode_prefix(head.len() + body, &mut bytes);
+        bytes.extend_from_slice(head);
+        self.length += bytes.len();
+        self.put_bytes(bytes);
+        self.taken_total = self.taken_total.wrapping_add(1);
+    }
+
     /// Has a pong appended as soon as the pong before it is sent. Until then a later one replaces it, so that memory is bounded
     /// for a peer that sends pings and does not read.
     pub(super) fn set_pong(&mut self, pong: Vec<u8>) {
@@ -245,6 +262,14 @@ impl Pieces {
                 self.spare = bytes;
             }
         }
+    }
+
+    /// As [`Pieces::note_sent`], but of these bytes the last may be of a body that is in no piece. Returns how many.
+    pub(super) fn note_sent_with_lent(&mut self, count: usize) -> usize {
+        let own = count.min(self.length - self.sent);
+        self.note_sent(own);
+        self.sent_total = self.sent_total.wrapping_add(count - own);
+        count - own
     }
 
     /// Removes the last piece, if it can be appended to, or gives the memory for a new one.

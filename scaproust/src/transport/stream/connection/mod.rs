@@ -26,6 +26,7 @@ use std::time::Duration;
 use super::Owner;
 use super::layers::Stream;
 use super::platform::{abandon_unsent, note_writable};
+use crate::message::Chunk;
 use crate::pipe::{DirectRead, End, Identity, Peer, Reason, SocketPipe, address_text};
 use crate::reactor::{Progress, Reactor, Ready, Source};
 use crate::sync::{Mutex, lock, now, random_number, rank, try_lock};
@@ -346,6 +347,16 @@ impl Peer for Connection {
                 outcome.is_ok()
             }
         }
+    }
+
+    fn lend(&self, begins: bool) -> bool {
+        // The layer of the stream may hold back what the kernel has no room for.
+        !self.is_blocked.load(Ordering::Relaxed)
+            && try_lock(&self.writer).is_some_and(|mut writer| writer.lend(begins))
+    }
+
+    fn write_lent(self: Arc<Self>, head: &[u8], body: &[u8], memory: Chunk) {
+        self.write_for_sender(head, body, memory);
     }
 
     fn write_now(self: Arc<Self>) -> Option<usize> {

@@ -36,6 +36,8 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbound: Outbound,
     pub(super) lifecycle: Lifecycle,
+    /// A sender is about to write a message of its own: nothing else may be written.
+    is_lent: bool,
     /// No outbound lane is taken any more.
     refuses_lane: bool,
     /// Why writing has failed.
@@ -82,7 +84,14 @@ impl Closing {
 impl Writer {
     /// A writer without a lane: the peer's greeting has not arrived yet.
     pub(super) fn new(outbound: Outbound) -> Writer {
-        Writer { lane: None, outbound, lifecycle: Lifecycle::Open, refuses_lane: false, failure: None }
+        Writer {
+            lane: None,
+            outbound,
+            lifecycle: Lifecycle::Open,
+            is_lent: false,
+            refuses_lane: false,
+            failure: None,
+        }
     }
 
     /// Sets the outbound lane, after the peer's greeting, and appends the reply to that. Returns whether the connection is
@@ -94,6 +103,17 @@ impl Writer {
             self.outbound.append(reply);
         }
         is_open
+    }
+
+    /// Whether everything is written, and a message can be written that is not in the lane. With `begins`, and if that is so,
+    /// nothing else is written before that.
+    pub(super) fn lend(&mut self, begins: bool) -> bool {
+        let Writer { lane: Some(lane), outbound, lifecycle: Lifecycle::Open, is_lent, .. } = self else {
+            return false;
+        };
+        let is_idle = !*is_lent && outbound.lends() && lane.is_empty();
+        *is_lent |= is_idle && begins;
+        is_idle
     }
 
     /// Takes no outbound lane from now on.
@@ -153,7 +173,7 @@ impl Connection {
 
     /// As `flush`, with the lock held; to be followed by `act_on` without it.
     pub(super) fn write_out(&self, writer: &mut Writer) -> Flushed {
-        let Writer { lane, outbound, lifecycle, failure, .. } = writer;
+        let Writer { lane, outbound, lifecycle, is_lent, failure, .. } = writer;
         let mut has_room = false;
         let mut write = || {
             for _ in 0..PER_TURN {
@@ -171,7 +191,12 @@ impl Connection {
             }
             Ok(Stop::TurnOver)
         };
-        let outcome = if matches!(lifecycle, Lifecycle::Ended) { Ok(Stop::Done) } else { write() };
+        let outcome = match lifecycle {
+            Lifecycle::Ended => Ok(Stop::Done),
+            // The sender goes on.
+            _ if *is_lent => Ok(Stop::Full),
+            _ => write(),
+        };
         if let Err(Failure { end, .. }) = &outcome {
             failure.get_or_insert(*end);
         }
@@ -234,34 +259,86 @@ impl Connection {
         batching.note_write_by_sender(is_worth_it);
     }
 
-    /// Makes one write. Returns why the thread must stop writing, if it must.
-    fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Stop>, Failure> {
-        let mut written = write_pieces(&self.stream, outbound);
-        if is_full(&written) && self.may_spin_for_room(outbound) {
-            let end = now() + ROOM_TIME;
-            while is_full(&written) && now() < end {
-                let_others_proceed();
-                written = write_pieces(&self.stream, outbound);
+    /// Writes a message for which [`Writer::lend`] has reserved the connection, copies what the kernel does not take at once to
+    /// `memory`, and writes what has come into the lane.
+    pub(super) fn write_for_sender(self: &Arc<Self>, head: &[u8], body: &[u8], mut memory: Chunk) {
+        let rest = self.write_lent_body(&mut lock(&self.writer), head, body);
+        // Without the lock, since it takes long. The connection is still reserved.
+        memory.append(rest);
+        let flushed = {
+            let mut writer = lock(&self.writer);
+            writer.is_lent = false;
+            if !memory.is_empty() {
+                writer.outbound.append_chunk(memory);
+            }
+            self.write_out(&mut writer)
+        };
+        self.act_on(flushed);
+    }
+
+    /// Writes a message, as far as possible in one turn. Returns the rest of its body.
+    fn write_lent_body<'a>(&self, writer: &mut Writer, head: &[u8], body: &'a [u8]) -> &'a [u8] {
+        // As a message in the lane it is lost if the connection has ended.
+        if writer.lane.is_none() {
+            return &[];
+        }
+        writer.outbound.begin_lent(head, body.len());
+        let mut rest = body;
+        for _ in 0..PER_TURN {
+            let begun = if rest.len() < body.len() { body.len() } else { 0 };
+            match self.write_some(&writer.outbound, rest, begun) {
+                Ok(count) => rest = &rest[writer.outbound.note_sent_with_lent(count)..],
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_scarce(&error) => break,
+                // The system tells it once. The next write fails as well, and ends the connection.
+                Err(error) => {
+                    writer.failure.get_or_insert(error.into());
+                    break;
+                }
+            }
+            if rest.is_empty() {
+                break;
             }
         }
-        match written {
+        rest
+    }
+
+    /// Makes one write. Returns why the thread must stop writing, if it must.
+    fn write_front(&self, outbound: &mut Outbound) -> Result<Option<Stop>, Failure> {
+        match self.write_some(outbound, &[], outbound.begun_length()) {
             Ok(count) => {
                 outbound.note_sent(count);
-                self.is_blocked.store(false, Ordering::SeqCst);
-                self.context.batching().note_write();
                 Ok(None)
             }
             Err(error) => self.stop_after(error),
         }
     }
 
+    /// Makes one write, of the next pieces and then of a `lent` body; again, if a long piece of `begun` bytes is sent in part. Returns
+    /// the number of bytes that the stream has taken.
+    fn write_some(&self, outbound: &Outbound, lent: &[u8], begun: usize) -> io::Result<usize> {
+        let mut written = write_pieces(&self.stream, outbound, lent);
+        if is_full(&written) && self.may_spin_for_room(begun) {
+            let end = now() + ROOM_TIME;
+            while is_full(&written) && now() < end {
+                let_others_proceed();
+                written = write_pieces(&self.stream, outbound, lent);
+            }
+        }
+        if written.is_ok() {
+            self.is_blocked.store(false, Ordering::SeqCst);
+            self.context.batching().note_write();
+        }
+        written
+    }
+
     /// Whether this thread may spin until there is room for the rest of a long piece. A local stream has little room, and its reader
     /// soon makes more. Without this the I/O thread would write the rest, and be woken for each part. Once `is_blocked` is set, the
     /// poller wakes it in any case.
-    fn may_spin_for_room(&self, outbound: &Outbound) -> bool {
+    fn may_spin_for_room(&self, begun: usize) -> bool {
         self.stream.is_local()
             && !self.stream.uses_shared_memory()
-            && outbound.begun_length() >= LEAST_LONG
+            && begun >= LEAST_LONG
             && !self.is_blocked.load(Ordering::Relaxed)
             && !self.context.batching().is_prompt()
             && !self.reactor.is_run_by_this_thread()
@@ -331,12 +408,12 @@ fn is_full(written: &io::Result<usize>) -> bool {
     written.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
 }
 
-/// Writes the next pieces. Returns the number of bytes that the stream has taken.
+/// Writes the next pieces, and behind them a `lent` body. Returns the number of bytes that the stream has taken.
 ///
 /// # Errors
 /// Those of [`Stream::write`].
-fn write_pieces(stream: &Stream, outbound: &Outbound) -> io::Result<usize> {
-    let mut pieces = outbound.front();
+fn write_pieces(stream: &Stream, outbound: &Outbound, lent: &[u8]) -> io::Result<usize> {
+    let mut pieces = outbound.front().chain(Some(lent).filter(|lent| !lent.is_empty()));
     match (pieces.next(), pieces.next()) {
         (None, _) => Ok(0),
         (Some(only), None) => stream.write(&[IoSlice::new(only)]),
