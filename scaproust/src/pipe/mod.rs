@@ -131,7 +131,7 @@ impl Edges {
         self.add(Edge::Yield);
     }
 
-    /// Adds the edge of a message that the caller delivers itself, after the others: it counts as one.
+    /// Adds the edge of a message that the caller writes itself. It only counts, as an idle peer that is told of a message.
     pub(crate) fn add_lent(&mut self) {
         self.add(Edge::Lent);
     }

@@ -107,3 +107,55 @@ pub(super) fn own_long(body: &mut Payload<'_>) -> Result<(), Error> {
     }
     Ok(())
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    #[derive(Default)]
+    struct Fake {
+        is_idle: AtomicBool,
+    }
+
+    impl Peer for Fake {
+        fn readable(self: Arc<Self>, _size: usize) {}
+        fn writable(self: Arc<Self>) {}
+        fn lend(&self, _begins: bool) -> bool {
+            self.is_idle.load(Ordering::Relaxed)
+        }
+    }
+
+    /// Sends a large message. Returns whether it was lent, and whether the next one should be.
+    fn send(lending: &mut Lending, peer: &Arc<dyn Peer>, lends: bool) -> (bool, bool) {
+        let bytes = vec![7; LENDS_FROM];
+        let mut body = Payload::Borrowed(&bytes);
+        if !lends {
+            own_long(&mut body).unwrap();
+        }
+        lending.begin(lends.then(|| Chunk::with_capacity(bytes.len()).unwrap()));
+        let is_lent = lending.lend(peer, b"head", &mut body);
+        assert_eq!(body.bytes(), if is_lent { &[][..] } else { &bytes });
+        assert!(is_lent || matches!(body, Payload::Owned(_)));
+        let (lent, next) = lending.end();
+        assert_eq!(lent.is_some(), is_lent);
+        (is_lent, next)
+    }
+
+    #[test]
+    fn messages_are_lent_after_some_have_found_their_peers_idle() {
+        let fake = Arc::new(Fake::default());
+        let peer: Arc<dyn Peer> = fake.clone();
+        let mut lending = Lending::default();
+        assert_eq!(send(&mut lending, &peer, false), (false, false));
+        fake.is_idle.store(true, Ordering::Relaxed);
+        assert_eq!(send(&mut lending, &peer, false), (false, false));
+        assert_eq!(send(&mut lending, &peer, false), (false, true));
+        assert_eq!(send(&mut lending, &peer, true), (true, true));
+        fake.is_idle.store(false, Ordering::Relaxed);
+        assert_eq!(send(&mut lending, &peer, true), (false, false), "the guess was wrong");
+        fake.is_idle.store(true, Ordering::Relaxed);
+        assert_eq!(send(&mut lending, &peer, false), (false, false));
+        assert_eq!(send(&mut lending, &peer, false), (false, true));
+    }
+}
