@@ -30,7 +30,7 @@ pub(super) struct Lending {
     memory: Option<Chunk>,
     /// How many large messages in a row have found their peers idle; not counted beyond [`LENDS_AFTER`].
     idle: u8,
-    lent: Option<Box<Lent>>,
+    lent: Option<Lent>,
 }
 
 impl Lending {
@@ -41,7 +41,7 @@ impl Lending {
 
     /// Ends what [`Lending::begin`] has begun. Returns the message if it is lent: then [`Lent::write`] must follow. Returns also
     /// whether the next one should be lent.
-    pub(super) fn end(&mut self) -> (Option<Box<Lent>>, bool) {
+    pub(super) fn end(&mut self) -> (Option<Lent>, bool) {
         (self.is_large, self.memory) = (false, None);
         (self.lent.take(), self.idle == LENDS_AFTER)
     }
@@ -54,12 +54,14 @@ impl Lending {
             return false;
         }
         let memory = self.memory.take();
-        let is_idle = peer.lend(memory.is_some());
+        // A long header would need memory too.
+        let is_short = header.len() <= ProtocolHeader::new().inline_size();
+        let is_idle = is_short && peer.lend(memory.is_some());
         self.idle = if is_idle { (self.idle + 1).min(LENDS_AFTER) } else { 0 };
         let Some(mut memory) = memory else { return false };
         if is_idle {
             *body = Payload::Borrowed(&[]);
-            self.lent = Some(Box::new(Lent { peer: peer.clone(), header: header.into(), memory }));
+            self.lent = Some(Lent { peer: peer.clone(), header: header.into(), memory });
         } else {
             memory.append(body.bytes());
             *body = Payload::Owned(memory);

@@ -146,7 +146,6 @@ fn try_send_in<const IS_LONG: bool>(
         && call.is_context()
     {
         drop(core);
-        own_long(&mut message.body)?;
         return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::SendTimeout)));
     }
     let is_cancellation_point =

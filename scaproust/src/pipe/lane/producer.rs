@@ -224,9 +224,9 @@ impl Batch<'_> {
         self.tail.written.wrapping_sub(self.seen.taken) > self.shared.limit / 2
     }
 
-    /// After a push that was an edge: makes it none, and the push that brings the lane to [`HELD`] bytes and eight times what it holds
-    /// now one instead, or to a quarter of its bound. Returns `false`, and changes nothing, if the lane has room for few such
-    /// messages.
+    /// After a push that was an edge: makes it none, and one the push that brings the lane to [`HELD`] bytes, or to eight times what it
+    /// holds now if that is more, but at most to a quarter of its bound. Returns `false`, and changes nothing, if the lane has
+    /// room for few such messages.
     pub(crate) fn hold_back(&mut self) -> bool {
         self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
         let held = self.tail.written.wrapping_sub(self.seen.taken);

@@ -287,6 +287,38 @@ fn a_large_body_is_sent_from_its_own_memory() {
 }
 
 #[test]
+fn a_lent_body_may_be_cut_anywhere_and_its_rest_appended() {
+    let [tcp, ipc, websocket] = mappings();
+    assert!(!greeted(websocket).0.outbound.lends(), "frames may be masked");
+    for mapping in [tcp, ipc] {
+        // In the prefix, in the head, in the body, and behind it.
+        for cut in [0, 1, 8, 10, 12, 13, 100, 1012, 1013] {
+            let (mut client, mut server) = greeted(mapping.clone());
+            let content = body(1000);
+            assert!(client.outbound.lends());
+            client.outbound.begin_lent(b"head", content.len());
+            assert!(!client.outbound.lends());
+            let mut sent: Vec<u8> = client.outbound.front().flatten().copied().collect();
+            sent.extend(&content);
+            sent.truncate(cut);
+            let at_once = sent.len();
+            let lent = client.outbound.note_sent_with_lent(at_once);
+            if lent < content.len() {
+                client.outbound.append_chunk(Chunk::copy_of(&content[lent..]).unwrap());
+            }
+            client.queue.push(b"", b"after");
+            let (sent_total, taken_total) = (client.outbound.sent_total(), client.outbound.taken_total());
+            sent.extend(send_all(&mut client));
+            assert_eq!(client.outbound.sent_total() - sent_total, sent.len() - at_once);
+            assert_eq!(client.outbound.taken_total() - taken_total, 1);
+            server.receive(&sent).unwrap();
+            let message = [b"head", &content[..]].concat();
+            assert_eq!(server.received, [message, b"after".to_vec()], "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn a_write_has_at_most_32_pieces() {
     let [.., websocket] = mappings();
     let (mut client, mut server) = greeted(websocket);

@@ -91,7 +91,7 @@ pub(super) struct Connection {
 enum Stop {
     /// There is no more to read or to write.
     Done,
-    /// The kernel's buffer, or the lane, is full; room will be reported.
+    /// The kernel's buffer, or the lane, is full; room will be reported. Or a sender has reserved the connection, and goes on.
     Full,
     /// [`PER_TURN`] is reached.
     TurnOver,

@@ -36,7 +36,8 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbound: Outbound,
     pub(super) lifecycle: Lifecycle,
-    /// A sender is about to write a message of its own: nothing else may be written.
+    /// A sender writes a message from its own memory, or is about to: nobody else may write, also if `outbound` has nothing, since
+    /// a message may be sent in part.
     is_lent: bool,
     /// No outbound lane is taken any more.
     refuses_lane: bool,
@@ -111,6 +112,7 @@ impl Writer {
         let Writer { lane: Some(lane), outbound, lifecycle: Lifecycle::Open, is_lent, .. } = self else {
             return false;
         };
+        // Nothing gathers, so that parking an empty lane is right: the next push is an edge.
         let is_idle = !*is_lent && outbound.lends() && lane.is_empty();
         *is_lent |= is_idle && begins;
         is_idle
@@ -262,25 +264,39 @@ impl Connection {
     /// Writes a message for which [`Writer::lend`] has reserved the connection, copies what the kernel does not take at once to
     /// `memory`, and writes what has come into the lane.
     pub(super) fn write_for_sender(self: &Arc<Self>, head: &[u8], body: &[u8], mut memory: Chunk) {
-        let rest = self.write_lent_body(&mut lock(&self.writer), head, body);
-        // Without the lock, since it takes long. The connection is still reserved.
-        memory.append(rest);
-        let flushed = {
-            let mut writer = lock(&self.writer);
-            writer.is_lent = false;
-            if !memory.is_empty() {
-                writer.outbound.append_chunk(memory);
+        let mut writer = lock(&self.writer);
+        let flushed = match self.write_lent_body(&mut writer, head, body) {
+            Ok(rest) => {
+                if !rest.is_empty() {
+                    // Without the lock, since it takes long. The connection is still reserved.
+                    drop(writer);
+                    memory.append(rest);
+                    writer = lock(&self.writer);
+                    writer.outbound.append_chunk(memory);
+                }
+                writer.is_lent = false;
+                self.write_out(&mut writer)
             }
-            self.write_out(&mut writer)
+            // The connection stays reserved: what follows part of a message must not be written.
+            Err(failure) => {
+                writer.failure.get_or_insert(failure.end);
+                Flushed { outcome: Err(failure), has_room: false, is_over: false }
+            }
         };
+        drop(writer);
         self.act_on(flushed);
     }
 
     /// Writes a message, as far as possible in one turn. Returns the rest of its body.
-    fn write_lent_body<'a>(&self, writer: &mut Writer, head: &[u8], body: &'a [u8]) -> &'a [u8] {
+    fn write_lent_body<'a>(
+        &self,
+        writer: &mut Writer,
+        head: &[u8],
+        body: &'a [u8],
+    ) -> Result<&'a [u8], Failure> {
         // As a message in the lane it is lost if the connection has ended.
         if writer.lane.is_none() {
-            return &[];
+            return Ok(&[]);
         }
         writer.outbound.begin_lent(head, body.len());
         let mut rest = body;
@@ -290,17 +306,13 @@ impl Connection {
                 Ok(count) => rest = &rest[writer.outbound.note_sent_with_lent(count)..],
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock || is_scarce(&error) => break,
-                // The system tells it once. The next write fails as well, and ends the connection.
-                Err(error) => {
-                    writer.failure.get_or_insert(error.into());
-                    break;
-                }
+                Err(error) => return Err(error.into()),
             }
             if rest.is_empty() {
                 break;
             }
         }
-        rest
+        Ok(rest)
     }
 
     /// Makes one write. Returns why the thread must stop writing, if it must.
