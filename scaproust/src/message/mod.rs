@@ -13,6 +13,8 @@ use smallvec::SmallVec;
 
 /// The length in bytes up to which bodies are copied into a pipe; longer ones pass through it as a [`Chunk`].
 pub(crate) const INLINE_MAX: usize = 4096;
+/// The length in bytes from which several pipes share a body: to copy a shorter one takes less.
+pub(crate) const SHARED_FROM: usize = 256;
 
 /// The protocol header of a message, such as the backtrace of a REQ/REP message. Programs see it on
 /// raw sockets only.
@@ -40,13 +42,13 @@ impl Payload<'_> {
         }
     }
 
-    /// Moves the body to memory that clones share. Without memory for that, nothing changes.
-    pub(crate) fn share(&mut self) {
-        if let Payload::Borrowed(bytes) = self
-            && let Some(chunk) = Chunk::copy_of(bytes)
-        {
+    /// Moves the body to memory of its own, which clones share. Returns `false`, and changes nothing, when out of memory.
+    pub(crate) fn own(&mut self) -> bool {
+        if let Payload::Borrowed(bytes) = self {
+            let Some(chunk) = Chunk::copy_of(bytes) else { return false };
             *self = Payload::Owned(chunk);
         }
+        true
     }
 
     /// Takes the body out and leaves an empty one.

@@ -10,12 +10,14 @@ use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, TryLockError};
 
+use super::SHARED_FROM;
+
 /// The alignment of all pieces in bytes, as that of `malloc`.
 const ALIGNMENT: usize = 2 * size_of::<usize>();
 /// The longest message in bytes whose memory is kept.
 pub(super) const LARGEST: usize = 1024 * 1024;
 /// Sizes in bytes that are kept: shorter bodies are not shared by lanes, and longer ones are rare.
-const SIZES: std::ops::RangeInclusive<usize> = 256..=LARGEST + 64;
+const SIZES: std::ops::RangeInclusive<usize> = SHARED_FROM..=LARGEST + 64;
 /// The most bytes kept in all. A fuzzer must see each use of memory that was freed.
 const KEEP: usize = if cfg!(fuzzing) { 0 } else { 4 * 1024 * 1024 };
 /// The most pieces kept: one that fits is searched for.

@@ -17,7 +17,7 @@ use crate::sync::rank::{self, Rank as _};
 use crate::sync::{Descriptor, Uncancellable, run_then_wake};
 pub use identity::{Credentials, Reason};
 pub(crate) use identity::{End, Identity, address_text};
-pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, SHARED_FROM, lane};
+pub(crate) use lane::{Batch, Consumer, Full, Lookahead, Producer, Pushed, lane};
 pub(crate) use ready_list::{Change, Entry, ReadyList};
 
 /// The other side of a pipe, as one side sees it.
@@ -35,9 +35,9 @@ pub(crate) trait Peer: Send + Sync {
     fn try_drain(self: Arc<Self>) -> bool {
         false
     }
-    /// Whether everything that was sent to this peer is written, and it can write a message whose body is not its own. With
-    /// `begins`, and if that is so, it takes nothing from the lane until [`Peer::write_lent`], which must follow. The caller holds
-    /// the socket's lock, so this must not call the socket.
+    /// Whether this peer can write a message from the caller's memory, since it has written everything that was sent before.
+    /// If it can and `begins` is set, [`Peer::write_lent`] must follow: until then the peer takes nothing from the lane. The
+    /// caller holds the socket's lock, so this must not call the socket.
     fn lend(&self, _begins: bool) -> bool {
         false
     }

@@ -1,8 +1,8 @@
 //! Lending: a large message is written to an idle connection from the memory of the caller, and not copied before.
 //!
 //! Owns the decision and the message between the protocol's choice of a peer, under the socket's lock, and the write, without it.
-//! Must not know how a connection writes. Meanwhile the connection takes nothing from its lane, so that later messages stay
-//! behind; what the kernel does not take of the message at once is copied then.
+//! Must not know how a connection writes. A connection that is lent a message takes nothing from its lane before it has written
+//! that message: later messages stay behind it. What the kernel does not take of it at once is copied.
 //!
 //! To copy a large body takes long, so that must be done before the lock is taken, when the peer is not known yet. So a message
 //! is lent only if the peers of the last ones were idle. If that was wrong, its body is copied under the lock, and the next ones
@@ -104,10 +104,7 @@ pub(super) fn is_long(body: &Payload<'_>) -> bool {
 /// [`Error::OutOfMemory`]: nothing has changed.
 #[cold]
 pub(super) fn own_long(body: &mut Payload<'_>) -> Result<(), Error> {
-    if is_long(body) {
-        *body = Payload::Owned(Chunk::copy_of(body.bytes()).ok_or(Error::OutOfMemory)?);
-    }
-    Ok(())
+    if is_long(body) && !body.own() { Err(Error::OutOfMemory) } else { Ok(()) }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::lending::is_lendable;
 use super::monitor::Watch;
 use super::pipes::{Finished, Origin, Pipe, Pipes};
-use crate::message::{Front, Metadata, Payload};
+use crate::message::{Front, Metadata, Payload, SHARED_FROM};
 use crate::option::{Options, SocketOption};
-use crate::pipe::{Edges, Full, Pushed, SHARED_FROM};
+use crate::pipe::{Edges, Full, Pushed};
 use crate::protocol::{Context, PipeId, PushOutcome, Time};
 use crate::sync::{Uncancellable, now};
 
@@ -72,7 +72,8 @@ impl View<'_> {
     /// Moves a body to memory that pipes share, if the pipe's lane should share it.
     fn share_for(&mut self, id: PipeId, body: &mut Payload<'_>) {
         if self.pipes.get(id).is_some_and(|pipe| pipe.outbound.shares(body.bytes().len())) {
-            body.share();
+            // Without memory for that, each pipe gets a copy.
+            body.own();
         }
     }
 

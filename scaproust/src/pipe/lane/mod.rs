@@ -40,7 +40,7 @@ use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use crate::sync::{CachePadded, SpinLock, rank};
 
 pub(crate) use consumer::{Consumer, Lookahead};
-pub(crate) use producer::{Batch, Full, Producer, Pushed, SHARED_FROM};
+pub(crate) use producer::{Batch, Full, Producer, Pushed};
 
 /// Bounds up to this count the bytes of messages: a host that sets so small a bound relies on how many
 /// messages it holds, and the memory of the records besides is little.

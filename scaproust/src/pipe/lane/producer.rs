@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{ConsumerProgress, Shared, Tail, is_reached, never};
-use crate::message::{Metadata, Payload};
+use crate::message::{Metadata, Payload, SHARED_FROM};
 use crate::pipe::block::{Block, Charge, Record, record_size};
 use crate::sync::atomic::{Ordering, fence};
 use crate::sync::{SpinGuard, rank};
@@ -65,9 +65,9 @@ impl Producer {
         Producer { shared, seen, divides: false }
     }
 
-    /// The same producer, but several lanes that share a body ([`Batch::share_among`]) each count only a part of it. Once the other
-    /// lanes have passed the body on, this lane holds more memory than its bound allows. So this is only for a lane whose consumer no
-    /// other process can delay.
+    /// The same producer, but several lanes that share a body ([`Batch::share_among`]) each count only a part of it. When the other
+    /// lanes have passed the body on, this lane alone holds its memory, which may exceed the bound. Only for lanes whose consumer
+    /// is in this process: another process could delay it for ever.
     pub(crate) fn dividing(self) -> Producer {
         Producer { divides: true, ..self }
     }
@@ -110,9 +110,7 @@ impl Producer {
     }
 }
 
-/// The length in bytes from which several lanes share a body: to copy a shorter one takes less.
-pub(crate) const SHARED_FROM: usize = 256;
-/// The same for lanes of connections, which copy short bodies once more for a write.
+/// [`SHARED_FROM`] for lanes of connections, which copy short bodies once more for a write.
 const SHARED_FROM_BY_CONNECTIONS: usize = 1024;
 
 /// A producer that holds the tail's lock.

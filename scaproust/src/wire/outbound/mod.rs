@@ -48,8 +48,8 @@ pub(crate) trait MessageQueue {
     /// Drops the first message.
     fn skip(&mut self);
 
-    /// Calls `takes` with one message after the other, and removes each for which it returns `true`. Stops before a message for which
-    /// it returns `false`, or whose body is in a chunk; it may stop earlier.
+    /// Calls `takes` with one message after the other, and removes each for which it returns `true`. The first message for which it
+    /// returns `false` stays, and all behind it; so does the first one whose body is in a chunk. More messages may stay.
     fn drain(&mut self, takes: impl FnMut(&Front<'_>) -> bool);
 
     /// Removes the first message if its body is in a chunk, and returns that chunk. If not, the message stays.

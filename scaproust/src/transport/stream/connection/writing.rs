@@ -36,8 +36,8 @@ pub(super) struct Writer {
     pub(super) lane: Option<Consumer>,
     pub(super) outbound: Outbound,
     pub(super) lifecycle: Lifecycle,
-    /// A sender writes a message from its own memory, or is about to: nobody else may write, also if `outbound` has nothing, since
-    /// a message may be sent in part.
+    /// A sender has reserved the connection, to write a message from its own memory. No other thread may write until it is done:
+    /// part of that message may be sent, even if `outbound` is empty.
     is_lent: bool,
     /// No outbound lane is taken any more.
     refuses_lane: bool,
