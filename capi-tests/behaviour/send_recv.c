@@ -73,6 +73,54 @@ static void copies (int sender, int receiver)
     say ("  received \"%s\"", receive_text (receiver));
 }
 
+#define LONG 300000
+#define LONG_COUNT 40
+#define SHORT_COUNT 4000
+
+static int two_threads_send;
+
+/*  Sends messages of one length, each filled with its number, and changes the memory at once. */
+static void *send_long (void *unused)
+{
+    static unsigned char text[LONG];
+    for (int number = 0; number < LONG_COUNT; number++) {
+        memset (text, number, sizeof (text));
+        check (nn_send (two_threads_send, text, sizeof (text), 0) == sizeof (text));
+        memset (text, 0xff, sizeof (text));
+    }
+    return unused;
+}
+
+static void *send_short (void *unused)
+{
+    for (int number = 0; number < SHORT_COUNT; number++)
+        check (nn_send (two_threads_send, &number, sizeof (number), 0) == sizeof (number));
+    return unused;
+}
+
+/*  A long message that is written in parts stays whole, and each thread's messages in order. */
+static void two_threads (int sender, int receiver)
+{
+    static unsigned char text[LONG + 1];
+    int long_count = 0, short_count = 0, number;
+    two_threads_send = sender;
+    pthread_t first = start_thread (send_long, NULL), second = start_thread (send_short, NULL);
+    while (long_count < LONG_COUNT || short_count < SHORT_COUNT) {
+        int size = nn_recv (receiver, text, sizeof (text), 0);
+        if (size == sizeof (number)) {
+            memcpy (&number, text, sizeof (number));
+            check (number == short_count++);
+            continue;
+        }
+        check (size == LONG);
+        check (text[0] == long_count++);
+        check (memcmp (text, text + 1, LONG - 1) == 0);
+    }
+    join_thread (first);
+    join_thread (second);
+    say ("  %d long and %d short messages of two threads", long_count, short_count);
+}
+
 static void order (int sender, int receiver)
 {
     int number, expected = 0;
@@ -113,6 +161,8 @@ int main (void)
         copies (a, b);
         order (a, b);
         order (b, a);
+        two_threads (a, b);
+        two_threads (b, a);
         close_socket (a);
         close_socket (b);
     }

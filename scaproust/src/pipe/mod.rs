@@ -31,7 +31,7 @@ pub(crate) trait Peer: Send + Sync {
     fn writable(self: Arc<Self>);
     /// The lane that this peer takes from is full: makes room now, if that is possible without waiting for
     /// the remote peer. It may wait for a thread that is making room already. Returns whether to try the
-    /// push again. The caller holds the socket's lock, so this must not call the socket.
+    /// push again. The room is not reported. The caller holds the socket's lock, so this must not call the socket.
     fn try_drain(self: Arc<Self>) -> bool {
         false
     }

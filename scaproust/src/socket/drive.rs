@@ -21,6 +21,7 @@ impl Socket {
     pub(super) fn process_ready(&self, core: &mut Core, edges: &mut Edges) {
         let is_up_to_date = !core.has_work(&self.ready)
             && !core.has_dropped()
+            && !core.pipes.has_drained
             && !core.face.is_polled()
             && !self.acts_between_calls
             && !self.needs_prompt_processing.load(Ordering::Relaxed);
@@ -33,6 +34,12 @@ impl Socket {
         let _uncancellable = Uncancellable::begin();
         core.process_ready(&self.ready, edges);
         core.face.registrations.remove_stale();
+        // Also without waiters: a call may have found no room, and be about to wait.
+        if std::mem::take(&mut core.pipes.has_drained)
+            && core.call(edges, |protocol, context| protocol.can_send(context))
+        {
+            self.notify_sender();
+        }
         let needs_prompt_processing =
             core.face.is_polled() || core.faces.is_some() || core.drops_old || core.protocol.is_busy();
         if needs_prompt_processing != self.needs_prompt_processing.load(Ordering::Relaxed) {
@@ -61,9 +68,7 @@ impl Socket {
     /// The protocol has hit the drop limit, and no edge announces the messages that are left. A sleeping
     /// receiver continues, and so does the I/O thread if it `must_be_prompt`.
     fn resume_later(&self, must_be_prompt: bool) {
-        if self.receivers.has_waiters() {
-            self.notify_receiver();
-        }
+        self.notify_receiver();
         if must_be_prompt && let (Some(this), Ok(reactor)) = (self.this.upgrade(), self.reactor()) {
             reactor.wake(this);
         }

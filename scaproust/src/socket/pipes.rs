@@ -190,6 +190,8 @@ pub(super) struct Pipes {
     /// The edges of which receivers are told later.
     pub(super) held: Held,
     pub(super) lending: Lending,
+    /// A full lane was drained for a push, of which no edge tells: another call may wait for that room.
+    pub(super) has_drained: bool,
 }
 
 /// The most messages that are moved to mailboxes under one hold of the lock.
@@ -205,6 +207,7 @@ impl Pipes {
             lagging: Vec::new(),
             held: Held::default(),
             lending: Lending::default(),
+            has_drained: false,
         }
     }
 

@@ -350,3 +350,51 @@ impl Socket {
         outcome
     }
 }
+
+#[cfg(all(test, not(any(loom, simulated))))]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use super::*;
+    use crate::pipe::{Consumer, Peer, lane};
+    use crate::protocol;
+    use crate::socket::peer_info::EndpointName;
+    use crate::socket::socket_endpoint::SocketEndpoint;
+    use crate::socket::{AF_SP, close, open};
+    use crate::transport::{EndpointContext, PipeEnds};
+
+    /// The peer of a pipe, which drains the lane when that is full.
+    struct Draining(Mutex<Consumer>);
+
+    impl Peer for Draining {
+        fn readable(self: Arc<Self>, _size: usize) {}
+        fn writable(self: Arc<Self>) {}
+        fn try_drain(self: Arc<Self>) -> bool {
+            let mut lane = self.0.lock().unwrap();
+            while !lane.is_empty() {
+                lane.pop();
+            }
+            true
+        }
+    }
+
+    #[test]
+    fn a_call_that_does_not_sleep_yet_hears_of_room_that_another_has_made() {
+        let id = open(AF_SP, protocol::PUSH.number.into()).unwrap();
+        let socket = enter(id).unwrap();
+        let name = EndpointName::default();
+        let context = SocketEndpoint::new(socket.this.upgrade().unwrap(), name, &socket.core.lock().options);
+        let (_, inbound) = lane(4);
+        let (mut outbound, consumer) = lane(4);
+        assert!(outbound.batch().push(&[], &mut Payload::Borrowed(b"full"), Default::default()).is_ok());
+        assert!(!outbound.has_room(), "a call finds no room");
+        let peer = Arc::new(Draining(Mutex::new(consumer)));
+        let attached = context.attach(PipeEnds::plain(inbound, outbound, peer));
+        attached.ok().unwrap().writable();
+        let epoch = socket.senders.epoch();
+        assert_eq!(send(id, &mut Outgoing::new(Payload::Borrowed(b"x")), true), Ok(()));
+        assert!(socket.senders.has_changed(epoch));
+        drop(socket);
+        close(id).unwrap();
+    }
+}

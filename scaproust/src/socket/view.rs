@@ -203,6 +203,7 @@ impl Context for View<'_> {
                     if !has_drained {
                         return PushOutcome::Full;
                     }
+                    self.pipes.has_drained = true;
                 }
             }
         }

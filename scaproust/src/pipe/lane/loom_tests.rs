@@ -77,6 +77,22 @@ fn loom_a_producer_that_lets_the_consumer_catch_up_is_notified() {
     wait_for_room(4, 4, |producer| !producer.batch().waits_until_drained());
 }
 
+/// A caller has found no room. Another one that finds some meanwhile does not take the first one's edge.
+#[test]
+fn loom_a_caller_that_waits_gets_its_edge() {
+    loom::model(|| {
+        let (mut producer, mut consumer) = lane(1);
+        push(&mut producer, 0).unwrap();
+        assert!(!producer.has_room());
+        let receiver = loom::thread::spawn(move || {
+            assert!(consumer.front().is_some());
+            consumer.pop()
+        });
+        producer.has_room();
+        assert!(receiver.join().unwrap());
+    });
+}
+
 /// Fills a lane and waits for room while another thread takes `taken` messages.
 fn wait_for_room(limit: usize, taken: usize, has_room: fn(&mut Producer) -> bool) {
     loom::model(move || {

@@ -173,23 +173,26 @@ impl Batch<'_> {
     fn has_room_now(&mut self, enough: usize) -> bool {
         self.seen.taken = self.shared.consumer.taken.load(Ordering::Acquire);
         self.fits(self.seen.taken) || {
-            self.wait_for(enough);
+            let was_waiting = self.wait_for(enough);
             let fits = self.fits(self.seen.taken);
-            if fits {
+            // An earlier caller that waits needs the edge still.
+            if fits && !was_waiting {
                 self.shared.consumer.starved.store(false, Ordering::Relaxed);
             }
             fits
         }
     }
 
-    /// Makes the pop that leaves less than `enough` an edge, and reads the consumer's progress.
-    fn wait_for(&mut self, enough: usize) {
+    /// Makes the pop that leaves less than `enough` an edge, and reads the consumer's progress. Returns whether a pop was to be an
+    /// edge before.
+    fn wait_for(&mut self, enough: usize) -> bool {
         let ConsumerProgress { taken, starved, room_at } = &*self.shared.consumer;
         // Pairs with `Consumer::publish_progress`: either it sees the mark, or this sees its progress.
         room_at.store(self.tail.written.wrapping_sub(enough).wrapping_add(1), Ordering::Relaxed);
-        starved.store(true, Ordering::SeqCst);
+        let was_waiting = starved.swap(true, Ordering::SeqCst);
         fence(Ordering::SeqCst);
         self.seen.taken = taken.load(Ordering::SeqCst);
+        was_waiting
     }
 
     /// Whether the producer should wait a moment: the lane is more than half full, and the consumer makes

@@ -328,7 +328,6 @@ impl Peer for Connection {
 
     /// The lane is full: the thread that sends one more message writes those in the lane.
     fn try_drain(self: Arc<Self>) -> bool {
-        // The caller uses the room that is made: it need not be reported.
         let Flushed { outcome, .. } = {
             self.context.batching().note_full();
             let mut writer = lock(&self.writer);
