@@ -66,6 +66,7 @@ pub static PROTOCOLS: [&ProtocolInfo; 12] =
 /// Sends to and receives from one peer.
 pub(crate) static PAIR: ProtocolInfo = ProtocolInfo {
     is_exclusive: true,
+    lends: true,
     may_drop_old: true,
     ..row(16, "pair", &PAIR, |_, _| Machine::Pair(pair::Pair::new()))
 };
@@ -112,11 +113,12 @@ pub static REQ: ProtocolInfo = ProtocolInfo {
 
 /// Receives requests and sends replies.
 pub(crate) static REP: ProtocolInfo =
-    ProtocolInfo { contexts: Contexts::Pull, ..row(49, "rep", &REQ, replier) };
+    ProtocolInfo { lends: true, contexts: Contexts::Pull, ..row(49, "rep", &REQ, replier) };
 
 /// Sends each message to one of its peers.
 pub static PUSH: ProtocolInfo = ProtocolInfo {
     can_recv: false,
+    lends: true,
     ..row(80, "push", &PULL, |_, _| Machine::Pusher(pipeline::Pusher::new()))
 };
 
@@ -140,7 +142,7 @@ pub static SURVEYOR: ProtocolInfo = ProtocolInfo {
 
 /// Receives surveys, and may send a response to each.
 pub(crate) static RESPONDENT: ProtocolInfo =
-    ProtocolInfo { contexts: Contexts::Pull, ..row(99, "respondent", &SURVEYOR, replier) };
+    ProtocolInfo { lends: true, contexts: Contexts::Pull, ..row(99, "respondent", &SURVEYOR, replier) };
 
 /// Sends to all its peers, and receives from all.
 pub(crate) static BUS: ProtocolInfo = ProtocolInfo {
