@@ -5,7 +5,7 @@ use std::sync::Arc;
 /// Lanes in which messages gather: that of a connection, or those to the receivers within the process.
 pub(crate) trait Gathers: Send + Sync {
     /// Passes on what has gathered. Returns the number of bytes and of messages; `None` if the sender has done so since the last
-    /// call, and nothing is done.
+    /// call, or does so now, and nothing is done.
     fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)>;
     /// Ends gathering, and passes on everything. The next push is an edge.
     fn stop_gathering(self: Arc<Self>, other: OtherTeller);

@@ -20,8 +20,9 @@ const GATHER_FIRST: usize = 1024;
 /// The least such number.
 const GATHER_MIN: usize = 512;
 /// The largest such number. It doubles while the sender's writes are frequent or the messages are a flood, and halves while the
-/// writes are rare.
-const GATHER_MAX: usize = 64 * 1024;
+/// writes are rare. Over the loopback interface of Linux, whose packets have up to 64 KiB with their headers, a write of so many bytes
+/// and one message more is one packet.
+const GATHER_MAX: usize = 60 * 1024;
 /// Writes are frequent if they take more than this part of the time, in percent.
 const FREQUENT: u32 = 66;
 /// Writes are rare if they take less: messages wait longer than they need to.

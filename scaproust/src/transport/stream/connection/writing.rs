@@ -12,7 +12,7 @@ use super::{Connection, FAIL, Failure, PER_TURN, Stop, WRITE};
 use crate::error::Error;
 use crate::message::{Chunk, Front};
 use crate::pipe::{Consumer, End};
-use crate::sync::{is_crowded, let_others_proceed, lock, now};
+use crate::sync::{is_crowded, let_others_proceed, lock, now, try_lock};
 use crate::transport::Linger;
 use crate::transport::linger::Unfinished;
 use crate::transport::stream::gathers::{Gathers, OtherTeller};
@@ -439,7 +439,8 @@ fn write_pieces(stream: &Stream, outbound: &Outbound, lent: &[u8]) -> io::Result
 impl Gathers for Connection {
     fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
         let (flushed, written) = {
-            let mut writer = lock(&self.writer);
+            // Otherwise a sender writes what has gathered.
+            let mut writer = try_lock(&self.writer)?;
             if writer.outbound.take_written_by_sender() {
                 return None;
             }
