@@ -359,3 +359,40 @@ impl<A: Attempt> Drop for Pending<A> {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, simulated))))]
+mod tests {
+    use super::*;
+    use crate::message::{Outgoing, Payload};
+    use crate::protocol;
+    use crate::socket::{AF_SP, Receiving, close, enter, open, receive, send};
+
+    /// A call that receives at a socket, when it is about to sleep.
+    fn sleeping(id: i32) -> Pending<impl Attempt<Output = ()>> {
+        let mut receiving = Receiving::new(|_| ());
+        let Ok(Step::Blocked(entered)) = receive(id, false, &mut receiving) else {
+            panic!("it does not wait")
+        };
+        let mut call = Pending::new(entered, receiving);
+        while call.sleep().is_none() {
+            assert_eq!(call.proceed(), Ok(None));
+        }
+        call
+    }
+
+    #[test]
+    fn a_call_whose_thread_is_cancelled_passes_its_notification_on() {
+        let [sender, receiver] =
+            [protocol::PUSH, protocol::PULL].map(|info| open(AF_SP, info.number.into()).unwrap());
+        enter(receiver).unwrap().bind(b"inproc://cancelled").unwrap();
+        enter(sender).unwrap().connect(b"inproc://cancelled").unwrap();
+        let [cancelled, other] = [(); 2].map(|()| sleeping(receiver));
+        send(sender, &mut Outgoing::new(Payload::Borrowed(b"x")), false).unwrap();
+        let has_waiters = || enter(receiver).unwrap().receivers.has_waiters();
+        assert!(has_waiters(), "the message wakes one of them");
+        drop(cancelled);
+        assert!(!has_waiters(), "then the other");
+        drop(other);
+        [sender, receiver].into_iter().for_each(|id| close(id).unwrap());
+    }
+}

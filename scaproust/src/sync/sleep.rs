@@ -35,8 +35,8 @@ pub struct Sleep {
     entries: SmallVec<[Polled; 9]>,
     deadline: Option<Duration>,
     signals: Option<SignalMask>,
-    /// The number of ready descriptors, or a negative errno.
-    ready: c_int,
+    /// The number of ready descriptors, or a negative errno. `None` until the sleep has ended: its thread may be cancelled before.
+    ready: Option<c_int>,
     /// The system refused to wait for the descriptors: their readiness is unknown.
     is_blind: bool,
 }
@@ -44,7 +44,7 @@ pub struct Sleep {
 impl Sleep {
     /// A sleep without descriptors or deadline.
     pub(crate) fn new() -> Sleep {
-        Sleep { entries: SmallVec::new(), deadline: None, signals: None, ready: 0, is_blind: false }
+        Sleep { entries: SmallVec::new(), deadline: None, signals: None, ready: None, is_blind: false }
     }
 
     /// Prepares a sleep until one of the first `count` descriptors is readable, or the deadline. `signals` is
@@ -63,7 +63,7 @@ impl Sleep {
         if has_room {
             self.entries.extend(descriptors.take(count).map(Polled::new));
         }
-        (self.deadline, self.signals) = (deadline, signals);
+        (self.deadline, self.signals, self.ready) = (deadline, signals, None);
         has_room
     }
 
@@ -96,11 +96,12 @@ impl Sleep {
         state.set();
         let signals = sleep.signals.as_ref();
         // SAFETY: as above.
-        sleep.ready = unsafe { poll_with(entries, count, if count == 0 { blind } else { left }, signals) };
+        sleep.ready =
+            Some(unsafe { poll_with(entries, count, if count == 0 { blind } else { left }, signals) });
         CancelState::DISABLED.set();
     }
 
-    /// How the sleep ended. If the system refused the descriptors, since they are more than the process may
+    /// How the sleep ended; one that did not end is interrupted. If the system refused the descriptors, since they are more than the process may
     /// have at once, the next sleep is a short one without descriptors.
     pub(crate) fn wake(&mut self) -> Wake {
         match self.result() {
@@ -119,7 +120,8 @@ impl Sleep {
     /// # Errors
     /// The system's, `Interrupted` among them.
     pub(crate) fn result(&self) -> io::Result<usize> {
-        usize::try_from(self.ready).map_err(|_| io::Error::from_raw_os_error(-self.ready))
+        let ready = self.ready.ok_or(io::ErrorKind::Interrupted)?;
+        usize::try_from(ready).map_err(|_| io::Error::from_raw_os_error(-ready))
     }
 
     /// Whether each descriptor may be ready, in the order of [`Sleep::prepare`].
@@ -160,7 +162,7 @@ mod tests {
     #[test]
     fn a_refused_sleep_is_followed_by_one_without_descriptors() {
         let mut it = Sleep::new();
-        it.ready = -libc::EINVAL;
+        it.ready = Some(-libc::EINVAL);
         assert_eq!((it.wake(), it.is_blind), (Wake::Woken, true));
         let notifier = Notifier::new().unwrap();
         notifier.notify();
