@@ -279,6 +279,14 @@ impl Core {
         self.faces.as_mut()?.seat(place)
     }
 
+    /// Wakes the next receiver of the context that is shown.
+    pub(super) fn notify_receiver_of_context(&mut self) {
+        let shown = self.faces.as_ref().map(|faces| faces.shown);
+        if let Some(Seat { socket: Some(context), .. }) = shown.and_then(|place| self.seat(place)) {
+            context.notify_receiver();
+        }
+    }
+
     /// Updates what the place shows, and shows it.
     fn update_face(&mut self, place: Place, edges: &mut Edges) {
         self.show(place);

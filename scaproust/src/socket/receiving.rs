@@ -157,7 +157,7 @@ impl<R, T: FnOnce(Received<'_>) -> R> Attempt for Receiving<T, R> {
             && !std::ptr::eq(event, &raw const *socket.receivers)
             && core.call(edges, |protocol, context| protocol.can_recv(context))
         {
-            event.notify_one();
+            core.notify_receiver_of_context();
         }
         outcome
     }

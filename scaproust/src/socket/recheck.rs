@@ -130,9 +130,17 @@ mod tests {
     use std::task::{Wake, Waker};
 
     use super::*;
-    use crate::message::{Outgoing, Payload};
+    use crate::message::{Metadata, Outgoing, Payload};
+    use crate::option::Setting;
+    use crate::pipe::{Peer, lane};
     use crate::protocol;
-    use crate::socket::{AF_SP, SocketRef, TaskCall, TaskReceiving, Wait, close, enter, open, send};
+    use crate::socket::peer_info::EndpointName;
+    use crate::socket::socket_endpoint::SocketEndpoint;
+    use crate::socket::{
+        AF_SP, BlockingCall, Pending, Receiving, SocketRef, Step, TaskCall, TaskReceiving, Wait, close,
+        enter, open, receive, send,
+    };
+    use crate::transport::{EndpointContext, PipeEnds};
 
     /// Tells the test that it was woken.
     struct Telling(mpsc::Sender<usize>, usize);
@@ -144,6 +152,21 @@ mod tests {
         }
     }
 
+    /// So many tasks that wait for a message at a socket.
+    fn waiting_tasks(
+        id: i32,
+        count: usize,
+        told: &mpsc::Sender<usize>,
+    ) -> Vec<TaskCall<SocketRef, TaskReceiving<()>>> {
+        let begin = |number| {
+            let receiving = TaskReceiving { place: (), put: |_: &mut (), _| Ok(()) };
+            let mut call = TaskCall::new(SocketRef::of(&enter(id).unwrap()), receiving, Wait::Option);
+            assert!(call.poll(&Waker::from(Arc::new(Telling(told.clone(), number)))).is_pending());
+            call
+        };
+        (0..count).map(begin).collect()
+    }
+
     #[test]
     fn many_tasks_that_are_not_polled_cost_few_rechecks() {
         const TASKS: usize = 127;
@@ -152,15 +175,7 @@ mod tests {
         enter(receiver).unwrap().bind(b"inproc://recheck").unwrap();
         enter(sender).unwrap().connect(b"inproc://recheck").unwrap();
         let (told, woken) = mpsc::channel();
-        let mut calls: Vec<_> = (0..TASKS)
-            .map(|_| {
-                let receiving = TaskReceiving { place: (), put: |_: &mut (), _| Ok(()) };
-                TaskCall::new(SocketRef::of(&enter(receiver).unwrap()), receiving, Wait::Option)
-            })
-            .collect();
-        for (number, call) in calls.iter_mut().enumerate() {
-            assert!(call.poll(&Waker::from(Arc::new(Telling(told.clone(), number)))).is_pending());
-        }
+        let mut calls = waiting_tasks(receiver, TASKS, &told);
         send(sender, &mut Outgoing::new(Payload::Borrowed(b"for the last")), false).unwrap();
         assert!((0..TASKS).all(|number| woken.recv() == Ok(number)), "in their order");
         // 1, 1, 2, 4, 8, 16, 32, 64: the first by the message, and the last timer wakes all that are left.
@@ -168,5 +183,46 @@ mod tests {
         assert!(calls[TASKS - 1].poll(Waker::noop()).is_ready());
         drop(calls);
         [sender, receiver].into_iter().for_each(|id| close(id).unwrap());
+    }
+
+    /// The peer of a pipe, which does nothing.
+    struct Silent;
+
+    impl Peer for Silent {
+        fn readable(self: Arc<Self>, _size: usize) {}
+        fn writable(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn what_a_thread_leaves_at_a_context_is_announced_to_a_task_that_is_polled() {
+        let [parent, id] = [(); 2].map(|()| open(AF_SP, protocol::SUB.number.into()).unwrap());
+        enter(id).unwrap().set_protocol_option(protocol::SUBSCRIBE, Setting::Bytes(b"")).unwrap();
+        enter(id).unwrap().share(parent).unwrap();
+        let socket = enter(parent).unwrap();
+        let name = EndpointName::default();
+        let context = SocketEndpoint::new(socket.this.upgrade().unwrap(), name, &socket.core.lock().options);
+        let ((mut peer, inbound), (outbound, _)) = (lane(100), lane(100));
+        let pipe = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(Silent))).ok().unwrap();
+        pipe.clone().writable();
+        let mut receiving = Receiving::new(|_| ());
+        let Ok(Step::Blocked(entered)) = receive(id, false, &mut receiving) else {
+            panic!("it does not wait")
+        };
+        let mut thread = Pending::new(entered, receiving);
+        while thread.sleep().is_none() {
+            assert_eq!(thread.proceed(), Ok(None));
+        }
+        let (told, woken) = mpsc::channel();
+        let mut tasks = waiting_tasks(id, 2, &told);
+        for _ in 0..2 {
+            peer.batch().push(&[], &mut Payload::Borrowed(b"x"), Metadata::default()).unwrap();
+        }
+        pipe.readable(1);
+        thread.sleep().unwrap().run();
+        assert_eq!(thread.proceed(), Ok(Some(())));
+        assert_eq!([woken.recv(), woken.recv()], [Ok(0), Ok(1)], "the first task is not polled");
+        assert!(tasks[1].poll(Waker::noop()).is_ready());
+        drop((thread, tasks, socket));
+        [id, parent].into_iter().for_each(|id| close(id).unwrap());
     }
 }
