@@ -211,10 +211,14 @@ impl Batch<'_> {
         should_throttle
     }
 
-    /// Whether the lane is still more than half full. If it is, the pop that leaves less than a quarter is an edge.
+    /// Whether the lane is still more than half full. If it is, the pop that leaves less than a quarter is an edge; of a full lane the
+    /// pop that makes room, for which others may wait.
     pub(crate) fn waits_until_drained(&mut self) -> bool {
         if self.tail.closed {
             return false;
+        }
+        if !self.has_room() {
+            return true;
         }
         self.wait_for(self.shared.limit / 4);
         self.is_crowded()

@@ -292,6 +292,15 @@ fn a_producer_that_waits_for_a_consumer_far_behind_is_notified_at_a_quarter() {
 }
 
 #[test]
+fn room_in_a_full_lane_is_reported_also_while_its_consumer_is_far_behind() {
+    let (mut producer, mut consumer) = lane(100);
+    (0..10).for_each(|_| _ = push(&mut producer, &[0; 10]).unwrap());
+    assert!(!producer.has_room());
+    assert!(producer.batch().waits_until_drained());
+    assert!(!consumer.is_empty() && consumer.pop());
+}
+
+#[test]
 fn a_push_that_reaches_the_reported_size_is_an_edge() {
     let (mut producer, mut consumer) = lane(1000);
     assert_eq!(push(&mut producer, b"0123456789"), Ok(Pushed { edge: true }));

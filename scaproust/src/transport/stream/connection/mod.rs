@@ -340,10 +340,13 @@ impl Peer for Connection {
                 self.retry_later();
                 true
             }
-            // The I/O thread goes on, or meets the same error and ends the connection.
-            Ok(Stop::TurnOver) | Err(_) => {
+            Ok(Stop::TurnOver) => {
                 self.request(WRITE);
-                outcome.is_ok()
+                true
+            }
+            Err(_) => {
+                self.request(FAIL);
+                false
             }
         }
     }
