@@ -39,7 +39,9 @@ pub(crate) use self::timers::TimerId;
 use self::timers::Timers;
 use self::wake_flag::WakeFlag;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use crate::sync::{Condvar, Mutex, MutexGuard, RwLock, Wakers, lock, nanoseconds, now, rank, thread_address};
+use crate::sync::{
+    Condvar, Mutex, MutexGuard, RwLock, Wakers, lock, nanoseconds, now, rank, thread_address, try_lock,
+};
 
 /// The state of the I/O thread, shared with other threads.
 pub(crate) struct Reactor {
@@ -163,13 +165,27 @@ impl Reactor {
 
     /// Requests a call of [`Source::woken`]. Does nothing once the reactor was stopped.
     pub(crate) fn wake(&self, source: Arc<dyn Source>) {
-        let mut mailbox = lock(&self.mailbox);
-        if self.is_stopping.load(Ordering::SeqCst) {
-            return;
+        self.post(lock(&self.mailbox), source);
+    }
+
+    /// As [`Reactor::wake`], for a thread that may have been interrupted in any call. Does nothing, and returns `false`, if it
+    /// would have to wait for a lock.
+    pub(crate) fn try_wake(&self, source: Arc<dyn Source>) -> bool {
+        let Some(mailbox) = try_lock(&self.mailbox) else { return false };
+        self.post(mailbox, source);
+        true
+    }
+
+    fn post(
+        &self,
+        mut mailbox: MutexGuard<'_, VecDeque<Arc<dyn Source>>, rank::Mailbox>,
+        source: Arc<dyn Source>,
+    ) {
+        if !self.is_stopping.load(Ordering::SeqCst) {
+            mailbox.push_back(source);
+            drop(mailbox);
+            self.notify();
         }
-        mailbox.push_back(source);
-        drop(mailbox);
-        self.notify();
     }
 
     /// Has the I/O thread call these wakers, between two turns. Returns them if the reactor was stopped.

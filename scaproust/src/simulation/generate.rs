@@ -31,6 +31,8 @@ const SOCKETS: usize = 50;
 
 /// Mixed into the seed for the choice of worlds of [`Generator::special`].
 const SPECIAL: u64 = 0x0073_7065_6369_616c;
+/// The same for those in which the exit handler runs.
+const EXITS: u64 = 0x6578_6974_73;
 
 /// The plan of a seed.
 pub(super) fn plan(seed: u64) -> Plan {
@@ -103,6 +105,10 @@ fn basic_plan(seed: u64) -> Plan {
         generator.strangers();
     }
     generator.drop_idle_check();
+    // As above.
+    if Random::new(seed ^ EXITS).one_in(20) {
+        generator.exits();
+    }
     generator.plan
 }
 
@@ -316,13 +322,8 @@ impl Generator {
         }
     }
 
-    /// Lets the exit handler run if no sender waits for room.
+    /// Lets the exit handler run.
     fn exits(&mut self) {
-        let never_waits =
-            |socket: &SocketPlan| matches!(socket.protocol.name, "pub" | "sub" | "bus" | "star");
-        if !self.plan.sockets.iter().all(never_waits) {
-            return;
-        }
         let most = self.pick(&[5_u64, 50, 300]);
         for _ in 0..3 {
             let moment = Duration::from_millis(self.random.below(most));

@@ -112,7 +112,7 @@ pub(super) enum Fault {
     NoDescriptors(usize),
     /// A stranger connects to a port, sends bytes and leaves.
     Stranger(u16, usize),
-    /// The exit handler runs many times while other threads work. A sender that waits for room may then wait for ever.
+    /// The exit handler runs many times while other threads work.
     Exit,
     /// A stranger connects to an address that a socket of a protocol is bound to, and behaves in a certain manner.
     Peer(String, &'static ProtocolInfo, Manner),

@@ -361,14 +361,14 @@ impl<A: Attempt> Drop for Pending<A> {
 }
 
 #[cfg(all(test, not(any(loom, simulated))))]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::message::{Outgoing, Payload};
     use crate::protocol;
     use crate::socket::{AF_SP, Receiving, close, enter, open, receive, send};
 
     /// A call that receives at a socket, when it is about to sleep.
-    fn sleeping(id: i32) -> Pending<impl Attempt<Output = ()>> {
+    pub(in crate::socket) fn sleeping(id: i32) -> Pending<impl Attempt<Output = ()>> {
         let mut receiving = Receiving::new(|_| ());
         let Ok(Step::Blocked(entered)) = receive(id, false, &mut receiving) else {
             panic!("it does not wait")

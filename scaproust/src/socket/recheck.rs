@@ -135,10 +135,10 @@ mod tests {
     use crate::pipe::{Peer, lane};
     use crate::protocol;
     use crate::socket::peer_info::EndpointName;
+    use crate::socket::pending::tests::sleeping;
     use crate::socket::socket_endpoint::SocketEndpoint;
     use crate::socket::{
-        AF_SP, BlockingCall, Pending, Receiving, SocketRef, Step, TaskCall, TaskReceiving, Wait, close,
-        enter, open, receive, send,
+        AF_SP, BlockingCall, SocketRef, TaskCall, TaskReceiving, Wait, close, enter, open, send,
     };
     use crate::transport::{EndpointContext, PipeEnds};
 
@@ -204,14 +204,7 @@ mod tests {
         let ((mut peer, inbound), (outbound, _)) = (lane(100), lane(100));
         let pipe = context.attach(PipeEnds::plain(inbound, outbound, Arc::new(Silent))).ok().unwrap();
         pipe.clone().writable();
-        let mut receiving = Receiving::new(|_| ());
-        let Ok(Step::Blocked(entered)) = receive(id, false, &mut receiving) else {
-            panic!("it does not wait")
-        };
-        let mut thread = Pending::new(entered, receiving);
-        while thread.sleep().is_none() {
-            assert_eq!(thread.proceed(), Ok(None));
-        }
+        let mut thread = sleeping(id);
         let (told, woken) = mpsc::channel();
         let mut tasks = waiting_tasks(id, 2, &told);
         for _ in 0..2 {

@@ -353,7 +353,7 @@ impl Socket {
 
 #[cfg(all(test, not(any(loom, simulated))))]
 mod tests {
-    use std::sync::{Arc, Mutex};
+    use std::sync::Arc;
 
     use super::*;
     use crate::pipe::{Consumer, Peer, lane};
@@ -361,16 +361,17 @@ mod tests {
     use crate::socket::peer_info::EndpointName;
     use crate::socket::socket_endpoint::SocketEndpoint;
     use crate::socket::{AF_SP, close, open};
+    use crate::sync::{Mutex, lock, rank};
     use crate::transport::{EndpointContext, PipeEnds};
 
     /// The peer of a pipe, which drains the lane when that is full.
-    struct Draining(Mutex<Consumer>);
+    struct Draining(Mutex<Consumer, rank::Writer>);
 
     impl Peer for Draining {
         fn readable(self: Arc<Self>, _size: usize) {}
         fn writable(self: Arc<Self>) {}
         fn try_drain(self: Arc<Self>) -> bool {
-            let mut lane = self.0.lock().unwrap();
+            let mut lane = lock(&self.0);
             while !lane.is_empty() {
                 lane.pop();
             }

@@ -101,8 +101,8 @@ impl Sleep {
         CancelState::DISABLED.set();
     }
 
-    /// How the sleep ended; one that did not end is interrupted. If the system refused the descriptors, since they are more than the process may
-    /// have at once, the next sleep is a short one without descriptors.
+    /// How the sleep ended; one that did not end is interrupted. If the system refused the descriptors, since they are
+    /// more than the process may have at once, the next sleep is a short one without descriptors.
     pub(crate) fn wake(&mut self) -> Wake {
         match self.result() {
             // The system may round the time, and shorten one of weeks.

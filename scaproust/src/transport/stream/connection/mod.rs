@@ -54,6 +54,8 @@ const WRITE: u8 = 1;
 const READ: u8 = 2;
 /// A request to the I/O thread: end the connection, writing has failed.
 const FAIL: u8 = 4;
+/// A request to the I/O thread: report the room that was made in the outbound lane.
+const ROOM: u8 = 8;
 
 /// A connection to a peer, and the pipe that it carries.
 pub(super) struct Connection {
@@ -76,7 +78,7 @@ pub(super) struct Connection {
     resource: OnceLock<Vec<u8>>,
     /// The socket's end of the pipe, once there is one.
     end: OnceLock<Arc<dyn SocketPipe>>,
-    /// The requests to the I/O thread that it has not seen: a set of `WRITE`, `READ` and `FAIL`.
+    /// The requests to the I/O thread that it has not seen: a set of `WRITE`, `READ`, `FAIL` and `ROOM`.
     requests: AtomicU8,
     /// The kernel's buffer was full at the last write; the poller will report room.
     is_blocked: AtomicBool,
@@ -365,8 +367,14 @@ impl Peer for Connection {
         // What `write_out` may have to wait for: this thread may have been interrupted while it held either lock.
         let registration = try_lock(&self.registration).map(drop).filter(|()| self.stream.is_free());
         let (Some(mut writer), Some(())) = (try_lock(&self.writer), registration) else { return Some(0) };
-        let Flushed { outcome, .. } = self.write_out(&mut writer);
-        let is_left = matches!(outcome, Ok(Stop::Full | Stop::TurnOver | Stop::OutOfMemory));
+        let Flushed { outcome, has_room, .. } = self.write_out(&mut writer);
+        if has_room {
+            // A later exit handler may wait for the sender that waits for it. Not reported by this thread, for the same reason.
+            self.requests.fetch_or(ROOM, Ordering::SeqCst);
+        }
+        let is_requested = self.requests.load(Ordering::SeqCst) & ROOM != 0;
+        let is_left = is_requested && !self.reactor.try_wake(self.clone())
+            || matches!(outcome, Ok(Stop::Full | Stop::TurnOver | Stop::OutOfMemory));
         is_left.then(|| writer.outbound.sent_total())
     }
 
@@ -435,6 +443,11 @@ impl Source for Connection {
 
     fn woken(self: Arc<Self>) {
         let requests = self.requests.swap(0, Ordering::SeqCst);
+        if requests & ROOM != 0
+            && let Some(end) = self.end.get()
+        {
+            end.clone().writable();
+        }
         if requests & FAIL != 0 {
             return self.fail();
         }

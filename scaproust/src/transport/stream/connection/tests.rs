@@ -433,6 +433,29 @@ fn an_exit_does_not_wait_for_locks_that_its_thread_holds() {
     connection.finish(End::LOCAL);
 }
 
+#[test]
+fn room_that_an_exit_has_made_is_reported() {
+    let (ours, mut theirs) = connected_pair();
+    ours.set_nonblocking(true).unwrap();
+    let (sender, edges) = mpsc::channel();
+    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Reporter(sender))), Reactor::running());
+    let (stream, protocols) = (Stream::local(ours.into()), protocol_pair(context.protocol()));
+    let connection =
+        Connection::start(stream, Mapping::Ipc, protocols, context.clone(), Arc::new(NullPeer), reactor)
+            .unwrap();
+    connection.greet();
+    theirs.write_all(&GREETING).unwrap();
+    edges.recv().unwrap();
+    let PipeEnds { mut outbound, .. } = lock(&context.pipe).take().unwrap();
+    let mut push = || outbound.batch().push(&[], &mut Payload::Borrowed(&[0; 1000]), Metadata::default());
+    // As by a sender that fills the lane while nothing is written, and waits.
+    while push().is_ok() {}
+    connection.clone().write_now();
+    edges.recv().unwrap();
+    assert!(push().is_ok());
+    connection.finish(End::LOCAL);
+}
+
 /// Little memory for reading leaves plaintext in the session, which no event reports: the stream says so.
 #[test]
 #[cfg(feature = "tls")]

@@ -59,7 +59,7 @@ pub(super) enum Lifecycle {
 pub(super) struct Flushed {
     pub(super) outcome: Result<Stop, Failure>,
     /// The socket waits for the room that was made.
-    has_room: bool,
+    pub(super) has_room: bool,
     /// The connection is closing, and everything is written. Decided under the lock of the flush: before a closing that
     /// begins after it, more may be sent.
     is_over: bool,
