@@ -113,11 +113,13 @@ mod tests {
     #[test]
     fn a_message_can_be_resized_and_freed() {
         let message = nn_allocmsg(100, 0);
-        // SAFETY: `message` is a live message of 100 bytes, then of 10, then of 10,000.
+        // SAFETY: a live message of 100 bytes, then of 10, of 1000 and of 10,000.
         unsafe {
             message.cast::<u8>().write(b'x');
             assert_eq!(nn_reallocmsg(message, 10), message);
-            let message = nn_reallocmsg(message, 10_000);
+            let larger = nn_reallocmsg(message, 1000);
+            assert_ne!(larger, message);
+            let message = nn_reallocmsg(larger, 10_000);
             assert_eq!(message.cast::<u8>().read(), b'x');
             assert!(nn_reallocmsg(message, usize::MAX).is_null());
             assert_eq!(errno(), libc::ENOMEM);

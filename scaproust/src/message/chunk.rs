@@ -23,6 +23,9 @@ const TAG: u32 = 0x5ca9_4057;
 const FREED: u32 = 0xdead_4057;
 /// Distance in bytes from the head to data that was never trimmed.
 const DATA_OFFSET: usize = (size_of::<Head>() + 8).next_multiple_of(2 * size_of::<usize>());
+/// The least capacity in bytes to which a chunk grows without a copy, if the allocator can do that. A smaller one always moves, as in
+/// the C library, whose own tests expect that.
+const REALLOCATES_FROM: usize = 4096;
 /// The largest allocation in bytes for a message of which only the length has arrived.
 const ANNOUNCED_MAX: usize = 64 * 1024;
 
@@ -218,7 +221,7 @@ impl Chunk {
         if self.is_unique() && capacity <= self.head().capacity - self.gap() {
             return Ok(self);
         }
-        if self.is_unique() && self.gap() == 0 {
+        if capacity >= REALLOCATES_FROM && self.is_unique() && self.gap() == 0 {
             return self.reallocated(capacity);
         }
         let Some(mut larger) = Chunk::with_capacity(capacity) else { return Err(self) };
