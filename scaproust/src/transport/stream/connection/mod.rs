@@ -443,10 +443,8 @@ impl Source for Connection {
 
     fn woken(self: Arc<Self>) {
         let requests = self.requests.swap(0, Ordering::SeqCst);
-        if requests & ROOM != 0
-            && let Some(end) = self.end.get()
-        {
-            end.clone().writable();
+        if requests & ROOM != 0 {
+            self.report_room();
         }
         if requests & FAIL != 0 {
             return self.fail();

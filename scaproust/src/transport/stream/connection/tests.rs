@@ -34,9 +34,14 @@ fn connected() -> (Arc<Connection>, Producer, Plain) {
 
 /// The same, with both lanes.
 fn connected_pipe() -> (Arc<Connection>, PipeEnds, Plain) {
+    connected_to(Arc::new(NullPeer))
+}
+
+/// The same, with this socket's end of the pipe.
+fn connected_to(end: Arc<dyn SocketPipe>) -> (Arc<Connection>, PipeEnds, Plain) {
     let (ours, mut theirs) = connected_pair();
     ours.set_nonblocking(true).unwrap();
-    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(NullPeer)), Reactor::running());
+    let (context, reactor) = (TestSocket::new(&PUSH, end), Reactor::running());
     let connection = Connection::start(
         Stream::local(ours.into()),
         Mapping::Ipc,
@@ -435,22 +440,16 @@ fn an_exit_does_not_wait_for_locks_that_its_thread_holds() {
 
 #[test]
 fn room_that_an_exit_has_made_is_reported() {
-    let (ours, mut theirs) = connected_pair();
-    ours.set_nonblocking(true).unwrap();
     let (sender, edges) = mpsc::channel();
-    let (context, reactor) = (TestSocket::new(&PUSH, Arc::new(Reporter(sender))), Reactor::running());
-    let (stream, protocols) = (Stream::local(ours.into()), protocol_pair(context.protocol()));
-    let connection =
-        Connection::start(stream, Mapping::Ipc, protocols, context.clone(), Arc::new(NullPeer), reactor)
-            .unwrap();
-    connection.greet();
-    theirs.write_all(&GREETING).unwrap();
+    let (connection, PipeEnds { mut outbound, .. }, _theirs) = connected_to(Arc::new(Reporter(sender)));
     edges.recv().unwrap();
-    let PipeEnds { mut outbound, .. } = lock(&context.pipe).take().unwrap();
     let mut push = || outbound.batch().push(&[], &mut Payload::Borrowed(&[0; 1000]), Metadata::default());
     // As by a sender that fills the lane while nothing is written, and waits.
     while push().is_ok() {}
-    connection.clone().write_now();
+    // As the exit handler does: the I/O thread may hold a lock.
+    while connection.clone().write_now().is_some() {
+        std::thread::yield_now();
+    }
     edges.recv().unwrap();
     assert!(push().is_ok());
     connection.finish(End::LOCAL);

@@ -208,8 +208,8 @@ impl Connection {
 
     /// Does what is to be done after `write_out`, without the lock.
     pub(super) fn act_on(self: &Arc<Self>, Flushed { outcome, has_room, is_over }: Flushed) {
-        if has_room && let Some(end) = self.end.get() {
-            end.clone().writable();
+        if has_room {
+            self.report_room();
         }
         match outcome {
             Ok(Stop::Done) if is_over => self.finish_closing(),
@@ -219,6 +219,13 @@ impl Connection {
             // Not ended here: the socket may then send to another peer, whose connection may have failed as well. So
             // thousands of failed connections are ended from a queue, and not by nested calls.
             Err(_) => self.request(FAIL),
+        }
+    }
+
+    /// Tells the socket of room in the outbound lane. The caller holds no lock.
+    pub(super) fn report_room(&self) {
+        if let Some(end) = self.end.get() {
+            end.clone().writable();
         }
     }
 
