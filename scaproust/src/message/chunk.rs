@@ -23,8 +23,8 @@ const TAG: u32 = 0x5ca9_4057;
 const FREED: u32 = 0xdead_4057;
 /// Distance in bytes from the head to data that was never trimmed.
 const DATA_OFFSET: usize = (size_of::<Head>() + 8).next_multiple_of(2 * size_of::<usize>());
-/// The least capacity in bytes to which a chunk grows without a copy, if the allocator can do that. A smaller one always moves, as in
-/// the C library, whose own tests expect that.
+/// The least capacity in bytes to which the allocator may grow a chunk in place. Smaller chunks are copied: the C library's own
+/// tests expect that a small message which grows has a new address.
 const REALLOCATES_FROM: usize = 4096;
 /// The largest allocation in bytes for a message of which only the length has arrived.
 const ANNOUNCED_MAX: usize = 64 * 1024;

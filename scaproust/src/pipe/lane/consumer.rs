@@ -181,9 +181,9 @@ impl Consumer {
         drop(unsafe { self.take(block) });
     }
 
-    /// Calls `takes` with one message after the other, and drops each for which it returns `true`. The first message for which it
-    /// returns `false` stays, and all behind it; so does the first one whose body is in a chunk. `takes` gets only messages that
-    /// earlier calls have found. [`Consumer::publish_progress`] must follow.
+    /// Calls `takes` with the messages in their order, and drops those for which it returns `true`. Ends at the first message for
+    /// which `takes` returns `false`, or whose body is in a chunk: that message and those behind it stay. Looks for no new messages,
+    /// only at those that earlier calls have found. [`Consumer::publish_progress`] must follow.
     #[inline]
     pub(crate) fn drain(&mut self, mut takes: impl FnMut(&Front<'_>) -> bool) {
         let Some(block) = self.block else { return };

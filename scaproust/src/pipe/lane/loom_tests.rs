@@ -77,7 +77,7 @@ fn loom_a_producer_that_lets_the_consumer_catch_up_is_notified() {
     wait_for_room(4, 4, |producer| !producer.batch().waits_until_drained());
 }
 
-/// A caller has found no room. Another one that finds some meanwhile does not take the first one's edge.
+/// A caller that found no room waits for an edge. Another caller that finds room meanwhile must not cancel that edge.
 #[test]
 fn loom_a_caller_that_waits_gets_its_edge() {
     loom::model(|| {

@@ -65,9 +65,9 @@ impl Producer {
         Producer { shared, seen, divides: false }
     }
 
-    /// The same producer, but several lanes that share a body ([`Batch::share_among`]) each count only a part of it. When the other
-    /// lanes have passed the body on, this lane alone holds its memory, which may exceed the bound. Only for lanes whose consumer
-    /// is in this process: another process could delay it for ever.
+    /// The same producer, but several lanes that share a body ([`Batch::share_among`]) each count only a part of it. The last lane
+    /// that still has the body holds all of its memory, and so may exceed its bound. Only for lanes whose consumer is in this
+    /// process: another process could delay it for ever.
     pub(crate) fn dividing(self) -> Producer {
         Producer { divides: true, ..self }
     }

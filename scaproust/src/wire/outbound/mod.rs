@@ -20,8 +20,8 @@ const GATHER_FIRST: usize = 1024;
 /// The least such number.
 const GATHER_MIN: usize = 512;
 /// The largest such number. It doubles while the sender's writes are frequent or the messages are a flood, and halves while the
-/// writes are rare. Over the loopback interface of Linux, whose packets have up to 64 KiB with their headers, a write of so many bytes
-/// and one message more is one packet.
+/// writes are rare. A packet of Linux's loopback interface has up to 64 KiB with its headers: a write of this size and one more short
+/// message fit into it.
 const GATHER_MAX: usize = 60 * 1024;
 /// Writes are frequent if they take more than this part of the time, in percent.
 const FREQUENT: u32 = 66;
@@ -49,8 +49,8 @@ pub(crate) trait MessageQueue {
     /// Drops the first message.
     fn skip(&mut self);
 
-    /// Calls `takes` with one message after the other, and removes each for which it returns `true`. The first message for which it
-    /// returns `false` stays, and all behind it; so does the first one whose body is in a chunk. More messages may stay.
+    /// Calls `takes` with the messages in their order, and removes those for which it returns `true`. Ends at the first message for
+    /// which `takes` returns `false`, or whose body is in a chunk, if not earlier: that message and those behind it stay.
     fn drain(&mut self, takes: impl FnMut(&Front<'_>) -> bool);
 
     /// Removes the first message if its body is in a chunk, and returns that chunk. If not, the message stays.
