@@ -53,29 +53,45 @@ pub(super) struct SuspendedCall<B> {
 
 /// The state of a call.
 pub(super) enum CallState<B> {
-    /// It has returned this value; the flag: this call is a cancellation point.
-    Done(c_int, bool),
+    /// It has returned this value.
+    Done(c_int),
+    /// Nothing was done: the call must test whether its thread is cancelled, and begin again.
+    Untested,
     /// It has to sleep.
     Asleep(*mut SuspendedCall<B>),
 }
 
 /// As [`call`], for a body that may block. The call is a cancellation point when it sleeps, when it
-/// fails, and from time to time when it does neither. The body itself must not be cancelled: code in
-/// it that makes system calls disables cancellation.
+/// fails, and from time to time before it begins; never when it has sent or received a message. An
+/// entry point that takes longer than the test, or whose body never asks for it, tests first. The body
+/// itself must not be cancelled: code in it that makes system calls disables cancellation.
 ///
-/// At a cancellation point `body` has been consumed, so that neither this function's frame nor the
-/// entry point's has anything to drop.
+/// At a cancellation point neither this function's frame nor the entry point's has anything to drop:
+/// there is nothing in a `body` that can be copied.
 #[inline]
 pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
-    body: impl FnOnce() -> Result<CallState<B>, Error>,
+    body: impl Fn() -> Result<CallState<B>, Error> + Copy,
 ) -> c_int {
+    loop {
+        if let Some(value) = tried(body) {
+            return value;
+        }
+        // SAFETY: as stated above.
+        unsafe { CancelState::test() };
+    }
+}
+
+/// What [`blocking`] returns; `None` if it must test first whether the thread is cancelled.
+#[inline]
+fn tried<B: BlockingCall<Output = c_int>>(
+    body: impl FnOnce() -> Result<CallState<B>, Error>,
+) -> Option<c_int> {
     let mut suspended = std::ptr::null_mut();
     // One word: what `catch_unwind` returns passes through memory, and a processor waits when it loads as a whole what was stored
     // in parts.
     let outcome = contained(|| match body() {
-        Ok(CallState::Done(value, is_cancellation_point)) => {
-            word(value) | if is_cancellation_point { CANCELLATION_POINT } else { 0 }
-        }
+        Ok(CallState::Done(value)) => word(value),
+        Ok(CallState::Untested) => UNTESTED,
         Ok(CallState::Asleep(call)) => {
             suspended = call;
             ASLEEP
@@ -84,24 +100,28 @@ pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
     })
     .unwrap_or_else(failed);
     if outcome & ASLEEP != 0 {
-        return sleep_and_resume(suspended);
+        return Some(sleep_and_resume(suspended));
     }
-    if outcome & CANCELLATION_POINT != 0 {
-        // SAFETY: no frame up to C has anything to drop, as stated above.
-        unsafe { CancelState::test() };
+    if outcome & UNTESTED != 0 {
+        return None;
     }
     let value = outcome as u32 as c_int;
-    if outcome & FAILED != 0 { fail(value, -1) } else { value }
+    if outcome & FAILED != 0 {
+        // SAFETY: no frame up to C has anything to drop, as stated at `blocking`.
+        unsafe { CancelState::test() };
+        return Some(fail(value, -1));
+    }
+    Some(value)
 }
 
 /// Flags of the outcome of a call, beside its value or error number.
 const FAILED: u64 = 1 << 32;
-const CANCELLATION_POINT: u64 = 1 << 33;
+const UNTESTED: u64 = 1 << 33;
 const ASLEEP: u64 = 1 << 34;
 
 /// The outcome of a call that fails with this error number.
 fn failed(errno: c_int) -> u64 {
-    word(errno) | FAILED | CANCELLATION_POINT
+    word(errno) | FAILED
 }
 
 /// A value in the lower half of a word.
@@ -127,13 +147,13 @@ pub(super) fn suspend<B: BlockingCall<Output = c_int>>(call: B) -> Result<CallSt
 /// wake the I/O thread or close a descriptor, and both are cancellation points.
 fn begin<B: BlockingCall<Output = c_int>>(mut call: B, state: CancelState) -> Result<CallState<B>, Error> {
     if let Some(value) = call.proceed()? {
-        return Ok(CallState::Done(value, true));
+        return Ok(CallState::Done(value));
     }
     let mut place = Vec::new();
     if place.try_reserve_exact(1).is_err() {
         // Out of memory: it sleeps on the stack, with cancellation disabled.
         call.sleep().into_iter().for_each(Sleep::run);
-        return call.finish().map(|value| CallState::Done(value, true));
+        return call.finish().map(CallState::Done);
     }
     place.push(SuspendedCall { cleanup: CancellationCleanup { discard: discard::<B> }, state, call });
     let suspended = Vec::leak(place).as_mut_ptr();
@@ -227,6 +247,8 @@ fn errno_location() -> *mut c_int {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
 
     #[test]
@@ -244,7 +266,7 @@ mod tests {
     #[test]
     #[cfg(not(any(windows, target_os = "android")))]
     fn a_call_is_dropped_while_its_thread_cannot_be_cancelled() {
-        struct Ending<'a>(Option<c_int>, &'a mut Option<CancelState>);
+        struct Ending<'a>(Option<c_int>, &'a Cell<Option<CancelState>>);
         impl BlockingCall for Ending<'_> {
             type Output = c_int;
 
@@ -258,13 +280,13 @@ mod tests {
         }
         impl Drop for Ending<'_> {
             fn drop(&mut self) {
-                *self.1 = Some(CancelState::DISABLED.set());
+                self.1.set(Some(CancelState::DISABLED.set()));
             }
         }
         for (outcome, value) in [(Some(7), 7), (None, -1)] {
-            let mut state = None;
-            assert_eq!(blocking(|| suspend(Ending(outcome, &mut state))), value);
-            assert_eq!(state, Some(CancelState::DISABLED));
+            let state = Cell::new(None);
+            assert_eq!(blocking(|| suspend(Ending(outcome, &state))), value);
+            assert_eq!(state.get(), Some(CancelState::DISABLED));
         }
     }
 

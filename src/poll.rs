@@ -8,7 +8,7 @@ use scaproust::ffi::error::Error;
 use scaproust::ffi::option::time_limit;
 use scaproust::ffi::socket::BlockingCall;
 use scaproust::ffi::socket::poll::{PollEntry, Polling, room_for};
-use scaproust::ffi::sync::Sleep;
+use scaproust::ffi::sync::{CancelState, Sleep};
 
 /// The events to wait for on one socket, and those that are present.
 #[repr(C)]
@@ -34,6 +34,8 @@ pub struct nn_pollfd {
 /// `fds` must point to `nfds` entries, or be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn nn_poll(fds: *mut nn_pollfd, nfds: c_int, timeout: c_int) -> c_int {
+    // SAFETY: no frame up to C has anything to drop.
+    unsafe { CancelState::test() };
     boundary::blocking(|| {
         let count = usize::try_from(nfds).map_err(|_| Error::InvalidArgument)?;
         let fds = match count {

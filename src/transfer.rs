@@ -15,11 +15,11 @@ use super::control::{ControlData, Inbound, Outbound};
 use super::message::{chunk_behind, give};
 use super::vector::{bytes_at, gather, list_at, nn_iovec, nn_msghdr, total};
 use scaproust::ffi::error::Error;
-use scaproust::ffi::message::{Outgoing, Payload};
+use scaproust::ffi::message::{INLINE_MAX, Outgoing, Payload};
 use scaproust::ffi::socket::{
     self, BlockingCall, Entered, Pending, Received, Receiving, Sending, Step, ToSend,
 };
-use scaproust::ffi::sync::Sleep;
+use scaproust::ffi::sync::{CancelState, Sleep};
 
 /// Sends a message; returns its length, or -1.
 ///
@@ -35,6 +35,10 @@ use scaproust::ffi::sync::Sleep;
 /// caller's; or be NULL.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_t, flags: c_int) -> c_int {
+    if len > INLINE_MAX {
+        // SAFETY: no frame up to C has anything to drop.
+        unsafe { CancelState::test() };
+    }
     boundary::blocking(|| {
         if len == NN_MSG {
             // SAFETY: as the caller promises.
@@ -49,8 +53,9 @@ pub unsafe extern "C-unwind" fn nn_send(s: c_int, buf: *const c_void, len: size_
         let mut message = Outgoing::new(body);
         let length = as_length(message.body.bytes().len());
         match socket::try_send(s, &mut message, dont_wait(flags)) {
-            Ok(Step::Done((), is_cancellation_point)) => Ok(CallState::Done(length, is_cancellation_point)),
+            Ok(Step::Done(())) => Ok(CallState::Done(length)),
             Ok(Step::Blocked(entered)) => send_later(entered, CallersMessage::of(message), length),
+            Ok(Step::Untried) => Ok(CallState::Untested),
             Err(error) => Err(error),
         }
     })
@@ -93,6 +98,8 @@ pub unsafe extern "C-unwind" fn nn_recv(s: c_int, buf: *mut c_void, len: size_t,
 /// or entries, or, for NN_MSG, pointing to a pointer to a message of the caller's.
 #[unsafe(no_mangle)]
 pub unsafe extern "C-unwind" fn nn_sendmsg(s: c_int, msghdr: *const nn_msghdr, flags: c_int) -> c_int {
+    // SAFETY: no frame up to C has anything to drop.
+    unsafe { CancelState::test() };
     // SAFETY: as the caller promises.
     boundary::blocking(|| unsafe { send_parts(s, msghdr, flags) }.map_err(|error| socket_first(s, error)))
 }
@@ -287,11 +294,12 @@ fn send<'a>(
 ) -> Result<CallState<SendCall<'a>>, Error> {
     let length = as_length(message.outgoing.body.bytes().len());
     match socket::try_send(s, &mut message.outgoing, dont_wait(flags)) {
-        Ok(Step::Done((), is_cancellation_point)) => {
+        Ok(Step::Done(())) => {
             message.sent();
-            Ok(CallState::Done(length, is_cancellation_point))
+            Ok(CallState::Done(length))
         }
         Ok(Step::Blocked(entered)) => send_later(entered, message, length),
+        Ok(Step::Untried) => Ok(CallState::Untested),
         Err(error) => Err(error),
     }
 }
@@ -350,14 +358,15 @@ unsafe fn receive<'a, T: Take>(
         filled => other = Some(filled),
     });
     match socket::receive(s, dont_wait(flags), &mut receiving) {
-        Ok(Step::Done((), is_cancellation_point)) => {
+        Ok(Step::Done(())) => {
             let length = match other {
                 None => written,
                 // SAFETY: as the caller promises.
                 Some(filled) => unsafe { body.finish(filled?) },
             };
-            Ok(CallState::Done(as_length(length), is_cancellation_point))
+            Ok(CallState::Done(as_length(length)))
         }
+        Ok(Step::Untried) => Ok(CallState::Untested),
         Ok(Step::Blocked(entered)) => {
             boundary::suspend(ReceiveCall { pending: Pending::new(entered, Receiving::new(take)), body })
         }

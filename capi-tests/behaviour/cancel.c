@@ -12,6 +12,7 @@ static const char *const names[] = { "nn_recv", "nn_recv of NN_MSG", "nn_send", 
 struct caller {
     enum call call;
     int s, other;
+    void *chunk;      /* the message to send */
     int again;        /* calls for ever */
     int closes;       /* its clean-up handler closes the socket */
     atomic_int thread;
@@ -47,8 +48,8 @@ static void *make_calls (void *argument)
             nn_send (caller->s, "hello", 5, 0);
             break;
         case SEND_CHUNK:
-            chunk = nn_allocmsg (5000, 0);
-            nn_send (caller->s, &chunk, NN_MSG, 0);
+            caller->chunk = nn_allocmsg (5000, 0);
+            nn_send (caller->s, &caller->chunk, NN_MSG, 0);
             break;
         case POLL:
             nn_poll (&item, 1, -1);
@@ -113,6 +114,7 @@ static void blocked (enum call call, const char *transport)
         say ("%s, %s: cancelled %d, cleaned up %d", names[call], transport, ended, caller.cleaned);
     if (!only_ours ("nn_close waits for the cancelled call"))
         _exit (0);
+    check (call != SEND_CHUNK || nn_freemsg (caller.chunk) == 0);
     close_socket (caller.s);
     if (caller.other >= 0)
         close_socket (caller.other);
@@ -184,6 +186,81 @@ static void under_junk (const char *transport)
     join_thread (flood);
 }
 
+/*  A socket, and the messages that one thread has sent or received there. */
+struct counter {
+    int s;
+    atomic_int count;
+    void *chunk; /* the message to send */
+};
+
+static void free_unsent (void *argument)
+{
+    struct counter *counter = argument;
+    check (!counter->chunk || nn_freemsg (counter->chunk) == 0);
+}
+
+static void *send_numbers (void *argument)
+{
+    struct counter *counter = argument;
+    pthread_cleanup_push (free_unsent, counter);
+    for (;;) {
+        counter->chunk = nn_allocmsg (sizeof (int), 0);
+        *(int *) counter->chunk = counter->count;
+        if (nn_send (counter->s, &counter->chunk, NN_MSG, 0) < 0)
+            break;
+        counter->chunk = NULL;
+        counter->count++;
+    }
+    pthread_cleanup_pop (1);
+    return NULL;
+}
+
+static void *receive_numbers (void *argument)
+{
+    struct counter *counter = argument;
+    void *chunk;
+    while (nn_recv (counter->s, &chunk, NN_MSG, 0) == sizeof (int)) {
+        check (*(int *) chunk == counter->count && nn_freemsg (chunk) == 0);
+        counter->count++;
+    }
+    return NULL;
+}
+
+static int next_number (int s)
+{
+    int number;
+    check (nn_recv (s, &number, sizeof (number), 0) == sizeof (number));
+    return number;
+}
+
+/*  Ours alone: a cancelled call has sent and received nothing, so its thread knows of each message. The end of the thread that
+    receives is counted if `receives`, otherwise that of the one that sends. */
+static void counted (const char *transport, int receives)
+{
+    for (int round = 0; round < 8; round++) {
+        struct counter sent = { .s = open_socket (NN_PAIR) }, received = { .s = open_socket (NN_PAIR) };
+        char address[NN_SOCKADDR_MAX];
+        bind_to (sent.s, fresh_address (transport, address));
+        connect_to (received.s, address);
+        pthread_t sender = start_thread (send_numbers, &sent), receiver = start_thread (receive_numbers, &received);
+        wait_until (received.count > 1000 * round);
+        check (is_cancelled (receives ? receiver : sender));
+        if (receives)
+            check (next_number (received.s) == received.count);
+        else {
+            int end = -1;
+            wait_until (received.count == sent.count);
+            check (is_cancelled (receiver));
+            check (nn_send (sent.s, &end, sizeof (end), 0) == sizeof (end));
+            check (next_number (received.s) == end);
+        }
+        close_socket (sent.s);
+        close_socket (received.s);
+        if (receives)
+            join_thread (sender);
+    }
+}
+
 /*  A message that was not sent, because the thread was cancelled, still belongs to the caller. */
 static void *send_message (void *argument)
 {
@@ -221,6 +298,10 @@ int main (void)
     }
     each_transport (transport)
         under_junk (transport);
+    each_transport (transport) {
+        counted (transport, 0);
+        counted (transport, 1);
+    }
     void *chunk = nn_allocmsg (100000, 0);
     memset (chunk, 'x', 100000);
     pthread_t thread = start_thread (send_message, &chunk);

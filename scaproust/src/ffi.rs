@@ -13,7 +13,7 @@ pub mod error {
     pub use crate::error::{Error, HAUSNUMERO, own_text};
 }
 pub mod message {
-    pub use crate::message::{Chunk, MessageType, Outgoing, Payload};
+    pub use crate::message::{Chunk, INLINE_MAX, MessageType, Outgoing, Payload};
 }
 pub mod option {
     pub use crate::option::{

@@ -12,7 +12,7 @@ pub(crate) use pool::{allocate, free, keep_spare_memory, release_spare_memory};
 use smallvec::SmallVec;
 
 /// The length in bytes up to which bodies are copied into a pipe; longer ones pass through it as a [`Chunk`].
-pub(crate) const INLINE_MAX: usize = 4096;
+pub const INLINE_MAX: usize = 4096;
 /// The length in bytes from which several pipes share a body: to copy a shorter one takes less.
 pub(crate) const SHARED_FROM: usize = 256;
 

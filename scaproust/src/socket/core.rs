@@ -36,6 +36,9 @@ const MAX_DROPS: u32 = 64;
 /// The same for the first try of a call, which a signal cannot interrupt yet.
 const MAX_DROPS_FIRST_TRY: u32 = 4;
 
+/// In messages. See [`Core::must_test`].
+const TEST_INTERVAL: u64 = 64;
+
 /// The state of a socket.
 pub(crate) struct Core {
     pub(super) protocol: Machine,
@@ -74,6 +77,8 @@ pub(crate) struct Core {
     pub(super) recent_peers: RecentPeers,
     /// Its monitor, and what it has dropped.
     pub(super) watch: Watch,
+    /// The message before which a caller was last to test whether its thread is cancelled: a count, and its value then.
+    tested: (Statistic, u64),
     /// The number of the protocol that its peers have, for events.
     peer_protocol: u16,
 }
@@ -151,8 +156,18 @@ impl Core {
             send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
             watch: Watch::new(id, MAX_DROPS_FIRST_TRY),
+            tested: (Statistic::MessagesSent, u64::MAX),
             peer_protocol: info.peer.number,
         }
+    }
+
+    /// Whether the caller is to test if its thread is cancelled, before the next message that `statistic` counts: once in each
+    /// [`TEST_INTERVAL`]. After the message would be too late: a thread that ends then does not know that it has sent or received it.
+    #[inline]
+    pub(super) fn must_test(&mut self, statistic: Statistic) -> bool {
+        let count = self.statistics[statistic];
+        count.is_multiple_of(TEST_INTERVAL)
+            && std::mem::replace(&mut self.tested, (statistic, count)) != (statistic, count)
     }
 
     /// Calls the protocol with its context.

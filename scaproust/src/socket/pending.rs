@@ -24,15 +24,13 @@ opaque!([T] Step<T>, [] Entered, [A: Attempt] Pending<A>);
 /// The outcome of the first try of a call.
 #[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made, and never kept")]
 pub enum Step<T> {
-    /// The call is done. The flag is set for every 64th message of a socket: the C interface then makes the
-    /// call a cancellation point.
-    Done(T, bool),
+    /// The call is done.
+    Done(T),
+    /// Nothing was tried. The C interface tests whether the thread is cancelled ([`Core::must_test`]); then it is to be tried again.
+    Untried,
     /// The call continues as a [`Pending`] call.
     Blocked(Entered),
 }
-
-/// In messages. See [`Step::Done`].
-pub(super) const CANCELLATION_INTERVAL: u64 = 64;
 
 /// The type that a blocked call returns.
 pub trait CallOutput {
@@ -370,8 +368,12 @@ pub(super) mod tests {
     /// A call that receives at a socket, when it is about to sleep.
     pub(in crate::socket) fn sleeping(id: i32) -> Pending<impl Attempt<Output = ()>> {
         let mut receiving = Receiving::new(|_| ());
-        let Ok(Step::Blocked(entered)) = receive(id, false, &mut receiving) else {
-            panic!("it does not wait")
+        let entered = loop {
+            match receive(id, false, &mut receiving) {
+                Ok(Step::Untried) => {}
+                Ok(Step::Blocked(entered)) => break entered,
+                _ => panic!("it does not wait"),
+            }
         };
         let mut call = Pending::new(entered, receiving);
         while call.sleep().is_none() {

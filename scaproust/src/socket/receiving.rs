@@ -7,7 +7,7 @@ use super::Socket;
 use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
-use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
+use super::pending::{Attempt, CallOutput, Entered, Pending, Step, Try};
 use super::received::Received;
 use super::registry::{Call, SOCKETS, SocketRef};
 use super::statistics::Statistic;
@@ -26,9 +26,12 @@ use crate::transport;
 /// As [`super::send`], with `NN_RCVTIMEO`.
 pub fn recv<R>(id: i32, dont_wait: bool, take: impl FnOnce(Received<'_>) -> R) -> Result<R, Error> {
     let mut receiving = Receiving::new(take);
-    match receive(id, dont_wait, &mut receiving)? {
-        Step::Done(result, _) => Ok(result),
-        Step::Blocked(entered) => Pending::new(entered, receiving).finish(),
+    loop {
+        match receive(id, dont_wait, &mut receiving)? {
+            Step::Done(result) => return Ok(result),
+            Step::Blocked(entered) => return Pending::new(entered, receiving).finish(),
+            Step::Untried => {}
+        }
     }
 }
 
@@ -45,9 +48,14 @@ pub(crate) fn recv_at<R>(
     take: impl FnOnce(Received<'_>) -> R,
 ) -> Result<R, Error> {
     let mut receiving = Receiving::new(take);
-    match receive_in(socket.enter_locked()?, wait, &mut receiving, Edges::deliver_and_wake)? {
-        Step::Done(result, _) => Ok(result),
-        Step::Blocked(entered) => finish_and_wake(Pending::new(entered, receiving), ends_by_signals),
+    loop {
+        match receive_in(socket.enter_locked()?, wait, &mut receiving, Edges::deliver_and_wake)? {
+            Step::Done(result) => return Ok(result),
+            Step::Blocked(entered) => {
+                return finish_and_wake(Pending::new(entered, receiving), ends_by_signals);
+            }
+            Step::Untried => {}
+        }
     }
 }
 
@@ -75,6 +83,11 @@ fn receive_in<R, T: FnOnce(Received<'_>) -> R>(
 ) -> Result<Step<R>, Error> {
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
+    if core.must_test(Statistic::MessagesReceived) {
+        core.keep_locked();
+        call.unlock_and_leave();
+        return Ok(Step::Untried);
+    }
     if core.drops_old && transport::do_messages_gather() {
         // What the thread has sent takes the place of older messages.
         drop(core);
@@ -87,12 +100,10 @@ fn receive_in<R, T: FnOnce(Received<'_>) -> R>(
     let outcome = call.try_recv(&mut core, receiving, &mut edges);
     let hit_drop_limit = match outcome {
         Ok(Try::Done(result, _)) => {
-            let is_cancellation_point =
-                core.statistics[Statistic::MessagesReceived].is_multiple_of(CANCELLATION_INTERVAL);
             core.keep_locked();
             call.unlock_and_leave();
             deliver(edges);
-            return Ok(Step::Done(result, is_cancellation_point));
+            return Ok(Step::Done(result));
         }
         Ok(Try::DropLimit) => true,
         Ok(Try::Blocked) => false,

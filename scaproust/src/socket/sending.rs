@@ -7,7 +7,7 @@ use super::blocking::{BlockingCall, finish_and_wake};
 use super::core::Core;
 use super::direct_read::DirectReads;
 use super::lending::{is_lendable, is_long, own_long};
-use super::pending::{Attempt, CANCELLATION_INTERVAL, CallOutput, Entered, Pending, Step, Try};
+use super::pending::{Attempt, CallOutput, Entered, Pending, Step, Try};
 use super::registry::{Call, SOCKETS, SocketRef, enter};
 use super::statistics::Statistic;
 use super::view::{Delay, ReceiverCheck, View};
@@ -33,13 +33,17 @@ pub(super) const CATCH_UP_MAX: Duration = Duration::from_millis(2);
 /// a signal, [`Error::Closed`] when the socket is not open or another thread closes it,
 /// [`Error::NotSupported`] and [`Error::WrongState`] as the protocol says.
 pub fn send(id: i32, message: &mut Outgoing<'_>, dont_wait: bool) -> Result<(), Error> {
-    match try_send(id, message, dont_wait)? {
-        Step::Done((), _) => Ok(()),
-        Step::Blocked(entered) => Pending::new(entered, Sending(message)).finish().map(drop),
+    loop {
+        match try_send(id, message, dont_wait)? {
+            Step::Done(()) => return Ok(()),
+            Step::Blocked(entered) => return Pending::new(entered, Sending(message)).finish().map(drop),
+            Step::Untried => {}
+        }
     }
 }
 
-/// The first try of [`send`]. If it blocks, the call continues as a [`Pending`] one with [`Sending`].
+/// The first try of [`send`]. If it blocks, the call continues as a [`Pending`] one with [`Sending`]. It is never
+/// [`Step::Untried`] for a long message: a caller that can be cancelled tests before.
 ///
 /// # Errors
 /// As [`send`].
@@ -64,16 +68,19 @@ pub(crate) fn send_at(
     wait: Wait,
     ends_by_signals: bool,
 ) -> Result<(), Error> {
-    let step = if is_long(&message.body) {
-        let (enter, enter_locked) = (|| socket.enter(), || socket.enter_locked());
-        try_send_long(enter, enter_locked, message, wait, Edges::deliver_and_wake)
-    } else {
-        try_send_in::<false>(socket.enter_locked()?, message, wait, Edges::deliver_and_wake)
-    };
-    match step? {
-        Step::Done((), _) => Ok(()),
-        Step::Blocked(entered) => {
-            finish_and_wake(Pending::new(entered, Sending(message)), ends_by_signals).map(drop)
+    loop {
+        let step = if is_long(&message.body) {
+            let (enter, enter_locked) = (|| socket.enter(), || socket.enter_locked());
+            try_send_long(enter, enter_locked, message, wait, Edges::deliver_and_wake)
+        } else {
+            try_send_in::<false>(socket.enter_locked()?, message, wait, Edges::deliver_and_wake)
+        };
+        match step? {
+            Step::Done(()) => return Ok(()),
+            Step::Blocked(entered) => {
+                return finish_and_wake(Pending::new(entered, Sending(message)), ends_by_signals).map(drop);
+            }
+            Step::Untried => {}
         }
     }
 }
@@ -117,6 +124,11 @@ fn try_send_in<const IS_LONG: bool>(
     let lendable = if let (true, Payload::Borrowed(bytes)) = (IS_LONG, &message.body) { *bytes } else { &[] };
     // SAFETY: the call has taken the lock by entering.
     let mut core = unsafe { call.core.assume_locked() };
+    if !IS_LONG && core.must_test(Statistic::MessagesSent) {
+        core.keep_locked();
+        call.unlock_and_leave();
+        return Ok(Step::Untried);
+    }
     let mut edges = Edges::default();
     let epoch = call.senders.epoch();
     let check = match call.info.drops {
@@ -148,8 +160,6 @@ fn try_send_in<const IS_LONG: bool>(
         drop(core);
         return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::SendTimeout)));
     }
-    let is_cancellation_point =
-        core.statistics[Statistic::MessagesSent].is_multiple_of(CANCELLATION_INTERVAL);
     let published = call.info.drops.then(|| {
         let begins_to_hold = core.pipes.held.begins();
         if core.pipes.held.is_any() {
@@ -169,7 +179,7 @@ fn try_send_in<const IS_LONG: bool>(
     if let Some((published, publisher)) = published {
         published.finish(&publisher);
     }
-    outcome.map(|_| Step::Done((), is_cancellation_point))
+    outcome.map(|_| Step::Done(()))
 }
 
 /// What is left to do after a message of a publisher, without the lock.
