@@ -49,8 +49,10 @@ mod list {
     use std::ptr;
     use std::sync::atomic::{AtomicPtr, Ordering};
 
-    /// The values of this process, the newest one first.
+    /// The values, the newest one first.
     static KEPT: AtomicPtr<Kept> = AtomicPtr::new(ptr::null_mut());
+    /// The first of those that a forked child has inherited, or null.
+    static INHERITED: AtomicPtr<Kept> = AtomicPtr::new(ptr::null_mut());
 
     /// A value, and how to free it.
     struct Kept {
@@ -79,20 +81,22 @@ mod list {
         }
     }
 
-    /// In a forked child: leaks its parent's values, as a lock in one of them may be held for ever.
+    /// In a forked child: never frees its parent's values, as a lock in one of them may be held for ever. They stay in the
+    /// list, where a checker of leaks finds them.
     pub(in crate::sync) fn forget() {
-        KEPT.store(ptr::null_mut(), Ordering::Relaxed);
+        INHERITED.store(KEPT.load(Ordering::Relaxed), Ordering::Relaxed);
         #[cfg(not(test))]
         super::moment::forget();
     }
 
-    /// Frees every value.
+    /// Frees every value of this process.
     ///
     /// # Safety
     /// None of them may be used any more.
     pub(super) unsafe fn free_all() {
-        let mut next = KEPT.swap(ptr::null_mut(), Ordering::Acquire);
-        while !next.is_null() {
+        let inherited = INHERITED.load(Ordering::Relaxed);
+        let mut next = KEPT.swap(inherited, Ordering::Acquire);
+        while next != inherited {
             // SAFETY: made by `keep`, and taken out of the list; the value is not used, as the caller promises.
             unsafe {
                 let kept = Box::from_raw(next);
