@@ -117,8 +117,9 @@ pub(super) fn spin_before_sleep(
         // Reading takes time.
         before_long_wait();
     }
-    // Not done while a reply of the only connection is awaited: it cannot have come yet.
-    if wait.prefers_batches || count > 1 {
+    // Not done while a reply of the only connection is awaited, which cannot have come yet, nor if a message seldom has: then the
+    // sleep finds it.
+    if (wait.prefers_batches || count > 1) && !event.spin.is_typically_long() {
         fetch();
         if count > 0 && event.has_changed(epoch) {
             return Ok(());

@@ -163,6 +163,11 @@ impl Spin {
         self.typical_at(self.position.load(Ordering::Relaxed)).load(Ordering::Relaxed)
     }
 
+    /// Whether the next wait usually takes longer than any spin.
+    pub(crate) fn is_typically_long(&self) -> bool {
+        self.typical() > MAX_SPIN
+    }
+
     fn typical_at(&self, position: usize) -> &AtomicU32 {
         &self.typical[position.min(POSITIONS - 1)]
     }

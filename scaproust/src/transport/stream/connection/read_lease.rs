@@ -16,7 +16,7 @@ use crate::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use crate::sync::{Descriptor, Mutex, lock, nanoseconds, now, rank};
 
 /// How long reading stays leased after its last use, in nanoseconds.
-const LEASE_TIME: u64 = 2_000_000;
+const LEASE_TIME: u64 = 3_000_000;
 /// A receiver whose uses are further apart than this, in nanoseconds, ends the lease each time: two changes of the poller's
 /// interest cost less than waking the I/O thread twice, for a timer and by it. At twice this rate both cost the same.
 const RARE_USE: u64 = LEASE_TIME / 2;
