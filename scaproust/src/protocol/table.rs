@@ -26,6 +26,8 @@ pub struct ProtocolInfo {
     pub is_exclusive: bool,
     /// Whether a send drops the message for peers that have no room, instead of blocking.
     pub drops: bool,
+    /// Whether its sockets send each message to one of several peers, and await no answer.
+    pub spreads: bool,
     /// Whether its machines pass a body that is sent on to one peer at most, and keep nothing of it.
     pub lends: bool,
     /// Whether its sockets may drop old messages for new ones: those of the others refer to each other.
@@ -118,6 +120,7 @@ pub(crate) static REP: ProtocolInfo =
 /// Sends each message to one of its peers.
 pub static PUSH: ProtocolInfo = ProtocolInfo {
     can_recv: false,
+    spreads: true,
     lends: true,
     ..row(80, "push", &PULL, |_, _| Machine::Pusher(pipeline::Pusher::new()))
 };
@@ -173,7 +176,7 @@ pub(super) const fn row(
     machine: fn(bool, u32) -> Machine,
 ) -> ProtocolInfo {
     let (can_send, can_recv) = (true, true);
-    let (is_exclusive, drops, lends, may_drop_old) = (false, false, false, false);
+    let (is_exclusive, drops, spreads, lends, may_drop_old) = (false, false, false, false, false);
     let (acts_between_calls, forwards) = (false, false);
     ProtocolInfo {
         number,
@@ -183,6 +186,7 @@ pub(super) const fn row(
         can_recv,
         is_exclusive,
         drops,
+        spreads,
         lends,
         may_drop_old,
         acts_between_calls,

@@ -29,7 +29,7 @@ pub(crate) fn reply_at(
     let mut edges = Edges::default();
     let mut route = Some(route);
     let outcome =
-        owner.try_send_by(&mut core, message, ReceiverCheck::None, &mut edges, |_, message, context| {
+        owner.try_send_by(&mut core, message, ReceiverCheck::NONE, &mut edges, |_, message, context| {
             ReplyRoute::reply(&mut route, message, context)
         });
     if core.is_context {

@@ -135,9 +135,11 @@ impl Endpoints {
 impl Core {
     /// The state of a new socket with this number and a machine of this protocol. Its pipe ids are counted from `seed`.
     pub(super) fn new(id: i32, info: &ProtocolInfo, protocol: Machine, seed: u32) -> Core {
+        let mut pipes = Pipes::new(seed);
+        pipes.held.may_matter = info.drops;
         Core {
             protocol,
-            pipes: Pipes::new(seed),
+            pipes,
             finished: Finished::new(),
             orphaned: 0,
             options: Options::new(id),
@@ -177,7 +179,7 @@ impl Core {
         edges: &mut Edges,
         call: impl FnOnce(&mut Machine, &mut View<'_>) -> R,
     ) -> R {
-        let (protocol, mut view) = self.protocol_and_view(Metadata::default(), ReceiverCheck::None, edges);
+        let (protocol, mut view) = self.protocol_and_view(Metadata::default(), ReceiverCheck::NONE, edges);
         call(protocol, &mut view)
     }
 

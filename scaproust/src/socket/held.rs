@@ -1,9 +1,9 @@
-//! Receivers within the process that are told of a publisher's messages later.
+//! Receivers within the process that are told of messages later.
 //!
-//! To wake a thread for each message of a flood takes the publisher longer than to send it, and the thread longer than to receive
-//! it. So in a flood to several receivers the edges of their empty lanes are *held*, as messages to connections gather: a
-//! receiver is told when its lane holds some kilobytes, before the sending thread blocks, or by the I/O thread. [`Batching`]
-//! decides when that begins and ends.
+//! To wake a thread for each message of a flood takes the sender longer than to send it, and the thread longer than to receive
+//! it. So in a flood to several receivers, of a publisher or of a PUSH, the edges of their empty lanes are *held*, as messages to
+//! connections gather: a receiver is told when its lane holds some kilobytes, before the sending thread blocks, or by the I/O
+//! thread. [`Batching`] decides when that begins and ends.
 //!
 //! [`Batching`]: crate::transport::Batching
 
@@ -17,19 +17,24 @@ use crate::transport::{Gathers, OtherTeller};
 /// So many receivers are woken in less time than they would wait.
 const FEW: usize = 4;
 
-/// Whether edges are held.
+/// Whether edges are held. It is kept small: it lies among what each message uses.
 #[derive(Default)]
 pub(super) struct Held {
     state: State,
     /// The sender has told a receiver since the I/O thread has looked: a lane held enough. Not of a small one, which holds enough
     /// long before the others do.
     is_told_by_sender: bool,
+    /// Something may be left to do after a message: always after a publisher's; after that of a PUSH which has told a receiver, or
+    /// while edges are held.
+    pub(super) may_matter: bool,
 }
 
 #[derive(Default, PartialEq, Eq)]
 enum State {
     #[default]
     None,
+    /// No edge is held, and the messages of a PUSH are a flood.
+    Flood,
     /// The first edge is held. The batching must be told.
     Begins,
     /// The batching will have the receivers told.
@@ -37,11 +42,11 @@ enum State {
 }
 
 impl Held {
-    /// Whether this edge of the lane to `peer`, one of so many `receivers`, is held. `is_flood`: the message may be held. `is_held`
-    /// is set while an edge of the pipe is.
+    /// Whether this edge of the lane to `peer`, one of so many `receivers`, is held. `is_flood`: the message may be held; `None` if
+    /// that depends on those that a PUSH has sent before. `is_held` is set while an edge of the pipe is.
     pub(super) fn holds(
         &mut self,
-        is_flood: bool,
+        is_flood: Option<bool>,
         is_held: &mut bool,
         batch: &mut Batch<'_>,
         peer: &Arc<dyn Peer>,
@@ -53,19 +58,38 @@ impl Held {
             return false;
         }
         // A connection decides for itself.
-        if !is_flood || receivers <= FEW || peer.clone().direct_read().is_some() || !batch.hold_back() {
+        if is_flood == Some(false) || receivers <= FEW || peer.clone().direct_read().is_some() {
+            return false;
+        }
+        self.may_matter = true;
+        if is_flood.is_none() && self.state == State::None || !batch.hold_back() {
             return false;
         }
         *is_held = true;
-        if self.state == State::None {
+        if !self.is_any() {
             self.state = State::Begins;
         }
         true
     }
 
+    /// After a message of a PUSH after which something may be left to do: whether it has told a receiver, and none is held. If so,
+    /// `is_flood` says whether the messages are a flood.
+    pub(super) fn tells_next(&mut self, is_flood: impl FnOnce() -> bool) -> bool {
+        self.may_matter = self.is_any();
+        if !self.may_matter {
+            self.state = if is_flood() { State::Flood } else { State::None };
+        }
+        !self.may_matter
+    }
+
+    /// No edges are held any more.
+    fn end(&mut self) {
+        *self = Held { may_matter: self.may_matter, ..Held::default() };
+    }
+
     /// Whether edges may be held.
     pub(super) fn is_any(&self) -> bool {
-        self.state != State::None
+        matches!(self.state, State::Begins | State::Holds)
     }
 
     /// Whether the first edge was held by the last message.
@@ -101,7 +125,7 @@ impl Socket {
         let mut edges = Edges::default();
         {
             let pipes = &mut self.core.lock().pipes;
-            pipes.held = Held::default();
+            pipes.held.end();
             pipes.take_held(&mut edges);
         }
         edges.deliver();
@@ -158,6 +182,23 @@ mod tests {
         (publisher, [(); RECEIVERS].map(|()| receiver(name, SocketOption::ReceiveTimeout, -1)))
     }
 
+    /// A PUSH and its receivers, in the order in which they get messages.
+    fn pusher(name: &str) -> (i32, [i32; RECEIVERS]) {
+        let pusher = open(AF_SP, protocol::PUSH.number.into()).unwrap();
+        enter(pusher).unwrap().bind(format!("inproc://held/{name}").as_bytes()).unwrap();
+        let receivers = [(); RECEIVERS].map(|()| {
+            let id = open(AF_SP, protocol::PULL.number.into()).unwrap();
+            enter(id).unwrap().connect(format!("inproc://held/{name}").as_bytes()).unwrap();
+            id
+        });
+        (pusher, receivers)
+    }
+
+    /// The next messages of a PUSH are a flood.
+    fn begin_flood(id: i32) {
+        enter(id).unwrap().core.lock().pipes.held.state = State::Flood;
+    }
+
     fn publish(id: i32, bytes: &[u8]) {
         send(id, &mut Outgoing::new(Payload::Borrowed(bytes)), false).unwrap();
     }
@@ -193,6 +234,57 @@ mod tests {
             }
         }
         receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_thread_receives_at_once_what_it_has_pushed_in_a_flood() {
+        let (pusher, receivers) = pusher("pushed");
+        for round in 0..1000 {
+            let turns = round % 4 + 1;
+            begin_flood(pusher);
+            for length in 0..turns * RECEIVERS {
+                publish(pusher, &[0; 4 * RECEIVERS][..length]);
+            }
+            for (place, id) in receivers.into_iter().enumerate() {
+                (0..turns).for_each(|turn| assert_eq!(next(id), Ok(turn * RECEIVERS + place)));
+                assert_eq!(next(id), Err(Error::WouldBlock));
+            }
+        }
+        receivers.into_iter().chain([pusher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn a_thread_receives_at_once_what_it_has_pushed_in_the_flood_of_another() {
+        let (pusher, receivers) = pusher("pushed by another");
+        let push_to_all = move |bytes: &[u8]| receivers.iter().for_each(|_| publish(pusher, bytes));
+        for _ in 0..100 {
+            begin_flood(pusher);
+            std::thread::spawn(move || push_to_all(b"of the other")).join().unwrap();
+            push_to_all(b"own");
+            for id in receivers {
+                assert_eq!([next(id), next(id), next(id)], [Ok(12), Ok(3), Err(Error::WouldBlock)]);
+            }
+        }
+        receivers.into_iter().chain([pusher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
+    fn each_receiver_of_a_push_is_told_of_the_last_message_of_a_flood() {
+        let (pusher, receivers) = pusher("last of a push");
+        for round in 0..100 {
+            let threads = receivers.map(|id| {
+                std::thread::spawn(move || {
+                    (0..=round)
+                        .for_each(|turn| assert_eq!(recv(id, false, |received| received.length()), Ok(turn)));
+                })
+            });
+            for turn in 0..=round {
+                begin_flood(pusher);
+                receivers.iter().for_each(|_| publish(pusher, &[0; 100][..turn]));
+            }
+            threads.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+        receivers.into_iter().chain([pusher]).for_each(|id| close(id).unwrap());
     }
 
     #[test]

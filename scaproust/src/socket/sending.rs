@@ -133,7 +133,7 @@ fn try_send_in<const IS_LONG: bool>(
     let epoch = call.senders.epoch();
     let check = match call.info.drops {
         true => ReceiverCheck::Lag { holds: call.batching.should_gather() },
-        false => ReceiverCheck::None,
+        false => ReceiverCheck::None { spreads: call.info.spreads },
     };
     let outcome = call.try_send(&mut core, message, check, &mut edges);
     let mut lent = None;
@@ -160,48 +160,55 @@ fn try_send_in<const IS_LONG: bool>(
         drop(core);
         return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::SendTimeout)));
     }
-    let published = call.info.drops.then(|| {
-        let begins_to_hold = core.pipes.held.begins();
-        if core.pipes.held.is_any() {
+    let rest = core.pipes.held.may_matter.then(|| {
+        let receivers = core.pipes.open();
+        let held = &mut core.pipes.held;
+        let begins_to_hold = held.begins();
+        if held.is_any() {
             call.batching.note_publisher(begins_to_hold);
         }
+        let tells = if call.info.drops {
+            edges.len() > 1
+        } else {
+            held.tells_next(|| call.batching.is_flood_to_each_of(receivers))
+        };
         let has_lagging = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
-        Published { wakes_several: edges.len() > 1, begins_to_hold, has_lagging }
+        Rest { tells, begins_to_hold, has_lagging }
     });
     core.keep_locked();
-    let published = published.filter(Published::matters).map(|published| (published, SocketRef::of(&call)));
+    let rest = rest.filter(Rest::matters).map(|rest| (rest, SocketRef::of(&call)));
     call.unlock_and_leave();
     // First: the connection writes nothing else before, and edges may run code of the program.
     if let Some(lent) = lent {
         lent.write(lendable);
     }
     deliver(edges);
-    if let Some((published, publisher)) = published {
-        published.finish(&publisher);
+    if let Some((rest, socket)) = rest {
+        rest.finish(&socket);
     }
     outcome.map(|_| Step::Done(()))
 }
 
-/// What is left to do after a message of a publisher, without the lock.
-struct Published {
-    /// Several receivers were told of it.
-    wakes_several: bool,
+/// What is left to do after a message to several receivers, without the lock.
+struct Rest {
+    /// Receivers were told of it: several ones of a publisher's message, or that of a PUSH.
+    tells: bool,
     /// As [`Held::begins`](super::held::Held::begins).
     begins_to_hold: bool,
     /// A receiver is far behind.
     has_lagging: bool,
 }
 
-impl Published {
+impl Rest {
     fn matters(&self) -> bool {
-        self.wakes_several || self.begins_to_hold || self.has_lagging
+        self.tells || self.begins_to_hold || self.has_lagging
     }
 
     #[cold]
-    fn finish(self, publisher: &SocketRef) {
+    fn finish(self, socket: &SocketRef) {
         let _uncancellable = Uncancellable::begin();
-        let Ok(call) = publisher.enter() else { return };
-        if self.wakes_several {
+        let Ok(call) = socket.enter() else { return };
+        if self.tells {
             call.batching.note_write();
         }
         if self.begins_to_hold {
@@ -252,7 +259,7 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         slept: Option<Duration>,
         edges: &mut Edges,
     ) -> Result<Try<()>, Error> {
-        let check = slept.map_or(ReceiverCheck::None, ReceiverCheck::RoomAfter);
+        let check = slept.map_or(ReceiverCheck::NONE, ReceiverCheck::RoomAfter);
         let outcome = socket.try_send(core, self.0.message(), check, edges);
         if let Ok(Try::Done((), _)) = outcome {
             self.0.sent();

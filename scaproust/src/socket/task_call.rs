@@ -129,7 +129,7 @@ impl<M: LendMessage> TaskAttempt for TaskSending<M> {
             }
             core.send_not_before = Time::ZERO;
         }
-        let check = if socket.info.drops { ReceiverCheck::Lag { holds: false } } else { ReceiverCheck::None };
+        let check = if socket.info.drops { ReceiverCheck::Lag { holds: false } } else { ReceiverCheck::NONE };
         let outcome = self.0.lend(|message| socket.try_send(core, message, check, edges));
         if let Ok(Try::Done((), Delay::Throttle)) = &outcome {
             // A thread would pause after the message. A task pauses before the next one, so that a call which is not

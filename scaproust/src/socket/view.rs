@@ -33,13 +33,27 @@ pub(super) struct View<'a> {
 /// What a push checks of its receiver.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum ReceiverCheck {
-    /// Nothing.
-    None,
+    /// Nothing. With `spreads`, the message goes to one of several receivers, in the first try of a call, and may be part of a flood.
+    None { spreads: bool },
     /// Whether it is slower than the sender, for a protocol that does not wait for its receivers. With `holds`, the message is
     /// part of a flood.
     Lag { holds: bool },
     /// How much room it has made, for a call that has slept for this time until there was room.
     RoomAfter(Duration),
+}
+
+impl ReceiverCheck {
+    /// Nothing.
+    pub(super) const NONE: ReceiverCheck = ReceiverCheck::None { spreads: false };
+
+    /// As for [`Held::holds`](super::held::Held::holds).
+    fn is_flood(self) -> Option<bool> {
+        match self {
+            ReceiverCheck::Lag { holds } => Some(holds),
+            ReceiverCheck::None { spreads: true } => None,
+            ReceiverCheck::None { .. } | ReceiverCheck::RoomAfter(_) => Some(false),
+        }
+    }
 }
 
 /// What a call must do before it returns, without a lock.
@@ -172,7 +186,7 @@ impl Context for View<'_> {
                     traffic.messages_sent += 1;
                     traffic.bytes_sent += length as u64;
                     match self.check {
-                        ReceiverCheck::None => {}
+                        ReceiverCheck::None { .. } => {}
                         ReceiverCheck::Lag { .. } if !batch.should_throttle() => {}
                         ReceiverCheck::Lag { .. } => {
                             // Without memory for it, it is not waited for.
@@ -187,9 +201,15 @@ impl Context for View<'_> {
                             self.delay = Delay::Pause(batch.pause_after(slept))
                         }
                     }
-                    let is_flood = matches!(self.check, ReceiverCheck::Lag { holds: true });
+                    let held = &mut self.pipes.held;
                     if edge
-                        && !self.pipes.held.holds(is_flood, is_held, &mut batch, peer, self.pipes.open.len())
+                        && !held.holds(
+                            self.check.is_flood(),
+                            is_held,
+                            &mut batch,
+                            peer,
+                            self.pipes.open.len(),
+                        )
                     {
                         self.edges.add_readable(peer, header.len() + length);
                     }

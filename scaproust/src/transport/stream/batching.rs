@@ -182,6 +182,13 @@ impl Batching {
         self.prompt_writes.load(Ordering::Relaxed) >= flood || self.places() > 0
     }
 
+    /// Whether messages that each go to one of so many `receivers` are a flood: messages gather, or after a message for each of them
+    /// there were enough more. A receiver of one message is to be told of it anyway.
+    pub(crate) fn is_flood_to_each_of(&self, receivers: usize) -> bool {
+        let prompt_writes = self.prompt_writes.load(Ordering::Relaxed);
+        prompt_writes.saturating_sub(FLOOD) as usize >= receivers || self.places() > 0
+    }
+
     /// Whether the last message was sent promptly, so that others may follow it.
     pub(super) fn is_prompt(&self) -> bool {
         self.prompt_writes.load(Ordering::Relaxed) > 0
