@@ -76,7 +76,8 @@ ifdef IS_STATIC
   UNWINDER = "$$(rustc --print sysroot)/lib/rustlib/$(RUST_TARGET)/lib/self-contained/libunwind.a"
 endif
 
-heading = @printf '\n== %s\n' "$(1)"
+# With the time of day, which shows what takes long.
+heading = @printf '\n== %s (%s)\n' "$(1)" "$$(date +%T)"
 
 .DEFAULT_GOAL := build
 .NOTPARALLEL:
@@ -349,7 +350,7 @@ windows: ## the tests on Windows, or with wine (Debian: builds Rust's standard l
 processors: ## the tests on other processors, most of them emulated (ONLY=s390x; builds Rust's standard library first)
 	@.ci/processors
 
-fuzz: ## each fuzz target for 17 seconds (ONLY=calls SECONDS_EACH=600; more in fuzz/run)
+fuzz: ## each fuzz target for 12 seconds (ONLY=calls SECONDS_EACH=600; more in fuzz/run)
 	$(call heading,Fuzzing)
 	@.ci/dependencies check
 	@fuzz/run
