@@ -77,8 +77,8 @@ pub(crate) struct Core {
     pub(super) recent_peers: RecentPeers,
     /// Its monitor, and what it has dropped.
     pub(super) watch: Watch,
-    /// The message before which a caller was last to test whether its thread is cancelled: a count, and its value then.
-    tested: (Statistic, u64),
+    /// The counts of sent and of received messages when a caller was last to test whether its thread is cancelled.
+    tested: [u64; 2],
     /// The number of the protocol that its peers have, for events.
     peer_protocol: u16,
 }
@@ -158,7 +158,7 @@ impl Core {
             send_not_before: Time::ZERO,
             recent_peers: RecentPeers::new(),
             watch: Watch::new(id, MAX_DROPS_FIRST_TRY),
-            tested: (Statistic::MessagesSent, u64::MAX),
+            tested: [u64::MAX; 2],
             peer_protocol: info.peer.number,
         }
     }
@@ -168,8 +168,8 @@ impl Core {
     #[inline]
     pub(super) fn must_test(&mut self, statistic: Statistic) -> bool {
         let count = self.statistics[statistic];
-        count.is_multiple_of(TEST_INTERVAL)
-            && std::mem::replace(&mut self.tested, (statistic, count)) != (statistic, count)
+        let tested = &mut self.tested[usize::from(statistic == Statistic::MessagesReceived)];
+        count.is_multiple_of(TEST_INTERVAL) && std::mem::replace(tested, count) != count
     }
 
     /// Calls the protocol with its context.
