@@ -72,9 +72,9 @@ impl Held {
         true
     }
 
-    /// After a message of a PUSH after which something may be left to do: whether it has told a receiver, and none is held. If so,
+    /// To be called after a message of a PUSH that may matter. Returns whether it has told a receiver, while no edges are held; then
     /// `is_flood` says whether the messages are a flood.
-    pub(super) fn tells_next(&mut self, is_flood: impl FnOnce() -> bool) -> bool {
+    pub(super) fn has_told(&mut self, is_flood: impl FnOnce() -> bool) -> bool {
         self.may_matter = self.is_any();
         if !self.may_matter {
             self.state = if is_flood() { State::Flood } else { State::None };

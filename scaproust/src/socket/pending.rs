@@ -26,7 +26,7 @@ opaque!([T] Step<T>, [] Entered, [A: Attempt] Pending<A>);
 pub enum Step<T> {
     /// The call is done.
     Done(T),
-    /// Nothing was tried. The C interface tests whether the thread is cancelled ([`Core::must_test`]); then it is to be tried again.
+    /// Nothing was tried. The C interface tests whether the thread is cancelled. The caller is to try again.
     Untried,
     /// The call continues as a [`Pending`] call.
     Blocked(Entered),

@@ -170,7 +170,7 @@ fn try_send_in<const IS_LONG: bool>(
         let tells = if call.info.drops {
             edges.len() > 1
         } else {
-            held.tells_next(|| call.batching.is_flood_to_each_of(receivers))
+            held.has_told(|| call.batching.is_flood_to_each_of(receivers))
         };
         let has_lagging = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
         Rest { tells, begins_to_hold, has_lagging }
