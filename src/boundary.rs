@@ -66,8 +66,8 @@ pub(super) enum CallState<B> {
 /// entry point that takes longer than the test, or whose body never asks for it, tests first. The body
 /// itself must not be cancelled: code in it that makes system calls disables cancellation.
 ///
-/// At a cancellation point neither this function's frame nor the entry point's has anything to drop:
-/// there is nothing in a `body` that can be copied.
+/// At a cancellation point neither this function's frame nor the entry point's has anything to drop: a
+/// `body` that is `Copy` has nothing.
 #[inline]
 pub(super) fn blocking<B: BlockingCall<Output = c_int>>(
     body: impl Fn() -> Result<CallState<B>, Error> + Copy,

@@ -268,7 +268,7 @@ static long sleeps_without (int thread)
 }
 
 /*  A message that a polling program receives wakes no other thread of its process, except the
-    timer that ends a read lease, each 2 ms at most. No socket has a descriptor for it. */
+    timer that ends a read lease, each 3 ms at most. No socket has a descriptor for it. */
 static void without_another_thread (const char *transport)
 {
     char address[NN_SOCKADDR_MAX], in[16];

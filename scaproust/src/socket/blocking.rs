@@ -110,6 +110,7 @@ pub(super) fn spin_before_sleep(
     epoch: Epoch,
     wait: WaitKind,
     count: usize,
+    has_deadline: bool,
     mut fetch: impl FnMut(),
     mut before_long_wait: impl FnMut(),
 ) -> Result<(), Duration> {
@@ -117,9 +118,9 @@ pub(super) fn spin_before_sleep(
         // Reading takes time.
         before_long_wait();
     }
-    // Not done while a reply of the only connection is awaited, which cannot have come yet, nor if a message seldom has: then the
-    // sleep finds it.
-    if (wait.prefers_batches || count > 1) && !event.spin.is_typically_long() {
+    // Not done while a reply of the only connection is awaited, which cannot have come yet; nor if waits are usually long, since
+    // poll(2) returns at once if something has come. A sleep without descriptors finds nothing before the deadline of its call.
+    if (wait.prefers_batches || count > 1) && (has_deadline || !event.spin.is_typically_long()) {
         fetch();
         if count > 0 && event.has_changed(epoch) {
             return Ok(());

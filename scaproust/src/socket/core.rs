@@ -77,7 +77,8 @@ pub(crate) struct Core {
     pub(super) recent_peers: RecentPeers,
     /// Its monitor, and what it has dropped.
     pub(super) watch: Watch,
-    /// The counts of sent and of received messages when a caller was last to test whether its thread is cancelled.
+    /// The counts of sent and of received messages when a caller was last to test whether its thread is cancelled. Of a context,
+    /// the number of its calls.
     tested: [u64; 2],
     /// The number of the protocol that its peers have, for events.
     peer_protocol: u16,
@@ -167,9 +168,19 @@ impl Core {
     /// [`TEST_INTERVAL`]. After the message would be too late: a thread that ends then does not know that it has sent or received it.
     #[inline]
     pub(super) fn must_test(&mut self, statistic: Statistic) -> bool {
+        self.statistics[statistic].is_multiple_of(TEST_INTERVAL) && self.was_untested(statistic)
+    }
+
+    /// Whether no caller was to test at this count. A context's messages are counted by its parent, so its calls are counted here.
+    #[cold]
+    fn was_untested(&mut self, statistic: Statistic) -> bool {
         let count = self.statistics[statistic];
         let tested = &mut self.tested[usize::from(statistic == Statistic::MessagesReceived)];
-        count.is_multiple_of(TEST_INTERVAL) && std::mem::replace(tested, count) != count
+        if self.is_closing {
+            *tested = tested.wrapping_add(1);
+            return tested.is_multiple_of(TEST_INTERVAL);
+        }
+        std::mem::replace(tested, count) != count
     }
 
     /// Calls the protocol with its context.

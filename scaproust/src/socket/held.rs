@@ -16,6 +16,15 @@ use crate::transport::{Gathers, OtherTeller};
 
 /// So many receivers are woken in less time than they would wait.
 const FEW: usize = 4;
+/// So many checks in a row may leave the receivers to the sender, which tells those alone that get much.
+const MAX_CHECKS: u32 = 40;
+
+/// What a thread needs to tell the receivers.
+#[derive(Default)]
+pub(super) struct Telling {
+    /// The number of checks in a row that have left them to the sender.
+    checks: u32,
+}
 
 /// Whether edges are held. It is kept small: it lies among what each message uses.
 #[derive(Default)]
@@ -33,7 +42,7 @@ pub(super) struct Held {
 enum State {
     #[default]
     None,
-    /// No edge is held, and the messages of a PUSH are a flood.
+    /// No edge is held, and the messages of a PUSH are a flood, or were when the last one told a receiver.
     Flood,
     /// The first edge is held. The batching must be told.
     Begins,
@@ -72,14 +81,15 @@ impl Held {
         true
     }
 
-    /// To be called after a message of a PUSH that may matter. Returns whether it has told a receiver, while no edges are held; then
-    /// `is_flood` says whether the messages are a flood.
-    pub(super) fn has_told(&mut self, is_flood: impl FnOnce() -> bool) -> bool {
+    /// To be called after a message of a PUSH that may matter, with the number of receivers it has told. Returns whether it has told
+    /// one while no edges are held; then `is_flood` says whether the messages are a flood.
+    pub(super) fn has_told(&mut self, count: usize, is_flood: impl FnOnce() -> bool) -> bool {
         self.may_matter = self.is_any();
-        if !self.may_matter {
+        let has_told = count > 0 && !self.may_matter;
+        if has_told {
             self.state = if is_flood() { State::Flood } else { State::None };
         }
-        !self.may_matter
+        has_told
     }
 
     /// No edges are held any more.
@@ -134,13 +144,15 @@ impl Socket {
 
 impl Gathers for Socket {
     fn write_gathered(self: Arc<Self>) -> Option<(usize, u32)> {
-        let _telling = lock(&self.telling);
+        let mut telling = lock(&self.telling);
         let mut edges = Edges::default();
         let written = {
             let pipes = &mut self.core.lock().pipes;
-            if std::mem::take(&mut pipes.held.is_told_by_sender) {
+            if std::mem::take(&mut pipes.held.is_told_by_sender) && telling.checks < MAX_CHECKS {
+                telling.checks += 1;
                 return None;
             }
+            telling.checks = 0;
             pipes.take_held(&mut edges)
         };
         edges.deliver();

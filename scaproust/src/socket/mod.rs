@@ -98,6 +98,7 @@ pub use self::event::{EVENT_SIZE, EVENT_VERSION, EventKind, SocketEvent};
 #[cfg(simulated)]
 pub(crate) use self::exit::flush as write_at_exit;
 use self::guarded::Guarded;
+use self::held::Telling;
 pub(crate) use self::opening::open_in;
 pub use self::opening::{AF_SP, AF_SP_RAW, open, open_protocol};
 pub use self::peer_info::PeerInfo;
@@ -152,7 +153,7 @@ pub struct Socket {
     /// Decides when messages are written to connections.
     batching: Arc<Batching>,
     /// Held while receivers are told of messages that they were not told of when they were sent.
-    telling: Mutex<(), rank::Telling>,
+    telling: Mutex<Telling, rank::Telling>,
     /// The next large message should be lent: see [`lending`].
     lends: AtomicBool,
     /// The number of connections that have shared memory.

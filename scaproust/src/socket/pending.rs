@@ -187,7 +187,8 @@ impl<A: Attempt> Pending<A> {
         let before_long_wait = || _ = signals.get_or_insert_with(BlockedSignals::begin);
         let fetch = || acquired.iter().for_each(Acquired::fetch);
         let count = acquired.as_ref().map_or(0, Acquired::count);
-        match spin_before_sleep(event, *epoch, policy.wait, count, fetch, before_long_wait) {
+        let has_deadline = policy.deadline.is_some();
+        match spin_before_sleep(event, *epoch, policy.wait, count, has_deadline, fetch, before_long_wait) {
             Ok(()) => return false,
             Err(moment) => *start = moment,
         }

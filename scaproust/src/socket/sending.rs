@@ -160,7 +160,7 @@ fn try_send_in<const IS_LONG: bool>(
         drop(core);
         return Ok(Step::Blocked(Entered::in_context(call, wait, SocketOption::SendTimeout)));
     }
-    let rest = core.pipes.held.may_matter.then(|| {
+    let rest = if core.pipes.held.may_matter {
         let receivers = core.pipes.open();
         let held = &mut core.pipes.held;
         let begins_to_hold = held.begins();
@@ -170,27 +170,29 @@ fn try_send_in<const IS_LONG: bool>(
         let tells = if call.info.drops {
             edges.len() > 1
         } else {
-            held.has_told(|| call.batching.is_flood_to_each_of(receivers))
+            held.has_told(edges.len(), || call.batching.is_flood_to_each_of(receivers))
         };
         let has_lagging = matches!(outcome, Ok(Try::Done((), Delay::Throttle))) && !wait.is_none();
-        Rest { tells, begins_to_hold, has_lagging }
-    });
+        AfterSend { tells, begins_to_hold, has_lagging }
+    } else {
+        AfterSend::NOTHING
+    };
     core.keep_locked();
-    let rest = rest.filter(Rest::matters).map(|rest| (rest, SocketRef::of(&call)));
+    let socket = rest.matters().then(|| SocketRef::of(&call));
     call.unlock_and_leave();
     // First: the connection writes nothing else before, and edges may run code of the program.
     if let Some(lent) = lent {
         lent.write(lendable);
     }
     deliver(edges);
-    if let Some((rest, socket)) = rest {
+    if let Some(socket) = socket {
         rest.finish(&socket);
     }
     outcome.map(|_| Step::Done(()))
 }
 
 /// What is left to do after a message to several receivers, without the lock.
-struct Rest {
+struct AfterSend {
     /// Receivers were told of it: several ones of a publisher's message, or that of a PUSH.
     tells: bool,
     /// As [`Held::begins`](super::held::Held::begins).
@@ -199,7 +201,9 @@ struct Rest {
     has_lagging: bool,
 }
 
-impl Rest {
+impl AfterSend {
+    const NOTHING: AfterSend = AfterSend { tells: false, begins_to_hold: false, has_lagging: false };
+
     fn matters(&self) -> bool {
         self.tells || self.begins_to_hold || self.has_lagging
     }
@@ -263,6 +267,7 @@ impl<'b, M: ToSend<'b>> Attempt for Sending<M> {
         let outcome = socket.try_send(core, self.0.message(), check, edges);
         if let Ok(Try::Done((), _)) = outcome {
             self.0.sent();
+            socket.note_sender(core);
         }
         outcome
     }
@@ -288,6 +293,13 @@ impl Socket {
             if !self.has_lagging() || self.senders.wait(epoch, Some(end)) == Wake::TimedOut {
                 return;
             }
+        }
+    }
+
+    /// Notes that this thread has sent a message by another way than a first try, while edges may be held.
+    pub(super) fn note_sender(&self, core: &Core) {
+        if core.pipes.held.is_any() {
+            self.batching.note_publisher(false);
         }
     }
 

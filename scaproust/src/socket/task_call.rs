@@ -131,6 +131,9 @@ impl<M: LendMessage> TaskAttempt for TaskSending<M> {
         }
         let check = if socket.info.drops { ReceiverCheck::Lag { holds: false } } else { ReceiverCheck::NONE };
         let outcome = self.0.lend(|message| socket.try_send(core, message, check, edges));
+        if outcome.is_ok() {
+            socket.note_sender(core);
+        }
         if let Ok(Try::Done((), Delay::Throttle)) = &outcome {
             // A thread would pause after the message. A task pauses before the next one, so that a call which is not
             // ready has sent nothing.

@@ -318,7 +318,8 @@ impl Polling {
                 }
             }
         };
-        match spin_before_sleep(event, epoch, self.wait, count, fetch, before_long_wait) {
+        let has_deadline = self.deadline.is_some();
+        match spin_before_sleep(event, epoch, self.wait, count, has_deadline, fetch, before_long_wait) {
             Ok(()) => return Ok(false),
             Err(moment) => *start = moment,
         }

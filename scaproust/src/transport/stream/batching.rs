@@ -102,7 +102,8 @@ struct Registry {
 static REGISTRY: PerProcess<Registry> = PerProcess::new(Registry::default);
 
 /// Writes the gathered messages of the calling thread, which is about to block. `full` is the socket, if the thread blocks
-/// because the lanes of a socket are full: these were written already, and gathering goes on there.
+/// because the lanes of a socket are full: these were written already, or their receivers told at a quarter of the lane, and
+/// gathering goes on there.
 #[inline]
 pub(crate) fn before_blocking(full: Option<&Arc<Batching>>) {
     if do_messages_gather() {
@@ -143,8 +144,16 @@ fn write_own(full: Option<&Arc<Batching>>) {
 /// connections takes longer to return.
 fn prompt_after(prompt_writes: u32, gap: u64, connections: u32, has_one_processor: bool) -> u32 {
     let is_prompt = gap < PROMPT_GAP + PROMPT_GAP / 4 * u64::from(connections);
-    let weight = if has_one_processor { ONE_PROCESSOR_WEIGHT } else { 1 };
-    if is_prompt { prompt_writes.saturating_add(connections.saturating_mul(weight)) } else { 0 }
+    if is_prompt {
+        prompt_writes.saturating_add(connections.saturating_mul(weight(has_one_processor)))
+    } else {
+        0
+    }
+}
+
+/// As how many a prompt write counts.
+fn weight(has_one_processor: bool) -> u32 {
+    if has_one_processor { ONE_PROCESSOR_WEIGHT } else { 1 }
 }
 
 impl Batching {
@@ -185,8 +194,8 @@ impl Batching {
     /// Whether messages that each go to one of so many `receivers` are a flood: messages gather, or after a message for each of them
     /// there were enough more. A receiver of one message is to be told of it anyway.
     pub(crate) fn is_flood_to_each_of(&self, receivers: usize) -> bool {
-        let prompt_writes = self.prompt_writes.load(Ordering::Relaxed);
-        prompt_writes.saturating_sub(FLOOD) as usize >= receivers || self.places() > 0
+        let more = self.prompt_writes.load(Ordering::Relaxed).saturating_sub(FLOOD);
+        (more / weight(processors() == 1)) as usize >= receivers || self.places() > 0
     }
 
     /// Whether the last message was sent promptly, so that others may follow it.

@@ -146,7 +146,8 @@ impl Connection {
         match outcome {
             Ok(Stop::Done | Stop::Full) => {}
             // The holder of the lease polls the descriptor, and finds it readable.
-            Ok(Stop::TurnOver) if self.is_reading_leased() && self.stream.tells_of_input() => {}
+            Ok(Stop::TurnOver)
+                if self.is_reading_leased() && self.stream.tells_of_input() && !self.stream.has_alert() => {}
             Ok(Stop::TurnOver) => self.request(READ),
             Ok(Stop::OutOfMemory) => self.retry_later(),
             Err(Failure { final_reply, end }) if final_reply.is_empty() && !self.stream.has_alert() => {
