@@ -476,3 +476,31 @@ impl Core {
         }
     }
 }
+
+#[cfg(all(test, not(any(loom, simulated))))]
+mod tests {
+    use super::*;
+    use crate::protocol;
+
+    #[test]
+    fn a_caller_tests_before_each_64th_message() {
+        let mut core = Core::new(1, &protocol::SUB, (protocol::SUB.machine)(false, 0), 0);
+        let tests = |core: &mut Core| core.must_test(Statistic::MessagesReceived);
+        for count in 0..200 {
+            core.statistics[Statistic::MessagesReceived] = count;
+            assert_eq!([tests(&mut core), tests(&mut core)], [count % 64 == 0, false]);
+        }
+        // Threads that send and receive at the same time do not make each other test again.
+        core.statistics[Statistic::MessagesReceived] = 0;
+        assert!(core.must_test(Statistic::MessagesSent) && tests(&mut core));
+        assert!(!core.must_test(Statistic::MessagesSent) && !tests(&mut core));
+    }
+
+    #[test]
+    fn a_caller_tests_in_each_64th_call_of_a_context() {
+        let mut core = Core::new(1, &protocol::SUB, (protocol::SUB.machine)(false, 0), 0);
+        core.is_closing = true;
+        let tests = (0..640).filter(|_| core.must_test(Statistic::MessagesReceived)).count();
+        assert_eq!(tests, 10);
+    }
+}

@@ -348,6 +348,21 @@ mod tests {
     }
 
     #[test]
+    fn a_receiver_that_gets_little_is_told_in_the_flood_of_others() {
+        let (publisher, receivers) = publisher("little");
+        hold(publisher, b"little");
+        let socket = enter(publisher).unwrap().this.upgrade().unwrap();
+        let check = || {
+            socket.core.lock().pipes.held.is_told_by_sender = true;
+            _ = socket.clone().write_gathered();
+            next(receivers[0])
+        };
+        let last = (0..MAX_CHECKS).filter(|_| check() == Err(Error::WouldBlock)).count();
+        assert_eq!((last, check()), (40, Ok(6)));
+        receivers.into_iter().chain([publisher]).for_each(|id| close(id).unwrap());
+    }
+
+    #[test]
     fn what_is_held_is_received_after_the_publisher_is_closed() {
         let (publisher, receivers) = publisher("closed");
         for length in 0..100 {
